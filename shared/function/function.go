@@ -1,0 +1,134 @@
+// Package function is what every Lambda function of the connector stands on:
+// its environment, its log, its clock, its ids, and the bell to wake another.
+package function
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// Env reads the variables that template.yaml gives a function. All that are
+// missing are reported at once.
+type Env struct{ missing []string }
+
+// Need returns a variable that must be set.
+func (e *Env) Need(name string) string {
+	v := os.Getenv(name)
+	if v == "" {
+		e.missing = append(e.missing, name)
+	}
+	return v
+}
+
+// Err names every variable that was needed and is not set.
+func (e *Env) Err() error {
+	if len(e.missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("environment: %s not set", strings.Join(e.missing, ", "))
+}
+
+// AWS loads the configuration of the SDK: region, credentials, endpoints. A
+// function has its credentials in its environment and never asks for others.
+func AWS(ctx context.Context) (aws.Config, error) {
+	return config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+}
+
+// Clock is the system's.
+type Clock struct{}
+
+// Now is the time in UTC.
+func (Clock) Now() time.Time { return time.Now().UTC() }
+
+// Sleep waits, or returns the context's error when that ends first.
+func (Clock) Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
+
+// NewID makes an id of 26 characters that sorts by the millisecond of its
+// making and is unique by 80 random bits.
+func NewID() string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16) //nolint:gosec // after 1970
+	_, _ = rand.Read(b[6:])                                               // never fails
+	return strings.ToLower(idEncoding.EncodeToString(b[:]))
+}
+
+// Bell rings other functions by asynchronous invocation.
+type Bell struct {
+	Lambda interface {
+		Invoke(ctx context.Context, in *lambda.InvokeInput, opts ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+	}
+	Submit, Patch string // function names
+}
+
+// SubmitEvent is the input of the submit function: a tick, or one connector.
+type SubmitEvent struct {
+	Tick      bool   `json:"tick,omitempty"`
+	Connector string `json:"connector,omitempty"`
+}
+
+// PatchEvent is the asynchronous input of the patch function.
+type PatchEvent struct {
+	Registry string `json:"registry"`
+}
+
+// RingSubmit wakes submit for one connector.
+func (b Bell) RingSubmit(ctx context.Context, connector string) error {
+	return b.ring(ctx, b.Submit, SubmitEvent{Connector: connector})
+}
+
+// RingPatch wakes patch for one registry.
+func (b Bell) RingPatch(ctx context.Context, registry string) error {
+	return b.ring(ctx, b.Patch, PatchEvent{Registry: registry})
+}
+
+func (b Bell) ring(ctx context.Context, name string, event any) error {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	_, err = b.Lambda.Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: payload,
+	})
+	return err
+}
+
+// Until is when the work of an invocation must be over: a little before Lambda
+// ends it, so that leases are given back.
+func Until(ctx context.Context) time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Now().Add(time.Hour)
+	}
+	return deadline.Add(-5 * time.Second)
+}
+
+// Fail ends a start that cannot succeed.
+func Fail(log *slog.Logger, err error) {
+	log.Error("function cannot start", "fault", err.Error())
+	os.Exit(1)
+}

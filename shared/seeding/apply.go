@@ -1,0 +1,425 @@
+package seeding
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+)
+
+// application is one answer on its way into the registry. Every step can be
+// repeated: after a death at any point the next patcher does the same again and
+// finds done what was done.
+type application struct {
+	*round
+	c     Connector
+	state State
+	b     Batch
+	parts []AnswerPart
+	log   *slog.Logger
+
+	key      Key
+	wire     Registry
+	add      Totals
+	done     []Row // held the token before we came, or have it now: tokenised
+	unlink   []int64
+	rejected []Rejection
+	resolved []Member
+	spoke    bool // MOSIP spoke of a registrant, so licence and service are well
+	system   int  // rows that speak of the system
+}
+
+// apply is the order of things: look, create, look again, reject, close, unlink,
+// delete. The batch is closed before VIDs are removed, so that the totals count
+// a row whose VID still fits, and once.
+func (a *application) apply(ctx context.Context) (outcome, error) {
+	rows, err := a.rows()
+	if err != nil {
+		return goOn, err
+	}
+	if a.key, err = a.Rows.ByID(ctx, a.b.RowKey); err != nil && !isNotFound(err) {
+		return a.unusable(ctx, keysUnusable(err))
+	}
+	// With the key gone no row fits, and all stay pending.
+	if a.wire, err = a.Registries.Open(ctx, a.c); err != nil {
+		return a.unusable(ctx, secretUnusable(err))
+	}
+
+	sorted, err := a.look(ctx, rows)
+	if err != nil {
+		return a.callFailed(ctx, err, ProblemRead, false)
+	}
+	created, err := a.create(ctx, sorted.create)
+	if err != nil {
+		return a.createFailed(ctx, err)
+	}
+	if err := a.lookAgain(ctx, created); err != nil {
+		return a.callFailed(ctx, err, ProblemRead, false)
+	}
+	a.settleTwins(sorted.twins)
+	if err := a.writeRejections(ctx); err != nil {
+		return goOn, err
+	}
+	closed, err := a.count(ctx)
+	if err != nil {
+		return goOn, err
+	}
+	if err := a.settleProblems(ctx, len(created) > 0, closed); err != nil {
+		return goOn, err
+	}
+	if end, err := a.removeVIDs(ctx); end != goOn || err != nil {
+		return end, err
+	}
+	return goOn, a.Store.DeleteParts(ctx, a.parts)
+}
+
+// rows of all parts, one per registrant: a row with a token before any other.
+func (a *application) rows() ([]Row, error) {
+	best := map[Member]Row{}
+	for _, part := range a.parts {
+		rows, err := UnpackRows(part.Packed)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if before, known := best[row.Member]; !known || before.Token == "" && row.Token != "" {
+				best[row.Member] = row
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(best), func(x, y Row) int {
+		return cmp.Or(cmp.Compare(x.Registrant, y.Registrant), cmp.Compare(x.Identifier, y.Identifier))
+	}), nil
+}
+
+// sorting is what the look-up made of the rows that need a decision later.
+type sorting struct {
+	create []Row
+	twins  []Row // their token also goes to another row of this answer, of a lower registrant
+}
+
+// look reads what the registrants hold now and who holds the tokens, and sorts
+// every row. Rows that are forged, or older than what the registry holds, fall
+// out here.
+func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
+	var s sorting
+	if len(rows) == 0 {
+		return s, nil
+	}
+	var registrants []int64
+	var tokens []string
+	for _, row := range rows {
+		registrants = append(registrants, row.Registrant)
+		if row.Token != "" {
+			tokens = append(tokens, row.Token)
+		}
+	}
+	slices.Sort(tokens)
+	started := a.Clock.Now()
+	held, err := a.held(ctx, slices.Compact(registrants))
+	if err != nil {
+		return s, err
+	}
+	holders := map[string][]int64{}
+	if tokens = slices.Compact(tokens); len(tokens) > 0 {
+		found, err := a.wire.Holders(ctx, tokens)
+		if err != nil {
+			return s, err
+		}
+		for _, i := range found {
+			holders[i.Value] = append(holders[i.Value], i.Registrant)
+		}
+	}
+	a.registry.LookUp = average(a.registry.LookUp, a.Clock.Now().Sub(started), len(rows))
+
+	blame := settle(rows)
+	first := map[string]int64{} // token -> lowest registrant that is to get it
+	for _, row := range rows {
+		fits := held.fits(a, row)
+		switch {
+		case row.Token != "" && held.hasToken(row.Registrant, row.Token):
+			// First, because an earlier attempt may have removed the VID that
+			// the MAC needs.
+			a.resolved = append(a.resolved, row.Member)
+			a.spoke = true
+			if fits {
+				a.add.Tokenised++
+				a.unlink = append(a.unlink, row.Identifier)
+			}
+		case !fits: // stays pending
+		case len(held.tokens[row.Registrant]) > 0:
+			if row.Token != "" {
+				a.reject(row, Conflict, CodeOtherToken, 0)
+				a.add.Conflict++
+			}
+		case row.Token != "":
+			a.spoke = true
+			if other, taken := otherThan(holders[row.Token], row.Registrant); taken {
+				a.reject(row, Duplicate, CodeHeldByOther, other)
+				a.add.Duplicate++
+			} else if _, twin := first[row.Token]; twin {
+				s.twins = append(s.twins, row)
+			} else {
+				first[row.Token] = row.Registrant
+				s.create = append(s.create, row)
+			}
+		case row.Status == RowProcessed:
+			a.spoke = true
+			a.reject(row, Refused, CodeEmptyToken, 0)
+			a.add.Refused++
+		case blame(row) == blameSystem: // stays pending
+			a.system++
+		default:
+			a.spoke = a.spoke || row.Status == RowError
+			a.reject(row, Refused, row.Code, 0)
+			a.add.Refused++
+		}
+	}
+	return s, nil
+}
+
+// holdings are identifiers of registrants as the registry has them now.
+type holdings struct {
+	vids   map[int64]Identifier // by identifier
+	tokens map[int64][]Identifier
+}
+
+func (a *application) held(ctx context.Context, registrants []int64) (holdings, error) {
+	vids, tokens, err := a.wire.Held(ctx, registrants)
+	h := holdings{vids: map[int64]Identifier{}, tokens: byRegistrant(tokens)}
+	for _, v := range vids {
+		h.vids[v.ID] = v
+	}
+	return h, err
+}
+
+// fits tells whether the row was made from the VID that the registrant has now.
+func (h holdings) fits(a *application, row Row) bool {
+	vid, there := h.vids[row.Identifier]
+	return there && vid.Registrant == row.Registrant && a.key.ID != "" &&
+		RowMACOf(a.key, a.b.Ref.Batch, row.Member, vid.Value, row.Print).Fits(row.MAC)
+}
+
+func (h holdings) hasToken(registrant int64, token string) bool {
+	return slices.ContainsFunc(h.tokens[registrant], func(i Identifier) bool { return i.Value == token })
+}
+
+func otherThan(registrants []int64, me int64) (int64, bool) {
+	for _, r := range registrants {
+		if r != me {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// lookAgain checks what was created. Odoo has no conditional write: where the
+// VID is no longer the one that was sent it is left alone, and a conflict on the
+// identifier now there tells the people who must look.
+func (a *application) lookAgain(ctx context.Context, created []Row) error {
+	if len(created) == 0 {
+		return nil
+	}
+	var registrants []int64
+	for _, row := range created {
+		registrants = append(registrants, row.Registrant)
+	}
+	held, err := a.held(ctx, registrants)
+	if err != nil {
+		return err
+	}
+	now := map[int64]Identifier{}
+	for _, v := range held.vids {
+		now[v.Registrant] = v
+	}
+	for _, row := range created {
+		a.add.Tokenised++
+		a.done = append(a.done, row)
+		single := len(held.tokens[row.Registrant]) == 1
+		switch vid, there := now[row.Registrant]; {
+		case single && held.fits(a, row):
+			a.unlink = append(a.unlink, row.Identifier)
+			a.resolved = append(a.resolved, row.Member)
+		case there && single:
+			row.Identifier = vid.ID
+			a.reject(row, Conflict, CodeVIDChanged, 0)
+		case there: // somebody else wrote a token at the same moment
+			row.Identifier = vid.ID
+			a.reject(row, Conflict, CodeOtherToken, 0)
+		}
+	}
+	return nil
+}
+
+// settleTwins: of several registrants with one token the lowest got it; the
+// others are duplicates of it, if it did.
+func (a *application) settleTwins(twins []Row) {
+	holder := map[string]int64{}
+	for _, row := range a.done {
+		holder[row.Token] = row.Registrant
+	}
+	for _, row := range twins {
+		if who, known := holder[row.Token]; known {
+			a.reject(row, Duplicate, CodeHeldByOther, who)
+			a.add.Duplicate++
+		}
+	}
+}
+
+func (a *application) reject(row Row, kind RejectionKind, code string, holder int64) {
+	now := a.Clock.Now()
+	a.rejected = append(a.rejected, Rejection{
+		Registry: a.b.Ref.Registry, Identifier: row.Identifier, Connector: a.c.ID, Registrant: row.Registrant,
+		Kind: kind, Code: code, Holder: holder, Print: row.Print, PrintKey: a.b.PrintKey,
+		Attempts: 1, Next: now.Add(a.Times.RejectedAgain), Since: now,
+	})
+}
+
+// writeRejections writes the new ones over what stands, and deletes those of
+// registrants that have their token now.
+func (a *application) writeRejections(ctx context.Context) error {
+	var from, to int64
+	widen := func(id int64) {
+		if from == 0 || id < from {
+			from = id
+		}
+		to = max(to, id)
+	}
+	for _, r := range a.rejected {
+		widen(r.Identifier)
+	}
+	for _, m := range a.resolved {
+		widen(m.Identifier)
+	}
+	if to == 0 {
+		return nil
+	}
+	standing, err := a.Store.Rejections(ctx, a.b.Ref.Registry, from, to)
+	if err != nil {
+		return err
+	}
+	mine := map[int64]Rejection{}
+	for _, r := range standing {
+		if r.Connector == a.c.ID {
+			mine[r.Identifier] = r
+		}
+	}
+	for i, r := range a.rejected {
+		before := mine[r.Identifier]
+		a.rejected[i].Attempts, a.rejected[i].Version = before.Attempts+1, before.Version
+	}
+	if len(a.rejected) > 0 {
+		if _, err := a.Store.PutRejections(ctx, a.rejected); err != nil {
+			return err
+		}
+	}
+	var over []Rejection
+	for _, m := range a.resolved {
+		if r, stands := mine[m.Identifier]; stands {
+			over = append(over, r)
+		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	return a.Store.DeleteRejections(ctx, over)
+}
+
+// count closes the batch when its answer is complete or its time is over, and
+// otherwise adds up. A late answer adds to the closed batch, once per part.
+func (a *application) count(ctx context.Context) (closed bool, err error) {
+	var fresh []string
+	for _, part := range a.parts {
+		if !a.b.HasPart(part.ID()) {
+			fresh = append(fresh, part.ID())
+		}
+	}
+	if !a.b.State.Open() {
+		if len(fresh) == 0 {
+			return false, nil
+		}
+		a.log.Info("late answer", "tokenised", a.add.Tokenised)
+		return false, ignoreConflict(a.Store.CountParts(ctx, a.b, fresh, a.add))
+	}
+	now := a.Clock.Now()
+	if !a.complete(fresh) && now.Before(a.b.Deadline) {
+		if len(fresh) == 0 {
+			return false, nil
+		}
+		return false, ignoreConflict(a.Store.CountParts(ctx, a.b, fresh, a.add))
+	}
+	b := a.b
+	b.State, b.Closed = Patched, now
+	b.Totals = b.Totals.Plus(a.add)
+	b.Totals.Sent = b.Count
+	b.Parts = append(slices.Clone(b.Parts), fresh...)
+	if err := a.Store.Close(ctx, b); err != nil {
+		return false, ignoreConflict(err) // reconcile was quicker; the next look sees a closed batch
+	}
+	a.b = b
+	a.log.Info("batch patched", "sent", b.Totals.Sent, "tokenised", b.Totals.Tokenised,
+		"rejected", b.Totals.Rejected(), "pending", b.Totals.Pending())
+	return true, a.pace(ctx)
+}
+
+// complete tells whether all parts of one callback are there or were counted.
+func (a *application) complete(fresh []string) bool {
+	have := append(slices.Clone(a.b.Parts), fresh...)
+	for _, part := range a.parts {
+		all := true
+		for k := range part.Of {
+			id := AnswerPart{Content: part.Content, Part: k + 1, Of: part.Of}.ID()
+			all = all && slices.Contains(have, id)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// pace lets the batch size follow: the closer moves it.
+func (a *application) pace(ctx context.Context) error {
+	received := a.parts[0].Received
+	for _, part := range a.parts {
+		if part.Received.Before(received) {
+			received = part.Received
+		}
+	}
+	timely := !received.After(a.b.Deadline)
+	perRecord := received.Sub(a.b.Claimed) / time.Duration(max(a.b.InLine, 1))
+	return movePace(ctx, a.Store, a.b.MTS, func(p Pace) (Pace, bool) {
+		return p.Answered(a.b.Size, a.b.Count, a.c.BatchMaximum, timely, perRecord)
+	})
+}
+
+// removeVIDs unlinks what was sent, whatever the setting for other VIDs.
+func (a *application) removeVIDs(ctx context.Context) (outcome, error) {
+	if len(a.unlink) == 0 {
+		return goOn, nil
+	}
+	err := a.wire.Remove(ctx, a.unlink)
+	if err != nil {
+		fault := FaultOf(err)
+		switch fault.Kind {
+		case RefusedRights, RefusedSchema, RefusedData, RefusedRequest:
+			// The tokens are in place; submit tries the VIDs again, one per back-off.
+			a.log.Warn("registry refuses to remove VIDs", "fault", fault.Error())
+			_, text, remedy := registryProblem(fault, ProblemUnlink)
+			return goOn, a.raise(ctx, ProblemUnlink, text, remedy)
+		}
+		return a.callFailed(ctx, err, ProblemUnlink, true)
+	}
+	return goOn, clearStanding(ctx, a.Store, a.state, a.Clock.Now(), ProblemUnlink)
+}
+
+// average follows a measured time per record.
+func average(before, elapsed time.Duration, records int) time.Duration {
+	measured := max(elapsed/time.Duration(max(records, 1)), time.Microsecond)
+	if before == 0 {
+		return measured
+	}
+	return (3*before + measured) / 4
+}

@@ -1,0 +1,82 @@
+package seeding
+
+import (
+	"slices"
+	"time"
+)
+
+// BatchState is claimed, then submitted, then closed as patched, lost or
+// failed. "Answered" is no state: it is derived from the answers table, so a
+// callback that overtakes its own POST needs no special case.
+type BatchState string
+
+const (
+	Claimed   BatchState = "claimed"   // written before the POST
+	Submitted BatchState = "submitted" // MTS gave a request identifier
+	Patched   BatchState = "patched"   // its answer is in the registry
+	Lost      BatchState = "lost"      // no answer came in time
+	Failed    BatchState = "failed"    // MTS surely did not take it, or its answer could not be worked off
+)
+
+// Open tells whether registrants of the batch are out of reach for others.
+func (s BatchState) Open() bool { return s == Claimed || s == Submitted }
+
+// BatchRef names a batch and all it belongs to. A capability and an answer
+// carry it, so that a late answer finds its batch wherever that has moved.
+type BatchRef struct {
+	Registry  string // RegistryKey
+	Connector string
+	Run       string
+	Batch     string
+}
+
+// Batch is one request to MTS. Open batches stand in one place per registry,
+// closed ones under their run, without members.
+type Batch struct {
+	Ref    BatchRef
+	State  BatchState
+	MTS    string // MTSKey
+	MTSURL string
+
+	Size       int           // what the MTS took at once when this was claimed
+	InLine     int           // records unanswered at this MTS then, its own among them
+	PerRecord  time.Duration // the MTS's time per record as assumed then
+	Claimed    time.Time
+	Deadline   time.Time
+	RequestID  string // of MTS; "" until it is known
+	RowKey     string // id of the key of its rows
+	PrintKey   string // id of the key of its fingerprints
+	Members    []Member
+	Count      int // of members; stays when the batch is closed and they are dropped
+	Parts      []string
+	Totals     Totals
+	Failures   int       // attempts to work its answer off that failed for an unknown reason
+	NotBefore  time.Time // of the next such attempt
+	Closed     time.Time
+	ProbedWith bool // sent while a problem stood
+}
+
+// Member is a registrant of a batch, with the identifier that holds its VID.
+type Member struct{ Registrant, Identifier int64 }
+
+// HasPart tells whether the totals know this part of an answer.
+func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
+
+// Wait is the time the batch is given before it is asked about.
+func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
+
+// deadline of a batch claimed now: a fixed time plus four times what the
+// records in line should need.
+func deadline(now time.Time, perRecord time.Duration, inLine int, times Times) time.Time {
+	return now.Add(times.DeadlineBase + 4*perRecord*time.Duration(inLine))
+}
+
+// Claim is everything that one transaction checks and writes before a POST, so
+// that no registrant is in two batches.
+type Claim struct {
+	Batch   Batch
+	Counter int64 // of the registry, as read before its open batches were read
+	Run     Run   // with the cursor moved past the batch
+	Version int   // of the configuration; the state must still have it
+	Fence   int64 // of the run lease
+}

@@ -1,0 +1,80 @@
+package seeding
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of the stores. Anything else that a store returns is a failure of the
+// storage itself and means nothing about the state.
+var (
+	// ErrNotFound: the item does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the item is no longer in the state that the write expected.
+	// Read again and decide anew; never repeat the write as it was.
+	ErrConflict = errors.New("changed meanwhile")
+	// ErrHeld: somebody else holds the lease.
+	ErrHeld = errors.New("lease is held")
+	// ErrOpenBatches: not while batches of the connector are open.
+	ErrOpenBatches = errors.New("batches are open")
+)
+
+// Fault is how a remote call to a registry or an MTS failed. A remote write has
+// three outcomes: done, refused and unknown; Kind tells the last two apart.
+type Fault struct {
+	Kind FaultKind
+	// Code is a class name or an error code, for instance "ValidationError" or
+	// "ATS-REQ-102"; never a message, because messages may hold identifier
+	// values.
+	Code string
+	// Cause is for the border that made the fault; it is never logged or shown.
+	Cause error
+}
+
+// FaultKind is what a fault means for the state.
+type FaultKind int
+
+const (
+	// Unknown: the call may have taken effect, or may still do so.
+	Unknown FaultKind = iota
+	// Unreachable: surely not taken; nobody was there.
+	Unreachable
+	// RefusedData: the server says no because of the data of a record.
+	RefusedData
+	// RefusedRights: the user may not do this.
+	RefusedRights
+	// RefusedSchema: a model, field or method does not exist there.
+	RefusedSchema
+	// RefusedTypes: an identifier type of the configuration is not there, or not once.
+	RefusedTypes
+	// RefusedSignIn: user, password or database are wrong.
+	RefusedSignIn
+	// RefusedRequest: the server understood and says no to the request as a whole.
+	RefusedRequest
+)
+
+var faultNames = [...]string{"outcome unknown", "unreachable", "refused data", "refused rights",
+	"refused schema", "refused identifier types", "refused sign-in", "refused request"}
+
+func (k FaultKind) String() string { return faultNames[k] }
+
+// Error holds kind and code only.
+func (f *Fault) Error() string {
+	if f.Code == "" {
+		return f.Kind.String()
+	}
+	return fmt.Sprintf("%s (%s)", f.Kind, f.Code)
+}
+
+func (f *Fault) Unwrap() error { return f.Cause }
+
+// FaultOf finds the fault in an error. An error that is none is an Unknown
+// outcome: never guess that nothing happened.
+func FaultOf(err error) *Fault {
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f
+	}
+	return &Fault{Kind: Unknown, Cause: err}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -1,0 +1,159 @@
+package seeding
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Errors of the inbox, for whoever posts to it.
+var (
+	// ErrUnauthorised: no capability for this batch.
+	ErrUnauthorised = errors.New("no valid capability for this batch")
+	// ErrMalformed: nothing in the body is a row of an answer.
+	ErrMalformed = errors.New("the body holds no row of an answer")
+)
+
+// MaxCallback bounds the body of a callback in bytes. A batch of 1,000 needs
+// about 100 KB (facts/mts.md 9).
+const MaxCallback = 5 << 20
+
+// Inbox makes an answer durable, in milliseconds, whatever state the registry
+// is in. It reads no table and moves no state: MTS never retries and ignores
+// our reply (W4), so the stored answer is all there will ever be.
+type Inbox struct {
+	Capabilities Keyring
+	Answers      AnswerInbox
+	Clock        Clock
+	Times        Times
+}
+
+// Receive checks the bearer against the batch that the path names and stores
+// the rows of the body. It returns how many rows were well formed. A repeat,
+// in whatever order its rows come, is a success without a second write.
+func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte) (rows int, err error) {
+	now := in.Clock.Now()
+	ref, ok, err := OpenCapability(ctx, in.Capabilities, bearer, now)
+	if err != nil {
+		return 0, err
+	}
+	if !ok || ref.Batch != batch {
+		return 0, ErrUnauthorised
+	}
+	all := parseRows(body)
+	if len(all) == 0 {
+		return 0, ErrMalformed
+	}
+	content := contentHash(all)
+	chunks := slices.Collect(slices.Chunk(all, rowsPerPart))
+	for i, chunk := range chunks {
+		part := AnswerPart{
+			Ref: ref, Content: content, Part: i + 1, Of: len(chunks),
+			Received: now, Expires: now.Add(in.Times.AnswerLife), Packed: PackRows(chunk),
+		}
+		if err := in.Answers.PutPart(ctx, part); err != nil {
+			return 0, err
+		}
+	}
+	return len(all), nil
+}
+
+// parseRows reads the bulk array that OutputFormat makes. What is no row is
+// left out: an element is null where MTS's jq failed (facts/mts.md 3.5). Rows
+// are sorted and single, so a repeat in another order has the same content.
+func parseRows(body []byte) []Row {
+	if !json.Valid(body) { // a body cut short must not pass for a complete answer
+		return nil
+	}
+	in := json.NewDecoder(bytes.NewReader(body))
+	if open, err := in.Token(); err != nil || open != json.Delim('[') {
+		return nil
+	}
+	var rows []Row
+	for in.More() {
+		var element json.RawMessage
+		if err := in.Decode(&element); err != nil {
+			return nil
+		}
+		if row, ok := parseRow(element); ok {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortFunc(rows, compareRows)
+	return slices.CompactFunc(rows, func(a, b Row) bool { return a == b })
+}
+
+func compareRows(a, b Row) int {
+	return cmp.Or(
+		cmp.Compare(a.Identifier, b.Identifier), cmp.Compare(a.Registrant, b.Registrant),
+		bytes.Compare(a.MAC[:], b.MAC[:]), bytes.Compare(a.Print[:], b.Print[:]),
+		cmp.Compare(a.Status, b.Status), cmp.Compare(a.Token, b.Token), cmp.Compare(a.Code, b.Code))
+}
+
+func parseRow(element json.RawMessage) (Row, bool) {
+	var cells []any
+	if json.Unmarshal(element, &cells) != nil || len(cells) != 5 {
+		return Row{}, false
+	}
+	var texts [5]string
+	for i, cell := range cells {
+		switch v := cell.(type) {
+		case nil:
+		case string:
+			texts[i] = v
+		default:
+			return Row{}, false
+		}
+	}
+	key, status, token, code, message := texts[0], texts[1], texts[2], texts[3], texts[4]
+	member, mac, print, ok := parseCorrelationKey(key)
+	if !ok || len(token) > maxToken || strings.ContainsRune(token, 0) {
+		return Row{}, false
+	}
+	row := Row{Member: member, MAC: mac, Print: print}
+	switch status {
+	case "processed":
+		row.Status, row.Token = RowProcessed, token
+	case "error":
+		row.Status = RowError
+	case "invalid":
+		row.Status = RowInvalid
+	default:
+		return Row{}, false
+	}
+	if row.Token == "" {
+		row.Code = rowCode(code, message)
+	}
+	return row, true
+}
+
+var codePattern = regexp.MustCompile(`[A-Z]{2,4}[-_][A-Z]{2,4}[-_]\d{2,4}`)
+
+// rowCode keeps codes and drops messages: a message may quote what was sent.
+// Where MOSIP gave several errors, MTS joins "code::message" pairs into the
+// message of ATS-REQ-103 (facts/mts.md 2.7).
+func rowCode(code, message string) string {
+	codes := []string{codePattern.FindString(code)}
+	if code == "ATS-REQ-103" {
+		if several := codePattern.FindAllString(message, 8); len(several) > 0 {
+			codes = several
+		}
+	}
+	joined := strings.Join(codes, ",")
+	return joined[:min(len(joined), maxCode)]
+}
+
+func contentHash(rows []Row) string {
+	h := sha256.New()
+	for chunk := range slices.Chunk(rows, rowsPerPart) {
+		h.Write(PackRows(chunk))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}

@@ -1,0 +1,164 @@
+package seeding_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// shelf is an inbox in memory: a part that is there already is not written again.
+type shelf struct {
+	sync.Mutex
+	parts  map[string]seeding.AnswerPart
+	writes int
+	fail   error
+}
+
+func (s *shelf) PutPart(_ context.Context, p seeding.AnswerPart) error {
+	s.Lock()
+	defer s.Unlock()
+	if s.fail != nil {
+		return s.fail
+	}
+	key := p.Ref.Registry + p.Ref.Batch + p.ID()
+	if _, there := s.parts[key]; !there {
+		s.parts[key] = p
+		s.writes++
+	}
+	return nil
+}
+
+type fixedClock struct{ time.Time }
+
+func (c fixedClock) Now() time.Time { return c.Time }
+
+func (fixedClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+func inbox() (*seeding.Inbox, *shelf, string) {
+	s := &shelf{parts: map[string]seeding.AnswerPart{}}
+	k := key("k1")
+	in := &seeding.Inbox{Capabilities: ring{k}, Answers: s, Clock: fixedClock{now}, Times: seeding.DefaultTimes()}
+	return in, s, seeding.Capability(k, ref, now.Add(time.Hour))
+}
+
+func TestInboxStoresEveryRowOnce(t *testing.T) {
+	in, s, bearer := inbox()
+	rows := answerRows(4000)
+	backwards := slices.Clone(rows)
+	slices.Reverse(backwards)
+	var all sync.WaitGroup
+	for i := range 10 { // ten times, in parallel, every other one in another order
+		all.Go(func() {
+			body := bulkBody(rows)
+			if i%2 == 1 {
+				body = bulkBody(backwards)
+			}
+			if n, err := in.Receive(context.Background(), "b1", bearer, []byte(body)); err != nil || n != 4000 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+		})
+	}
+	all.Wait()
+	if s.writes != 3 || len(s.parts) != 3 {
+		t.Fatalf("%d writes, %d parts", s.writes, len(s.parts))
+	}
+	seen := map[int64]bool{}
+	for p := range maps.Values(s.parts) {
+		got, err := seeding.UnpackRows(p.Packed)
+		if err != nil || p.Ref != ref || p.Of != 3 || !p.Expires.After(now) || len(p.Packed) > 380<<10 {
+			t.Fatalf("part %d of %d of %+v: %v, %d bytes", p.Part, p.Of, p.Ref, err, len(p.Packed))
+		}
+		for _, row := range got {
+			if seen[row.Identifier] {
+				t.Fatal("a row twice")
+			}
+			seen[row.Identifier] = true
+		}
+	}
+	if len(seen) != 4000 {
+		t.Errorf("%d rows", len(seen))
+	}
+}
+
+func TestInboxReadsRowsByTheWire(t *testing.T) {
+	r := answerRows(2)
+	k1 := seeding.CorrelationKey(r[0].Member, r[0].MAC, r[0].Print)
+	k2 := seeding.CorrelationKey(r[1].Member, r[1].MAC, r[1].Print)
+	cases := map[string]struct {
+		body string
+		want []seeding.Row // status, token and code only
+	}{
+		"processed":                    {`[["` + k1 + `", "processed", "123", null, null]]`, []seeding.Row{{Status: 'p', Token: "123"}}},
+		"refused":                      {`[["` + k1 + `", "error", null, "IDA-MLC-009", "Invalid VID"]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009"}}},
+		"several errors":               {`[["` + k1 + `", "error", null, "ATS-REQ-103", "IDA-MLC-009::Invalid VID 612,IDA-DEA-001::name Ana"]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009,IDA-DEA-001"}}},
+		"invalid":                      {`[["` + k1 + `", "invalid", null, "ATS-REQ-012", "dateOfBirth or its mapping not present"]]`, []seeding.Row{{Status: 'i', Code: "ATS-REQ-012"}}},
+		"a text for a code is dropped": {`[["` + k1 + `", "error", null, "Ana 6123", null]]`, []seeding.Row{{Status: 'e'}}},
+		"empty token":                  {`[["` + k1 + `", "processed", null, null, null]]`, []seeding.Row{{Status: 'p'}}},
+		"rows missing, null or ill-formed": {
+			`[null, ["` + k2 + `", "processed", "7", null, null], {"vid": "1"}, ["x"], ["` + k1 + `", "processing", null, null, null], ["` + k1 + `", "processed", 12, null, null], [null, "processed", "1", null, null]]`,
+			[]seeding.Row{{Status: 'p', Token: "7"}}},
+		"a token that Odoo would cut off": {`[["` + k1 + `", "processed", "` + strings.Repeat("1", 101) + `", null, null]]`, nil},
+		"a key with more behind":          {`[["` + k1 + `A", "processed", "1", null, null]]`, nil},
+		"a key with a negative id":        {`[["-` + k1 + `", "processed", "1", null, null]]`, nil},
+		"an object":                       {`{"a": 1}`, nil},
+		"a text":                          {`"pong"`, nil},
+		"no body":                         {``, nil},
+		"an empty array":                  {`[]`, nil},
+		"cut short":                       {`[["` + k1 + `", "processed", "123", null, null], `, nil},
+		"two documents":                   {`[["` + k1 + `", "processed", "123", null, null]] []`, nil},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			in, s, bearer := inbox()
+			n, err := in.Receive(t.Context(), "b1", bearer, []byte(c.body))
+			if len(c.want) == 0 {
+				if !errors.Is(err, seeding.ErrMalformed) || s.writes != 0 {
+					t.Fatalf("%d rows, %v, %d writes", n, err, s.writes)
+				}
+				return
+			}
+			if err != nil || n != len(c.want) || s.writes != 1 {
+				t.Fatalf("%d rows, %v, %d writes", n, err, s.writes)
+			}
+			for p := range maps.Values(s.parts) {
+				rows, _ := seeding.UnpackRows(p.Packed)
+				for i, row := range rows {
+					if row.Status != c.want[i].Status || row.Token != c.want[i].Token || row.Code != c.want[i].Code {
+						t.Errorf("row %d: %+v", i, row)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestInboxStoresNothingForAStranger(t *testing.T) {
+	in, s, bearer := inbox()
+	body := []byte(bulkBody(answerRows(1)))
+	for name, c := range map[string]struct{ batch, bearer string }{
+		"no bearer": {"b1", ""}, "another batch": {"b2", bearer}, "a guess": {"b1", "x.y"},
+		"expired": {"b1", seeding.Capability(key("k1"), ref, now)},
+	} {
+		if _, err := in.Receive(t.Context(), c.batch, c.bearer, body); !errors.Is(err, seeding.ErrUnauthorised) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if s.writes != 0 {
+		t.Errorf("%d writes", s.writes)
+	}
+}
+
+func TestInboxReportsWhatItCouldNotStore(t *testing.T) {
+	in, s, bearer := inbox()
+	s.fail = errors.New("storage")
+	if _, err := in.Receive(t.Context(), "b1", bearer, []byte(bulkBody(answerRows(1)))); !errors.Is(err, s.fail) {
+		t.Errorf("%v", err)
+	}
+}

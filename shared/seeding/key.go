@@ -1,0 +1,134 @@
+package seeding
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Key is one version of a secret key.
+type Key struct {
+	ID     string
+	Secret []byte
+}
+
+// Keyring holds the versions of one key. There are three rings: of
+// capabilities, rows and fingerprints, so that the public function cannot
+// forge a row.
+type Keyring interface {
+	// Current is the key to sign with.
+	Current(ctx context.Context) (Key, error)
+	// ByID is a key that was current once; ErrNotFound when it is gone.
+	ByID(ctx context.Context, id string) (Key, error)
+}
+
+func (k Key) sum(purpose string, parts ...string) []byte {
+	mac := hmac.New(sha256.New, k.Secret)
+	// Every part is preceded by its length, so no two lists of parts are alike.
+	var length [4]byte
+	for _, part := range append([]string{purpose}, parts...) {
+		binary.BigEndian.PutUint32(length[:], uint32(len(part))) //nolint:gosec // parts are short texts
+		mac.Write(length[:])
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(nil)
+}
+
+// Print is a keyed fingerprint of what was, or would have been, sent for a
+// registrant. Four bytes tell "changed" from "unchanged"; they identify nobody.
+type Print [4]byte
+
+// PrintOf fingerprints demographics. It is never the zero Print, which stands
+// for "not known".
+func PrintOf(k Key, d Demographics) Print {
+	var parts []string
+	for _, v := range []Value{d.VID, d.Name, d.Gender, d.DOB, d.PhoneNumber, d.EmailID, d.FullAddress} {
+		parts = append(parts, strconv.FormatBool(v.Present), strconv.FormatBool(v.NotText), v.Text)
+	}
+	p := Print(k.sum("print", parts...)[:4])
+	if p == (Print{}) {
+		p[3] = 1
+	}
+	return p
+}
+
+// RowMAC binds a row of an answer to what it was made from.
+type RowMAC [8]byte
+
+// RowMACOf covers batch, registrant, identifier, VID and fingerprint. With it
+// no token can reach a registrant, or a VID, that it was not made for: MTS
+// itself carries no id of ours into a callback (W6).
+func RowMACOf(k Key, batch string, m Member, vid string, p Print) RowMAC {
+	return RowMAC(k.sum("row", batch, strconv.FormatInt(m.Registrant, 10), strconv.FormatInt(m.Identifier, 10), vid, string(p[:]))[:8])
+}
+
+// Fits compares in constant time.
+func (m RowMAC) Fits(other RowMAC) bool { return hmac.Equal(m[:], other[:]) }
+
+// CorrelationKey travels through MTS inside each record:
+// "<registrant>.<identifier>.<MAC and fingerprint in base64url>".
+func CorrelationKey(m Member, mac RowMAC, p Print) string {
+	return strconv.FormatInt(m.Registrant, 10) + "." + strconv.FormatInt(m.Identifier, 10) + "." +
+		base64.RawURLEncoding.EncodeToString(append(mac[:], p[:]...))
+}
+
+// parseCorrelationKey is false for anything that CorrelationKey cannot have made.
+func parseCorrelationKey(text string) (m Member, mac RowMAC, p Print, ok bool) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return m, mac, p, false
+	}
+	registrant, err1 := strconv.ParseInt(parts[0], 10, 64)
+	identifier, err2 := strconv.ParseInt(parts[1], 10, 64)
+	code, err3 := base64.RawURLEncoding.Strict().DecodeString(parts[2])
+	if err1 != nil || err2 != nil || err3 != nil || len(code) != len(mac)+len(p) || registrant <= 0 || identifier <= 0 {
+		return m, mac, p, false
+	}
+	copy(mac[:], code)
+	copy(p[:], code[len(mac):])
+	return Member{Registrant: registrant, Identifier: identifier}, mac, p, true
+}
+
+// Capability is the right to deliver the answer of one batch until a time. It
+// goes to MTS as the bearer of its callback.
+func Capability(k Key, ref BatchRef, until time.Time) string {
+	claims := strings.Join([]string{ref.Registry, ref.Connector, ref.Run, ref.Batch, k.ID, strconv.FormatInt(until.Unix(), 36)}, " ")
+	return base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." +
+		base64.RawURLEncoding.EncodeToString(k.sum("capability", claims))
+}
+
+// OpenCapability checks a bearer and returns the batch it is for. ok is false
+// for anything forged, expired or malformed; why is not told, because nobody
+// with a good capability would need to know. err is a failure of the keyring.
+func OpenCapability(ctx context.Context, ring Keyring, bearer string, now time.Time) (ref BatchRef, ok bool, err error) {
+	encoded, signature, found := strings.Cut(bearer, ".")
+	if !found || len(bearer) > 2048 {
+		return BatchRef{}, false, nil
+	}
+	claims, err1 := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	mac, err2 := base64.RawURLEncoding.Strict().DecodeString(signature)
+	parts := strings.Split(string(claims), " ")
+	if err1 != nil || err2 != nil || len(parts) != 6 {
+		return BatchRef{}, false, nil
+	}
+	key, err := ring.ByID(ctx, parts[4])
+	switch {
+	case isNotFound(err):
+		return BatchRef{}, false, nil
+	case err != nil:
+		return BatchRef{}, false, err
+	}
+	if !hmac.Equal(mac, key.sum("capability", string(claims))) {
+		return BatchRef{}, false, nil
+	}
+	until, err := strconv.ParseInt(parts[5], 36, 64)
+	if err != nil || !now.Before(time.Unix(until, 0)) {
+		return BatchRef{}, false, nil
+	}
+	return BatchRef{Registry: parts[0], Connector: parts[1], Run: parts[2], Batch: parts[3]}, true, nil
+}

@@ -1,0 +1,73 @@
+package seeding
+
+// Mappings compiles the mapping of a connector.
+type Mappings interface {
+	// Compile fails with a *MappingError when an expression is not valid.
+	Compile(m Mapping) (Mapper, error)
+}
+
+// Mapper finds MTS's seven fields in a registry record by MTS's own rules
+// (facts/mts.md 2.3).
+type Mapper interface {
+	Map(record Record) Demographics
+}
+
+// MappingError names the expression that cannot be used.
+type MappingError struct {
+	Field string // "vid", "name/0", …: a JSON pointer below the mapping
+	Text  string // what is wrong with it, in words for the user
+}
+
+func (e *MappingError) Error() string { return "mapping " + e.Field + ": " + e.Text }
+
+// Value is the outcome of one mapping.
+type Value struct {
+	Text    string
+	Present bool // a result that is not null; an empty text may be present
+	NotText bool // a list, an object, or a number or boolean where MTS would fail the whole batch (W12)
+}
+
+// Demographics are the seven fields of one registrant. They live in memory
+// only.
+type Demographics struct {
+	VID, Name, Gender, DOB, PhoneNumber, EmailID, FullAddress Value
+}
+
+// Fields of MTS by their canonical names, in the order in which MTS checks them.
+var SeederFields = []string{"vid", "name", "gender", "dob", "phoneNumber", "emailId", "fullAddress"}
+
+// CodeNotText is our own code beside MTS's: a mapped value is not a text.
+const CodeNotText = "MTSC-NOT-TEXT"
+
+// Invalid returns the code with which MTS would reject the record, or "". The
+// order of checks is MTS's (facts/mts.md 2.4).
+func (d Demographics) Invalid(mandatory []string) string {
+	must := map[string]bool{"vid": true}
+	for _, name := range mandatory {
+		must[name] = true
+	}
+	for _, check := range []struct {
+		field         string
+		value         Value
+		absent, empty string
+	}{
+		{"vid", d.VID, "ATS-REQ-009", "ATS-REQ-009"},
+		{"name", d.Name, "ATS-REQ-010", "ATS-REQ-003"},
+		{"gender", d.Gender, "ATS-REQ-011", "ATS-REQ-004"},
+		{"dob", d.DOB, "ATS-REQ-012", "ATS-REQ-006"},
+		{"phoneNumber", d.PhoneNumber, "ATS-REQ-013", ""},
+		{"emailId", d.EmailID, "ATS-REQ-014", ""},
+		{"fullAddress", d.FullAddress, "ATS-REQ-015", "ATS-REQ-008"},
+	} {
+		switch {
+		case check.value.NotText:
+			return CodeNotText
+		case !must[check.field]:
+		case !check.value.Present:
+			return check.absent
+		case check.value.Text == "" && check.empty != "":
+			return check.empty
+		}
+	}
+	return ""
+}

@@ -1,0 +1,57 @@
+package seeding
+
+import "context"
+
+// Seeder is what the functions need of an MTS. Errors are *Fault: Unreachable
+// and RefusedRequest mean surely not taken.
+type Seeder interface {
+	// Submit sends one request and returns MTS's request identifier. A reply
+	// that says every record is invalid (ATS-REQ-101) is a success, because
+	// MTS delivers such a batch too (facts/mts.md 2.5).
+	Submit(ctx context.Context, s Submission) (requestID string, err error)
+	// Status asks what became of a request.
+	Status(ctx context.Context, mtsURL, requestID string) (SeederStatus, error)
+}
+
+// Submission is a POST of one batch: bulk JSON callback with a bearer.
+type Submission struct {
+	MTSURL         string
+	Language       string
+	CallbackURL    string
+	Bearer         string
+	TimeoutSeconds int
+	OutputFormat   string
+	Records        []SeedRecord
+}
+
+// SeedRecord is one registrant as MTS gets it: its seven canonical fields as
+// texts, absent ones empty, and the correlation key. Anything but a text makes
+// MTS refuse the whole batch (W12).
+type SeedRecord struct {
+	VID         string
+	Name        string
+	Gender      string
+	DOB         string
+	PhoneNumber string
+	EmailID     string
+	FullAddress string
+	Key         string
+}
+
+// SeederStatus is what MTS says of a request (facts/mts.md 4.1).
+type SeederStatus int
+
+const (
+	StatusWorking  SeederStatus = iota // submitted…, processing
+	StatusFinished                     // processed…
+	StatusFailed                       // error_…
+	StatusUnknown                      // 404: cleaned up, lost, another replica
+)
+
+var seederStatusNames = [...]string{"working", "finished", "failed", "unknown"}
+
+func (s SeederStatus) String() string { return seederStatusNames[s] }
+
+// OutputFormat is the jq that MTS gets: a short row per record. Users' jq never
+// reaches MTS, where it could crash the worker or read its environment (W11).
+const OutputFormat = `[.input.key,.output.status,.output.token,.output.errorCode,.output.errorMessage]`

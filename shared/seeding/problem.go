@@ -1,0 +1,71 @@
+package seeding
+
+import "time"
+
+// Source names what keeps a connector from moving. A problem is cleared by the
+// success of what its source names, never by time.
+type Source string
+
+const (
+	ProblemRegistry Source = "registry" // the registry cannot be reached
+	ProblemSignIn   Source = "sign_in"  // the registry refuses user or password
+	ProblemRead     Source = "read"     // it refuses to let us read: rights, an unknown field
+	ProblemTypes    Source = "types"    // an identifier type of the configuration does not exist
+	ProblemWrite    Source = "write"    // it refuses to let us create tokens, whoever they are for
+	ProblemUnlink   Source = "unlink"   // it refuses to let us remove VIDs
+	ProblemMTS      Source = "mts"      // MTS cannot be reached or refuses our requests
+	ProblemAnswers  Source = "answers"  // MTS takes requests and never answers
+	ProblemIdentity Source = "identity" // MOSIP refuses everybody: licence, partner, policy, service down
+	ProblemPolicy   Source = "policy"   // MOSIP gives a registrant another token each time
+	ProblemConfig   Source = "config"   // our own secrets or keys cannot be read, or the configuration cannot be run
+)
+
+// Problem is shown on the connector. Text and Remedy are ours; nothing that a
+// server wrote is in them, because server texts may hold identifier values
+// (facts/odoo.md A1.7).
+type Problem struct {
+	Text   string    `json:"text"`
+	Remedy string    `json:"remedy"`
+	Since  time.Time `json:"since"`
+	Tries  int       `json:"tries"` // probes since then
+	Next   time.Time `json:"next"`  // of the next probe
+}
+
+// Blocks tells whether, while the problem stands, only probes go out. A refused
+// unlink and a suspicious policy are shown but stop nobody.
+func (s Source) Blocks() bool { return s != ProblemUnlink && s != ProblemPolicy }
+
+// Blocked looks through the problems that stand: whether one of them blocks,
+// and when the next probe is due.
+func (s State) Blocked() (blocked bool, next time.Time) {
+	for source, p := range s.Problems {
+		if source.Blocks() {
+			blocked = true
+			if p.Next.After(next) {
+				next = p.Next
+			}
+		}
+	}
+	return blocked, next
+}
+
+// again is the problem after one more failure of what it names.
+func (p Problem) again(now time.Time, text, remedy string, times Times) Problem {
+	next := Problem{Text: text, Remedy: remedy, Since: p.Since, Tries: p.Tries + 1}
+	if next.Since.IsZero() {
+		next.Since = now
+	}
+	next.Next = now.Add(backOff(times.ProbeFirst, times.ProbeMax, p.Tries))
+	return next
+}
+
+// backOff doubles first with every try, up to limit.
+func backOff(first, limit time.Duration, tries int) time.Duration {
+	d := first
+	for range tries {
+		if d *= 2; d >= limit {
+			return limit
+		}
+	}
+	return min(d, limit)
+}

@@ -1,0 +1,70 @@
+package seeding
+
+import (
+	"context"
+	"time"
+)
+
+// RegistryState is what is shared about one registry.
+type RegistryState struct {
+	Key     string
+	Counter int64 // grows with every claim
+	Patch   Lease // one writer: Odoo's one-identifier-of-a-type rule races (facts/odoo.md A6)
+
+	OutageUntil time.Time // nobody need try before
+	OutageTries int
+
+	LookUp time.Duration // measured time per record of a look-up
+	Create time.Duration // and of a create; 0 means never measured
+
+	// RefusedAlike counts single records refused with RefusedCode since the
+	// last one that was accepted.
+	RefusedAlike int
+	RefusedCode  string
+}
+
+// Registries opens the registry of a connector. It may read the connector's
+// secrets, but makes no call to the registry.
+type Registries interface {
+	Open(ctx context.Context, c Connector) (Registry, error)
+}
+
+// Registry is what the functions need of an OpenG2P registry. Every error is a
+// *Fault. Identifier types are resolved by name, and only once per process,
+// unless they turn out to be gone. Lists come in no particular order unless said.
+type Registry interface {
+	// VIDs returns up to limit identifiers of the VID type with id > after,
+	// valid and not expired, ordered by id.
+	VIDs(ctx context.Context, after int64, limit int) ([]Identifier, error)
+	// Registrants reads the connector's fields of those of the registrants
+	// that its domain lets through. A record holds the fields as Odoo sends
+	// them, without the empty ones, and always "id".
+	Registrants(ctx context.Context, ids []int64) (map[int64]Record, error)
+	// Tokens returns the identifiers of the token type that the registrants hold.
+	Tokens(ctx context.Context, registrants []int64) ([]Identifier, error)
+	// Held returns the identifiers of VID and token type that the registrants hold.
+	Held(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
+	// Holders returns the identifiers of the token type that hold one of the tokens.
+	Holders(ctx context.Context, tokens []string) ([]Identifier, error)
+	// Create writes the tokens, all or none of them, in one call.
+	Create(ctx context.Context, tokens []NewToken) error
+	// Remove deletes the identifiers in one call; those that are gone already
+	// are no error.
+	Remove(ctx context.Context, identifiers []int64) error
+}
+
+// Record is a registrant as the registry sent it: field to JSON value.
+type Record map[string]any
+
+// Identifier is a g2p.reg.id of a registrant.
+type Identifier struct {
+	ID         int64
+	Registrant int64
+	Value      string
+}
+
+// NewToken is a token to be written.
+type NewToken struct {
+	Registrant int64
+	Value      string
+}

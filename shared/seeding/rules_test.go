@@ -1,0 +1,179 @@
+package seeding_test
+
+import (
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"pgregory.net/rapid"
+)
+
+func TestInvalidIsWhatMTSWouldSay(t *testing.T) {
+	text := func(s string) seeding.Value { return seeding.Value{Text: s, Present: true} }
+	whole := seeding.Demographics{
+		VID: text("1"), Name: text("Ana"), Gender: text("Female"), DOB: text("1990/01/02"), FullAddress: text("Street"),
+	}
+	standard := []string{"name", "gender", "dob", "fullAddress"}
+	cases := map[string]struct {
+		change    func(*seeding.Demographics)
+		mandatory []string
+		want      string
+	}{
+		"whole":                       {func(*seeding.Demographics) {}, standard, ""},
+		"no VID":                      {func(d *seeding.Demographics) { d.VID = seeding.Value{} }, nil, "ATS-REQ-009"},
+		"empty VID":                   {func(d *seeding.Demographics) { d.VID = text("") }, nil, "ATS-REQ-009"},
+		"no name":                     {func(d *seeding.Demographics) { d.Name = seeding.Value{} }, standard, "ATS-REQ-010"},
+		"empty name":                  {func(d *seeding.Demographics) { d.Name = text("") }, standard, "ATS-REQ-003"},
+		"no gender":                   {func(d *seeding.Demographics) { d.Gender = seeding.Value{} }, standard, "ATS-REQ-011"},
+		"empty gender":                {func(d *seeding.Demographics) { d.Gender = text("") }, standard, "ATS-REQ-004"},
+		"no date of birth":            {func(d *seeding.Demographics) { d.DOB = seeding.Value{} }, standard, "ATS-REQ-012"},
+		"empty date of birth":         {func(d *seeding.Demographics) { d.DOB = text("") }, standard, "ATS-REQ-006"},
+		"no address":                  {func(d *seeding.Demographics) { d.FullAddress = seeding.Value{} }, standard, "ATS-REQ-015"},
+		"empty address":               {func(d *seeding.Demographics) { d.FullAddress = text("") }, standard, "ATS-REQ-008"},
+		"first failure wins":          {func(d *seeding.Demographics) { d.Name, d.DOB = text(""), seeding.Value{} }, standard, "ATS-REQ-003"},
+		"phone not mandatory":         {func(*seeding.Demographics) {}, standard, ""},
+		"phone mandatory":             {func(*seeding.Demographics) {}, append(standard, "phoneNumber"), "ATS-REQ-013"},
+		"e-mail mandatory":            {func(*seeding.Demographics) {}, append(standard, "emailId"), "ATS-REQ-014"},
+		"empty phone passes":          {func(d *seeding.Demographics) { d.PhoneNumber = text("") }, []string{"phoneNumber"}, ""},
+		"address need not be given":   {func(d *seeding.Demographics) { d.FullAddress = seeding.Value{} }, []string{"name"}, ""},
+		"a number would fail the lot": {func(d *seeding.Demographics) { d.Gender = seeding.Value{Present: true, NotText: true} }, nil, seeding.CodeNotText},
+	}
+	for name, c := range cases {
+		d := whole
+		c.change(&d)
+		if got := d.Invalid(c.mandatory); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestRejectedRegistrantIsDueWhenDataChangeOrTimeComes(t *testing.T) {
+	old, changed := seeding.Print{1}, seeding.Print{2}
+	for name, c := range map[string]struct {
+		r     seeding.Rejection
+		today seeding.Print
+		want  bool
+	}{
+		"nothing happened":      {seeding.Rejection{Print: old, Next: now.Add(time.Hour)}, old, false},
+		"data changed":          {seeding.Rejection{Print: old, Next: now.Add(time.Hour)}, changed, true},
+		"time has come":         {seeding.Rejection{Print: old, Next: now}, old, true},
+		"no print, time ahead":  {seeding.Rejection{Next: now.Add(time.Hour)}, changed, false},
+		"no print, time is now": {seeding.Rejection{Next: now}, changed, true},
+	} {
+		if got := c.r.Due(now, c.today); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestBatchSizeFollowsTheMTS(t *testing.T) {
+	p := seeding.Pace{}
+	if got := p.Batch(1000); got != seeding.FirstBatchSize {
+		t.Fatalf("begins at %d", got)
+	}
+	grow := func(want ...int) {
+		t.Helper()
+		for _, w := range want {
+			size := p.Batch(1000)
+			p, _ = p.Answered(size, size, 1000, true, time.Millisecond)
+			if p.Batch(1000) != w {
+				t.Fatalf("from %d to %d, want %d", size, p.Batch(1000), w)
+			}
+		}
+	}
+	grow(100, 200, 400)
+	p, _ = p.Answered(200, 200, 1000, true, 0) // the second batch of a size that was left already
+	grow(800)
+	p, _ = p.Missed(800)
+	p, _ = p.Missed(800) // two batches of one size were under way
+	if p.Batch(1000) != 400 {
+		t.Fatalf("after a loss %d", p.Batch(1000))
+	}
+	for range 19 {
+		grow(400) // the lost size is the ceiling
+	}
+	grow(800) // lifted after 20 timely answers
+
+	half, _ := p.Answered(800, 399, 1000, true, 0)
+	late, _ := p.Answered(800, 800, 1000, false, 0)
+	if half.Batch(1000) != 800 || late.Batch(1000) != 800 {
+		t.Error("grows without a full and timely batch")
+	}
+}
+
+func TestPaceStaysInItsBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		maximum := rapid.IntRange(1, 1000).Draw(t, "maximum")
+		var p seeding.Pace
+		inFlight := []int{}
+		t.Repeat(map[string]func(*rapid.T){
+			"claim": func(*rapid.T) { inFlight = append(inFlight, p.Batch(maximum)) },
+			"answered": func(t *rapid.T) {
+				if len(inFlight) == 0 {
+					t.Skip()
+				}
+				size := inFlight[0]
+				inFlight = inFlight[1:]
+				p, _ = p.Answered(size, rapid.IntRange(0, size).Draw(t, "count"), maximum, rapid.Bool().Draw(t, "timely"), time.Duration(rapid.IntRange(0, 1e9).Draw(t, "per record")))
+			},
+			"missed": func(t *rapid.T) {
+				if len(inFlight) == 0 {
+					t.Skip()
+				}
+				p, _ = p.Missed(inFlight[0])
+				inFlight = inFlight[1:]
+			},
+			"": func(t *rapid.T) {
+				if size := p.Batch(maximum); size < 1 || size > maximum {
+					t.Fatalf("size %d of %d", size, maximum)
+				}
+			},
+		})
+	})
+}
+
+// Whatever happened before, an MTS that works grows again to the maximum, and
+// one that loses everything shrinks to single records.
+func TestPaceRecovers(t *testing.T) {
+	p := seeding.Pace{}
+	for range 20 {
+		p, _ = p.Missed(p.Batch(1000))
+	}
+	if p.Batch(1000) != 1 || p.Losses < 3 {
+		t.Fatalf("size %d, losses %d", p.Batch(1000), p.Losses)
+	}
+	batches := 0
+	for ; p.Batch(1000) < 1000 && batches < 1000; batches++ {
+		p, _ = p.Answered(p.Batch(1000), p.Batch(1000), 1000, true, 0)
+	}
+	if p.Batch(1000) != 1000 {
+		t.Fatalf("stuck at %d with ceiling %d", p.Batch(1000), p.Ceiling)
+	}
+	t.Logf("%d timely batches from 1 to 1,000", batches)
+}
+
+func TestTimesAreParameters(t *testing.T) {
+	got, err := seeding.ParseTimes("deadline_base=5s, commit_grace=1500ms")
+	want := seeding.DefaultTimes()
+	want.DeadlineBase, want.CommitGrace = 5*time.Second, 1500*time.Millisecond
+	if err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, wrong := range []string{"deadline=5s", "poll", "poll=soon", "poll=-1s"} {
+		if _, err := seeding.ParseTimes(wrong); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
+func TestKeysOfOneServerAreOne(t *testing.T) {
+	same := [][2]string{{"http://Odoo.example/", "http://odoo.example:80"}, {"https://o.example", "https://o.example:443/"}}
+	for _, pair := range same {
+		if seeding.RegistryKey(pair[0], "g2p") != seeding.RegistryKey(pair[1], "g2p") || seeding.MTSKey(pair[0]) != seeding.MTSKey(pair[1]) {
+			t.Errorf("%v differ", pair)
+		}
+	}
+	if seeding.RegistryKey("http://a", "x") == seeding.RegistryKey("http://a", "y") || seeding.MTSKey("http://a/mts") == seeding.MTSKey("http://a") {
+		t.Error("different servers are one")
+	}
+}

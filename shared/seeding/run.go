@@ -1,0 +1,60 @@
+package seeding
+
+import "time"
+
+// Run is one working off of a connector's registrants: up to three passes over
+// the VIDs of the registry, from the lowest identifier to the highest.
+type Run struct {
+	ID          string
+	Connector   string
+	Version     int // of the configuration that it runs under
+	Started     time.Time
+	Cursor      int64 // the last identifier looked at in this pass
+	PassOver    bool  // the pass has seen the last identifier
+	Passes      int   // passes begun, those of probes not counted
+	PassStarted time.Time
+	Completed   time.Time
+	Tally       Tally  // what submit saw; batches keep their own totals
+	Totals      Totals // of its batches, frozen when the run completes
+	Fence       int64  // of the run lease under which it was written last
+}
+
+// Tally counts what a run decided without MTS.
+type Tally struct {
+	Looked  int `json:"looked"`  // VIDs looked at, in all passes
+	Invalid int `json:"invalid"` // rejected unsent
+	Removed int `json:"removed"` // VIDs removed because their registrant holds a token
+}
+
+// MaxPasses bounds the repetitions of a run; what is pending after them waits
+// for the next run.
+const MaxPasses = 3
+
+// Totals tell what became of the records of a batch, or of the batches of a
+// run. What is in none of the others is pending and found by a later pass.
+// After faults they can miss by a fraction of a percent; the truth is counted
+// at the registry.
+type Totals struct {
+	Sent      int `json:"sent"`
+	Tokenised int `json:"tokenised"`
+	Refused   int `json:"refused"`   // by MOSIP, or by the registry when the token was created
+	Duplicate int `json:"duplicate"` // the token is held by another registrant
+	Conflict  int `json:"conflict"`  // the registrant holds another token, or its VID changed at the last moment
+	NoToken   int `json:"no_token"`  // sent alone and lost
+}
+
+// Pending is what was sent and not decided.
+func (t Totals) Pending() int {
+	return max(0, t.Sent-t.Tokenised-t.Refused-t.Duplicate-t.Conflict-t.NoToken)
+}
+
+// Plus adds up.
+func (t Totals) Plus(u Totals) Totals {
+	return Totals{
+		Sent: t.Sent + u.Sent, Tokenised: t.Tokenised + u.Tokenised, Refused: t.Refused + u.Refused,
+		Duplicate: t.Duplicate + u.Duplicate, Conflict: t.Conflict + u.Conflict, NoToken: t.NoToken + u.NoToken,
+	}
+}
+
+// Rejected is how many were rejected, of all kinds.
+func (t Totals) Rejected() int { return t.Refused + t.Duplicate + t.Conflict + t.NoToken }

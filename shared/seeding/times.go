@@ -1,0 +1,79 @@
+package seeding
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Times are the waiting times of the protocol. They are parameters, so that a
+// test of a crash need not last as long as a crash.
+type Times struct {
+	PageLimit      time.Duration // for reading one page of the registry
+	PostBase       time.Duration // time limit of a POST: base plus a share per record
+	PostPerRecord  time.Duration
+	DeadlineBase   time.Duration // of a batch: base plus four times the measured time per record
+	RecordFirst    time.Duration // time per record of an MTS that was never measured
+	AnswerWait     time.Duration // how long submit waits for an answer, or for the MTS lease, before it ends
+	Poll           time.Duration // between two looks while waiting
+	PatchWork      time.Duration // working time of a patcher
+	CommitGrace    time.Duration // what Odoo may still commit after we gave up (facts/odoo.md A6)
+	ProbeFirst     time.Duration // back-off of probes
+	ProbeMax       time.Duration
+	RejectedAgain  time.Duration // next attempt of a rejected registrant whose data did not change
+	CallAim        time.Duration // a bulk call to the registry should last about this long
+	CapabilityLife time.Duration // independent of deadlines: late answers are welcome
+	AnswerLife     time.Duration // after which an answer that nobody could patch is deleted
+}
+
+// DefaultTimes are the figures of the protocol.
+func DefaultTimes() Times {
+	return Times{
+		PageLimit:      60 * time.Second,
+		PostBase:       30 * time.Second,
+		PostPerRecord:  60 * time.Millisecond,
+		DeadlineBase:   2 * time.Minute,
+		RecordFirst:    60 * time.Millisecond,
+		AnswerWait:     30 * time.Second,
+		Poll:           time.Second,
+		PatchWork:      2 * time.Minute,
+		CommitGrace:    240 * time.Second,
+		ProbeFirst:     time.Minute,
+		ProbeMax:       time.Hour,
+		RejectedAgain:  24 * time.Hour,
+		CallAim:        5 * time.Second,
+		CapabilityLife: 7 * 24 * time.Hour,
+		AnswerLife:     14 * 24 * time.Hour,
+	}
+}
+
+// ParseTimes reads "name=duration,…" over the defaults, for instance
+// "deadline_base=5s,commit_grace=2s". An empty text is the defaults.
+func ParseTimes(text string) (Times, error) {
+	t := DefaultTimes()
+	names := map[string]*time.Duration{
+		"page_limit": &t.PageLimit, "post_base": &t.PostBase, "post_per_record": &t.PostPerRecord,
+		"deadline_base": &t.DeadlineBase, "record_first": &t.RecordFirst,
+		"answer_wait": &t.AnswerWait, "poll": &t.Poll,
+		"patch_work": &t.PatchWork, "commit_grace": &t.CommitGrace,
+		"probe_first": &t.ProbeFirst, "probe_max": &t.ProbeMax,
+		"rejected_again": &t.RejectedAgain, "call_aim": &t.CallAim,
+		"capability_life": &t.CapabilityLife, "answer_life": &t.AnswerLife,
+	}
+	for pair := range strings.SplitSeq(text, ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		target, known := names[name]
+		if !known {
+			return Times{}, fmt.Errorf("times: there is no waiting time named %q", name)
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return Times{}, fmt.Errorf("times: %s=%q is not a positive duration such as 30s", name, value)
+		}
+		*target = d
+	}
+	return t, nil
+}
