@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -127,8 +128,10 @@ func Until(ctx context.Context) time.Time {
 	return deadline.Add(-5 * time.Second)
 }
 
-// Fail ends a start that cannot succeed.
-func Fail(log *slog.Logger, err error) {
-	log.Error("function cannot start", "fault", err.Error())
-	os.Exit(1)
+// Must ends a start that cannot succeed, with every reason.
+func Must(log *slog.Logger, errs ...error) {
+	if err := errors.Join(errs...); err != nil {
+		log.Error("function cannot start", "fault", err.Error())
+		os.Exit(1)
+	}
 }

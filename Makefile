@@ -1,0 +1,54 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench build clean pins
+
+BIN := .cache/bin
+PACKAGES ?= ./...
+
+# What `make run` can be told; see the README.
+export MTSC_ONCE := $(ONCE)
+export MTSC_REGISTRANTS := $(REGISTRANTS)
+export MTSC_PACE := $(PACE)
+export MTSC_ALLOW := $(ALLOW)
+export MTSC_CALLBACK_BASE := $(CALLBACK_BASE)
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real ALLOW=10.0.0.0/8 CALLBACK_BASE=http://…)
+	@infra/tools/fetch go ministack
+	@go run ./infra/local/run
+
+test: ## Run all tests (PACKAGES=./shared/... for some)
+	@infra/tools/fetch go cc ministack dynamodb-local gotestsum
+	go vet $(PACKAGES)
+	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 10m $(PACKAGES)
+
+lint: ## Check code, modules, import rules and the template
+	@infra/tools/fetch go lint golangci-lint
+	.cache/venv-lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml
+	go mod tidy -diff
+	go -C infra/tools mod tidy -diff
+	$(BIN)/golangci-lint run ./...
+
+bench: ## Measure speed and size against the goals
+	@infra/tools/fetch go ministack dynamodb-local
+	@go run ./infra/bench
+
+# The Go builder of SAM has no options; these reach it through the environment.
+build: ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)
+	@infra/tools/fetch go sam
+	CGO_ENABLED=0 GOFLAGS='-tags=lambda.norpc -trimpath -buildvcs=false "-ldflags=-s -w"' SAM_CLI_TELEMETRY=0 \
+		.cache/venv-sam/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+
+clean: ## Remove everything that was built or fetched
+	rm -rf .aws-sam .build .cache
+
+# Pins the Python tools anew, with all that they need and its hashes, from
+# infra/tools/requirements-*.in.
+pins:
+	@infra/tools/fetch python
+	python3 -m venv .cache/venv-uv && .cache/venv-uv/bin/pip install --quiet uv
+	cd infra/tools && for name in ministack lint sam; do \
+		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
+			--custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit; done

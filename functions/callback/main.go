@@ -1,0 +1,37 @@
+// Callback receives the answers of MTS and makes them durable. It is public,
+// may only put into the answers table, and reads nothing but its own key.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"openg2p.org/mts-connector/shared/callback"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/gateway"
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func main() {
+	log := function.Log(os.Stdout)
+	var env function.Env
+	answers, capabilityKey := env.Need("ANSWERS_TABLE"), env.Need("CAPABILITY_KEY")
+	times, err := seeding.ParseTimes(os.Getenv("TIMES"))
+	function.Must(log, env.Err(), err)
+	cfg, err := function.AWS(context.Background())
+	function.Must(log, err)
+
+	inbox := &seeding.Inbox{
+		Capabilities: secrets.Keyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
+		Answers:      dynamo.NewInbox(dynamodb.NewFromConfig(cfg), answers),
+		Clock:        function.Clock{},
+		Times:        times,
+	}
+	lambda.Start(gateway.Handler(callback.New(inbox, log), seeding.MaxCallback, log))
+}

@@ -1,0 +1,45 @@
+// Connectors serves the API with which people configure connectors and see what
+// became of every registrant. It may write secrets and never read them.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	invoker "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/gateway"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/secrets"
+)
+
+func main() {
+	log := function.Log(os.Stdout)
+	var env function.Env
+	connectors, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
+	function.Must(log, env.Err())
+	cfg, err := function.AWS(context.Background())
+	function.Must(log, err)
+
+	handler := api.New(api.Options{
+		Store:    dynamo.New(dynamodb.NewFromConfig(cfg), connectors, ""),
+		Secrets:  secrets.Connectors(secretsmanager.NewFromConfig(cfg), prefix),
+		Mappings: jq.Mappings{},
+		CheckDomain: func(domain string) error {
+			_, err := odoo.ParseDomain(domain)
+			return err
+		},
+		Bell:  function.Bell{Lambda: invoker.NewFromConfig(cfg), Submit: submit},
+		Now:   function.Clock{}.Now,
+		NewID: function.NewID,
+		Log:   log,
+	})
+	lambda.Start(gateway.Handler(handler, api.MaxBody, log))
+}

@@ -1,0 +1,81 @@
+// Patch writes tokens into the registry and takes the VIDs away. The answers
+// table's stream rings it, and so does reconcile.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func main() {
+	log := function.Log(os.Stdout)
+	var env function.Env
+	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
+	rowKey, fingerprintKey, prefix := env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY"), env.Need("SECRETS_PREFIX")
+	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
+	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
+	function.Must(log, env.Err(), err1, err2)
+	cfg, err := function.AWS(context.Background())
+	function.Must(log, err)
+
+	clock := function.Clock{}
+	vault := secretsmanager.NewFromConfig(cfg)
+	patcher := &seeding.Patcher{
+		Store:      dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
+		Rows:       secrets.Keyring(vault, rowKey),
+		Prints:     secrets.Keyring(vault, fingerprintKey),
+		Clock:      clock,
+		Times:      times,
+		NewID:      function.NewID,
+		Log:        log,
+	}
+	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
+		var failed error
+		for _, registry := range registries(event) {
+			failed = errors.Join(failed, patcher.Ring(ctx, registry))
+		}
+		return failed
+	})
+}
+
+// registries that a ring is for: those of a stream event's keys, or the one of
+// an asynchronous invoke.
+func registries(event json.RawMessage) []string {
+	var ring struct {
+		function.PatchEvent
+		events.DynamoDBEvent
+	}
+	if json.Unmarshal(event, &ring) != nil {
+		return nil
+	}
+	seen := map[string]bool{"": true}
+	var keys []string
+	add := func(key string) {
+		if !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
+	add(ring.Registry)
+	for _, record := range ring.Records {
+		if key, there := record.Change.Keys["pk"]; there && key.DataType() == events.DataTypeString {
+			add(key.String())
+		}
+	}
+	return keys
+}

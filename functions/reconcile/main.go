@@ -1,0 +1,40 @@
+// Reconcile looks every minute for answers that wait and batches that are
+// overdue.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	invoker "github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func main() {
+	log := function.Log(os.Stdout)
+	var env function.Env
+	connectors, answers, patch := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE"), env.Need("PATCH_FUNCTION")
+	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
+	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
+	function.Must(log, env.Err(), err1, err2)
+	cfg, err := function.AWS(context.Background())
+	function.Must(log, err)
+
+	clock := function.Clock{}
+	reconciler := &seeding.Reconciler{
+		Store:  dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Seeder: mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
+		Bell:   function.Bell{Lambda: invoker.NewFromConfig(cfg), Patch: patch},
+		Clock:  clock,
+		Times:  times,
+		Log:    log,
+	}
+	lambda.Start(reconciler.Tick)
+}

@@ -1,0 +1,60 @@
+// Submit finds registrants that need a token and sends them to MTS. A tick fans
+// out to one invocation per connector that is due.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	invoker "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func main() {
+	log := function.Log(os.Stdout)
+	var env function.Env
+	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
+	capabilityKey, rowKey, fingerprintKey := env.Need("CAPABILITY_KEY"), env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY")
+	prefix, base, self := env.Need("SECRETS_PREFIX"), env.Need("CALLBACK_BASE"), env.Need("SUBMIT_FUNCTION")
+	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
+	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
+	function.Must(log, env.Err(), err1, err2)
+	cfg, err := function.AWS(context.Background())
+	function.Must(log, err)
+
+	clock := function.Clock{}
+	client := outgoing.New(outgoing.Options{AllowedRanges: ranges})
+	vault := secretsmanager.NewFromConfig(cfg)
+	submitter := &seeding.Submitter{
+		Store:        dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Registries:   odoo.New(client, secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
+		Seeder:       mts.New(client, clock.Now),
+		Mappings:     jq.Mappings{},
+		Capabilities: secrets.Keyring(vault, capabilityKey),
+		Rows:         secrets.Keyring(vault, rowKey),
+		Prints:       secrets.Keyring(vault, fingerprintKey),
+		Bell:         function.Bell{Lambda: invoker.NewFromConfig(cfg), Submit: self},
+		Clock:        clock,
+		Times:        times,
+		NewID:        function.NewID,
+		CallbackBase: base,
+		Log:          log,
+	}
+	lambda.Start(func(ctx context.Context, event function.SubmitEvent) error {
+		if event.Connector != "" {
+			return submitter.Work(ctx, event.Connector, function.Until(ctx))
+		}
+		return submitter.Tick(ctx)
+	})
+}

@@ -1,0 +1,108 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"openg2p.org/mts-connector/infra/local/tool"
+	"openg2p.org/mts-connector/infra/template"
+)
+
+const region = "us-east-1"
+
+// Emulator is a running MiniStack, an emulator of AWS, on loopback. It holds
+// everything in memory and ends with the process that started it.
+type Emulator struct {
+	process  *tool.Process
+	endpoint string
+}
+
+// EnsureMiniStack brings MiniStack into the cache, with everything it needs
+// pinned by hash; 20 s if it is not there. What it says goes to progress,
+// which may be nil.
+func EnsureMiniStack(ctx context.Context, progress io.Writer) error {
+	return tool.Fetch(ctx, progress, "ministack")
+}
+
+// StartEmulator starts MiniStack, which must be in the cache, on a free port,
+// with the rights of roles enforced, and waits until it answers.
+func StartEmulator(ctx context.Context) (*Emulator, error) {
+	root, err := template.Root()
+	if err != nil {
+		return nil, err
+	}
+	port, err := tool.Port()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "ministack-")
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{endpoint: "http://127.0.0.1:" + strconv.Itoa(port)}
+	// Functions inherit the emulator's environment, so it holds nothing of
+	// ours.
+	e.process, err = tool.Start(dir, []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin",
+		"HOME=" + dir,
+		"TMPDIR=" + dir,
+		"STATE_DIR=" + dir, // some keys, whatever it is told
+		"LANG=C.UTF-8",
+		"AUTH=true",
+		"BIND_HOST=127.0.0.1",
+		"GATEWAY_PORT=" + strconv.Itoa(port),
+		"IOT_MTLS_ENABLED=0", // it would listen on all interfaces
+		"MINISTACK_REGION=" + region,
+		"AWS_ENDPOINT_URL=" + e.endpoint,
+	}, filepath.Join(root, ".cache", "venv-ministack", "bin", "python"), "-m", "ministack")
+	if err != nil {
+		return nil, err
+	}
+	if err := e.process.Ready(ctx, time.Minute, e.healthy); err != nil {
+		e.Stop()
+		return nil, fmt.Errorf("MiniStack: %w", err)
+	}
+	return e, nil
+}
+
+func (e *Emulator) healthy(ctx context.Context) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.endpoint+"/_ministack/health", nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+}
+
+// AWS is what any client of the SDK needs to reach the emulator as the one who
+// deploys, who may do everything. (For S3, set UsePathStyle too.)
+func (e *Emulator) AWS() aws.Config {
+	return aws.Config{
+		Region:       region,
+		BaseEndpoint: aws.String(e.endpoint),
+		// The emulator closes what is idle for 75 s, and nothing is tried twice.
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.IdleConnTimeout = 30 * time.Second
+		}),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		// Here a call that fails is worth seeing, and a repeated one may not be
+		// what a test asked for.
+		RetryMaxAttempts: 1,
+	}
+}
+
+// Stop ends the emulator with all its functions; what it holds is gone.
+func (e *Emulator) Stop() { e.process.Stop() }

@@ -1,0 +1,152 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Lifetime is how long a token of the issuer is good for.
+const Lifetime = time.Hour
+
+// Issuer is an OpenID Connect issuer on loopback, with a key of its own for
+// every start: discovery, key set, and a token endpoint for client
+// credentials. It knows one client.
+type Issuer struct {
+	server   *http.Server
+	address  string
+	audience string
+	secret   string
+	keys     jose.JSONWebKeySet
+	signer   jose.Signer
+}
+
+// The id of the one client.
+const client = "developer"
+
+// StartIssuer starts an issuer of tokens for an audience on a free port.
+func StartIssuer(ctx context.Context, audience string) (*Issuer, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	private := jose.JSONWebKey{Key: key, KeyID: rand.Text(), Algorithm: string(jose.RS256), Use: "sig"}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: private}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	i := &Issuer{
+		address:  "http://" + listener.Addr().String(),
+		audience: audience,
+		secret:   rand.Text(),
+		keys:     jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}},
+		signer:   signer,
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, i.keys) })
+	mux.HandleFunc("POST /token", i.token)
+	i.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = i.server.Serve(listener) }()
+	return i, nil
+}
+
+// Address is the issuer as its tokens name it.
+func (i *Issuer) Address() string { return i.address }
+
+// Client is the id and the secret of the issuer's one client, which the token
+// endpoint, /token at its address, asks for.
+func (i *Issuer) Client() (id, secret string) { return client, i.secret }
+
+// Token is a token for the audience, good for an hour.
+func (i *Issuer) Token(subject string, scopes ...string) string {
+	now := time.Now()
+	return i.Sign(map[string]any{
+		"iss":       i.address,
+		"aud":       i.audience,
+		"sub":       subject,
+		"client_id": subject,
+		"scope":     strings.Join(scopes, " "),
+		"iat":       now.Unix(),
+		"nbf":       now.Unix(),
+		"exp":       now.Add(Lifetime).Unix(),
+	})
+}
+
+// Sign is a token with just these claims, which may be wrong ones.
+func (i *Issuer) Sign(claims map[string]any) string {
+	token, err := jwt.Signed(i.signer).Claims(claims).Serialize()
+	if err != nil {
+		panic(fmt.Sprintf("local: claims that are not JSON: %v", err)) // nothing else can fail
+	}
+	return token
+}
+
+// Stop ends the issuer.
+func (i *Issuer) Stop() { _ = i.server.Close() }
+
+func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, map[string]any{
+		"issuer":                                i.address,
+		"jwks_uri":                              i.address + "/keys",
+		"token_endpoint":                        i.address + "/token",
+		"grant_types_supported":                 []string{"client_credentials"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
+		"response_types_supported":              []string{"token"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []jose.SignatureAlgorithm{jose.RS256},
+	})
+}
+
+// token is the client credentials grant (RFC 6749, 4.4).
+func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
+	if err := r.ParseForm(); err != nil {
+		refuse(w, http.StatusBadRequest, "invalid_request")
+		return
+	}
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
+	switch {
+	case id != client || subtle.ConstantTimeCompare([]byte(secret), []byte(i.secret)) == 0:
+		w.Header().Set("WWW-Authenticate", "Basic")
+		refuse(w, http.StatusUnauthorized, "invalid_client")
+	case r.PostForm.Get("grant_type") != "client_credentials":
+		refuse(w, http.StatusBadRequest, "unsupported_grant_type")
+	default:
+		scopes := strings.Fields(r.PostForm.Get("scope"))
+		w.Header().Set("Cache-Control", "no-store")
+		reply(w, http.StatusOK, map[string]any{
+			"access_token": i.Token(id, scopes...),
+			"token_type":   "Bearer",
+			"expires_in":   int(Lifetime.Seconds()),
+			"scope":        strings.Join(scopes, " "),
+		})
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	reply(w, status, map[string]string{"error": code})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a client that went away
+}

@@ -1,0 +1,183 @@
+// Package local stands up the whole connector on this machine: the functions
+// as they are deployed, under the template as it is deployed, on an emulator of
+// AWS, with an OpenID Connect issuer and one stable address. `make run` and
+// the end-to-end tests stand on it. Everything it starts ends with the process
+// that started it.
+package local
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"golang.org/x/sync/errgroup"
+
+	"openg2p.org/mts-connector/infra/template"
+)
+
+// Options say what differs from a stack on loopback that reaches loopback
+// only. Their zero value is that stack.
+type Options struct {
+	// Template is the file to deploy, with the functions in the folder
+	// functions beside it. Default: template.yaml of the repository.
+	Template string
+	// Name of the stack; functions are called <name>-<function>. Default: mts.
+	Name string
+	// Listen is the preferred address of the API; if its port is taken, a free
+	// one is. Default: a free port on loopback.
+	Listen string
+	// CallbackBase is the address under which MTS reaches the API, without a
+	// slash at the end. Default: the API's address.
+	CallbackBase string
+	// AllowedRanges are the address ranges that functions may reach, as CIDRs
+	// separated by commas. Default: 127.0.0.0/8.
+	AllowedRanges string
+	// Times are the waiting times of the protocol that differ from the
+	// defaults, as name=duration separated by commas.
+	Times string
+	// Progress is told what is being done, a line each. Default: nobody.
+	Progress io.Writer
+}
+
+// Audience is the one that tokens for the API carry.
+const Audience = "mts-connector"
+
+// Stack is a running stack.
+type Stack struct {
+	name     string
+	emulator *Emulator
+	issuer   *Issuer
+	door     *Door
+
+	// As deployed: names by the template's, and the ticks of its schedules.
+	resources map[string]string
+	outputs   map[string]string
+	ticks     []tick
+
+	lambda *lambda.Client
+	logs   *cloudwatchlogs.Client
+	db     *dynamodb.Client
+}
+
+// Start brings what is missing, builds the functions, starts everything and
+// deploys: 2 s if the functions are unchanged, half a minute more the first
+// time. A program that is missing is an error that says what to install.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	s := &Stack{name: o.Name}
+	if err := s.start(ctx, o); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (o *Options) complete() error {
+	if o.Template == "" {
+		root, err := template.Root()
+		if err != nil {
+			return err
+		}
+		o.Template = filepath.Join(root, "template.yaml")
+	}
+	set := func(option *string, otherwise string) {
+		if *option == "" {
+			*option = otherwise
+		}
+	}
+	set(&o.Name, "mts")
+	set(&o.Listen, "127.0.0.1:0")
+	set(&o.AllowedRanges, "127.0.0.0/8")
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	return nil
+}
+
+func (s *Stack) start(ctx context.Context, o Options) (err error) {
+	if s.door, err = StartDoor(ctx, o.Listen); err != nil {
+		return err
+	}
+	if o.CallbackBase == "" {
+		o.CallbackBase = s.door.Address()
+	}
+	progress := &lines{to: o.Progress}
+
+	var zips map[string][]byte
+	group, ctx2 := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.issuer, err = StartIssuer(ctx2, Audience)
+		return err
+	})
+	group.Go(func() (err error) {
+		progress.say("building the functions")
+		zips, err = BuildFunctions(ctx2, filepath.Join(filepath.Dir(o.Template), "functions"))
+		return err
+	})
+	group.Go(func() (err error) {
+		if err := EnsureMiniStack(ctx2, progress); err != nil {
+			return err
+		}
+		progress.say("starting the emulator of AWS")
+		s.emulator, err = StartEmulator(ctx2)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+
+	config := s.emulator.AWS()
+	s.lambda = lambda.NewFromConfig(config)
+	s.logs = cloudwatchlogs.NewFromConfig(config)
+	s.db = dynamodb.NewFromConfig(config)
+
+	progress.say("deploying")
+	if err := s.deploy(ctx, o, zips); err != nil {
+		return fmt.Errorf("deploying %s: %w", filepath.Base(o.Template), err)
+	}
+	api, ok := s.outputs["ApiId"]
+	if !ok {
+		return fmt.Errorf("%s has no output ApiId", filepath.Base(o.Template))
+	}
+	return s.door.Open(s.emulator.endpoint + "/_aws/execute-api/" + api + "/$default")
+}
+
+// Stop ends everything; what the stack held is gone.
+func (s *Stack) Stop() {
+	if s.door != nil {
+		s.door.Stop()
+	}
+	if s.emulator != nil {
+		s.emulator.Stop()
+	}
+	if s.issuer != nil {
+		s.issuer.Stop()
+	}
+}
+
+// APIURL is the base address of the API, without a slash at the end.
+func (s *Stack) APIURL() string { return s.door.Address() }
+
+// Issuer is the issuer whose tokens the API accepts.
+func (s *Stack) Issuer() *Issuer { return s.issuer }
+
+// Token is a token that the API accepts, good for an hour.
+func (s *Stack) Token() string { return s.issuer.Token(client) }
+
+// AWS is what any client of the SDK needs to reach the stack's emulator as the
+// one who deploys.
+func (s *Stack) AWS() aws.Config { return s.emulator.AWS() }
+
+// DynamoDB is a client of the stack's tables as the one who deploys.
+func (s *Stack) DynamoDB() *dynamodb.Client { return s.db }
+
+// Output is a value that the template puts out, for instance the name of a
+// table by "ConnectorsTable"; empty if there is none.
+func (s *Stack) Output(name string) string { return s.outputs[name] }

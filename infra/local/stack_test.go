@@ -1,0 +1,212 @@
+package local_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"openg2p.org/mts-connector/infra/local"
+)
+
+// stack is one stack for all tests, of the template and the function in
+// testdata. It ends with the process.
+var stack = sync.OnceValues(func() (*local.Stack, error) {
+	return local.Start(context.Background(), local.Options{Template: "testdata/template.yaml", Name: "test"})
+})
+
+func running(t *testing.T) *local.Stack {
+	t.Helper()
+	s, err := stack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// answer is what the function says of what reached it.
+type answer struct {
+	Process int
+	Path    string
+	Query   string
+	Subject string
+	Bytes   int
+}
+
+func decode(t *testing.T, text string) (a answer) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return a
+}
+
+// eventually waits for what comes asynchronously.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Errorf("it does not come to this: %s", what)
+}
+
+func logged(t *testing.T, s *local.Stack, line string) func() bool {
+	return func() bool {
+		lines, err := s.Logs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(lines, line)
+	}
+}
+
+func TestPublicRouteTakesBigBodies(t *testing.T) {
+	s := running(t)
+	body := []byte(strings.Repeat("x", 6<<20))
+	status, text := do(t, "POST", s.APIURL()+"/public/a.b~c?q=1", http.Header{"Authorization": {"Bearer of.no.token"}}, body)
+	if status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	if got, want := decode(t, text), (answer{Path: "/public/a.b~c", Query: "q=1", Bytes: len(body)}); got.Path != want.Path || got.Query != want.Query || got.Bytes != want.Bytes {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestPrivateRouteTakesTokensOfTheIssuerOnly(t *testing.T) {
+	s, other := running(t), issuer(t)
+	claims := func(change string, value any) map[string]any {
+		c := map[string]any{
+			"iss": s.Issuer().Address(), "aud": local.Audience, "sub": "somebody",
+			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+		}
+		c[change] = value
+		return c
+	}
+	for name, c := range map[string]struct {
+		token  string
+		status int
+	}{
+		"good":           {s.Issuer().Token("somebody"), 200},
+		"of the stack":   {s.Token(), 200},
+		"none":           {"", 401},
+		"other key":      {other.Sign(claims("sub", "somebody")), 401},
+		"other issuer":   {other.Token("somebody"), 401},
+		"expired":        {s.Issuer().Sign(claims("exp", time.Now().Add(-time.Minute).Unix())), 401},
+		"other audience": {s.Issuer().Sign(claims("aud", "others")), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := http.Header{}
+			if c.token != "" {
+				header.Set("Authorization", "Bearer "+c.token)
+			}
+			status, text := do(t, "GET", s.APIURL()+"/private/x/y", header, nil)
+			if status != c.status {
+				t.Fatalf("%d %s, want %d", status, text, c.status)
+			}
+			if name == "good" {
+				if a := decode(t, text); a.Subject != "somebody" || a.Path != "/private/x/y" {
+					t.Errorf("got %+v", a)
+				}
+			}
+		})
+	}
+}
+
+func TestInvoke(t *testing.T) {
+	s := running(t)
+	if _, err := s.Invoke(t.Context(), "hello", []byte(`{"say":"one"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if !logged(t, s, "said: one")() {
+		t.Error("what was said is not in the logs")
+	}
+	_, err := s.Invoke(t.Context(), "hello", []byte(`{"say":"two","fail":"now"}`))
+	var failed *local.FunctionError
+	if !errors.As(err, &failed) || failed.Message != "told to fail: now" {
+		t.Errorf("got %v, want the function's error", err)
+	}
+	if _, err := s.Invoke(t.Context(), "nobody", nil); err == nil || errors.As(err, &failed) && failed.Function == "test-nobody" {
+		t.Errorf("got %v, want an error of the service", err)
+	}
+	if err := s.InvokeAsync(t.Context(), "hello", []byte(`{"say":"three","sleep":20}`)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "three is said", logged(t, s, "said: three"))
+}
+
+func TestTickInvokesWithTheInputOfTheSchedule(t *testing.T) {
+	s := running(t)
+	if err := s.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !logged(t, s, "tick")() {
+		t.Error("no tick in the logs")
+	}
+}
+
+func TestStreamReachesTheFunction(t *testing.T) {
+	s := running(t)
+	_, err := s.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String(s.Output("Things")),
+		Item:      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "bell"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the stream rings", logged(t, s, "stream: INSERT bell"))
+}
+
+func TestKilledFunctionIsReplaced(t *testing.T) {
+	s := running(t)
+	before, err := s.Invoke(t.Context(), "hello", []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// In the middle of an invocation.
+	result := make(chan error, 1)
+	go func() {
+		_, err := s.Invoke(context.WithoutCancel(t.Context()), "hello", []byte(`{"sleep":9000}`))
+		result <- err
+	}()
+	// Until it hits the invocation, which may not have begun yet.
+	for failed := (*local.FunctionError)(nil); failed == nil; {
+		select {
+		case err := <-result:
+			if !errors.As(err, &failed) {
+				t.Fatalf("got %v, want that the function died", err)
+			}
+		case <-time.After(5 * time.Millisecond):
+			if _, err := s.KillFunctionProcesses("hello"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	after, err := s.Invoke(t.Context(), "hello", []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if decode(t, string(before)).Process == decode(t, string(after)).Process {
+		t.Error("the same process goes on")
+	}
+	if killed, err := s.KillFunctionProcesses("hell"); err != nil || killed != 0 {
+		t.Errorf("killed %d of another function, %v", killed, err)
+	}
+}
+
+func TestFailedDeploymentNamesWhatFailed(t *testing.T) {
+	_, err := local.Start(t.Context(), local.Options{Template: "testdata/broken.yaml"})
+	if err == nil || !strings.Contains(err.Error(), "Sum (AWS::CloudWatch::Alarm)") {
+		t.Errorf("got %v, want an error that names the resource", err)
+	}
+}

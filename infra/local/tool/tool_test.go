@@ -1,0 +1,163 @@
+package tool_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/local/tool"
+)
+
+// In the second life of this test binary it is a parent that will be killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("PARENT_OF"); dir != "" {
+		p, err := family(dir)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println(p.Group())
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// family is a program with a child of its own, which ignores what it is asked.
+func family(dir string) (*tool.Process, error) {
+	return tool.Start(dir, os.Environ(), "sh", "-c", `trap "" TERM HUP; echo up; sleep 1000 & sleep 1000`)
+}
+
+// The time a killed group may take to be gone.
+const patience = 10 * time.Second
+
+func gone(t *testing.T, group int) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if !alive(group) {
+			return
+		}
+	}
+	t.Errorf("group %d lives on", group)
+}
+
+// alive is whether the group has a member that is more than a zombie.
+func alive(group int) bool {
+	out, _ := exec.Command("ps", "-A", "-o", "pgid=,stat=").Output()
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == strconv.Itoa(group) && f[1][0] != 'Z' {
+			return true
+		}
+	}
+	return false
+}
+
+func TestStopEndsTheWholeFamilyAndRemovesItsFolder(t *testing.T) {
+	dir := t.TempDir()
+	p, err := family(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !alive(p.Group()) {
+		t.Fatal("it does not run")
+	}
+	p.Stop()
+	p.Stop() // twice is as good as once
+	gone(t, p.Group())
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+func TestTheFamilyOfAKilledParentEndsToo(t *testing.T) {
+	dir := t.TempDir()
+	parent := exec.CommandContext(t.Context(), os.Args[0])
+	parent.Env = append(os.Environ(), "PARENT_OF="+dir)
+	hold, err := parent.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hold.Close() }()
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(line)
+	}
+	if !alive(group) {
+		t.Fatal("it does not run")
+	}
+	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	gone(t, group)
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+func TestReady(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		probe  bool
+		want   string // part of the error
+	}{
+		"ready":      {"sleep 1000", true, ""},
+		"dies first": {"echo port is taken; exit 3", false, "port is taken"},
+		"never":      {"echo thinking; sleep 1000", false, "not ready"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := tool.Start(t.TempDir(), os.Environ(), "sh", "-c", c.script)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Stop()
+			if strings.Contains(c.script, "exit") {
+				gone(t, p.Group())
+			}
+			err = p.Ready(t.Context(), 200*time.Millisecond, func(context.Context) bool { return c.probe })
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got %v, want an error that says %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestStartOfAProgramThatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := tool.Start(dir, nil, "no-such-program"); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+func TestFetchOfWhatNobodyKnows(t *testing.T) {
+	err := tool.Fetch(t.Context(), nil, "no-such-tool")
+	if err == nil || !strings.Contains(err.Error(), "no-such-tool") {
+		t.Errorf("got %v, want an error that names it", err)
+	}
+}

@@ -1,0 +1,63 @@
+package mtssim
+
+import "maps"
+
+// Counters say what the simulator has seen since it was made; a restart keeps
+// them.
+type Counters struct {
+	Posts             int   `json:"posts"`             // POSTs to /authtoken/json
+	PostsAccepted     int   `json:"postsAccepted"`     // of them, those that got a request identifier
+	BytesReceived     int64 `json:"bytesReceived"`     // bodies of those POSTs
+	RecordsReceived   int   `json:"recordsReceived"`   // in accepted POSTs, invalid ones included
+	RecordsInvalid    int   `json:"recordsInvalid"`    // of them
+	RecordsProcessed  int   `json:"recordsProcessed"`  // that the identity system decided about
+	MaxRecordsPerPost int   `json:"maxRecordsPerPost"` // accepted POSTs only
+	StatusRequests    int   `json:"statusRequests"`
+	CallbacksSent     int   `json:"callbacksSent"`   // got any HTTP answer; copies count
+	CallbacksLost     int   `json:"callbacksLost"`   // withheld by a fault
+	CallbacksFailed   int   `json:"callbacksFailed"` // requests that ended as error_making_callback_request
+	BytesSent         int64 `json:"bytesSent"`       // bodies of the callbacks sent
+	Restarts          int   `json:"restarts"`
+	CleanedUp         int   `json:"cleanedUp"` // requests deleted by age
+}
+
+// Counters returns a copy of what was counted so far.
+func (s *Server) Counters() Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counters
+}
+
+func (s *Server) count(f func(*Counters)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.counters)
+}
+
+// Attempts tells how often the identity system decided about each VID.
+func (s *Server) Attempts() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.attempts)
+}
+
+// TokensGiven tells how often each VID got a token. A value above 1 is a
+// registrant who was submitted again after success.
+func (s *Server) TokensGiven() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.tokens)
+}
+
+// Open is the number of requests that the worker has not finished, those that a
+// restart left behind not included.
+func (s *Server) Open() int {
+	p := s.currentProcess()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open := len(p.queue)
+	if p.busy {
+		open++
+	}
+	return open
+}

@@ -1,0 +1,132 @@
+package mtssim
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// errNotSimulated ends the delivery of what this simulator accepts and does not
+// deliver: csv output, odoo and oauth authentication.
+var errNotSimulated = errors.New("this delivery is not simulated")
+
+// deliver makes the callbacks of a processed request. Its first error ends the
+// delivery: the remaining records are not attempted and nothing is repeated.
+func (p *process) deliver(r *request, worker *meter) error {
+	c := &r.callback
+	if r.output != outputJSON || c.authType == authOdoo || c.authType == authOauth {
+		return errNotSimulated
+	}
+	if c.inBulk {
+		body, err := p.bulk(r, worker)
+		if err != nil {
+			return err
+		}
+		return p.call(r, body)
+	}
+	for _, rec := range r.records {
+		body, err := p.appendResult(nil, r, rec, worker)
+		if err != nil {
+			return err
+		}
+		if string(body) == "null" {
+			body = nil // requests sends no body for None
+		}
+		if err := p.call(r, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *process) bulk(r *request, worker *meter) (body []byte, err error) {
+	body = append(body, '[')
+	for i, rec := range r.records {
+		if i > 0 {
+			body = append(body, ", "...)
+		}
+		if body, err = p.appendResult(body, r, rec, worker); err != nil {
+			return nil, err
+		}
+	}
+	return append(body, ']'), nil
+}
+
+// appendResult prints what outputFormat makes of a record.
+func (p *process) appendResult(body []byte, r *request, rec *record, worker *meter) ([]byte, error) {
+	if r.format == nil {
+		return appendOutput(body, rec)
+	}
+	worker.spend(p.ctx, p.scaled(formatCost))
+	result, err := r.format.first(p.ctx, map[string]any{"input": rec.received, "output": rec.output()})
+	if err != nil {
+		return nil, err
+	}
+	return appendJSON(body, result)
+}
+
+// appendOutput prints the output of a record with its keys in the order of MTS.
+func appendOutput(body []byte, rec *record) ([]byte, error) {
+	var err error
+	before := byte('{')
+	for _, field := range []struct {
+		key   string
+		value any
+	}{
+		{"vid", rec.vid},
+		{"status", rec.status},
+		{"token", orNull(rec.token)},
+		{"errorCode", orNull(rec.code)},
+		{"errorMessage", orNull(rec.message)},
+	} {
+		body = append(body, before)
+		if before == ',' {
+			body = append(body, ' ')
+		}
+		before = ','
+		body = append(appendString(body, field.key), ": "...)
+		if body, err = appendJSON(body, field.value); err != nil {
+			return nil, err
+		}
+	}
+	return append(body, '}'), nil
+}
+
+// call makes one callback, or loses or multiplies it as the faults say.
+func (p *process) call(r *request, body []byte) error {
+	s := p.sim
+	if !s.stillWanted(p, r) {
+		return context.Canceled
+	}
+	copies, parallel := s.planCall()
+	if copies == 0 {
+		return nil
+	}
+	send := func() error {
+		timeout := time.Duration(r.callback.timeoutSeconds) * time.Second
+		err := send(p.ctx, &r.callback, timeout, body)
+		if err == nil {
+			s.count(func(c *Counters) {
+				c.CallbacksSent++
+				c.BytesSent += int64(len(body))
+			})
+		}
+		return err
+	}
+	if !parallel {
+		for range copies {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, copies)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = send() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,193 @@
+package mtssim
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// wireError is an item of "errors".
+type wireError struct {
+	Code    string  `json:"errorCode"`
+	Message *string `json:"errorMessage"`
+}
+
+// envelope is the form of all replies that MTS makes itself (facts/mts.md 1.0).
+type envelope struct {
+	ID           string      `json:"id"`
+	Version      string      `json:"version"`
+	Metadata     struct{}    `json:"metadata"`
+	ResponseTime string      `json:"responsetime"`
+	Errors       []wireError `json:"errors"`
+	Response     any         `json:"response"`
+}
+
+// reply is a status with the value that is printed as JSON.
+type reply struct {
+	status   int
+	body     any
+	location string
+}
+
+// detail is a reply of the framework, without envelope.
+func detail(status int, text string) reply {
+	return reply{status: status, body: map[string]string{"detail": text}}
+}
+
+func (p *process) enveloped(status int, errors []wireError, response any) reply {
+	return reply{status: status, body: envelope{
+		ID:           "mosip.token.seeder",
+		Version:      "1.1.0",
+		ResponseTime: p.started,
+		Errors:       errors,
+		Response:     response,
+	}}
+}
+
+func (p *process) fault(f *fault) reply { return p.enveloped(f.status, f.errors, nil) }
+
+// hangUp closes the connection without an answer.
+func hangUp(w http.ResponseWriter) {
+	if h, ok := w.(http.Hijacker); ok {
+		if conn, _, err := h.Hijack(); err == nil {
+			conn.Close()
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// serve handles one request when it is its turn: a POST blocks everything else,
+// /ping included (W18). A client that gives up waiting is served all the same.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if s.isDown() {
+		hangUp(w)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		hangUp(w)
+		return
+	}
+	if !sleep(s.ctx, s.delay()) {
+		hangUp(w)
+		return
+	}
+	p := s.currentProcess()
+	select {
+	case p.turn <- struct{}{}:
+	case <-p.ctx.Done():
+		hangUp(w)
+		return
+	}
+	out, accepted := p.route(r, body)
+	<-p.turn
+
+	if accepted != nil {
+		out = p.answer(r, accepted, out)
+	}
+	if out.status == 0 || p.ctx.Err() != nil {
+		hangUp(w)
+		return
+	}
+	write(w, out)
+}
+
+// answer lets the faults have their way with the answer to an accepted POST.
+func (p *process) answer(r *http.Request, accepted *request, out reply) reply {
+	plan := p.sim.planAnswer()
+	if plan.callbackFirst {
+		select {
+		case <-accepted.over:
+		case <-p.ctx.Done():
+		case <-r.Context().Done():
+		}
+	}
+	switch {
+	case plan.mute:
+		select {
+		case <-p.ctx.Done():
+		case <-r.Context().Done():
+		}
+		return reply{}
+	case plan.fail:
+		return p.fault(internal("a fault of the simulator"))
+	}
+	return out
+}
+
+func write(w http.ResponseWriter, out reply) {
+	if out.location != "" {
+		w.Header().Set("Location", out.location)
+		w.WriteHeader(out.status)
+		return
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(out.body); err != nil {
+		panic(err) // a reply is always printable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(out.status)
+	w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) //nolint:errcheck // the client is gone
+}
+
+const statusPath = "/authtoken/status/"
+
+// methodOf is the one method of a known path. Paths are taken literally.
+func methodOf(path string) (method string, known bool) {
+	switch {
+	case path == "/ping":
+		return http.MethodGet, true
+	case path == "/authtoken/json":
+		return http.MethodPost, true
+	case strings.HasPrefix(path, statusPath):
+		id := path[len(statusPath):]
+		return http.MethodGet, id != "" && !strings.Contains(id, "/")
+	}
+	return "", false
+}
+
+// route handles one request. A reply of status 0 is a closed connection;
+// accepted is the request that a POST has put in the queue.
+func (p *process) route(r *http.Request, body []byte) (out reply, accepted *request) {
+	path := r.URL.Path
+	method, known := methodOf(path)
+	if !known {
+		if _, ok := methodOf(strings.TrimSuffix(path, "/")); ok && strings.HasSuffix(path, "/") {
+			// The framework's redirect is broken: its target is a 404.
+			return reply{status: http.StatusTemporaryRedirect, location: slashRedirect(r)}, nil
+		}
+		return detail(http.StatusNotFound, "Not Found"), nil
+	}
+	if r.Method != method {
+		return detail(http.StatusMethodNotAllowed, "Method Not Allowed"), nil
+	}
+	switch {
+	case path == "/ping":
+		return reply{status: http.StatusOK, body: "[0 - 0] pong"}, nil
+	case strings.HasPrefix(path, statusPath):
+		return p.status(path[len(statusPath):]), nil
+	}
+	return p.post(r.Header.Get("Content-Type"), body)
+}
+
+func slashRedirect(r *http.Request) string {
+	target := "http://" + r.Host + "/" + strings.TrimSuffix(r.URL.EscapedPath(), "/")
+	if r.URL.RawQuery != "" {
+		target += "?" + r.URL.RawQuery
+	}
+	return target
+}
+
+func (p *process) status(id string) reply {
+	p.sim.count(func(c *Counters) { c.StatusRequests++ })
+	status, ok := p.sim.Status(id)
+	if !ok {
+		return p.fault(refused(http.StatusNotFound, "ATS-REQ-016", "no auth request found for the given identifier"))
+	}
+	return p.enveloped(http.StatusOK, nil, map[string]string{"status": status})
+}

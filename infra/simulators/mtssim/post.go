@@ -1,0 +1,137 @@
+package mtssim
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// post is POST /authtoken/json.
+func (p *process) post(contentType string, body []byte) (reply, *request) {
+	p.sim.count(func(c *Counters) {
+		c.Posts++
+		c.BytesReceived += int64(len(body))
+	})
+	value, out := p.parse(contentType, body)
+	if out.status != 0 {
+		return out, nil
+	}
+	s, fault := readSubmission(value)
+	if fault != nil {
+		return p.fault(fault), nil
+	}
+	records, err := p.read(s)
+	switch {
+	case err == errCrashed:
+		p.sim.crash(p)
+		return reply{}, nil
+	case err != nil:
+		return p.fault(internal(err.Error())), nil
+	}
+	accepted := p.accept(s, records)
+	if accepted == nil {
+		return reply{}, nil
+	}
+	response := map[string]string{"request_identifier": accepted.id}
+	if accepted.invalid == accepted.count {
+		message := "none of the record form a valid request"
+		return p.enveloped(http.StatusOK, []wireError{{"ATS-REQ-101", &message}}, response), accepted
+	}
+	return p.enveloped(http.StatusOK, nil, response), accepted
+}
+
+// parse reads a body as the framework does. A reply of status 0 is none.
+func (p *process) parse(contentType string, body []byte) (map[string]any, reply) {
+	missing := p.fault(refused(http.StatusBadRequest, "ATS-REQ-102", "invalid input. missing request body"))
+	if len(body) == 0 {
+		return nil, missing
+	}
+	schema := &form{}
+	if !isJSON(contentType) {
+		schema.problem(notObject)
+		return nil, p.fault(schema.outcome())
+	}
+	value, err := parseJSON(body)
+	var syntax *syntaxError
+	switch {
+	case errors.As(err, &syntax):
+		schema.problem(syntax.Error())
+		return nil, p.fault(schema.outcome())
+	case err != nil:
+		return nil, detail(http.StatusBadRequest, err.Error())
+	case value == nil:
+		return nil, missing
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		schema.problem(notObject)
+		return nil, p.fault(schema.outcome())
+	}
+	return object, reply{}
+}
+
+// isJSON: application/json or application/*+json. A body without Content-Type
+// is refused; the facts do not say.
+func isJSON(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
+}
+
+// read maps the records, at the pace of the real thing.
+func (p *process) read(s *submission) ([]*record, error) {
+	start := time.Now()
+	r := &reader{ctx: p.ctx, mapping: s.mapping, language: s.language, mandatory: p.sim.options.Mandatory}
+	records := make([]*record, 0, len(s.authdata))
+	var err error
+	for _, received := range s.authdata {
+		var rec *record
+		if rec, err = r.read(received); err != nil {
+			break // what was mapped before has cost its time all the same
+		}
+		records = append(records, rec)
+	}
+	cost := time.Duration(len(records)) * p.scaled(postCost)
+	if err != errCrashed && cost > 0 {
+		p.core.use(p.ctx, cost-time.Since(start))
+	}
+	return records, err
+}
+
+// accept stores a request and queues it, before its answer is written. It
+// returns nil when the process has ended meanwhile.
+func (p *process) accept(s *submission, records []*record) *request {
+	r := &request{
+		id:         newRequestID(),
+		accepted:   time.Now(),
+		status:     submitted,
+		submission: s,
+		records:    records,
+		count:      len(records),
+		over:       make(chan struct{}),
+	}
+	s.authdata = nil
+	for _, rec := range records {
+		if rec.status == recordInvalid {
+			r.invalid++
+		}
+	}
+	if r.invalid == r.count {
+		r.status = submittedWithErrors
+	}
+	sim := p.sim
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	if p.ctx.Err() != nil {
+		return nil
+	}
+	sim.requests[r.id] = r
+	c := &sim.counters
+	c.PostsAccepted++
+	c.RecordsReceived += r.count
+	c.RecordsInvalid += r.invalid
+	c.MaxRecordsPerPost = max(c.MaxRecordsPerPost, r.count)
+	p.enqueue(r)
+	return r
+}

@@ -1,0 +1,205 @@
+package odoosim
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// One call of a method of a model, from its arguments to its commit.
+
+// request is a call as either wire brings it.
+type request struct {
+	db            *database
+	user          *user
+	cookie        bool // with a session: half the fixed cost
+	strictModel   bool // an unknown model is a KeyError
+	model, method string
+	args, kwargs  any
+}
+
+// call is what faults, hooks and counters know of one.
+type call struct {
+	db            *database // whose lock it needs; nil: none
+	model, method string
+	fixed         time.Duration
+	about         string
+}
+
+// errClosed ends a call without an answer.
+var errClosed = errors.New("connection closed")
+
+func (s *Server) execute(q request) (any, error) {
+	if strings.HasPrefix(q.method, "_") || q.method == "init" {
+		return nil, raise("odoo.exceptions.AccessError", "Private methods (such as %s) cannot be called remotely.", q.method)
+	}
+	tab := q.db.tables[q.model]
+	if tab == nil {
+		if q.strictModel {
+			err := raise("builtins.KeyError", "'%s'", q.model)
+			err.args = []any{q.model}
+			return nil, err
+		}
+		return nil, raise("odoo.exceptions.UserError", "Object %s doesn't exist", q.model)
+	}
+	how, ok := methods[q.method]
+	if !ok || q.method == "enable_registrant" && q.model != partnerModel {
+		return nil, raise("builtins.AttributeError", "type object '%s' has no attribute '%s'", q.model, q.method)
+	}
+	args, isList := q.args.([]any)
+	if !isList && truthy(q.args) {
+		return nil, raise("builtins.TypeError", "%s() argument after * must be an iterable, not %s", q.method, typeName(q.args))
+	}
+	given, isDict := q.kwargs.(map[string]any)
+	if !isDict && truthy(q.kwargs) {
+		return nil, raise("builtins.TypeError", "%s() argument after ** must be a mapping, not %s", q.method, typeName(q.kwargs))
+	}
+	kwargs, context := map[string]any{}, map[string]any{}
+	for k, v := range given {
+		if k == "context" {
+			context, _ = v.(map[string]any)
+			continue
+		}
+		kwargs[k] = v
+	}
+	var ids []int64
+	if how.records || q.method == "create" {
+		if len(args) == 0 {
+			return nil, raise("builtins.IndexError", "list index out of range")
+		}
+	}
+	if how.records {
+		var err *oops
+		if ids, err = browse(args[0]); err != nil {
+			return nil, err
+		}
+		args = args[1:]
+	}
+	bound, err := how.bind(q.method, args, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	fixed := s.options.Latency.Call
+	if q.cookie {
+		fixed = s.options.Latency.Session
+	}
+	activeTest := true
+	if v, set := context["active_test"]; set {
+		activeTest = truthy(v)
+	}
+	began := s.clock()
+	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(repr(q.args))}
+	return s.perform(c, func(w *work) (any, *tx, *oops) {
+		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: began, activeTest: activeTest, work: w,
+			indexed: !s.options.NoIndex, hashRows: s.options.HashRows}
+		if !how.writes {
+			result, err := how.read(e, tab.model, ids, bound)
+			return result, nil, err
+		}
+		t := newTx(e)
+		result, err := how.write(t, tab.model, ids, bound)
+		return result, t, err
+	})
+}
+
+func excerpt(s string) string {
+	if len(s) > 4000 {
+		return s[:4000] + " …"
+	}
+	return s
+}
+
+// perform runs a call: faults and hooks on its way, its cost, its commit. run
+// checks everything and changes nothing; what it wants changed is in its tx.
+func (s *Server) perform(c call, run func(*work) (any, *tx, *oops)) (result any, err error) {
+	w := &work{fixed: c.fixed}
+	defer func() { s.count(c, w, err != nil) }()
+	started := s.healthNow()
+	strikes := s.strikes(c.model, c.method)
+
+	s.fire(Before, c)
+	if err := s.suffer(strikes, Arrival); err != nil {
+		return nil, err
+	}
+	result, t, failure := locked(c.db, run, w)
+	if t != nil && failure == nil && s.options.Window > 0 {
+		s.options.Sleep(s.options.Window)
+	}
+	if err := s.spend(w); err != nil {
+		return nil, err
+	}
+	if t != nil && failure == nil {
+		s.fire(Checked, c)
+	}
+	if err := s.suffer(strikes, Commit); err != nil {
+		return nil, err
+	}
+	if err := s.interrupted(started); err != nil {
+		return nil, err
+	}
+	if t != nil && failure == nil {
+		result, failure = commit(c.db, t, result, run, w)
+	}
+	if failure != nil {
+		failure.about = c.about
+		return nil, failure
+	}
+	s.fire(After, c)
+	if err := s.suffer(strikes, Reply); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func locked(db *database, run func(*work) (any, *tx, *oops), w *work) (any, *tx, *oops) {
+	if db != nil {
+		db.mu.RLock()
+		defer db.mu.RUnlock()
+	}
+	return run(w)
+}
+
+// commit writes. If another call changed the same rows meanwhile, this one is
+// run again from its start, as Odoo does (A6): the last writer wins.
+func commit(db *database, t *tx, result any, run func(*work) (any, *tx, *oops), w *work) (any, *oops) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	failure, conflict := t.commit()
+	if conflict {
+		w.returned, w.created, w.wrote, w.deleted = 0, 0, 0, 0
+		if result, t, failure = run(w); failure == nil {
+			failure, _ = t.commit()
+		}
+	}
+	return result, failure
+}
+
+// spend takes the time of the work; too much of it reloads the server, and
+// everything under way is lost (A6).
+func (s *Server) spend(w *work) error {
+	if s.options.Pace <= 0 {
+		return nil
+	}
+	cost := w.cost(s.options.Latency)
+	s.workers <- struct{}{}
+	defer func() { <-s.workers }()
+	if cost > s.options.TimeLimit {
+		s.options.Sleep(time.Duration(float64(s.options.TimeLimit) * s.options.Pace))
+		s.Restart()
+		return errClosed
+	}
+	s.options.Sleep(time.Duration(float64(cost) * s.options.Pace))
+	return nil
+}
+
+func (s *Server) count(c call, w *work, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := c.model + "." + c.method
+	t := s.tallies[key]
+	if t == nil {
+		t = &Tally{}
+		s.tallies[key] = t
+	}
+	t.add(w, failed)
+}

@@ -1,0 +1,492 @@
+package odoosim
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Domains as Odoo reads them: normalised, then every `!` pushed down to the
+// terms, and only then turned into a test. That order is why `!` before `=`
+// through a one2many means "some child differs" and before `=like` means "no
+// child matches" (A3).
+
+// truth is SQL's: a comparison with NULL is unknown, and so is its negation.
+type truth int8
+
+const (
+	no truth = iota
+	unknown
+	yes
+)
+
+func is(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// node is a part of a domain, compiled.
+type node struct {
+	test  func(*row) truth
+	hints []hint // what every match must satisfy: where to look for matches
+}
+
+// hint is one term of a conjunction that an index could answer.
+type hint struct {
+	column int
+	keys   []any // "=" and "in"
+	lo, hi int64 // of ids, both included; only when keys is nil
+}
+
+// token is a term, an operator, or rubbish that must still be complained of.
+type token struct {
+	term  []any
+	other any
+}
+
+var (
+	trueTerm  = []any{json.Number("1"), "=", json.Number("1")}
+	falseTerm = []any{json.Number("0"), "=", json.Number("1")}
+)
+
+var termOperators = []string{"=", "!=", "<=", "<", ">", ">=", "=?", "=like", "=ilike",
+	"like", "not like", "ilike", "not ilike", "in", "not in", "child_of", "parent_of", "<>"}
+
+// opposite: only these are rewritten under `!`; the others are negated as a whole.
+var opposite = map[string]string{
+	"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "!=", "!=": "=",
+	"in": "not in", "like": "not like", "ilike": "not ilike",
+	"not in": "in", "not like": "like", "not ilike": "ilike",
+}
+
+func negative(op string) bool {
+	return op == "!=" || op == "not like" || op == "not ilike" || op == "not in"
+}
+
+// normalise makes the implied "&" explicit.
+func normalise(domain []any) ([]token, *oops) {
+	if len(domain) == 0 {
+		return []token{{term: trueTerm}}, nil
+	}
+	var tokens []token
+	expected := 1
+	for _, item := range domain {
+		if expected == 0 {
+			tokens = slices.Insert(tokens, 0, token{other: "&"})
+			expected = 1
+		}
+		if term, ok := item.([]any); ok {
+			if term == nil {
+				term = []any{}
+			}
+			tokens = append(tokens, token{term: term})
+			expected--
+			continue
+		}
+		arity := 0
+		switch item {
+		case "!":
+			arity = 1
+		case "&", "|":
+			arity = 2
+		}
+		expected += arity - 1
+		tokens = append(tokens, token{other: item})
+	}
+	if expected != 0 {
+		return nil, raise("builtins.AssertionError", "This domain is syntactically not correct: %s", repr(domain))
+	}
+	return tokens, nil
+}
+
+func (t token) isTerm() bool {
+	if t.term == nil || len(t.term) != 3 {
+		return false
+	}
+	op, ok := t.term[1].(string)
+	if !ok || !slices.Contains(termOperators, op) {
+		return false
+	}
+	left, ok := t.term[0].(string)
+	return ok && left != "" || t.constant() != unknown
+}
+
+// constant is yes or no for (1,'=',1) and (0,'=',1).
+func (t token) constant() truth {
+	for want, term := range map[truth][]any{yes: trueTerm, no: falseTerm} {
+		if len(t.term) == 3 && t.term[1] == "=" && number(t.term[0]) == term[0] && number(t.term[2]) == term[2] {
+			return want
+		}
+	}
+	return unknown
+}
+
+// number knows that True is 1 in Python.
+func number(v any) any {
+	switch v {
+	case true:
+		return json.Number("1")
+	case false:
+		return json.Number("0")
+	}
+	return v
+}
+
+// hopeless is Odoo's shortcut: such a domain is answered with nothing, without
+// a look at its field names.
+func hopeless(tokens []token) (bool, *oops) {
+	var stack []truth
+	for _, t := range slices.Backward(tokens) {
+		n := len(stack)
+		switch {
+		case t.other == "&":
+			stack = append(stack[:n-2], min(stack[n-1], stack[n-2]))
+		case t.other == "|":
+			stack = append(stack[:n-2], max(stack[n-1], stack[n-2]))
+		case t.other == "!":
+			stack[n-1] = yes - stack[n-1]
+		case t.term == nil:
+			stack = append(stack, unknown)
+		case len(t.term) < 2:
+			return false, raise("builtins.IndexError", "tuple index out of range")
+		case t.constant() != unknown:
+			stack = append(stack, t.constant())
+		case t.term[1] == "in" || t.term[1] == "not in":
+			if len(t.term) < 3 {
+				return false, raise("builtins.IndexError", "tuple index out of range")
+			}
+			v := unknown
+			if !truthy(t.term[2]) {
+				v = is(t.term[1] == "not in")
+			}
+			stack = append(stack, v)
+		default:
+			stack = append(stack, unknown)
+		}
+	}
+	return stack[0] == no, nil
+}
+
+// pushDown distributes the negations.
+func pushDown(tokens []token) ([]token, *oops) {
+	var result []token
+	stack := []bool{false}
+	for _, t := range tokens {
+		negate := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		switch {
+		case t.isTerm():
+			if !negate {
+				result = append(result, t)
+				continue
+			}
+			op := t.term[1].(string)
+			switch {
+			case t.constant() == yes:
+				result = append(result, token{term: falseTerm})
+			case t.constant() == no:
+				result = append(result, token{term: trueTerm})
+			case opposite[op] != "":
+				result = append(result, token{term: []any{t.term[0], opposite[op], t.term[2]}})
+			default:
+				result = append(result, token{other: "!"}, t)
+			}
+		case t.other == "!":
+			stack = append(stack, !negate)
+		case t.other == "&" || t.other == "|":
+			if negate {
+				t.other = map[any]any{"&": "|", "|": "&"}[t.other]
+			}
+			result = append(result, t)
+			stack = append(stack, negate, negate)
+		default:
+			for _, part := range t.term {
+				switch part.(type) {
+				case []any, map[string]any:
+					return nil, raise("builtins.TypeError", "unhashable type: '%s'", typeName(part))
+				}
+			}
+			result = append(result, t)
+		}
+	}
+	return result, nil
+}
+
+// where compiles a domain on a model, with the records that the user may not
+// see and the archived ones left out.
+func (e *env) where(m *model, domain any) (node, *oops) {
+	nothing := node{test: func(*row) truth { return no }, hints: []hint{{column: idColumn, keys: []any{}}}}
+	if err := e.may("read", m); err != nil {
+		return nothing, err
+	}
+	list, ok := domain.([]any)
+	if !ok && truthy(domain) {
+		return nothing, raise("builtins.AssertionError", "Domains to normalize must have a 'domain' form: a list or tuple of domain components")
+	}
+	tokens, err := normalise(list)
+	if err != nil {
+		return nothing, err
+	}
+	if none, err := hopeless(tokens); err != nil || none {
+		return nothing, err
+	}
+	if e.activeTest && m.named["active"] != nil && !slices.ContainsFunc(tokens, func(t token) bool {
+		return len(t.term) > 0 && t.term[0] == "active"
+	}) {
+		tokens = append([]token{{other: "&"}, {term: []any{"active", "=", true}}}, tokens...)
+	}
+	if tokens, err = pushDown(tokens); err != nil {
+		return nothing, err
+	}
+	n, err := e.compile(m, tokens)
+	if err != nil {
+		return nothing, err
+	}
+	if m.name == partnerModel && !e.user.everyCompany() {
+		inner := n.test
+		n.test = func(r *row) truth { return min(is(e.user.sees(m, r)), inner(r)) }
+	}
+	return n, nil
+}
+
+// compile works from right to left on a stack, as Odoo does, so that of
+// several errors the same one is reported.
+func (e *env) compile(m *model, tokens []token) (node, *oops) {
+	for _, t := range tokens {
+		if t.other == "!" || t.other == "&" || t.other == "|" || t.isTerm() {
+			continue
+		}
+		if t.term != nil {
+			return node{}, valueError("Invalid leaf %s", repr(tuple(t.term)))
+		}
+		return node{}, valueError("Invalid leaf %s", text(t.other))
+	}
+	var stack []node
+	for _, t := range slices.Backward(tokens) {
+		n := len(stack)
+		switch t.other {
+		case "!":
+			inner := stack[n-1].test
+			stack[n-1] = node{test: func(r *row) truth { return yes - inner(r) }}
+			continue
+		case "&":
+			a, b := stack[n-1], stack[n-2]
+			stack = append(stack[:n-2], node{
+				test: func(r *row) truth {
+					if v := a.test(r); v == no {
+						return no
+					} else {
+						return min(v, b.test(r))
+					}
+				},
+				hints: slices.Concat(a.hints, b.hints),
+			})
+			continue
+		case "|":
+			a, b := stack[n-1].test, stack[n-2].test
+			stack = append(stack[:n-2], node{test: func(r *row) truth { return max(a(r), b(r)) }})
+			continue
+		}
+		if v := t.constant(); v != unknown {
+			stack = append(stack, node{test: func(*row) truth { return v }})
+			continue
+		}
+		leaf, err := e.term(m, simplify(t.term))
+		if err != nil {
+			return node{}, err
+		}
+		stack = append(stack, leaf)
+	}
+	return stack[0], nil
+}
+
+// simplify is Odoo's normalize_leaf.
+func simplify(term []any) []any {
+	left, op, right := term[0], term[1].(string), term[2]
+	if op == "<>" {
+		op = "!="
+	}
+	if _, isBool := right.(bool); isBool {
+		switch op {
+		case "in":
+			op = "="
+		case "not in":
+			op = "!="
+		}
+	}
+	if _, isList := right.([]any); isList {
+		switch op {
+		case "=":
+			op = "in"
+		case "!=":
+			op = "not in"
+		}
+	}
+	return []any{left, op, right}
+}
+
+// term compiles one term on a model.
+func (e *env) term(m *model, term []any) (node, *oops) {
+	left, op, right := term[0].(string), term[1].(string), term[2]
+	name, rest, path := strings.Cut(left, ".")
+	f := m.named[name]
+	if f == nil {
+		return node{}, valueError("Invalid field %s.%s in leaf %s", m.name, name, repr(tuple(term)))
+	}
+	if op == "child_of" || op == "parent_of" {
+		return node{}, raise("builtins.NotImplementedError", "odoosim does not know %s", op)
+	}
+	if f.related != "" {
+		return e.term(m, []any{f.related, op, right})
+	}
+	if path {
+		return e.path(m, f, rest, term)
+	}
+	if f.unsearchable {
+		return node{test: func(*row) truth { return yes }}, nil
+	}
+	switch f.kind {
+	case one2many:
+		return e.children(f, op, right)
+	case many2many, binaryKind: // always empty here
+		return node{test: func(*row) truth { return is(negative(op) != (right == false)) }}, nil
+	case many2one:
+		names, isNames := right.([]any)
+		isNames = isNames && len(names) > 0 && !slices.ContainsFunc(names, func(v any) bool { _, ok := v.(string); return !ok })
+		if _, isName := right.(string); isName || isNames {
+			return e.named(f, op, right)
+		}
+	}
+	return e.column(f, term)
+}
+
+// path follows a relation: the rest is a domain of its own, on the other model.
+func (e *env) path(m *model, f *field, rest string, term []any) (node, *oops) {
+	other := e.db.tables[f.relation]
+	if f.kind != many2one && f.kind != one2many || other == nil {
+		return node{}, raise("builtins.AssertionError", "Invalid field %s in domain term %s", repr(term[0]), repr(tuple(term)))
+	}
+	inner := *e
+	if f.kind == many2one {
+		inner.activeTest = false
+	}
+	sub, err := inner.where(other.model, []any{[]any{rest, term[1], term[2]}})
+	if err != nil {
+		return node{}, err
+	}
+	e.work.subselects = append(e.work.subselects, other)
+	if f.kind == one2many {
+		return node{test: e.someChild(sub.test)}, nil
+	}
+	return node{test: func(r *row) truth {
+		id, ok := f.get(r).(int64)
+		if !ok {
+			return unknown
+		}
+		target := other.rows[id]
+		return is(target != nil && sub.test(target) == yes)
+	}}, nil
+}
+
+// someChild is `id IN (SELECT partner_id FROM g2p_reg_id WHERE …)`.
+func (e *env) someChild(test func(*row) truth) func(*row) truth {
+	regs := e.db.regs
+	column := regs.model.column("partner_id")
+	return func(r *row) truth {
+		held, _ := regs.having(column, r.id)
+		for _, id := range held {
+			if test(regs.rows[id]) == yes {
+				return yes
+			}
+		}
+		return no
+	}
+}
+
+// children is a term on reg_ids itself.
+func (e *env) children(f *field, op string, right any) (node, *oops) {
+	regs := e.db.regs
+	e.work.subselects = append(e.work.subselects, regs)
+	if right == false {
+		some := e.someChild(func(*row) truth { return yes })
+		if negative(op) {
+			return node{test: some}, nil
+		}
+		return node{test: func(r *row) truth { return yes - some(r) }}, nil
+	}
+	sub, err := node{}, (*oops)(nil)
+	positive := op
+	if negative(op) {
+		positive = opposite[op]
+	}
+	switch v := right.(type) {
+	case string: // the display name of an identifier is its registrant's
+		sub, err = e.where(regs.model, []any{[]any{"partner_id", positive, v}})
+	case []any:
+		sub, err = e.column(regs.model.named["id"], []any{"id", "in", v})
+	default:
+		sub, err = e.column(regs.model.named["id"], []any{"id", "in", []any{number(v)}})
+	}
+	if err != nil {
+		return node{}, err
+	}
+	some := e.someChild(sub.test)
+	if negative(op) {
+		return node{test: func(r *row) truth { return yes - some(r) }}, nil
+	}
+	return node{test: some}, nil
+}
+
+// named is a term that gives a many2one by name: the name search of the other
+// model decides, archived records included.
+func (e *env) named(f *field, op string, right any) (node, *oops) {
+	other := e.db.tables[f.relation]
+	if other == nil {
+		return node{}, raise("builtins.NotImplementedError", "odoosim has no model %s", f.relation)
+	}
+	_, isList := right.([]any)
+	if slices.Contains([]string{"<", ">", "<=", ">="}, op) {
+		op = "in"
+	}
+	swap := map[string]string{"not in": "!=", "in": "=", "=": "in", "!=": "not in"}
+	if !isList && (op == "in" || op == "not in") || isList && (op == "=" || op == "!=") {
+		op = swap[op]
+	}
+	domain := []any{[]any{nameField, op, right}}
+	if f.relation == partnerModel && right != "" && slices.Contains([]string{"=", "like", "ilike", "=like", "=ilike"}, op) {
+		domain = []any{"|", []any{"email", op, right}, []any{nameField, op, right}}
+	}
+	inner := *e
+	inner.activeTest = false
+	sub, err := inner.where(other.model, domain)
+	if err != nil {
+		return node{}, err
+	}
+	e.work.subselects = append(e.work.subselects, other)
+	var keys []any
+	if len(other.ids) < 100 { // few types: their ids are as good as a term on ids
+		keys = []any{}
+		for _, id := range other.ids {
+			if sub.test(other.rows[id]) == yes {
+				keys = append(keys, id)
+			}
+		}
+	}
+	n := node{test: func(r *row) truth {
+		id, ok := f.get(r).(int64)
+		if !ok {
+			if negative(op) {
+				return yes
+			}
+			return unknown
+		}
+		target := other.rows[id]
+		return is(target != nil && sub.test(target) == yes)
+	}}
+	if keys != nil {
+		n.hints = []hint{{column: f.column, keys: keys}}
+	}
+	return n, nil
+}

@@ -1,0 +1,125 @@
+package odoosim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// oops is a Python exception on its way to the client. On the wire it is HTTP
+// 200 with an error object (facts/odoo.md A1.1), unless the server does not
+// know the database of the request (A1.4).
+type oops struct {
+	name    string // class with module, as in data.name
+	message string
+	args    []any // data.arguments; nil: the message alone
+	code    int   // 200, 100 (session) or 404
+	// about is what the call was about. It goes into the traceback of data.debug,
+	// where Odoo shows SQL and values: a client that logs it leaks.
+	about string
+}
+
+func (e *oops) Error() string { return e.name + ": " + e.message }
+
+func raise(name, format string, args ...any) *oops {
+	message := format
+	if len(args) > 0 {
+		message = fmt.Sprintf(format, args...)
+	}
+	return &oops{name: name, message: message, code: 200}
+}
+
+func invalid(format string, args ...any) *oops {
+	return raise("odoo.exceptions.ValidationError", format, args...)
+}
+
+func valueError(format string, args ...any) *oops {
+	return raise("builtins.ValueError", format, args...)
+}
+
+func accessDenied() *oops { return raise("odoo.exceptions.AccessDenied", "Access Denied") }
+
+func noDatabase(name string) *oops {
+	return raise("psycopg2.OperationalError", "FATAL:  database %q does not exist\n", name)
+}
+
+func sessionExpired() *oops {
+	e := raise("odoo.http.SessionExpiredException", "Session expired")
+	e.code = 100
+	return e
+}
+
+func notFound() *oops {
+	e := raise("werkzeug.exceptions.NotFound", "404 Not Found: The requested URL was not found on the server. "+
+		"If you entered the URL manually please check your spelling and try again.")
+	e.code, e.args = 404, []any{}
+	return e
+}
+
+func gone(model string, user int64, ids ...int64) *oops {
+	return raise("odoo.exceptions.MissingError", "Record does not exist or has been deleted.\n(Record: %s, User: %d)",
+		recordset(model, ids...), user)
+}
+
+// notSet is the database's NOT NULL, as Odoo words it.
+func notSet(m *model, f *field) *oops {
+	return invalid("The operation cannot be completed:\n- Create/update: a mandatory field is not set.\n"+
+		"- Delete: another model requires the record being deleted. If possible, archive it instead.\n\n"+
+		"Model: %s (%s), Field: %s (%s)", m.label, m.name, f.label, f.name)
+}
+
+// stillUsed is the database's foreign key, as Odoo words it.
+func stillUsed(m *model, constraint string) *oops {
+	return invalid("The operation cannot be completed: another model requires the record being deleted. "+
+		"If possible, archive it instead.\n\nModel: %s (%s), Constraint: %s", m.label, m.name, constraint)
+}
+
+// serializationFailure is SQLSTATE 40001 (A6).
+func serializationFailure() *oops {
+	return raise("psycopg2.errors.SerializationFailure", "could not serialize access due to concurrent update\n")
+}
+
+// document is the value of "error" in the reply.
+func (e *oops) document() object {
+	message := map[int]string{100: "Odoo Session Expired", 404: "404: Not Found"}[e.code]
+	if message == "" {
+		message = "Odoo Server Error"
+	}
+	args := e.args
+	if args == nil {
+		args = []any{e.message}
+	}
+	doc := object{
+		{"code", e.code},
+		{"message", message},
+		{"data", object{
+			{"name", e.name},
+			{"debug", e.traceback()},
+			{"message", e.message},
+			{"arguments", args},
+			{"context", object{}},
+		}},
+	}
+	if e.code == 404 {
+		doc = append(doc, member{"http_status", 404})
+	}
+	return doc
+}
+
+func (e *oops) traceback() string {
+	var b strings.Builder
+	b.WriteString("Traceback (most recent call last):\n")
+	for _, at := range []string{
+		"addons/base/models/ir_http.py\", line 237, in _dispatch\n    result = request.dispatch()",
+		"http.py\", line 684, in dispatch\n    result = self._call_function(**self.params)",
+		"http.py\", line 360, in _call_function\n    return checked_call(self.db, *args, **kwargs)",
+		"service/model.py\", line 94, in wrapper\n    return f(dbname, *args, **kwargs)",
+		"http.py\", line 315, in _handle_exception\n    raise exception.with_traceback(None) from new_cause",
+	} {
+		b.WriteString("  File \"/usr/lib/python3/dist-packages/odoo/" + at + "\n")
+	}
+	if e.about != "" {
+		b.WriteString("  parameters: " + e.about + "\n")
+	}
+	fmt.Fprintf(&b, "%s: %s\n", strings.TrimPrefix(e.name, "builtins."), e.message)
+	return b.String()
+}

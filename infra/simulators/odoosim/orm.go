@@ -1,0 +1,368 @@
+package odoosim
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The methods that clients may call on a model.
+
+type method struct {
+	signature
+	records bool // the first argument is a list of ids
+	writes  bool
+	read    func(e *env, m *model, ids []int64, a map[string]any) (any, *oops)
+	write   func(t *tx, m *model, ids []int64, a map[string]any) (any, *oops)
+}
+
+var methods = map[string]method{
+	"search": {signature: signature{[]string{"args"}, []string{"offset", "limit", "order", "count"}},
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+			if truthy(a["count"]) {
+				return countOf(e, m, a["args"])
+			}
+			ids, err := e.page(m, a["args"], a)
+			e.work.returned += len(ids)
+			return append([]int64{}, ids...), err
+		}},
+	"search_count": {signature: signature{[]string{"args"}, nil},
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) { return countOf(e, m, a["args"]) }},
+	"search_read": {signature: signature{nil, []string{"domain", "fields", "offset", "limit", "order"}},
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+			ids, err := e.page(m, a["domain"], a)
+			if err != nil || len(ids) == 0 { // without a look at the field names
+				return []any{}, err
+			}
+			return e.read(m, ids, a["fields"], false)
+		}},
+	"read": {signature: signature{nil, []string{"fields", "load"}}, records: true,
+		read: func(e *env, m *model, ids []int64, a map[string]any) (any, *oops) {
+			if err := e.may("read", m); err != nil {
+				return nil, err
+			}
+			load, given := a["load"]
+			return e.read(m, ids, a["fields"], given && load != "_classic_read")
+		}},
+	"read_group":  {signature: signature{[]string{"domain", "fields", "groupby"}, []string{"offset", "limit", "orderby", "lazy"}}, read: readGroup},
+	"name_search": {signature: signature{nil, []string{"name", "args", "operator", "limit"}}, read: nameSearch},
+	"fields_get":  {signature: signature{nil, []string{"allfields", "attributes"}}, read: fieldsGet},
+	"check_access_rights": {signature: signature{[]string{"operation"}, []string{"raise_exception"}},
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+			err := e.may(text(a["operation"]), m)
+			if raising, given := a["raise_exception"]; err != nil && given && !truthy(raising) {
+				return false, nil
+			}
+			return true, err
+		}},
+	"create": {signature: signature{[]string{"vals_list"}, nil}, writes: true,
+		write: func(t *tx, m *model, _ []int64, a map[string]any) (any, *oops) {
+			if vals, ok := a["vals_list"].(map[string]any); ok {
+				ids, err := t.create(m, []map[string]any{vals})
+				if err != nil {
+					return nil, err
+				}
+				return ids[0], nil
+			}
+			list, err := dicts(a["vals_list"])
+			if err != nil || len(list) == 0 {
+				return []any{}, err
+			}
+			return results(t.create(m, list))
+		}},
+	"write": {signature: signature{[]string{"vals"}, nil}, records: true, writes: true,
+		write: func(t *tx, m *model, ids []int64, a map[string]any) (any, *oops) {
+			vals, ok := a["vals"].(map[string]any)
+			if !ok && len(ids) > 0 {
+				return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'keys'", typeName(a["vals"]))
+			}
+			return true, t.write(m, ids, vals)
+		}},
+	"unlink": {records: true, writes: true,
+		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *oops) { return true, t.unlink(m, ids) }},
+	// enable_registrant stands for the methods that return nothing: its reply
+	// has neither result nor error (A1.3).
+	"enable_registrant": {records: true, writes: true,
+		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *oops) {
+			column := t.db.partners.model.column("disabled")
+			for _, id := range ids {
+				if r := t.get(t.db.partners, id); r != nil && r.v[column] != nil {
+					if err := t.write(m, []int64{id}, map[string]any{"disabled": nil, "disabled_reason": nil}); err != nil {
+						return nil, err
+					}
+				}
+			}
+			return nothing{}, nil
+		}},
+}
+
+// nothing is Python's None as a result.
+type nothing struct{}
+
+func results(ids []int64, err *oops) (any, *oops) {
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+func dicts(v any) ([]map[string]any, *oops) {
+	list, ok := v.([]any)
+	if !ok && truthy(v) {
+		return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", typeName(v))
+	}
+	all := make([]map[string]any, len(list))
+	for i, item := range list {
+		if all[i], ok = item.(map[string]any); !ok {
+			return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", typeName(item))
+		}
+	}
+	return all, nil
+}
+
+// browse reads the ids of a record method: a list, or one bare id.
+func browse(v any) ([]int64, *oops) {
+	list, ok := v.([]any)
+	if !ok {
+		if !truthy(v) {
+			return nil, nil
+		}
+		list = []any{v}
+	}
+	ids := make([]int64, len(list))
+	for i, item := range list {
+		id, err := idToColumn(item)
+		if err != nil {
+			return nil, err
+		}
+		ids[i], _ = id.(int64)
+	}
+	return ids, nil
+}
+
+func (e *env) page(m *model, domain any, a map[string]any) ([]int64, *oops) {
+	q := query{domain: domain}
+	var err *oops
+	if q.offset, err = count(a["offset"]); err != nil {
+		return nil, err
+	}
+	if q.limit, err = count(a["limit"]); err != nil {
+		return nil, err
+	}
+	if truthy(a["order"]) {
+		q.order = text(a["order"])
+	}
+	return e.search(m, q)
+}
+
+func countOf(e *env, m *model, domain any) (any, *oops) {
+	ids, err := e.search(m, query{domain: domain, order: "id"})
+	return len(ids), err
+}
+
+// fieldsOf checks a list of field names; nil or empty asks for all of them.
+func (e *env) fieldsOf(m *model, names any) ([]*field, *oops) {
+	list, ok := names.([]any)
+	if !ok && truthy(names) {
+		return nil, raise("builtins.TypeError", "'%s' object is not iterable", typeName(names))
+	}
+	fields := m.fields
+	if len(list) > 0 {
+		fields = nil
+		for _, name := range list {
+			f := m.named[text(name)]
+			if f == nil {
+				return nil, valueError("Invalid field %s on model %s", repr(name), repr(m.name))
+			}
+			if !slices.Contains(fields, f) {
+				fields = append(fields, f)
+			}
+		}
+	}
+	for _, f := range fields {
+		if other := e.db.tables[f.relation]; f.kind == one2many && other != nil {
+			if err := e.may("read", other.model); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return fields, nil
+}
+
+// read gives the records that exist; a missing id is left out without a word.
+func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *oops) {
+	if list, ok := names.([]any); ok && len(list) == 1 && list[0] == "id" {
+		names = []any{"id"}
+	}
+	fields, err := e.fieldsOf(m, names)
+	if err != nil {
+		return nil, err
+	}
+	tab := e.db.tables[m.name]
+	records := make([]any, 0, len(ids))
+	for _, id := range ids {
+		r := tab.rows[id]
+		if r == nil {
+			continue
+		}
+		if !e.user.sees(m, r) {
+			return nil, e.hidden("read", m, r)
+		}
+		record := make(object, 1, len(fields)+1)
+		record[0] = member{"id", id}
+		for _, f := range fields {
+			if f.column == idColumn {
+				continue
+			}
+			v, err := f.show(e, r, bare)
+			if err != nil {
+				return nil, err
+			}
+			record = append(record, member{f.name, v})
+		}
+		records = append(records, record)
+	}
+	e.work.returned += len(records)
+	e.work.scan(len(records))
+	for _, f := range fields {
+		if f.kind == one2many { // SELECT … WHERE partner_id IN (the page)
+			rows := len(e.db.regs.ids)
+			if e.indexed {
+				rows = len(records)
+			}
+			e.work.longestList = max(e.work.longestList, len(records))
+			e.work.scan(rows)
+		}
+	}
+	return records, nil
+}
+
+func fieldsGet(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+	wanted, _ := a["allfields"].([]any)
+	attributes, _ := a["attributes"].([]any)
+	locked := e.may("write", m) != nil && e.may("create", m) != nil
+	result := object{}
+	for _, f := range m.fields {
+		if len(wanted) > 0 && !slices.Contains(wanted, any(f.name)) {
+			continue
+		}
+		stored := f.column != noColumn || f.kind == one2many || f.kind == many2many
+		all := object{{"type", string(f.kind)}, {"readonly", f.readonly || locked}}
+		if f.relation != "" {
+			all = append(all, member{"relation", f.relation})
+		}
+		all = append(all, member{"required", f.required}, member{"searchable", !f.unsearchable})
+		if f.kind == selectionKind {
+			options := []any{}
+			for _, key := range f.selection {
+				label := key
+				if m.name != partnerModel || f.name != "gender" {
+					label = strings.ToUpper(key[:1]) + key[1:]
+				}
+				options = append(options, []any{key, label})
+			}
+			all = append(all, member{"selection", options})
+		}
+		if f.size > 0 {
+			all = append(all, member{"size", f.size})
+		}
+		all = append(all, member{"sortable", f.column != noColumn}, member{"store", stored}, member{"string", f.label})
+		description := object{}
+		for _, attribute := range all {
+			if len(attributes) == 0 || slices.Contains(attributes, any(attribute.key)) {
+				description = append(description, attribute)
+			}
+		}
+		result = append(result, member{f.name, description})
+	}
+	return result, nil
+}
+
+func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+	domain, _ := a["args"].([]any)
+	if name := a["name"]; truthy(name) {
+		operator := a["operator"]
+		if operator == nil {
+			operator = "ilike"
+		}
+		domain = append([]any{[]any{nameField, operator, name}}, domain...)
+	}
+	limit := 100
+	if v, given := a["limit"]; given {
+		var err *oops
+		if limit, err = count(v); err != nil {
+			return nil, err
+		}
+	}
+	ids, err := e.search(m, query{domain: domain, limit: limit})
+	pairs := []any{}
+	for _, id := range ids {
+		pairs = append(pairs, []any{id, e.db.nameOf(m.name, id)})
+	}
+	e.work.returned += len(pairs)
+	return pairs, err
+}
+
+// readGroup counts records by one field.
+func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+	by := a["groupby"]
+	if list, ok := by.([]any); ok && len(list) == 1 {
+		by = list[0]
+	}
+	name, _ := by.(string)
+	f := m.named[name]
+	if f == nil || f.column == noColumn || f.kind == datetimeKind || f.kind == dateKind {
+		return nil, raise("builtins.NotImplementedError", "odoosim groups by one stored field that is no date")
+	}
+	ids, err := e.search(m, query{domain: a["domain"], order: "id"})
+	if err != nil {
+		return nil, err
+	}
+	counts := map[any]int{}
+	first := map[any]*row{}
+	var order []any
+	for _, id := range ids {
+		r := e.db.tables[m.name].rows[id]
+		v := f.get(r)
+		if counts[v]++; counts[v] == 1 {
+			first[v] = r
+			order = append(order, v)
+		}
+	}
+	slices.SortFunc(order, func(a, b any) int {
+		switch {
+		case a == nil:
+			return 1
+		case b == nil:
+			return -1
+		}
+		return compare(a, b)
+	})
+	key := f.name + "_count"
+	if lazy, given := a["lazy"]; given && !truthy(lazy) {
+		key = "__count"
+	}
+	domain, _ := a["domain"].([]any)
+	groups := []any{}
+	for _, v := range order {
+		shown, err := f.show(e, first[v], false)
+		if err != nil {
+			return nil, err
+		}
+		value := v
+		if v == nil {
+			value = false
+		}
+		within := append([]any{[]any{f.name, "=", value}}, domain...)
+		if len(domain) > 0 {
+			within = append([]any{"&"}, within...)
+		}
+		groups = append(groups, object{{key, counts[v]}, {f.name, shown}, {"__domain", within}})
+	}
+	e.work.returned += len(groups)
+	return groups, nil
+}
+
+// jsonID is an id as JSON would have given it.
+func jsonID(id int64) json.Number { return json.Number(strconv.FormatInt(id, 10)) }

@@ -1,0 +1,114 @@
+package odoosim
+
+import (
+	"strconv"
+	"time"
+)
+
+// res.partner: registrants, and a few partners of the system itself.
+
+// firstRegistrant: the ids before it are Odoo's own partners.
+const firstRegistrant = 7
+
+// age is the module's computed text.
+func age(today string, birthdate any) string {
+	born, err1 := time.Parse(time.DateOnly, text(birthdate))
+	now, err2 := time.Parse(time.DateOnly, today)
+	if err1 != nil || err2 != nil {
+		return "No Birthdate!"
+	}
+	years := now.Year() - born.Year()
+	if now.Month() < born.Month() || now.Month() == born.Month() && now.Day() < born.Day() {
+		years--
+	}
+	return strconv.Itoa(years)
+}
+
+// commands carries out what was written to reg_ids. Changes are made at once;
+// removals run before additions, in whatever order they were given (A2).
+func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
+	list, ok := vals["reg_ids"].([]any)
+	if m.name != partnerModel || !ok {
+		return nil
+	}
+	regs := t.db.regs.model
+	var remove []int64
+	var add []map[string]any
+	// cut takes identifiers from their registrant, which none can do without.
+	cut := func(keep map[int64]bool, only int64) *oops {
+		for _, partner := range partners {
+			for _, r := range t.identifiers(partner) {
+				if !keep[r.id] && (only == 0 || only == r.id) {
+					return t.write(regs, []int64{r.id}, map[string]any{"partner_id": false})
+				}
+			}
+		}
+		return nil
+	}
+	for _, item := range list {
+		command, _ := item.([]any)
+		if len(command) == 0 {
+			return valueError("Wrong value for %s.reg_ids: %s", m.name, repr(item))
+		}
+		argument := func(i int) any {
+			if i < len(command) {
+				return command[i]
+			}
+			return nil
+		}
+		target, err := idToColumn(argument(1))
+		if err != nil {
+			return err
+		}
+		id, _ := target.(int64)
+		values, _ := argument(2).(map[string]any)
+		switch text(command[0]) {
+		case "0":
+			for _, partner := range partners {
+				made := map[string]any{"partner_id": jsonID(partner)}
+				for k, v := range values {
+					if k != "partner_id" {
+						made[k] = v
+					}
+				}
+				add = append(add, made)
+			}
+		case "1":
+			err = t.write(regs, []int64{id}, values)
+		case "2":
+			remove = append(remove, id)
+		case "3":
+			err = cut(nil, id)
+		case "4":
+			err = t.write(regs, []int64{id}, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
+		case "5":
+			err = cut(nil, 0)
+		case "6":
+			keep := map[int64]bool{}
+			linked, _ := argument(2).([]any)
+			ids, bad := browse(linked)
+			if bad != nil {
+				return bad
+			}
+			for _, id := range ids {
+				keep[id] = true
+			}
+			if err = cut(keep, 0); err == nil && len(ids) > 0 {
+				err = t.write(regs, ids, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
+			}
+		default:
+			err = valueError("Wrong value for %s.reg_ids: %s", m.name, repr(item))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := t.unlink(regs, remove); err != nil {
+		return err
+	}
+	if len(add) == 0 {
+		return nil
+	}
+	_, err := t.create(regs, add)
+	return err
+}

@@ -1,0 +1,133 @@
+package system_test
+
+import (
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// A whole run over a registry with registrants of every kind.
+func TestEveryRegistrantIsAccountedFor(t *testing.T) {
+	w := newWorld(t, options{})
+	e := w.registry.Populate(1200, 1)
+	before := w.vids()
+	c := w.connector(nil)
+	w.settle(20, c)
+	w.check(c, before)
+	w.sentOnce(1)
+
+	state := w.registry.State()
+	expect(t, "tokens", state.Tokens, e.Tokens)
+	expect(t, "VIDs left", state.VIDs, e.VIDsLeft)
+	expect(t, "VID and token", state.Both, 0)
+	byKind, all := w.rejections(c)
+	expect(t, "rejected", len(all), e.Rejected())
+	expect(t, "duplicates", byKind["duplicate "+seeding.CodeHeldByOther], e.Duplicates)
+	for id, r := range all {
+		switch e.Kinds[id] {
+		case odoosim.Plain, odoosim.GivenOnly, odoosim.TokenisedVID:
+			t.Errorf("a %s registrant is rejected: %s %s", e.Kinds[id], r.Kind, r.Code)
+		}
+	}
+	runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 10)
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	totals := runs[0].Totals
+	expect(t, "totals: tokenised", totals.Tokenised, e.NewTokens)
+	expect(t, "totals: pending", totals.Pending(), 0)
+	expect(t, "totals: sent", totals.Sent, e.Submitted)
+	expect(t, "problems", len(w.problems(c)), 0)
+
+	// A second run finds nothing to do, and sends nobody again.
+	posts := w.seeder.Counters().Posts
+	w.another(20, c)
+	w.check(c, before)
+	expect(t, "POSTs of the second run", w.seeder.Counters().Posts, posts)
+
+	// Mended data are sent, others are not.
+	mended := 0
+	for id, kind := range e.Kinds {
+		if kind == odoosim.NoBirthdate {
+			w.registry.SetRegistrant(id, map[string]any{"birthdate": "1980-01-01"})
+			mended++
+		}
+	}
+	w.another(20, c)
+	w.check(c, before)
+	expect(t, "tokens after mending", w.registry.State().Tokens, e.Tokens+mended)
+	_, all = w.rejections(c)
+	expect(t, "rejected after mending", len(all), e.Rejected()-mended)
+}
+
+// What MTS and the network may do to an answer.
+func TestNoAnswerIsLostOrDoubled(t *testing.T) {
+	cases := map[string]struct {
+		faults   mtssim.Faults
+		streamOn bool
+		most     int // times that a VID may be submitted
+	}{
+		"as it should be":               {mtssim.Faults{}, true, 1},
+		"ten times in parallel":         {mtssim.Faults{Copies: 10, Parallel: true}, true, 1},
+		"before the answer to its POST": {mtssim.Faults{CallbackFirst: true}, true, 1},
+		"500 after accepting":           {mtssim.Faults{FailNext: 3}, true, 1},
+		"stream switched off":           {mtssim.Faults{}, false, 1},
+		"every third one lost":          {mtssim.Faults{LoseEvery: 3}, true, 4},
+		"lost, doubled, without stream": {mtssim.Faults{LoseEvery: 4, Copies: 2, Parallel: true}, false, 4},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(400)
+			before := w.vids()
+			w.seeder.SetFaults(f.faults)
+			w.streamOff.Store(!f.streamOn)
+			c := w.connector(nil)
+			w.settle(60, c)
+			w.check(c, before)
+			w.sentOnce(f.most)
+			expect(t, "tokenised", w.tokenised(), 400)
+			expect(t, "VIDs left", len(w.vids()), 0)
+		})
+	}
+}
+
+func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
+	// The pace of facts/mts.md 9 and 50 ms of identity latency, all twenty
+	// times faster: what is older than 1 s (20 s) is deleted.
+	times := seeding.DefaultTimes()
+	for _, d := range []*time.Duration{&times.DeadlineBase, &times.AnswerWait, &times.Poll, &times.ProbeFirst, &times.ProbeMax} {
+		*d /= 20
+	}
+	times.RecordFirst = 3 * time.Millisecond
+	times.DeadlineBase = 2 * time.Second
+	w := newWorld(t, options{
+		real: true, times: times,
+		mts: mtssim.Options{Pace: 0.05, IdentityLatency: 2500 * time.Microsecond, Expiry: time.Second, CleanupInterval: time.Second},
+	})
+	const n = 1500
+	w.plain(n)
+	before := w.vids()
+	c := w.connector(nil)
+	for range 600 {
+		w.fastTick(100 * time.Millisecond)
+		if w.quiet(c) {
+			break
+		}
+	}
+	w.check(c, before)
+	expect(t, "tokenised", w.tokenised(), n)
+	sent := float64(w.seeder.Counters().RecordsReceived) / n
+	mts, err := w.store.MTS(t.Context(), c.MTSKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.2f records sent per registrant, batch size %d", sent, mts.Size)
+	if sent > 1.35 {
+		t.Errorf("%.2f records sent per registrant", sent)
+	}
+}

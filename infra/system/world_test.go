@@ -1,0 +1,351 @@
+// Package system_test runs the wired functions in one process: the real stores
+// on DynamoDB Local, the real clients against the two simulators over HTTP, and
+// a clock that moves only when somebody waits. What it proves are invariants of
+// whole runs.
+package system_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/shared/callback"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// world is everything that takes part in a run.
+type world struct {
+	*testing.T
+	clock    *clock
+	registry *odoosim.Server
+	seeder   *mtssim.Server
+	odooURL  string
+	mtsURL   string
+	baseURL  string
+
+	client    *dynamodb.Client
+	tables    [2]string
+	store     *dynamo.Store
+	calls     *http.Client
+	keys      [3]seeding.Keyring
+	log       *bytes.Buffer
+	logger    *slog.Logger
+	submitter *seeding.Submitter
+	patcher   *seeding.Patcher
+	reconcile *seeding.Reconciler
+
+	heldBefore map[int64]string // tokens in the registry before the first connector
+	streamOff  atomic.Bool      // the doorbell of the answers table
+	rings      sync.WaitGroup
+	failures   chan error
+	onPut      func(*http.Request) // sees every callback before the inbox
+}
+
+type options struct {
+	mts   mtssim.Options
+	odoo  odoosim.Options
+	times seeding.Times
+	real  bool // real time instead of the test's clock
+}
+
+func newWorld(t *testing.T, o options) *world {
+	t.Helper()
+	if o.times == (seeding.Times{}) {
+		o.times = seeding.DefaultTimes()
+	}
+	w := &world{T: t, failures: make(chan error, 1000), log: &bytes.Buffer{}}
+	w.clock = &clock{now: time.Now().UTC().Truncate(time.Millisecond), world: w, real: o.real}
+	w.logger = function.Log(&lockedWriter{w: w.log})
+
+	w.seeder = mtssim.New(o.mts)
+	w.registry = odoosim.New(o.odoo)
+	w.mtsURL, w.odooURL = serve(t, w.seeder), serve(t, w.registry)
+	t.Cleanup(w.seeder.Close)
+
+	server, err := dynamolocal.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.client = server.Client()
+	w.tables = createTables(t, w.client)
+	w.store = dynamo.New(w.client, w.tables[0], w.tables[1])
+	for i, name := range []string{"capability", "row", "fingerprint"} {
+		w.keys[i] = ring{{ID: name + "-1", Secret: []byte(strings.Repeat(name, 9))}}
+	}
+	w.calls = outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+
+	inbox := &seeding.Inbox{Capabilities: w.keys[0], Answers: doorbell{w}, Clock: w.clock, Times: o.times}
+	door := callback.New(inbox, w.logger)
+	w.baseURL = serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.onPut != nil {
+			w.onPut(r)
+		}
+		door.ServeHTTP(rw, r)
+	}))
+	registries := odoo.New(w.calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, w.clock.Now)
+	client := mts.New(w.calls, w.clock.Now)
+	w.submitter = &seeding.Submitter{
+		Store: w.store, Registries: registries, Seeder: client, Mappings: jq.Mappings{},
+		Capabilities: w.keys[0], Rows: w.keys[1], Prints: w.keys[2],
+		Bell: bell{w}, Clock: w.clock, Times: o.times, NewID: function.NewID, CallbackBase: w.baseURL, Log: w.logger,
+	}
+	w.patcher = &seeding.Patcher{
+		Store: w.store, Registries: registries, Rows: w.keys[1], Prints: w.keys[2],
+		Clock: w.clock, Times: o.times, NewID: function.NewID, Log: w.logger,
+	}
+	w.reconcile = &seeding.Reconciler{
+		Store: w.store, Seeder: client, Bell: bell{w}, Clock: w.clock, Times: o.times, Log: w.logger,
+	}
+	t.Cleanup(func() {
+		w.rings.Wait()
+		if t.Failed() {
+			t.Logf("log:\n%s", tail(w.log.String(), 60))
+		}
+	})
+	return w
+}
+
+func tail(s string, lines int) string {
+	all := strings.Split(s, "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+var tableCount atomic.Int64
+
+func createTables(t *testing.T, client *dynamodb.Client) [2]string {
+	t.Helper()
+	all, err := template.Tables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names [2]string
+	n := tableCount.Add(1)
+	for i, resource := range []string{"ConnectorsTable", "AnswersTable"} {
+		table := all[resource]
+		names[i] = fmt.Sprintf("%s-%d", resource, n)
+		table.TableName = &names[i]
+		if _, err := client.CreateTable(t.Context(), table); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_, _ = client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &names[i]})
+		})
+	}
+	return names
+}
+
+// ring is a keyring of fixed keys; the last is current.
+type ring []seeding.Key
+
+func (r ring) Current(context.Context) (seeding.Key, error) { return r[len(r)-1], nil }
+
+func (r ring) ByID(_ context.Context, id string) (seeding.Key, error) {
+	for _, k := range r {
+		if k.ID == id {
+			return k, nil
+		}
+	}
+	return seeding.Key{}, seeding.ErrNotFound
+}
+
+// doorbell is the inbox with the table's stream behind it.
+type doorbell struct{ *world }
+
+func (d doorbell) PutPart(ctx context.Context, p seeding.AnswerPart) error {
+	err := dynamo.NewInbox(d.client, d.tables[1]).PutPart(ctx, p)
+	if err == nil && !d.streamOff.Load() {
+		_ = bell(d).RingPatch(ctx, p.Ref.Registry)
+	}
+	return err
+}
+
+// bell starts functions as the asynchronous invoke does.
+type bell struct{ *world }
+
+func (b bell) RingSubmit(_ context.Context, connector string) error {
+	b.start(func(ctx context.Context) error {
+		return b.submitter.Work(ctx, connector, b.clock.Now().Add(895*time.Second))
+	})
+	return nil
+}
+
+func (b bell) RingPatch(_ context.Context, registry string) error {
+	b.start(func(ctx context.Context) error { return b.patcher.Ring(ctx, registry) })
+	return nil
+}
+
+func (w *world) start(f func(context.Context) error) {
+	w.clock.enter()
+	w.rings.Go(func() {
+		defer w.clock.leave()
+		if err := f(context.Background()); err != nil {
+			w.failures <- err
+		}
+	})
+}
+
+// clock moves when everybody who works is waiting for it, and MTS has nothing
+// to do. A run so takes no longer than its work, whatever it waits for.
+type clock struct {
+	world *world
+	real  bool
+
+	mu      sync.Mutex
+	now     time.Time
+	working int // functions under way that are not asleep
+}
+
+func (c *clock) Now() time.Time {
+	if c.real {
+		return time.Now().UTC()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) enter() { c.mu.Lock(); c.working++; c.mu.Unlock() }
+func (c *clock) leave() { c.mu.Lock(); c.working--; c.mu.Unlock() }
+
+// Sleep lets d pass once everything else stands still.
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.real {
+		return function.Clock{}.Sleep(ctx, d)
+	}
+	until := c.Now().Add(d)
+	c.leave()
+	defer c.enter()
+	for patience := 0; ; patience++ {
+		c.mu.Lock()
+		if !c.now.Before(until) {
+			c.mu.Unlock()
+			return ctx.Err()
+		}
+		// MTS may be made to hang; nobody waits for it longer than two seconds.
+		if c.working == 0 && (c.world.seeder.Open() == 0 || patience > 4000) {
+			c.now = until
+			c.mu.Unlock()
+			return ctx.Err()
+		}
+		c.mu.Unlock()
+		time.Sleep(500 * time.Microsecond)
+	}
+}
+
+func (c *clock) advance(d time.Duration) {
+	if c.real {
+		time.Sleep(d)
+		return
+	}
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	c.mu.Unlock()
+}
+
+// tick is one minute of the schedules, and all that follows from it.
+func (w *world) tick() {
+	w.Helper()
+	if err := w.submitter.Tick(w.Context()); err != nil {
+		w.Fatalf("submit: %v", err)
+	}
+	w.rings.Wait()
+	if err := w.reconcile.Tick(w.Context()); err != nil {
+		w.Fatalf("reconcile: %v", err)
+	}
+	w.rings.Wait()
+	w.clock.advance(time.Minute)
+}
+
+// fastTick is tick for worlds in real time.
+func (w *world) fastTick(pause time.Duration) {
+	w.Helper()
+	if err := w.submitter.Tick(w.Context()); err != nil {
+		w.Fatalf("submit: %v", err)
+	}
+	if err := w.reconcile.Tick(w.Context()); err != nil {
+		w.Fatalf("reconcile: %v", err)
+	}
+	time.Sleep(pause)
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// connector creates and starts a connector on the two simulators, as the API
+// would; change alters it first.
+func (w *world) connector(change func(*seeding.Connector)) seeding.Connector {
+	w.Helper()
+	c := seeding.Connector{
+		ID: function.NewID(), Version: 1, Name: "test", MTSURL: w.mtsURL, InputType: "registry",
+		Mapping: seeding.Mapping{
+			VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
+			PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
+		},
+		OutputType: "json", DeliveryType: "callback", JobType: "recurring", Language: "eng", IntervalMinutes: 60,
+		Domain:   `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
+		Fields:   []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+		Callback: seeding.Callback{HTTPMethod: "POST", TimeoutSeconds: 30, AuthType: "static_bearer"},
+		Registry: seeding.RegistryAccess{
+			URL: w.odooURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
+		},
+		MandatoryFields: []string{"name", "gender", "dob", "fullAddress"}, BatchMaximum: 1000, RemoveVIDs: true,
+		Secrets: map[string]string{seeding.RegistryPassword: "v1"},
+		Created: w.clock.Now(), Updated: w.clock.Now(),
+	}
+	if change != nil {
+		change(&c)
+	}
+	if w.heldBefore == nil {
+		w.heldBefore = map[int64]string{}
+		for id, identifiers := range w.registry.Snapshot() {
+			for _, i := range identifiers {
+				if i.Type == odoosim.TokenType {
+					w.heldBefore[id] = i.Value
+				}
+			}
+		}
+	}
+	if err := w.store.CreateConnector(w.Context(), c); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.store.SetStatus(w.Context(), c.ID, seeding.Running, w.clock.Now()); err != nil {
+		w.Fatal(err)
+	}
+	return c
+}

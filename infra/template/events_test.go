@@ -1,0 +1,135 @@
+package template_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const failureQueue = "${FailureQueue.Arn}"
+
+// The emulator tries a failed batch again for ever; AWS does so for a day
+// unless it is told otherwise.
+func TestStreamMappings(t *testing.T) {
+	s := load(t)
+	for _, mapping := range s.all(t, "AWS::Lambda::EventSourceMapping") {
+		p := s.Resources[mapping].Properties
+		if got := text(at(p, "EventSourceArn")); got != "${AnswersTable.StreamArn}" {
+			t.Errorf("%s reads %s", mapping, got)
+		}
+		if got := text(at(p, "FunctionName")); got != "${Patch}" {
+			t.Errorf("%s rings %s", mapping, got)
+		}
+		// LATEST can miss what is written while the mapping is made.
+		if got := text(at(p, "StartingPosition")); got != "TRIM_HORIZON" {
+			t.Errorf("%s starts at %s", mapping, got)
+		}
+		// Else the patcher's own deletions would ring it.
+		if got := text(at(p, "FilterCriteria", "Filters")); got != `[{"Pattern":"{\"eventName\":[\"INSERT\"]}"}]` {
+			t.Errorf("%s lets through %s", mapping, got)
+		}
+		if n := number(t, text(at(p, "MaximumRetryAttempts"))); n < 0 || n > 5 {
+			t.Errorf("%s tries %d times more", mapping, n)
+		}
+		if n := number(t, text(at(p, "MaximumRecordAgeInSeconds"))); n < 60 || n > 3600 {
+			t.Errorf("%s keeps a record for %d s", mapping, n)
+		}
+		if n := number(t, text(at(p, "ParallelizationFactor"))); n < 2 {
+			t.Errorf("%s has the parallel factor %d, so that one registry holds up the others", mapping, n)
+		}
+		if got := text(at(p, "BisectBatchOnFunctionError")); got != "true" {
+			t.Errorf("%s does not part a batch that fails", mapping)
+		}
+		if got := text(at(p, "DestinationConfig", "OnFailure", "Destination")); got != failureQueue {
+			t.Errorf("%s sends failures to %q", mapping, got)
+		}
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	s := load(t)
+	targets := map[string]bool{}
+	for _, schedule := range s.all(t, "AWS::Scheduler::Schedule") {
+		p := s.Resources[schedule].Properties
+		targets[bare(text(at(p, "Target", "Arn")))] = true
+		for _, want := range []struct {
+			path, value string
+		}{
+			{"ScheduleExpression", "rate(1 minute)"},
+			{"State", "${ScheduleState}"},
+			{"FlexibleTimeWindow.Mode", "OFF"},
+			{"Target.RoleArn", "${TickRole.Arn}"},
+			{"Target.Input", `{"tick":true}`},
+			{"Target.DeadLetterConfig.Arn", failureQueue},
+		} {
+			if got := text(at(p, strings.Split(want.path, ".")...)); got != want.value {
+				t.Errorf("%s: %s is %q, want %q", schedule, want.path, got, want.value)
+			}
+		}
+		// A tick is worth nothing after the next one.
+		if n := number(t, text(at(p, "Target", "RetryPolicy", "MaximumRetryAttempts"))); n > 2 {
+			t.Errorf("%s tries %d times more", schedule, n)
+		}
+		if n := number(t, text(at(p, "Target", "RetryPolicy", "MaximumEventAgeInSeconds"))); n != 60 {
+			t.Errorf("%s keeps a tick for %d s", schedule, n)
+		}
+	}
+	if len(targets) != 2 || !targets["Submit"] || !targets["Reconcile"] {
+		t.Errorf("the ticks go to %v", targets)
+	}
+}
+
+// Lambda tries an asynchronous event three times over six hours unless it is
+// told otherwise, and then forgets it.
+func TestAsynchronousInvocations(t *testing.T) {
+	s := load(t)
+	configured := map[string]map[string]any{}
+	for _, name := range s.all(t, "AWS::Lambda::EventInvokeConfig") {
+		p := s.Resources[name].Properties
+		if got := text(at(p, "Qualifier")); got != "$LATEST" {
+			t.Errorf("%s is for %q", name, got)
+		}
+		configured[bare(text(at(p, "FunctionName")))] = p
+	}
+	invoked := map[string]bool{}
+	mayFail := map[string]bool{}
+	for _, st := range statements(t, s) {
+		for _, action := range st.actions {
+			for _, resource := range st.resources {
+				switch {
+				case action == "lambda:InvokeFunction" && strings.HasSuffix(resource, "${AWS::StackName}-submit"):
+					invoked["Submit"] = true
+				case action == "lambda:InvokeFunction":
+					invoked[bare(resource)] = true
+				case action == "sqs:SendMessage" && resource == failureQueue:
+					mayFail[st.role] = true
+				}
+			}
+		}
+	}
+	if len(invoked) != 3 {
+		t.Errorf("invoked are %v, want Submit, Patch and Reconcile", invoked)
+	}
+	for function := range invoked {
+		p := configured[function]
+		if p == nil {
+			t.Errorf("%s is invoked without an EventInvokeConfig", function)
+			continue
+		}
+		if n := number(t, text(at(p, "MaximumRetryAttempts"))); n != 0 {
+			t.Errorf("%s is tried %d times more", function, n)
+		}
+		if n := number(t, text(at(p, "MaximumEventAgeInSeconds"))); n != 60 {
+			t.Errorf("an event for %s is kept for %d s", function, n)
+		}
+		if got := text(at(p, "DestinationConfig", "OnFailure", "Destination")); got != failureQueue {
+			t.Errorf("%s sends failures to %q", function, got)
+		}
+		// Its own role delivers the failure.
+		if role := bare(s.get(function, "Role")); !mayFail[role] {
+			t.Errorf("%s may not send to the failure queue", role)
+		}
+	}
+	if !mayFail["TickRole"] {
+		t.Error("TickRole may not send to the failure queue")
+	}
+}

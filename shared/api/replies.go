@@ -1,0 +1,158 @@
+package api
+
+import (
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// connectorReply is a connector as it is told: its configuration, which may be
+// sent back as it is, and how it stands. Secrets are not in it, only whether
+// they are set.
+type connectorReply struct {
+	ID       string                          `json:"id"`
+	Version  int                             `json:"version"`
+	Status   seeding.Status                  `json:"status"`
+	Problems map[seeding.Source]problemReply `json:"problems"`
+	Due      *time.Time                      `json:"due,omitempty"` // when it is looked at next
+	Run      string                          `json:"run,omitempty"` // the open one
+
+	Name            string          `json:"name"`
+	MTSURL          string          `json:"mts_url"`
+	InputType       string          `json:"input_type"`
+	Mapping         seeding.Mapping `json:"mapping"`
+	OutputType      string          `json:"output_type"`
+	OutputFormat    string          `json:"output_format"`
+	DeliveryType    string          `json:"delivery_type"`
+	JobType         string          `json:"job_type"`
+	Language        string          `json:"language"`
+	IntervalMinutes int             `json:"interval_minutes"`
+	Domain          string          `json:"domain"`
+	Fields          []string        `json:"fields"`
+	Callback        callbackReply   `json:"callback"`
+	Registry        registryReply   `json:"registry"`
+	MandatoryFields []string        `json:"mandatory_fields"`
+	BatchMaximum    int             `json:"batch_maximum"`
+	RemoveVIDs      bool            `json:"remove_vids"`
+
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+}
+
+type callbackReply struct {
+	seeding.Callback
+	AuthPasswordSet bool `json:"auth_password_set"`
+}
+
+type registryReply struct {
+	seeding.RegistryAccess
+	PasswordSet bool `json:"password_set"`
+}
+
+type problemReply struct {
+	Text      string     `json:"text"`
+	Remedy    string     `json:"remedy"`
+	Since     time.Time  `json:"since"`
+	NextProbe *time.Time `json:"next_probe,omitempty"`
+}
+
+func newConnectorReply(c seeding.Connector, s seeding.State) connectorReply {
+	// An empty list must not come back as null, which would mean the default.
+	for _, list := range []*[]string{&c.Fields, &c.MandatoryFields, &c.Mapping.Name, &c.Mapping.FullAddress} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	told := connectorReply{
+		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemReply{}, Run: s.Run,
+		Name: c.Name, MTSURL: c.MTSURL, InputType: c.InputType, Mapping: c.Mapping, OutputType: c.OutputType,
+		OutputFormat: c.OutputFormat, DeliveryType: c.DeliveryType, JobType: c.JobType, Language: c.Language,
+		IntervalMinutes: c.IntervalMinutes, Domain: c.Domain, Fields: c.Fields,
+		Callback:        callbackReply{Callback: c.Callback},
+		Registry:        registryReply{c.Registry, c.Secrets[seeding.RegistryPassword] != ""},
+		MandatoryFields: c.MandatoryFields, BatchMaximum: c.BatchMaximum, RemoveVIDs: c.RemoveVIDs,
+		Created: c.Created, Updated: c.Updated,
+	}
+	if s.Status == seeding.Running || s.Run != "" {
+		told.Due = moment(s.Due)
+	}
+	for source, p := range s.Problems {
+		told.Problems[source] = problemReply{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(p.Next)}
+	}
+	return told
+}
+
+// moment leaves out the zero time.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+type runReply struct {
+	ID        string        `json:"id"`
+	State     string        `json:"state"`   // open or completed
+	Version   int           `json:"version"` // of the configuration that it ran under
+	Started   time.Time     `json:"started"`
+	Completed *time.Time    `json:"completed,omitempty"`
+	Passes    int           `json:"passes"`
+	Tally     seeding.Tally `json:"tally"`
+	Totals    totalsReply   `json:"totals"`
+	// OpenBatches are those under way; their records are sent and pending.
+	OpenBatches int `json:"open_batches"`
+}
+
+type totalsReply struct {
+	seeding.Totals
+	Pending int `json:"pending"`
+}
+
+func newRunReply(r seeding.Run, open int) runReply {
+	state := "completed"
+	if r.Completed.IsZero() {
+		state = "open"
+	}
+	return runReply{
+		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
+		Tally: r.Tally, Totals: totalsReply{r.Totals, r.Totals.Pending()}, OpenBatches: open,
+	}
+}
+
+type batchReply struct {
+	ID       string             `json:"id"`
+	State    seeding.BatchState `json:"state"`
+	Count    int                `json:"count"`
+	Totals   totalsReply        `json:"totals"`
+	Claimed  time.Time          `json:"claimed"`
+	Deadline time.Time          `json:"deadline"`
+	Closed   *time.Time         `json:"closed,omitempty"`
+}
+
+func newBatchReply(b seeding.Batch) batchReply {
+	totals := totalsOf(b)
+	return batchReply{
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: totalsReply{totals, totals.Pending()},
+		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
+	}
+}
+
+type rejectionReply struct {
+	Identifier  int64                 `json:"identifier"` // in the registry, that holds the VID
+	Registrant  int64                 `json:"registrant"`
+	Kind        seeding.RejectionKind `json:"kind"`
+	Code        string                `json:"code,omitempty"`
+	Reason      string                `json:"reason"`
+	Attempts    int                   `json:"attempts"`
+	NextAttempt time.Time             `json:"next_attempt"` // earlier if its data changes
+	Since       time.Time             `json:"since"`
+	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
+}
+
+func newRejectionReply(x seeding.Rejection) rejectionReply {
+	return rejectionReply{
+		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: seeding.Reason(x.Kind, x.Code),
+		Attempts: x.Attempts, NextAttempt: x.Next, Since: x.Since, Holder: x.Holder,
+	}
+}

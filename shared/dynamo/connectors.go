@@ -1,0 +1,190 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Connector implements seeding.Connectors and seeding.Administration.
+func (s *Store) Connector(ctx context.Context, id string) (seeding.Connector, error) {
+	it, err := s.get(ctx, configKey(id))
+	if err != nil {
+		return seeding.Connector{}, err
+	}
+	return decodeConnector(it)
+}
+
+// State implements seeding.Connectors and seeding.Administration.
+func (s *Store) State(ctx context.Context, id string) (seeding.State, error) {
+	it, err := s.get(ctx, stateKey(id))
+	if err != nil {
+		return seeding.State{}, err
+	}
+	return decodeState(it)
+}
+
+// States implements seeding.Connectors.
+func (s *Store) States(ctx context.Context) ([]seeding.State, error) {
+	return all(ctx, s, span{table: s.connectors, pk: states}, decodeState)
+}
+
+// The due time is two attributes, so that nobody who wants submit to look
+// earlier is overheard by a holder of the run lease, and neither needs a write
+// more: "due" is set by whoever leaves the lease, "nudge" by everybody else.
+// What counts is the earlier of the two. Taking the lease makes the nudge the
+// due time, so it outlives a taker who dies; leaving leaves a nudge alone that
+// came since.
+const foldNudge = "#due = if_not_exists(#nudge, #due)"
+
+// TakeRun implements seeding.Connectors.
+func (s *Store) TakeRun(ctx context.Context, id, owner string, now, until time.Time) (seeding.State, error) {
+	it, err := s.update(ctx, change{
+		key:    stateKey(id),
+		update: "SET #owner = :owner, #until = :until, " + foldNudge + " REMOVE #nudge ADD #fence :one",
+		when:   "attribute_exists(#pk) AND (" + leaseMine + " OR " + leaseFree + ")",
+		values: item{":owner": text(owner), ":until": instant(until), ":now": instant(now), ":one": number(1)},
+	})
+	if err != nil {
+		return seeding.State{}, held(settle(err, seeding.ErrNotFound, nil))
+	}
+	return decodeState(it)
+}
+
+// LeaveRun implements seeding.Connectors.
+func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, due time.Time) error {
+	_, err := s.update(ctx, change{
+		key:    stateKey(id),
+		update: "SET #due = :due REMOVE #owner, #until",
+		when:   "#fence = :fence",
+		values: item{":due": instant(due), ":fence": number(fence)},
+	})
+	return settle(err, seeding.ErrNotFound, nil)
+}
+
+// Conditions for taking a lease. The time is compared here, as seeding.Lease.Live
+// does. Owners are unique per invocation: a lease of this very owner is being
+// renewed, or was taken by a call whose reply was lost.
+const (
+	leaseFree = "(attribute_not_exists(#owner) OR #until <= :now)"
+	leaseMine = "#owner = :owner"
+)
+
+// held is what a conflict over a lease is called.
+func held(err error) error {
+	if errors.Is(err, seeding.ErrConflict) {
+		return seeding.ErrHeld
+	}
+	return err
+}
+
+// RaiseProblem implements seeding.Connectors.
+func (s *Store) RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error {
+	_, err := s.update(ctx, change{
+		key:    stateKey(id),
+		update: "SET " + problem(source) + " = :problem",
+		when:   "attribute_exists(#pk)",
+		values: item{":problem": encodeProblem(p)},
+	})
+	return settle(err, seeding.ErrNotFound, nil)
+}
+
+// ClearProblems implements seeding.Connectors. Where none of the sources has a
+// problem there is nothing to look at earlier either: else every success would
+// make its connector due.
+func (s *Store) ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	var paths, standing []string
+	for _, source := range sources {
+		paths = append(paths, problem(source))
+		standing = append(standing, "attribute_exists("+problem(source)+")")
+	}
+	_, err := s.update(ctx, change{
+		key:    stateKey(id),
+		update: "SET #nudge = :now REMOVE " + strings.Join(paths, ", "),
+		when:   strings.Join(standing, " OR "),
+		values: item{":now": instant(now)},
+	})
+	return settle(err, seeding.ErrNotFound, func(*reader) bool { return true })
+}
+
+// problem is the path of a problem; sources are words of our own.
+func problem(source seeding.Source) string { return "#problems.#" + string(source) }
+
+func encodeConnector(c seeding.Connector) (item, error) {
+	config, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return item{"version": number(c.Version), "config": text(string(config))}, nil
+}
+
+func decodeConnector(it item) (c seeding.Connector, err error) {
+	r := &reader{item: it}
+	if err := json.Unmarshal([]byte(r.text("config")), &c); err != nil {
+		r.damaged("config") // the error would quote the configuration
+	}
+	return decoded(r, c)
+}
+
+// newState is the state that a connector begins with. The map of problems must
+// exist before one can be put into it.
+func newState(c seeding.Connector) item {
+	return item{
+		"registry": text(c.RegistryKey()), "mts": text(c.MTSKey()),
+		"version": number(c.Version), "status": text(string(seeding.Stopped)),
+		"due": number(0), "fence": number(0), "problems": noProblems(),
+	}
+}
+
+func noProblems() types.AttributeValue { return &types.AttributeValueMemberM{Value: item{}} }
+
+func decodeState(it item) (seeding.State, error) {
+	r := &reader{item: it}
+	state := seeding.State{
+		Connector: sortKey(it),
+		Registry:  r.text("registry"),
+		MTS:       r.text("mts"),
+		Version:   r.count("version"),
+		Status:    seeding.Status(r.text("status")),
+		Due:       r.instant("due"),
+		Run:       r.text("run"),
+		Lease:     decodeLease(r),
+		Problems:  map[seeding.Source]seeding.Problem{},
+	}
+	if nudge := r.instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
+		state.Due = nudge
+	}
+	r.within("problems", func(r *reader) {
+		for source := range r.item {
+			r.within(source, func(r *reader) { state.Problems[seeding.Source(source)] = decodeProblem(r) })
+		}
+	})
+	return decoded(r, state)
+}
+
+func decodeLease(r *reader) seeding.Lease {
+	return seeding.Lease{Owner: r.text("owner"), Until: r.instant("until"), Fence: r.number("fence")}
+}
+
+func encodeProblem(p seeding.Problem) types.AttributeValue {
+	return &types.AttributeValueMemberM{Value: lean(item{
+		"text": text(p.Text), "remedy": text(p.Remedy),
+		"since": instant(p.Since), "tries": number(p.Tries), "next": instant(p.Next),
+	})}
+}
+
+func decodeProblem(r *reader) seeding.Problem {
+	return seeding.Problem{
+		Text: r.text("text"), Remedy: r.text("remedy"),
+		Since: r.instant("since"), Tries: r.count("tries"), Next: r.instant("next"),
+	}
+}

@@ -1,0 +1,302 @@
+package dynamotest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *suite) claim() {
+	c, run := s.running("c")
+	claim := s.aClaim(c, run, "b")
+	b := filled[seeding.Batch]()
+	b.Ref, b.State, b.Closed = claim.Batch.Ref, seeding.Claimed, time.Time{}
+	claim.Batch = b
+	s.ok(s.store.Claim(s.ctx, claim), "claim")
+
+	open, err := s.store.OpenBatches(s.ctx, c.RegistryKey())
+	s.ok(err, "open batches")
+	s.same(open, []seeding.Batch{b}, "open batches")
+	got, err := s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(got, b, "batch by its name")
+	registry, err := s.store.RegistryState(s.ctx, c.RegistryKey())
+	s.ok(err, "registry")
+	s.same(registry.Counter, int64(1), "counter")
+	moved, err := s.store.Run(s.ctx, c.ID, run.ID)
+	s.ok(err, "run")
+	s.same(moved, claim.Run, "run")
+	s.claimed(c, claim.Run, "next")
+	_, err = s.store.Batch(s.ctx, seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: "none"})
+	s.is(err, seeding.ErrNotFound, "a batch that nobody claimed")
+}
+
+func (s *suite) claimRefused() {
+	for name, wrong := range map[string]func(c seeding.Connector, claim *seeding.Claim) error{
+		"the counter moved":  func(_ seeding.Connector, claim *seeding.Claim) error { claim.Counter--; return nil },
+		"the counter is new": func(_ seeding.Connector, claim *seeding.Claim) error { claim.Counter = 0; return nil },
+		"the batch is there": func(c seeding.Connector, claim *seeding.Claim) error {
+			claim.Batch.Ref.Batch = s.id("first-" + c.Name)
+			return nil
+		},
+		"the version is old":     func(_ seeding.Connector, claim *seeding.Claim) error { claim.Version--; return nil },
+		"the fence is old":       func(_ seeding.Connector, claim *seeding.Claim) error { claim.Fence--; return nil },
+		"the run's fence is old": func(_ seeding.Connector, claim *seeding.Claim) error { claim.Run.Fence--; return nil },
+		"another run is open":    func(_ seeding.Connector, claim *seeding.Claim) error { claim.Run.ID += "x"; return nil },
+		"the connector is stopped": func(c seeding.Connector, _ *seeding.Claim) error {
+			return s.store.SetStatus(s.ctx, c.ID, seeding.Stopped, t0)
+		},
+		"the lease is somebody's": func(c seeding.Connector, _ *seeding.Claim) error {
+			_, err := s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(2*time.Hour))
+			return err
+		},
+		"the configuration is other": func(c seeding.Connector, _ *seeding.Claim) error {
+			c.Version++
+			return s.store.ReplaceConnector(s.ctx, c, t0)
+		},
+		"the run is completed": func(_ seeding.Connector, claim *seeding.Claim) error {
+			run := claim.Run
+			run.Completed, run.Cursor, run.Tally = t0, 0, seeding.Tally{}
+			return s.store.CompleteRun(s.ctx, run)
+		},
+	} {
+		c, run := s.running(fmt.Sprintf("%x", name))
+		c.Registry.Database = name // apart from the others
+		s.claimed(c, run, "first-"+c.Name)
+		claim := s.aClaim(c, run, "second-"+c.Name)
+		s.ok(wrong(c, &claim), name)
+		s.is(s.store.Claim(s.ctx, claim), seeding.ErrConflict, name)
+
+		open, err := s.store.OpenBatches(s.ctx, c.RegistryKey())
+		s.ok(err, "open batches")
+		s.same(len(open), 1, name+": open batches")
+		registry, err := s.store.RegistryState(s.ctx, c.RegistryKey())
+		s.ok(err, "registry")
+		s.same(registry.Counter, int64(1), name+": counter")
+		saved, err := s.store.Run(s.ctx, c.ID, run.ID)
+		s.ok(err, "run")
+		if saved.Cursor > 17 {
+			s.Errorf("%s: the cursor moved to %d", name, saved.Cursor)
+		}
+	}
+}
+
+// claimRaced: many connectors of one registry read one counter; one gets on.
+func (s *suite) claimRaced() {
+	c, run := s.running("c")
+	for round := range 3 {
+		claims := make([]seeding.Claim, racers)
+		for i := range claims {
+			claims[i] = s.aClaim(c, run, fmt.Sprintf("b%d-%d", round, i))
+		}
+		outcomes := s.race(func(i int) error { return s.store.Claim(s.ctx, claims[i]) })
+		s.same(outcomes, map[error]int{nil: 1, seeding.ErrConflict: racers - 1}, "race for the counter")
+	}
+	open, err := s.store.OpenBatches(s.ctx, c.RegistryKey())
+	s.ok(err, "open batches")
+	s.same(len(open), 3, "open batches")
+}
+
+func (s *suite) submitted() {
+	c, run := s.running("c")
+	b := s.claimed(c, run, "b")
+	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), "mark")
+	b.State, b.RequestID = seeding.Submitted, "request"
+	got, err := s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(got, b, "submitted batch")
+	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), "mark it so again")
+	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "other"), seeding.ErrConflict, "mark it otherwise")
+	b.State, b.Closed = seeding.Patched, t0
+	s.ok(s.store.Close(s.ctx, b), "close")
+	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), seeding.ErrConflict, "mark a closed batch")
+}
+
+func (s *suite) countingParts() {
+	c, run := s.running("c")
+	b := s.claimed(c, run, "b")
+	one := seeding.Totals{Tokenised: 1, Duplicate: 2}
+	is := func(want seeding.Totals, parts ...string) {
+		s.Helper()
+		got, err := s.store.Batch(s.ctx, b.Ref)
+		s.ok(err, "batch")
+		s.same(got.Totals, want, "totals")
+		s.same(got.Parts, parts, "parts")
+	}
+	s.ok(s.store.CountParts(s.ctx, b, []string{"x.1.2"}, one), "first part")
+	s.is(s.store.CountParts(s.ctx, b, []string{"x.1.2"}, one), seeding.ErrConflict, "the same part")
+	s.is(s.store.CountParts(s.ctx, b, []string{"x.2.2", "x.1.2"}, one), seeding.ErrConflict, "the same among others")
+	is(one, "x.1.2")
+	s.ok(s.store.CountParts(s.ctx, b, []string{"x.2.2", "y.1.1"}, seeding.Totals{Tokenised: 10, Refused: 3}), "more parts")
+	both := seeding.Totals{Tokenised: 11, Duplicate: 2, Refused: 3}
+	is(both, "x.1.2", "x.2.2", "y.1.1")
+
+	outcomes := s.race(func(int) error { return s.store.CountParts(s.ctx, b, []string{"z.1.1"}, one) })
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrConflict: racers - 1}, "race for one part")
+	is(both.Plus(one), "x.1.2", "x.2.2", "y.1.1", "z.1.1")
+
+	read, err := s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	closed := read
+	closed.State, closed.Closed, closed.Totals.Sent = seeding.Lost, t0, 2
+	s.ok(s.store.Close(s.ctx, closed), "close")
+	total := closed.Totals
+	s.ok(s.store.CountParts(s.ctx, closed, []string{"late.1.2"}, one), "late part of a closed batch")
+	total = total.Plus(one)
+	s.is(s.store.CountParts(s.ctx, closed, []string{"late.1.2"}, one), seeding.ErrConflict, "the same late part")
+	s.ok(s.store.CountParts(s.ctx, read, []string{"late.2.2"}, one), "of a batch that was open when it was read")
+	s.is(s.store.CountParts(s.ctx, read, []string{"late.2.2"}, one), seeding.ErrConflict, "the same again")
+	is(total.Plus(one), "late.1.2", "late.2.2", "x.1.2", "x.2.2", "y.1.1", "z.1.1")
+
+	b.Ref.Batch = s.id("unknown")
+	s.is(s.store.CountParts(s.ctx, b, []string{"x.1.1"}, one), seeding.ErrNotFound, "of a batch that nobody claimed")
+	if err := s.store.CountParts(s.ctx, b, nil, one); err == nil {
+		s.Error("totals of no part were counted")
+	}
+}
+
+func (s *suite) postponing() {
+	c, run := s.running("c")
+	b := s.claimed(c, run, "b")
+	for _, place := range []string{"open", "closed"} {
+		n := b.Failures
+		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place)
+		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place+", so already")
+		s.is(s.store.Postpone(s.ctx, b, n+1, after(time.Hour)), seeding.ErrConflict, place+", somebody else's failure")
+		s.ok(s.store.Postpone(s.ctx, b, n+2, after(time.Hour)), place)
+		got, err := s.store.Batch(s.ctx, b.Ref)
+		s.ok(err, "batch")
+		s.same(got.Failures, n+2, place+": failures")
+		s.same(got.NotBefore, after(time.Hour), place+": next attempt")
+		if place == "open" {
+			got.State, got.Closed = seeding.Lost, t0
+			s.ok(s.store.Close(s.ctx, got), "close")
+		}
+		b = got
+	}
+	b.Ref.Batch = s.id("unknown")
+	s.is(s.store.Postpone(s.ctx, b, 9, t0), seeding.ErrNotFound, "a batch that nobody claimed")
+}
+
+func (s *suite) closing() {
+	c, run := s.running("c")
+	first := s.claimed(c, run, "b")
+	s.ok(s.store.MarkSubmitted(s.ctx, first.Ref, "request"), "mark")
+	s.ok(s.store.CountParts(s.ctx, first, []string{"x.1.2"}, seeding.Totals{Tokenised: 1}), "count")
+
+	closed := first // as read before it was marked and counted
+	closed.State, closed.Closed = seeding.Patched, after(time.Minute)
+	closed.Totals, closed.Parts = seeding.Totals{Sent: 2, Tokenised: 1}, []string{"x.2.2"}
+	s.is(s.store.Close(s.ctx, closed), seeding.ErrConflict, "without a part that was counted")
+	closed.Totals.Tokenised, closed.Parts = 2, []string{"x.2.2", "x.1.2"}
+	s.ok(s.store.Close(s.ctx, closed), "close")
+
+	want := closed
+	want.Members, want.RequestID, want.Parts = nil, "request", []string{"x.1.2", "x.2.2"}
+	got, err := s.store.Batch(s.ctx, first.Ref)
+	s.ok(err, "batch")
+	s.same(got, want, "closed batch by its name")
+	list, err := s.store.ClosedBatches(s.ctx, c.ID, run.ID)
+	s.ok(err, "closed batches")
+	s.same(list, []seeding.Batch{want}, "closed batches")
+	open, err := s.store.OpenBatches(s.ctx, c.RegistryKey())
+	s.ok(err, "open batches")
+	s.same(len(open), 0, "open batches")
+
+	s.ok(s.store.Close(s.ctx, closed), "close it so again")
+	closed.State = seeding.Lost
+	s.is(s.store.Close(s.ctx, closed), seeding.ErrConflict, "close it otherwise")
+	closed.State, closed.Totals.Tokenised = seeding.Patched, 1
+	s.is(s.store.Close(s.ctx, closed), seeding.ErrConflict, "close it with other totals")
+	closed.Ref.Batch = s.id("unknown")
+	s.is(s.store.Close(s.ctx, closed), seeding.ErrNotFound, "close a batch that nobody claimed")
+
+	full := filled[seeding.Batch]()
+	full.Ref, full.State, full.Closed, full.Parts = first.Ref, seeding.Claimed, time.Time{}, nil
+	full.Ref.Batch = s.id("full")
+	claim := s.aClaim(c, run, "full")
+	claim.Batch = full
+	s.ok(s.store.Claim(s.ctx, claim), "claim")
+	full.State, full.Closed = seeding.Failed, t0
+	s.ok(s.store.Close(s.ctx, full), "close")
+	full.Members = nil
+	got, err = s.store.Batch(s.ctx, full.Ref)
+	s.ok(err, "batch")
+	s.same(got, full, "a batch with every field")
+}
+
+// closingRaced: reconcile gives a batch up while patch works its answer off.
+func (s *suite) closingRaced() {
+	c, run := s.running("c")
+	for round := range 3 {
+		b := s.claimed(c, run, fmt.Sprintf("b%d", round))
+		outcomes := s.race(func(i int) error {
+			closed := b
+			closed.State, closed.Closed, closed.Totals = seeding.Patched, t0, seeding.Totals{Sent: 2, Tokenised: 2}
+			if i%2 == 1 {
+				closed.State, closed.Totals = seeding.Lost, seeding.Totals{Sent: 2}
+			}
+			return s.store.Close(s.ctx, closed)
+		})
+		s.same(outcomes, map[error]int{nil: racers / 2, seeding.ErrConflict: racers / 2}, "race of two ends")
+		got, err := s.store.Batch(s.ctx, b.Ref)
+		s.ok(err, "batch")
+		if got.State.Open() || (got.State == seeding.Patched) != (got.Totals.Tokenised == 2) {
+			s.Errorf("closed as %s with %+v", got.State, got.Totals)
+		}
+	}
+
+	// A part counted while the batch is closed is in the totals or in the error.
+	for round := range 8 {
+		b := s.claimed(c, run, fmt.Sprintf("counted%d", round))
+		counted := make(chan error)
+		go func() { counted <- s.store.CountParts(s.ctx, b, []string{"x.1.1"}, seeding.Totals{Tokenised: 2}) }()
+		closed := b
+		closed.State, closed.Closed = seeding.Lost, t0
+		closeErr := s.store.Close(s.ctx, closed)
+		s.ok(<-counted, "count")
+		if closeErr != nil && !errors.Is(closeErr, seeding.ErrConflict) {
+			s.Errorf("close: %v", closeErr)
+		}
+		got, err := s.store.Batch(s.ctx, b.Ref)
+		s.ok(err, "batch")
+		s.same(got.Totals.Tokenised, 2, "tokenised")
+		s.same(got.State.Open(), closeErr != nil, "open")
+	}
+}
+
+func (s *suite) batchesOfRun() {
+	c, run := s.running("c")
+	s.claimedAt(c, run, "first", t0)
+	second := s.claimedAt(c, run, "second", after(time.Second))
+	s.claimedAt(c, run, "also-third", after(2*time.Second))
+	s.claimedAt(c, run, "third", after(2*time.Second))
+	other := c
+	other.ID = s.connector("other").ID
+	s.ok(s.store.SetStatus(s.ctx, other.ID, seeding.Running, t0), "start")
+	state, err := s.store.TakeRun(s.ctx, other.ID, "submitter", t0, after(time.Minute))
+	s.ok(err, "take")
+	otherRun := seeding.Run{ID: "r", Connector: other.ID, Version: 1, Started: t0, Fence: state.Lease.Fence}
+	s.ok(s.store.OpenRun(s.ctx, otherRun), "open run")
+	s.claimedAt(other, otherRun, "others", t0)
+
+	second.State, second.Closed = seeding.Lost, t0
+	s.ok(s.store.Close(s.ctx, second), "close")
+	list, err := s.store.RunBatches(s.ctx, c.RegistryKey(), c.ID, run.ID)
+	s.ok(err, "batches")
+	var names []string
+	for _, b := range list {
+		names = append(names, b.Ref.Batch)
+	}
+	s.same(names, []string{s.id("first"), s.id("second"), s.id("also-third"), s.id("third")}, "batches, oldest first")
+}
+
+func (s *suite) claimedAt(c seeding.Connector, run seeding.Run, batch string, at time.Time) seeding.Batch {
+	s.Helper()
+	claim := s.aClaim(c, run, batch)
+	claim.Batch.Claimed = at
+	s.ok(s.store.Claim(s.ctx, claim), "claim")
+	return claim.Batch
+}

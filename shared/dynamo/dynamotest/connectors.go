@@ -1,0 +1,278 @@
+package dynamotest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *suite) configurations() {
+	full := filled[seeding.Connector]()
+	full.ID, full.Version = s.id("full"), 1
+	s.ok(s.store.CreateConnector(s.ctx, full), "create")
+	got, err := s.store.Connector(s.ctx, full.ID)
+	s.ok(err, "read")
+	s.same(got, full, "configuration")
+	state, err := s.store.State(s.ctx, full.ID)
+	s.ok(err, "state")
+	s.same(state, seeding.State{
+		Connector: full.ID, Registry: full.RegistryKey(), MTS: full.MTSKey(), Version: 1,
+		Status: seeding.Stopped, Problems: map[seeding.Source]seeding.Problem{},
+	}, "first state")
+	s.is(s.store.CreateConnector(s.ctx, full), seeding.ErrConflict, "create twice")
+
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, s.connector(fmt.Sprintf("page%d", i)).ID)
+	}
+	var seen []string
+	for mark, pages := s.id("page"), 0; ; pages++ {
+		list, next, err := s.store.ListConnectors(s.ctx, mark, 2)
+		s.ok(err, "list")
+		for _, c := range list {
+			if strings.HasPrefix(c.ID, s.prefix) {
+				seen = append(seen, c.ID)
+			}
+		}
+		if next == "" || !strings.HasPrefix(next, s.prefix) {
+			break
+		}
+		if len(list) != 2 || pages > 5 {
+			s.Fatalf("page of %d with a next page", len(list))
+		}
+		mark = next
+	}
+	s.same(seen, ids, "pages")
+	list, next, err := s.store.ListConnectors(s.ctx, "\uffff", 2)
+	s.ok(err, "list behind the end")
+	if len(list) != 0 || next != "" {
+		s.Errorf("behind the end: %d connectors, next %q", len(list), next)
+	}
+
+	states, err := s.store.States(s.ctx)
+	s.ok(err, "states")
+	mine := 0
+	for _, state := range states {
+		if strings.HasPrefix(state.Connector, s.prefix) {
+			mine++
+		}
+	}
+	s.same(mine, len(ids)+1, "states of all connectors")
+}
+
+func (s *suite) unknownConnector() {
+	for _, id := range []string{s.id("nobody"), "", strings.Repeat("x", 3000)} {
+		_, err := s.store.Connector(s.ctx, id)
+		s.is(err, seeding.ErrNotFound, "Connector")
+		_, err = s.store.State(s.ctx, id)
+		s.is(err, seeding.ErrNotFound, "State")
+		_, err = s.store.Run(s.ctx, id, "run")
+		s.is(err, seeding.ErrNotFound, "Run")
+		_, err = s.store.Run(s.ctx, "connector", id)
+		s.is(err, seeding.ErrNotFound, "Run of a connector")
+		s.is(s.store.DeleteConnector(s.ctx, id, 1, t0), seeding.ErrNotFound, "DeleteConnector")
+		s.is(s.store.ReplaceConnector(s.ctx, seeding.Connector{ID: id, Version: 2}, t0), seeding.ErrNotFound, "ReplaceConnector")
+		s.is(s.store.SetStatus(s.ctx, id, seeding.Running, t0), seeding.ErrNotFound, "SetStatus")
+	}
+	id := s.id("nobody")
+	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute))
+	s.is(err, seeding.ErrNotFound, "TakeRun")
+	s.is(s.store.LeaveRun(s.ctx, id, 1, t0), seeding.ErrNotFound, "LeaveRun")
+	s.is(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
+	s.is(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")
+}
+
+func (s *suite) replacing() {
+	c, run := s.running("c")
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, after(time.Hour)), "leave")
+	batch := s.claimed(c, run, "b")
+
+	next := c
+	next.Version, next.Name, next.MTSURL = 2, "renamed", "https://other.example"
+	s.ok(s.store.ReplaceConnector(s.ctx, next, after(time.Minute)), "another MTS while a batch is open")
+	got, err := s.store.Connector(s.ctx, c.ID)
+	s.ok(err, "read")
+	s.same(got, next, "replaced")
+	state, err := s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state, seeding.State{
+		Connector: c.ID, Registry: next.RegistryKey(), MTS: next.MTSKey(), Version: 2, Status: seeding.Running,
+		Due: after(time.Minute), Run: run.ID, Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
+	}, "state after a replacement")
+	s.is(s.store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "the same version twice")
+
+	moved := next
+	moved.Version, moved.Registry.Database = 3, "other"
+	s.is(s.store.ReplaceConnector(s.ctx, moved, t0), seeding.ErrOpenBatches, "another registry while a batch is open")
+	batch.State, batch.Closed = seeding.Lost, t0
+	s.ok(s.store.Close(s.ctx, batch), "close")
+	other, otherRun := s.running("other")
+	s.claimed(other, otherRun, "others")
+	s.ok(s.store.ReplaceConnector(s.ctx, moved, t0), "another registry while others have batches open")
+	state, err = s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Registry, moved.RegistryKey(), "registry")
+
+	// Neither a claim nor the move can get past the other.
+	for i := range 8 {
+		c, run := s.running(fmt.Sprintf("raced%d", i))
+		claim := s.aClaim(c, run, c.Name)
+		moved := c
+		moved.Version, moved.Registry.Database = 2, "other"
+		claimed := make(chan error)
+		go func() { claimed <- s.store.Claim(s.ctx, claim) }()
+		replaceErr, claimErr := s.store.ReplaceConnector(s.ctx, moved, t0), <-claimed
+		switch {
+		case replaceErr == nil && errors.Is(claimErr, seeding.ErrConflict):
+		case claimErr == nil && errors.Is(replaceErr, seeding.ErrOpenBatches):
+		default:
+			s.Errorf("claim: %v, replacement: %v", claimErr, replaceErr)
+		}
+	}
+}
+
+func (s *suite) deleting() {
+	c, run := s.running("c")
+	batch := s.claimed(c, run, "b")
+	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while submit is at work")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0), "leave")
+	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while a batch is open")
+	batch.State, batch.Closed = seeding.Lost, t0
+	s.ok(s.store.Close(s.ctx, batch), "close")
+	s.is(s.store.DeleteConnector(s.ctx, c.ID, 2, t0), seeding.ErrConflict, "of another version")
+	_, err := s.store.TakeRun(s.ctx, c.ID, "dead", t0, after(time.Minute))
+	s.ok(err, "take")
+	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while the lease lasts")
+	s.ok(s.store.DeleteConnector(s.ctx, c.ID, 1, after(time.Minute)), "when the lease is over")
+	_, err = s.store.State(s.ctx, c.ID)
+	s.is(err, seeding.ErrNotFound, "state of a deleted connector")
+	_, err = s.store.Connector(s.ctx, c.ID)
+	s.is(err, seeding.ErrNotFound, "deleted connector")
+	s.is(s.store.Claim(s.ctx, s.aClaim(c, run, "late")), seeding.ErrConflict, "claim of a deleted connector")
+	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrNotFound, "delete twice")
+}
+
+func (s *suite) runLease() {
+	c := s.connector("c")
+	take := func(owner string, from, until time.Duration) (seeding.State, error) {
+		return s.store.TakeRun(s.ctx, c.ID, owner, after(from), after(until))
+	}
+	first, err := take("a", 0, time.Minute)
+	s.ok(err, "a free lease")
+	s.same(first.Lease, seeding.Lease{Owner: "a", Until: after(time.Minute), Fence: first.Lease.Fence}, "lease")
+	_, err = take("b", 59*time.Second, 2*time.Minute)
+	s.is(err, seeding.ErrHeld, "a held lease")
+	renewed, err := take("a", 30*time.Second, 90*time.Second)
+	s.ok(err, "renewal")
+	s.is(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0), seeding.ErrConflict, "leave with the fence before")
+	taken, err := take("b", 90*time.Second, 3*time.Minute)
+	s.ok(err, "a lease that is over")
+	if !(first.Lease.Fence < renewed.Lease.Fence && renewed.Lease.Fence < taken.Lease.Fence) {
+		s.Errorf("fences %d, %d, %d do not grow", first.Lease.Fence, renewed.Lease.Fence, taken.Lease.Fence)
+	}
+	s.is(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0), seeding.ErrConflict, "leave by a holder thought dead")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(time.Hour)), "leave")
+	state, err := s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Lease, seeding.Lease{Fence: taken.Lease.Fence}, "lease after leaving")
+	s.same(state.Due, after(time.Hour), "due time after leaving")
+
+	outcomes := s.race(func(i int) error {
+		_, err := take(fmt.Sprintf("racer%d", i), time.Hour, 2*time.Hour)
+		return err
+	})
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrHeld: racers - 1}, "race for the lease")
+}
+
+// dueTime: whoever wants submit to look earlier is heard, whenever they speak.
+func (s *suite) dueTime() {
+	wishes := map[string]func(c seeding.Connector, at time.Time) error{
+		"start": func(c seeding.Connector, at time.Time) error {
+			return s.store.SetStatus(s.ctx, c.ID, seeding.Running, at)
+		},
+		"stop": func(c seeding.Connector, at time.Time) error {
+			return s.store.SetStatus(s.ctx, c.ID, seeding.Stopped, at)
+		},
+		"change": func(c seeding.Connector, at time.Time) error {
+			c.Version++
+			return s.store.ReplaceConnector(s.ctx, c, at)
+		},
+		"problem cleared": func(c seeding.Connector, at time.Time) error {
+			return s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS, seeding.ProblemRead}, at)
+		},
+	}
+	const speak, leave = 10 * time.Second, 20 * time.Second
+	for name, wish := range wishes {
+		c := s.connector(strings.ReplaceAll(name, " ", "-"))
+		take := func(at time.Duration) seeding.State {
+			s.Helper()
+			state, err := s.store.TakeRun(s.ctx, c.ID, "a", after(at), after(at+time.Minute))
+			s.ok(err, "take")
+			return state
+		}
+		due := func() time.Time {
+			s.Helper()
+			state, err := s.store.State(s.ctx, c.ID)
+			s.ok(err, "state")
+			return state.Due
+		}
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, take(0).Lease.Fence, after(time.Hour)), "leave")
+		s.same(due(), after(time.Hour), "due in an hour")
+		s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
+
+		fence := take(0).Lease.Fence
+		s.ok(wish(c, after(speak)), name)
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(leave)), "leave")
+		s.same(due(), after(speak), name+" under a lease")
+
+		state := take(leave)
+		s.same(state.Due, after(speak), name+", as who takes the lease sees it")
+		s.same(due(), after(speak), name+", after who heard it has died")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour)), "leave")
+		s.same(due(), after(time.Hour), name+", heard")
+
+		fence = take(leave).Lease.Fence
+		s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(2*time.Hour)), "start")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(time.Hour)), "leave")
+		s.same(due(), after(time.Hour), "a due time earlier than the wish")
+	}
+}
+
+func (s *suite) problems() {
+	c := s.connector("c")
+	standing := func() map[seeding.Source]seeding.Problem {
+		s.Helper()
+		state, err := s.store.State(s.ctx, c.ID)
+		s.ok(err, "state")
+		return state.Problems
+	}
+	full := filled[seeding.Problem]()
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemSignIn, full), "raise")
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemUnlink, seeding.Problem{Text: "old"}), "raise")
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemUnlink, seeding.Problem{Text: "new"}), "raise again")
+	s.same(standing(), map[seeding.Source]seeding.Problem{
+		seeding.ProblemSignIn: full, seeding.ProblemUnlink: {Text: "new"},
+	}, "problems")
+
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	s.ok(err, "take")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour)), "leave")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, t0), "clear what does not stand")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, nil, t0), "clear nothing")
+	state, err = s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Due, after(time.Hour), "due time after nothing was cleared")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS, seeding.ProblemUnlink}, t0), "clear")
+	s.same(standing(), map[seeding.Source]seeding.Problem{seeding.ProblemSignIn: full}, "problems after clearing one")
+
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Stopped, t0), "stop")
+	s.same(len(standing()), 1, "problems after a stop")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start again")
+	s.same(len(standing()), 0, "problems after a start")
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, full), "raise after all were cleared")
+}

@@ -1,0 +1,121 @@
+package dynamotest
+
+import (
+	"math"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *suite) rejections() {
+	registry := s.id("registry")
+	put := func(want int, list ...seeding.Rejection) {
+		s.Helper()
+		conflicts, err := s.store.PutRejections(s.ctx, list)
+		s.ok(err, "put")
+		s.same(conflicts, want, "conflicts")
+	}
+	read := func(from, to int64) []seeding.Rejection {
+		s.Helper()
+		list, err := s.store.Rejections(s.ctx, registry, from, to)
+		s.ok(err, "read")
+		return list
+	}
+	full := filled[seeding.Rejection]()
+	full.Registry, full.Identifier, full.Connector, full.Version = registry, 9, "c", 0
+	stored := full
+	stored.Version = 1
+	put(0, full)
+	s.same(read(9, 9), []seeding.Rejection{stored}, "rejection")
+	put(0, full) // so already: a reply that was lost
+	again := full
+	again.Attempts++
+	put(1, again)
+	again.Version = 1
+	put(0, again)
+	put(1, stored)
+	s.same(read(9, 9)[0].Attempts, again.Attempts, "attempts")
+	s.same(read(9, 9)[0].Version, 2, "version")
+
+	bare := func(id int64, connector string) seeding.Rejection {
+		return seeding.Rejection{Registry: registry, Identifier: id, Connector: connector, Registrant: id, Kind: seeding.Invalid}
+	}
+	put(0, bare(10, "c"), bare(10, "d"), bare(100, "c"), bare(2_000_000_000, "c"))
+	ids := func(list []seeding.Rejection) (ids []int64) {
+		for _, r := range list {
+			ids = append(ids, r.Identifier)
+		}
+		return ids
+	}
+	for _, span := range []struct {
+		from, to int64
+		want     []int64
+	}{
+		{1, 8, nil},
+		{1, 9, []int64{9}},
+		{9, 10, []int64{9, 10, 10}},
+		{10, 10, []int64{10, 10}},
+		{10, 99, []int64{10, 10}},
+		{11, math.MaxInt64, []int64{100, 2_000_000_000}},
+		{0, math.MaxInt64, []int64{9, 10, 10, 100, 2_000_000_000}},
+		{-5, 9, []int64{9}},
+		{10, 9, nil},
+	} {
+		s.same(ids(read(span.from, span.to)), span.want, "identifiers from one to the other")
+	}
+
+	d10 := bare(10, "d")
+	d10.Version = 1
+	stale := bare(100, "c")
+	stale.Version = 7
+	gone := bare(77, "c")
+	gone.Version = 1
+	s.ok(s.store.DeleteRejections(s.ctx, []seeding.Rejection{d10, stale, gone}), "delete")
+	s.same(ids(read(10, 100)), []int64{10, 100}, "after deleting; one was written anew")
+	s.same(read(10, 10)[0].Connector, "c", "the other connector's rejection")
+}
+
+func (s *suite) rejectionPages() {
+	registry := s.id("registry")
+	var list []seeding.Rejection
+	for i := range int64(60) {
+		connector := "c"
+		if i%2 == 1 {
+			connector = "other"
+		}
+		list = append(list, seeding.Rejection{
+			Registry: registry, Identifier: 2 * i, Connector: connector, Registrant: i, Kind: seeding.Refused,
+			Code: "IDA-MLC-009", Next: after(time.Hour), Since: t0, PrintKey: "k", Print: seeding.Print{1, 2, 3, 4},
+		})
+	}
+	conflicts, err := s.store.PutRejections(s.ctx, list)
+	s.ok(err, "put")
+	s.same(conflicts, 0, "conflicts")
+	var seen []int64
+	mark := ""
+	for page := range 3 {
+		got, next, err := s.store.ListRejections(s.ctx, registry, "c", mark, 10)
+		s.ok(err, "list")
+		for _, r := range got {
+			if r.Connector != "c" {
+				s.Errorf("a rejection of %q", r.Connector)
+			}
+			seen = append(seen, r.Identifier)
+		}
+		if (next == "") != (page == 2) {
+			s.Fatalf("next %q on page %d", next, page)
+		}
+		mark = next
+	}
+	s.same(len(seen), 30, "rejections of the connector")
+	for i := range seen {
+		s.same(seen[i], int64(4*i), "order")
+	}
+	for _, mark := range []string{"garbage", "\uffff"} {
+		got, next, err := s.store.ListRejections(s.ctx, registry, "c", mark, 10)
+		s.ok(err, "list from "+mark)
+		if len(got) != 0 || next != "" {
+			s.Errorf("from %q: %d rejections, next %q", mark, len(got), next)
+		}
+	}
+}

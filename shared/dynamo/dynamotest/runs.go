@@ -1,0 +1,106 @@
+package dynamotest
+
+import (
+	"fmt"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *suite) runs() {
+	c := s.connector("c")
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	s.ok(err, "take")
+	run := filled[seeding.Run]()
+	run.ID, run.Connector, run.Version, run.Fence = s.id("run"), c.ID, 1, state.Lease.Fence
+	run.Completed, run.Totals = time.Time{}, seeding.Totals{}
+
+	s.is(s.store.OpenRun(s.ctx, run), seeding.ErrConflict, "open while stopped")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
+	for name, wrong := range map[string]func(*seeding.Run){
+		"another version": func(r *seeding.Run) { r.Version++ },
+		"an old fence":    func(r *seeding.Run) { r.Fence-- },
+	} {
+		r := run
+		wrong(&r)
+		s.is(s.store.OpenRun(s.ctx, r), seeding.ErrConflict, "open with "+name)
+	}
+	_, err = s.store.Run(s.ctx, c.ID, run.ID)
+	s.is(err, seeding.ErrNotFound, "a run that was refused")
+	s.is(s.store.SaveRun(s.ctx, run), seeding.ErrNotFound, "save a run that was refused")
+	s.ok(s.store.OpenRun(s.ctx, run), "open")
+	got, err := s.store.Run(s.ctx, c.ID, run.ID)
+	s.ok(err, "read")
+	s.same(got, run, "run")
+	state, err = s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Run, run.ID, "run of the state")
+	second := run
+	second.ID += "2"
+	s.is(s.store.OpenRun(s.ctx, second), seeding.ErrConflict, "open a second run")
+
+	moved := filled[seeding.Run]() // other values than the first: the fence is not the last of them
+	moved.ID, moved.Connector, moved.Version, moved.Started = run.ID, c.ID, run.Version, run.Started
+	moved.Cursor, moved.PassOver, moved.Passes, moved.PassStarted = 4711, false, 2, after(time.Hour)
+	moved.Completed, moved.Totals = time.Time{}, seeding.Totals{}
+	state, err = s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	s.ok(err, "renew")
+	moved.Fence = state.Lease.Fence
+	s.ok(s.store.SaveRun(s.ctx, moved), "save")
+	got, err = s.store.Run(s.ctx, c.ID, run.ID)
+	s.ok(err, "read")
+	s.same(got, moved, "saved run")
+	s.is(s.store.SaveRun(s.ctx, run), seeding.ErrConflict, "save under an old fence")
+	s.is(s.store.CompleteRun(s.ctx, run), seeding.ErrConflict, "complete under an old fence")
+
+	moved.Completed, moved.Totals = after(2*time.Hour), filled[seeding.Totals]()
+	s.ok(s.store.CompleteRun(s.ctx, moved), "complete")
+	got, err = s.store.Run(s.ctx, c.ID, run.ID)
+	s.ok(err, "read")
+	s.same(got, moved, "completed run")
+	state, err = s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Run, "", "run of the state")
+	s.is(s.store.SaveRun(s.ctx, moved), seeding.ErrConflict, "save a completed run")
+	s.is(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete a completed run")
+	second.Fence = moved.Fence
+	s.ok(s.store.OpenRun(s.ctx, second), "open the next")
+}
+
+func (s *suite) runPages() {
+	c := s.connector("c")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	s.ok(err, "take")
+	var ids []string
+	for i := range 5 {
+		run := seeding.Run{ID: fmt.Sprintf("run%d", 5-i), Connector: c.ID, Version: 1, Started: t0, Fence: state.Lease.Fence, Completed: t0}
+		s.ok(s.store.OpenRun(s.ctx, run), "open")
+		s.ok(s.store.CompleteRun(s.ctx, run), "complete")
+		ids = append(ids, run.ID)
+	}
+	var seen []string
+	before := ""
+	for page := range 3 {
+		list, next, err := s.store.ListRuns(s.ctx, c.ID, before, 2)
+		s.ok(err, "list")
+		for _, run := range list {
+			seen = append(seen, run.ID)
+		}
+		if (next == "") != (page == 2) {
+			s.Fatalf("next %q on page %d", next, page)
+		}
+		before = next
+	}
+	s.same(seen, ids, "runs, newest first")
+	list, next, err := s.store.ListRuns(s.ctx, c.ID, "run1", 2)
+	s.ok(err, "list behind the end")
+	if len(list) != 0 || next != "" {
+		s.Errorf("behind the end: %d runs, next %q", len(list), next)
+	}
+	all, next, err := s.store.ListRuns(s.ctx, c.ID, "", 5)
+	s.ok(err, "list all")
+	if len(all) != 5 || next != "" {
+		s.Errorf("all: %d runs, next %q", len(all), next)
+	}
+}

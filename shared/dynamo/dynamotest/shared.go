@@ -1,0 +1,168 @@
+package dynamotest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *suite) registries() {
+	key := s.id("registry")
+	zero, err := s.store.RegistryState(s.ctx, key)
+	s.ok(err, "state")
+	s.same(zero, seeding.RegistryState{Key: key}, "a registry that nobody used")
+	take := func(owner string, from, until time.Duration) (seeding.RegistryState, error) {
+		return s.store.TakePatch(s.ctx, key, owner, after(from), after(until))
+	}
+	first, err := take("a", 0, time.Minute)
+	s.ok(err, "take")
+	s.same(first, seeding.RegistryState{Key: key, Patch: seeding.Lease{Owner: "a", Until: after(time.Minute), Fence: first.Patch.Fence}}, "taken")
+	_, err = take("b", 59*time.Second, time.Hour)
+	s.is(err, seeding.ErrHeld, "a held lease")
+
+	full := filled[seeding.RegistryState]()
+	full.Key, full.Patch = key, first.Patch
+	full.Patch.Until = after(30 * time.Second)
+	s.ok(s.store.LeavePatch(s.ctx, full), "leave at a time")
+	full.Counter = 0
+	got, err := s.store.RegistryState(s.ctx, key)
+	s.ok(err, "state")
+	s.same(got, full, "everything but the counter")
+	_, err = take("b", 29*time.Second, time.Hour)
+	s.is(err, seeding.ErrHeld, "a lease that is left to run")
+	second, err := take("b", 30*time.Second, 2*time.Minute)
+	s.ok(err, "a lease that is over")
+	if second.Patch.Fence <= first.Patch.Fence {
+		s.Errorf("fence %d after %d", second.Patch.Fence, first.Patch.Fence)
+	}
+	s.is(s.store.LeavePatch(s.ctx, full), seeding.ErrConflict, "leave by a holder thought dead")
+	second.Patch.Owner = ""
+	s.ok(s.store.LeavePatch(s.ctx, second), "leave for good")
+	_, err = take("c", 0, time.Minute)
+	s.ok(err, "a lease without an owner")
+	s.is(s.store.LeavePatch(s.ctx, seeding.RegistryState{Key: s.id("nobody")}), seeding.ErrConflict, "leave what nobody took")
+
+	s.ok(s.store.NoteOutage(s.ctx, key, after(time.Hour), 3), "outage")
+	got, err = s.store.RegistryState(s.ctx, key)
+	s.ok(err, "state")
+	s.same(got.OutageUntil, after(time.Hour), "outage")
+	s.same(got.OutageTries, 3, "tries")
+	s.ok(s.store.NoteOutage(s.ctx, key, time.Time{}, 0), "end of the outage")
+	got, err = s.store.RegistryState(s.ctx, key)
+	s.ok(err, "state")
+	s.same(got.OutageUntil.IsZero(), true, "no outage")
+	fresh := s.id("fresh")
+	s.ok(s.store.NoteOutage(s.ctx, fresh, t0, 1), "outage of a registry that nobody used")
+
+	all, err := s.store.RegistryStates(s.ctx)
+	s.ok(err, "all states")
+	for _, want := range []string{key, fresh} {
+		if !slices.ContainsFunc(all, func(r seeding.RegistryState) bool { return r.Key == want }) {
+			s.Errorf("%s is not among all states", want)
+		}
+	}
+	outcomes := s.race(func(i int) error {
+		_, err := s.store.TakePatch(s.ctx, fresh, fmt.Sprintf("racer%d", i), t0, after(time.Minute))
+		return err
+	})
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrHeld: racers - 1}, "race for the patch lease")
+}
+
+func (s *suite) seeders() {
+	key := s.id("mts")
+	zero, err := s.store.MTS(s.ctx, key)
+	s.ok(err, "MTS")
+	s.same(zero, seeding.MTS{Key: key}, "an MTS that nobody used")
+	sec := func(n int) time.Time { return after(time.Duration(n) * time.Second) }
+	take := func(owner string, now, until, waitUntil int) (seeding.MTS, error) {
+		return s.store.TakeMTS(s.ctx, key, owner, sec(now), sec(until), sec(waitUntil))
+	}
+	waiter := func(owner string, until int) {
+		s.Helper()
+		m, err := s.store.MTS(s.ctx, key)
+		s.ok(err, "MTS")
+		s.same(m.Waiter, owner, "waiter")
+		if owner != "" {
+			s.same(m.WaitUntil, sec(until), "waiting until")
+		}
+	}
+	a, err := take("a", 0, 60, 30)
+	s.ok(err, "take")
+	s.same(a, seeding.MTS{Key: key, Lease: seeding.Lease{Owner: "a", Until: sec(60), Fence: a.Lease.Fence}}, "taken")
+	waiter("", 0)
+
+	_, err = take("b", 1, 61, 31)
+	s.is(err, seeding.ErrHeld, "held")
+	waiter("b", 31)
+	_, err = take("c", 2, 62, 42)
+	s.is(err, seeding.ErrHeld, "held, and b waits")
+	waiter("b", 31)
+	_, err = take("b", 3, 63, 33)
+	s.is(err, seeding.ErrHeld, "held still")
+	waiter("b", 31) // not written anew with every look
+	_, err = take("b", 20, 80, 50)
+	s.is(err, seeding.ErrHeld, "held still")
+	waiter("b", 50)
+
+	s.ok(s.store.LeaveMTS(s.ctx, key, a.Lease.Fence, sec(90), 2), "leave")
+	m, err := s.store.MTS(s.ctx, key)
+	s.ok(err, "MTS")
+	s.same(m.Lease, seeding.Lease{Fence: a.Lease.Fence}, "lease that was left")
+	s.same(m.NotBefore, sec(90), "next POST")
+	s.same(m.Tries, 2, "tries")
+	_, err = take("a", 21, 81, 51)
+	s.is(err, seeding.ErrHeld, "b waited longer")
+	waiter("b", 50)
+	b, err := take("b", 22, 82, 52)
+	s.ok(err, "who waited")
+	waiter("", 0)
+	if b.Lease.Fence <= a.Lease.Fence {
+		s.Errorf("fence %d after %d", b.Lease.Fence, a.Lease.Fence)
+	}
+	s.is(s.store.LeaveMTS(s.ctx, key, a.Lease.Fence, t0, 0), seeding.ErrConflict, "leave by a holder before")
+
+	_, err = take("a", 30, 90, 60)
+	s.is(err, seeding.ErrHeld, "held")
+	waiter("a", 60)
+	_, err = take("c", 82, 142, 112)
+	s.ok(err, "lease and mark are over")
+	waiter("", 0)
+	_, err = take("d", 83, 143, 83)
+	s.is(err, seeding.ErrHeld, "one who does not wait")
+	waiter("", 0)
+	s.is(s.store.LeaveMTS(s.ctx, s.id("nobody"), 1, t0, 0), seeding.ErrConflict, "leave what nobody took")
+
+	fresh := s.id("fresh")
+	outcomes := s.race(func(i int) error {
+		_, err := s.store.TakeMTS(s.ctx, fresh, fmt.Sprintf("racer%d", i), t0, after(time.Minute), after(time.Minute))
+		return err
+	})
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrHeld: racers - 1}, "race for the POST lease")
+	m, err = s.store.MTS(s.ctx, fresh)
+	s.ok(err, "MTS")
+	if m.Waiter == "" || m.Waiter == m.Lease.Owner {
+		s.Errorf("waiter %q of holder %q", m.Waiter, m.Lease.Owner)
+	}
+}
+
+func (s *suite) pace() {
+	key := s.id("mts")
+	first, second := filled[seeding.Pace](), seeding.Pace{Size: 100, PerRecord: 31 * time.Millisecond}
+	s.is(s.store.SavePace(s.ctx, key, second, first), seeding.ErrConflict, "from a pace that never was")
+	s.ok(s.store.SavePace(s.ctx, key, seeding.Pace{}, first), "first pace")
+	m, err := s.store.MTS(s.ctx, key)
+	s.ok(err, "MTS")
+	s.same(m.Pace, first, "pace")
+	s.ok(s.store.SavePace(s.ctx, key, seeding.Pace{}, first), "so already")
+	s.is(s.store.SavePace(s.ctx, key, seeding.Pace{}, second), seeding.ErrConflict, "from none")
+	a, err := s.store.TakeMTS(s.ctx, key, "a", t0, after(time.Minute), t0)
+	s.ok(err, "take")
+	s.same(a.Pace, first, "pace under a lease")
+	s.ok(s.store.SavePace(s.ctx, key, first, second), "next pace")
+	s.ok(s.store.LeaveMTS(s.ctx, key, a.Lease.Fence, time.Time{}, 0), "leave")
+	m, err = s.store.MTS(s.ctx, key)
+	s.ok(err, "MTS")
+	s.same(m.Pace, second, "pace that was saved by another than the holder")
+}

@@ -1,0 +1,112 @@
+package dynamotest
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// units logs what a batch of 1,000 registrants costs, and fails where a step
+// costs so much more than planned that something must have grown.
+func (s *suite) units() {
+	s.Run("neighbours", func(t *testing.T) { newSuite(t, s.tables).batchOfThousand(4) })
+	s.Run("scattered", func(t *testing.T) { newSuite(t, s.tables).batchOfThousand(1000) })
+}
+
+// batchOfThousand has ids that lie up to gap apart.
+func (s *suite) batchOfThousand(gap int64) {
+	meter := &Meter{}
+	if s.tables.Sizing {
+		meter.Sizing = s.tables.Client
+	}
+	s.store = s.with(meter.Options)
+	members := make([]seeding.Member, 1000)
+	rows := make([]seeding.Row, len(members))
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // test data that is the same every time
+	member := seeding.Member{Registrant: 400_000, Identifier: 1_200_000}
+	for i := range rows {
+		member.Registrant += 1 + random.Int64N(gap)
+		member.Identifier += 1 + random.Int64N(2*gap)
+		members[i] = member
+		rows[i] = seeding.Row{Member: member, Status: seeding.RowProcessed, Token: digits(random, 36)}
+		for j := range rows[i].MAC {
+			rows[i].MAC[j] = byte(random.Uint32())
+		}
+		for j := range rows[i].Print {
+			rows[i].Print[j] = byte(random.Uint32())
+		}
+	}
+	c, run := s.running("c")
+	claim := s.aClaim(c, run, "01980f5e-7c1e-7000-8000-0123456789ab")
+	b := &claim.Batch
+	b.Members, b.Count, b.Size = members, len(members), len(members)
+	b.RowKey, b.PrintKey = "a3c5f1d2-0b6e-4f6a-9d1c-7e8f90a1b2c3", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+	part := seeding.AnswerPart{
+		Ref: b.Ref, Content: "0123456789abcdef0123456789abcdef", Part: 1, Of: 1,
+		Received: t0, Expires: after(14 * 24 * time.Hour), Packed: seeding.PackRows(rows),
+	}
+	meter.Reset()
+
+	inbox := s.meteredInbox(meter)
+	for _, step := range []struct {
+		name string
+		most float64
+		do   func() error
+	}{
+		{"take run", 1, func() error { _, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute)); return err }},
+		{"take MTS", 1, func() error {
+			_, err := s.store.TakeMTS(s.ctx, c.MTSKey(), "x", t0, after(time.Minute), t0)
+			return err
+		}},
+		{"claim", 14, func() error {
+			claim.Run.Fence++
+			claim.Fence++
+			return s.store.Claim(s.ctx, claim)
+		}},
+		{"mark submitted", 4, func() error { return s.store.MarkSubmitted(s.ctx, b.Ref, "01980f5e-7c1e-7000-8000-0123456789ab") }},
+		{"leave MTS", 1, func() error { return s.store.LeaveMTS(s.ctx, c.MTSKey(), 1, time.Time{}, 0) }},
+		{"put answer", 38, func() error { return inbox.PutPart(s.ctx, part) }},
+		{"put it again", 38, func() error { return inbox.PutPart(s.ctx, part) }},
+		{"take patch", 1, func() error {
+			_, err := s.store.TakePatch(s.ctx, c.RegistryKey(), "x", t0, after(time.Minute))
+			return err
+		}},
+		{"read answer", 0, func() error { _, err := s.store.AnswerParts(s.ctx, c.RegistryKey(), b.Ref.Batch); return err }},
+		{"close", 10, func() error {
+			closed := *b
+			closed.State, closed.Closed, closed.Parts = seeding.Patched, t0, []string{part.ID()}
+			closed.Totals = seeding.Totals{Sent: 1000, Tokenised: 1000}
+			return s.store.Close(s.ctx, closed)
+		}},
+		{"save pace", 1, func() error { return s.store.SavePace(s.ctx, c.MTSKey(), seeding.Pace{}, seeding.Pace{Size: 1000}) }},
+		{"delete answer", 38, func() error { return s.store.DeleteParts(s.ctx, []seeding.AnswerPart{part}) }},
+		{"leave patch", 1, func() error {
+			state, err := s.store.RegistryState(s.ctx, c.RegistryKey())
+			s.ok(err, "state")
+			return s.store.LeavePatch(s.ctx, state)
+		}},
+		{"leave run", 1, func() error { return s.store.LeaveRun(s.ctx, c.ID, claim.Fence, t0) }},
+	} {
+		before := meter.Total()
+		s.ok(step.do(), step.name)
+		total := meter.Total()
+		writes, reads := total.Writes-before.Writes, total.Reads-before.Reads
+		s.Logf("%-15s %3g write units, %4g read units", step.name, writes, reads)
+		if writes > step.most {
+			s.Errorf("%s costs %g write units, planned were %g at most", step.name, writes, step.most)
+		}
+	}
+	total := meter.Total()
+	s.Logf("%-15s %3g write units, %4g read units; answer %d bytes packed, members %d", "1,000 in all",
+		total.Writes, total.Reads, len(part.Packed), len(seeding.PackMembers(members)))
+}
+
+func digits(random *rand.Rand, n int) string {
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = '0' + byte(random.UintN(10))
+	}
+	return string(text)
+}

@@ -1,0 +1,155 @@
+// Package gateway lets an http.Handler serve the events of an API Gateway HTTP
+// API, payload format 2.0 (facts/aws.md 1).
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Function is what lambda.Start takes. It never returns an error: that would
+// reach the caller as a failure of the gateway.
+type Function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+
+type claimsKey struct{}
+
+// Claims of the token that the gateway's JWT authorizer accepted, as texts;
+// nil on a public route.
+func Claims(ctx context.Context) map[string]string {
+	claims, _ := ctx.Value(claimsKey{}).(map[string]string)
+	return claims
+}
+
+// Handler makes a function of a handler. Bodies of more than limit bytes are
+// answered with 413, a panic of the handler with 500 and no details.
+func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
+	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, _ error) {
+		request, refusal := newRequest(ctx, event, limit)
+		if refusal != 0 {
+			return problem(refusal), nil
+		}
+		defer func() {
+			if fault := recover(); fault != nil {
+				// The value may hold anything; its type and place do not.
+				log.ErrorContext(ctx, "panic", "kind", fmt.Sprintf("%T at %s", fault, place()))
+				response = problem(http.StatusInternalServerError)
+			}
+		}()
+		w := &writer{header: http.Header{}}
+		handler.ServeHTTP(w, request)
+		return w.response(), nil
+	}
+}
+
+// newRequest returns a request, or the status with which it is refused.
+func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit int) (*http.Request, int) {
+	body := []byte(event.Body)
+	if event.IsBase64Encoded {
+		decoded, err := base64.StdEncoding.DecodeString(event.Body)
+		if err != nil {
+			return nil, http.StatusBadRequest
+		}
+		body = decoded
+	}
+	if len(body) > limit {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	rc := event.RequestContext
+	path := event.RawPath
+	if rc.Stage != "" && rc.Stage != "$default" {
+		path = strings.TrimPrefix(path, "/"+rc.Stage)
+	}
+	address, err := url.ParseRequestURI(path)
+	if err != nil { // the gateway may have decoded it already
+		address = &url.URL{Path: path}
+	}
+	address.RawQuery = event.RawQueryString
+	if rc.Authorizer != nil && rc.Authorizer.JWT != nil {
+		ctx = context.WithValue(ctx, claimsKey{}, rc.Authorizer.JWT.Claims)
+	}
+	request, err := http.NewRequestWithContext(ctx, rc.HTTP.Method, "/", bytes.NewReader(body))
+	if err != nil { // only for a method that is none
+		return nil, http.StatusBadRequest
+	}
+	request.URL, request.RequestURI = address, address.RequestURI()
+	request.RemoteAddr, request.Host = rc.HTTP.SourceIP, rc.DomainName
+	for name, value := range event.Headers { // several values come joined by commas
+		request.Header.Set(name, value)
+	}
+	if len(event.Cookies) > 0 {
+		request.Header.Set("Cookie", strings.Join(event.Cookies, "; "))
+	}
+	return request, 0
+}
+
+// writer collects what the handler writes.
+type writer struct {
+	header, sent http.Header // sent is the header as it was with the first byte
+	status       int
+	body         bytes.Buffer
+}
+
+func (w *writer) Header() http.Header { return w.header }
+
+func (w *writer) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 { // informational replies do not reach the client
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(p)
+}
+
+func (w *writer) response() events.APIGatewayV2HTTPResponse {
+	w.WriteHeader(http.StatusOK)
+	response := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: map[string]string{}, Cookies: w.sent["Set-Cookie"]}
+	for name, values := range w.sent {
+		if name != "Set-Cookie" {
+			response.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
+		}
+	}
+	if body := w.body.Bytes(); utf8.Valid(body) {
+		response.Body = string(body)
+	} else {
+		response.Body, response.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	}
+	return response
+}
+
+// problem is an RFC 9457 reply without details.
+func problem(status int) events.APIGatewayV2HTTPResponse {
+	detail := map[int]string{
+		http.StatusBadRequest:            "The request cannot be read.",
+		http.StatusRequestEntityTooLarge: "The body is larger than this service takes.",
+		http.StatusInternalServerError:   "Something went wrong here. Try again; if it stays, tell the operator.",
+	}[status]
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status,
+		Headers:    map[string]string{"content-type": "application/problem+json"},
+		Body:       fmt.Sprintf(`{"title":%q,"status":%d,"detail":%q}`, http.StatusText(status), status, detail),
+	}
+}
+
+// place is where the panic came from: the first frame that is not the runtime's.
+func place() string {
+	var counters [32]uintptr
+	frames := runtime.CallersFrames(counters[:runtime.Callers(3, counters[:])])
+	for {
+		frame, more := frames.Next()
+		if !strings.HasPrefix(frame.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+	}
+}

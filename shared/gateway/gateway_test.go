@@ -1,0 +1,180 @@
+package gateway_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"openg2p.org/mts-connector/shared/gateway"
+)
+
+// event reads a recorded event.
+func event(t *testing.T, name string) events.APIGatewayV2HTTPRequest {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func serve(t *testing.T, h http.HandlerFunc, e events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	response, err := gateway.Handler(h, 1000, slog.New(slog.DiscardHandler))(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func TestRequests(t *testing.T) {
+	for _, c := range []struct {
+		name, method, path, query, host, body string
+		header                                map[string]string
+		subject                               string
+	}{
+		{name: "put-with-token", method: "PUT", path: "/connectors/ABC", query: "dry=1&dry=2", host: "api.example.org", body: `{"name":"é"}`,
+			header:  map[string]string{"If-Match": `"3"`, "Content-Type": "application/json", "Accept": "application/json,text/plain", "Cookie": "a=1; b=2"},
+			subject: "user-1"},
+		{name: "get-bare", method: "GET", path: "/connectors", host: "api.example.org"},
+		{name: "post-base64-stage", method: "POST", path: "/callback/b1", host: "api.example.org", body: "\x1f\x8b\x08",
+			header: map[string]string{"Authorization": "Bearer capability"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			called := false
+			serve(t, func(_ http.ResponseWriter, r *http.Request) {
+				called = true
+				body, err := io.ReadAll(r.Body)
+				if r.Method != c.method || r.URL.Path != c.path || r.URL.RawQuery != c.query || r.Host != c.host ||
+					string(body) != c.body || err != nil || r.ContentLength != int64(len(c.body)) {
+					t.Errorf("%s %s ? %s %s %q %d %v", r.Method, r.URL.Path, r.URL.RawQuery, r.Host, body, r.ContentLength, err)
+				}
+				for name, want := range c.header {
+					if got := r.Header.Get(name); got != want {
+						t.Errorf("%s: %q, want %q", name, got, want)
+					}
+				}
+				if got := gateway.Claims(r.Context())["sub"]; got != c.subject {
+					t.Errorf("subject %q", got)
+				}
+			}, event(t, c.name))
+			if !called {
+				t.Error("the handler was not called")
+			}
+		})
+	}
+}
+
+func TestPaths(t *testing.T) {
+	for raw, want := range map[string]string{"/a%2Fb": "/a/b", "/a b": "/a b", "/100%": "/100%", "": "", "/ä": "/ä"} {
+		e := event(t, "get-bare")
+		e.RawPath = raw
+		serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != want {
+				t.Errorf("%q became %q", raw, r.URL.Path)
+			}
+		}, e)
+	}
+}
+
+func TestResponses(t *testing.T) {
+	t.Run("text", func(t *testing.T) {
+		got := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("ETag", `"3"`)
+			w.Header().Add("Vary", "Accept")
+			w.Header().Add("Vary", "Origin")
+			w.Header().Add("Set-Cookie", "a=1")
+			w.Header().Add("Set-Cookie", "b=2")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusCreated)
+			w.WriteHeader(http.StatusTeapot)
+			w.Header().Set("Too", "late")
+			fmt.Fprint(w, "héllo")
+		}, event(t, "get-bare"))
+		if got.StatusCode != 201 || got.Body != "héllo" || got.IsBase64Encoded || got.Headers["etag"] != `"3"` ||
+			got.Headers["vary"] != "Accept, Origin" || len(got.Cookies) != 2 || got.Headers["too"] != "" || got.Headers["set-cookie"] != "" {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		got := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0xfe}) }, event(t, "get-bare"))
+		if got.StatusCode != 200 || got.Body != "//4=" || !got.IsBase64Encoded {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("nothing", func(t *testing.T) {
+		got := serve(t, func(http.ResponseWriter, *http.Request) {}, event(t, "get-bare"))
+		if got.StatusCode != 200 || got.Body != "" || got.Headers == nil {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	never := func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }
+	for name, c := range map[string]struct {
+		change func(*events.APIGatewayV2HTTPRequest)
+		want   int
+	}{
+		"too long":          {func(e *events.APIGatewayV2HTTPRequest) { e.Body = strings.Repeat("x", 1001) }, 413},
+		"too long, decoded": {func(e *events.APIGatewayV2HTTPRequest) { e.Body, e.IsBase64Encoded = strings.Repeat("AAAA", 400), true }, 413},
+		"no base64":         {func(e *events.APIGatewayV2HTTPRequest) { e.Body, e.IsBase64Encoded = "{}", true }, 400},
+		"no method":         {func(e *events.APIGatewayV2HTTPRequest) { e.RequestContext.HTTP.Method = "G E T" }, 400},
+	} {
+		e := event(t, "put-with-token")
+		c.change(&e)
+		got := serve(t, never, e)
+		var told struct {
+			Title, Detail string
+			Status        int
+		}
+		if err := json.Unmarshal([]byte(got.Body), &told); err != nil || got.StatusCode != c.want || told.Status != c.want || told.Detail == "" ||
+			got.Headers["content-type"] != "application/problem+json" {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+	}
+	at := event(t, "put-with-token")
+	at.Body = strings.Repeat("x", 1000)
+	if got := serve(t, func(http.ResponseWriter, *http.Request) {}, at); got.StatusCode != 200 {
+		t.Errorf("at the limit: %d", got.StatusCode)
+	}
+}
+
+func TestPanics(t *testing.T) {
+	for _, value := range []any{errors.New("Ana Cruz, 1990-11-02"), "Ana Cruz", http.ErrAbortHandler, outOfRange} {
+		var logged bytes.Buffer
+		function := gateway.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "half of ")
+			if f, is := value.(func()); is {
+				f()
+			}
+			panic(value)
+		}), 1000, slog.New(slog.NewJSONHandler(&logged, nil)))
+		got, err := function(t.Context(), event(t, "get-bare"))
+		if err != nil || got.StatusCode != 500 || strings.Contains(got.Body, "half of") || strings.Contains(got.Body+logged.String(), "Cruz") {
+			t.Errorf("%+v %v %s", got, err, logged.String())
+		}
+		if !strings.Contains(logged.String(), "gateway_test.") {
+			t.Errorf("the place is not logged: %s", logged.String())
+		}
+	}
+}
+
+var outOfRange = func() {
+	var names []string
+	names[len(names)] = "Ana Cruz"
+}

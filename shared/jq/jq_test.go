@@ -1,0 +1,293 @@
+package jq_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// canonical is MTS's own default mapping.
+func canonical() seeding.Mapping {
+	return seeding.Mapping{VID: "vid", Name: []string{"name"}, Gender: "gender", DOB: "dob",
+		PhoneNumber: "phoneNumber", EmailID: "emailId", FullAddress: []string{"fullAddress"}}
+}
+
+func compile(t testing.TB, m seeding.Mapping) seeding.Mapper {
+	t.Helper()
+	mapper, err := jq.Mappings{}.Compile(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mapper
+}
+
+// record reads JSON as the registry client does: numbers stay as written.
+func record(t testing.TB, text string) seeding.Record {
+	t.Helper()
+	var r seeding.Record
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var (
+	absent  = seeding.Value{}
+	notText = seeding.Value{Present: true, NotText: true}
+)
+
+func has(text string) seeding.Value { return seeding.Value{Text: text, Present: true} }
+
+// The table of facts/mts.md 2.3, seen through one field.
+func TestPaths(t *testing.T) {
+	const in = `{"vid":"6104","q":[{"vid":"first"},{"vid":"second"}],"__system":{"x":"deep"},"my-vid":"dashed",
+		"my vid":"spaced","nothing":null,"text":"abc","number":7,"MiXed":"AbC","many2one":[7,"Manila"],"lat":"ñ"}`
+	for path, want := range map[string]seeding.Value{
+		`vid`:                      has("6104"),
+		`q[0].vid`:                 has("first"),
+		`q[-1].vid`:                has("second"),
+		`q[].vid`:                  has("first"), // all computed, the first used
+		`__system.x`:               has("deep"),
+		`missing`:                  absent,
+		`missing.deeper`:           absent,
+		`nothing`:                  absent,
+		`nothing.deeper`:           absent,
+		`text.deeper`:              absent,
+		`number.deeper`:            absent,
+		`"my-vid"`:                 has("dashed"),
+		`["my-vid"]`:               has("dashed"),
+		`"my vid"`:                 has("spaced"),
+		`missing // .vid`:          has("6104"),
+		`MiXed|ascii_downcase`:     has("abc"),
+		`number|tostring`:          has("7"),
+		`many2one[1]`:              has("Manila"),
+		`vid, error`:               absent, // fails after a first result
+		`text | empty`:             absent,
+		`nothing, .vid`:            absent, // the first result is null
+		`vid | error("x")`:         absent,
+		`lat`:                      has("ñ"),
+		`text | . as $x | $x + $x`: has("abcabc"),
+		`vid | test("^6") | if . then "six" else "other" end`: has("six"),
+	} {
+		m := canonical()
+		m.EmailID = path
+		if got := compile(t, m).Map(record(t, in)).EmailID; got != want {
+			t.Errorf("%s: %+v, want %+v", path, got, want)
+		}
+	}
+}
+
+// What each field makes of each kind of value (facts/mts.md 2.4, W12, W13).
+func TestValues(t *testing.T) {
+	for _, c := range []struct {
+		value              string
+		vid, strict, loose seeding.Value
+		part               seeding.Value
+	}{
+		{`null`, absent, absent, absent, absent},
+		{`"x"`, has("x"), has("x"), has("x"), has("x")},
+		{`" "`, has(" "), has(" "), has(" "), has(" ")},
+		{`""`, has(""), has(""), has(""), has("")},
+		{`[]`, has(""), has(""), has(""), has("")},
+		{`{}`, has(""), has(""), has(""), has("")},
+		{`0`, has(""), notText, has("0"), has("")},
+		{`-0.0`, has(""), notText, has("0"), has("")},
+		{`false`, has(""), notText, has(""), has("")},
+		{`true`, notText, notText, notText, notText},
+		{`7`, has("7"), notText, has("7"), notText},
+		{`2014391641351279`, has("2014391641351279"), notText, has("2014391641351279"), notText},
+		{`12345678901234567890123`, has("12345678901234567890123"), notText, has("12345678901234567890123"), notText},
+		{`639171234567.0`, has("639171234567"), notText, has("639171234567"), notText},
+		{`0.10`, has("0.1"), notText, has("0.1"), notText},
+		{`-1.5e3`, has("-1500"), notText, has("-1500"), notText},
+		{`1e999999999`, notText, notText, notText, notText},
+		{`[1,"Manila"]`, notText, notText, notText, notText},
+		{`{"a":1}`, notText, notText, notText, notText},
+		{`[""]`, notText, notText, notText, notText},
+		{`"` + strings.Repeat("a", 9000) + `"`, notText, notText, notText, notText},
+	} {
+		m := canonical()
+		m.VID, m.Gender, m.DOB, m.PhoneNumber, m.EmailID = "v", "v", "v", "v", "v"
+		m.Name, m.FullAddress = []string{"v"}, []string{"v"}
+		d := compile(t, m).Map(record(t, `{"v":`+c.value+`}`))
+		want := seeding.Demographics{VID: c.vid, Name: c.part, Gender: c.strict, DOB: c.strict,
+			PhoneNumber: c.loose, EmailID: c.loose, FullAddress: c.part}
+		if d != want {
+			t.Errorf("%.40s:\n got %+v\nwant %+v", c.value, d, want)
+		}
+	}
+}
+
+func TestNumbersOfGo(t *testing.T) {
+	m := canonical()
+	m.PhoneNumber = "p"
+	for _, c := range []struct {
+		in   any
+		want seeding.Value
+	}{
+		{7, has("7")}, {int64(639171234567), has("639171234567")}, {639171234567.0, has("639171234567")},
+		{1e22, has("10000000000000000000000")}, {math.Inf(1), notText}, {math.NaN(), notText},
+		{struct{}{}, absent},
+	} {
+		if got := compile(t, m).Map(seeding.Record{"p": c.in}).PhoneNumber; got != c.want {
+			t.Errorf("%v: %+v, want %+v", c.in, got, c.want)
+		}
+	}
+}
+
+func TestLists(t *testing.T) {
+	m := canonical()
+	m.Name = []string{"given", "middle", "family"}
+	m.FullAddress = []string{"street", "city[1]", "zip"}
+	for _, c := range []struct {
+		in            string
+		name, address seeding.Value
+	}{
+		{`{"given":"Ana","middle":"B","family":"Cruz","street":"1 Rizal","city":[3,"Manila"],"zip":"1000"}`,
+			has("Ana B Cruz"), has("1 Rizal, Manila, 1000")},
+		{`{"given":"Ana","middle":"","family":"Cruz","street":false,"city":[3,"Manila"]}`, has("Ana Cruz"), has("Manila")},
+		{`{"family":"Cruz","zip":0,"street":[]}`, has("Cruz"), has("")},
+		{`{"given":"","street":""}`, has(""), has("")},
+		{`{}`, absent, absent},
+		{`{"given":"Ana","middle":5,"street":"x","zip":1000}`, notText, notText},
+	} {
+		d := compile(t, m).Map(record(t, c.in))
+		if d.Name != c.name || d.FullAddress != c.address {
+			t.Errorf("%s: %+v %+v", c.in, d.Name, d.FullAddress)
+		}
+	}
+	m.Name = nil
+	if d := compile(t, m).Map(record(t, `{"given":"Ana"}`)); d.Name != absent {
+		t.Errorf("no path at all: %+v", d.Name)
+	}
+}
+
+func TestEveryBadExpressionIsNamed(t *testing.T) {
+	m := seeding.Mapping{VID: ".vid", Name: []string{"ok", "my-vid", "1vid"}, Gender: "", DOB: "a b",
+		PhoneNumber: "a |", EmailID: "x|now|todate", FullAddress: []string{"x|$ENV.HOME"}}
+	_, err := jq.Mappings{}.Compile(m)
+	want := map[string]string{
+		"vid": "leave it out", "name/1": `"my-vid"`, "name/2": `"1vid"`, "gender": "empty", "dob": `"a b"`,
+		"phoneNumber": "not valid jq", "emailId": "now is not available", "fullAddress/0": "$ENV is not available",
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%T %v", err, err)
+	}
+	for _, err := range joined.Unwrap() {
+		fault, ok := errors.AsType[*seeding.MappingError](err)
+		if !ok || !strings.Contains(fault.Text, want[fault.Field]) || want[fault.Field] == "" {
+			t.Errorf("%v", err)
+			continue
+		}
+		delete(want, fault.Field)
+	}
+	if len(want) > 0 {
+		t.Errorf("not reported: %v", want)
+	}
+
+	m = canonical()
+	m.DOB = ".dob"
+	_, err = jq.Mappings{}.Compile(m)
+	if fault, ok := errors.AsType[*seeding.MappingError](err); !ok || fault.Field != "dob" {
+		t.Errorf("a single fault is a *MappingError: %T %v", err, err)
+	}
+}
+
+// Nothing beyond the record can be seen (W11).
+func TestClosed(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_PROCESS", "leaked")
+	for _, path := range []string{
+		`x // env.SECRET_OF_THE_PROCESS`, `x // $ENV.SECRET_OF_THE_PROCESS`, `x | {$ENV}`, `x | "\(env)"`,
+		`x | [.[] | {a: {b: [input]}}]`, `x | try inputs catch .`, `x as [$a] | if $a then input else 1 end`,
+		`x | reduce range(3) as $i (0; . + now)`, `x | def f: input; f`, `x | debug`, `x | halt`, `x | halt_error`,
+		`x | input_filename`, `x | localtime`, `x | @text "\(now)"`, `x | $__prog_args`, `x | get_search_list`,
+		`x | label $out | foreach .[] as $i (0; now; .)`, `x | -now`, `x[now]`, `x[1:now]`, `x | getpath([now])`,
+	} {
+		m := canonical()
+		m.VID = path
+		mapper, err := jq.Mappings{}.Compile(m)
+		if err == nil {
+			t.Errorf("%s: compiled; %+v", path, mapper.Map(seeding.Record{"x": []any{"1"}}).VID)
+		} else if strings.Contains(err.Error(), "leaked") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := (jq.Mappings{}).Compile(seeding.Mapping{VID: `x | import "a" as a; .`}); err == nil {
+		t.Error("import compiled")
+	}
+}
+
+// Endless and greedy expressions are cut short, at the same step every time.
+func TestBounded(t *testing.T) {
+	for _, path := range []string{
+		`x | repeat(.)`, `x | [limit(1e9; repeat(1))] | "done"`, `x | def f: f; f`, `x | def f: 1 + f; f`, `x | [range(1e9)] | "done"`,
+		`x | until(false; .)`, `x, (range(1e9) | empty)`, `x * 1e9`,
+	} {
+		m := canonical()
+		m.VID = path
+		mapper := compile(t, m)
+		started := time.Now()
+		if got := mapper.Map(seeding.Record{"x": strings.Repeat("a", 10)}).VID; got != absent {
+			t.Errorf("%s: %+v", path, got.Present)
+		}
+		if took := time.Since(started); took > 3*time.Second {
+			t.Errorf("%s took %v", path, took)
+		}
+	}
+	m := canonical()
+	m.Gender = strings.Repeat("a", 1001)
+	if _, err := (jq.Mappings{}).Compile(m); err == nil {
+		t.Error("an expression of any length compiles")
+	}
+}
+
+func TestConcurrentAndPure(t *testing.T) {
+	m := canonical()
+	m.Name = []string{"given", `family | ascii_downcase`}
+	m.VID = `ids | sort | .[0]`
+	mapper := compile(t, m)
+	shared := record(t, `{"given":"Ana","family":"CRUZ","ids":["9","1","5"]}`)
+	before := fmt.Sprint(shared)
+	want := mapper.Map(shared)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				if got := mapper.Map(shared); got != want {
+					t.Errorf("%+v, want %+v", got, want)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if after := fmt.Sprint(shared); after != before {
+		t.Errorf("the record was changed: %s", after)
+	}
+	if want.Name != has("Ana cruz") || want.VID != has("1") {
+		t.Errorf("%+v", want)
+	}
+}
+
+func BenchmarkMap1000(b *testing.B) {
+	mapper := compile(b, seeding.Mapping{VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
+		PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"}})
+	r := record(b, `{"id":17,"vid":"2014391641351279","given_name":"Ana","family_name":"Cruz","gender":"Female",
+		"birthdate":"1990-11-02","phone":"639171234567","email":"ana@example.org","address":"1 Rizal Ave, Manila"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		for range 1000 {
+			mapper.Map(r)
+		}
+	}
+}

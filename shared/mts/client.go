@@ -1,0 +1,190 @@
+// Package mts speaks to MOSIP Token Seeder over its wire protocol
+// (facts/mts.md 1).
+package mts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Client is a seeding.Seeder. Each of its errors is a *seeding.Fault that holds
+// no text of the server.
+type Client struct {
+	http *http.Client
+	now  func() time.Time
+}
+
+// New returns a client that calls through the given one, whose contexts limit
+// the time and whose bodies are bounded.
+func New(client *http.Client, now func() time.Time) *Client {
+	return &Client{http: client, now: now}
+}
+
+var _ seeding.Seeder = (*Client)(nil)
+
+// Submit posts a batch: JSON in, one bulk JSON callback out. The POST is never
+// repeated here, because MTS would process it again (W19).
+func (c *Client) Submit(ctx context.Context, s seeding.Submission) (string, error) {
+	// 1,000 records are well below 1 MB, so one buffer will do; its length goes
+	// along, and nothing of it outlives the call.
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(c.envelope(s)); err != nil {
+		return "", &seeding.Fault{Kind: seeding.RefusedRequest, Code: "Encoding", Cause: err}
+	}
+	status, answer, err := c.call(ctx, http.MethodPost, s.MTSURL, &body, "json")
+	if err != nil {
+		return "", err
+	}
+	if status != http.StatusOK {
+		return "", refusal(status, answer)
+	}
+	// ATS-REQ-101, every record invalid, comes with an identifier: the batch is
+	// delivered like any other (facts/mts.md 2.5).
+	if id := answer.Response.RequestIdentifier; identifier.MatchString(id) {
+		return id, nil
+	}
+	return "", &seeding.Fault{Kind: seeding.Unknown, Code: answer.code()}
+}
+
+// Status asks for the word that MTS has for a whole request.
+func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.SeederStatus, error) {
+	if !identifier.MatchString(requestID) {
+		return seeding.StatusUnknown, nil // MTS cannot have given it
+	}
+	status, answer, err := c.call(ctx, http.MethodGet, mtsURL, nil, "status", requestID)
+	switch {
+	case err != nil:
+		return seeding.StatusUnknown, err
+	case status == http.StatusNotFound && answer.code() == "ATS-REQ-016":
+		return seeding.StatusUnknown, nil
+	case status != http.StatusOK:
+		return seeding.StatusUnknown, refusal(status, answer)
+	}
+	switch word := answer.Response.Status; {
+	case strings.HasPrefix(word, "submitted"), word == "processing":
+		return seeding.StatusWorking, nil
+	case strings.HasPrefix(word, "processed"):
+		return seeding.StatusFinished, nil
+	case strings.HasPrefix(word, "error_"):
+		return seeding.StatusFailed, nil
+	}
+	return seeding.StatusUnknown, &seeding.Fault{Kind: seeding.Unknown, Code: "BadAnswer"}
+}
+
+// maxAnswer bounds a reply, which is a few hundred bytes.
+const maxAnswer = 1 << 20
+
+// call makes one exchange. err is set when there was no answer, or a 200 that
+// cannot be read.
+func (c *Client) call(ctx context.Context, method, base string, body io.Reader, path ...string) (int, answer, error) {
+	address, err := endpoint(base, path...)
+	if err != nil {
+		return 0, answer{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return 0, answer{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, answer{}, noAnswer(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var a answer
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&a)
+	if err != nil && resp.StatusCode == http.StatusOK {
+		fault := noAnswer(err)
+		if fault.Code == "" {
+			fault.Code = "BadAnswer"
+		}
+		return 0, answer{}, fault
+	}
+	return resp.StatusCode, a, nil
+}
+
+// endpoint adds to a configured address, whose path counts and may end in a
+// slash; MTS answers a doubled slash with 404 (facts/mts.md 1.0).
+func endpoint(base string, path ...string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	if u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", errors.New("address is not http or https")
+	}
+	u.RawQuery, u.Fragment, u.RawFragment, u.ForceQuery = "", "", "", false
+	return u.JoinPath(append([]string{"authtoken"}, path...)...).String(), nil
+}
+
+// answer is the part of MTS's envelope that matters. Messages are left where
+// they are.
+type answer struct {
+	Errors []struct {
+		Code string `json:"errorCode"`
+	} `json:"errors"`
+	Response struct {
+		RequestIdentifier string `json:"request_identifier"`
+		Status            string `json:"status"`
+	} `json:"response"`
+}
+
+var (
+	identifier = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z-]{0,63}$`)
+	// The code of a 500 can be any text of an exception (facts/mts.md 1.0).
+	ownCode = regexp.MustCompile(`^ATS-REQ-[0-9]{2,3}$`)
+)
+
+func (a answer) code() string {
+	for _, e := range a.Errors {
+		if ownCode.MatchString(e.Code) {
+			return e.Code
+		}
+	}
+	return ""
+}
+
+// refusal is a reply that is not 200. MTS, or what stands before it, refused
+// what it answers with 3xx and 4xx; a 5xx may come after the batch was taken.
+func refusal(status int, a answer) error {
+	fault := &seeding.Fault{Kind: seeding.RefusedRequest, Code: a.code()}
+	if status < 300 || status >= 500 {
+		fault.Kind = seeding.Unknown
+	}
+	if fault.Code == "" {
+		fault.Code = fmt.Sprintf("HTTP-%d", status)
+	}
+	return fault
+}
+
+// noAnswer is Unreachable only if the client knows that nothing was sent.
+func noAnswer(err error) *seeding.Fault {
+	fault := &seeding.Fault{Kind: seeding.Unknown, Cause: err}
+	failed, ok := errors.AsType[interface {
+		error
+		NotSent() bool
+		Code() string
+	}](err)
+	if !ok {
+		return fault
+	}
+	fault.Code = failed.Code()
+	if failed.NotSent() {
+		fault.Kind = seeding.Unreachable
+	}
+	return fault
+}

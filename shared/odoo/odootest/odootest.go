@@ -1,0 +1,59 @@
+// Package odootest says what the functions rely on in a registry, as tests that
+// run against any: a simulator, or a real Odoo with OpenG2P's registry modules.
+package odootest
+
+import (
+	"testing"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Target is the registry to test.
+type Target struct {
+	Registries seeding.Registries // that take passwords from PasswordOf
+
+	URL, Database      string
+	Username, Password string // of somebody who may do everything with registrants and identifier types
+
+	// Clerk may not read identifiers, Registrar may do everything with them but
+	// delete. Without them rights are not tested.
+	Clerk, Registrar User
+}
+
+// User is a login with its password.
+type User struct{ Login, Password string }
+
+// PasswordOf is what the Registries of a Target sign in with.
+func (t Target) PasswordOf(c seeding.Connector) string {
+	switch {
+	case c.ID == wrongPassword:
+		return "not " + t.Password
+	case c.Registry.Username == t.Clerk.Login:
+		return t.Clerk.Password
+	case c.Registry.Username == t.Registrar.Login:
+		return t.Registrar.Password
+	}
+	return t.Password
+}
+
+const wrongPassword = "wrong-password"
+
+// Run makes registrants and identifier types of its own, under names that
+// nobody else has, and removes them in the end.
+func Run(t *testing.T, target Target) {
+	for name, test := range map[string]func(*suite, *testing.T){
+		"VIDs are paged by id":               (*suite).pages,
+		"VIDs that do not count":             (*suite).expired,
+		"registrants through the domain":     (*suite).registrants,
+		"domains keep their meaning":         (*suite).domains,
+		"a token takes the place of a VID":   (*suite).life,
+		"all tokens or none":                 (*suite).allOrNone,
+		"refusals":                           (*suite).refusals,
+		"identifier types by name":           (*suite).types,
+		"identifier types that change":       (*suite).changingTypes,
+		"rights":                             (*suite).rights,
+		"a large page and a large bulk call": (*suite).bulk,
+	} {
+		t.Run(name, func(t *testing.T) { test(newSuite(t, target), t) })
+	}
+}

@@ -1,0 +1,113 @@
+package odootest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// suite is one test's part of the registry: identifier types of its own, with
+// whoever has one of them.
+type suite struct {
+	*office
+	vidType, tokenType int64
+	connector          seeding.Connector
+	registry           seeding.Registry
+	persons            int
+}
+
+func newSuite(t *testing.T, target Target) *suite {
+	t.Helper()
+	s := &suite{office: newOffice(t, target)}
+	mark := rand.Text()[:8]
+	s.connector = seeding.Connector{
+		ID: "contract-" + mark, Version: 1,
+		Fields: []string{"name", "given_name", "birthdate", "address", "is_group", "company_id", "reg_ids"},
+		Registry: seeding.RegistryAccess{URL: target.URL, Database: target.Database, Username: target.Username,
+			VIDType: "VID " + mark, TokenType: "TOKEN " + mark},
+	}
+	access := s.connector.Registry
+	s.connector.Domain = fmt.Sprintf(
+		`[["is_registrant","=",true],["reg_ids.id_type","=like",%q],"!",["reg_ids.id_type","=like",%q]]`, access.VIDType, access.TokenType)
+	s.vidType = s.create("g2p.id.type", map[string]any{"name": access.VIDType, "id_validation": `^\d{16}$`})
+	s.tokenType = s.create("g2p.id.type", map[string]any{"name": access.TokenType})
+	// Before the types and the registrants go, what the tested code made of them.
+	s.registry = s.open(s.connector)
+	return s
+}
+
+func (s *suite) open(c seeding.Connector) seeding.Registry {
+	s.t.Helper()
+	r, err := s.target.Registries.Open(s.t.Context(), c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// registrant makes one with a VID, and gives the ids of both.
+func (s *suite) registrant(vid string, more map[string]any) (registrant, identifier int64) {
+	s.t.Helper()
+	s.persons++
+	values := map[string]any{"name": fmt.Sprintf("NÚÑEZ, ANA %d", s.persons), "given_name": "Ana", "is_registrant": true}
+	for name, value := range more {
+		values[name] = value
+	}
+	registrant = s.create("res.partner", values)
+	// Identifiers that the tested code gave keep a registrant from going.
+	s.t.Cleanup(func() { s.unlinkWhere("g2p.reg.id", []any{[]any{"partner_id", "=", registrant}}) })
+	return registrant, s.identifier(registrant, s.vidType, vid, nil)
+}
+
+func (s *suite) identifier(registrant, idType int64, value string, more map[string]any) int64 {
+	s.t.Helper()
+	values := map[string]any{"partner_id": registrant, "id_type": idType, "value": value}
+	for name, value := range more {
+		values[name] = value
+	}
+	return s.create("g2p.reg.id", values)
+}
+
+func (s *suite) check(what string, err error, kind seeding.FaultKind, code string) {
+	s.t.Helper()
+	fault, ok := errors.AsType[*seeding.Fault](err)
+	if !ok || fault.Kind != kind || (code != "" && fault.Code != code) {
+		s.t.Errorf("%s: got %v, want %s (%s)", what, err, kind, code)
+	}
+}
+
+// must fails the test at once.
+func (s *suite) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func vid(n int) string { return fmt.Sprintf("40000000000%05d", n) }
+
+func ids(list []seeding.Identifier) []int64 {
+	var found []int64
+	for _, i := range list {
+		found = append(found, i.ID)
+	}
+	slices.Sort(found)
+	return found
+}
+
+func day(offset int) string { return time.Now().UTC().AddDate(0, 0, offset).Format(time.DateOnly) }
+
+// keys of a map, sorted.
+func keys(m map[int64]seeding.Record) []int64 {
+	var found []int64
+	for id := range m {
+		found = append(found, id)
+	}
+	slices.Sort(found)
+	return found
+}

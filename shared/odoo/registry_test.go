@@ -1,0 +1,291 @@
+package odoo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func TestRequests(t *testing.T) {
+	rows := `[{"id":201,"partner_id":[7,"REYES, JOSÉ"],"id_type":[1,"MOSIP VID"],"value":"4000"},
+		{"id":202,"partner_id":8,"id_type":[2,"MOSIP UIN TOKEN"],"value":"T8"},
+		{"id":203,"partner_id":[9,"X"],"id_type":[1,"MOSIP VID"],"value":false},
+		{"id":204,"partner_id":false,"id_type":[1,"MOSIP VID"],"value":"lost"}]`
+	vids := []seeding.Identifier{{ID: 201, Registrant: 7, Value: "4000"}, {ID: 203, Registrant: 9}}
+	tokens := []seeding.Identifier{{ID: 202, Registrant: 8, Value: "T8"}}
+	fields := `"fields":["id","partner_id","id_type","value"]`
+	for _, test := range []struct {
+		name    string
+		run     func(ctx context.Context, r seeding.Registry) (any, error)
+		answer  string
+		request string // model, method, args and kwargs
+		want    any
+	}{
+		{"VIDs", func(ctx context.Context, r seeding.Registry) (any, error) { return r.VIDs(ctx, 200, 4) }, rows,
+			`g2p.reg.id search_read [[["id_type","=",1],["id",">",200],"|",["expiry_date","=",false],["expiry_date",">=","2026-11-22"]]] {` + fields + `,"limit":4,"order":"id"}`, vids},
+		{"registrants", func(ctx context.Context, r seeding.Registry) (any, error) { return r.Registrants(ctx, []int64{7, 8}) },
+			`[{"id":7,"given_name":"Amina","birthdate":false}]`,
+			`res.partner search_read [["&",["is_registrant","=",true],["id","in",[7,8]]]] {"fields":["id","given_name","birthdate"]}`,
+			map[int64]seeding.Record{7: {"id": 7, "given_name": "Amina"}}},
+		{"tokens", func(ctx context.Context, r seeding.Registry) (any, error) { return r.Tokens(ctx, []int64{7, 8}) }, rows,
+			`g2p.reg.id search_read [[["partner_id","in",[7,8]],["id_type","=",2]]] {` + fields + `}`, tokens},
+		{"held", func(ctx context.Context, r seeding.Registry) (any, error) {
+			v, k, err := r.Held(ctx, []int64{7, 8, 9})
+			return [][]seeding.Identifier{v, k}, err
+		}, rows, `g2p.reg.id search_read [[["partner_id","in",[7,8,9]],["id_type","in",[1,2]]]] {` + fields + `}`,
+			[][]seeding.Identifier{vids, tokens}},
+		{"holders", func(ctx context.Context, r seeding.Registry) (any, error) {
+			return r.Holders(ctx, []string{"T8", "T9"})
+		}, rows,
+			`g2p.reg.id search_read [[["value","in",["T8","T9"]],["id_type","=",2]]] {` + fields + `}`, tokens},
+		{"create", func(ctx context.Context, r seeding.Registry) (any, error) {
+			return nil, r.Create(ctx, []seeding.NewToken{{Registrant: 7, Value: "T7"}, {Registrant: 9, Value: "T9"}})
+		}, `[301,302]`, `g2p.reg.id create [[{"id_type":2,"partner_id":7,"value":"T7"},{"id_type":2,"partner_id":9,"value":"T9"}]] {}`, nil},
+		{"remove", func(ctx context.Context, r seeding.Registry) (any, error) {
+			return nil, r.Remove(ctx, []int64{201, 203})
+		}, `true`, `g2p.reg.id unlink [[201,203]] {}`, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t, wellKnown(func(call) reply { return result(test.answer) }))
+			got, err := test.run(t.Context(), open(t, f.connector()))
+			if err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, %v", got, err)
+			}
+			calls := f.asked()
+			last := calls[len(calls)-1]
+			if sent := fmt.Sprintf("%s %s %s %s", last.Model, last.Method, last.Args, last.Kwargs); sent != test.request {
+				t.Errorf("sent %s\nnot  %s", sent, test.request)
+			}
+			if last.cookie != "session1" {
+				t.Errorf("cookie %q", last.cookie)
+			}
+		})
+	}
+}
+
+func TestNothingToAsk(t *testing.T) {
+	f := newFake(t, func(call) reply { return html(500) })
+	r := open(t, f.connector())
+	registrants, err1 := r.Registrants(t.Context(), nil)
+	tokens, err2 := r.Tokens(t.Context(), nil)
+	v, k, err3 := r.Held(t.Context(), nil)
+	holders, err4 := r.Holders(t.Context(), nil)
+	err := errors.Join(err1, err2, err3, err4, r.Create(t.Context(), nil), r.Remove(t.Context(), nil))
+	if err != nil || len(registrants)+len(tokens)+len(v)+len(k)+len(holders) != 0 || registrants == nil {
+		t.Errorf("got %v", err)
+	}
+	if calls := f.asked(); len(calls) != 0 || f.signIns != 0 {
+		t.Errorf("%d calls", len(calls))
+	}
+}
+
+func TestValuesOfARecord(t *testing.T) {
+	huge, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
+	f := newFake(t, wellKnown(func(call) reply {
+		return result(`[{"id":7,"name":"Ana \u00d1","empty":"","no":false,"null":null,"yes":true,"zero":0,"age":36,"income":1234.5,
+			"phone":639171234567,"big":123456789012345678901234567890,"most":9223372036854775807,"least":-9223372036854775808,
+			"whole":3.0,"exp":1e3,"company_id":[1,"My Company"],"reg_ids":[201,202],"tags_ids":[],"deep":{"n":[1,2.5]},"off":1e999}]`)
+	}))
+	got, err := open(t, f.connector()).Registrants(t.Context(), []int64{7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := seeding.Record{
+		"id": 7, "name": "Ana Ñ", "empty": "", "yes": true, "zero": 0, "age": 36, "income": 1234.5,
+		"phone": 639171234567, "big": huge, "most": math.MaxInt, "least": math.MinInt, "whole": 3.0, "exp": 1000.0,
+		"company_id": []any{1, "My Company"}, "reg_ids": []any{201, 202}, "tags_ids": []any{},
+		"deep": map[string]any{"n": []any{1, 2.5}}, "off": math.Inf(1),
+	}
+	for name, value := range want {
+		if !reflect.DeepEqual(got[7][name], value) {
+			t.Errorf("%s: %T %v", name, got[7][name], got[7][name])
+		}
+	}
+	if len(got[7]) != len(want) {
+		t.Errorf("%v", got[7])
+	}
+}
+
+func TestIdentifierTypes(t *testing.T) {
+	for _, test := range []struct{ name, types, code string }{
+		{"both", `[{"id":4,"name":"MOSIP VID"},{"id":5,"name":"MOSIP UIN TOKEN"}]`, ""},
+		{"no VID type", `[{"id":5,"name":"MOSIP UIN TOKEN"}]`, "vid_type"},
+		{"no token type", `[{"id":4,"name":"MOSIP VID"}]`, "token_type"},
+		{"none", `[]`, "vid_type"},
+		{"VID type twice", `[{"id":4,"name":"MOSIP VID"},{"id":5,"name":"MOSIP UIN TOKEN"},{"id":6,"name":"MOSIP VID"}]`, "vid_type"},
+		{"token type twice", `[{"id":4,"name":"MOSIP VID"},{"id":5,"name":"MOSIP UIN TOKEN"},{"id":6,"name":"MOSIP UIN TOKEN"}]`, "token_type"},
+		{"other case", `[{"id":4,"name":"Mosip Vid"},{"id":5,"name":"MOSIP UIN TOKEN"}]`, "vid_type"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t, func(c call) reply {
+				switch {
+				case c.Model == "g2p.id.type":
+					return result(test.types)
+				case c.Method == "fields_get":
+					return result(`{}`)
+				}
+				return result(`[]`)
+			})
+			_, err := open(t, f.connector()).VIDs(t.Context(), 0, 10)
+			if test.code != "" {
+				check(t, err, seeding.RefusedTypes, test.code)
+				return
+			}
+			calls := f.asked()
+			if err != nil || len(calls) != 3 || !strings.Contains(string(calls[2].Args), `["id_type","=",4]`) {
+				t.Errorf("%v, %v", calls, err)
+			}
+		})
+	}
+	same := newFake(t, func(call) reply { return result(`[{"id":4,"name":"MOSIP VID"}]`) })
+	c := same.connector()
+	c.Registry.TokenType = vidType
+	_, err := open(t, c).VIDs(t.Context(), 0, 10)
+	check(t, err, seeding.RefusedTypes, "token_type")
+}
+
+func TestStatusOfIdentifiers(t *testing.T) {
+	f := newFake(t, func(c call) reply {
+		switch {
+		case c.Model == "g2p.id.type":
+			return result(`[{"id":1,"name":"MOSIP VID"},{"id":2,"name":"MOSIP UIN TOKEN"}]`)
+		case c.Method == "fields_get":
+			return result(`{"status":{"type":"selection"}}`)
+		}
+		return result(`[]`)
+	})
+	if _, err := open(t, f.connector()).VIDs(t.Context(), 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	calls := f.asked()
+	if got := string(calls[1].Args) + string(calls[1].Kwargs); got != `[["status"]]{"attributes":["type"]}` {
+		t.Errorf("asked %s", got)
+	}
+	if got := string(calls[2].Args); !strings.HasSuffix(got, `"|",["status","=",false],["status","=","valid"]]]`) {
+		t.Errorf("asked %s", got)
+	}
+}
+
+// What was learnt is asked once, and anew when a pass begins.
+func TestTypesAreAskedOnce(t *testing.T) {
+	f := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
+	all, c := registries(), f.connector()
+	for _, step := range []struct {
+		after int64
+		calls int
+	}{{0, 3}, {200, 1}, {300, 1}, {0, 3}, {200, 1}} {
+		r, err := all.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.VIDs(t.Context(), step.after, 10); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.Held(t.Context(), []int64{7}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(f.asked()) - 1; n != step.calls {
+			t.Errorf("a page after %d took %d calls", step.after, n)
+		}
+	}
+	if f.signIns != 1 {
+		t.Errorf("%d sign-ins", f.signIns)
+	}
+}
+
+func TestCreateWhenTheTypeIsGone(t *testing.T) {
+	both := `[{"id":1,"name":"MOSIP VID"},{"id":2,"name":"MOSIP UIN TOKEN"}]`
+	foreignKey := refusal(200, "odoo.exceptions.ValidationError", "The operation cannot be completed: … Constraint: g2p_reg_id_id_type_fkey")
+	for _, test := range []struct {
+		name, types string // of the second look
+		kind        seeding.FaultKind
+		code        string
+		creates     int
+	}{
+		{"data is bad", both, seeding.RefusedData, "ValidationError", 1},
+		{"type is gone", `[{"id":1,"name":"MOSIP VID"}]`, seeding.RefusedTypes, "token_type", 1},
+		{"type is another now", `[{"id":1,"name":"MOSIP VID"},{"id":3,"name":"MOSIP UIN TOKEN"}]`, 0, "", 2},
+		{"look fails", `"?"`, seeding.RefusedData, "ValidationError", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			looks, creates := 0, 0
+			f := newFake(t, func(c call) reply {
+				switch {
+				case c.Model == "g2p.id.type":
+					if looks++; looks > 1 {
+						return result(test.types)
+					}
+					return result(both)
+				case c.Method == "fields_get":
+					return result(`{}`)
+				case strings.Contains(string(c.Args), `"id_type":3`):
+					creates++
+					return result(`[301]`)
+				}
+				creates++
+				return foreignKey
+			})
+			err := open(t, f.connector()).Create(t.Context(), []seeding.NewToken{{Registrant: 7, Value: "T"}})
+			if test.code == "" {
+				if err != nil {
+					t.Error(err)
+				}
+			} else {
+				check(t, err, test.kind, test.code)
+			}
+			if creates != test.creates {
+				t.Errorf("%d creates", creates)
+			}
+		})
+	}
+}
+
+// A write is told to be done only by the answer that Odoo gives when it is.
+func TestStrangeAnswersToWrites(t *testing.T) {
+	for _, answer := range []string{`[301]`, `[301,302,303]`, `[]`, `301`, `null`, `false`, `{}`, `"x"`} {
+		f := newFake(t, wellKnown(func(call) reply { return result(answer) }))
+		r := open(t, f.connector())
+		check(t, r.Create(t.Context(), []seeding.NewToken{{Registrant: 7, Value: "A"}, {Registrant: 8, Value: "B"}}), seeding.Unknown, "BadAnswer")
+		check(t, r.Remove(t.Context(), []int64{1}), seeding.Unknown, "BadAnswer")
+	}
+	f := newFake(t, wellKnown(func(call) reply {
+		return reply{status: 200, kind: "application/json", body: `{"jsonrpc":"2.0","id":1}`} // a method that returns None
+	}))
+	r := open(t, f.connector())
+	check(t, r.Remove(t.Context(), []int64{1}), seeding.Unknown, "BadAnswer")
+	_, err := r.Tokens(t.Context(), []int64{7})
+	check(t, err, seeding.Unreachable, "BadAnswer")
+}
+
+func TestOpen(t *testing.T) {
+	secrets := errors.New("no such secret")
+	good := func(context.Context, seeding.Connector) (string, error) { return "secret", nil }
+	for _, test := range []struct {
+		name      string
+		change    func(*seeding.Connector)
+		passwords func(context.Context, seeding.Connector) (string, error)
+		want      string
+	}{
+		{"domain", func(c *seeding.Connector) { c.Domain = `["!"]` }, good, `domain, term 1: "!" needs 1 term(s) behind it and has 0`},
+		{"address", func(c *seeding.Connector) { c.Registry.URL = "registry.example.org" }, good, "address of the registry is not http or https"},
+		{"password", func(*seeding.Connector) {}, func(context.Context, seeding.Connector) (string, error) { return "", secrets },
+			"password of the registry: no such secret"},
+	} {
+		c := seeding.Connector{ID: "c1", Domain: usual, Registry: seeding.RegistryAccess{URL: "https://registry.example.org"}}
+		test.change(&c)
+		_, err := odoo.New(http.DefaultClient, test.passwords, time.Now).Open(t.Context(), c)
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}

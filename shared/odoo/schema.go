@@ -1,0 +1,87 @@
+package odoo
+
+import (
+	"context"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// schema is what must be known of a registry before identifiers can be asked
+// for.
+type schema struct {
+	vid, token int64 // the identifier types
+	hasStatus  bool  // lines after 15.0 mark identifiers valid or invalid
+}
+
+// learnt returns the schema, asking for it when it is not known.
+func (s *session) learnt(ctx context.Context) (schema, error) {
+	s.mu.Lock()
+	known := s.schema
+	s.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	var learnt schema
+	var err error
+	if learnt.vid, learnt.token, err = s.types(ctx); err != nil {
+		return schema{}, err
+	}
+	var fields map[string]any
+	err = s.call(ctx, request{Model: identifierModel, Method: "fields_get",
+		Args: []any{[]string{"status"}}, Kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
+	if err != nil {
+		return schema{}, err
+	}
+	if fields == nil {
+		return schema{}, broken(false, "BadAnswer", nil)
+	}
+	_, learnt.hasStatus = fields["status"]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.schema = &learnt
+	return learnt, nil
+}
+
+// types finds the two identifier types by their names. A name that is there
+// twice, or not at all, could put tokens where nobody looks for them.
+func (s *session) types(ctx context.Context) (vid, token int64, err error) {
+	type idType struct {
+		ID   int64 `json:"id"`
+		Name text  `json:"name"`
+	}
+	names := []string{s.access.VIDType, s.access.TokenType}
+	rows, err := searchRead[idType](ctx, s, "g2p.id.type", []any{[]any{"name", "in", names}},
+		map[string]any{"fields": []string{"id", "name"}})
+	if err != nil {
+		return 0, 0, err
+	}
+	found := map[string][]int64{}
+	for _, row := range rows {
+		found[string(row.Name)] = append(found[string(row.Name)], row.ID)
+	}
+	vids, tokens := found[s.access.VIDType], found[s.access.TokenType]
+	switch {
+	case len(vids) != 1:
+		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "vid_type"}
+	case len(tokens) != 1 || tokens[0] == vids[0]:
+		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "token_type"}
+	}
+	return vids[0], tokens[0], nil
+}
+
+// forget makes the next call learn the schema anew.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.schema = nil
+}
+
+// searchRead asks for what a domain finds.
+func searchRead[T any](ctx context.Context, s *session, model string, domain []any, options map[string]any) ([]T, error) {
+	var rows []T
+	err := s.call(ctx, request{Model: model, Method: "search_read", Args: []any{domain}, Kwargs: options}, &rows)
+	if err == nil && rows == nil { // nothing found would be an empty list
+		err = broken(false, "BadAnswer", nil)
+	}
+	return rows, err
+}

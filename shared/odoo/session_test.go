@@ -1,0 +1,310 @@
+package odoo_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+var (
+	oneToken = []seeding.NewToken{{Registrant: 7, Value: "T7"}}
+	noRoute  = refusal(404, "werkzeug.exceptions.NotFound", "404 Not Found")
+)
+
+// A call without a session was not executed, so it is made again once, a write
+// too.
+func TestLostSessions(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		lost    reply
+		times   int
+		signIns int
+		kind    seeding.FaultKind
+		code    string
+	}{
+		{"expired", expired, 1, 2, 0, ""},
+		{"expired again", expired, 2, 2, seeding.RefusedSignIn, "SessionExpiredException"},
+		{"no database known, or PostgreSQL was down", noRoute, 1, 2, 0, ""},
+		{"no Odoo there", noRoute, 2, 2, seeding.RefusedRequest, "HTTP-404"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			creates := 0
+			f := newFake(t, wellKnown(func(c call) reply {
+				if creates++; creates <= test.times {
+					useless := test.lost
+					useless.cookie = "useless" // Odoo gives a new cookie, without a user (A4)
+					return useless
+				}
+				if c.cookie != "session2" {
+					t.Errorf("cookie %q", c.cookie)
+				}
+				return result(`[301]`)
+			}))
+			err := open(t, f.connector()).Create(t.Context(), oneToken)
+			if test.code == "" && err != nil {
+				t.Error(err)
+			}
+			if test.code != "" {
+				check(t, err, test.kind, test.code)
+			}
+			if f.signIns != test.signIns {
+				t.Errorf("%d sign-ins", f.signIns)
+			}
+		})
+	}
+}
+
+func TestSignInAfterALostSessionFails(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		second reply
+		kind   seeding.FaultKind
+		code   string
+	}{
+		{"password changed", refusal(200, "odoo.exceptions.AccessDenied", "Access Denied"), seeding.RefusedSignIn, "AccessDenied"},
+		{"PostgreSQL is down", html(500), seeding.Unreachable, "HTTP-500"},
+		{"lost on the way", reply{}, seeding.Unreachable, "ConnectionLost"},
+	} {
+		f := newFake(t, wellKnown(func(call) reply { return noRoute }))
+		f.broken = func(n int) (reply, bool) { return test.second, n > 1 }
+		check(t, open(t, f.connector()).Create(t.Context(), oneToken), test.kind, test.code)
+	}
+}
+
+func TestSignInFaults(t *testing.T) {
+	with := func(r reply, cookie string) reply { r.cookie = cookie; return r }
+	for _, test := range []struct {
+		name   string
+		answer reply
+		kind   seeding.FaultKind
+		code   string
+	}{
+		{"wrong password", with(refusal(200, "odoo.exceptions.AccessDenied", "Access Denied"), "useless"), seeding.RefusedSignIn, "AccessDenied"},
+		{"uid false", with(result(`{"uid":false}`), "useless"), seeding.RefusedSignIn, ""},
+		{"second factor wanted", with(result(`{"uid":null}`), "half"), seeding.RefusedSignIn, ""},
+		{"no cookie", result(`{"uid":7}`), seeding.RefusedRequest, "NoSession"},
+		{"no such database", refusal(200, "psycopg2.OperationalError", "FATAL:  database \"g2p\" does not exist\n"), seeding.RefusedSignIn, "NoDatabase"},
+		{"no such database, later lines", refusal(200, "odoo.exceptions.AccessError", "Database not found."), seeding.RefusedSignIn, "AccessError"},
+		{"PostgreSQL down", refusal(200, "psycopg2.OperationalError", "could not connect to server: Connection refused"), seeding.Unreachable, "OperationalError"},
+		{"PostgreSQL starting", refusal(200, "psycopg2.OperationalError", "FATAL:  the database system is starting up"), seeding.Unreachable, "OperationalError"},
+		{"not found", noRoute, seeding.RefusedRequest, "HTTP-404"},
+		{"error page", html(500), seeding.Unreachable, "HTTP-500"},
+		{"another web site", html(200), seeding.Unreachable, "BadAnswer"},
+		{"redirect", reply{status: 301, kind: "text/html", location: "https://registry.example.org/"}, seeding.RefusedRequest, "HTTP-301"},
+		{"lost", reply{}, seeding.Unreachable, "ConnectionLost"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t, wellKnown(func(call) reply { return result(`[301]`) }))
+			f.broken = func(int) (reply, bool) { return test.answer, true }
+			check(t, open(t, f.connector()).Create(t.Context(), oneToken), test.kind, test.code)
+			if calls := f.asked(); len(calls) != 0 {
+				t.Errorf("asked without a session: %v", calls)
+			}
+		})
+	}
+}
+
+// Sessions outlive invocations and belong to user, password and database.
+func TestSessionsAreKept(t *testing.T) {
+	f := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
+	all, c := registries(), f.connector()
+	for _, step := range []struct {
+		name    string
+		change  func()
+		signIns int
+	}{
+		{"first", func() {}, 1},
+		{"again", func() {}, 1},
+		{"new version, same access", func() { c.Version = 2; c.Fields = nil }, 1},
+		{"other connector", func() { c.ID = "c2" }, 2},
+		{"other address of the same", func() { c.Registry.URL = strings.TrimSuffix(c.Registry.URL, "/") }, 3},
+	} {
+		step.change()
+		r, err := all.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Tokens(t.Context(), []int64{7}); err != nil || f.signIns != step.signIns {
+			t.Errorf("%s: %d sign-ins, %v", step.name, f.signIns, err)
+		}
+	}
+}
+
+// An Odoo that gives a living session a new cookie is followed; the cookie of a
+// refusal is not taken.
+func TestCookiesAreRenewed(t *testing.T) {
+	n := 0
+	f := newFake(t, wellKnown(func(c call) reply {
+		n++
+		want := map[int]string{1: "session1", 2: "renewed", 3: "renewed"}[n]
+		if c.cookie != want {
+			t.Errorf("call %d with cookie %q", n, c.cookie)
+		}
+		answer := result(`[]`)
+		answer.cookie = "renewed"
+		if n == 2 {
+			answer = refusal(200, "odoo.exceptions.AccessError", "no")
+			answer.cookie = "useless"
+		}
+		return answer
+	}))
+	r := open(t, f.connector())
+	for range 3 {
+		_, _ = r.Tokens(t.Context(), []int64{7})
+	}
+	if n != 3 || f.signIns != 1 {
+		t.Errorf("%d calls, %d sign-ins", n, f.signIns)
+	}
+}
+
+func TestManyCallsSignInOnce(t *testing.T) {
+	f := newFake(t, wellKnown(func(c call) reply {
+		if c.cookie == "session1" {
+			return expired
+		}
+		return result(`[]`)
+	}))
+	r := open(t, f.connector())
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := r.Tokens(context.Background(), []int64{7}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if f.signIns != 2 {
+		t.Errorf("%d sign-ins", f.signIns)
+	}
+}
+
+// faults: what a reply means for a call that reads, and for one that writes.
+func TestFaults(t *testing.T) {
+	odooError := func(name, message string) reply { return refusal(200, name, message) }
+	for _, test := range []struct {
+		name        string
+		answer      reply
+		read, write seeding.FaultKind
+		code        string
+	}{
+		{"duplicate type", odooError("odoo.exceptions.ValidationError", "ID Type must be unique."), seeding.RefusedData, seeding.RefusedData, "ValidationError"},
+		{"regular expression", odooError("odoo.exceptions.ValidationError", "The provided MOSIP VID ID '"+private+"' is invalid."), seeding.RefusedData, seeding.RefusedData, "ValidationError"},
+		{"registrant gone", odooError("odoo.exceptions.ValidationError", "… Constraint: g2p_reg_id_partner_id_fkey"), seeding.RefusedData, seeding.RefusedData, "ValidationError"},
+		{"user error", odooError("odoo.exceptions.UserError", "no"), seeding.RefusedData, seeding.RefusedData, "UserError"},
+		{"missing record", odooError("odoo.exceptions.MissingError", "Record does not exist"), seeding.RefusedData, seeding.RefusedData, "MissingError"},
+		{"wrong value", odooError("builtins.ValueError", "Wrong value for g2p.reg.id.status: '"+private+"'"), seeding.RefusedData, seeding.RefusedData, "ValueError"},
+		{"impossible date", odooError("psycopg2.errors.DatetimeFieldOverflow", "date/time field value out of range"), seeding.RefusedData, seeding.RefusedData, "DatetimeFieldOverflow"},
+		{"unique index", odooError("psycopg2.errors.UniqueViolation", "Key (value)=("+private+")"), seeding.RefusedData, seeding.RefusedData, "UniqueViolation"},
+		{"rights", odooError("odoo.exceptions.AccessError", "You are not allowed to delete 'Registrant ID'"), seeding.RefusedRights, seeding.RefusedRights, "AccessError"},
+		{"unknown field", odooError("builtins.ValueError", "Invalid field 'no_such' on model 'res.partner'"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
+		{"unknown field in a domain", odooError("builtins.ValueError", "Invalid field res.partner.no_such in leaf ('no_such', '=', 1)"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
+		{"bad leaf", odooError("builtins.ValueError", "Invalid leaf ('name', 'like like', 'x')"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
+		{"bad domain", odooError("builtins.AssertionError", "This domain is syntactically not correct: ['!']"), seeding.RefusedSchema, seeding.RefusedSchema, "AssertionError"},
+		{"unknown model", odooError("odoo.exceptions.UserError", "Object no.such doesn't exist"), seeding.RefusedSchema, seeding.RefusedSchema, "UserError"},
+		{"unknown model by call_kw", odooError("builtins.KeyError", "'no.such'"), seeding.RefusedSchema, seeding.RefusedSchema, "KeyError"},
+		{"unknown method", odooError("builtins.AttributeError", "type object has no attribute"), seeding.RefusedSchema, seeding.RefusedSchema, "AttributeError"},
+		{"unknown argument", odooError("builtins.TypeError", "unexpected keyword argument"), seeding.RefusedSchema, seeding.RefusedSchema, "TypeError"},
+		{"access denied", odooError("odoo.exceptions.AccessDenied", "Access Denied"), seeding.RefusedSignIn, seeding.RefusedSignIn, "AccessDenied"},
+		{"collisions without end", odooError("psycopg2.errors.SerializationFailure", "could not serialize access"), seeding.Unreachable, seeding.Unknown, "SerializationFailure"},
+		{"PostgreSQL stopped", odooError("psycopg2.InterfaceError", "connection already closed"), seeding.Unreachable, seeding.Unknown, "InterfaceError"},
+		{"PostgreSQL lost", odooError("psycopg2.OperationalError", "server closed the connection"), seeding.Unreachable, seeding.Unknown, "OperationalError"},
+		{"of no known meaning", odooError("odoo.addons.x.Broken", private), seeding.RefusedRequest, seeding.Unknown, "Broken"},
+		{"a class that is none", odooError("x."+private+" ", private), seeding.RefusedRequest, seeding.Unknown, ""},
+		{"no data", reply{status: 200, kind: "application/json", body: `{"error":{"code":200,"message":"` + private + `"}}`}, seeding.RefusedRequest, seeding.Unknown, ""},
+		{"error page", html(500), seeding.Unreachable, seeding.Unknown, "HTTP-500"},
+		{"bad gateway", html(502), seeding.Unreachable, seeding.Unknown, "HTTP-502"},
+		{"slow request", html(408), seeding.Unreachable, seeding.Unknown, "HTTP-408"},
+		{"too many requests", html(429), seeding.Unreachable, seeding.Unreachable, "HTTP-429"},
+		{"page not found", html(404), seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-404"},
+		{"forbidden by a proxy", reply{status: 403, kind: "application/json", body: `{"message":"Forbidden"}`}, seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-403"},
+		{"bad request", html(400), seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-400"},
+		{"see other", reply{status: 303, kind: "text/html", location: "/web"}, seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-303"},
+		{"another web site", html(200), seeding.Unreachable, seeding.Unknown, "BadAnswer"},
+		{"cut off", reply{status: 200, kind: "application/json", body: `{"jsonrpc":"2.0","result":[`}, seeding.Unreachable, seeding.Unknown, "BadAnswer"},
+		{"too large", reply{status: 200, kind: "application/json", body: `{"x":"` + strings.Repeat("x", 1<<20)}, seeding.Unreachable, seeding.Unknown, "AnswerTooLarge"},
+		{"connection lost", reply{}, seeding.Unreachable, seeding.Unknown, "ConnectionLost"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t, wellKnown(func(call) reply { return test.answer }))
+			r := open(t, f.connector())
+			_, err := r.Tokens(t.Context(), []int64{7})
+			check(t, err, test.read, test.code)
+			_, err = r.Registrants(t.Context(), []int64{7})
+			check(t, err, test.read, test.code)
+			check(t, r.Create(t.Context(), oneToken), test.write, test.code)
+			check(t, r.Remove(t.Context(), []int64{201}), test.write, test.code)
+		})
+	}
+}
+
+// Reads are repeated by the client's policy, writes never.
+func TestRepetitions(t *testing.T) {
+	f := newFake(t, wellKnown(func(call) reply { return reply{} }))
+	r := open(t, f.connector())
+	count := func(method string) (n int) {
+		for _, c := range f.asked() {
+			if c.Method == method {
+				n++
+			}
+		}
+		return n
+	}
+	_, _ = r.Tokens(t.Context(), []int64{7})
+	if n := count("search_read"); n != 1+3 { // the types, then one and two more
+		t.Errorf("read: %d", n)
+	}
+	_ = r.Create(t.Context(), oneToken)
+	if n := count("create"); n != 1 {
+		t.Errorf("create: %d", n)
+	}
+	_ = r.Remove(t.Context(), []int64{7})
+	if n := count("unlink"); n != 1 {
+		t.Errorf("unlink: %d", n)
+	}
+}
+
+func TestTimeAndReach(t *testing.T) {
+	release := make(chan struct{})
+	f := newFake(t, wellKnown(func(call) reply { <-release; return result(`[301]`) }))
+	defer close(release)
+	r := open(t, f.connector())
+	if err := r.Remove(canceled(), []int64{1}); seeding.FaultOf(err).Kind != seeding.Unreachable {
+		t.Errorf("no time for anything: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	check(t, r.Create(ctx, oneToken), seeding.Unknown, "Timeout")
+
+	stopped := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
+	r = open(t, stopped.connector())
+	if _, err := r.Tokens(t.Context(), []int64{7}); err != nil {
+		t.Fatal(err)
+	}
+	stopped.Close() // with a session on our side
+	check(t, r.Create(t.Context(), oneToken), seeding.Unreachable, "ConnectionRefused")
+	check(t, r.Remove(t.Context(), []int64{7}), seeding.Unreachable, "ConnectionRefused")
+
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	c := f.connector()
+	c.Registry.URL = gone.URL
+	check(t, open(t, c).Create(t.Context(), oneToken), seeding.Unreachable, "ConnectionRefused")
+	c.Registry.URL = "http://169.254.169.254/"
+	err := open(t, c).Create(t.Context(), oneToken)
+	check(t, err, seeding.Unreachable, "AddressNotAllowed")
+	if seeding.FaultOf(err).Cause == nil {
+		t.Error("the cause is lost")
+	}
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

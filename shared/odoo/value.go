@@ -1,0 +1,82 @@
+package odoo
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// reference is a many2one as Odoo sends it: [id, "name"], a bare id, or false.
+// The name, which is a registrant's, is dropped here.
+type reference int64
+
+func (r *reference) UnmarshalJSON(text []byte) error {
+	var id [1]int64 // of a longer list it takes the first
+	var err error
+	switch {
+	case bytes.HasPrefix(text, []byte("[")):
+		err = json.Unmarshal(text, &id)
+	case !bytes.Equal(text, []byte("false")):
+		err = json.Unmarshal(text, &id[0])
+	}
+	*r = reference(id[0])
+	return err
+}
+
+// text is a char field, false when it is empty.
+type text string
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("false")) {
+		*t = ""
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(t))
+}
+
+// record drops what is empty and makes numbers what gojq computes with.
+func record(fields map[string]any) seeding.Record {
+	r := make(seeding.Record, len(fields))
+	for name, value := range fields {
+		if value == nil || value == false {
+			continue
+		}
+		r[name] = plain(value)
+	}
+	return r
+}
+
+// plain turns every json.Number into an int, a *big.Int or a float64; an id or
+// a phone number keeps all its digits.
+func plain(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		return number(v.String())
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = plain(v[k])
+		}
+	}
+	return value
+}
+
+func number(digits string) any {
+	if !strings.ContainsAny(digits, ".eE") {
+		if i, err := strconv.Atoi(digits); err == nil {
+			return i
+		}
+		if i, ok := new(big.Int).SetString(digits, 10); ok {
+			return i
+		}
+	}
+	f, _ := strconv.ParseFloat(digits, 64) // beyond its range it is infinite
+	return f
+}

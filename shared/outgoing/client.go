@@ -1,0 +1,151 @@
+package outgoing
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Options of the client. The zero value calls public addresses only.
+type Options struct {
+	// AllowedRanges, when there are any, are all that may be called.
+	AllowedRanges []netip.Prefix
+	// MaxBody bounds an answer after decompression, in bytes; default 16 MiB.
+	// A page of 1,000 registrants with ten fields is 0.3 MB (facts/odoo.md B2).
+	// Decoded it takes several times its size, and a function has a few
+	// hundred MB.
+	MaxBody int64
+	// RetryWait is the pause before the first repetition, doubling; default 250 ms.
+	RetryWait time.Duration
+	// RootCAs are the authorities to trust instead of the system's.
+	RootCAs *x509.CertPool
+	// Resolver looks names up instead of the system's.
+	Resolver *net.Resolver
+}
+
+const (
+	dialTimeout   = 5 * time.Second
+	tlsTimeout    = 10 * time.Second
+	maxHeader     = 64 << 10
+	maxRetries    = 2
+	maxRetryWait  = 5 * time.Second // of a Retry-After too
+	retryPatience = 10 * time.Second
+)
+
+// New returns the client. It is safe for concurrent use, and one per process is
+// enough.
+func New(o Options) *http.Client {
+	if o.MaxBody <= 0 {
+		o.MaxBody = 16 << 20
+	}
+	if o.RetryWait <= 0 {
+		o.RetryWait = 250 * time.Millisecond
+	}
+	dialer := &net.Dialer{Timeout: dialTimeout, Resolver: o.Resolver, ControlContext: guard(o.AllowedRanges).control}
+	once := &once{maxBody: o.MaxBody, transport: &http.Transport{
+		Proxy:                  nil, // the guard would look at the proxy's address instead
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+		TLSHandshakeTimeout:    tlsTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableKeepAlives:      true,
+	}}
+	return &http.Client{CheckRedirect: noRedirect, Transport: &policy{
+		once: once,
+		repeating: &retryablehttp.RoundTripper{Client: &retryablehttp.Client{
+			HTTPClient:   &http.Client{CheckRedirect: noRedirect, Transport: once},
+			Logger:       nil, // its own logger prints addresses
+			RetryMax:     maxRetries,
+			RetryWaitMin: o.RetryWait,
+			RetryWaitMax: maxRetryWait,
+			CheckRetry:   worthRepeating,
+			Backoff:      pause,
+			ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		}},
+	}}
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// policy decides which requests may be repeated.
+type policy struct{ once, repeating http.RoundTripper }
+
+func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
+	_, marked := req.Header["Idempotency-Key"]
+	if marked || req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return p.repeating.RoundTrip(req)
+	}
+	return p.once.RoundTrip(req)
+}
+
+// once makes one attempt.
+type once struct {
+	transport *http.Transport
+	maxBody   int64
+}
+
+func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
+	var sent atomic.Bool // a connection with all its handshakes was there to write to
+	start := time.Now()
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
+	})
+	resp, err := o.transport.RoundTrip(req.WithContext(ctx))
+	took := time.Since(start)
+	if err != nil {
+		return nil, &Failure{cause: err, sent: sent.Load(), took: took}
+	}
+	resp.Body = &body{ReadCloser: resp.Body, left: o.maxBody, limit: o.maxBody, took: took}
+	return resp, nil
+}
+
+// worthRepeating holds for a connection that failed and for a gateway without a
+// server behind it, if the next attempt can be another one. What took long to
+// fail is left alone: the query of a lost request keeps running in the
+// registry, and repetitions pile up there (facts/odoo.md A6).
+func worthRepeating(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if !hasTime(ctx) {
+		return false, nil // and the error, or the answer, is what the caller gets
+	}
+	if err != nil {
+		failure, ok := errors.AsType[*Failure](err)
+		_, blocked := errors.AsType[*Blocked](err)
+		return ok && failure.took < retryPatience && !blocked && !isHostUnknown(err) && !isCertificate(err), nil
+	}
+	switch resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		answer, ok := resp.Body.(*body)
+		return ok && answer.took < retryPatience, nil
+	}
+	return false, nil
+}
+
+// hasTime tells whether a pause fits in, so that no attempt is given up for the
+// sake of one that will not be made.
+func hasTime(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() == nil && (!limited || time.Until(deadline) >= maxRetryWait)
+}
+
+// pause is what the server asked for, up to limit, else first doubled with each
+// attempt, half of it by chance.
+func pause(first, limit time.Duration, attempt int, resp *http.Response) time.Duration {
+	if resp != nil {
+		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {
+			return min(time.Duration(min(seconds, 3600))*time.Second, limit)
+		}
+	}
+	wait := min(first<<attempt, limit)
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // spreads load, guards nothing
+}

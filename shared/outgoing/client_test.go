@@ -1,0 +1,368 @@
+package outgoing_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/outgoing"
+)
+
+func local(t *testing.T) outgoing.Options {
+	return outgoing.Options{AllowedRanges: ranges(t, "127.0.0.0/8"), RetryWait: time.Millisecond}
+}
+
+func TestRedirectsAreAnswers(t *testing.T) {
+	var hits atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	defer other.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, target := range []string{other.URL, "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "/again"} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				t.Run(method+" "+strconv.Itoa(status)+" "+target, func(t *testing.T) {
+					var asked atomic.Int32
+					server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						asked.Add(1)
+						w.Header().Set("Location", target)
+						w.WriteHeader(status)
+					}))
+					defer server.Close()
+					req, _ := http.NewRequest(method, server.URL, strings.NewReader("body"))
+					resp, err := outgoing.New(local(t)).Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = resp.Body.Close()
+					if resp.StatusCode != status || asked.Load() != 1 || hits.Load() != 0 {
+						t.Errorf("status %d, asked %d times, target reached %d times", resp.StatusCode, asked.Load(), hits.Load())
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestAnswersAreBounded(t *testing.T) {
+	const limit = 1000
+	for _, test := range []struct {
+		name   string
+		size   int
+		packed bool
+		cut    bool
+	}{
+		{"empty", 0, false, false},
+		{"at the limit", limit, false, false},
+		{"above", limit + 1, false, true},
+		{"far above", 100 * limit, false, true},
+		{"compressed below, unpacked above", 100 * limit, true, true},
+		{"compressed", limit, true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				var out io.Writer = w
+				if test.packed {
+					w.Header().Set("Content-Encoding", "gzip")
+					z := gzip.NewWriter(w)
+					defer func() { _ = z.Close() }()
+					out = z
+				}
+				_, _ = out.Write(make([]byte, test.size))
+			}))
+			defer server.Close()
+			options := local(t)
+			options.MaxBody = limit
+			resp, err := outgoing.New(options).Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			got, err := io.ReadAll(resp.Body)
+			tooLarge, cut := errors.AsType[*outgoing.TooLarge](err)
+			if cut != test.cut || !cut && err != nil {
+				t.Fatalf("%d bytes, %v", len(got), err)
+			}
+			if want := min(test.size, limit); len(got) != want {
+				t.Errorf("%d bytes", len(got))
+			}
+			if cut {
+				if tooLarge.Limit != limit {
+					t.Errorf("limit %d", tooLarge.Limit)
+				}
+				if sent, code := outcome(err); !sent || code != "AnswerTooLarge" {
+					t.Errorf("sent %v, %q", sent, code)
+				}
+				if n, err := resp.Body.Read(make([]byte, 10)); n != 0 || err == nil {
+					t.Errorf("reading on gives %d bytes, %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Long", strings.Repeat("x", 1<<20))
+	}))
+	defer server.Close()
+	_, err := outgoing.New(local(t)).Post(server.URL, "", nil)
+	if sent, _ := outcome(err); err == nil || !sent {
+		t.Errorf("sent %v, %v", sent, err)
+	}
+}
+
+// A request that may have taken effect is never repeated by itself.
+func TestRetries(t *testing.T) {
+	drop := func(w http.ResponseWriter) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	}
+	status := func(code int) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { w.WriteHeader(code) }
+	}
+	for _, test := range []struct {
+		name     string
+		method   string
+		marked   bool
+		fail     func(http.ResponseWriter)
+		failures int // before it works
+		attempts int
+		status   int // 0: an error
+	}{
+		{"GET, lost", "GET", false, drop, 1, 2, 200},
+		{"GET, lost twice", "GET", false, drop, 2, 3, 200},
+		{"GET, lost for ever", "GET", false, drop, 9, 3, 0},
+		{"GET, 502", "GET", false, status(502), 1, 2, 200},
+		{"GET, 503", "GET", false, status(503), 2, 3, 200},
+		{"GET, 504", "GET", false, status(504), 1, 2, 200},
+		{"GET, 503 for ever", "GET", false, status(503), 9, 3, 503},
+		{"GET, 500", "GET", false, status(500), 1, 1, 500},
+		{"GET, 429", "GET", false, status(429), 1, 1, 429},
+		{"GET, 404", "GET", false, status(404), 1, 1, 404},
+		{"marked POST, lost", "POST", true, drop, 1, 2, 200},
+		{"marked POST, 503", "POST", true, status(503), 2, 3, 200},
+		{"POST, lost", "POST", false, drop, 1, 1, 0},
+		{"POST, 503", "POST", false, status(503), 1, 1, 503},
+		{"PUT, lost", "PUT", false, drop, 1, 1, 0},
+		{"DELETE, lost", "DELETE", false, drop, 1, 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var attempts atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				n := int(attempts.Add(1))
+				if body, _ := io.ReadAll(r.Body); string(body) != "whole body" {
+					t.Errorf("attempt %d has body %q", n, body)
+				}
+				if _, there := r.Header["Idempotency-Key"]; there {
+					t.Error("the mark went over the wire")
+				}
+				if n <= test.failures {
+					test.fail(w)
+				}
+			}))
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			defer server.Close()
+			req, _ := http.NewRequest(test.method, server.URL, strings.NewReader("whole body"))
+			if test.marked {
+				req.Header["Idempotency-Key"] = []string{}
+			}
+			resp, err := outgoing.New(local(t)).Do(req)
+			got := 0
+			if err == nil {
+				got = resp.StatusCode
+				_ = resp.Body.Close()
+			} else if sent, code := outcome(err); !sent || code != "ConnectionLost" {
+				t.Errorf("sent %v, %q (%v)", sent, code, err)
+			}
+			if got != test.status || int(attempts.Load()) != test.attempts {
+				t.Errorf("status %d after %d attempts (%v)", got, attempts.Load(), err)
+			}
+		})
+	}
+}
+
+func TestRetriesStayWithinTheirTime(t *testing.T) {
+	var attempts atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		attempts.Add(1)
+		w.Header().Set("Retry-After", "86400")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	start := time.Now()
+	resp, err := outgoing.New(local(t)).Do(req)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Fatalf("got %v", err)
+	}
+	_ = resp.Body.Close()
+	if attempts.Load() != 1 || time.Since(start) > 2*time.Second {
+		t.Errorf("%d attempts in %s", attempts.Load(), time.Since(start))
+	}
+}
+
+func TestPauses(t *testing.T) {
+	answer := func(after string) *http.Response { return &http.Response{Header: http.Header{"Retry-After": {after}}} }
+	for _, test := range []struct {
+		name      string
+		attempt   int
+		resp      *http.Response
+		low, high time.Duration
+	}{
+		{"first", 0, nil, 50, 101},
+		{"second", 1, nil, 100, 201},
+		{"capped", 20, nil, 500, 1001},
+		{"asked for nothing", 0, answer("0"), 0, 0},
+		{"asked for too much", 0, answer("86400"), 1000, 1000},
+		{"asked for more than fits", 0, answer("9223372036854775807"), 1000, 1000},
+		{"not a number", 0, answer("soon"), 50, 101},
+		{"negative", 0, answer("-1"), 50, 101},
+	} {
+		for range 20 {
+			if got := outgoing.Pause(100, 1000, test.attempt, test.resp); got < test.low || got > test.high {
+				t.Errorf("%s: %d", test.name, got)
+			}
+		}
+	}
+}
+
+// Whether anything was sent decides what a failed write means.
+func TestNotSent(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "http://" + closed.Addr().String()
+	_ = closed.Close()
+
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer secure.Close()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(secure.Certificate())
+
+	old := httptest.NewUnstartedServer(http.NotFoundHandler())
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
+	old.Config.ErrorLog = log.New(io.Discard, "", 0)
+	old.StartTLS()
+	defer old.Close()
+
+	plain := httptest.NewServer(http.NotFoundHandler())
+	plain.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer plain.Close()
+
+	release := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer silent.Close()
+	defer close(release)
+
+	for _, test := range []struct {
+		name    string
+		url     string
+		roots   *x509.CertPool
+		timeout time.Duration
+		sent    bool
+		code    string
+	}{
+		{"nobody listens", nobody, nil, time.Minute, false, "ConnectionRefused"},
+		{"certificate of nobody known", secure.URL, nil, time.Minute, false, "CertificateRefused"},
+		{"certificate of another host", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusted, time.Minute, false, "CertificateRefused"},
+		{"TLS 1.1", old.URL, nil, time.Minute, false, "ConnectionFailed"},
+		{"not TLS", strings.Replace(plain.URL, "http:", "https:", 1), nil, time.Minute, false, "ConnectionFailed"},
+		{"no time", plain.URL, nil, time.Nanosecond, false, "Timeout"},
+		{"not HTTP", "ftp://127.0.0.1/", nil, time.Minute, false, "ConnectionFailed"},
+		{"no answer in time", silent.URL, nil, 30 * time.Millisecond, true, "Timeout"},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			t.Run(test.name+" "+method, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), test.timeout)
+				defer cancel()
+				options := local(t)
+				options.RootCAs = test.roots
+				req, _ := http.NewRequestWithContext(ctx, method, test.url, bytes.NewReader([]byte("x")))
+				_, err := outgoing.New(options).Do(req)
+				if sent, code := outcome(err); sent != test.sent || code != test.code {
+					t.Errorf("sent %v, %q (%v)", sent, code, err)
+				}
+			})
+		}
+	}
+
+	options := local(t)
+	options.RootCAs = trusted
+	resp, err := outgoing.New(options).Get(secure.URL)
+	if err != nil || resp.StatusCode != http.StatusNotFound {
+		t.Fatalf("trusted: %v", err)
+	}
+	_ = resp.Body.Close()
+}
+
+// What took long to fail is left alone.
+func TestWorthRepeating(t *testing.T) {
+	lost := errors.New("connection lost")
+	for _, test := range []struct {
+		name string
+		err  error
+		took time.Duration
+		want bool
+	}{
+		{"lost at once", lost, time.Second, true},
+		{"lost after a while", lost, 9 * time.Second, true},
+		{"lost after long", lost, 10 * time.Second, false},
+		{"bad gateway at once", nil, time.Second, true},
+		{"bad gateway after long", nil, time.Minute, false},
+		{"address not allowed", &outgoing.Blocked{}, 0, false},
+		{"no such name", &net.DNSError{IsNotFound: true}, 0, false},
+		{"name servers do not answer", &net.DNSError{IsTimeout: true}, time.Second, true},
+	} {
+		if got := outgoing.WorthRepeating(t.Context(), test.err, test.took); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if outgoing.WorthRepeating(canceled, lost, 0) {
+		t.Error("repeated without a caller")
+	}
+}
+
+// A frozen Lambda would find its connections dead.
+func TestConnectionsAreNotKept(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := outgoing.New(local(t))
+	for range 3 {
+		resp, err := client.Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+	if connections.Load() != 3 {
+		t.Errorf("%d connections", connections.Load())
+	}
+}

@@ -1,0 +1,27 @@
+package outgoing
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Pause is the wait before the next attempt.
+var Pause = pause
+
+// Allows is the decision of the guard, without a dial.
+func Allows(ranges []netip.Prefix, a netip.Addr) bool { return guard(ranges).allows(a) }
+
+// WorthRepeating is the decision after an attempt that failed with err, or with
+// 502 when that is nil, in the given time.
+func WorthRepeating(ctx context.Context, err error, took time.Duration) bool {
+	var resp *http.Response
+	if err != nil {
+		err = &Failure{cause: err, sent: true, took: took}
+	} else {
+		resp = &http.Response{StatusCode: http.StatusBadGateway, Body: &body{took: took}}
+	}
+	again, _ := worthRepeating(ctx, resp, err)
+	return again
+}

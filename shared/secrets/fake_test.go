@@ -1,0 +1,152 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+)
+
+// manager behaves like Secrets Manager as far as this package uses it: staging
+// labels, versions without a label that vanish (the service keeps them for a
+// while, the local emulator does not), secrets that are scheduled for deletion.
+type manager struct {
+	mu      sync.Mutex
+	secrets map[string]*secret
+	serial  int
+	down    error // every call fails with it
+	reads   int
+}
+
+type secret struct {
+	versions []version
+	pending  bool // scheduled for deletion
+}
+
+type version struct {
+	id, text string
+	labels   []string
+}
+
+func newManager() *manager { return &manager{secrets: map[string]*secret{}} }
+
+type options = func(*secretsmanager.Options)
+
+var (
+	errAbsent  = &types.ResourceNotFoundException{Message: aws.String("can't find it")}
+	errExists  = &types.ResourceExistsException{Message: aws.String("already exists")}
+	errPending = &types.InvalidRequestException{Message: aws.String("marked for deletion")}
+)
+
+func (m *manager) call() (func(), error) {
+	m.mu.Lock()
+	return m.mu.Unlock, m.down
+}
+
+func (m *manager) CreateSecret(_ context.Context, in *secretsmanager.CreateSecretInput, _ ...options) (*secretsmanager.CreateSecretOutput, error) {
+	unlock, err := m.call()
+	defer unlock()
+	if err != nil {
+		return nil, err
+	}
+	if s := m.secrets[*in.Name]; s != nil {
+		if s.pending {
+			return nil, errPending
+		}
+		return nil, errExists
+	}
+	m.secrets[*in.Name] = &secret{}
+	return &secretsmanager.CreateSecretOutput{VersionId: aws.String(m.add(*in.Name, *in.SecretString))}, nil
+}
+
+func (m *manager) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...options) (*secretsmanager.PutSecretValueOutput, error) {
+	unlock, err := m.call()
+	defer unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.usable(*in.SecretId); err != nil {
+		return nil, err
+	}
+	return &secretsmanager.PutSecretValueOutput{VersionId: aws.String(m.add(*in.SecretId, *in.SecretString))}, nil
+}
+
+func (m *manager) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...options) (*secretsmanager.DeleteSecretOutput, error) {
+	unlock, err := m.call()
+	defer unlock()
+	if err != nil {
+		return nil, err
+	}
+	if m.secrets[*in.SecretId] == nil {
+		return nil, errAbsent
+	}
+	if aws.ToBool(in.ForceDeleteWithoutRecovery) {
+		delete(m.secrets, *in.SecretId)
+	} else {
+		m.secrets[*in.SecretId].pending = true
+	}
+	return &secretsmanager.DeleteSecretOutput{}, nil
+}
+
+func (m *manager) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...options) (*secretsmanager.GetSecretValueOutput, error) {
+	unlock, err := m.call()
+	defer unlock()
+	m.reads++
+	if err != nil {
+		return nil, err
+	}
+	if err := m.usable(*in.SecretId); err != nil {
+		return nil, err
+	}
+	label := aws.ToString(in.VersionStage)
+	if label == "" && in.VersionId == nil {
+		label = "AWSCURRENT"
+	}
+	for _, v := range m.secrets[*in.SecretId].versions {
+		if in.VersionId != nil && v.id == *in.VersionId || label != "" && slices.Contains(v.labels, label) {
+			return &secretsmanager.GetSecretValueOutput{VersionId: &v.id, SecretString: &v.text}, nil
+		}
+	}
+	return nil, errAbsent
+}
+
+func (m *manager) usable(name string) error {
+	switch s := m.secrets[name]; {
+	case s == nil:
+		return errAbsent
+	case s.pending:
+		return errPending
+	}
+	return nil
+}
+
+// add makes a version current and the one before it previous.
+func (m *manager) add(name, text string) string {
+	m.serial++
+	s := m.secrets[name]
+	kept := s.versions[:0]
+	for _, v := range s.versions {
+		if slices.Contains(v.labels, "AWSCURRENT") {
+			v.labels = []string{"AWSPREVIOUS"}
+			kept = append(kept, v)
+		}
+	}
+	id := fmt.Sprintf("version-%d", m.serial)
+	s.versions = append(kept, version{id, text, []string{"AWSCURRENT"}})
+	return id
+}
+
+// rotate gives the key secret a new value.
+func (m *manager) rotate(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.secrets[name] == nil {
+		m.secrets[name] = &secret{}
+	}
+	return m.add(name, strings.Repeat(fmt.Sprint(m.serial%10), 64))
+}

@@ -1,0 +1,71 @@
+// Package secrets keeps two kinds of secrets in AWS Secrets Manager: the keys
+// of the deployment, and the passwords that users give their connectors.
+//
+// Whoever only writes connector secrets needs no right to read them.
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Reader is what a key ring needs of *secretsmanager.Client.
+type Reader interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// Client is what connector secrets need of it.
+type Client interface {
+	Reader
+	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
+}
+
+// Error is a failed call. It says which call and which code, never the
+// service's text, because a text may repeat what was sent.
+type Error struct {
+	Operation string
+	Code      string // for instance "AccessDeniedException"; "no answer" when the service did not speak
+	cause     error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("secrets manager: %s: %s", e.Operation, e.Code) }
+
+// Is makes an absent secret, or version, seeding.ErrNotFound.
+func (e *Error) Is(target error) bool { return target == seeding.ErrNotFound && e.Code == absent }
+
+func (e *Error) Unwrap() error { return e.cause }
+
+const (
+	absent = "ResourceNotFoundException"
+	exists = "ResourceExistsException"
+)
+
+func failed(operation string, err error) error {
+	code := "no answer"
+	if spoken, ok := errors.AsType[smithy.APIError](err); ok {
+		code = spoken.ErrorCode()
+	}
+	return &Error{Operation: operation, Code: code, cause: err}
+}
+
+// codeIs tells whether the service answered with the code.
+func codeIs(err error, code string) bool {
+	spoken, ok := errors.AsType[smithy.APIError](err)
+	return ok && spoken.ErrorCode() == code
+}
+
+// value of a reply, whichever of its two fields it came in.
+func value(out *secretsmanager.GetSecretValueOutput) []byte {
+	if out.SecretString != nil {
+		return []byte(*out.SecretString)
+	}
+	return out.SecretBinary
+}

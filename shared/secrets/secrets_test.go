@@ -1,0 +1,279 @@
+package secrets_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+var (
+	_ seeding.Keyring = (*secrets.Ring)(nil)
+	_ secrets.Client  = (*secretsmanager.Client)(nil)
+)
+
+const keySecret = "arn:of:the:key"
+
+type clock struct{ now time.Time }
+
+func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
+
+func newRing(m *manager) (*secrets.Ring, *clock) {
+	c := &clock{time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
+	ring := secrets.Keyring(m, keySecret)
+	ring.Now = func() time.Time { return c.now }
+	return ring, c
+}
+
+func TestRingSignsWithTheCurrentKeyAndKnowsTheOneBefore(t *testing.T) {
+	ctx, m := t.Context(), newManager()
+	first := m.rotate(keySecret)
+	ring, clock := newRing(m)
+	for range 3 {
+		if key, err := ring.Current(ctx); err != nil || key.ID != first || len(key.Secret) != 64 {
+			t.Fatalf("%v %v", key.ID, err)
+		}
+	}
+	if m.reads != 2 {
+		t.Errorf("%d reads of a fresh ring", m.reads)
+	}
+
+	second := m.rotate(keySecret)
+	if key, _ := ring.Current(ctx); key.ID != first {
+		t.Errorf("read again while fresh")
+	}
+	clock.pass(6 * time.Minute)
+	if key, _ := ring.Current(ctx); key.ID != second {
+		t.Errorf("still signs with %s", key.ID)
+	}
+	if key, err := ring.ByID(ctx, first); err != nil || key.ID != first {
+		t.Errorf("the key before: %v %v", key.ID, err)
+	}
+
+	m.rotate(keySecret)
+	clock.pass(6 * time.Minute)
+	if _, err := ring.ByID(ctx, first); !errors.Is(err, seeding.ErrNotFound) {
+		t.Errorf("a key of two rotations ago: %v", err)
+	}
+}
+
+func TestRingReadsForAStrangeIDOnceAMinute(t *testing.T) {
+	ctx, m := t.Context(), newManager()
+	m.rotate(keySecret)
+	ring, clock := newRing(m)
+	if _, err := ring.Current(ctx); err != nil {
+		t.Fatal(err)
+	}
+	clock.pass(61 * time.Second)
+	m.reads = 0
+	for i := range 50 {
+		if _, err := ring.ByID(ctx, fmt.Sprint("strange", i)); !errors.Is(err, seeding.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ring.ByID(ctx, ""); !errors.Is(err, seeding.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if m.reads != 2 {
+		t.Errorf("%d reads", m.reads)
+	}
+	// A key that another instance signs with already is found with the next look.
+	newest := m.rotate(keySecret)
+	clock.pass(time.Minute)
+	if key, err := ring.ByID(ctx, newest); err != nil || key.ID != newest {
+		t.Errorf("%v %v", key.ID, err)
+	}
+}
+
+func TestRingLivesThroughAnOutage(t *testing.T) {
+	ctx, m := t.Context(), newManager()
+	id := m.rotate(keySecret)
+	ring, clock := newRing(m)
+
+	m.down = errors.New("connection refused")
+	if _, err := ring.Current(ctx); err == nil {
+		t.Fatal("a key out of nothing")
+	}
+	m.down = nil
+	if _, err := ring.Current(ctx); err != nil {
+		t.Fatalf("not tried again at once while there is no key: %v", err)
+	}
+
+	m.down = &smithy.GenericAPIError{Code: "InternalServiceError", Message: "the text of the service"}
+	clock.pass(time.Hour)
+	if key, err := ring.Current(ctx); err != nil || key.ID != id {
+		t.Errorf("%v", err)
+	}
+	reads := m.reads
+	if key, err := ring.ByID(ctx, id); err != nil || key.ID != id {
+		t.Errorf("%v", err)
+	}
+	_, err := ring.ByID(ctx, "perhaps new")
+	if err == nil || errors.Is(err, seeding.ErrNotFound) {
+		t.Errorf("a key that could not be looked for is not gone: %v", err)
+	}
+	if strings.Contains(err.Error(), "text of the service") || !strings.Contains(err.Error(), "InternalServiceError") {
+		t.Errorf("%v", err)
+	}
+	if m.reads != reads {
+		t.Errorf("%d reads in the minute of a failure", m.reads-reads)
+	}
+}
+
+func TestRingRefusesShortKeys(t *testing.T) {
+	m := newManager()
+	m.secrets[keySecret] = &secret{versions: []version{{"v", "short", []string{"AWSCURRENT"}}}}
+	ring, _ := newRing(m)
+	if _, err := ring.Current(t.Context()); err == nil || strings.Contains(err.Error(), "\"short\"") {
+		t.Errorf("%v", err)
+	}
+	if _, err := ring.ByID(t.Context(), ""); err == nil {
+		t.Error("the empty id found a key")
+	}
+}
+
+func TestRingConcurrently(t *testing.T) {
+	m := newManager()
+	id := m.rotate(keySecret)
+	ring := secrets.Keyring(m, keySecret)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				if _, err := ring.Current(context.Background()); err != nil {
+					t.Error(err)
+				}
+				if _, err := ring.ByID(context.Background(), id); err != nil {
+					t.Error(err)
+				}
+				_, _ = ring.ByID(context.Background(), "strange")
+			}
+		})
+	}
+	all.Wait()
+	if m.reads != 2 {
+		t.Errorf("%d reads", m.reads)
+	}
+}
+
+func TestConnectorSecrets(t *testing.T) {
+	ctx, m := t.Context(), newManager()
+	s := secrets.Connectors(m, "stack/connectors/")
+	get := func(version, want string) {
+		t.Helper()
+		if got, err := s.Get(ctx, "c1", "registry-password", version); err != nil || got != want {
+			t.Errorf("%s: %q %v", version, got, err)
+		}
+	}
+	first, err := s.Put(ctx, "c1", "registry-password", "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.secrets["stack/connectors/c1/registry-password"] == nil {
+		t.Fatalf("%v", m.secrets)
+	}
+	get(first, "one")
+	second, err := s.Put(ctx, "c1", "registry-password", "two")
+	if err != nil || second == first {
+		t.Fatal(first, second, err)
+	}
+	get(first, "one")
+	get(second, "two")
+	reads := m.reads
+	get(first, "one")
+	get(second, "two")
+	named := seeding.Connector{ID: "c1", Secrets: map[string]string{seeding.RegistryPassword: first}}
+	if got, err := s.RegistryPassword(ctx, named); err != nil || got != "one" {
+		t.Errorf("%q %v", got, err)
+	}
+	if m.reads != reads {
+		t.Error("a version was read twice")
+	}
+
+	for _, version := range []string{"no such version", ""} {
+		if _, err := s.Get(ctx, "c1", "registry-password", version); !errors.Is(err, seeding.ErrNotFound) {
+			t.Errorf("%q: %v", version, err)
+		}
+	}
+	if _, err := s.Get(ctx, "c2", "registry-password", first); !errors.Is(err, seeding.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+
+	for range 2 { // gone already is no error
+		if err := s.Delete(ctx, "c1", "registry-password"); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(m.secrets) > 0 {
+		t.Errorf("left over: %v", m.secrets)
+	}
+	if _, err := s.Put(ctx, "c1", "registry-password", "three"); err != nil {
+		t.Errorf("after a delete: %v", err)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	ctx, m := t.Context(), newManager()
+	s := secrets.Connectors(m, "p/")
+	for i := range 1500 {
+		id := fmt.Sprint("c", i)
+		version, err := s.Put(ctx, id, "f", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Get(ctx, id, "f", version); err != nil || got != id {
+			t.Fatal(got, err)
+		}
+	}
+	reads := m.reads
+	for i := range 1500 {
+		if got, err := s.Get(ctx, fmt.Sprint("c", i), "f", fmt.Sprint("version-", i+1)); err != nil || got != fmt.Sprint("c", i) {
+			t.Fatal(got, err)
+		}
+	}
+	if m.reads == reads {
+		t.Error("1,500 values are all remembered")
+	}
+}
+
+func TestErrorsTellTheCodeAndNoSecret(t *testing.T) {
+	ctx, m := t.Context(), newManager()
+	s := secrets.Connectors(m, "p/")
+	if _, err := s.Put(ctx, "c", "f", "hunter2"); err != nil {
+		t.Fatal(err)
+	}
+	m.secrets["p/c/f"].pending = true
+	_, put := s.Put(ctx, "c", "f", "hunter2")
+	_, get := s.Get(ctx, "c", "f", "version-1")
+	m.down = &smithy.GenericAPIError{Code: "ValidationException", Message: "Value 'hunter2' at 'secretString'"}
+	_, refused := s.Put(ctx, "c", "f", "hunter2")
+	deleted := s.Delete(ctx, "c", "f")
+	m.down = context.DeadlineExceeded
+	_, late := s.Put(ctx, "c", "f", "hunter2")
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{put, "secrets manager: CreateSecret: InvalidRequestException"},
+		{get, "secrets manager: GetSecretValue: InvalidRequestException"},
+		{refused, "secrets manager: CreateSecret: ValidationException"},
+		{deleted, "secrets manager: DeleteSecret: ValidationException"},
+		{late, "secrets manager: CreateSecret: no answer"},
+	} {
+		if c.err == nil || c.err.Error() != c.want {
+			t.Errorf("%v, want %s", c.err, c.want)
+		}
+	}
+	if !errors.Is(late, context.DeadlineExceeded) {
+		t.Error("the cause is lost")
+	}
+}
