@@ -25,6 +25,7 @@ type MTS struct {
 // fixed size would lose every batch for ever.
 type Pace struct {
 	Size      int           // of the next batch; 0 means never used
+	Proved    int           // the largest size that was answered in time
 	Ceiling   int           // the size that was lost last, 0 for none
 	Timely    int           // timely answers since the ceiling was set or lifted
 	Losses    int           // in a row at size 1
@@ -38,6 +39,11 @@ func (p Pace) Batch(maximum int) int {
 	}
 	return min(p.Size, maximum)
 }
+
+// Trial tells whether the next batch is larger than any that was answered in
+// time. It goes out alone: what stands in line behind a batch that is too large
+// is lost with it.
+func (p Pace) Trial(maximum int) bool { return p.Batch(maximum) > p.Proved }
 
 // Answered is the pace after a batch of the given size and count came back,
 // in time or not. ok is false when nothing moves; the caller then need not
@@ -56,6 +62,7 @@ func (p Pace) Answered(size, count, maximum int, timely bool, perRecord time.Dur
 		next.Size = size
 	}
 	if timely && 2*count >= size {
+		next.Proved = max(p.Proved, size)
 		if p.Ceiling > 0 {
 			if next.Timely++; next.Timely >= timelyToLift {
 				next.Timely, next.Ceiling = 0, 2*p.Ceiling
@@ -81,6 +88,7 @@ func (p Pace) Missed(size int) (next Pace, ok bool) {
 	if next.Size == size { // a second loss of that size changes nothing more
 		next.Ceiling, next.Timely = max(size, 2), 0
 		next.Size = max(1, size/2)
+		next.Proved = min(next.Proved, next.Size)
 	}
 	if size == 1 {
 		next.Losses++

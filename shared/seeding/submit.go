@@ -149,13 +149,21 @@ func (w *work) step(ctx context.Context) (due time.Time, again bool, err error) 
 	if err != nil {
 		return now, false, err
 	}
+	mts, err := w.Store.MTS(ctx, c.MTSKey())
+	if err != nil {
+		return now, false, err
+	}
+	atOnce := unansweredAtOnce
+	if mts.Trial(c.BatchMaximum) {
+		atOnce = 1
+	}
 	blocked, next := w.state.Blocked()
 	switch {
 	case registry.OutageUntil.After(now):
 		return registry.OutageUntil, false, nil
 	case blocked && next.After(now):
 		return next, false, nil
-	case blocked && len(open) > 0, len(unanswered) >= unansweredAtOnce, run.PassOver && len(open) > 0:
+	case blocked && len(open) > 0, len(unanswered) >= atOnce, run.PassOver && len(open) > 0:
 		changed, err := w.awaitChange(ctx, c, len(open), len(unanswered))
 		return now, changed, err
 	case run.PassOver:

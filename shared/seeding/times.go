@@ -35,7 +35,7 @@ func DefaultTimes() Times {
 		DeadlineBase:   2 * time.Minute,
 		RecordFirst:    60 * time.Millisecond,
 		AnswerWait:     30 * time.Second,
-		Poll:           time.Second,
+		Poll:           500 * time.Millisecond,
 		PatchWork:      2 * time.Minute,
 		CommitGrace:    240 * time.Second,
 		ProbeFirst:     time.Minute,

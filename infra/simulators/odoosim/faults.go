@@ -241,24 +241,22 @@ const (
 func (s *Server) Hook(at Moment, f func(model, method string)) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hooks[at] == nil {
-		s.hooks[at] = map[int]func(model, method string){}
-	}
-	s.hookIDs++
-	id := s.hookIDs
-	s.hooks[at][id] = f
+	h := &hook{f}
+	s.hooks[at] = append(s.hooks[at], h)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.hooks[at], id)
+		s.hooks[at] = slices.DeleteFunc(slices.Clone(s.hooks[at]), func(x *hook) bool { return x == h })
 	}
 }
 
+type hook struct{ call func(model, method string) }
+
 func (s *Server) fire(at Moment, c call) {
 	s.mu.Lock()
-	hooks := slices.Collect(maps.Values(s.hooks[at]))
+	hooks := slices.Clone(s.hooks[at])
 	s.mu.Unlock()
-	for _, f := range hooks {
-		f(c.model, c.method)
+	for _, h := range hooks {
+		h.call(c.model, c.method)
 	}
 }

@@ -154,10 +154,11 @@ func TestFaultsRunOut(t *testing.T) {
 // The commit comes although the client has gone (A6).
 func TestCommitAfterTheClientGaveUp(t *testing.T) {
 	c := registry(t, odoosim.Options{})
-	release, done := make(chan struct{}), make(chan struct{})
-	c.sim.Hook(odoosim.Checked, func(string, string) { <-release })
+	checked, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	c.sim.Hook(odoosim.Checked, func(string, string) { close(checked); <-release })
 	c.sim.Hook(odoosim.After, func(string, string) { close(done) })
 	conn := dial(t, c, execute(`2, "admin"`, token10))
+	<-checked
 	conn.Close()
 	if n := len(c.sim.Identifiers(10)); n != 0 {
 		t.Errorf("%d identifiers", n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,19 +92,19 @@ func TestPopulate(t *testing.T) {
 }
 
 func TestPopulateIsTheSameForASeed(t *testing.T) {
-	make := func(n int, seed int64) (odoosim.Expectation, map[int64][]odoosim.Identifier) {
+	populate := func(n int, seed int64) (odoosim.Expectation, map[int64][]odoosim.Identifier) {
 		s := odoosim.New(odoosim.Options{})
 		return s.Populate(n, seed), s.Snapshot()
 	}
 	for _, n := range []int{1, 3, 7, 60, 250} {
-		a, held := make(n, 5)
-		b, again := make(n, 5)
+		a, held := populate(n, 5)
+		b, again := populate(n, 5)
 		if !maps.Equal(a.Kinds, b.Kinds) || fmt.Sprint(held) != fmt.Sprint(again) || len(a.Kinds) != n {
 			t.Errorf("%d: %s and %s", n, a, b)
 		}
 	}
-	_, one := make(60, 1)
-	_, two := make(60, 2)
+	_, one := populate(60, 1)
+	_, two := populate(60, 2)
 	if fmt.Sprint(one) == fmt.Sprint(two) {
 		t.Error("the seed does nothing")
 	}
@@ -156,20 +157,11 @@ func TestPace(t *testing.T) {
 		}
 	}
 	list := func(n int) string {
-		var vals []string
-		for i := range n {
-			vals = append(vals, fmt.Sprintf(`{"partner_id": %d, "id_type": 2, "value": "t%d"}`, 7+i, i))
+		vals := make([]string, n)
+		for i := range vals {
+			vals[i] = fmt.Sprintf(`{"partner_id": %d, "id_type": 2, "value": "t%d"}`, 7+i, i)
 		}
-		b, _ := json.Marshal(vals)
-		_ = b
-		s := "["
-		for i, v := range vals {
-			if i > 0 {
-				s += ", "
-			}
-			s += v
-		}
-		return s + "]"
+		return "[" + strings.Join(vals, ", ") + "]"
 	}
 	const rows = 5000
 	for _, each := range []struct {

@@ -68,8 +68,7 @@ type Server struct {
 	faults   []*standing
 	denied   map[string]bool
 	tallies  map[string]*Tally
-	hooks    map[Moment]map[int]func(model, method string)
-	hookIDs  int
+	hooks    map[Moment][]*hook
 	health   health
 	rate     rate
 	requests int64
@@ -111,7 +110,7 @@ func New(o Options) *Server {
 		sessions:  map[string]session{},
 		denied:    map[string]bool{},
 		tallies:   map[string]*Tally{},
-		hooks:     map[Moment]map[int]func(model, method string){},
+		hooks:     map[Moment][]*hook{},
 	}
 	for _, name := range o.Databases {
 		db := newDatabase(name, o)

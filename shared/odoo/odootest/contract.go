@@ -36,10 +36,9 @@ func (s *suite) pages(t *testing.T) {
 
 func (s *suite) expired(t *testing.T) {
 	registrant := func(more map[string]any) int64 {
-		person, first := s.registrant(vid(1), nil)
-		s.write("g2p.reg.id", first, more)
-		_ = person
-		return first
+		_, identifier := s.registrant(vid(1), nil)
+		s.write("g2p.reg.id", identifier, more)
+		return identifier
 	}
 	for _, more := range []map[string]any{{"expiry_date": day(-2)}, {"expiry_date": day(-400)}} {
 		registrant(more)

@@ -36,7 +36,6 @@ func newSuite(t *testing.T, target Target) *suite {
 		`[["is_registrant","=",true],["reg_ids.id_type","=like",%q],"!",["reg_ids.id_type","=like",%q]]`, access.VIDType, access.TokenType)
 	s.vidType = s.create("g2p.id.type", map[string]any{"name": access.VIDType, "id_validation": `^\d{16}$`})
 	s.tokenType = s.create("g2p.id.type", map[string]any{"name": access.TokenType})
-	// Before the types and the registrants go, what the tested code made of them.
 	s.registry = s.open(s.connector)
 	return s
 }
