@@ -56,11 +56,15 @@ type world struct {
 	patcher   *seeding.Patcher
 	reconcile *seeding.Reconciler
 
+	before     map[int64]string // VIDs at the start, for tests of changes
+	touched    map[int64]bool
 	heldBefore map[int64]string // tokens in the registry before the first connector
 	streamOff  atomic.Bool      // the doorbell of the answers table
 	rings      sync.WaitGroup
 	failures   chan error
-	onPut      func(*http.Request) // sees every callback before the inbox
+	onPut      func(*http.Request)                     // sees every callback before the inbox
+	hold       func(r *http.Request, body []byte) bool // keeps a callback from the inbox
+	mtsDown    atomic.Bool
 }
 
 type options struct {
@@ -81,7 +85,14 @@ func newWorld(t *testing.T, o options) *world {
 
 	w.seeder = mtssim.New(o.mts)
 	w.registry = odoosim.New(o.odoo)
-	w.mtsURL, w.odooURL = serve(t, w.seeder), serve(t, w.registry)
+	w.odooURL = serve(t, w.registry)
+	w.mtsURL = serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.mtsDown.Load() { // something else answers there
+			http.NotFound(rw, r)
+			return
+		}
+		w.seeder.ServeHTTP(rw, r)
+	}))
 	t.Cleanup(w.seeder.Close)
 
 	server, err := dynamolocal.Shared()
@@ -101,6 +112,13 @@ func newWorld(t *testing.T, o options) *world {
 	w.baseURL = serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.onPut != nil {
 			w.onPut(r)
+		}
+		if w.hold != nil {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || w.hold(r, body) {
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		door.ServeHTTP(rw, r)
 	}))

@@ -56,7 +56,7 @@ func (i *Inbox) PutPart(ctx context.Context, part seeding.AnswerPart) error {
 func (s *Store) NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error) {
 	sp := span{table: s.answers, pk: registry, limit: 1}
 	if after != "" {
-		sp.from = after
+		sp.from = afterAll(after)
 	}
 	err = s.each(ctx, sp, func(it item) (bool, error) {
 		part, err := decodePart(it, registry)

@@ -20,6 +20,7 @@ import (
 //	POST   throttle              {"per_second": n}
 //	POST   rights                {"model", "operation", "denied": true}
 //	POST   types/{id}            {"name"}
+//	GET    registrants           every Entry
 //	GET    registrants/{id}      its identifiers
 //	DELETE registrants/{id}
 //	POST   registrants/{id}      fields to change; null empties
@@ -80,6 +81,7 @@ func (s *Server) adminRoutes() http.Handler {
 		return nil, rights[o.Model] != nil
 	}))
 	handle("POST types/{id}", with(func(o order) (any, bool) { return nil, s.RenameType(o.id, o.Name) }))
+	handle("GET registrants", func(int64, *json.Decoder) (any, bool) { return s.Entries(), true })
 	handle("GET registrants/{id}", func(id int64, _ *json.Decoder) (any, bool) { return s.Identifiers(id), true })
 	handle("DELETE registrants/{id}", func(id int64, _ *json.Decoder) (any, bool) { return nil, s.DeleteRegistrant(id) })
 	handle("POST registrants/{id}", func(id int64, body *json.Decoder) (any, bool) {

@@ -87,10 +87,9 @@ func (s *Server) execute(q request) (any, error) {
 	if v, set := context["active_test"]; set {
 		activeTest = truthy(v)
 	}
-	began := s.clock()
 	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(repr(q.args))}
 	return s.perform(c, func(w *work) (any, *tx, *oops) {
-		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: began, activeTest: activeTest, work: w,
+		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: s.clock(), activeTest: activeTest, work: w,
 			indexed: !s.options.NoIndex, hashRows: s.options.HashRows}
 		if !how.writes {
 			result, err := how.read(e, tab.model, ids, bound)
@@ -180,15 +179,17 @@ func (s *Server) spend(w *work) error {
 	if s.options.Pace <= 0 {
 		return nil
 	}
-	cost := w.cost(s.options.Latency)
-	s.workers <- struct{}{}
-	defer func() { <-s.workers }()
-	if cost > s.options.TimeLimit {
-		s.options.Sleep(time.Duration(float64(s.options.TimeLimit) * s.options.Pace))
+	sleep := func(d time.Duration) { s.options.Sleep(time.Duration(float64(d) * s.options.Pace)) }
+	scanning, computing := w.scanning(s.options.Latency), w.computing(s.options.Latency)
+	if scanning+computing > s.options.TimeLimit {
+		sleep(s.options.TimeLimit)
 		s.Restart()
 		return errClosed
 	}
-	s.options.Sleep(time.Duration(float64(cost) * s.options.Pace))
+	sleep(scanning)
+	s.workers <- struct{}{}
+	defer func() { <-s.workers }()
+	sleep(computing)
 	return nil
 }
 

@@ -36,8 +36,8 @@ type work struct {
 	sorted                            int
 	longestList                       int
 	listScanned                       int64
-	subselects                        []*table
-	uniqueChecks                      int
+	subselects                        []*table // tables that a domain looks into, one entry for each look
+	subplans                          int      // looks into reg_ids under "!" or "|": PostgreSQL cannot make a join of them
 }
 
 func (w *work) scan(rows int) {
@@ -48,25 +48,29 @@ func (w *work) scan(rows int) {
 }
 
 // lookInto counts the sub-selects of a domain. Each reads its whole table once;
-// above hashRows identifiers PostgreSQL's plan for them flips and it reads the
-// table once for every registrant looked at (B3).
-func (w *work) lookInto(e *env, tables []*table, tested int) {
+// above hashRows identifiers PostgreSQL no longer keeps the result of a subplan
+// in a hash table and reads g2p_reg_id for every registrant looked at (B3).
+func (w *work) lookInto(e *env, tables []*table, subplans, tested int) {
 	for _, t := range tables {
-		rows := int64(len(t.ids))
-		w.examined += rows
-		if t == e.db.regs && e.hashRows > 0 && len(t.ids) > e.hashRows {
-			w.looked += rows * int64(tested)
-		}
+		w.examined += int64(len(t.ids))
+	}
+	if rows := len(e.db.regs.ids); e.hashRows > 0 && rows > e.hashRows {
+		w.looked += int64(rows) * int64(tested) * int64(subplans)
 	}
 }
 
-// cost is the time it takes, at pace 1.
-func (w *work) cost(l Latency) time.Duration {
+// scanning is PostgreSQL's part of the time at pace 1: it does not hold up
+// other calls.
+func (w *work) scanning(l Latency) time.Duration {
+	return time.Duration(w.examined)*l.Scan +
+		time.Duration(w.listScanned)*l.ListScan +
+		time.Duration(w.looked)*l.Look
+}
+
+// computing is Odoo's own part, in which it does little else.
+func (w *work) computing(l Latency) time.Duration {
 	return w.fixed +
 		time.Duration(w.returned)*l.Row +
-		time.Duration(w.examined)*l.Scan +
-		time.Duration(w.listScanned)*l.ListScan +
-		time.Duration(w.looked)*l.Look +
 		time.Duration(w.sorted)*l.Row/10 +
 		time.Duration(w.created)*l.Create +
 		time.Duration(w.wrote)*l.Write +

@@ -31,6 +31,7 @@ func is(b bool) truth {
 type node struct {
 	test  func(*row) truth
 	hints []hint // what every match must satisfy: where to look for matches
+	looks int    // looks into reg_ids that PostgreSQL can still make a join of
 }
 
 // hint is one term of a conjunction that an index could answer.
@@ -269,23 +270,26 @@ func (e *env) compile(m *model, tokens []token) (node, *oops) {
 		switch t.other {
 		case "!":
 			inner := stack[n-1].test
+			e.work.subplans += stack[n-1].looks
 			stack[n-1] = node{test: func(r *row) truth { return yes - inner(r) }}
 			continue
 		case "&":
 			a, b := stack[n-1], stack[n-2]
 			stack = append(stack[:n-2], node{
 				test: func(r *row) truth {
-					if v := a.test(r); v == no {
+					v := a.test(r)
+					if v == no {
 						return no
-					} else {
-						return min(v, b.test(r))
 					}
+					return min(v, b.test(r))
 				},
 				hints: slices.Concat(a.hints, b.hints),
+				looks: a.looks + b.looks,
 			})
 			continue
 		case "|":
 			a, b := stack[n-1].test, stack[n-2].test
+			e.work.subplans += stack[n-1].looks + stack[n-2].looks
 			stack = append(stack[:n-2], node{test: func(r *row) truth { return max(a(r), b(r)) }})
 			continue
 		}
@@ -378,7 +382,7 @@ func (e *env) path(m *model, f *field, rest string, term []any) (node, *oops) {
 	}
 	e.work.subselects = append(e.work.subselects, other)
 	if f.kind == one2many {
-		return node{test: e.someChild(sub.test)}, nil
+		return node{test: e.someChild(sub.test), looks: 1}, nil
 	}
 	return node{test: func(r *row) truth {
 		id, ok := f.get(r).(int64)
@@ -412,11 +416,13 @@ func (e *env) children(f *field, op string, right any) (node, *oops) {
 	if right == false {
 		some := e.someChild(func(*row) truth { return yes })
 		if negative(op) {
-			return node{test: some}, nil
+			return node{test: some, looks: 1}, nil
 		}
+		e.work.subplans++
 		return node{test: func(r *row) truth { return yes - some(r) }}, nil
 	}
-	sub, err := node{}, (*oops)(nil)
+	var sub node
+	var err *oops
 	positive := op
 	if negative(op) {
 		positive = opposite[op]
@@ -434,9 +440,10 @@ func (e *env) children(f *field, op string, right any) (node, *oops) {
 	}
 	some := e.someChild(sub.test)
 	if negative(op) {
+		e.work.subplans++
 		return node{test: func(r *row) truth { return yes - some(r) }}, nil
 	}
-	return node{test: some}, nil
+	return node{test: some, looks: 1}, nil
 }
 
 // named is a term that gives a many2one by name: the name search of the other

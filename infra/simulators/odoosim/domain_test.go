@@ -3,6 +3,7 @@ package odoosim_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strings"
 	"testing"
 
@@ -187,5 +188,41 @@ func TestPages(t *testing.T) {
 	}
 	if ids[0]%2 != 1 || ids[19]%2 != 0 || ascending {
 		t.Error(ids)
+	}
+}
+
+// Where a search looks for its matches must not change what it finds: the same
+// domain under an "or" is answered without any index.
+func TestIndexesChangeNothing(t *testing.T) {
+	c := serve(t, odoosim.Options{})
+	c.sim.Populate(300, 1)
+	for i := int64(20); i < 120; i++ { // holes, and changed keys
+		c.sim.DeleteIdentifier(i)
+		c.sim.SetValue(2*i+100, "1111111111111111")
+	}
+	terms := []string{`["id_type", "=", 1]`, `["id_type", "in", [2, 3]]`, `["id_type", "=like", "MOSIP%"]`, `["id", ">", 60]`, `["id", "<=", 200]`,
+		`["id", "in", [5, 130, 131, 150, 700]]`, `["partner_id", "in", [8, 40, 41, 90, 99]]`, `["value", "=", "1111111111111111"]`, `["partner_id", "=", 77]`,
+		`"!", ["id_type", "=", 1]`, `["value", "!=", false]`, `["id", "=", 150]`}
+	for i := range 1 << len(terms) {
+		if bits.OnesCount(uint(i)) > 3 {
+			continue
+		}
+		var chosen []string
+		for k, term := range terms {
+			if i&(1<<k) != 0 {
+				chosen = append(chosen, term)
+			}
+		}
+		and := strings.Repeat(`"&", `, max(0, len(chosen)-1))
+		for _, page := range []string{`{"order": "id"}`, `{"limit": 7}`, `{"order": "id", "limit": 5, "offset": 3}`, `{"order": "value, id desc", "limit": 9}`} {
+			with := c.rpc(`"g2p.reg.id", "search", [[` + strings.Join(chosen, ", ") + `]], ` + page).outcome()
+			if len(chosen) == 0 {
+				continue
+			}
+			without := c.rpc(`"g2p.reg.id", "search", [["|", [0, "=", 1], ` + and + strings.Join(chosen, ", ") + `]], ` + page).outcome()
+			if with != without {
+				t.Fatalf("%v %s\nwith    %s\nwithout %s", chosen, page, with, without)
+			}
+		}
 	}
 }

@@ -286,7 +286,11 @@ func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 		if operator == nil {
 			operator = "ilike"
 		}
-		domain = append([]any{[]any{nameField, operator, name}}, domain...)
+		field := nameField
+		if m.name == regModel {
+			field = "partner_id"
+		}
+		domain = append([]any{[]any{field, operator, name}}, domain...)
 	}
 	limit := 100
 	if v, given := a["limit"]; given {

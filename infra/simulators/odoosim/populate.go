@@ -142,6 +142,7 @@ func (s *Server) Populate(n int, seed int64) Expectation {
 	e := Expectation{Registrants: n, Made: map[Kind]int{}, Invalid: map[Kind]int{}, Refused: map[Kind]int{},
 		Untouched: map[Kind]int{}, Kinds: make(map[int64]Kind, n)}
 	now := s.clock()
+	defer s.keep(e.Kinds)
 	var waiting int64 // the person whose second registrant is still to come
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()

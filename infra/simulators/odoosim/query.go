@@ -34,12 +34,13 @@ type query struct {
 // search gives the ids of the page and how many matched in all; the second is
 // only true without a limit.
 func (e *env) search(m *model, q query) ([]int64, *oops) {
-	before := len(e.work.subselects)
+	before, subplans := len(e.work.subselects), e.work.subplans
 	n, err := e.where(m, q.domain)
 	if err != nil {
 		return nil, err
 	}
 	looks := e.work.subselects[before:]
+	subplans = e.work.subplans - subplans
 	keys, err := e.ordering(m, q.order)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (e *env) search(m *model, q query) ([]int64, *oops) {
 		}
 	}
 	e.work.scan(scan(ids, len(ids) == want, byID && keys[0].descending))
-	e.work.lookInto(e, looks, tested)
+	e.work.lookInto(e, looks, subplans, tested)
 	if !byID {
 		e.sort(tab, ids, keys)
 	}

@@ -3,6 +3,7 @@ package odoosim
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -122,18 +123,19 @@ func notJSON(httpMethod, function, path string) *reply {
 
 // wrap makes the JSON answer of a call.
 func (x *exchange) wrap(result any, err error) *reply {
-	switch err := err.(type) {
-	case nil:
+	var exception *oops
+	var whole *reply
+	switch {
+	case err == nil:
 		return x.done(result)
-	case *oops:
-		if x.database == "" {
-			return internal()
-		}
-		return x.failed(err)
-	case *reply:
-		return err
+	case errors.As(err, &exception) && x.database == "":
+		return internal()
+	case exception != nil:
+		return x.failed(exception)
+	case errors.As(err, &whole):
+		return whole
 	}
-	return nil
+	return nil // the connection is closed
 }
 
 // Error lets a whole answer stand for an error.

@@ -1,7 +1,7 @@
 package odoosim
 
 // The models: which fields they have, and of what kind. Rules are in
-// partner.go, regid.go and idtype.go.
+// write.go, partner.go and regid.go.
 
 const (
 	partnerModel = "res.partner"

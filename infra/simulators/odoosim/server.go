@@ -75,6 +75,7 @@ type Server struct {
 	inFlight int
 	most     int
 	persons  int64
+	kinds    map[int64]Kind
 }
 
 // New makes a server with the three identifier types and no registrants.
@@ -111,6 +112,7 @@ func New(o Options) *Server {
 		denied:    map[string]bool{},
 		tallies:   map[string]*Tally{},
 		hooks:     map[Moment][]*hook{},
+		kinds:     map[int64]Kind{},
 	}
 	for _, name := range o.Databases {
 		db := newDatabase(name, o)

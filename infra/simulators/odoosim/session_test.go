@@ -23,10 +23,8 @@ func TestAuthenticate(t *testing.T) {
 		{"no database", "POST", `{"params": {"login": "admin", "password": "admin"}}`, "!builtins.TypeError|authenticate() missing 1 required positional argument: 'db'"},
 	} {
 		got := c.send(each.method, "/web/session/authenticate", each.body)
-		o := got.outcome()
-		begin, cut := strings.CutSuffix(each.want, "…")
-		if got.status != 200 || o != each.want && !(cut && strings.HasPrefix(o, begin)) {
-			t.Errorf("%s: %d %s", each.name, got.status, o)
+		if got.status != 200 || !fits(got.outcome(), each.want) {
+			t.Errorf("%s: %d %s", each.name, got.status, got.outcome())
 		}
 		if cookie := got.header.Get("Set-Cookie"); !cookieShape.MatchString(cookie) {
 			t.Errorf("%s: cookie %q", each.name, cookie)

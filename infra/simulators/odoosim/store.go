@@ -128,6 +128,10 @@ func (db *database) nameOf(modelName string, id int64) string {
 	if t == nil || t.rows[id] == nil {
 		return ""
 	}
+	if t == db.regs { // an identifier is named after its registrant
+		partner, _ := t.rows[id].v[t.model.column("partner_id")].(int64)
+		return db.nameOf(partnerModel, partner)
+	}
 	name, _ := t.model.named[nameField].get(t.rows[id]).(string)
 	return name
 }

@@ -48,6 +48,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"due time", (*suite).dueTime},
 		{"problems", (*suite).problems},
 		{"runs", (*suite).runs},
+		{"created again", (*suite).createdAgain},
 		{"run pages", (*suite).runPages},
 		{"claim", (*suite).claim},
 		{"claim refused", (*suite).claimRefused},
@@ -65,6 +66,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"pace", (*suite).pace},
 		{"answers", (*suite).answers},
 		{"big answers", (*suite).bigAnswers},
+		{"between look and write", (*suite).between},
 		{"lost replies", (*suite).lostReplies},
 		{"units", (*suite).units},
 	} {

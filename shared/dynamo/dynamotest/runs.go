@@ -67,6 +67,26 @@ func (s *suite) runs() {
 	s.ok(s.store.OpenRun(s.ctx, second), "open the next")
 }
 
+// createdAgain: a connector that was deleted with an open run and created again
+// under the same id, so that fences and versions begin anew.
+func (s *suite) createdAgain() {
+	c, old := s.running("c")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, old.Fence, t0), "leave")
+	s.ok(s.store.DeleteConnector(s.ctx, c.ID, c.Version, t0), "delete")
+	s.ok(s.store.CreateConnector(s.ctx, c), "create again")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	s.ok(err, "take")
+	s.same(state.Run, "", "run of the new connector")
+	fresh := seeding.Run{ID: s.id("fresh"), Connector: c.ID, Version: 1, Started: t0, Fence: state.Lease.Fence}
+	s.ok(s.store.OpenRun(s.ctx, fresh), "open")
+	old.Fence = state.Lease.Fence
+	s.is(s.store.Claim(s.ctx, s.aClaim(c, old, "b")), seeding.ErrConflict, "claim for the old run")
+	old.Completed = t0
+	s.is(s.store.CompleteRun(s.ctx, old), seeding.ErrConflict, "complete the old run")
+	s.claimed(c, fresh, "b")
+}
+
 func (s *suite) runPages() {
 	c := s.connector("c")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")

@@ -92,6 +92,8 @@ func (s *suite) seeders() {
 	s.ok(err, "take")
 	s.same(a, seeding.MTS{Key: key, Lease: seeding.Lease{Owner: "a", Until: sec(60), Fence: a.Lease.Fence}}, "taken")
 	waiter("", 0)
+	a, err = take("a", 0, 60, 30)
+	s.ok(err, "its own lease")
 
 	_, err = take("b", 1, 61, 31)
 	s.is(err, seeding.ErrHeld, "held")

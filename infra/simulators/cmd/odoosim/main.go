@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,13 +25,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "odoosim:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("odoosim", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "address to listen on")
 	registrants := flags.Int("registrants", 0, "demonstration registrants to make")
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Println("expected", string(expected))
+		fmt.Fprintln(out, "expected", string(expected))
 	}
 	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
@@ -59,11 +60,9 @@ func run(ctx context.Context, args []string) error {
 	server := &http.Server{Handler: registry, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = server.Shutdown(grace)
+		_ = server.Close()
 	}()
-	fmt.Printf("listening http://%s\n", listener.Addr())
+	fmt.Fprintf(out, "listening http://%s\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/infra/local"
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/infra/template"
+)
+
+// starts is how often each function is started; the median counts.
+const starts = 20
+
+// binary is a built function.
+type binary struct {
+	name   string
+	zipped int // bytes
+	path   string
+	event  string // one that it answers at once
+	reply  string // what its answer must hold, or the start does not count
+	took   []time.Duration
+}
+
+// median from the start of the process to its first reply.
+func (b *binary) median() time.Duration {
+	slices.Sort(b.took)
+	return (b.took[(len(b.took)-1)/2] + b.took[len(b.took)/2]) / 2
+}
+
+const hello = "hello"
+
+// firstEvents are events that lead to no remote call, or, for those that begin
+// with a query, to one look into an empty table.
+var firstEvents = map[string]struct{ event, reply string }{
+	hello:        {`{}`, `"hello"`},
+	"callback":   {httpEvent("POST", "/callback/none"), `"statusCode":401`},
+	"connectors": {httpEvent("GET", "/nothing"), `"statusCode":404`},
+	"patch":      {`{"Records":[]}`, `null`},
+	"submit":     {`{"tick":true}`, `null`},
+	"reconcile":  {`{"tick":true}`, `null`},
+}
+
+func httpEvent(method, path string) string {
+	return fmt.Sprintf(`{"version":"2.0","routeKey":"%[1]s %[2]s","rawPath":"%[2]s","rawQueryString":"","headers":{"accept":"*/*"},`+
+		`"requestContext":{"accountId":"123456789012","apiId":"a","domainName":"example.org","http":{"method":"%[1]s","path":"%[2]s",`+
+		`"protocol":"HTTP/1.1","sourceIp":"192.0.2.1","userAgent":"bench"},"requestId":"1","routeKey":"%[1]s %[2]s","stage":"$default"},`+
+		`"isBase64Encoded":false}`, method, path)
+}
+
+// build makes the packages of all functions, and of hello with the same flags,
+// and lays their binaries into dir.
+func build(ctx context.Context, dir string) ([]*binary, error) {
+	root, err := template.Root()
+	if err != nil {
+		return nil, err
+	}
+	var list []*binary
+	for _, from := range []string{filepath.Join(root, "infra", "bench"), filepath.Join(root, "functions")} {
+		packages, err := local.BuildFunctions(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		for name, zipped := range packages {
+			first, known := firstEvents[name]
+			if !known {
+				return nil, fmt.Errorf("no event is known that the function %s answers at once", name)
+			}
+			b := &binary{name: name, zipped: len(zipped), path: filepath.Join(dir, name), event: first.event, reply: first.reply}
+			if err := unpack(zipped, b.path); err != nil {
+				return nil, err
+			}
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b *binary) int { return strings.Compare(a.name, b.name) })
+	return list, nil
+}
+
+func unpack(zipped []byte, path string) error {
+	archive, err := zip.NewReader(bytes.NewReader(zipped), int64(len(zipped)))
+	if err != nil {
+		return err
+	}
+	file, err := archive.Open("bootstrap")
+	if err != nil {
+		return err
+	}
+	code, err := io.ReadAll(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, code, 0o700)
+}
+
+// coldStarts starts every function in turn, so that what else the machine does
+// meets all of them alike. The first round fills the caches of the machine and
+// does not count.
+func coldStarts(ctx context.Context, db *dynamolocal.Server, list []*binary) error {
+	tables, err := createTables(ctx, db.Client())
+	if err != nil {
+		return err
+	}
+	defer deleteTables(context.WithoutCancel(ctx), db.Client(), tables)
+	for round := range starts + 1 {
+		for _, b := range list {
+			took, err := b.start(ctx, db.Endpoint(), tables)
+			if err != nil {
+				return fmt.Errorf("cold start of %s: %w", b.name, err)
+			}
+			if round > 0 {
+				b.took = append(b.took, took)
+			}
+		}
+	}
+	return nil
+}
+
+// start runs the function once behind a bare Runtime API: one event, and then
+// nothing more. It returns the time from the start of the process to the reply.
+func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	type answer struct {
+		at   time.Time
+		path string
+		body []byte
+	}
+	answers, given := make(chan answer, 10), false
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at := time.Now()
+		const base = "/2018-06-01/runtime/invocation/"
+		switch {
+		case r.URL.Path != base+"next":
+			body, _ := io.ReadAll(r.Body)
+			answers <- answer{at, strings.TrimPrefix(r.URL.Path, base), body}
+			w.WriteHeader(http.StatusAccepted)
+		case given:
+			<-r.Context().Done()
+		default:
+			given = true
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "1")
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(at.Add(10*time.Second).UnixMilli()))
+			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:"+b.name)
+			_, _ = io.WriteString(w, b.event)
+		}
+	}))
+	defer api.Close()
+
+	function := exec.CommandContext(ctx, b.path)
+	function.Env = []string{
+		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"), "AWS_LAMBDA_FUNCTION_NAME=" + b.name,
+		"_HANDLER=bootstrap", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ENDPOINT_URL=" + endpoint,
+		"CONNECTORS_TABLE=" + tables[0], "ANSWERS_TABLE=" + tables[1], "SECRETS_PREFIX=bench/connectors/",
+		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint",
+		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch",
+	}
+	started := time.Now()
+	if err := function.Start(); err != nil {
+		return 0, err
+	}
+	defer func() {
+		_ = function.Process.Kill()
+		_ = function.Wait()
+	}()
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case a := <-answers:
+		if a.path != "1/response" || !bytes.Contains(a.body, []byte(b.reply)) {
+			return 0, fmt.Errorf("it answered to %s: %s", a.path, a.body)
+		}
+		return a.at.Sub(started), nil
+	}
+}

@@ -1,0 +1,366 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/shared/callback"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// setup is what one run is measured under.
+type setup struct {
+	pace        float64       // of MTS and registry: 1 is as fast as the real ones, 0 takes no time
+	times       seeding.Times // waiting times
+	pending     int           // registrants that are to get a token
+	registrants int           // of the registry, those included
+	// found is whether MTS and registry are known from earlier runs: the batch
+	// size is 1,000, and the registry's speed allows for creates as large.
+	found bool
+}
+
+const batchSize = 1000
+
+// harness is the functions wired in one process as functions/* wires them: the
+// real stores on DynamoDB Local, the real clients against the simulators over
+// HTTP, the system's clock.
+type harness struct {
+	setup
+	registry  *odoosim.Server
+	seeder    *mtssim.Server
+	connector seeding.Connector
+	direct    *dynamo.Store // past the meter
+	units     *units
+	sent      *recorder
+
+	submitter  *seeding.Submitter
+	patcher    *seeding.Patcher
+	reconciler *seeding.Reconciler
+
+	log     tail
+	submits atomic.Int64 // invocations of submit for the connector
+	rings   sync.WaitGroup
+	failure chan error // the first that a function ended with
+	closers []func()
+}
+
+func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harness, err error) {
+	h := &harness{
+		setup: s, failure: make(chan error, 1),
+		seeder: mtssim.New(mtssim.Options{Pace: s.pace}), registry: odoosim.New(odoosim.Options{Pace: s.pace}),
+	}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	populate(h.registry, s.pending, s.registrants)
+	tables, err := createTables(ctx, db.Client())
+	if err != nil {
+		return nil, err
+	}
+	h.closers = append(h.closers, func() { deleteTables(context.WithoutCancel(ctx), db.Client(), tables) })
+	h.direct, h.units = dynamo.New(db.Client(), tables[0], tables[1]), newUnits(db)
+	h.wire(dynamo.New(h.units, tables[0], tables[1]), dynamo.NewInbox(h.units, tables[1]))
+	return h, h.prepare(ctx)
+}
+
+func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
+	clock, log, calls := function.Clock{}, function.Log(&h.log), loopback()
+	capability, rows, prints := newKey("capability"), newKey("row"), newKey("fingerprint")
+	h.sent = &recorder{Seeder: mts.New(calls, clock.Now)}
+	registries := odoo.New(calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, clock.Now)
+	base := h.serve(callback.New(&seeding.Inbox{
+		Capabilities: capability, Answers: doorbell{inbox, h}, Clock: clock, Times: h.times,
+	}, log))
+	h.submitter = &seeding.Submitter{
+		Store: store, Registries: registries, Seeder: h.sent, Mappings: jq.Mappings{},
+		Capabilities: capability, Rows: rows, Prints: prints,
+		Bell: h, Clock: clock, Times: h.times, NewID: function.NewID, CallbackBase: base, Log: log,
+	}
+	h.patcher = &seeding.Patcher{
+		Store: store, Registries: registries, Rows: rows, Prints: prints,
+		Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
+	}
+	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Clock: clock, Times: h.times, Log: log}
+	h.connector = newConnector(h.serve(h.seeder), h.serve(h.registry))
+}
+
+// prepare creates the connector, and what is known from earlier runs.
+func (h *harness) prepare(ctx context.Context) error {
+	c, now := h.connector, time.Now()
+	if err := h.direct.CreateConnector(ctx, c); err != nil || !h.found {
+		return err
+	}
+	if err := h.direct.SavePace(ctx, c.MTSKey(), seeding.Pace{}, seeding.Pace{Size: batchSize, Proved: batchSize}); err != nil {
+		return err
+	}
+	state, err := h.direct.TakePatch(ctx, c.RegistryKey(), "bench", now, now.Add(time.Minute))
+	if err != nil {
+		return err
+	}
+	state.Patch.Until, state.LookUp, state.Create = now, time.Millisecond, time.Millisecond
+	return h.direct.LeavePatch(ctx, state)
+}
+
+// run starts the connector and returns how long it takes until its run is
+// complete and nothing is under way. It is an error if anybody who should hold
+// a token does not, or a VID is left.
+func (h *harness) run(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	defer cancel()
+	started := time.Now()
+	if err := h.direct.SetStatus(ctx, h.connector.ID, seeding.Running, started); err != nil {
+		return 0, err
+	}
+	if err := h.drive(ctx); err != nil {
+		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, &h.log)
+	}
+	took := time.Since(started)
+	h.rings.Wait()
+	state := h.registry.State()
+	if tokens := h.registrants; state.Tokens != tokens || state.DistinctTokens != tokens || state.VIDs != 0 {
+		return 0, fmt.Errorf("after the run %d of %d registrants hold a token, and %d a VID; the end of the log:\n%s",
+			state.Tokens, tokens, state.VIDs, &h.log)
+	}
+	return took, nil
+}
+
+// drive ticks as the schedules do, though every second, until all is quiet.
+func (h *harness) drive(ctx context.Context) error {
+	tick, look := time.NewTicker(time.Second), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	defer look.Stop()
+	ticks := func() error { return errors.Join(h.submitter.Tick(ctx), h.reconciler.Tick(ctx)) }
+	if err := ticks(); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the run does not end: %w", ctx.Err())
+		case err := <-h.failure:
+			return fmt.Errorf("a function failed: %w", err)
+		case <-tick.C:
+			if err := ticks(); err != nil {
+				return err
+			}
+		case <-look.C:
+			if quiet, err := h.quiet(ctx); quiet || err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (h *harness) quiet(ctx context.Context) (bool, error) {
+	runs, _, err := h.direct.ListRuns(ctx, h.connector.ID, "", 1)
+	if err != nil || len(runs) == 0 || runs[0].Completed.IsZero() {
+		return false, err
+	}
+	open, err := h.direct.OpenBatches(ctx, h.connector.RegistryKey())
+	if err != nil || len(open) > 0 {
+		return false, err
+	}
+	_, answers, err := h.direct.NextAnswer(ctx, h.connector.RegistryKey(), "")
+	return !answers, err
+}
+
+// RingSubmit and RingPatch start functions as the asynchronous invoke does.
+func (h *harness) RingSubmit(_ context.Context, connector string) error {
+	h.submits.Add(1)
+	h.start(func(ctx context.Context) error {
+		return h.submitter.Work(ctx, connector, time.Now().Add(895*time.Second))
+	})
+	return nil
+}
+
+func (h *harness) RingPatch(_ context.Context, registry string) error {
+	h.start(func(ctx context.Context) error { return h.patcher.Ring(ctx, registry) })
+	return nil
+}
+
+func (h *harness) start(f func(context.Context) error) {
+	h.rings.Go(func() {
+		if err := f(context.Background()); err != nil {
+			select {
+			case h.failure <- err:
+			default:
+			}
+		}
+	})
+}
+
+func (h *harness) serve(handler http.Handler) string {
+	s := httptest.NewServer(handler)
+	h.closers = append(h.closers, s.Close)
+	return s.URL
+}
+
+func (h *harness) close() {
+	h.seeder.Close()
+	for _, f := range h.closers {
+		f()
+	}
+}
+
+// doorbell is the inbox with the table's stream behind it.
+type doorbell struct {
+	seeding.AnswerInbox
+	bell *harness
+}
+
+func (d doorbell) PutPart(ctx context.Context, p seeding.AnswerPart) error {
+	if err := d.AnswerInbox.PutPart(ctx, p); err != nil {
+		return err
+	}
+	return d.bell.RingPatch(ctx, p.Ref.Registry)
+}
+
+// recorder keeps what was submitted, to be submitted again back to back.
+type recorder struct {
+	seeding.Seeder
+	mu          sync.Mutex
+	submissions []seeding.Submission
+}
+
+func (r *recorder) Submit(ctx context.Context, s seeding.Submission) (string, error) {
+	r.mu.Lock()
+	r.submissions = append(r.submissions, s)
+	r.mu.Unlock()
+	return r.Seeder.Submit(ctx, s)
+}
+
+// keyring is a keyring of one key.
+type keyring seeding.Key
+
+func newKey(name string) keyring {
+	return keyring{ID: name + "-01980f5e-7c1e-4000-8000-0123", Secret: []byte(strings.Repeat(name, 9))} // as long as a version id
+}
+
+func (k keyring) Current(context.Context) (seeding.Key, error) { return seeding.Key(k), nil }
+
+func (k keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
+	if id != k.ID {
+		return seeding.Key{}, seeding.ErrNotFound
+	}
+	return seeding.Key(k), nil
+}
+
+// tail keeps the last lines of a log.
+type tail struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (t *tail) Write(line []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	const most = 40
+	if len(t.lines) >= most {
+		t.lines = t.lines[1:]
+	}
+	t.lines = append(t.lines, string(line))
+	return len(line), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(t.lines, "")
+}
+
+func loopback() *http.Client {
+	return outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+}
+
+// newConnector is a connector to the two simulators as the API would save it.
+func newConnector(mtsURL, registryURL string) seeding.Connector {
+	now := time.Now().UTC()
+	return seeding.Connector{
+		ID: function.NewID(), Version: 1, Name: "bench", MTSURL: mtsURL, InputType: "registry",
+		Mapping: seeding.Mapping{
+			VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
+			PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
+		},
+		OutputType: "json", DeliveryType: "callback", JobType: "recurring", Language: "eng", IntervalMinutes: 60,
+		Domain:   `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
+		Fields:   []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+		Callback: seeding.Callback{HTTPMethod: "POST", TimeoutSeconds: 30, AuthType: "static_bearer"},
+		Registry: seeding.RegistryAccess{
+			URL: registryURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
+		},
+		MandatoryFields: []string{"name", "gender", "dob", "fullAddress"}, BatchMaximum: batchSize, RemoveVIDs: true,
+		Secrets: map[string]string{seeding.RegistryPassword: "v1"},
+		Created: now, Updated: now,
+	}
+}
+
+// populate makes a registry in which the pending registrants lie scattered
+// among others who hold a token, some of them another identifier too; the same
+// every time.
+func populate(registry *odoosim.Server, pending, registrants int) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for left := registrants; left > 0; left-- {
+		number := int64(registrants - left)
+		id := registry.AddRegistrant(odoosim.Registrant{
+			Name: "DOE, JO", GivenName: "Jo", FamilyName: fmt.Sprintf("Doe %d", number), Gender: "Female", Birthdate: "1990-02-03",
+			Address: fmt.Sprintf("%d Long Street\nQuezon City", number), Email: fmt.Sprintf("jo%d@example.org", number), Phone: "+15550100",
+		})
+		if random.IntN(2) == 0 {
+			registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.NationalType, Value: fmt.Sprintf("N%09d", number)})
+		}
+		if random.IntN(left) < pending {
+			pending--
+			registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(number, 1, odoosim.Normal)})
+		} else {
+			registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: fmt.Sprintf("9%035d", number)})
+		}
+	}
+}
+
+var tableCount atomic.Int64
+
+func createTables(ctx context.Context, client *dynamodb.Client) (names [2]string, err error) {
+	all, err := template.Tables()
+	if err != nil {
+		return names, err
+	}
+	n := tableCount.Add(1)
+	for i, resource := range []string{"ConnectorsTable", "AnswersTable"} {
+		table := all[resource]
+		names[i] = fmt.Sprintf("%s-%d", resource, n)
+		table.TableName = &names[i]
+		if _, err := client.CreateTable(ctx, table); err != nil {
+			return names, err
+		}
+	}
+	return names, nil
+}
+
+func deleteTables(ctx context.Context, client *dynamodb.Client, names [2]string) {
+	for _, name := range names {
+		_, _ = client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}) // the server ends with us anyway
+	}
+}

@@ -1,0 +1,101 @@
+// Command bench measures speed and size against the goals and prints them as
+// Markdown. A goal that is missed is printed as missed and is no failure; the
+// status is 1 only when something could not be measured.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// report collects what was measured.
+type report struct {
+	rows  []row
+	notes []string
+}
+
+type row struct {
+	measure, goal, measured string
+	met                     bool
+}
+
+func (r *report) add(measure, goal string, met bool, measured string, a ...any) {
+	r.rows = append(r.rows, row{measure, goal, fmt.Sprintf(measured, a...), met})
+}
+
+func (r *report) note(format string, a ...any) { r.notes = append(r.notes, fmt.Sprintf(format, a...)) }
+
+func bench(ctx context.Context, out, progress io.Writer) error {
+	began := time.Now()
+	say := func(format string, a ...any) {
+		fmt.Fprintf(progress, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, a...))
+	}
+	say("starting DynamoDB Local")
+	db, err := dynamolocal.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Stop()
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	var r report
+	say("building the functions")
+	binaries, err := build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	// First, while nothing else was started that might still be tidying up.
+	say("starting each of them %d times", starts)
+	if err := coldStarts(ctx, db, binaries); err != nil {
+		return err
+	}
+	m := measurer{db: db, say: say}
+	for _, step := range []func(context.Context, *report) error{m.cost, m.speed, m.reads} {
+		if err := step(ctx, &r); err != nil {
+			return err
+		}
+	}
+	functions(&r, binaries)
+	say("done")
+
+	fmt.Fprintf(out, "Measured on %s with %d cores, %s/%s, %s.\n\n",
+		began.Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	r.print(out)
+	return nil
+}
+
+func (r *report) print(out io.Writer) {
+	fmt.Fprintln(out, "| Measure | Goal | Measured | |\n|---|---|---|---|")
+	for _, row := range r.rows {
+		verdict := "met"
+		if !row.met {
+			verdict = "**missed**"
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", row.measure, row.goal, row.measured, verdict)
+	}
+	for _, note := range r.notes {
+		fmt.Fprintf(out, "\n%s\n", note)
+	}
+}

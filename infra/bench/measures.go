@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// measurer measures runs; what one run sent is what the next submits back to back.
+type measurer struct {
+	db          *dynamolocal.Server
+	say         func(format string, a ...any)
+	submissions []seeding.Submission
+}
+
+// The run that most goals are about: 3,000 valid registrants, in a registry of
+// three times as many others.
+const (
+	pending     = 3_000
+	registrants = 12_000
+)
+
+// measured runs a harness and hands it out before it is taken down.
+func (m *measurer) measured(ctx context.Context, s setup, look func(h *harness, took time.Duration) error) error {
+	if s.times == (seeding.Times{}) {
+		s.times = seeding.DefaultTimes()
+	}
+	h, err := newHarness(ctx, m.db, s)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	took, err := h.run(ctx)
+	if err != nil {
+		return err
+	}
+	return look(h, took)
+}
+
+// cost counts calls and write units of a run.
+func (m *measurer) cost(ctx context.Context, r *report) error {
+	m.say("counting what %d registrants cost", pending)
+	return m.measured(ctx, setup{pending: pending, registrants: registrants, found: true}, func(h *harness, _ time.Duration) error {
+		const thousands = pending / 1000.
+		calls := 0.
+		var kinds []string
+		made := h.registry.State().Calls
+		for _, method := range slices.Sorted(maps.Keys(made)) {
+			if isLogin(method) {
+				continue
+			}
+			calls += float64(made[method].Calls)
+			kinds = append(kinds, fmt.Sprintf("%s %d", method, made[method].Calls))
+		}
+		r.add("registry calls per 1,000 registrants tokenised (3,000 valid ones, batch size found at 1,000, login excluded)",
+			"≤ 10", calls/thousands <= 10, "%.1f", calls/thousands)
+		m.say("registry calls: %s", strings.Join(kinds, ", "))
+
+		list, sum := h.units.account()
+		r.add("DynamoDB write units per 1,000 in the same run (transactions counted double)",
+			"≤ 100", sum.units/thousands <= 100, "%.1f", sum.units/thousands)
+		var table strings.Builder
+		fmt.Fprintf(&table, "Write units of that run, by what was written (a refused write has a condition that did not hold; its units are not told):\n\n"+
+			"| | writes | of them refused | units per 1,000 |\n|---|---|---|---|")
+		for _, s := range append(list, sum) {
+			fmt.Fprintf(&table, "\n| %s | %d | %d | %.1f |", s.kind, s.writes+s.refused, s.refused, s.units/thousands)
+		}
+		r.note("%s", table.String())
+		m.submissions = h.sent.submissions
+		return nil
+	})
+}
+
+func isLogin(method string) bool {
+	return strings.HasPrefix(method, "common.") || strings.Contains(method, "authenticate")
+}
+
+// speed compares runs with what MTS needs by itself.
+func (m *measurer) speed(ctx context.Context, r *report) error {
+	m.say("submitting the same records back to back, at MTS's real pace")
+	alone, err := backToBack(ctx, 1, m.submissions)
+	if err != nil {
+		return err
+	}
+	m.say("MTS alone: %.1f s; the same by a whole run", alone.Seconds())
+	err = m.measured(ctx, setup{pace: 1, pending: pending, registrants: registrants, found: true}, func(h *harness, took time.Duration) error {
+		ratio := took.Seconds() / alone.Seconds()
+		r.add("whole run of 3,000 at MTS's real pace, over what MTS needs for the same records submitted back to back",
+			"≤ 1.10", ratio <= 1.10, "%.3f (%.1f s / %.1f s)", ratio, took.Seconds(), alone.Seconds())
+		m.say("whole run: %.1f s, %d invocation(s) of submit", took.Seconds(), h.submits.Load())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+
+	// Four times as fast, waiting included, so that it does not take so long.
+	const faster = 4
+	times := seeding.DefaultTimes()
+	times.Poll /= faster
+	times.AnswerWait /= faster
+	m.say("the same from a batch size of %d, %d times as fast", seeding.FirstBatchSize, faster)
+	return m.measured(ctx, setup{pace: 1. / faster, times: times, pending: pending, registrants: registrants}, func(h *harness, took time.Duration) error {
+		r.note("An MTS and a registry that nobody knows, from a batch size of %d up: %.3f times what MTS needs alone, with %d batches (simulated %d times as fast).",
+			seeding.FirstBatchSize, faster*took.Seconds()/alone.Seconds(), len(h.sent.submissions), faster)
+		m.say("from scratch: %.1f s, %d invocation(s) of submit", took.Seconds(), h.submits.Load())
+		return nil
+	})
+}
+
+// backToBack is how long MTS needs, from the first POST to the last callback,
+// when a client posts without waiting for answers.
+func backToBack(ctx context.Context, pace float64, submissions []seeding.Submission) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	defer cancel()
+	seeder := mtssim.New(mtssim.Options{Pace: pace})
+	server := httptest.NewServer(seeder)
+	defer server.Close()
+	defer seeder.Close()
+	answered := make(chan struct{}, len(submissions))
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		answered <- struct{}{}
+	}))
+	defer receiver.Close()
+
+	client := mts.New(loopback(), time.Now)
+	started := time.Now()
+	for _, s := range submissions {
+		s.MTSURL, s.CallbackURL = server.URL, receiver.URL
+		if _, err := client.Submit(ctx, s); err != nil {
+			return 0, fmt.Errorf("submitting back to back: %w", err)
+		}
+	}
+	for range submissions {
+		select {
+		case <-answered:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("MTS does not answer: %w", ctx.Err())
+		}
+	}
+	return time.Since(started), nil
+}
+
+// reads compares what is read of a small and of a large registry.
+func (m *measurer) reads(ctx context.Context, r *report) error {
+	const few = 2_000
+	var read, examined [2]float64
+	for i, size := range []int{10_000, 200_000} {
+		m.say("reading a registry of %d", size)
+		err := m.measured(ctx, setup{pending: few, registrants: size, found: true}, func(h *harness, _ time.Duration) error {
+			for method, tally := range h.registry.State().Calls {
+				if strings.HasSuffix(method, ".search_read") {
+					read[i] += float64(tally.Returned) / few
+					examined[i] += float64(tally.Examined) / few
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.add("registry rows read per registrant tokenised, 2,000 pending in a registry of 10,000 and of 200,000",
+		"equal", read[0] == read[1], "%.3f and %.3f", read[0], read[1])
+	r.note("To return those rows the registry itself examined %.1f and %.1f rows per registrant, its identifiers indexed by registrant and value.",
+		examined[0], examined[1])
+	return nil
+}
+
+// functions reports on the binaries.
+func functions(r *report, list []*binary) {
+	const allowed, largest = 25 * time.Millisecond, 6_000_000
+	var bare, slowest, biggest *binary
+	var table strings.Builder
+	table.WriteString("| function | cold start | zipped |\n|---|---|---|")
+	for _, b := range list {
+		fmt.Fprintf(&table, "\n| %s | %.1f ms | %.2f MB |", b.name, milliseconds(b.median()), megabytes(b.zipped))
+		switch {
+		case b.name == hello:
+			bare = b
+			continue
+		case slowest == nil || b.median() > slowest.median():
+			slowest = b
+		}
+		if biggest == nil || b.zipped > biggest.zipped {
+			biggest = b
+		}
+	}
+	more := slowest.median() - bare.median()
+	r.add(fmt.Sprintf("cold start: process start to first reply behind a bare Runtime API, median of %d, slowest function", starts),
+		"hello of aws-lambda-go + 25 ms", more <= allowed, "%.1f ms + %.1f ms (%s)", milliseconds(bare.median()), milliseconds(more), slowest.name)
+	r.add("zipped function, each", "≤ 6 MB", biggest.zipped <= largest, "at most %.2f MB (%s)", megabytes(biggest.zipped), biggest.name)
+	r.note("%s", table.String())
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func megabytes(n int) float64 { return float64(n) / 1e6 }

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// client speaks JSON with one server.
+type client struct {
+	name    string // in errors
+	address string
+	token   func() string // nil: none is needed
+}
+
+var web = &http.Client{Timeout: time.Minute}
+
+// call sends body unless it is nil, and reads the answer unless that is nil.
+// Its errors hold what the API says of a request, and nothing that a simulator
+// says: that may be about registrants.
+func (c client) call(ctx context.Context, method, path string, body, answer any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.address+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if c.token != nil {
+		request.Header.Set("Authorization", "Bearer "+c.token())
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		return fmt.Errorf("%s does not answer: %w", c.name, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("%s answers %s %s with %s%s", c.name, method, path, response.Status, refusal(response))
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("%s answers %s %s with something else than JSON: %w", c.name, method, path, err)
+	}
+	return nil
+}
+
+// refusal is what a problem (RFC 9457) says, behind a colon.
+func refusal(response *http.Response) string {
+	var problem struct {
+		Detail string `json:"detail"`
+		Errors []struct {
+			Pointer   string `json:"pointer"`
+			Parameter string `json:"parameter"`
+			Detail    string `json:"detail"`
+		} `json:"errors"`
+	}
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") ||
+		json.NewDecoder(response.Body).Decode(&problem) != nil {
+		return ""
+	}
+	said := ": " + problem.Detail
+	for _, e := range problem.Errors {
+		said += fmt.Sprintf(" %s%s %s.", e.Pointer, e.Parameter, e.Detail)
+	}
+	return said
+}
+
+// What the demo reads of the API's replies.
+type (
+	connector struct {
+		ID       string                   `json:"id"`
+		Problems map[string]standingIssue `json:"problems"`
+	}
+	standingIssue struct {
+		Text   string `json:"text"`
+		Remedy string `json:"remedy"`
+	}
+	seedingRun struct {
+		ID     string        `json:"id"`
+		State  string        `json:"state"`
+		Passes int           `json:"passes"`
+		Tally  seeding.Tally `json:"tally"`
+		Totals struct {
+			seeding.Totals
+			Pending int `json:"pending"`
+		} `json:"totals"`
+		OpenBatches int `json:"open_batches"`
+	}
+	batch struct {
+		State string `json:"state"`
+	}
+	rejection struct {
+		Registrant int64  `json:"registrant"`
+		Kind       string `json:"kind"`
+		Code       string `json:"code"`
+		Reason     string `json:"reason"`
+	}
+)
+
+// pages reads a list of the API to its end; the list is the member name of
+// every page.
+func pages[T any](ctx context.Context, api client, path, name string, limit int) ([]T, error) {
+	var all []T
+	query := url.Values{"limit": {fmt.Sprint(limit)}}
+	for {
+		var page map[string]json.RawMessage
+		if err := api.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		var list []T
+		if err := json.Unmarshal(page[name], &list); err != nil {
+			return nil, fmt.Errorf("%s: %s is no list: %w", path, name, err)
+		}
+		all = append(all, list...)
+		var next string
+		if len(page["next"]) > 0 {
+			if err := json.Unmarshal(page["next"], &next); err != nil {
+				return nil, fmt.Errorf("%s: next is no text: %w", path, err)
+			}
+		}
+		if next == "" {
+			return all, nil
+		}
+		query.Set("cursor", next)
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// settings are what `make run` can be told.
+type settings struct {
+	once         bool
+	registrants  int
+	pace         float64 // of the MTS: 0 is at once, 1 is the real one's
+	ranges       string  // that functions may reach, loopback among them
+	callbackBase string  // "" is the API's address
+	listen       string  // preferred address of the API
+}
+
+const (
+	loopback       = "127.0.0.0/8"
+	preferred      = "127.0.0.1:8080"
+	mostRegistrants = 1_000_000
+)
+
+// readSettings reads the environment that the Makefile makes; every error is
+// one sentence about the setting as the user wrote it.
+func readSettings(env func(string) string) (s settings, err error) {
+	switch text := env("MTSC_ONCE"); text {
+	case "", "0":
+	case "1":
+		s.once = true
+	default:
+		return s, fmt.Errorf("ONCE=%s: write ONCE=1, or leave it out", text)
+	}
+	s.registrants = 2000
+	if text := env("MTSC_REGISTRANTS"); text != "" {
+		if s.registrants, err = strconv.Atoi(text); err != nil || s.registrants < 1 || s.registrants > mostRegistrants {
+			return s, fmt.Errorf("REGISTRANTS=%s: write a number from 1 to %d", text, mostRegistrants)
+		}
+	}
+	if s.pace, err = readPace(env("MTSC_PACE")); err != nil {
+		return s, err
+	}
+	if s.ranges, err = readRanges(env("MTSC_ALLOW")); err != nil {
+		return s, err
+	}
+	s.callbackBase, s.listen, err = readBase(env("MTSC_CALLBACK_BASE"))
+	return s, err
+}
+
+func readPace(text string) (float64, error) {
+	switch text {
+	case "":
+		return 0, nil
+	case "real":
+		return 1, nil
+	}
+	pace, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(pace >= 0 && pace <= 10) {
+		return 0, fmt.Errorf("PACE=%s: write real, or a number from 0 (at once) to 10, where 1 is real", text)
+	}
+	return pace, nil
+}
+
+func readRanges(text string) (string, error) {
+	ranges := []string{loopback}
+	for one := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if _, err := netip.ParsePrefix(one); err != nil {
+			return "", fmt.Errorf("ALLOW=%s: %s is not an address range such as 10.0.0.0/8", text, one)
+		}
+		ranges = append(ranges, one)
+	}
+	return strings.Join(ranges, ","), nil
+}
+
+// readBase returns the base address of callbacks and where the API listens:
+// right there if the address is one of this machine's, otherwise on loopback,
+// and it is the user who leads callbacks to it.
+func readBase(text string) (base, listen string, err error) {
+	if text == "" {
+		return "", preferred, nil
+	}
+	base = strings.TrimRight(text, "/")
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", "", fmt.Errorf("CALLBACK_BASE=%s: write an address such as http://10.1.2.3:8080", text)
+	}
+	if u.Scheme == "http" && ofThisMachine(u.Hostname()) {
+		port := u.Port()
+		if port == "" {
+			port = "80"
+		}
+		return base, net.JoinHostPort(u.Hostname(), port), nil
+	}
+	return base, preferred, nil
+}
+
+func ofThisMachine(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	if address.IsLoopback() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, one := range own {
+		if prefix, err := netip.ParsePrefix(one.String()); err == nil && prefix.Addr() == address {
+			return true
+		}
+	}
+	return false
+}

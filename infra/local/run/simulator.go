@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/infra/local/tool"
+	"openg2p.org/mts-connector/infra/template"
+)
+
+// simulator is a running program of infra/simulators/cmd.
+type simulator struct {
+	process *tool.Process
+	address string
+}
+
+// startSimulator builds a simulator into a folder of its own, starts it there
+// and waits until it says where it listens. It ends with us.
+func startSimulator(ctx context.Context, name string, args ...string) (*simulator, error) {
+	dir, err := os.MkdirTemp("", name+"-")
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(dir, name)
+	if err := build(ctx, program, "./infra/simulators/cmd/"+name); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	process, err := tool.Start(dir, []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir}, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	s := &simulator{process: process}
+	err = process.Ready(ctx, 30*time.Second, func(context.Context) bool {
+		s.address = listening(filepath.Join(dir, "log"))
+		return s.address != ""
+	})
+	if err != nil {
+		process.Stop()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+func (s *simulator) stop() {
+	if s != nil {
+		s.process.Stop()
+	}
+}
+
+func build(ctx context.Context, program, source string) error {
+	root, err := template.Root()
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, source)
+	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", source, err, bytes.TrimSpace(said))
+	}
+	return nil
+}
+
+// listening finds the address in what a simulator said so far.
+func listening(log string) string {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if address, says := strings.CutPrefix(line, "listening "); says && strings.HasSuffix(address, "\n") {
+			return strings.TrimSpace(address)
+		}
+	}
+	return ""
+}

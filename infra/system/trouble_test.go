@@ -1,0 +1,357 @@
+package system_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// once runs f at the first call of a method, before it takes effect.
+func (w *world) once(at odoosim.Moment, model, method string, f func()) {
+	var done sync.Once
+	w.registry.Hook(at, func(m, n string) {
+		if m == model && n == method {
+			done.Do(f)
+		}
+	})
+}
+
+func (w *world) tokenOf(registrant int64) string {
+	for _, i := range w.registry.Identifiers(registrant) {
+		if i.Type == odoosim.TokenType {
+			return i.Value
+		}
+	}
+	return ""
+}
+
+func (w *world) vidOf(registrant int64) odoosim.Identifier {
+	for _, i := range w.registry.Identifiers(registrant) {
+		if i.Type == odoosim.VIDType {
+			return i
+		}
+	}
+	return odoosim.Identifier{}
+}
+
+// Registrars go on working while a batch is under way.
+func TestNoTokenReachesSomebodyElse(t *testing.T) {
+	other := odoosim.DemoVID(777777, 1, odoosim.Normal)
+	regID, create, unlink := "g2p.reg.id", "create", "unlink"
+	cases := map[string]struct {
+		// at is when the change comes: before the patcher looks, or after it
+		// looked and before it creates or removes.
+		method string
+		change func(w *world, registrant int64)
+		verify func(t *testing.T, w *world, c seeding.Connector, registrant int64)
+	}{
+		"VID corrected before the answer": {"", func(w *world, id int64) { w.registry.SetVID(id, other) },
+			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+				expect(t, "token", w.tokenOf(id), mtssim.Token(other))
+			}},
+		"VID replaced before the answer": {"", func(w *world, id int64) {
+			w.registry.DeleteIdentifier(w.vidOf(id).ID)
+			w.registry.SetVID(id, other)
+		}, func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+			expect(t, "token", w.tokenOf(id), mtssim.Token(other))
+		}},
+		"registrant deleted before the answer": {"", func(w *world, id int64) { w.registry.DeleteRegistrant(id) },
+			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+				expect(t, "identifiers", len(w.registry.Identifiers(id)), 0)
+			}},
+		"registrant deleted before the create": {create, func(w *world, id int64) { w.registry.DeleteRegistrant(id) },
+			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+				expect(t, "identifiers", len(w.registry.Identifiers(id)), 0)
+			}},
+		"VID moved to another registrant": {"", func(w *world, id int64) {
+			vid := w.vidOf(id)
+			w.registry.DeleteIdentifier(vid.ID)
+			w.registry.SetVID(id+1, vid.Value)
+		}, func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+			expect(t, "token of the one without a VID", w.tokenOf(id), "")
+			if token := w.tokenOf(id + 1); token != mtssim.Token(w.before[id]) && token != mtssim.Token(w.before[id+1]) {
+				t.Error("the neighbour has a token of neither VID")
+			}
+		}},
+		"VID corrected before the create": {create, func(w *world, id int64) { w.registry.SetVID(id, other) },
+			func(t *testing.T, w *world, c seeding.Connector, id int64) {
+				// Odoo has no conditional write: the token of the VID that was sent
+				// is there, the corrected VID too, and somebody is told.
+				expect(t, "corrected VID", w.vidOf(id).Value, other)
+				_, all := w.rejections(c)
+				expect(t, "rejection", all[id].Kind, seeding.Conflict)
+				expect(t, "code", all[id].Code, seeding.CodeVIDChanged)
+			}},
+		"tokenised by somebody else before the create": {create, func(w *world, id int64) {
+			w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: strings.Repeat("7", 36)})
+		}, func(t *testing.T, w *world, c seeding.Connector, id int64) {
+			expect(t, "token", w.tokenOf(id), strings.Repeat("7", 36))
+		}},
+		"registrant deleted before the unlink": {unlink, func(w *world, id int64) { w.registry.DeleteRegistrant(id) },
+			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+				expect(t, "identifiers", len(w.registry.Identifiers(id)), 0)
+			}},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(30)
+			before := w.vids()
+			w.before = before
+			target := ids[7]
+			if f.method == "" {
+				var done sync.Once
+				w.onPut = func(*http.Request) { done.Do(func() { f.change(w, target) }) }
+			} else {
+				w.once(odoosim.Before, regID, f.method, func() { f.change(w, target) })
+			}
+			c := w.connector(nil)
+			w.settle(30, c)
+			w.touched = map[int64]bool{target: true, target + 1: true}
+			w.check(c, before)
+			for _, id := range ids {
+				if id != target && id != target+1 && w.tokenOf(id) != mtssim.Token(before[id]) {
+					t.Errorf("registrant %d has not its token", id)
+				}
+			}
+			f.verify(t, w, c, target)
+		})
+	}
+}
+
+// Rows of another batch, brought with a good capability, fit nobody.
+func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(20)
+	before := w.vids()
+	var bearer, path atomic.Value
+	w.onPut = func(r *http.Request) {
+		bearer.CompareAndSwap(nil, r.Header.Get("Authorization"))
+		path.CompareAndSwap(nil, r.URL.Path)
+	}
+	c := w.connector(nil)
+	w.settle(20, c)
+	// Rows for new registrants, forged without the row key.
+	ids := w.plain(5)
+	var rows []string
+	for _, id := range ids {
+		m := seeding.Member{Registrant: id, Identifier: w.vidOf(id).ID}
+		key := seeding.CorrelationKey(m, seeding.RowMAC{1, 2, 3}, seeding.Print{4})
+		rows = append(rows, fmt.Sprintf(`["%s","processed","%036d",null,null]`, key, id))
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.baseURL+path.Load().(string), strings.NewReader("["+strings.Join(rows, ",")+"]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", bearer.Load().(string))
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	expect(t, "status", response.StatusCode, http.StatusOK)
+	w.rings.Wait()
+	for _, id := range ids {
+		expect(t, "token of a registrant that was never sent", w.tokenOf(id), "")
+	}
+	w.another(20, c)
+	w.check(c, before)
+}
+
+// A refusal that has nothing to do with data rejects nobody, shows, and is over
+// by itself once it is mended.
+func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
+	cases := map[string]struct {
+		source  seeding.Source
+		provoke func(w *world)
+		mend    func(w *world)
+	}{
+		"create denied": {seeding.ProblemWrite,
+			func(w *world) { w.registry.Deny("g2p.reg.id", "create") }, func(w *world) { w.registry.Allow("g2p.reg.id", "create") }},
+		"read denied": {seeding.ProblemRead,
+			func(w *world) { w.registry.Deny("res.partner", "read") }, func(w *world) { w.registry.Allow("res.partner", "read") }},
+		"unlink denied": {seeding.ProblemUnlink,
+			func(w *world) { w.registry.Deny("g2p.reg.id", "unlink") }, func(w *world) { w.registry.Allow("g2p.reg.id", "unlink") }},
+		"VID type renamed": {seeding.ProblemTypes,
+			func(w *world) { w.registry.RenameType(odoosim.VIDType, "VID") }, func(w *world) { w.registry.RenameType(odoosim.VIDType, "MOSIP VID") }},
+		"token type refuses everything": {seeding.ProblemWrite,
+			func(w *world) { w.registry.SetValidation(odoosim.TokenType, `^x$`) }, func(w *world) { w.registry.SetValidation(odoosim.TokenType, "") }},
+		"password changed": {seeding.ProblemSignIn,
+			func(w *world) { w.registry.SetPassword("admin", "other") }, func(w *world) { w.registry.SetPassword("admin", "admin") }},
+		"registry down": {seeding.ProblemRegistry,
+			func(w *world) { w.registry.SetDown(true) }, func(w *world) { w.registry.SetDown(false) }},
+		"MTS down": {seeding.ProblemMTS,
+			func(w *world) { w.mtsDown.Store(true) }, func(w *world) { w.mtsDown.Store(false) }},
+		"licence expired": {seeding.ProblemIdentity,
+			func(w *world) {
+				w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005", Message: "License of MISP has expired"}})
+			}, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+		"identity service down": {seeding.ProblemIdentity,
+			func(w *world) {
+				w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "AUT_BAS_001"}})
+			}, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+		"MTS never answers": {seeding.ProblemAnswers,
+			func(w *world) { w.seeder.SetFaults(mtssim.Faults{LoseNext: -1}) }, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(150)
+			before := w.vids()
+			f.provoke(w)
+			c := w.connector(nil)
+			for range 240 {
+				w.tick()
+				if len(w.problems(c)) > 0 {
+					break
+				}
+			}
+			p, shown := w.problems(c)[f.source]
+			if !shown || p.Text == "" || p.Remedy == "" || p.Since.IsZero() {
+				t.Fatalf("problems: %+v", w.problems(c))
+			}
+			for range 30 {
+				w.tick()
+			}
+			byKind, all := w.rejections(c)
+			delete(byKind, "no_token "+seeding.CodeNoAnswer) // lost alone: due again at once
+			if f.source != seeding.ProblemWrite || name == "create denied" {
+				expect(t, "rejections of kinds "+fmt.Sprint(byKind), len(byKind), 0)
+			} else if len(all) > 2 { // before the third it may have been an accident
+				t.Errorf("%d rejected", len(all))
+			}
+			f.mend(w)
+			for range 200 {
+				w.tick()
+				if len(w.vids()) == 0 && len(w.problems(c)) == 0 && w.quiet(c) {
+					break
+				}
+				if w.quiet(c) {
+					if err := w.store.SetStatus(t.Context(), c.ID, seeding.Running, w.clock.Now().Add(-1)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			w.check(c, before)
+			expect(t, "problems left", fmt.Sprint(w.problems(c)), "map[]")
+			if waiting := len(w.vids()); waiting > 2 {
+				t.Errorf("%d VIDs left", waiting)
+			}
+		})
+	}
+}
+
+func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
+	w := newWorld(t, options{})
+	for i := range 300 { // stand first, and lack what MTS demands
+		id := w.registry.AddRegistrant(odoosim.Registrant{Name: "X", GivenName: "Jo", Gender: "Male", Address: "Street"})
+		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(500000+i), 1, odoosim.Normal)})
+	}
+	ids := w.plain(60)
+	before := w.vids()
+	c := w.connector(nil)
+	w.settle(20, c)
+	w.check(c, before)
+	for _, id := range ids {
+		if w.tokenOf(id) == "" {
+			t.Errorf("registrant %d waits", id)
+		}
+	}
+	byKind, _ := w.rejections(c)
+	expect(t, "rejected for want of a date of birth", byKind["invalid ATS-REQ-012"], 300)
+	expect(t, "records at MTS", w.seeder.Counters().RecordsReceived, 60)
+}
+
+func TestMTSRestartLosesNobody(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(300)
+	before := w.vids()
+	w.seeder.SetFaults(mtssim.Faults{LoseNext: 1})
+	c := w.connector(nil)
+	w.tick()
+	w.seeder.Restart()
+	w.seeder.Forget()
+	w.settle(60, c)
+	w.check(c, before)
+	expect(t, "tokenised", w.tokenised(), 300)
+}
+
+func TestOneRegistrantIsSentByOneConnectorOnce(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(500)
+	before := w.vids()
+	a, b := w.connector(nil), w.connector(nil)
+	for range 30 {
+		var together sync.WaitGroup
+		for range 4 { // ticks doubled and doubled again
+			together.Go(func() {
+				if err := w.submitter.Tick(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if err := w.reconcile.Tick(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		together.Wait()
+		w.tick()
+		if w.quiet(a, b) {
+			break
+		}
+	}
+	w.check(a, before)
+	w.check(b, before)
+	w.sentOnce(1)
+	expect(t, "tokenised", w.tokenised(), 500)
+}
+
+func TestLateAnswerIsStillApplied(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(40)
+	before := w.vids()
+	var held atomic.Pointer[heldCallback]
+	w.hold = func(r *http.Request, body []byte) bool {
+		return held.CompareAndSwap(nil, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+	}
+	c := w.connector(nil)
+	w.tick()
+	for range 30 { // the batch is closed as lost
+		w.tick()
+		if open, _ := w.store.OpenBatches(t.Context(), c.RegistryKey()); len(open) == 0 {
+			break
+		}
+	}
+	late := held.Load()
+	if late == nil {
+		t.Fatal("no callback was held back")
+	}
+	w.settle(60, c)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.baseURL+late.path, strings.NewReader(string(late.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", late.bearer)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	w.rings.Wait()
+	w.check(c, before)
+	expect(t, "tokenised", w.tokenised(), 40)
+	expect(t, "VIDs left", len(w.vids()), 0)
+}
+
+type heldCallback struct {
+	path, bearer string
+	body         []byte
+}

@@ -1,0 +1,99 @@
+package dynamotest
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// meddler does something before the first request of an operation goes out.
+type meddler struct {
+	dynamodb.HTTPClient
+	operation string
+	do        func()
+	once      sync.Once
+}
+
+func (m *meddler) Do(request *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(request.Header.Get("X-Amz-Target"), "."+m.operation) {
+		m.once.Do(m.do)
+	}
+	return m.HTTPClient.Do(request)
+}
+
+// meddled returns the store on whose first such operation somebody else is quicker.
+func (s *suite) meddled(operation string, do func()) *dynamo.Store {
+	wire := &meddler{HTTPClient: s.tables.Client.Options().HTTPClient, operation: operation, do: do}
+	return s.with(func(o *dynamodb.Options) { o.HTTPClient = wire })
+}
+
+// between is what happens between a look and the write that relies on it.
+func (s *suite) between() {
+	const transaction = "TransactWriteItems"
+
+	c, run := s.running("replaced")
+	moved := c
+	moved.Version, moved.Registry.Database = 2, "other"
+	store := s.meddled(transaction, func() { s.claimed(c, run, "quick") })
+	s.is(store.ReplaceConnector(s.ctx, moved, t0), seeding.ErrOpenBatches, "move the registry, and a claim")
+
+	c, run = s.running("kept")
+	moved = c
+	moved.Version, moved.Registry.Database = 2, "other"
+	other, otherRun := s.running("neighbour")
+	store = s.meddled(transaction, func() { s.claimed(other, otherRun, "others") })
+	s.ok(store.ReplaceConnector(s.ctx, moved, t0), "move the registry, and a claim of another connector")
+	s.is(s.store.Claim(s.ctx, s.aClaim(c, run, "late")), seeding.ErrConflict, "a claim after the move")
+	next := moved
+	next.Version = 3
+	store = s.meddled(transaction, func() { s.ok(s.store.ReplaceConnector(s.ctx, next, t0), "replace") })
+	s.is(store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "replace, and another replacement")
+
+	c, run = s.running("deleted")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0), "leave")
+	store = s.meddled(transaction, func() {
+		_, err := s.store.TakeRun(s.ctx, c.ID, "quick", t0, after(time.Minute))
+		s.ok(err, "take")
+	})
+	s.is(store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "delete, and the lease is taken")
+	run.Fence++
+	store = s.meddled(transaction, func() { s.claimed(c, run, "dead") })
+	s.is(store.DeleteConnector(s.ctx, c.ID, 1, after(time.Hour)), seeding.ErrOpenBatches, "delete, and a claim of one thought dead")
+
+	c, run = s.running("closed")
+	b := s.claimed(c, run, "b")
+	closed := b
+	closed.State, closed.Closed = seeding.Lost, t0
+	store = s.meddled(transaction, func() {
+		s.ok(s.store.CountParts(s.ctx, b, []string{"x.1.1"}, seeding.Totals{Tokenised: 1}), "count")
+	})
+	s.is(store.Close(s.ctx, closed), seeding.ErrConflict, "close, and a part is counted")
+	closed.Parts = []string{"x.1.1"}
+	store = s.meddled(transaction, func() {
+		s.ok(s.store.CountParts(s.ctx, b, []string{"x.2.2"}, seeding.Totals{Tokenised: 1}), "count")
+	})
+	s.is(store.Close(s.ctx, closed), seeding.ErrConflict, "close, and a second part is counted")
+	closed.Parts = []string{"x.1.1", "x.2.2"}
+	store = s.meddled(transaction, func() { s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), "mark") })
+	s.ok(store.Close(s.ctx, closed), "close, and it is marked as submitted")
+	got, err := s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(got.RequestID, "request", "request identifier of the closed batch")
+
+	mts := s.id("mts")
+	store = s.meddled("UpdateItem", func() {
+		_, err := s.store.TakeMTS(s.ctx, mts, "quick", t0, after(time.Minute), t0)
+		s.ok(err, "take")
+	})
+	_, err = store.TakeMTS(s.ctx, mts, "slow", t0, after(time.Minute), after(time.Minute))
+	s.is(err, seeding.ErrHeld, "take an MTS, and somebody is quicker")
+	m, err := s.store.MTS(s.ctx, mts)
+	s.ok(err, "MTS")
+	s.same(m.Waiter, "slow", "waiter")
+}
