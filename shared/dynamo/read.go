@@ -52,7 +52,7 @@ func (s *Store) each(ctx context.Context, sp span, visit func(item) (more bool, 
 	}
 	in.KeyConditionExpression, in.ExpressionAttributeNames = &condition, namesIn(condition)
 	if sp.limit > 0 {
-		in.Limit = aws.Int32(int32(min(sp.limit, 1000))) //nolint:gosec // bounded
+		in.Limit = aws.Int32(int32(min(sp.limit, 1000)))
 	}
 	if !(key{sp.pk, sp.from}).valid() || len(sp.to) > 1024 || (sp.to != "" && sp.to < sp.from) {
 		return nil // no item has such keys, and DynamoDB would complain

@@ -200,7 +200,7 @@ func steadily(ctx context.Context, write func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(mathrand.N(firstPause << try)):
+		case <-time.After(mathrand.N(firstPause << try)): //nolint:gosec // a pause needs no secrecy
 		}
 	}
 	return write()

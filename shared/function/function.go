@@ -73,7 +73,7 @@ var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 // making and is unique by 80 random bits.
 func NewID() string {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16) //nolint:gosec // after 1970
+	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16)
 	_, _ = rand.Read(b[6:])                                               // never fails
 	return strings.ToLower(idEncoding.EncodeToString(b[:]))
 }

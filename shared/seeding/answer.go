@@ -168,10 +168,10 @@ func appendMembers(plain []byte, members []Member) []byte {
 
 func readCount(in *bytes.Buffer) (int, error) {
 	n, err := binary.ReadUvarint(in)
-	if err != nil || n > uint64(in.Len()) { // every member needs two bytes at least
+	if err != nil || n > maxUnpacked || int(n) > in.Len() { // every member needs two bytes at least
 		return 0, errPacked
 	}
-	return int(n), nil //nolint:gosec // bounded by the length of the buffer
+	return int(n), nil
 }
 
 func readMembers(in *bytes.Buffer, n int) ([]Member, error) {

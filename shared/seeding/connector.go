@@ -97,7 +97,7 @@ type RegistryAccess struct {
 
 // Names of the secret fields of a connector.
 const (
-	RegistryPassword = "registry-password" //nolint:gosec // the name of a secret, not a secret
+	RegistryPassword = "registry-password"
 )
 
 // State is what the functions share about a connector; it is apart from the

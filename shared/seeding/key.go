@@ -110,10 +110,9 @@ func OpenCapability(ctx context.Context, ring Keyring, bearer string, now time.T
 	if !found || len(bearer) > 2048 {
 		return BatchRef{}, false, nil
 	}
-	claims, err1 := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	mac, err2 := base64.RawURLEncoding.Strict().DecodeString(signature)
+	claims, mac := decodeText(encoded), decodeText(signature)
 	parts := strings.Split(string(claims), " ")
-	if err1 != nil || err2 != nil || len(parts) != 6 {
+	if len(parts) != 6 {
 		return BatchRef{}, false, nil
 	}
 	key, err := ring.ByID(ctx, parts[4])
@@ -126,9 +125,19 @@ func OpenCapability(ctx context.Context, ring Keyring, bearer string, now time.T
 	if !hmac.Equal(mac, key.sum("capability", string(claims))) {
 		return BatchRef{}, false, nil
 	}
-	until, err := strconv.ParseInt(parts[5], 36, 64)
-	if err != nil || !now.Before(time.Unix(until, 0)) {
+	// What we signed ourselves parses; zero is long past.
+	until, _ := strconv.ParseInt(parts[5], 36, 64)
+	if !now.Before(time.Unix(until, 0)) {
 		return BatchRef{}, false, nil
 	}
 	return BatchRef{Registry: parts[0], Connector: parts[1], Run: parts[2], Batch: parts[3]}, true, nil
+}
+
+// decodeText is empty for what is no base64url.
+func decodeText(text string) []byte {
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return decoded
 }

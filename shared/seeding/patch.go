@@ -67,11 +67,9 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 		Patcher: p, registry: &state, until: now.Add(p.Times.PatchWork), seen: map[string]bool{},
 		log: p.Log.With("registry", registry),
 	}
-	outcome := goOn
+	outcome := endRound
 	if !state.OutageUntil.After(now) {
 		outcome, err = r.work(ctx)
-	} else {
-		outcome = endRound
 	}
 
 	// An orderly end frees the lease at once. After a write of unknown outcome

@@ -36,7 +36,7 @@ func TestRules(t *testing.T) {
 	if rule("0000000001000100").Token != rule("0000000001007700").Token || rule("0000000001000100").Token == rule("0000000002000100").Token {
 		t.Error("the VIDs of one person have one token")
 	}
-	if rule("7700000000000198").Token == rule("7700000000000198").Token {
+	if first, second := rule("7700000000000198"), rule("7700000000000198"); first.Token == second.Token {
 		t.Error("a random token came twice")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)

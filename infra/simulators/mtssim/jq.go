@@ -46,7 +46,7 @@ func (p program) first(ctx context.Context, input any) (result any, err error) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			if r != errCrashed {
+			if crash, isError := r.(error); !isError || !errors.Is(crash, errCrashed) {
 				panic(r)
 			}
 			result, err = nil, errCrashed

@@ -2,6 +2,7 @@ package mtssim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -129,7 +130,7 @@ func (r *reader) read(received map[string]any) (*record, error) {
 	asJQNumbers(received)
 	rec := &record{received: received, status: recordSubmitted}
 	a, err := r.applicant(received)
-	if invalid, ok := err.(*invalidRecord); ok {
+	if invalid, ok := errors.AsType[*invalidRecord](err); ok {
 		rec.status, rec.code, rec.message = recordInvalid, invalid.code, invalid.message
 		rec.vid = received["vid"] // literally, whatever the mapping
 		return rec, nil

@@ -23,7 +23,7 @@ func (p *process) post(contentType string, body []byte) (reply, *request) {
 	}
 	records, err := p.read(s)
 	switch {
-	case err == errCrashed:
+	case errors.Is(err, errCrashed):
 		p.sim.crash(p)
 		return reply{}, nil
 	case err != nil:
@@ -93,7 +93,7 @@ func (p *process) read(s *submission) ([]*record, error) {
 		records = append(records, rec)
 	}
 	cost := time.Duration(len(records)) * p.scaled(postCost)
-	if err != errCrashed && cost > 0 {
+	if !errors.Is(err, errCrashed) && cost > 0 {
 		p.core.use(p.ctx, cost-time.Since(start))
 	}
 	return records, err

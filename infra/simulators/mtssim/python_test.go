@@ -2,6 +2,7 @@ package mtssim
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,7 +33,7 @@ func TestSyntaxErrors(t *testing.T) {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
-	if _, err := parseJSON([]byte("\"\xff\"")); err != errUnparsable {
+	if _, err := parseJSON([]byte("\"\xff\"")); !errors.Is(err, errUnparsable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -61,7 +62,7 @@ func TestTimeLimits(t *testing.T) {
 	const limit = 60 * time.Millisecond
 	drip := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 4 {
-			w.Write([]byte("x")) //nolint:errcheck // the client is gone
+			w.Write([]byte("x"))
 			w.(http.Flusher).Flush()
 			time.Sleep(limit / 3)
 		}

@@ -46,7 +46,7 @@ func send(ctx context.Context, c *callback, timeout time.Duration, body []byte) 
 	}
 	method := strings.ToUpper(function)
 	for range maxRedirects + 1 {
-		answer, err := exchange(ctx, method, target, headers, timeout, body)
+		answer, err := exchange(ctx, method, target, headers, timeout, body) //nolint:bodyclose // exchange reads and closes it
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,7 @@
 package mtssim
 
+import "errors"
+
 // work is the one thread that authenticates and delivers, request by request.
 func (p *process) work() {
 	worker := &meter{core: p.core}
@@ -40,7 +42,7 @@ func (p *process) handle(r *request, worker *meter) {
 		return
 	}
 	switch err := p.deliver(r, worker); {
-	case err == errCrashed:
+	case errors.Is(err, errCrashed):
 		s.crash(p)
 	case err != nil:
 		s.setStatus(p, r, callbackFailed)

@@ -16,7 +16,7 @@ func (s *suite) part(batch, content string, part, of int) seeding.AnswerPart {
 	return seeding.AnswerPart{
 		Ref:     seeding.BatchRef{Registry: s.id("registry"), Connector: "c", Run: "r", Batch: batch},
 		Content: content, Part: part, Of: of,
-		Received: t0, Expires: time.Unix(1_800_000_000, 0).UTC(), Packed: []byte{1, 2, 3, byte(part)},
+		Received: t0, Expires: time.Unix(1_800_000_000, 0).UTC(), Packed: []byte(content),
 	}
 }
 
@@ -30,10 +30,8 @@ func (s *suite) answers() {
 	}
 	batches := func() (names []string) {
 		s.Helper()
-		for ref, after := (seeding.BatchRef{}), ""; ; after = ref.Batch {
-			var found bool
-			var err error
-			ref, found, err = s.store.NextAnswer(s.ctx, registry, after)
+		for after := ""; ; after = names[len(names)-1] {
+			ref, found, err := s.store.NextAnswer(s.ctx, registry, after)
 			s.ok(err, "next")
 			if !found {
 				return names
@@ -96,7 +94,7 @@ func (s *suite) bigAnswers() {
 	var want []seeding.AnswerPart
 	for part := range 4 {
 		p := s.part("b", "hash", part+1, 4)
-		p.Packed = bytes.Repeat([]byte{byte(part)}, 390_000)
+		p.Packed = bytes.Repeat([]byte{byte(part & 0xff)}, 390_000)
 		want = append(want, p)
 		s.ok(s.inbox.PutPart(s.ctx, p), "put")
 	}

@@ -171,7 +171,7 @@ func (s *suite) runLease() {
 	s.is(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0), seeding.ErrConflict, "leave with the fence before")
 	taken, err := take("b", 90*time.Second, 3*time.Minute)
 	s.ok(err, "a lease that is over")
-	if !(first.Lease.Fence < renewed.Lease.Fence && renewed.Lease.Fence < taken.Lease.Fence) {
+	if renewed.Lease.Fence <= first.Lease.Fence || taken.Lease.Fence <= renewed.Lease.Fence {
 		s.Errorf("fences %d, %d, %d do not grow", first.Lease.Fence, renewed.Lease.Fence, taken.Lease.Fence)
 	}
 	s.is(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0), seeding.ErrConflict, "leave by a holder thought dead")

@@ -1,6 +1,7 @@
 package dynamotest
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -31,12 +32,8 @@ func (s *suite) batchOfThousand(gap int64) {
 		member.Identifier += 1 + random.Int64N(2*gap)
 		members[i] = member
 		rows[i] = seeding.Row{Member: member, Status: seeding.RowProcessed, Token: digits(random, 36)}
-		for j := range rows[i].MAC {
-			rows[i].MAC[j] = byte(random.Uint32())
-		}
-		for j := range rows[i].Print {
-			rows[i].Print[j] = byte(random.Uint32())
-		}
+		binary.BigEndian.PutUint64(rows[i].MAC[:], random.Uint64())
+		binary.BigEndian.PutUint32(rows[i].Print[:], random.Uint32())
 	}
 	c, run := s.running("c")
 	claim := s.aClaim(c, run, "01980f5e-7c1e-7000-8000-0123456789ab")
@@ -106,7 +103,7 @@ func (s *suite) batchOfThousand(gap int64) {
 func digits(random *rand.Rand, n int) string {
 	text := make([]byte, n)
 	for i := range text {
-		text[i] = '0' + byte(random.UintN(10))
+		text[i] = "0123456789"[random.IntN(10)]
 	}
 	return string(text)
 }
