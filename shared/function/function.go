@@ -74,7 +74,7 @@ var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 func NewID() string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16)
-	_, _ = rand.Read(b[6:])                                               // never fails
+	_, _ = rand.Read(b[6:]) // never fails
 	return strings.ToLower(idEncoding.EncodeToString(b[:]))
 }
 

@@ -44,7 +44,7 @@ func (a *application) apply(ctx context.Context) (outcome, error) {
 	}
 	// With the key gone no row fits, and all stay pending.
 	if a.wire, err = a.Registries.Open(ctx, a.c); err != nil {
-		return a.unusable(ctx, secretUnusable(err))
+		return a.unusable(ctx, registryUnusable(err))
 	}
 
 	sorted, err := a.look(ctx, rows)

@@ -57,6 +57,11 @@ func keysUnusable(cause error) *unusable {
 	return &unusable{"The keys of the deployment cannot be read.", "Check the key secrets of the deployment and the role's right to read them.", cause}
 }
 
-func secretUnusable(cause error) *unusable {
-	return &unusable{"The registry's password cannot be read.", "Enter the password in the connector's configuration again.", cause}
+// registryUnusable is a registry that cannot even be opened: its password is
+// not there, or what the configuration says of it cannot be read.
+func registryUnusable(cause error) *unusable {
+	if isNotFound(cause) {
+		return &unusable{"The registry's password is not stored.", "Enter the password in the connector's configuration again.", cause}
+	}
+	return &unusable{"The registry cannot be opened as it is configured, or its password cannot be read.", "Save the connector's configuration anew, with the password.", cause}
 }

@@ -50,7 +50,7 @@ func (w *work) gather(ctx context.Context, c Connector, run Run, size int) (harv
 	}
 	registry, err := w.Registries.Open(ctx, c)
 	if err != nil {
-		return harvest{}, secretUnusable(err)
+		return harvest{}, registryUnusable(err)
 	}
 	p := pager{
 		work: w, c: c, registry: registry, mapper: mapper, printKey: printKey, size: size,

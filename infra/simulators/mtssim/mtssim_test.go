@@ -238,7 +238,8 @@ func inBubble(t *testing.T, options mtssim.Options, f func(t *testing.T, s *mtss
 		defer s.Close()
 		f(t, s, func(method, path string, body any) (out reply) {
 			defer func() {
-				if r := recover(); r != nil && r != http.ErrAbortHandler {
+				r := recover()
+				if abort, ok := r.(error); r != nil && !(ok && errors.Is(abort, http.ErrAbortHandler)) {
 					panic(r)
 				}
 			}()
