@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"openg2p.org/mts-connector/infra/local"
@@ -137,7 +138,8 @@ func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (
 		path string
 		body []byte
 	}
-	answers, given := make(chan answer, 10), false
+	answers := make(chan answer, 10)
+	var given atomic.Bool
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at := time.Now()
 		const base = "/2018-06-01/runtime/invocation/"
@@ -146,10 +148,9 @@ func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (
 			body, _ := io.ReadAll(r.Body)
 			answers <- answer{at, strings.TrimPrefix(r.URL.Path, base), body}
 			w.WriteHeader(http.StatusAccepted)
-		case given:
+		case given.Swap(true):
 			<-r.Context().Done()
 		default:
-			given = true
 			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "1")
 			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(at.Add(10*time.Second).UnixMilli()))
 			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:"+b.name)

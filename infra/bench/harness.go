@@ -90,17 +90,20 @@ func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
 	clock, log, calls := function.Clock{}, function.Log(&h.log), loopback()
 	capability, rows, prints := newKey("capability"), newKey("row"), newKey("fingerprint")
 	h.sent = &recorder{Seeder: mts.New(calls, clock.Now)}
-	registries := odoo.New(calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, clock.Now)
+	// One for each function: in different processes they share no session.
+	registries := func() seeding.Registries {
+		return odoo.New(calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, clock.Now)
+	}
 	base := h.serve(callback.New(&seeding.Inbox{
 		Capabilities: capability, Answers: doorbell{inbox, h}, Clock: clock, Times: h.times,
 	}, log))
 	h.submitter = &seeding.Submitter{
-		Store: store, Registries: registries, Seeder: h.sent, Mappings: jq.Mappings{},
+		Store: store, Registries: registries(), Seeder: h.sent, Mappings: jq.Mappings{},
 		Capabilities: capability, Rows: rows, Prints: prints,
 		Bell: h, Clock: clock, Times: h.times, NewID: function.NewID, CallbackBase: base, Log: log,
 	}
 	h.patcher = &seeding.Patcher{
-		Store: store, Registries: registries, Rows: rows, Prints: prints,
+		Store: store, Registries: registries(), Rows: rows, Prints: prints,
 		Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
 	}
 	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Clock: clock, Times: h.times, Log: log}

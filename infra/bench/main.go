@@ -66,7 +66,7 @@ func bench(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// First, while nothing else was started that might still be tidying up.
+	// First, while the machine has nothing else to do.
 	say("starting each of them %d times", starts)
 	if err := coldStarts(ctx, db, binaries); err != nil {
 		return err
@@ -87,7 +87,7 @@ func bench(ctx context.Context, out, progress io.Writer) error {
 }
 
 func (r *report) print(out io.Writer) {
-	fmt.Fprintln(out, "| Measure | Goal | Measured | |\n|---|---|---|---|")
+	fmt.Fprintln(out, "| Measure | Goal | Measured | Result |\n|---|---|---|---|")
 	for _, row := range r.rows {
 		verdict := "met"
 		if !row.met {

@@ -57,11 +57,10 @@ func (m *measurer) cost(ctx context.Context, r *report) error {
 		var kinds []string
 		made := h.registry.State().Calls
 		for _, method := range slices.Sorted(maps.Keys(made)) {
-			if isLogin(method) {
-				continue
-			}
-			calls += float64(made[method].Calls)
 			kinds = append(kinds, fmt.Sprintf("%s %d", method, made[method].Calls))
+			if !isLogin(method) {
+				calls += float64(made[method].Calls)
+			}
 		}
 		r.add("registry calls per 1,000 registrants tokenised (3,000 valid ones, batch size found at 1,000, login excluded)",
 			"≤ 10", calls/thousands <= 10, "%.1f", calls/thousands)
@@ -83,7 +82,7 @@ func (m *measurer) cost(ctx context.Context, r *report) error {
 }
 
 func isLogin(method string) bool {
-	return strings.HasPrefix(method, "common.") || strings.Contains(method, "authenticate")
+	return method == "session.authenticate" || strings.HasPrefix(method, "common.")
 }
 
 // speed compares runs with what MTS needs by itself.
@@ -96,7 +95,7 @@ func (m *measurer) speed(ctx context.Context, r *report) error {
 	m.say("MTS alone: %.1f s; the same by a whole run", alone.Seconds())
 	err = m.measured(ctx, setup{pace: 1, pending: pending, registrants: registrants, found: true}, func(h *harness, took time.Duration) error {
 		ratio := took.Seconds() / alone.Seconds()
-		r.add("whole run of 3,000 at MTS's real pace, over what MTS needs for the same records submitted back to back",
+		r.add("whole run of 3,000 with MTS and registry at their real pace, over what MTS needs for the same records submitted back to back",
 			"≤ 1.10", ratio <= 1.10, "%.3f (%.1f s / %.1f s)", ratio, took.Seconds(), alone.Seconds())
 		m.say("whole run: %.1f s, %d invocation(s) of submit", took.Seconds(), h.submits.Load())
 		return nil
@@ -156,14 +155,14 @@ func backToBack(ctx context.Context, pace float64, submissions []seeding.Submiss
 // reads compares what is read of a small and of a large registry.
 func (m *measurer) reads(ctx context.Context, r *report) error {
 	const few = 2_000
-	var read, examined [2]float64
+	var read, examined [2]int64
 	for i, size := range []int{10_000, 200_000} {
 		m.say("reading a registry of %d", size)
 		err := m.measured(ctx, setup{pending: few, registrants: size, found: true}, func(h *harness, _ time.Duration) error {
 			for method, tally := range h.registry.State().Calls {
 				if strings.HasSuffix(method, ".search_read") {
-					read[i] += float64(tally.Returned) / few
-					examined[i] += float64(tally.Examined) / few
+					read[i] += tally.Returned
+					examined[i] += tally.Examined
 				}
 			}
 			return nil
@@ -172,10 +171,13 @@ func (m *measurer) reads(ctx context.Context, r *report) error {
 			return err
 		}
 	}
+	each := func(n int64) float64 { return float64(n) / few }
 	r.add("registry rows read per registrant tokenised, 2,000 pending in a registry of 10,000 and of 200,000",
-		"equal", read[0] == read[1], "%.3f and %.3f", read[0], read[1])
-	r.note("To return those rows the registry itself examined %.1f and %.1f rows per registrant, its identifiers indexed by registrant and value.",
-		examined[0], examined[1])
+		"equal", read[0] == read[1], "%.3f and %.3f", each(read[0]), each(read[1]))
+	// The types have no index of their own, so a pass walks once along all
+	// identifiers, page by page.
+	r.note("To return those rows the registry itself, indexed by registrant and value, examined %.1f and %.1f rows per registrant: "+
+		"what it returned, and once per pass all its identifiers, in the order of their ids.", each(examined[0]), each(examined[1]))
 	return nil
 }
 

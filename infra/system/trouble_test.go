@@ -355,3 +355,29 @@ type heldCallback struct {
 	path, bearer string
 	body         []byte
 }
+
+// What a deleted connector left behind keeps no other from its work.
+func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], odoosim.DemoVID(888888, 1, odoosim.Normal)) })
+	first := w.connector(nil)
+	w.settle(20, first)
+	_, all := w.rejections(first)
+	expect(t, "rejection", all[ids[3]].Kind, seeding.Conflict)
+	second := w.connector(nil)
+	w.settle(20, second)
+	expect(t, "VIDs left while there is a conflict", len(w.vids()), 1)
+
+	state, err := w.store.State(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.DeleteConnector(t.Context(), first.ID, state.Version, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.another(20, second)
+	expect(t, "VIDs left after the connector is gone", len(w.vids()), 0)
+	_, all = w.rejections(first)
+	expect(t, "rejections of nobody", len(all), 0)
+}

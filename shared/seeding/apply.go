@@ -3,6 +3,7 @@ package seeding
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -355,8 +356,17 @@ func (a *application) count(ctx context.Context) (closed bool, err error) {
 	b.Totals = b.Totals.Plus(a.add)
 	b.Totals.Sent = b.Count
 	b.Parts = append(slices.Clone(b.Parts), fresh...)
-	if err := a.Store.Close(ctx, b); err != nil {
-		return false, ignoreConflict(err) // reconcile was quicker; the next look sees a closed batch
+	err = a.Store.Close(ctx, b)
+	if errors.Is(err, ErrConflict) {
+		// Reconcile was quicker, or a part was counted meanwhile. Now it is a
+		// late answer.
+		if a.b, err = a.Store.Batch(ctx, b.Ref); err == nil && !a.b.State.Open() {
+			err = ignoreConflict(a.Store.CountParts(ctx, a.b, fresh, a.add))
+		}
+		return false, err
+	}
+	if err != nil {
+		return false, err
 	}
 	a.b = b
 	a.log.Info("batch patched", "sent", b.Totals.Sent, "tokenised", b.Totals.Tokenised,

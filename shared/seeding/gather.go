@@ -55,7 +55,7 @@ func (w *work) gather(ctx context.Context, c Connector, run Run, size int) (harv
 	p := pager{
 		work: w, c: c, registry: registry, mapper: mapper, printKey: printKey, size: size,
 		harvest: harvest{run: run, counter: state.Counter, printKey: printKey.ID},
-		taken:   map[int64]bool{},
+		taken:   map[int64]bool{}, others: map[string]bool{},
 	}
 	for _, b := range open {
 		for _, m := range b.Members {
@@ -92,7 +92,8 @@ type pager struct {
 	printKey Key
 	size     int
 	harvest  harvest
-	taken    map[int64]bool // registrants in open batches, or chosen already
+	taken    map[int64]bool  // registrants in open batches, or chosen already
+	others   map[string]bool // other connectors: whether they are deleted
 }
 
 // page reads one page of at most limit VIDs behind the cursor and decides about
@@ -126,12 +127,23 @@ func (p *pager) page(ctx context.Context, limit int) error {
 		pager: p, records: records, tokens: byRegistrant(tokens),
 		mine: map[int64]Rejection{}, conflicts: map[int64]bool{}, gone: map[int64]Rejection{},
 	}
+	var orphans []Rejection
 	for _, r := range rejections {
+		if r.Connector == p.c.ID {
+			d.mine[r.Identifier], d.gone[r.Identifier] = r, r
+		} else if orphan, err := p.deleted(ctx, r.Connector); err != nil {
+			return err
+		} else if orphan {
+			orphans = append(orphans, r)
+			continue
+		}
 		if r.Kind == Conflict {
 			d.conflicts[r.Identifier] = true
 		}
-		if r.Connector == p.c.ID {
-			d.mine[r.Identifier], d.gone[r.Identifier] = r, r
+	}
+	if len(orphans) > 0 {
+		if err := p.Store.DeleteRejections(ctx, orphans); err != nil {
+			return err
 		}
 	}
 	for _, vid := range vids {
@@ -152,6 +164,21 @@ func (p *pager) page(ctx context.Context, limit int) error {
 		run.PassOver = true
 	}
 	return p.write(ctx, d)
+}
+
+// deleted tells whether a connector is no more; what it left behind must not
+// keep others from removing VIDs.
+func (p *pager) deleted(ctx context.Context, connector string) (bool, error) {
+	gone, known := p.others[connector]
+	if known {
+		return gone, nil
+	}
+	_, err := p.Store.State(ctx, connector)
+	if err != nil && !isNotFound(err) {
+		return false, err
+	}
+	p.others[connector] = err != nil
+	return err != nil, nil
 }
 
 // decision is what one page leads to.

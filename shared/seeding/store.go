@@ -24,7 +24,8 @@ type Connectors interface {
 	LeaveRun(ctx context.Context, id string, fence int64, due time.Time) error
 	// RaiseProblem sets the problem of a source.
 	RaiseProblem(ctx context.Context, id string, source Source, p Problem) error
-	// ClearProblems removes problems and makes the connector due now.
+	// ClearProblems removes problems and, if one of them stood, makes the
+	// connector due now.
 	ClearProblems(ctx context.Context, id string, sources []Source, now time.Time) error
 }
 
@@ -143,7 +144,8 @@ type Administration interface {
 	// the problems and makes a running connector due now. ErrOpenBatches when
 	// the registry would change while batches of the connector are open.
 	ReplaceConnector(ctx context.Context, c Connector, now time.Time) error
-	// DeleteConnector deletes configuration and state of the read version.
+	// DeleteConnector deletes configuration and state of the read version. Its
+	// rejections go when another connector of the registry passes them.
 	// ErrOpenBatches while batches are open or submit is at work.
 	DeleteConnector(ctx context.Context, id string, version int, now time.Time) error
 	// SetStatus starts or stops; either is a success when it is so already.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
@@ -83,7 +84,7 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 	is, should := map[line]int{}, map[line]int{}
 	people := map[string]bool{} // who have a first registrant
 	for _, was := range e.before {
-		vid := held(was, odoosim.VIDType)
+		who := person(was)
 		now, there := after[was.Registrant]
 		delete(after, was.Registrant)
 		found := line{outcome: gone}
@@ -91,10 +92,8 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 			rejection, isRejected := rejections[was.Registrant]
 			found = e.find(was, now, rejection, isRejected)
 		}
-		wanted := e.want(was, len(vid) > 0 && people[person(vid[0])], found)
-		if was.Kind == odoosim.SharedPerson {
-			people[person(vid[0])] = true
-		}
+		wanted := e.want(was, people[who], found)
+		people[who] = who != ""
 		is[found]++
 		should[wanted]++
 		if found != wanted {
@@ -162,8 +161,8 @@ func (e evidence) want(was odoosim.Entry, second bool, found line) line {
 	case was.Registrant == e.changed.registrant:
 		return line{outcome: tokenisedAnew}
 	case was.Kind == odoosim.SharedPerson && second:
-		return line{rejected, "duplicate", "MTSC-HELD-BY-OTHER"}
-	case isRejected && found.kind == right.kind && slices.Contains(right.codes, found.code):
+		return line{rejected, "duplicate", "MTSC-HELD"}
+	case isRejected && found.kind == right.kind && allOf(found.code, right.codes):
 		return found
 	case isRejected:
 		return line{rejected, right.kind, right.codes[0]}
@@ -173,6 +172,16 @@ func (e evidence) want(was odoosim.Entry, second bool, found line) line {
 		return line{outcome: untouched, kind: idle(was.Kind)}
 	}
 	return line{outcome: tokenised}
+}
+
+// allOf tells whether every one of several codes, joined by commas, is right.
+func allOf(codes string, right []string) bool {
+	for code := range strings.SplitSeq(codes, ",") {
+		if !slices.Contains(right, code) {
+			return false
+		}
+	}
+	return true
 }
 
 // rejections are the kinds of registrants that should be rejected, and how
@@ -215,7 +224,12 @@ func held(entry odoosim.Entry, identifierType int64) (values []string) {
 }
 
 // person is the part of a demo VID that names the person.
-func person(vid string) string { return vid[:min(10, len(vid))] }
+func person(entry odoosim.Entry) string {
+	for _, vid := range held(entry, odoosim.VIDType) {
+		return vid[:min(10, len(vid))]
+	}
+	return ""
+}
 
 // reasons are the API's words for each rejected line.
 func (e evidence) reasons() map[line]string {
@@ -257,5 +271,6 @@ func (e evidence) registry(state odoosim.State, expected odoosim.Expectation) []
 		{"registrants with a token and a VID", state.Both, 0},
 		{"VIDs left", count(e.after, odoosim.VIDType), expected.VIDsLeft},
 		{"registrants", len(e.after), expected.Registrants},
+		{"rejections that the API lists", len(e.rejections), expected.Rejected()},
 	}
 }

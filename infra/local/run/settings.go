@@ -20,8 +20,8 @@ type settings struct {
 }
 
 const (
-	loopback       = "127.0.0.0/8"
-	preferred      = "127.0.0.1:8080"
+	loopback        = "127.0.0.0/8"
+	preferred       = "127.0.0.1:8080"
 	mostRegistrants = 1_000_000
 )
 

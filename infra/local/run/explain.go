@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// explain says how to use what runs.
+func (d *demo) explain(out io.Writer) {
+	id, secret := d.stack.Issuer().Client()
+	reach := "Its functions reach " + d.settings.ranges + " only: start with ALLOW=<ranges> for servers elsewhere"
+	if d.settings.ranges != loopback {
+		reach = "Its functions reach " + d.settings.ranges
+	}
+	back := "MTS calls back at " + d.stack.APIURL() + ": start with CALLBACK_BASE=<address> if it cannot reach that"
+	if d.settings.callbackBase != "" {
+		back = "MTS calls back at " + d.settings.callbackBase
+	}
+	fmt.Fprint(out, strings.NewReplacer(
+		"{api}", d.stack.APIURL(), "{token}", d.stack.Token(), "{connector}", d.connector,
+		"{issuer}", d.stack.Issuer().Address(), "{id}", id, "{secret}", secret,
+		"{registry}", d.office.address, "{mts}", d.seeder.address, "{reach}", reach, "{back}", back,
+	).Replace(`It goes on running, with a tick every few seconds, until Ctrl-C.
+
+  API               {api}/connectors
+  demo registry     {registry} (database g2p, admin/admin)
+  demo MTS          {mts}
+
+Look at the demo (the token is good for an hour):
+
+  TOKEN={token}
+  curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}
+  curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}/runs
+  curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}/rejections
+
+Another token:
+
+  TOKEN=$(curl -s -u {id}:{secret} -d grant_type=client_credentials {issuer}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+
+A connector for an MTS and an Odoo of your own, and its start:
+
+  curl -X POST {api}/connectors -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{
+    "name": "Ours",
+    "mts_url": "http://mts.example.org",
+    "registry": {"url": "https://odoo.example.org", "database": "openg2p", "username": "mts", "password": "…"}
+  }'
+  curl -X POST -H "Authorization: Bearer $TOKEN" {api}/connectors/<id>/start
+
+{reach}.
+{back}.
+
+`))
+}
