@@ -54,13 +54,11 @@ const (
 // with a token of 36 digits. MACs and fingerprints do not compress; ids are
 // written as differences.
 func PackRows(rows []Row) []byte {
-	var plain []byte
-	plain = binary.AppendUvarint(plain, uint64(len(rows)))
 	members := make([]Member, len(rows))
 	for i, r := range rows {
 		members[i] = r.Member
 	}
-	plain = appendMembers(plain, members)
+	plain := appendMembers(nil, members)
 	for _, r := range rows {
 		plain = append(plain, r.MAC[:]...)
 	}
@@ -81,20 +79,11 @@ func PackRows(rows []Row) []byte {
 
 // UnpackRows is the inverse of PackRows.
 func UnpackRows(packed []byte) ([]Row, error) {
-	plain, err := inflate(packed)
+	in, members, err := unpack(packed)
 	if err != nil {
 		return nil, err
 	}
-	in := bytes.NewBuffer(plain)
-	n, err := readCount(in)
-	if err != nil {
-		return nil, err
-	}
-	members, err := readMembers(in, n)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]Row, n)
+	rows := make([]Row, len(members))
 	for i := range rows {
 		rows[i].Member = members[i]
 	}
@@ -131,21 +120,29 @@ func UnpackRows(packed []byte) ([]Row, error) {
 // PackMembers and UnpackMembers keep the members of an open batch: two or three
 // bytes each, less when ids follow one another.
 func PackMembers(members []Member) []byte {
-	return deflate(appendMembers(binary.AppendUvarint(nil, uint64(len(members))), members))
+	return deflate(appendMembers(nil, members))
 }
 
 // UnpackMembers is the inverse of PackMembers.
 func UnpackMembers(packed []byte) ([]Member, error) {
+	_, members, err := unpack(packed)
+	return members, err
+}
+
+// unpack reads the members, with which everything packed begins, and returns
+// what stands behind them.
+func unpack(packed []byte) (rest *bytes.Buffer, members []Member, err error) {
 	plain, err := inflate(packed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	in := bytes.NewBuffer(plain)
-	n, err := readCount(in)
+	rest = bytes.NewBuffer(plain)
+	n, err := readCount(rest)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return readMembers(in, n)
+	members, err = readMembers(rest, n)
+	return rest, members, err
 }
 
 var errPacked = errors.New("packed rows are damaged")
@@ -154,6 +151,7 @@ var errPacked = errors.New("packed rows are damaged")
 const maxUnpacked = 16 << 20
 
 func appendMembers(plain []byte, members []Member) []byte {
+	plain = binary.AppendUvarint(plain, uint64(len(members)))
 	var last Member
 	for _, m := range members {
 		plain = binary.AppendVarint(plain, m.Registrant-last.Registrant)

@@ -1,0 +1,88 @@
+package seeding
+
+import (
+	"context"
+	"time"
+)
+
+// currentRun returns the run to go on with. It is nil when there is none: then
+// due and again are what step returns.
+func (w *work) currentRun(ctx context.Context, c Connector, open int) (run *Run, due time.Time, again bool, err error) {
+	now := w.Clock.Now()
+	if w.state.Run == "" {
+		if w.state.Status != Running {
+			return nil, now.Add(c.Interval()), false, nil
+		}
+		fresh := Run{
+			ID: w.NewID(), Connector: c.ID, Version: c.Version,
+			Started: now, Passes: 1, PassStarted: now, Fence: w.state.Lease.Fence,
+		}
+		if err := w.Store.OpenRun(ctx, fresh); err != nil {
+			return nil, now, false, err
+		}
+		w.log.Info("run opened", "run", fresh.ID)
+		return &fresh, now, false, nil
+	}
+	old, err := w.Store.Run(ctx, c.ID, w.state.Run)
+	if err != nil {
+		return nil, now, false, err
+	}
+	old.Fence = w.state.Lease.Fence
+	if w.state.Status == Running && old.Version == c.Version {
+		return &old, now, false, nil
+	}
+	// Stopped, or configured anew: the run ends once its batches are closed.
+	if open > 0 {
+		return nil, now, false, nil
+	}
+	if _, err := w.complete(ctx, old); err != nil {
+		return nil, now, false, err
+	}
+	return nil, now, w.state.Status == Running, nil
+}
+
+// endPass completes the run, or begins another pass when something that this
+// one sent is still pending. While a problem stands passes do not count: they
+// are made of probes.
+func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) (due time.Time, again bool, err error) {
+	closed, err := w.Store.ClosedBatches(ctx, run.Connector, run.ID)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	pending := false
+	for _, b := range closed {
+		if !b.Claimed.Before(run.PassStarted) && b.Totals.Pending() > 0 {
+			pending = true
+		}
+	}
+	now := w.Clock.Now()
+	if pending && (blocked || run.Passes < MaxPasses) {
+		run.Cursor, run.PassOver, run.PassStarted = 0, false, now
+		if !blocked {
+			run.Passes++
+		}
+		return now, true, w.Store.SaveRun(ctx, run)
+	}
+	if run, err = w.complete(ctx, run); err != nil {
+		return time.Time{}, false, err
+	}
+	return run.Started.Add(c.Interval()), false, nil
+}
+
+func (w *work) complete(ctx context.Context, run Run) (Run, error) {
+	closed, err := w.Store.ClosedBatches(ctx, run.Connector, run.ID)
+	if err != nil {
+		return run, err
+	}
+	run.Totals = Totals{}
+	for _, b := range closed {
+		run.Totals = run.Totals.Plus(b.Totals)
+	}
+	run.Completed = w.Clock.Now()
+	if err := w.Store.CompleteRun(ctx, run); err != nil {
+		return run, err
+	}
+	w.log.Info("run completed", "run", run.ID, "sent", run.Totals.Sent, "tokenised", run.Totals.Tokenised,
+		"rejected", run.Totals.Rejected()+run.Tally.Invalid, "passes", run.Passes)
+	return run, nil
+}
