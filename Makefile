@@ -17,7 +17,8 @@ help: ## Show this
 
 run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real ALLOW=10.0.0.0/8 CALLBACK_BASE=http://…)
 	@infra/tools/fetch go ministack
-	@go run ./infra/local/run
+	@echo "building"
+	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
 test: ## Run all tests (PACKAGES=./shared/... for some)
 	@infra/tools/fetch go cc ministack dynamodb-local gotestsum
@@ -32,7 +33,7 @@ lint: ## Check code, modules, import rules and the template
 	$(BIN)/golangci-lint run ./...
 
 bench: ## Measure speed and size against the goals
-	@infra/tools/fetch go ministack dynamodb-local
+	@infra/tools/fetch go dynamodb-local
 	@go run ./infra/bench
 
 # The Go builder of SAM has no options; these reach it through the environment.

@@ -190,29 +190,29 @@ func (h *harness) quiet(ctx context.Context) (bool, error) {
 	return !answers, err
 }
 
-// RingSubmit and RingPatch start functions as the asynchronous invoke does.
-func (h *harness) RingSubmit(_ context.Context, connector string) error {
+// RingSubmit and RingPatch start functions as the asynchronous invoke does:
+// they outlive their caller.
+func (h *harness) RingSubmit(ctx context.Context, connector string) error {
 	h.submits.Add(1)
-	h.start(func(ctx context.Context) error {
-		return h.submitter.Work(ctx, connector, time.Now().Add(895*time.Second))
-	})
-	return nil
-}
-
-func (h *harness) RingPatch(_ context.Context, registry string) error {
-	h.start(func(ctx context.Context) error { return h.patcher.Ring(ctx, registry) })
-	return nil
-}
-
-func (h *harness) start(f func(context.Context) error) {
 	h.rings.Go(func() {
-		if err := f(context.Background()); err != nil {
-			select {
-			case h.failure <- err:
-			default:
-			}
-		}
+		h.ended(h.submitter.Work(context.WithoutCancel(ctx), connector, time.Now().Add(895*time.Second)))
 	})
+	return nil
+}
+
+func (h *harness) RingPatch(ctx context.Context, registry string) error {
+	h.rings.Go(func() { h.ended(h.patcher.Ring(context.WithoutCancel(ctx), registry)) })
+	return nil
+}
+
+func (h *harness) ended(err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case h.failure <- err:
+	default: // the first says enough
+	}
 }
 
 func (h *harness) serve(handler http.Handler) string {

@@ -44,7 +44,7 @@ func (w *world) quiet(connectors ...seeding.Connector) bool {
 		if err != nil {
 			w.Fatal(err)
 		}
-		if state.Run != "" || len(open) > 0 || answers {
+		if state.Run != "" || !state.Due.After(w.clock.Now()) || len(open) > 0 || answers {
 			return false
 		}
 	}

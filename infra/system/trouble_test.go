@@ -132,11 +132,6 @@ func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
 	w := newWorld(t, options{})
 	w.plain(20)
 	before := w.vids()
-	var bearer, path atomic.Value
-	w.onPut = func(r *http.Request) {
-		bearer.CompareAndSwap(nil, r.Header.Get("Authorization"))
-		path.CompareAndSwap(nil, r.URL.Path)
-	}
 	c := w.connector(nil)
 	w.settle(20, c)
 	// Rows for new registrants, forged without the row key.
@@ -147,18 +142,7 @@ func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
 		key := seeding.CorrelationKey(m, seeding.RowMAC{1, 2, 3}, seeding.Print{4})
 		rows = append(rows, fmt.Sprintf(`["%s","processed","%036d",null,null]`, key, id))
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.baseURL+path.Load().(string), strings.NewReader("["+strings.Join(rows, ",")+"]"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", bearer.Load().(string))
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	expect(t, "status", response.StatusCode, http.StatusOK)
-	w.rings.Wait()
+	expect(t, "status", w.deliver(w.last.Load(), "["+strings.Join(rows, ",")+"]"), http.StatusOK)
 	for _, id := range ids {
 		expect(t, "token of a registrant that was never sent", w.tokenOf(id), "")
 	}
@@ -335,25 +319,10 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 		t.Fatal("no callback was held back")
 	}
 	w.settle(60, c)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.baseURL+late.path, strings.NewReader(string(late.body)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", late.bearer)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	w.rings.Wait()
+	expect(t, "status", w.deliver(late, string(late.body)), http.StatusOK)
 	w.check(c, before)
 	expect(t, "tokenised", w.tokenised(), 40)
 	expect(t, "VIDs left", len(w.vids()), 0)
-}
-
-type heldCallback struct {
-	path, bearer string
-	body         []byte
 }
 
 // What a deleted connector left behind keeps no other from its work.

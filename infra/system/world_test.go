@@ -7,6 +7,7 @@ package system_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -56,22 +57,26 @@ type world struct {
 	patcher   *seeding.Patcher
 	reconcile *seeding.Reconciler
 
-	before     map[int64]string // VIDs at the start, for tests of changes
+	before     map[int64]string       // VIDs at the start, for tests of changes
+	faults     *faults                // crash points, if there are any
+	kinds      map[int64]odoosim.Kind // of registrants that were populated
 	touched    map[int64]bool
 	heldBefore map[int64]string // tokens in the registry before the first connector
 	streamOff  atomic.Bool      // the doorbell of the answers table
-	rings      sync.WaitGroup
+	running    atomic.Int64     // functions under way
 	failures   chan error
 	onPut      func(*http.Request)                     // sees every callback before the inbox
 	hold       func(r *http.Request, body []byte) bool // keeps a callback from the inbox
+	last       atomic.Pointer[heldCallback]            // the last of the largest callbacks
 	mtsDown    atomic.Bool
 }
 
 type options struct {
-	mts   mtssim.Options
-	odoo  odoosim.Options
-	times seeding.Times
-	real  bool // real time instead of the test's clock
+	crashes bool // with crash points in all that writes
+	mts     mtssim.Options
+	odoo    odoosim.Options
+	times   seeding.Times
+	real    bool // real time instead of the test's clock
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -101,11 +106,22 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	w.client = server.Client()
 	w.tables = createTables(t, w.client)
-	w.store = dynamo.New(w.client, w.tables[0], w.tables[1])
+	var database dynamo.Client = w.client
+	if o.crashes {
+		w.faults = &faults{seen: map[string]int{}, armed: map[string]mode{}}
+		database = crashing{w.client, w.faults}
+	}
+	w.store = dynamo.New(database, w.tables[0], w.tables[1])
 	for i, name := range []string{"capability", "row", "fingerprint"} {
 		w.keys[i] = ring{{ID: name + "-1", Secret: []byte(strings.Repeat(name, 9))}}
 	}
-	w.calls = outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	w.calls = outgoing.New(outgoing.Options{
+		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
+	})
+
+	if o.crashes {
+		w.calls.Transport = wire{w.calls.Transport, w.faults}
+	}
 
 	inbox := &seeding.Inbox{Capabilities: w.keys[0], Answers: doorbell{w}, Clock: w.clock, Times: o.times}
 	door := callback.New(inbox, w.logger)
@@ -113,14 +129,15 @@ func newWorld(t *testing.T, o options) *world {
 		if w.onPut != nil {
 			w.onPut(r)
 		}
-		if w.hold != nil {
-			body, err := io.ReadAll(r.Body)
-			if err != nil || w.hold(r, body) {
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
+		body, err := io.ReadAll(r.Body)
+		if err != nil || w.hold != nil && w.hold(r, body) {
+			return
 		}
-		door.ServeHTTP(rw, r)
+		if last := w.last.Load(); last == nil || len(body) >= len(last.body) {
+			w.last.Store(&heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		door.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), invocationKey{}, &invocation{})))
 	}))
 	registries := odoo.New(w.calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, w.clock.Now)
 	client := mts.New(w.calls, w.clock.Now)
@@ -137,7 +154,7 @@ func newWorld(t *testing.T, o options) *world {
 		Store: w.store, Seeder: client, Bell: bell{w}, Clock: w.clock, Times: o.times, Log: w.logger,
 	}
 	t.Cleanup(func() {
-		w.rings.Wait()
+		w.idle()
 		if t.Failed() {
 			t.Logf("log:\n%s", tail(w.log.String(), 60))
 		}
@@ -198,7 +215,11 @@ func (r ring) ByID(_ context.Context, id string) (seeding.Key, error) {
 type doorbell struct{ *world }
 
 func (d doorbell) PutPart(ctx context.Context, p seeding.AnswerPart) error {
-	err := dynamo.NewInbox(d.client, d.tables[1]).PutPart(ctx, p)
+	var client dynamo.Putter = d.client
+	if d.faults != nil {
+		client = crashing{d.client, d.faults}
+	}
+	err := dynamo.NewInbox(client, d.tables[1]).PutPart(ctx, p)
 	if err == nil && !d.streamOff.Load() {
 		_ = bell(d).RingPatch(ctx, p.Ref.Registry)
 	}
@@ -222,12 +243,21 @@ func (b bell) RingPatch(_ context.Context, registry string) error {
 
 func (w *world) start(f func(context.Context) error) {
 	w.clock.enter()
-	w.rings.Go(func() {
+	w.running.Add(1)
+	go func() {
+		defer w.running.Add(-1)
 		defer w.clock.leave()
-		if err := f(context.Background()); err != nil {
+		if err := f(context.WithValue(context.Background(), invocationKey{}, &invocation{})); err != nil {
 			w.failures <- err
 		}
-	})
+	}()
+}
+
+// idle waits until no function is under way.
+func (w *world) idle() {
+	for w.running.Load() > 0 {
+		time.Sleep(200 * time.Microsecond)
+	}
 }
 
 // clock moves when everybody who works is waiting for it, and MTS has nothing
@@ -294,12 +324,49 @@ func (w *world) tick() {
 	if err := w.submitter.Tick(w.Context()); err != nil {
 		w.Fatalf("submit: %v", err)
 	}
-	w.rings.Wait()
+	w.idle()
 	if err := w.reconcile.Tick(w.Context()); err != nil {
 		w.Fatalf("reconcile: %v", err)
 	}
-	w.rings.Wait()
+	w.idle()
 	w.clock.advance(time.Minute)
+}
+
+// heldCallback is a callback that can be delivered again.
+type heldCallback struct {
+	path, bearer string
+	body         []byte
+}
+
+func (w *world) deliver(c *heldCallback, body string) int {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.baseURL+c.path, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r.Header.Set("Authorization", c.bearer)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	_ = response.Body.Close()
+	w.idle()
+	return response.StatusCode
+}
+
+// repeatLast delivers a part of the last callback again: another content, late.
+func (w *world) repeatLast() {
+	w.Helper()
+	last := w.last.Load()
+	var rows []json.RawMessage
+	if err := json.Unmarshal(last.body, &rows); err != nil {
+		w.Fatal(err)
+	}
+	half, err := json.Marshal(rows[:(len(rows)+1)/2])
+	if err != nil {
+		w.Fatal(err)
+	}
+	expect(w.T, "status of a repeated callback", w.deliver(last, string(half)), http.StatusOK)
 }
 
 // fastTick is tick for worlds in real time.

@@ -143,7 +143,8 @@ func rowCode(code, message string) string {
 	codes := []string{codePattern.FindString(code)}
 	if code == "ATS-REQ-103" {
 		if several := codePattern.FindAllString(message, 8); len(several) > 0 {
-			codes = several
+			slices.Sort(several)
+			codes = slices.Compact(several)
 		}
 	}
 	joined := strings.Join(codes, ",")

@@ -97,7 +97,7 @@ func TestInboxReadsRowsByTheWire(t *testing.T) {
 	}{
 		"processed":                    {`[["` + k1 + `", "processed", "123", null, null]]`, []seeding.Row{{Status: 'p', Token: "123"}}},
 		"refused":                      {`[["` + k1 + `", "error", null, "IDA-MLC-009", "Invalid VID"]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009"}}},
-		"several errors":               {`[["` + k1 + `", "error", null, "ATS-REQ-103", "IDA-MLC-009::Invalid VID 612,IDA-DEA-001::name Ana"]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009,IDA-DEA-001"}}},
+		"several errors":               {`[["` + k1 + `", "error", null, "ATS-REQ-103", "IDA-MLC-009::Invalid VID 612,IDA-DEA-001::name Ana,IDA-DEA-001::dob"]]`, []seeding.Row{{Status: 'e', Code: "IDA-DEA-001,IDA-MLC-009"}}},
 		"invalid":                      {`[["` + k1 + `", "invalid", null, "ATS-REQ-012", "dateOfBirth or its mapping not present"]]`, []seeding.Row{{Status: 'i', Code: "ATS-REQ-012"}}},
 		"a text for a code is dropped": {`[["` + k1 + `", "error", null, "Ana 6123", null]]`, []seeding.Row{{Status: 'e'}}},
 		"empty token":                  {`[["` + k1 + `", "processed", null, null, null]]`, []seeding.Row{{Status: 'p'}}},

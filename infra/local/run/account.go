@@ -156,7 +156,7 @@ func (e evidence) madeFor(was odoosim.Entry, token string) bool {
 // want is where a registrant should be, by what it was made as. Where several
 // codes are right, the one found is wanted.
 func (e evidence) want(was odoosim.Entry, second bool, found line) line {
-	right, isRejected := rejections[was.Kind]
+	right, isRejected := toReject[was.Kind]
 	switch {
 	case was.Registrant == e.changed.registrant:
 		return line{outcome: tokenisedAnew}
@@ -184,9 +184,9 @@ func allOf(codes string, right []string) bool {
 	return true
 }
 
-// rejections are the kinds of registrants that should be rejected, and how
+// toReject are the kinds of registrants that should be rejected, and how
 // (facts/mts.md 2.4, 2.7).
-var rejections = map[odoosim.Kind]struct {
+var toReject = map[odoosim.Kind]struct {
 	kind  string
 	codes []string
 }{

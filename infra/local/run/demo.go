@@ -181,20 +181,19 @@ func (d *demo) changeUnderWay(ctx context.Context) (change, error) {
 	if c.registrant == 0 {
 		return change{}, nil
 	}
-	for {
+	for ctx.Err() == nil {
 		var state mtssim.State
 		err := d.mts.call(ctx, http.MethodGet, "/_simulator/state", nil, &state)
-		switch {
-		case ctx.Err() != nil:
-			return change{}, nil // the demo is over, and nothing was sent
-		case err != nil:
+		if err != nil && ctx.Err() == nil {
 			return change{}, err
-		case state.Counters.Posts > 0:
+		}
+		if state.Counters.Posts > 0 {
 			path := fmt.Sprintf("/_simulator/registrants/%d/vid", c.registrant)
 			return c, d.registry.call(ctx, http.MethodPost, path, map[string]string{"value": c.vid}, nil)
 		}
 		pause(ctx, 5*time.Millisecond)
 	}
+	return change{}, nil // the demo is over, and nothing was sent
 }
 
 // tick does what the schedules do, until it is told to end. A tick that fails

@@ -37,7 +37,7 @@ type snapshot struct {
 
 // line is a snapshot in words, short enough for a terminal.
 func (s snapshot) line() string {
-	return fmt.Sprintf("%-8s %4s batches  %6s tokenised  %5s rejected  %6s VIDs pending",
+	return fmt.Sprintf("%-7s %3s batches %7s tokenised %6s rejected %7s pending VIDs",
 		s.phase, number(s.batches), number(s.tokenised), number(s.rejected), number(s.pending))
 }
 
@@ -63,7 +63,7 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 		s.phase = fmt.Sprintf("pass %d", s.run.Passes)
 	}
 	if s.run.State == "completed" && s.run.OpenBatches == 0 {
-		s.phase = "settling"
+		s.phase = "closing"
 		if s.answers, err = d.answersLeft(ctx); err != nil {
 			return s, err
 		}
@@ -141,7 +141,7 @@ func (p *progress) start() { p.began = time.Now() }
 func (p *progress) show(text string, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := fmt.Sprintf("%6s  %s", time.Since(p.began).Round(time.Second), text)
+	line := fmt.Sprintf("%5s %s", time.Since(p.began).Round(time.Second), text)
 	switch {
 	case p.moving:
 		fmt.Fprint(p.out, "\r"+wide(line))

@@ -133,12 +133,13 @@ func (a *account) sum() (n int) {
 // print writes counts and reasons, and nothing of any registrant.
 func (a *account) print(out io.Writer) {
 	head := func(title, is, should string) { fmt.Fprintf(out, "\n%s\n%11s %11s\n", title, is, should) }
+	wrong := "WRONG"
 	row := func(is, should int, text string) {
-		mark := "ok   "
+		mark := "ok"
 		if is != should {
-			mark = "WRONG"
+			mark = wrong
 		}
-		fmt.Fprintf(out, "%11s %11s  %s  %s\n", number(is), number(should), mark, text)
+		fmt.Fprintf(out, "%11s %11s  %-7s %s\n", number(is), number(should), mark, text)
 	}
 	head("What became of every registrant", "registrants", "should be")
 	for _, l := range a.lines {
@@ -152,6 +153,7 @@ func (a *account) print(out io.Writer) {
 	}
 
 	head("What the batches saw, beside the truth", "batches", "truth")
+	wrong = "differs" // they can miss after faults (protocol, "Totals")
 	for _, f := range a.batches {
 		row(f.is, f.should, f.what)
 	}

@@ -1,0 +1,328 @@
+package system_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Crash points: every remote write of every function fails once before and once
+// after it took effect, as an error and as the death of the function. The list
+// of points is what a whole run was seen to write, so a new one cannot be
+// forgotten.
+
+// mode of a failure.
+type mode struct {
+	after bool // the write took effect
+	kill  bool // the function ends there: nothing that it does later happens
+}
+
+func (m mode) String() string {
+	return map[bool]string{false: "before", true: "after"}[m.after] + map[bool]string{false: "", true: ", killed"}[m.kill]
+}
+
+var modes = []mode{{false, false}, {true, false}, {false, true}, {true, true}}
+
+var errCrash = errors.New("crash point")
+
+// invocation is one call of a function; once dead it reaches nothing any more.
+type invocation struct {
+	mu   sync.Mutex
+	dead bool
+}
+
+type invocationKey struct{}
+
+func invocationOf(ctx context.Context) *invocation {
+	i, _ := ctx.Value(invocationKey{}).(*invocation)
+	return i
+}
+
+func (i *invocation) isDead() bool {
+	if i == nil {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.dead
+}
+
+func (i *invocation) die() {
+	if i != nil {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.dead = true
+	}
+}
+
+// faults decides about every remote write of a world.
+type faults struct {
+	mu    sync.Mutex
+	seen  map[string]int  // writes by point
+	armed map[string]mode // what is to fail, once each
+}
+
+// around carries out a write at a point, or lets it fail.
+func (f *faults) around(ctx context.Context, point string, write func() error) error {
+	who := invocationOf(ctx)
+	if who == nil {
+		return write() // a person, through the test
+	}
+	if who.isDead() {
+		return errCrash
+	}
+	f.mu.Lock()
+	f.seen[point]++
+	m, strikes := f.armed[point]
+	delete(f.armed, point)
+	f.mu.Unlock()
+	if !strikes {
+		return write()
+	}
+	if m.after {
+		if err := write(); err != nil {
+			return err
+		}
+	}
+	if m.kill {
+		who.die()
+	}
+	return errCrash
+}
+
+// crashing is the store's client with crash points, named after the store's
+// method that writes.
+type crashing struct {
+	dynamo.Client
+	faults *faults
+}
+
+func crash[In, Out any](c crashing, ctx context.Context, in *In, call func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), opts []func(*dynamodb.Options)) (out *Out, err error) {
+	failed := c.faults.around(ctx, "dynamodb "+storeMethod(), func() error {
+		out, err = call(ctx, in, opts...)
+		return nil
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	return out, err
+}
+
+func (c crashing) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	return crash(c, ctx, in, c.Client.PutItem, o)
+}
+
+func (c crashing) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	return crash(c, ctx, in, c.Client.UpdateItem, o)
+}
+
+func (c crashing) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return crash(c, ctx, in, c.Client.DeleteItem, o)
+}
+
+func (c crashing) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	return crash(c, ctx, in, c.Client.TransactWriteItems, o)
+}
+
+func (c crashing) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	if invocationOf(ctx).isDead() {
+		return nil, errCrash
+	}
+	return c.Client.GetItem(ctx, in, o...)
+}
+
+func (c crashing) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	if invocationOf(ctx).isDead() {
+		return nil, errCrash
+	}
+	return c.Client.Query(ctx, in, o...)
+}
+
+var storeFrame = regexp.MustCompile(`shared/dynamo\.\(\*(?:Store|Inbox)\)\.([A-Z]\w*)`)
+
+// storeMethod is the exported method of the store that is writing.
+func storeMethod() string {
+	var frames [48]uintptr
+	callers := runtime.CallersFrames(frames[:runtime.Callers(3, frames[:])])
+	name := "?"
+	for {
+		frame, more := callers.Next()
+		if m := storeFrame.FindStringSubmatch(frame.Function); m != nil {
+			name = m[1]
+		}
+		if !more {
+			return name
+		}
+	}
+}
+
+// wire is the network with crash points: the POST to MTS, and what writes into
+// the registry.
+type wire struct {
+	http.RoundTripper
+	faults *faults
+}
+
+var registryWrite = regexp.MustCompile(`"method": ?"(create|unlink|write)"`)
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if invocationOf(r.Context()).isDead() {
+		return nil, errCrash
+	}
+	point := ""
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/authtoken/json"):
+		point = "MTS POST"
+	case r.Method == http.MethodPost && r.Body != nil:
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if m := registryWrite.FindSubmatch(body); m != nil {
+			point = "registry " + string(m[1])
+		}
+	}
+	if point == "" {
+		return w.RoundTripper.RoundTrip(r)
+	}
+	var response *http.Response
+	var err error
+	failed := w.faults.around(r.Context(), point, func() error {
+		response, err = w.RoundTripper.RoundTrip(r)
+		return nil
+	})
+	if failed != nil {
+		if response != nil {
+			_ = response.Body.Close()
+		}
+		return nil, failed
+	}
+	return response, err
+}
+
+// eventful makes a world in which a run writes all that a run can write:
+// tokens, rejections of every kind, VIDs of others, lost and late batches,
+// problems and an outage.
+func eventful(t *testing.T) (*world, seeding.Connector, map[int64]string) {
+	w := newWorld(t, options{crashes: true})
+	w.kinds = w.registry.Populate(90, 7).Kinds
+	w.plain(40)
+	id := w.registry.AddRegistrant(odoosim.Registrant{Name: "T", GivenName: "T", Gender: "Male"})
+	w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(660000, 1, odoosim.Normal)})
+	w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
+	before := w.vids()
+	w.seeder.SetFaults(mtssim.Faults{LoseEvery: 3, Copies: 2})
+	w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Outcome: odoosim.Denied})
+	w.registry.Inject(odoosim.Fault{Model: "res.partner", Method: "search_read", Skip: 2, Times: 9, Point: odoosim.Arrival, Outcome: odoosim.Closed})
+	c := w.connector(func(c *seeding.Connector) { c.BatchMaximum = 40 })
+	return w, c, before
+}
+
+// heal lets a world with its faults run until it is quiet, and once more with
+// everything due, and checks it.
+func (w *world) heal(c seeding.Connector, before map[int64]string) {
+	w.Helper()
+	w.settle(120, c)
+	w.seeder.SetFaults(mtssim.Faults{})
+	for id, kind := range w.kinds {
+		if kind == odoosim.NoBirthdate { // somebody mends what was rejected
+			w.registry.SetRegistrant(id, map[string]any{"birthdate": "1980-01-01"})
+		}
+	}
+	w.repeatLast()
+	w.clock.advance(25 * 3600e9)
+	w.another(120, c)
+	for len(w.failures) > 0 {
+		<-w.failures // functions were made to fail
+	}
+	w.check(c, before)
+	for source, p := range w.problems(c) {
+		w.Errorf("the problem %s outlives its cause: %s", source, p.Text)
+	}
+	// Every registrant is tokenised, or rejected with a due time.
+	_, rejected := w.rejections(c)
+	for id := range w.vids() {
+		r, known := rejected[id]
+		kind := w.kinds[id]
+		waits := kind == odoosim.ExpiredVID || kind == odoosim.InvalidVID || kind == odoosim.ArchivedVID
+		if !known && !waits {
+			w.Errorf("registrant %d (%s) is neither tokenised nor rejected", id, kind)
+		}
+		if known && r.Next.IsZero() {
+			w.Errorf("registrant %d is rejected for ever", id)
+		}
+	}
+}
+
+// writes are the methods of the store that write, for a run. A method is a read
+// if it is named after what it returns.
+func writes() (names []string) {
+	reads := []string{"Connector", "State", "States", "Run", "OpenBatches", "ClosedBatches", "Batch", "Rejections",
+		"RegistryState", "RegistryStates", "MTS", "NextAnswer", "HasAnswer", "AnswerParts"}
+	for _, port := range []reflect.Type{
+		reflect.TypeFor[seeding.Connectors](), reflect.TypeFor[seeding.Runs](), reflect.TypeFor[seeding.Batches](),
+		reflect.TypeFor[seeding.Rejections](), reflect.TypeFor[seeding.RegistryStates](), reflect.TypeFor[seeding.Seeders](),
+		reflect.TypeFor[seeding.Answers](), reflect.TypeFor[seeding.AnswerInbox](),
+	} {
+		for i := range port.NumMethod() {
+			if name := port.Method(i).Name; !slices.Contains(reads, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+func TestCrashPoints(t *testing.T) {
+	t.Parallel()
+	w, c, before := eventful(t)
+	w.heal(c, before)
+	points := slices.Sorted(maps.Keys(w.faults.seen))
+	for _, method := range writes() {
+		if !slices.Contains(points, "dynamodb "+method) {
+			t.Errorf("the run never calls %s, so no crash is tried there", method)
+		}
+	}
+	t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
+	for _, point := range points {
+		for _, m := range modes {
+			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
+				t.Parallel()
+				w, c, before := eventful(t)
+				w.faults.armed[point] = m
+				w.heal(c, before)
+			})
+		}
+	}
+	random := rand.New(rand.NewPCG(2026, 11))
+	for i := range 24 {
+		a, b := points[random.IntN(len(points))], points[random.IntN(len(points))]
+		ma, mb := modes[random.IntN(len(modes))], modes[random.IntN(len(modes))]
+		t.Run(fmt.Sprintf("pair %d: %s %s, %s %s", i, a, ma, b, mb), func(t *testing.T) {
+			t.Parallel()
+			w, c, before := eventful(t)
+			w.faults.armed[a], w.faults.armed[b] = ma, mb
+			w.heal(c, before)
+		})
+	}
+}
