@@ -39,6 +39,7 @@ func main() {
 		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Rows:       secrets.Keyring(vault, rowKey),
 		Prints:     secrets.Keyring(vault, fingerprintKey),
+		Meter:      function.Meter{Out: os.Stdout, Stack: os.Getenv("STACK"), Now: clock.Now},
 		Clock:      clock,
 		Times:      times,
 		NewID:      function.NewID,

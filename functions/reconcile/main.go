@@ -32,6 +32,7 @@ func main() {
 		Store:  dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Seeder: mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
 		Bell:   function.Bell{Lambda: invoker.NewFromConfig(cfg), Patch: patch},
+		Meter:  function.Meter{Out: os.Stdout, Stack: os.Getenv("STACK"), Now: clock.Now},
 		Clock:  clock,
 		Times:  times,
 		Log:    log,

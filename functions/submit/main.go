@@ -45,6 +45,7 @@ func main() {
 		Rows:         secrets.Keyring(vault, rowKey),
 		Prints:       secrets.Keyring(vault, fingerprintKey),
 		Bell:         function.Bell{Lambda: invoker.NewFromConfig(cfg), Submit: self},
+		Meter:        function.Meter{Out: os.Stdout, Stack: os.Getenv("STACK"), Now: clock.Now},
 		Clock:        clock,
 		Times:        times,
 		NewID:        function.NewID,

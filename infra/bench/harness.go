@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -88,6 +89,7 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 
 func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
 	clock, log, calls := function.Clock{}, function.Log(&h.log), loopback()
+	unread := function.Meter{Out: io.Discard, Now: clock.Now}
 	capability, rows, prints := newKey("capability"), newKey("row"), newKey("fingerprint")
 	h.sent = &recorder{Seeder: mts.New(calls, clock.Now)}
 	// One for each function: in different processes they share no session.
@@ -100,13 +102,13 @@ func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
 	h.submitter = &seeding.Submitter{
 		Store: store, Registries: registries(), Seeder: h.sent, Mappings: jq.Mappings{},
 		Capabilities: capability, Rows: rows, Prints: prints,
-		Bell: h, Clock: clock, Times: h.times, NewID: function.NewID, CallbackBase: base, Log: log,
+		Bell: h, Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, CallbackBase: base, Log: log,
 	}
 	h.patcher = &seeding.Patcher{
 		Store: store, Registries: registries(), Rows: rows, Prints: prints,
-		Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
+		Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
 	}
-	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Clock: clock, Times: h.times, Log: log}
+	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Meter: unread, Clock: clock, Times: h.times, Log: log}
 	h.connector = newConnector(h.serve(h.seeder), h.serve(h.registry))
 }
 

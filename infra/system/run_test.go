@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,20 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 	expect(t, "totals: pending", totals.Pending(), 0)
 	expect(t, "totals: sent", totals.Sent, e.Submitted)
 	expect(t, "problems", len(w.problems(c)), 0)
+	expect(t, "metric: submitted", int(w.sums["Submitted"]), e.Submitted)
+	expect(t, "metric: tokenised", int(w.sums["Tokenised"]), e.NewTokens)
+	rejected := 0
+	for name, sum := range w.sums {
+		if strings.HasPrefix(name, "Rejected ") {
+			rejected += int(sum)
+		}
+	}
+	expect(t, "metric: rejected", rejected, e.Rejected())
+	for _, gauge := range []seeding.Metric{seeding.MetricOldestAnswer, seeding.MetricStalledConnectors, seeding.MetricUnreachable, seeding.MetricSignInsRefused, seeding.MetricProblemConnectors} {
+		if value, taken := w.gauges[string(gauge)]; !taken || value != 0 {
+			t.Errorf("gauge %s: %v, %v", gauge, value, taken)
+		}
+	}
 
 	// A second run finds nothing to do, and sends nobody again.
 	posts := w.seeder.Counters().Posts

@@ -60,6 +60,9 @@ type world struct {
 	before     map[int64]string       // VIDs at the start, for tests of changes
 	faults     *faults                // crash points, if there are any
 	kinds      map[int64]odoosim.Kind // of registrants that were populated
+	metricsMu  sync.Mutex
+	sums       map[string]float64
+	gauges     map[string]float64
 	touched    map[int64]bool
 	heldBefore map[int64]string // tokens in the registry before the first connector
 	streamOff  atomic.Bool      // the doorbell of the answers table
@@ -84,7 +87,7 @@ func newWorld(t *testing.T, o options) *world {
 	if o.times == (seeding.Times{}) {
 		o.times = seeding.DefaultTimes()
 	}
-	w := &world{T: t, failures: make(chan error, 1000), log: &bytes.Buffer{}}
+	w := &world{T: t, failures: make(chan error, 1000), log: &bytes.Buffer{}, sums: map[string]float64{}, gauges: map[string]float64{}}
 	w.clock = &clock{now: time.Now().UTC().Truncate(time.Millisecond), world: w, real: o.real}
 	w.logger = function.Log(&lockedWriter{w: w.log})
 
@@ -144,14 +147,14 @@ func newWorld(t *testing.T, o options) *world {
 	w.submitter = &seeding.Submitter{
 		Store: w.store, Registries: registries, Seeder: client, Mappings: jq.Mappings{},
 		Capabilities: w.keys[0], Rows: w.keys[1], Prints: w.keys[2],
-		Bell: bell{w}, Clock: w.clock, Times: o.times, NewID: function.NewID, CallbackBase: w.baseURL, Log: w.logger,
+		Bell: bell{w}, Meter: w, Clock: w.clock, Times: o.times, NewID: function.NewID, CallbackBase: w.baseURL, Log: w.logger,
 	}
 	w.patcher = &seeding.Patcher{
 		Store: w.store, Registries: registries, Rows: w.keys[1], Prints: w.keys[2],
-		Clock: w.clock, Times: o.times, NewID: function.NewID, Log: w.logger,
+		Meter: w, Clock: w.clock, Times: o.times, NewID: function.NewID, Log: w.logger,
 	}
 	w.reconcile = &seeding.Reconciler{
-		Store: w.store, Seeder: client, Bell: bell{w}, Clock: w.clock, Times: o.times, Log: w.logger,
+		Store: w.store, Seeder: client, Bell: bell{w}, Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
 	}
 	t.Cleanup(func() {
 		w.idle()
@@ -330,6 +333,18 @@ func (w *world) tick() {
 	}
 	w.idle()
 	w.clock.advance(time.Minute)
+}
+
+// Measure keeps what the functions measure: sums of counts, last value of gauges.
+func (w *world) Measure(m seeding.Metric, value float64, kind string) {
+	w.metricsMu.Lock()
+	defer w.metricsMu.Unlock()
+	name := string(m)
+	if kind != "" {
+		name += " " + kind
+	}
+	w.sums[name] += value
+	w.gauges[name] = value
 }
 
 // heldCallback is a callback that can be delivered again.

@@ -5,8 +5,10 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 func TestOnlyListedAttributesAreLogged(t *testing.T) {
@@ -52,5 +54,18 @@ func TestMissingVariablesAreNamedTogether(t *testing.T) {
 	env.Need("SECOND_MISSING")
 	if err := env.Err(); err == nil || !strings.Contains(err.Error(), "FIRST_MISSING, SECOND_MISSING") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestMetricsAreWhatCloudWatchReads(t *testing.T) {
+	var out bytes.Buffer
+	m := function.Meter{Out: &out, Stack: "prod", Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) }}
+	m.Measure(seeding.MetricRejected, 3, "refused")
+	m.Measure(seeding.MetricOldestAnswer, 1.5, "")
+	want := `{"Kind":"refused","Rejected":3,"Stack":"prod","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack","Kind"]],"Metrics":[{"Name":"Rejected","Unit":"Count"}],"Namespace":"MTSConnector"}],"Timestamp":1800000000000}}
+{"OldestAnswerSeconds":1.5,"Stack":"prod","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"OldestAnswerSeconds","Unit":"Seconds"}],"Namespace":"MTSConnector"}],"Timestamp":1800000000000}}
+`
+	if out.String() != want {
+		t.Errorf("got\n%s", out.String())
 	}
 }

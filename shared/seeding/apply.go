@@ -342,14 +342,14 @@ func (a *application) count(ctx context.Context) (closed bool, err error) {
 			return false, nil
 		}
 		a.log.Info("late answer", "tokenised", a.add.Tokenised)
-		return false, ignoreConflict(a.Store.CountParts(ctx, a.b, fresh, a.add))
+		return false, a.countParts(ctx, fresh)
 	}
 	now := a.Clock.Now()
 	if !a.complete(fresh) && now.Before(a.b.Deadline) {
 		if len(fresh) == 0 {
 			return false, nil
 		}
-		return false, ignoreConflict(a.Store.CountParts(ctx, a.b, fresh, a.add))
+		return false, a.countParts(ctx, fresh)
 	}
 	b := a.b
 	b.State, b.Closed = Patched, now
@@ -361,7 +361,7 @@ func (a *application) count(ctx context.Context) (closed bool, err error) {
 		// Reconcile was quicker, or a part was counted meanwhile. Now it is a
 		// late answer.
 		if a.b, err = a.Store.Batch(ctx, b.Ref); err == nil && !a.b.State.Open() {
-			err = ignoreConflict(a.Store.CountParts(ctx, a.b, fresh, a.add))
+			err = a.countParts(ctx, fresh)
 		}
 		return false, err
 	}
@@ -369,9 +369,21 @@ func (a *application) count(ctx context.Context) (closed bool, err error) {
 		return false, err
 	}
 	a.b = b
+	a.add.measure(a.Meter)
+	a.Meter.Measure(MetricSecondsToToken, now.Sub(b.Claimed).Seconds(), "")
 	a.log.Info("batch patched", "sent", b.Totals.Sent, "tokenised", b.Totals.Tokenised,
 		"rejected", b.Totals.Rejected(), "pending", b.Totals.Pending())
 	return true, a.pace(ctx)
+}
+
+// countParts adds to a batch that is not closed now. A conflict means that the
+// parts are counted.
+func (a *application) countParts(ctx context.Context, fresh []string) error {
+	err := a.Store.CountParts(ctx, a.b, fresh, a.add)
+	if err == nil {
+		a.add.measure(a.Meter)
+	}
+	return ignoreConflict(err)
 }
 
 // complete tells whether all parts of one callback are there or were counted.

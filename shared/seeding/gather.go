@@ -288,6 +288,13 @@ func (p *pager) write(ctx context.Context, d decision) error {
 		if _, err := p.Store.PutRejections(ctx, d.rejected); err != nil {
 			return err
 		}
+		kinds := map[RejectionKind]int{}
+		for _, r := range d.rejected {
+			kinds[r.Kind]++
+		}
+		for kind, n := range kinds {
+			p.Meter.Measure(MetricRejected, float64(n), string(kind))
+		}
 	}
 	var gone []Rejection
 	for id, r := range d.gone {

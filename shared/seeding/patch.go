@@ -22,6 +22,7 @@ type Patcher struct {
 	Registries Registries
 	Rows       Keyring
 	Prints     Keyring
+	Meter      Meter
 	Clock      Clock
 	Times      Times
 	NewID      func() string

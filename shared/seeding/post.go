@@ -74,6 +74,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 		return now, false, err // a conflict: its answer was so quick that the batch is closed
 	}
 	log.Info("batch submitted")
+	w.Meter.Measure(MetricSubmitted, float64(batch.Count), "")
 	return w.Clock.Now(), true, w.clear(ctx, ProblemMTS)
 }
 
@@ -143,6 +144,7 @@ func (w *work) prepare(ctx context.Context, c Connector, h harvest, mts MTS, una
 func (w *work) notTaken(ctx context.Context, c Connector, batch Batch, fault *Fault, notBefore *time.Time, tries *int, log *slog.Logger) (time.Time, bool, error) {
 	now := w.Clock.Now()
 	log.Warn("batch not taken by MTS", "fault", fault.Error())
+	w.Meter.Measure(MetricBatchesFailed, 1, "")
 	batch.State, batch.Closed, batch.Totals = Failed, now, Totals{Sent: batch.Count}
 	if err := w.Store.Close(ctx, batch); err != nil && !errors.Is(err, ErrConflict) {
 		return now, false, err

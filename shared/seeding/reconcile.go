@@ -20,6 +20,7 @@ type Reconciler struct {
 	}
 	Seeder Seeder
 	Bell   Bell
+	Meter  Meter
 	Clock  Clock
 	Times  Times
 	Log    *slog.Logger
@@ -46,24 +47,66 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 		return err
 	}
 	mute := map[string]bool{}
+	var oldest time.Duration // that an answer waits
 	var failed error
 	for _, state := range states {
-		failed = errors.Join(failed, r.ring(ctx, state), r.overdue(ctx, state.Key, mute))
+		waits, err := r.ring(ctx, state)
+		oldest = max(oldest, waits)
+		failed = errors.Join(failed, err, r.overdue(ctx, state.Key, mute))
 	}
-	return failed
+	return errors.Join(failed, r.gauges(ctx, oldest))
 }
 
-// ring wakes the patcher if there is an answer, whatever became of the stream.
-func (r *Reconciler) ring(ctx context.Context, state RegistryState) error {
-	now := r.Clock.Now()
-	if state.OutageUntil.After(now) || state.Patch.Live(now) {
-		return nil
-	}
-	_, found, err := r.Store.NextAnswer(ctx, state.Key, "")
-	if err != nil || !found {
+// gauges tells how things stand, every minute, also when all is well.
+func (r *Reconciler) gauges(ctx context.Context, oldest time.Duration) error {
+	states, err := r.Store.States(ctx)
+	if err != nil {
 		return err
 	}
-	return r.Bell.RingPatch(ctx, state.Key)
+	now := r.Clock.Now()
+	var stalled, unreachable, refused, blocked float64
+	add := func(n *float64, is bool) {
+		if is {
+			*n++
+		}
+	}
+	for _, s := range states {
+		_, noRegistry := s.Problems[ProblemRegistry]
+		_, noMTS := s.Problems[ProblemMTS]
+		_, noSignIn := s.Problems[ProblemSignIn]
+		isBlocked, _ := s.Blocked()
+		add(&stalled, s.Stalled(now))
+		add(&unreachable, noRegistry || noMTS)
+		add(&refused, noSignIn)
+		add(&blocked, isBlocked)
+	}
+	r.Meter.Measure(MetricOldestAnswer, oldest.Seconds(), "")
+	r.Meter.Measure(MetricStalledConnectors, stalled, "")
+	r.Meter.Measure(MetricUnreachable, unreachable, "")
+	r.Meter.Measure(MetricSignInsRefused, refused, "")
+	r.Meter.Measure(MetricProblemConnectors, blocked, "")
+	return nil
+}
+
+// ring wakes the patcher if there is an answer, whatever became of the stream,
+// and returns how long the first one waits.
+func (r *Reconciler) ring(ctx context.Context, state RegistryState) (waits time.Duration, err error) {
+	now := r.Clock.Now()
+	ref, found, err := r.Store.NextAnswer(ctx, state.Key, "")
+	if err != nil || !found {
+		return 0, err
+	}
+	parts, err := r.Store.AnswerParts(ctx, state.Key, ref.Batch)
+	if err != nil {
+		return 0, err
+	}
+	for _, part := range parts {
+		waits = max(waits, now.Sub(part.Received))
+	}
+	if state.OutageUntil.After(now) || state.Patch.Live(now) {
+		return waits, nil
+	}
+	return waits, r.Bell.RingPatch(ctx, state.Key)
 }
 
 // overdue judges the batches past their deadline. mute are MTSs that did not
@@ -134,6 +177,8 @@ func (r *Reconciler) judge(ctx context.Context, b Batch, mute map[string]bool) e
 		return ignoreConflict(err)
 	}
 	log.Warn("batch lost", "count", b.Count)
+	r.Meter.Measure(MetricBatchesLost, 1, "")
+	b.Totals.measure(r.Meter)
 	return r.slowDown(ctx, b)
 }
 

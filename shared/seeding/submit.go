@@ -28,6 +28,7 @@ type Submitter struct {
 	Rows         Keyring
 	Prints       Keyring
 	Bell         Bell
+	Meter        Meter
 	Clock        Clock
 	Times        Times
 	NewID        func() string // sortable by time of making, and unique
