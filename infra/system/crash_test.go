@@ -116,7 +116,7 @@ type crashing struct {
 	faults *faults
 }
 
-func crash[In, Out any](c crashing, ctx context.Context, in *In, call func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), opts []func(*dynamodb.Options)) (out *Out, err error) {
+func crash[In, Out any](ctx context.Context, c crashing, in *In, call func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), opts []func(*dynamodb.Options)) (out *Out, err error) {
 	failed := c.faults.around(ctx, "dynamodb "+storeMethod(), func() error {
 		out, err = call(ctx, in, opts...)
 		return nil
@@ -128,19 +128,19 @@ func crash[In, Out any](c crashing, ctx context.Context, in *In, call func(conte
 }
 
 func (c crashing) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	return crash(c, ctx, in, c.Client.PutItem, o)
+	return crash(ctx, c, in, c.Client.PutItem, o)
 }
 
 func (c crashing) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	return crash(c, ctx, in, c.Client.UpdateItem, o)
+	return crash(ctx, c, in, c.Client.UpdateItem, o)
 }
 
 func (c crashing) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
-	return crash(c, ctx, in, c.Client.DeleteItem, o)
+	return crash(ctx, c, in, c.Client.DeleteItem, o)
 }
 
 func (c crashing) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
-	return crash(c, ctx, in, c.Client.TransactWriteItems, o)
+	return crash(ctx, c, in, c.Client.TransactWriteItems, o)
 }
 
 func (c crashing) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {

@@ -240,7 +240,7 @@ func inBubble(t *testing.T, options mtssim.Options, f func(t *testing.T, s *mtss
 		f(t, s, func(method, path string, body any) (out reply) {
 			defer func() {
 				r := recover()
-				if abort, ok := r.(error); r != nil && !(ok && errors.Is(abort, http.ErrAbortHandler)) {
+				if abort, ok := r.(error); r != nil && (!ok || !errors.Is(abort, http.ErrAbortHandler)) {
 					panic(r)
 				}
 			}()
