@@ -149,7 +149,7 @@ func TestConnectorsAPI(t *testing.T) {
 	renamed["name"] = "Renamed"
 	status, _, _ = call(t, "PUT", path, renamed)
 	expect(t, "without If-Match", status, http.StatusPreconditionRequired)
-	status, header, _ = call(t, "PUT", path, renamed, "If-Match", header.Get("ETag"))
+	status, _, _ = call(t, "PUT", path, renamed, "If-Match", header.Get("ETag"))
 	expect(t, "renamed", status, http.StatusOK)
 	status, _, _ = call(t, "PUT", path, renamed, "If-Match", `"1"`)
 	expect(t, "with an old ETag", status, http.StatusPreconditionFailed)
