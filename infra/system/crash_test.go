@@ -268,7 +268,7 @@ func (w *world) heal(c seeding.Connector, before map[int64]string) {
 		if !known && !waits {
 			w.Errorf("registrant %d (%s) is neither tokenised nor rejected", id, kind)
 		}
-		if known && r.Next.IsZero() {
+		if known && r.Next.IsZero() && (r.Kind == seeding.Refused || r.Kind == seeding.NoToken) {
 			w.Errorf("registrant %d is rejected for ever", id)
 		}
 	}

@@ -350,3 +350,60 @@ func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	_, all = w.rejections(first)
 	expect(t, "rejections of nobody", len(all), 0)
 }
+
+// A rejection lives as long as its cause, or until somebody says try again.
+func TestRejectionsEndWithTheirCause(t *testing.T) {
+	w := newWorld(t, options{})
+	e := w.registry.Populate(300, 5)
+	before := w.vids()
+	c := w.connector(nil)
+	w.settle(20, c)
+	posts := func() int { return w.seeder.Counters().RecordsReceived }
+	sent := posts()
+	w.another(20, c)
+	expect(t, "sent again though nothing changed", posts()-sent, 0)
+
+	byKind, all := w.rejections(c)
+	refused := byKind["refused IDA-MLC-009"] + byKind["refused IDA-MLC-002"] + byKind["refused IDA-DEA-001"] + byKind["refused "+seeding.CodeEmptyToken]
+	sent = posts()
+	if err := w.store.TryAgain(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.another(20, c)
+	expect(t, "sent again by hand, of a kind", posts()-sent, refused)
+	_, now := w.rejections(c)
+	for id, r := range now {
+		if r.Kind == seeding.Refused && r.Attempts != all[id].Attempts+1 {
+			t.Errorf("attempts of %d: %d", id, r.Attempts)
+		}
+	}
+
+	var one seeding.Rejection
+	for _, r := range now {
+		if r.Kind == seeding.Duplicate {
+			one = r
+		}
+	}
+	sent = posts()
+	found, err := w.store.TryAgainOf(t.Context(), c.RegistryKey(), c.ID, []int64{one.Identifier, 999999}, w.clock.Now())
+	if err != nil || found != 1 {
+		t.Fatalf("%d, %v", found, err)
+	}
+	w.another(20, c)
+	expect(t, "sent again by hand, one", posts()-sent, 1)
+
+	// The holder of the duplicate's token goes: it is a duplicate no more.
+	w.registry.DeleteRegistrant(one.Holder)
+	w.another(20, c)
+	expect(t, "token of the duplicate", w.tokenOf(one.Registrant), mtssim.Token(before[one.Registrant]))
+
+	// Another setting may let pass what was rejected.
+	c.Version, c.MandatoryFields = 2, []string{"name", "gender", "fullAddress"}
+	if err := w.store.ReplaceConnector(t.Context(), c, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.another(20, c)
+	byKind, _ = w.rejections(c)
+	expect(t, "invalid for want of a date of birth", byKind["invalid ATS-REQ-012"], 0)
+	expect(t, "invalid for want of a gender", byKind["invalid ATS-REQ-011"], e.Invalid[odoosim.NoGender])
+}

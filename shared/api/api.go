@@ -75,6 +75,7 @@ func New(o Options) http.Handler {
 		"/connectors/{id}/runs/{run}":         {"GET": a.run},
 		"/connectors/{id}/runs/{run}/batches": {"GET": a.batches},
 		"/connectors/{id}/rejections":         {"GET": a.rejections},
+		"/connectors/{id}/rejections/retry":   {"POST": a.retry},
 	} {
 		mux.Handle(path, a.serve(methods))
 	}

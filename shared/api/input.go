@@ -18,7 +18,7 @@ import (
 // readJSON reads a body as JSON, numbers as written.
 func readJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, problem(http.StatusUnsupportedMediaType, "Send the configuration as JSON, with Content-Type: application/json.")
+		return nil, problem(http.StatusUnsupportedMediaType, "Send the request as JSON, with Content-Type: application/json.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if tooLarge, is := errors.AsType[*http.MaxBytesError](err); is {
@@ -249,7 +249,7 @@ func (o *object) ignore(names ...string) {
 func (o *object) rest() {
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
 		if !o.read[name] {
-			o.faults.add(o.at(name), "is not a field of a connector")
+			o.faults.add(o.at(name), "is not a field of this request")
 		}
 	}
 }

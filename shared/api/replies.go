@@ -145,7 +145,7 @@ type rejectionReply struct {
 	Code        string                `json:"code,omitempty"`
 	Reason      string                `json:"reason"`
 	Attempts    int                   `json:"attempts"`
-	NextAttempt time.Time             `json:"next_attempt"` // earlier if its data changes
+	NextAttempt *time.Time            `json:"next_attempt,omitempty"` // earlier if its data change; none: only then, or by hand
 	Since       time.Time             `json:"since"`
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
 }
@@ -153,6 +153,6 @@ type rejectionReply struct {
 func newRejectionReply(x seeding.Rejection) rejectionReply {
 	return rejectionReply{
 		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: seeding.Reason(x.Kind, x.Code),
-		Attempts: x.Attempts, NextAttempt: x.Next, Since: x.Since, Holder: x.Holder,
+		Attempts: x.Attempts, NextAttempt: moment(x.Next), Since: x.Since, Holder: x.Holder,
 	}
 }

@@ -253,3 +253,31 @@ func (b *bell) RingSubmit(_ context.Context, connector string) error {
 }
 
 func (b *bell) RingPatch(context.Context, string) error { return errors.New("the API patches nothing") }
+
+func (s *store) TryAgain(_ context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
+	return s.write("TryAgain", func() error {
+		state, there := s.states[id]
+		if !there {
+			return seeding.ErrNotFound
+		}
+		if state.Again == nil {
+			state.Again = map[seeding.RejectionKind]time.Time{}
+		}
+		state.Again[kind], state.Due = now, now
+		s.states[id] = state
+		return nil
+	})
+}
+
+func (s *store) TryAgainOf(_ context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
+	err = s.write("TryAgainOf", func() error {
+		for i, r := range s.rejections {
+			if r.Registry == registry && r.Connector == id && slices.Contains(identifiers, r.Identifier) {
+				s.rejections[i].Next = now
+				found++
+			}
+		}
+		return nil
+	})
+	return found, err
+}

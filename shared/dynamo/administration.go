@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -117,6 +118,41 @@ func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status,
 		values: item{":status": text(string(status)), ":now": instant(now), ":none": noProblems()},
 	})
 	return settle(err, seeding.ErrNotFound, nil)
+}
+
+// TryAgain implements seeding.Administration with one write, however many
+// rejections there are: each compares its own time with it.
+func (s *Store) TryAgain(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
+	_, err := s.update(ctx, change{
+		key: stateKey(id), update: "SET #nudge = :now, #" + againOf(kind) + " = :now", when: "attribute_exists(#pk)",
+		values: item{":now": instant(now)},
+	})
+	return settle(err, seeding.ErrNotFound, nil)
+}
+
+// TryAgainOf implements seeding.Administration.
+func (s *Store) TryAgainOf(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
+	var count atomic.Int64
+	err = parallel(ctx, identifiers, func(ctx context.Context, identifier int64) error {
+		_, err := s.update(ctx, change{
+			key:    rejectionKey(seeding.Rejection{Registry: registry, Identifier: identifier, Connector: id}),
+			update: "SET #next = :now ADD #version :one", when: "attribute_exists(#pk)",
+			values: item{":now": instant(now), ":one": number(1)},
+		})
+		err = settle(err, seeding.ErrNotFound, nil)
+		if errors.Is(err, seeding.ErrNotFound) {
+			return nil
+		}
+		count.Add(1)
+		return err
+	})
+	if err != nil || count.Load() == 0 {
+		return int(count.Load()), err
+	}
+	_, err = s.update(ctx, change{
+		key: stateKey(id), update: "SET #nudge = :now", when: "attribute_exists(#pk)", values: item{":now": instant(now)},
+	})
+	return int(count.Load()), settle(err, seeding.ErrNotFound, nil)
 }
 
 // ListRuns implements seeding.Administration.

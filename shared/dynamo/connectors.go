@@ -160,6 +160,14 @@ func decodeState(it item) (seeding.State, error) {
 		Lease:     decodeLease(r),
 		Problems:  map[seeding.Source]seeding.Problem{},
 	}
+	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
+		if at := r.instant(againOf(kind)); !at.IsZero() {
+			if state.Again == nil {
+				state.Again = map[seeding.RejectionKind]time.Time{}
+			}
+			state.Again[kind] = at
+		}
+	}
 	if nudge := r.instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
 		state.Due = nudge
 	}
@@ -170,6 +178,9 @@ func decodeState(it item) (seeding.State, error) {
 	})
 	return decoded(r, state)
 }
+
+// againOf is the attribute with the time of "try again" of a kind.
+func againOf(kind seeding.RejectionKind) string { return "again_" + string(kind) }
 
 func decodeLease(r *reader) seeding.Lease {
 	return seeding.Lease{Owner: r.text("owner"), Until: r.instant("until"), Fence: r.number("fence")}

@@ -93,7 +93,7 @@ func parallel[T any](ctx context.Context, list []T, work func(context.Context, T
 func encodeRejection(r seeding.Rejection) item {
 	it := item{
 		"registrant": number(r.Registrant), "kind": text(string(r.Kind)), "code": text(r.Code),
-		"holder": number(r.Holder), "printKey": text(r.PrintKey),
+		"holder": number(r.Holder), "configured": number(r.Configured), "printKey": text(r.PrintKey),
 		"attempts": number(r.Attempts), "next": instant(r.Next), "since": instant(r.Since),
 		"version": number(r.Version + 1),
 	}
@@ -112,6 +112,7 @@ func decodeRejection(it item, registry string) (seeding.Rejection, error) {
 		Code:       r.text("code"),
 		Holder:     r.number("holder"),
 		PrintKey:   r.text("printKey"),
+		Configured: r.count("configured"),
 		Attempts:   r.count("attempts"),
 		Next:       r.instant("next"),
 		Since:      r.instant("since"),

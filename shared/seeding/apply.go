@@ -274,7 +274,7 @@ func (a *application) reject(row Row, kind RejectionKind, code string, holder in
 	a.rejected = append(a.rejected, Rejection{
 		Registry: a.b.Ref.Registry, Identifier: row.Identifier, Connector: a.c.ID, Registrant: row.Registrant,
 		Kind: kind, Code: code, Holder: holder, Print: row.Print, PrintKey: a.b.PrintKey,
-		Attempts: 1, Next: now.Add(a.Times.RejectedAgain), Since: now,
+		Configured: a.c.Version, Since: now,
 	})
 }
 
@@ -310,6 +310,7 @@ func (a *application) writeRejections(ctx context.Context) error {
 	for i, r := range a.rejected {
 		before := mine[r.Identifier]
 		a.rejected[i].Attempts, a.rejected[i].Version = before.Attempts+1, before.Version
+		a.rejected[i].Next = nextAttempt(r.Kind, before.Attempts+1, r.Since, a.Times)
 	}
 	if len(a.rejected) > 0 {
 		if _, err := a.Store.PutRejections(ctx, a.rejected); err != nil {

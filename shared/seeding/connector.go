@@ -112,6 +112,9 @@ type State struct {
 	Run       string    // the open run, or ""
 	Lease     Lease     // held by the submit invocation that works on it
 	Problems  map[Source]Problem
+	// Again is when somebody last said "try again" of the rejections of a kind;
+	// the kind "" is all of them.
+	Again map[RejectionKind]time.Time
 }
 
 // Wants tells whether the tick should wake submit for the connector: it is

@@ -146,8 +146,19 @@ func (p *pager) page(ctx context.Context, limit int) error {
 			return err
 		}
 	}
+	var inTheWay []int64
 	for _, vid := range vids {
 		delete(d.gone, vid.ID)
+		if r := d.mine[vid.ID]; r.Kind == Duplicate {
+			inTheWay = append(inTheWay, r.Holder)
+		}
+	}
+	if len(inTheWay) > 0 {
+		held, err := p.registry.Tokens(ctx, inTheWay)
+		if err != nil {
+			return err
+		}
+		d.holders = byRegistrant(held)
 	}
 	full := false
 	for _, vid := range vids {
@@ -186,9 +197,10 @@ type decision struct {
 	*pager
 	records   map[int64]Record
 	tokens    map[int64][]Identifier
-	mine      map[int64]Rejection // of this connector, by identifier
-	conflicts map[int64]bool      // of any connector
-	gone      map[int64]Rejection // of this connector, with no cause any more
+	holders   map[int64][]Identifier // tokens of those that stand in the way of duplicates
+	mine      map[int64]Rejection    // of this connector, by identifier
+	conflicts map[int64]bool         // of any connector
+	gone      map[int64]Rejection    // of this connector, with no cause any more
 	rejected  []Rejection
 	remove    []int64
 }
@@ -211,12 +223,12 @@ func (d *decision) decide(ctx context.Context, vid Identifier) error {
 	x.print = PrintOf(d.printKey, x.demographics)
 	now := d.Clock.Now()
 	before, known := d.mine[vid.ID]
-	if known {
+	if known && !d.causeGone(before) {
 		today, err := d.todaysPrint(ctx, before, x.demographics)
 		if err != nil {
 			return err
 		}
-		if !before.Due(now, today) {
+		if !before.Due(now, today, d.c.Version, d.state.Again) {
 			return nil
 		}
 	}
@@ -228,6 +240,18 @@ func (d *decision) decide(ctx context.Context, vid Identifier) error {
 	d.taken[vid.Registrant] = true
 	d.harvest.chosen = append(d.harvest.chosen, x)
 	return nil
+}
+
+// causeGone: a conflict is over when the registrant holds no token any more, and
+// a duplicate when the one that held its token does not.
+func (d *decision) causeGone(r Rejection) bool {
+	switch r.Kind {
+	case Conflict:
+		return len(d.tokens[r.Registrant]) == 0
+	case Duplicate:
+		return len(d.holders[r.Holder]) == 0
+	}
+	return false
 }
 
 // holdsToken: such a registrant is never sent. Its VID goes right here, if the
@@ -278,7 +302,8 @@ func (d *decision) rejection(m Member, kind RejectionKind, code string, print Pr
 	return Rejection{
 		Registry: d.c.RegistryKey(), Identifier: m.Identifier, Connector: d.c.ID, Registrant: m.Registrant,
 		Kind: kind, Code: code, Print: print, PrintKey: d.printKey.ID,
-		Attempts: before.Attempts + 1, Next: now.Add(d.Times.RejectedAgain), Since: now, Version: before.Version,
+		Configured: d.c.Version, Attempts: before.Attempts + 1,
+		Next: nextAttempt(kind, before.Attempts+1, now, d.Times), Since: now, Version: before.Version,
 	}
 }
 

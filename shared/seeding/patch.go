@@ -199,11 +199,15 @@ func (r *round) failed(ctx context.Context, ref BatchRef) error {
 	if b.Failures+1 < setAsideAfter {
 		return ignoreConflict(r.Store.Postpone(ctx, b, b.Failures+1, now.Add(backOff(r.Times.ProbeFirst, r.Times.ProbeMax, b.Failures))))
 	}
+	version := 0
+	if c, err := r.Store.Connector(ctx, b.Ref.Connector); err == nil {
+		version = c.Version
+	}
 	var rejected []Rejection
 	for _, m := range b.Members {
 		rejected = append(rejected, Rejection{
 			Registry: b.Ref.Registry, Identifier: m.Identifier, Connector: b.Ref.Connector, Registrant: m.Registrant,
-			Kind: SetAside, Code: CodeSetAside, Attempts: 1, Next: now.Add(r.Times.RejectedAgain), Since: now,
+			Kind: SetAside, Code: CodeSetAside, Configured: version, Attempts: 1, Next: nextAttempt(SetAside, 1, now, r.Times), Since: now,
 		})
 	}
 	if len(rejected) > 0 {

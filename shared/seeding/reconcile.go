@@ -212,8 +212,12 @@ func (r *Reconciler) lostAlone(ctx context.Context, b *Batch) error {
 	if err != nil {
 		return err
 	}
+	state, err := r.Store.State(ctx, b.Ref.Connector)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
 	rejection := Rejection{
-		Registry: b.Ref.Registry, Identifier: m.Identifier, Connector: b.Ref.Connector, Registrant: m.Registrant,
+		Configured: state.Version, Registry: b.Ref.Registry, Identifier: m.Identifier, Connector: b.Ref.Connector, Registrant: m.Registrant,
 		Kind: NoToken, Code: CodeNoAnswer, Attempts: 1, Next: now, Since: now,
 	}
 	for _, before := range standing {
@@ -225,7 +229,7 @@ func (r *Reconciler) lostAlone(ctx context.Context, b *Batch) error {
 		}
 	}
 	if rejection.Attempts >= lostAloneLimit {
-		rejection.Next = now.Add(backOff(r.Times.ProbeMax, r.Times.RejectedAgain, rejection.Attempts-lostAloneLimit))
+		rejection.Next = nextAttempt(NoToken, rejection.Attempts-lostAloneLimit+1, now, r.Times)
 		b.Totals.NoToken = 1
 	}
 	_, err = r.Store.PutRejections(ctx, []Rejection{rejection})

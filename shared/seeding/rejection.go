@@ -26,14 +26,36 @@ type Rejection struct {
 	Holder     int64  // of a duplicate: who holds the token
 	Print      Print  // of the data that was rejected; empty when it is not known
 	PrintKey   string
+	Configured int // version of the configuration under which it was rejected
 	Attempts   int
-	Next       time.Time // next attempt though nothing changed
-	Since      time.Time
-	Version    int // of the item; a write names the one it read, 0 for none
+	Next       time.Time // next attempt though nothing changed; zero for never
+	Since      time.Time // of this rejection; an attempt that ends alike renews it
+	Version    int       // of the item; a write names the one it read, 0 for none
 }
 
-// Due tells whether the registrant is to be tried again: its data changed, or
-// the time has come. An empty print fits everything.
-func (r Rejection) Due(now time.Time, today Print) bool {
-	return !r.Next.After(now) || (r.Print != Print{} && r.Print != today)
+// RejectionKinds are all kinds.
+var RejectionKinds = []RejectionKind{Invalid, Refused, Duplicate, Conflict, NoToken, SetAside}
+
+// Due tells whether the registrant is to be tried again: the time has come, its
+// data changed, the configuration did, or somebody said so. An empty print fits
+// everything. again is when somebody said "try again" of a kind; the kind "" is
+// all of them.
+func (r Rejection) Due(now time.Time, today Print, version int, again map[RejectionKind]time.Time) bool {
+	return !r.Next.IsZero() && !r.Next.After(now) ||
+		r.Print != Print{} && r.Print != today ||
+		r.Configured != version ||
+		again[r.Kind].After(r.Since) || again[""].After(r.Since)
+}
+
+// nextAttempt is when a rejection is tried again though nothing changed. Time
+// mends no invalid data, no duplicate and no conflict. attempts counts from 1.
+func nextAttempt(kind RejectionKind, attempts int, now time.Time, times Times) time.Time {
+	switch kind {
+	case Refused:
+		return now.Add(times.RejectedAgain)
+	case NoToken, SetAside:
+		return now.Add(backOff(times.ProbeMax, times.RejectedAgain, attempts-1))
+	default:
+		return time.Time{}
+	}
 }

@@ -47,20 +47,33 @@ func TestInvalidIsWhatMTSWouldSay(t *testing.T) {
 	}
 }
 
-func TestRejectedRegistrantIsDueWhenDataChangeOrTimeComes(t *testing.T) {
+func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
 	old, changed := seeding.Print{1}, seeding.Print{2}
+	since := now.Add(-time.Hour)
+	type again = map[seeding.RejectionKind]time.Time
 	for name, c := range map[string]struct {
 		r     seeding.Rejection
 		today seeding.Print
+		again again
 		want  bool
 	}{
-		"nothing happened":      {seeding.Rejection{Print: old, Next: now.Add(time.Hour)}, old, false},
-		"data changed":          {seeding.Rejection{Print: old, Next: now.Add(time.Hour)}, changed, true},
-		"time has come":         {seeding.Rejection{Print: old, Next: now}, old, true},
-		"no print, time ahead":  {seeding.Rejection{Next: now.Add(time.Hour)}, changed, false},
-		"no print, time is now": {seeding.Rejection{Next: now}, changed, true},
+		"nothing happened":            {seeding.Rejection{Print: old, Next: now.Add(time.Hour)}, old, nil, false},
+		"never by time":               {seeding.Rejection{Print: old}, old, nil, false},
+		"data changed":                {seeding.Rejection{Print: old}, changed, nil, true},
+		"time has come":               {seeding.Rejection{Print: old, Next: now}, old, nil, true},
+		"no print, time ahead":        {seeding.Rejection{Next: now.Add(time.Hour)}, changed, nil, false},
+		"configuration changed":       {seeding.Rejection{Print: old, Configured: 2}, old, nil, true},
+		"try again of its kind":       {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{seeding.Refused: now}, true},
+		"try again of another kind":   {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{seeding.Conflict: now}, false},
+		"try again of all":            {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{"": now}, true},
+		"rejected since then":         {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
+		"no print, and it never will": {seeding.Rejection{}, changed, nil, false},
 	} {
-		if got := c.r.Due(now, c.today); got != c.want {
+		c.r.Since = since
+		if c.r.Configured == 0 {
+			c.r.Configured = 3
+		}
+		if got := c.r.Due(now, c.today, 3, c.again); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -151,6 +151,12 @@ type Administration interface {
 	// SetStatus starts or stops; either is a success when it is so already.
 	// Starting clears the problems and makes the connector due now.
 	SetStatus(ctx context.Context, id string, status Status, now time.Time) error
+	// TryAgain makes the rejections of a kind due, or all with the kind "", and
+	// the connector due now.
+	TryAgain(ctx context.Context, id string, kind RejectionKind, now time.Time) error
+	// TryAgainOf makes the rejections of a few identifiers due, and the
+	// connector due now. It returns how many there were.
+	TryAgainOf(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error)
 	// ListRuns returns up to limit runs, newest first, with ids below before ("" for all).
 	ListRuns(ctx context.Context, connector, before string, limit int) (list []Run, next string, err error)
 	Run(ctx context.Context, connector, id string) (Run, error)

@@ -20,7 +20,7 @@ type Times struct {
 	CommitGrace    time.Duration // what Odoo may still commit after we gave up (facts/odoo.md A6)
 	ProbeFirst     time.Duration // back-off of probes
 	ProbeMax       time.Duration
-	RejectedAgain  time.Duration // next attempt of a rejected registrant whose data did not change
+	RejectedAgain  time.Duration // next attempt of a registrant that MOSIP refused and whose data did not change
 	CallAim        time.Duration // a bulk call to the registry should last about this long
 	CapabilityLife time.Duration // independent of deadlines: late answers are welcome
 	AnswerLife     time.Duration // after which an answer that nobody could patch is deleted

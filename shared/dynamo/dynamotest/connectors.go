@@ -80,6 +80,7 @@ func (s *suite) unknownConnector() {
 	id := s.id("nobody")
 	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute))
 	s.is(err, seeding.ErrNotFound, "TakeRun")
+	s.is(s.store.TryAgain(s.ctx, id, "", t0), seeding.ErrNotFound, "TryAgain")
 	s.is(s.store.LeaveRun(s.ctx, id, 1, t0), seeding.ErrNotFound, "LeaveRun")
 	s.is(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
 	s.is(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")

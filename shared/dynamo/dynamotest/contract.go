@@ -61,6 +61,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"batches of a run", (*suite).batchesOfRun},
 		{"rejections", (*suite).rejections},
 		{"rejection pages", (*suite).rejectionPages},
+		{"trying again", (*suite).tryingAgain},
 		{"registries", (*suite).registries},
 		{"seeders", (*suite).seeders},
 		{"pace", (*suite).pace},

@@ -119,3 +119,38 @@ func (s *suite) rejectionPages() {
 		}
 	}
 }
+
+func (s *suite) tryingAgain() {
+	c, _ := s.running("c")
+	registry := c.RegistryKey()
+	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
+		s.ok(s.store.TryAgain(s.ctx, c.ID, kind, after(time.Minute)), "try again of "+string(kind))
+	}
+	state, err := s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(len(state.Again), 1+len(seeding.RejectionKinds), "kinds")
+	for kind, at := range state.Again {
+		s.same(at, after(time.Minute), "time of "+string(kind))
+	}
+	s.same(state.Due.After(after(time.Minute)), false, "due")
+
+	_, err = s.store.PutRejections(s.ctx, []seeding.Rejection{
+		{Registry: registry, Identifier: 1, Connector: c.ID, Kind: seeding.Duplicate},
+		{Registry: registry, Identifier: 2, Connector: c.ID, Kind: seeding.Duplicate},
+		{Registry: registry, Identifier: 1, Connector: "other", Kind: seeding.Duplicate},
+	})
+	s.ok(err, "put")
+	found, err := s.store.TryAgainOf(s.ctx, registry, c.ID, []int64{1, 3}, after(time.Hour))
+	s.ok(err, "try again of some")
+	s.same(found, 1, "found")
+	list, err := s.store.Rejections(s.ctx, registry, 1, 2)
+	s.ok(err, "read")
+	for _, r := range list {
+		asked := r.Identifier == 1 && r.Connector == c.ID
+		s.same(r.Next.Equal(after(time.Hour)), asked, "next attempt")
+		s.same(r.Version == 2, asked, "a new version")
+	}
+	found, err = s.store.TryAgainOf(s.ctx, registry, c.ID, []int64{99}, after(time.Hour))
+	s.ok(err, "try again of nobody")
+	s.same(found, 0, "found nobody")
+}
