@@ -192,14 +192,9 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/authtoken/json"):
 		point = "MTS POST"
-	case r.Method == http.MethodPost && r.Body != nil:
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		if m := registryWrite.FindSubmatch(body); m != nil {
-			point = "registry " + string(m[1])
+	default:
+		if _, method := registryCall(r); method != "" {
+			point = "registry " + method
 		}
 	}
 	if point == "" {
@@ -218,6 +213,24 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, failed
 	}
 	return response, err
+}
+
+// registryCall returns the body of a request anew, and the method if it writes
+// into the registry.
+func registryCall(r *http.Request) (body func() io.ReadCloser, method string) {
+	if r.Method != http.MethodPost || r.Body == nil {
+		return nil, ""
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, ""
+	}
+	body = func() io.ReadCloser { return io.NopCloser(bytes.NewReader(text)) }
+	r.Body = body()
+	if m := registryWrite.FindSubmatch(text); m != nil {
+		method = string(m[1])
+	}
+	return body, method
 }
 
 // eventful makes a world in which a run writes all that a run can write:

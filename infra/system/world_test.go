@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
@@ -57,25 +58,30 @@ type world struct {
 	patcher   *seeding.Patcher
 	reconcile *seeding.Reconciler
 
-	before     map[int64]string       // VIDs at the start, for tests of changes
-	faults     *faults                // crash points, if there are any
-	kinds      map[int64]odoosim.Kind // of registrants that were populated
-	metricsMu  sync.Mutex
-	sums       map[string]float64
-	gauges     map[string]float64
-	touched    map[int64]bool
-	heldBefore map[int64]string // tokens in the registry before the first connector
-	streamOff  atomic.Bool      // the doorbell of the answers table
-	running    atomic.Int64     // functions under way
-	failures   chan error
-	onPut      func(*http.Request)                     // sees every callback before the inbox
-	hold       func(r *http.Request, body []byte) bool // keeps a callback from the inbox
-	last       atomic.Pointer[heldCallback]            // the last of the largest callbacks
-	mtsDown    atomic.Bool
+	before       map[int64]string       // VIDs at the start, for tests of changes
+	faults       *faults                // crash points, if there are any
+	kinds        map[int64]odoosim.Kind // of registrants that were populated
+	metricsMu    sync.Mutex
+	sums         map[string]float64
+	gauges       map[string]float64
+	touched      map[int64]bool
+	heldBefore   map[int64]string // tokens in the registry before the first connector
+	streamOff    atomic.Bool      // the doorbell of the answers table
+	running      atomic.Int64     // functions under way
+	failures     chan error
+	onPut        func(*http.Request)                           // sees every callback before the inbox
+	hold         func(r *http.Request, body []byte) bool       // keeps a callback from the inbox
+	last         atomic.Pointer[heldCallback]                  // the last of the largest callbacks
+	mtsFront     func(http.ResponseWriter, *http.Request) bool // answers in the place of MTS
+	appointments []appointment
+	throttled    atomic.Bool  // DynamoDB
+	lateCommits  atomic.Int64 // writes of the registry that come after we gave up
+	mtsDown      atomic.Bool
 }
 
 type options struct {
 	crashes bool // with crash points in all that writes
+	unruly  bool // with a database and a network that can be made to behave badly
 	mts     mtssim.Options
 	odoo    odoosim.Options
 	times   seeding.Times
@@ -95,6 +101,9 @@ func newWorld(t *testing.T, o options) *world {
 	w.registry = odoosim.New(o.odoo)
 	w.odooURL = serve(t, w.registry)
 	w.mtsURL = serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.mtsFront != nil && w.mtsFront(rw, r) {
+			return
+		}
 		if w.mtsDown.Load() { // something else answers there
 			http.NotFound(rw, r)
 			return
@@ -114,6 +123,12 @@ func newWorld(t *testing.T, o options) *world {
 		w.faults = &faults{seen: map[string]int{}, armed: map[string]mode{}}
 		database = crashing{w.client, w.faults}
 	}
+	if o.unruly {
+		database = dynamodb.New(w.client.Options(), func(o *dynamodb.Options) {
+			o.HTTPClient = &unruly{world: w}
+			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
+		})
+	}
 	w.store = dynamo.New(database, w.tables[0], w.tables[1])
 	for i, name := range []string{"capability", "row", "fingerprint"} {
 		w.keys[i] = ring{{ID: name + "-1", Secret: []byte(strings.Repeat(name, 9))}}
@@ -124,6 +139,10 @@ func newWorld(t *testing.T, o options) *world {
 
 	if o.crashes {
 		w.calls.Transport = wire{w.calls.Transport, w.faults}
+	}
+
+	if o.unruly {
+		w.calls.Transport = lateWire{w.calls.Transport, w}
 	}
 
 	inbox := &seeding.Inbox{Capabilities: w.keys[0], Answers: doorbell{w}, Clock: w.clock, Times: o.times}

@@ -1,0 +1,281 @@
+package system_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// What goes wrong around a run, and is over before the end.
+func TestRunsSurvive(t *testing.T) {
+	cases := map[string]struct {
+		most int // times that a VID may be submitted
+		make func(w *world)
+	}{
+		"the registry down for a day": {1, func(w *world) {
+			w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.SetDown(true) })
+			w.later(24*time.Hour, func() { w.registry.SetDown(false) })
+		}},
+		"the database of the registry down for an hour": {1, func(w *world) {
+			w.once(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetDatabaseDown(true) })
+			w.later(time.Hour, func() { w.registry.SetDatabaseDown(false) })
+		}},
+		"a session that ends in the middle": {1, func(w *world) {
+			w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.LoseSessions() })
+		}},
+		"a create whose answer is lost": {1, func(w *world) {
+			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed})
+		}},
+		"an unlink whose answer is lost": {1, func(w *world) {
+			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "unlink", Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed})
+		}},
+		"a registry that commits after we gave up": {1, func(w *world) {
+			w.lateCommits.Store(2)
+		}},
+		"serialisation failures": {1, func(w *world) {
+			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 3, Outcome: odoosim.Serialization})
+		}},
+		"HTML errors of the registry": {1, func(w *world) {
+			w.registry.Inject(odoosim.Fault{Skip: 8, Times: 7, Point: odoosim.Arrival, Outcome: odoosim.HTML500})
+		}},
+		"MTS restarted with a full queue": {3, func(w *world) {
+			w.seeder.SetFaults(mtssim.Faults{DelayMS: 1, LoseNext: 1})
+			w.later(time.Minute, func() { w.seeder.Restart() })
+		}},
+		"MTS that never answers its POSTs": {3, func(w *world) {
+			w.seeder.SetFaults(mtssim.Faults{FailNext: 4})
+		}},
+		"two replicas of MTS, of which one knows nothing": {4, func(w *world) {
+			w.seeder.SetFaults(mtssim.Faults{LoseEvery: 2})
+			w.later(3*time.Hour, func() { w.seeder.SetFaults(mtssim.Faults{}) })
+			var calls atomic.Int64
+			w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+				if strings.Contains(r.URL.Path, "/status/") && calls.Add(1)%2 == 0 {
+					http.Error(rw, `{"errors":[{"errorCode":"ATS-REQ-016","errorMessage":"no auth request found for the given identifier"}],"response":null}`, http.StatusNotFound)
+					return true
+				}
+				return false
+			}
+		}},
+		"ticks missing for an hour": {2, func(w *world) {
+			w.later(0, func() { w.clock.advance(time.Hour) })
+		}},
+		"a clock that jumps a day ahead": {3, func(w *world) {
+			w.later(0, func() { w.clock.advance(24 * time.Hour) })
+		}},
+		"a clock that jumps an hour back": {2, func(w *world) {
+			w.later(0, func() { w.clock.advance(-time.Hour) })
+		}},
+		"DynamoDB throttled and in conflict at every write": {1, func(w *world) {
+			w.throttled.Store(true)
+		}},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{unruly: true})
+			w.plain(150)
+			before := w.vids()
+			f.make(w)
+			c := w.connector(nil)
+			w.outlast(c)
+			for len(w.failures) > 0 {
+				<-w.failures // a function may fail; what counts is the end
+			}
+			w.check(c, before)
+			w.sentOnce(f.most)
+			expect(t, "tokenised", w.tokenised(), 150)
+			expect(t, "VIDs left", len(w.vids()), 0)
+			for source, p := range w.problems(c) {
+				t.Errorf("the problem %s outlives its cause: %s", source, p.Text)
+			}
+		})
+	}
+}
+
+// later does something once the clock has moved on by d since now.
+func (w *world) later(d time.Duration, f func()) {
+	w.appointments = append(w.appointments, appointment{w.clock.Now().Add(d), f})
+}
+
+type appointment struct {
+	at   time.Time
+	what func()
+}
+
+// outlast ticks, at first every minute and then in larger steps, until all
+// appointments are over and everybody is tokenised.
+func (w *world) outlast(c seeding.Connector) {
+	w.Helper()
+	for i := range 400 {
+		w.tick()
+		var left []appointment
+		for _, a := range w.appointments {
+			if w.clock.Now().Before(a.at) {
+				left = append(left, a)
+			} else {
+				a.what()
+			}
+		}
+		w.appointments = left
+		if len(left) == 0 && w.quiet(c) {
+			if len(w.vids()) == 0 && len(w.problems(c)) == 0 {
+				return
+			}
+			if err := w.store.SetStatus(w.Context(), c.ID, seeding.Running, w.clock.Now()); err != nil {
+				w.Fatal(err)
+			}
+		}
+		if i > 60 {
+			w.clock.advance(10 * time.Minute)
+		}
+	}
+	state, _ := w.store.State(context.Background(), c.ID)
+	w.Fatalf("still %d VIDs after days; run %q, due in %v, problems %v", len(w.vids()), state.Run, state.Due.Sub(w.clock.Now()), state.Problems)
+}
+
+// A batch of which MTS says nothing, because it is busy for minutes, is not
+// lost.
+func TestSilenceIsNotLoss(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(40)
+	before := w.vids()
+	var held atomic.Pointer[heldCallback]
+	w.hold = func(r *http.Request, body []byte) bool {
+		return held.CompareAndSwap(nil, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+	}
+	c := w.connector(nil)
+	w.tick()
+	w.seeder.SetFaults(mtssim.Faults{Down: true}) // closes every connection
+	for range 3 {                                 // past its deadline, not past three
+		w.tick()
+	}
+	open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
+	if err != nil || len(open) != 1 {
+		t.Fatalf("%d open batches, %v", len(open), err)
+	}
+	w.seeder.SetFaults(mtssim.Faults{})
+	w.deliver(held.Load(), string(held.Load().body))
+	w.settle(20, c)
+	w.check(c, before)
+	w.sentOnce(1)
+	expect(t, "tokenised", w.tokenised(), 40)
+}
+
+// One registrant that the registry refuses costs a few calls more, and nobody
+// else waits for it.
+func TestOneRefusedAmongAThousand(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(1000)
+	before := w.vids()
+	w.presize(1000)
+	target := ids[777]
+	w.touched = map[int64]bool{target: true}
+	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.DeleteRegistrant(target) })
+	c := w.connector(nil)
+	w.settle(20, c)
+	w.check(c, before)
+	expect(t, "tokenised", w.tokenised(), 999)
+	if calls := w.registry.Calls("g2p.reg.id.create").Calls; calls > 2*11+20 { // halving a thousand, ten times
+		t.Errorf("%d creates", calls)
+	}
+	expect(t, "problems", len(w.problems(c)), 0)
+}
+
+// Odoo's one-identifier rule races (facts/odoo.md A6): somebody else's token may
+// pass its check beside ours. Nothing is removed then, and people are told.
+func TestSecondWriterAtTheSameMoment(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	target := ids[4]
+	w.touched = map[int64]bool{target: true}
+	before := w.vids()
+	w.once(odoosim.Checked, "g2p.reg.id", "create", func() {
+		w.registry.AddIdentifier(odoosim.Identifier{Registrant: target, Type: odoosim.TokenType, Value: strings.Repeat("8", 36)})
+	})
+	c := w.connector(nil)
+	w.settle(20, c)
+	w.check(c, before)
+	_, all := w.rejections(c)
+	expect(t, "rejection", all[target].Kind, seeding.Conflict)
+	expect(t, "VID", w.vidOf(target).Value, before[target])
+}
+
+// presize makes the MTS known for batches of a size, and the registry for its
+// speed.
+func (w *world) presize(size int) {
+	w.Helper()
+	key := seeding.MTSKey(w.mtsURL)
+	if _, err := w.store.TakeMTS(w.Context(), key, "presize", w.clock.Now(), w.clock.Now(), w.clock.Now()); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.store.SavePace(w.Context(), key, seeding.Pace{}, seeding.Pace{Size: size, Proved: size, PerRecord: time.Millisecond}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// unruly is DynamoDB's wire: it throttles, or is in conflict, at every other
+// write. The first the SDK repeats, the second the store.
+type unruly struct {
+	world *world
+	calls atomic.Int64
+}
+
+func (u *unruly) Do(r *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	reads := operation == "GetItem" || operation == "Query"
+	if !u.world.throttled.Load() || reads || u.calls.Add(1)%2 == 0 {
+		return http.DefaultClient.Do(r)
+	}
+	name, more := "ProvisionedThroughputExceededException", ""
+	if u.calls.Load()%4 == 1 {
+		name = "TransactionConflictException"
+		if operation == "TransactWriteItems" {
+			name, more = "TransactionCanceledException", `,"CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]`
+		}
+	}
+	body := `{"__type":"com.amazonaws.dynamodb.v20120810#` + name + `","message":"busy"` + more + `}`
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
+		Body: io.NopCloser(strings.NewReader(body)),
+	}, nil
+}
+
+// lateWire gives up on a write of the registry at once, and lets it happen
+// almost four minutes later (facts/odoo.md A6: Odoo may commit what its client
+// no longer waits for).
+type lateWire struct {
+	http.RoundTripper
+	world *world
+}
+
+var errGaveUp = errors.New("gave up waiting")
+
+func (l lateWire) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, method := registryCall(r)
+	if method == "" || l.world.lateCommits.Add(-1) < 0 {
+		return l.RoundTripper.RoundTrip(r)
+	}
+	again := r.Clone(context.Background())
+	again.Body = body()
+	until := l.world.clock.Now().Add(230 * time.Second)
+	go func() {
+		for l.world.clock.Now().Before(until) {
+			time.Sleep(100 * time.Microsecond)
+		}
+		if response, err := l.RoundTripper.RoundTrip(again); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	return nil, errGaveUp
+}
