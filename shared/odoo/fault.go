@@ -72,7 +72,7 @@ var classes = map[string]seeding.FaultKind{
 // schemaWords are the only marks of a missing field or a wrong domain among
 // ValueErrors, and of a missing model among UserErrors (A1.7).
 var schemaWords = map[string][]string{
-	"ValueError": {"Invalid field ", "Invalid leaf ", "Invalid domain "},
+	"ValueError": {"Invalid field ", "Invalid leaf ", "Invalid domain ", "Invalid operator ", "Domain() "}, // the last two are Odoo 19's
 	"UserError":  {"Object "},
 }
 
@@ -87,7 +87,7 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 	}
 	switch {
 	case e.Code == http.StatusNotFound:
-		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(e.Code)}
+		kind, class = seeding.RefusedSchema, httpCode(e.Code) // Odoo 19 of a model that does not exist
 	case e.Code == codeSessionExpired:
 		kind = seeding.RefusedSignIn
 	case known:
@@ -105,13 +105,18 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 // does not exist has the same class as one that is down; in another language
 // than English the two stay alike.
 func (e *rpcError) signInFault(database string) *seeding.Fault {
-	if e.class() == "OperationalError" &&
-		strings.Contains(e.Data.Message, strconv.Quote(database)) && strings.Contains(e.Data.Message, "does not exist") {
+	switch {
+	case e.class() == "OperationalError" &&
+		strings.Contains(e.Data.Message, strconv.Quote(database)) && strings.Contains(e.Data.Message, "does not exist"):
 		return noDatabase()
+	case e.class() == "AccessError" && strings.HasPrefix(e.Data.Message, "Database not found"): // Odoo 19
+		return noDatabase()
+	case e.Code == http.StatusNotFound:
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(e.Code)}
 	}
 	fault := e.fault(false)
 	if fault.Kind == seeding.RefusedRights || fault.Kind == seeding.RefusedData {
-		fault.Kind = seeding.RefusedSignIn // for instance later lines' AccessError for a database
+		fault.Kind = seeding.RefusedSignIn
 	}
 	return fault
 }

@@ -30,7 +30,7 @@ func TestLostSessions(t *testing.T) {
 		{"expired", expired, 1, 2, 0, ""},
 		{"expired again", expired, 2, 2, seeding.RefusedSignIn, "SessionExpiredException"},
 		{"no database known, or PostgreSQL was down", noRoute, 1, 2, 0, ""},
-		{"no Odoo there", noRoute, 2, 2, seeding.RefusedRequest, "HTTP-404"},
+		{"no such model in Odoo 19", noRoute, 2, 2, seeding.RefusedSchema, "HTTP-404"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			creates := 0
@@ -89,7 +89,7 @@ func TestSignInFaults(t *testing.T) {
 		{"second factor wanted", with(result(`{"uid":null}`), "half"), seeding.RefusedSignIn, ""},
 		{"no cookie", result(`{"uid":7}`), seeding.RefusedRequest, "NoSession"},
 		{"no such database", refusal(200, "psycopg2.OperationalError", "FATAL:  database \"g2p\" does not exist\n"), seeding.RefusedSignIn, "NoDatabase"},
-		{"no such database, later lines", refusal(200, "odoo.exceptions.AccessError", "Database not found."), seeding.RefusedSignIn, "AccessError"},
+		{"no such database in Odoo 19", refusal(200, "odoo.exceptions.AccessError", "Database not found."), seeding.RefusedSignIn, "NoDatabase"},
 		{"PostgreSQL down", refusal(200, "psycopg2.OperationalError", "could not connect to server: Connection refused"), seeding.Unreachable, "OperationalError"},
 		{"PostgreSQL starting", refusal(200, "psycopg2.OperationalError", "FATAL:  the database system is starting up"), seeding.Unreachable, "OperationalError"},
 		{"not found", noRoute, seeding.RefusedRequest, "HTTP-404"},
@@ -205,6 +205,8 @@ func TestFaults(t *testing.T) {
 		{"unknown field", odooError("builtins.ValueError", "Invalid field 'no_such' on model 'res.partner'"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
 		{"unknown field in a domain", odooError("builtins.ValueError", "Invalid field res.partner.no_such in leaf ('no_such', '=', 1)"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
 		{"bad leaf", odooError("builtins.ValueError", "Invalid leaf ('name', 'like like', 'x')"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
+		{"bad operator in Odoo 19", odooError("builtins.ValueError", "Invalid operator in condition ('name', 'like like', 'x')"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
+		{"bad domain in Odoo 19", odooError("builtins.ValueError", "Domain() malformed domain ['!']"), seeding.RefusedSchema, seeding.RefusedSchema, "ValueError"},
 		{"bad domain", odooError("builtins.AssertionError", "This domain is syntactically not correct: ['!']"), seeding.RefusedSchema, seeding.RefusedSchema, "AssertionError"},
 		{"unknown model", odooError("odoo.exceptions.UserError", "Object no.such doesn't exist"), seeding.RefusedSchema, seeding.RefusedSchema, "UserError"},
 		{"unknown model by call_kw", odooError("builtins.KeyError", "'no.such'"), seeding.RefusedSchema, seeding.RefusedSchema, "KeyError"},
