@@ -50,6 +50,6 @@ clean: ## Remove everything that was built or fetched
 pins:
 	@infra/tools/fetch python
 	python3 -m venv .cache/venv-uv && .cache/venv-uv/bin/pip install --quiet uv
-	cd infra/tools && for name in ministack lint sam; do \
+	cd infra/tools && for name in ministack lint sam odoo; do \
 		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
 			--custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit; done

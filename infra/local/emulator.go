@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,7 +26,11 @@ const region = "us-east-1"
 type Emulator struct {
 	process  *tool.Process
 	endpoint string
+	notes    string // file of the rights that were used
 }
+
+//go:embed emulator.py
+var notingRights string
 
 // EnsureMiniStack brings MiniStack into the cache, with everything it needs
 // pinned by hash; 20 s if it is not there. What it says goes to progress,
@@ -49,7 +54,7 @@ func StartEmulator(ctx context.Context) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Emulator{endpoint: "http://127.0.0.1:" + strconv.Itoa(port)}
+	e := &Emulator{endpoint: "http://127.0.0.1:" + strconv.Itoa(port), notes: filepath.Join(dir, "rights")}
 	// Functions inherit the emulator's environment, so it holds nothing of
 	// ours.
 	e.process, err = tool.Start(dir, []string{
@@ -64,7 +69,7 @@ func StartEmulator(ctx context.Context) (*Emulator, error) {
 		"IOT_MTLS_ENABLED=0", // it would listen on all interfaces
 		"MINISTACK_REGION=" + region,
 		"AWS_ENDPOINT_URL=" + e.endpoint,
-	}, filepath.Join(root, ".cache", "venv-ministack", "bin", "python"), "-m", "ministack")
+	}, filepath.Join(root, ".cache", "venv-ministack", "bin", "python"), "-c", notingRights, e.notes)
 	if err != nil {
 		return nil, err
 	}

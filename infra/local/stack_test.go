@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"openg2p.org/mts-connector/infra/local"
+	"openg2p.org/mts-connector/infra/template"
 )
 
 // stack is one stack for all tests, of the template and the function in
@@ -165,6 +166,36 @@ func TestStreamReachesTheFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the stream rings", logged(t, s, "stream: INSERT bell"))
+}
+
+func TestRightsAreSeenInUse(t *testing.T) {
+	s := running(t)
+	_, err := s.Invoke(t.Context(), "hello", []byte(`{"write":"rights"}`))
+	var failed *local.FunctionError
+	if !errors.As(err, &failed) || !strings.Contains(failed.Message, "dynamodb:GetItem") {
+		t.Fatalf("got %v, want that the role may not read", err)
+	}
+	uses, err := s.UsedRights()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(uses, func(u local.Use) bool {
+		return u.Role == "HelloRole" && u.Action == "dynamodb:PutItem" && strings.HasSuffix(u.Resource, ":table/"+s.Output("Things"))
+	}) {
+		t.Errorf("HelloRole is not seen to put a thing: %+v", uses)
+	}
+	given := []template.Right{
+		{Role: "HelloRole", Action: "dynamodb:PutItem", Resource: "${Things.Arn}"},
+		{Role: "HelloRole", Action: "dynamodb:PutItem", Resource: "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/*"},
+		{Role: "HelloRole", Action: "dynamodb:DeleteItem", Resource: "${Things.Arn}"}, // never asked for
+		{Role: "HelloRole", Action: "dynamodb:GetItem", Resource: "${Things.Arn}"},    // denied
+		{Role: "OtherRole", Action: "dynamodb:PutItem", Resource: "${Things.Arn}"},
+		{Role: "HelloRole", Action: "dynamodb:PutItem", Resource: "${Hello.Arn}"},
+		{Role: "HelloRole", Action: "dynamodb:PutItem", Resource: "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${AWS::StackName}"},
+	}
+	if unused, err := s.UnusedRights(given); err != nil || !slices.Equal(unused, given[2:]) {
+		t.Errorf("unused are %v, %v", unused, err)
+	}
 }
 
 func TestKilledFunctionIsReplaced(t *testing.T) {

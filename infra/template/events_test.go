@@ -92,18 +92,14 @@ func TestAsynchronousInvocations(t *testing.T) {
 	}
 	invoked := map[string]bool{}
 	mayFail := map[string]bool{}
-	for _, st := range statements(t, s) {
-		for _, action := range st.actions {
-			for _, resource := range st.resources {
-				switch {
-				case action == "lambda:InvokeFunction" && strings.HasSuffix(resource, "${AWS::StackName}-submit"):
-					invoked["Submit"] = true
-				case action == "lambda:InvokeFunction":
-					invoked[bare(resource)] = true
-				case action == "sqs:SendMessage" && resource == failureQueue:
-					mayFail[st.role] = true
-				}
-			}
+	for _, r := range rights(t) {
+		switch {
+		case r.Action == "lambda:InvokeFunction" && strings.HasSuffix(r.Resource, "${AWS::StackName}-submit"):
+			invoked["Submit"] = true
+		case r.Action == "lambda:InvokeFunction":
+			invoked[bare(r.Resource)] = true
+		case r.Action == "sqs:SendMessage" && r.Resource == failureQueue:
+			mayFail[r.Role] = true
 		}
 	}
 	if len(invoked) != 3 {

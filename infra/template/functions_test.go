@@ -19,17 +19,17 @@ func TestEnvironment(t *testing.T) {
 			"CAPABILITY_KEY": "${CapabilityKey}", "ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
 			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}",
 			"CALLBACK_BASE":   `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`,
-			"SUBMIT_FUNCTION": "${AWS::StackName}-submit",
+			"SUBMIT_FUNCTION": "${AWS::StackName}-submit", "STACK": "${AWS::StackName}",
 		},
-		"Callback": {"ANSWERS_TABLE": "${AnswersTable}", "CAPABILITY_KEY": "${CapabilityKey}", "TIMES": "${Times}"},
+		"Callback": {"ANSWERS_TABLE": "${AnswersTable}", "CAPABILITY_KEY": "${CapabilityKey}", "TIMES": "${Times}", "STACK": "${AWS::StackName}"},
 		"Patch": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
-			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}",
+			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
 		},
 		"Reconcile": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}",
+			"ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}", "STACK": "${AWS::StackName}",
 		},
 		"Connectors": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",

@@ -5,48 +5,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"openg2p.org/mts-connector/infra/template"
 )
 
-type statement struct {
-	role      string
-	actions   []string
-	resources []string
-	condition any
-	only      string // the template condition under which it holds
-}
-
-// statements are the rights of every role, attached policies included.
-func statements(t *testing.T, s stack) []statement {
+func rights(t *testing.T) []template.Right {
 	t.Helper()
-	var all []statement
-	add := func(role, only string, document any) {
-		for _, st := range list(at(document, "Statement")) {
-			if text(at(st, "Effect")) != "Allow" {
-				t.Errorf("%s: a statement that does not allow", role)
-			}
-			all = append(all, statement{role, texts(at(st, "Action")), texts(at(st, "Resource")), at(st, "Condition"), only})
-		}
+	all, err := template.Rights()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, role := range s.all(t, "AWS::IAM::Role") {
-		properties := s.Resources[role].Properties
-		for _, policy := range list(properties["Policies"]) {
-			add(role, "", at(policy, "PolicyDocument"))
-		}
-		for _, attached := range list(properties["ManagedPolicyArns"]) {
-			only := ""
-			if choice := list(at(attached, "Fn::If")); choice != nil {
-				only, attached = text(choice[0]), choice[1]
-			}
-			policy, known := s.Resources[bare(text(attached))]
-			if !known || policy.Type != "AWS::IAM::ManagedPolicy" {
-				t.Errorf("%s is given %s, a policy that this template does not show", role, text(attached))
-				continue
-			}
-			if policy.Condition != only {
-				t.Errorf("%s is given %s under the condition %q, the policy stands under %q", role, text(attached), only, policy.Condition)
-			}
-			add(role, only, policy.Properties["PolicyDocument"])
-		}
+	if len(all) == 0 {
+		t.Fatal("nobody has a right")
 	}
 	return all
 }
@@ -89,18 +59,12 @@ func TestRightsNameActionsAndResources(t *testing.T) {
 		arn + "secretsmanager" + here + "secret:${AWS::StackName}/connectors/*": "secrets come and go with connectors",
 		"${AnswersTable.Arn}/stream/*":                                          "streams are listed by table",
 	}
-	for _, st := range statements(t, s) {
-		for _, action := range st.actions {
-			if strings.Contains(action, "*") {
-				t.Errorf("%s may do %s", st.role, action)
-			}
-		}
-		for _, resource := range st.resources {
-			ownLog := arn + "logs" + here + "log-group:/aws/lambda/${AWS::StackName}-" + short(st.role) + ":*"
-			network := resource == "*" && st.only == "InVpc" // EC2 knows no narrower one; the actions are listed below
-			if strings.Contains(resource, "*") && reasons[resource] == "" && resource != ownLog && !network {
-				t.Errorf("%s may do %v to %s", st.role, st.actions, resource)
-			}
+	for _, r := range rights(t) {
+		ownLog := arn + "logs" + here + "log-group:/aws/lambda/${AWS::StackName}-" + short(r.Role) + ":*"
+		network := r.Resource == "*" && r.If == "InVpc" // EC2 knows no narrower one; the actions are listed below
+		if strings.Contains(r.Action, "*") ||
+			strings.Contains(r.Resource, "*") && reasons[r.Resource] == "" && r.Resource != ownLog && !network {
+			t.Errorf("wider than needed: %s", r)
 		}
 	}
 	// A key policy speaks of its key only; nobody but the account itself is in it.
@@ -115,7 +79,6 @@ func TestRightsNameActionsAndResources(t *testing.T) {
 
 // Who may do what, in full. What is not here nobody may.
 func TestWhoMayDoWhat(t *testing.T) {
-	s := load(t)
 	const (
 		connectorSecrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/connectors/*"
 		submit           = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-submit"
@@ -166,22 +129,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"ec2:UnassignPrivateIpAddresses * if InVpc": "patch reconcile submit",
 	}
 	may := map[string][]string{}
-	for _, st := range statements(t, s) {
-		for _, action := range st.actions {
-			if strings.HasPrefix(action, "kms:") &&
-				text(at(st.condition, "StringEquals", "kms:ViaService")) != "dynamodb.${AWS::Region}.${AWS::URLSuffix}" {
-				t.Errorf("%s may do %s without DynamoDB", st.role, action)
-			}
-			for _, resource := range st.resources {
-				right := action + " " + resource
-				if st.only != "" {
-					right += " if " + st.only
-				}
-				if !strings.HasPrefix(action, "logs:") {
-					may[right] = append(may[right], short(st.role))
-				}
-			}
+	for _, r := range rights(t) {
+		if strings.HasPrefix(r.Action, "logs:") {
+			continue
 		}
+		if strings.HasPrefix(r.Action, "kms:") && r.Condition != `{"StringEquals":{"kms:ViaService":{"Fn::Sub":"dynamodb.${AWS::Region}.${AWS::URLSuffix}"}}}` {
+			t.Errorf("without DynamoDB: %s", r)
+		}
+		right := r.Action + " " + r.Resource
+		if r.If != "" {
+			right += " if " + r.If
+		}
+		may[right] = append(may[right], short(r.Role))
 	}
 	for _, right := range slices.Sorted(maps.Keys(may)) {
 		roles := may[right]
@@ -193,5 +152,31 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	for right, roles := range want {
 		t.Errorf("%s: nobody, want %q", right, roles)
+	}
+}
+
+// A right is used by a run (infra/e2e asks the stack which ones were), or it is
+// AWS that uses it and says so.
+func TestRightsThatOnlyAWSUses(t *testing.T) {
+	all := rights(t)
+	for _, d := range template.Demands {
+		if !strings.HasPrefix(d.Page, "https://docs.aws.amazon.com/") {
+			t.Errorf("%s %s: no page of AWS demands it", d.Role, d.Action)
+		}
+		if !slices.ContainsFunc(all, func(r template.Right) bool {
+			return r.Action == d.Action && (d.Role == "" || d.Role == r.Role)
+		}) {
+			t.Errorf("%s %s is excused and nobody has it", d.Role, d.Action)
+		}
+	}
+	// What functions do themselves, a run uses.
+	for _, r := range all {
+		service, action, _ := strings.Cut(r.Action, ":")
+		own := service == "secretsmanager" ||
+			service == "lambda" && r.Role != "TickRole" ||
+			service == "dynamodb" && !strings.Contains(action, "Stream") && action != "GetRecords" && action != "GetShardIterator"
+		if own == r.UsedByAWSOnly() {
+			t.Errorf("excused from use is %v: %s", r.UsedByAWSOnly(), r)
+		}
 	}
 }

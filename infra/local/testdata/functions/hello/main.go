@@ -12,6 +12,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Event is any of the events that the tests cause.
@@ -23,6 +27,7 @@ type Event struct {
 	Say   string `json:"say"`   // what to log
 	Sleep int    `json:"sleep"` // milliseconds
 	Fail  string `json:"fail"`  // error to return
+	Write string `json:"write"` // key of a thing to put in a transaction, and to read
 }
 
 // Answer is what the tests look at.
@@ -34,7 +39,10 @@ type Answer struct {
 	Bytes   int    `json:"bytes"`
 }
 
-func handle(_ context.Context, e Event) (any, error) {
+func handle(ctx context.Context, e Event) (any, error) {
+	if e.Write != "" {
+		return nil, write(ctx, e.Write)
+	}
 	for _, r := range e.Records {
 		fmt.Println("stream:", r.EventName, r.Change.Keys["pk"].String())
 	}
@@ -63,6 +71,24 @@ func handle(_ context.Context, e Event) (any, error) {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: 200, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(text),
 	}, err
+}
+
+// write does what the role allows in a transaction, and tries what it does not.
+func write(ctx context.Context, key string) error {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	db, table := dynamodb.NewFromConfig(cfg), aws.String(os.Getenv("THINGS"))
+	thing := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: key}}
+	_, err = db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: table, Item: thing}}},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = db.GetItem(ctx, &dynamodb.GetItemInput{TableName: table, Key: thing})
+	return err
 }
 
 func main() { lambda.Start(handle) }

@@ -1,0 +1,179 @@
+package template_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type widget struct {
+	Type                string
+	X, Y, Width, Height int
+	Properties          struct {
+		Title, Region, Stat, View string
+		Period                    int
+		Metrics                   [][]any
+		Alarms                    []string
+	}
+}
+
+// graphs are the metrics of a widget with the statistics that it shows. "."
+// repeats the word above it, "..." all words that are not there.
+func (w widget) graphs() (shown []measured, stats []string, err error) {
+	var above []string
+	for _, row := range w.Properties.Metrics {
+		stat := w.Properties.Stat
+		var words []string
+		for _, cell := range row {
+			switch cell := cell.(type) {
+			case string:
+				words = append(words, cell)
+			case map[string]any:
+				if own, there := cell["stat"]; there {
+					stat = text(own)
+				}
+			default:
+				return nil, nil, fmt.Errorf("%v is neither a word nor options", cell)
+			}
+		}
+		if len(words) > 0 && words[0] == "..." {
+			rest := words[1:]
+			if len(rest) > len(above) {
+				return nil, nil, fmt.Errorf("%v repeats nothing", row)
+			}
+			words = append(slices.Clone(above[:len(above)-len(rest)]), rest...)
+		}
+		for i, word := range words {
+			if word == "." && i < len(above) {
+				words[i] = above[i]
+			}
+		}
+		if len(words) < 2 {
+			return nil, nil, fmt.Errorf("%v names no metric", row)
+		}
+		above = words
+		shown = append(shown, measured{words[0], words[1], words[2:]})
+		stats = append(stats, stat)
+	}
+	return shown, stats, nil
+}
+
+// dashboardFaults says what a dashboard would show wrong, or not at all.
+func dashboardFaults(s stack) (faults []string) {
+	say := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	if got := s.get("Dashboard", "DashboardName"); got != "${AWS::StackName}" {
+		say("it is named %s", got)
+	}
+	var board struct{ Widgets []widget }
+	if err := json.Unmarshal([]byte(s.get("Dashboard", "DashboardBody")), &board); err != nil {
+		return append(faults, err.Error())
+	}
+	seen, alarms := map[string]bool{}, map[string]bool{}
+	taken := map[[2]int]string{}
+	for i, w := range board.Widgets {
+		title := w.Properties.Title
+		if title == "" {
+			say("widget %d has no title", i)
+		}
+		for x := w.X; x < w.X+w.Width; x++ {
+			for y := w.Y; y < w.Y+w.Height; y++ {
+				if other := taken[[2]int{x, y}]; other != "" || x > 23 {
+					say("%s lies over %q or outside", title, other)
+				}
+				taken[[2]int{x, y}] = title
+			}
+		}
+		for _, arn := range w.Properties.Alarms {
+			if s.Resources[bare(arn)].Type != "AWS::CloudWatch::Alarm" || arn != "${"+bare(arn)+".Arn}" {
+				say("%s shows %s", title, arn)
+			}
+			alarms[bare(arn)] = true
+		}
+		switch w.Type {
+		case "alarm":
+			continue
+		case "metric":
+		default:
+			say("%s is a %s", title, w.Type)
+		}
+		if w.Properties.Region != "${AWS::Region}" {
+			say("%s looks at the region %s", title, w.Properties.Region)
+		}
+		if w.Properties.View != "singleValue" && w.Properties.Period < 60 {
+			say("%s has the period %d", title, w.Properties.Period)
+		}
+		shown, stats, err := w.graphs()
+		if err != nil || len(shown) == 0 {
+			say("%s: %v", title, err)
+		}
+		for j, m := range shown {
+			for _, fault := range m.faults(s) {
+				say("%s: %s", title, fault)
+			}
+			if !slices.Contains(statistics[m.quantity()], stats[j]) {
+				say("%s shows the %q of %s", title, stats[j], m.name)
+			}
+			key := m.namespace + " " + m.name
+			seen[key] = true
+			if m.namespace == "MTSConnector" && m.name == "Rejected" {
+				seen[key+" "+m.dimensions[len(m.dimensions)-1]] = true
+			}
+			// Business first, then health, then functions.
+			if w.Y < 9 && m.namespace != "MTSConnector" {
+				say("%s shows %s above the business", title, m)
+			}
+		}
+	}
+	for key := range emitted {
+		word := strings.Fields(key)
+		if !seen[word[0]+" "+word[1]] {
+			say("nobody sees %s %s", word[0], word[1])
+		}
+	}
+	for _, kind := range s.kinds {
+		if !seen["MTSConnector Rejected "+kind] {
+			say("nobody sees who is rejected as %s", kind)
+		}
+	}
+	for name, r := range s.Resources {
+		if r.Type == "AWS::CloudWatch::Alarm" && !alarms[name] {
+			say("nobody sees the alarm %s", name)
+		}
+	}
+	slices.Sort(faults)
+	return faults
+}
+
+func TestDashboard(t *testing.T) {
+	for _, fault := range dashboardFaults(load(t)) {
+		t.Error(fault)
+	}
+}
+
+func TestDashboardsThatFailAreFound(t *testing.T) {
+	for what, change := range map[string][2]string{
+		"no JSON":                  {`]}`, `]`},
+		"misspelt metric":          {`"Submitted"`, `"Submited"`},
+		"dimension of its own":     {`"Kind","invalid"`, `"Kind","Invalid"`},
+		"wrong dimension":          {`"QueueName"`, `"Queue"`},
+		"function that is none":    {`"${Patch}"`, `"${PatchRole}"`},
+		"sum of gauges":            {`"stat":"Maximum","period":60,"metrics":[["MTSConnector","OldestAnswerSeconds"`, `"stat":"Sum","period":60,"metrics":[["MTSConnector","OldestAnswerSeconds"`},
+		"kind left out":            {`["...","conflict",{"label":"conflict"}],`, ``},
+		"alarm left out":           {`"${BatchesLost.Arn}",`, ``},
+		"one widget over another":  {`"x":6,"y":3`, `"x":5,"y":3`},
+		"functions above business": {`"y":19,`, `"y":0,`},
+		"another region":           {`"region":"${AWS::Region}"`, `"region":"us-east-1"`},
+	} {
+		s := copied(t, load(t))
+		body := s.get("Dashboard", "DashboardBody")
+		if !strings.Contains(body, change[0]) {
+			t.Fatalf("%s: there is no %s", what, change[0])
+		}
+		s.Resources["Dashboard"].Properties["DashboardBody"] = strings.Replace(body, change[0], change[1], 1)
+		if len(dashboardFaults(s)) == 0 {
+			t.Errorf("not found: %s", what)
+		}
+	}
+}

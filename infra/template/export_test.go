@@ -1,0 +1,14 @@
+package template
+
+// Stack is the expanded template, for the tests that hold it to its promises.
+type Stack = stack
+
+var (
+	Expanded = expanded
+	Demands  = demands
+	At       = at
+	Text     = text
+	List     = list
+	Texts    = texts
+	Bare     = bare
+)
