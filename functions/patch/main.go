@@ -25,6 +25,7 @@ func main() {
 	log := function.Log(os.Stdout)
 	var env function.Env
 	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
+	stack := env.Need("STACK")
 	rowKey, fingerprintKey, prefix := env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY"), env.Need("SECRETS_PREFIX")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
@@ -39,7 +40,7 @@ func main() {
 		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Rows:       secrets.Keyring(vault, rowKey),
 		Prints:     secrets.Keyring(vault, fingerprintKey),
-		Meter:      function.Meter{Out: os.Stdout, Stack: os.Getenv("STACK"), Now: clock.Now},
+		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:      clock,
 		Times:      times,
 		NewID:      function.NewID,

@@ -20,6 +20,7 @@ import (
 func main() {
 	log := function.Log(os.Stdout)
 	var env function.Env
+	stack := env.Need("STACK")
 	connectors, answers, patch := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE"), env.Need("PATCH_FUNCTION")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
@@ -32,7 +33,7 @@ func main() {
 		Store:  dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Seeder: mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
 		Bell:   function.Bell{Lambda: invoker.NewFromConfig(cfg), Patch: patch},
-		Meter:  function.Meter{Out: os.Stdout, Stack: os.Getenv("STACK"), Now: clock.Now},
+		Meter:  function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:  clock,
 		Times:  times,
 		Log:    log,

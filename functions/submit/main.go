@@ -26,6 +26,7 @@ func main() {
 	var env function.Env
 	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
 	capabilityKey, rowKey, fingerprintKey := env.Need("CAPABILITY_KEY"), env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY")
+	stack := env.Need("STACK")
 	prefix, base, self := env.Need("SECRETS_PREFIX"), env.Need("CALLBACK_BASE"), env.Need("SUBMIT_FUNCTION")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
@@ -45,7 +46,7 @@ func main() {
 		Rows:         secrets.Keyring(vault, rowKey),
 		Prints:       secrets.Keyring(vault, fingerprintKey),
 		Bell:         function.Bell{Lambda: invoker.NewFromConfig(cfg), Submit: self},
-		Meter:        function.Meter{Out: os.Stdout, Stack: os.Getenv("STACK"), Now: clock.Now},
+		Meter:        function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:        clock,
 		Times:        times,
 		NewID:        function.NewID,

@@ -166,7 +166,7 @@ func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (
 		"AWS_ENDPOINT_URL=" + endpoint,
 		"CONNECTORS_TABLE=" + tables[0], "ANSWERS_TABLE=" + tables[1], "SECRETS_PREFIX=bench/connectors/",
 		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint",
-		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch",
+		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch", "STACK=bench",
 	}
 	started := time.Now()
 	if err := function.Start(); err != nil {
