@@ -26,7 +26,7 @@ func main() {
 	var env function.Env
 	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
 	stack := env.Need("STACK")
-	rowKey, fingerprintKey, prefix := env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY"), env.Need("SECRETS_PREFIX")
+	rowKey, prefix := env.Need("ROW_KEY"), env.Need("SECRETS_PREFIX")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
 	function.Must(log, env.Err(), err1, err2)
@@ -39,7 +39,6 @@ func main() {
 		Store:      dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Rows:       secrets.Keyring(vault, rowKey),
-		Prints:     secrets.Keyring(vault, fingerprintKey),
 		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:      clock,
 		Times:      times,

@@ -32,6 +32,9 @@ type binary struct {
 	event  string // one that it answers at once
 	reply  string // what its answer must hold, or the start does not count
 	took   []time.Duration
+
+	environment []string              // beyond what every function gets
+	look        func(*exec.Cmd) error // at the process after its reply
 }
 
 // median from the start of the process to its first reply.
@@ -168,6 +171,7 @@ func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (
 		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint",
 		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch", "STACK=bench",
 	}
+	function.Env = append(function.Env, b.environment...)
 	started := time.Now()
 	if err := function.Start(); err != nil {
 		return 0, err
@@ -182,6 +186,9 @@ func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (
 	case a := <-answers:
 		if a.path != "1/response" || !bytes.Contains(a.body, []byte(b.reply)) {
 			return 0, fmt.Errorf("it answered to %s: %s", a.path, a.body)
+		}
+		if b.look != nil {
+			return a.at.Sub(started), b.look(function)
 		}
 		return a.at.Sub(started), nil
 	}

@@ -36,6 +36,7 @@ type setup struct {
 	times       seeding.Times // waiting times
 	pending     int           // registrants that are to get a token
 	registrants int           // of the registry, those included
+	faults      mtssim.Faults // of MTS
 	// found is whether MTS and registry are known from earlier runs: the batch
 	// size is 1,000, and the registry's speed allows for creates as large.
 	found bool
@@ -76,6 +77,7 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 			h.close()
 		}
 	}()
+	h.seeder.SetFaults(s.faults)
 	populate(h.registry, s.pending, s.registrants)
 	tables, err := createTables(ctx, db.Client())
 	if err != nil {
@@ -105,7 +107,7 @@ func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
 		Bell: h, Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, CallbackBase: base, Log: log,
 	}
 	h.patcher = &seeding.Patcher{
-		Store: store, Registries: registries(), Rows: rows, Prints: prints,
+		Store: store, Registries: registries(), Rows: rows,
 		Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
 	}
 	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Meter: unread, Clock: clock, Times: h.times, Log: log}

@@ -169,7 +169,7 @@ func newWorld(t *testing.T, o options) *world {
 		Bell: bell{w}, Meter: w, Clock: w.clock, Times: o.times, NewID: function.NewID, CallbackBase: w.baseURL, Log: w.logger,
 	}
 	w.patcher = &seeding.Patcher{
-		Store: w.store, Registries: registries, Rows: w.keys[1], Prints: w.keys[2],
+		Store: w.store, Registries: registries, Rows: w.keys[1],
 		Meter: w, Clock: w.clock, Times: o.times, NewID: function.NewID, Log: w.logger,
 	}
 	w.reconcile = &seeding.Reconciler{

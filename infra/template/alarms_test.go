@@ -70,12 +70,24 @@ func (m measured) String() string {
 	return strings.Join(append([]string{m.namespace, m.name}, m.dimensions...), " ")
 }
 
+// key is what emitted knows it by.
+func (m measured) key() string {
+	key := m.namespace + " " + m.name
+	for i := 0; i < len(m.dimensions); i += 2 {
+		key += " " + m.dimensions[i]
+	}
+	return key
+}
+
+func (m measured) quantity() quantity { return emitted[m.key()] }
+
 // faults of naming what does not exist.
 func (m measured) faults(s stack) (faults []string) {
-	key := m.namespace + " " + m.name
-	for i := 0; i+1 < len(m.dimensions); i += 2 {
+	if _, exists := emitted[m.key()]; !exists || len(m.dimensions)%2 != 0 {
+		return []string{"nobody emits " + m.String()}
+	}
+	for i := 0; i < len(m.dimensions); i += 2 {
 		name, value := m.dimensions[i], m.dimensions[i+1]
-		key += " " + name
 		known := false
 		switch name {
 		case "QueueName":
@@ -93,18 +105,7 @@ func (m measured) faults(s stack) (faults []string) {
 			faults = append(faults, fmt.Sprintf("%s is %s", name, value))
 		}
 	}
-	if _, exists := emitted[key]; !exists || len(m.dimensions)%2 != 0 {
-		faults = append(faults, "nobody emits "+key)
-	}
 	return faults
-}
-
-func (m measured) quantity() quantity {
-	key := m.namespace + " " + m.name
-	for i := 0; i < len(m.dimensions); i += 2 {
-		key += " " + m.dimensions[i]
-	}
-	return emitted[key]
 }
 
 // The functions' own meter says what of ours is emitted, and how.
@@ -178,7 +179,7 @@ func alarmFaults(s stack) (faults []string) {
 		}
 		for _, property := range []string{"Metrics", "ExtendedStatistic", "ThresholdMetricId", "Unit", "ActionsEnabled"} {
 			if p[property] != nil {
-				say("has %s", property) // of the emulator's alarms, or of any that rings, none has it
+				say("has %s", property) // the emulator cannot, or it would not ring
 			}
 		}
 		if r.Condition != "" {

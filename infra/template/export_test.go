@@ -9,6 +9,5 @@ var (
 	At       = at
 	Text     = text
 	List     = list
-	Texts    = texts
 	Bare     = bare
 )

@@ -21,20 +21,18 @@ func TestEnvironment(t *testing.T) {
 			"CALLBACK_BASE":   `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`,
 			"SUBMIT_FUNCTION": "${AWS::StackName}-submit", "STACK": "${AWS::StackName}",
 		},
-		"Callback": {"ANSWERS_TABLE": "${AnswersTable}", "CAPABILITY_KEY": "${CapabilityKey}", "TIMES": "${Times}", "STACK": "${AWS::StackName}"},
+		"Callback": {"ANSWERS_TABLE": "${AnswersTable}", "CAPABILITY_KEY": "${CapabilityKey}", "TIMES": "${Times}"},
 		"Patch": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
-			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
+			"ROW_KEY": "${RowKey}", "SECRETS_PREFIX": prefix,
+			"ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
 		},
 		"Reconcile": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}", "STACK": "${AWS::StackName}",
 		},
 		"Connectors": {
-			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}",
-			"SUBMIT_FUNCTION": "${Submit}",
+			"CONNECTORS_TABLE": "${ConnectorsTable}", "SECRETS_PREFIX": prefix, "SUBMIT_FUNCTION": "${Submit}",
 		},
 	}
 	functions := s.all(t, "AWS::Lambda::Function")

@@ -84,7 +84,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		submit           = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-submit"
 	)
 	want := map[string]string{
-		"dynamodb:ConditionCheckItem ${ConnectorsTable.Arn}": "connectors patch reconcile submit",
+		"dynamodb:ConditionCheckItem ${ConnectorsTable.Arn}": "connectors submit",
 		"dynamodb:DeleteItem ${ConnectorsTable.Arn}":         "connectors patch reconcile submit",
 		"dynamodb:GetItem ${ConnectorsTable.Arn}":            "connectors patch reconcile submit",
 		"dynamodb:PutItem ${ConnectorsTable.Arn}":            "connectors patch reconcile submit",
@@ -103,7 +103,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 		"secretsmanager:GetSecretValue ${CapabilityKey.Id}":  "callback submit",
 		"secretsmanager:GetSecretValue ${RowKey.Id}":         "patch submit",
-		"secretsmanager:GetSecretValue ${FingerprintKey.Id}": "patch submit",
+		"secretsmanager:GetSecretValue ${FingerprintKey.Id}": "submit",
 		// Who writes a connector's secrets never reads them.
 		"secretsmanager:GetSecretValue " + connectorSecrets: "patch submit",
 		"secretsmanager:CreateSecret " + connectorSecrets:   "connectors",

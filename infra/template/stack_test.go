@@ -18,11 +18,10 @@ type stack struct {
 }
 
 var (
-	at    = template.At
-	text  = template.Text
-	list  = template.List
-	texts = template.Texts
-	bare  = template.Bare
+	at   = template.At
+	text = template.Text
+	list = template.List
+	bare = template.Bare
 )
 
 func load(t *testing.T) stack {

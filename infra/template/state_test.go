@@ -90,6 +90,10 @@ func TestFailureQueue(t *testing.T) {
 	if s.get("FailureQueue", "SqsManagedSseEnabled") != "true" {
 		t.Error("the failure queue is not encrypted")
 	}
+	// As long as SQS keeps anything: somebody must have come to look.
+	if got := s.get("FailureQueue", "MessageRetentionPeriod"); got != "1209600" {
+		t.Errorf("failed events are kept for %s s", got)
+	}
 	// Lambda's destinations and Scheduler know no FIFO queue.
 	if s.get("FailureQueue", "FifoQueue") != "" {
 		t.Error("the failure queue is a FIFO queue")

@@ -21,7 +21,6 @@ type Patcher struct {
 	}
 	Registries Registries
 	Rows       Keyring
-	Prints     Keyring
 	Meter      Meter
 	Clock      Clock
 	Times      Times
@@ -214,6 +213,7 @@ func (r *round) failed(ctx context.Context, ref BatchRef) error {
 		if _, err := r.Store.PutRejections(ctx, rejected); err != nil {
 			return err
 		}
+		r.Meter.Measure(MetricRejected, float64(len(rejected)), string(SetAside))
 	}
 	if b.State.Open() {
 		b.State, b.Closed = Failed, now

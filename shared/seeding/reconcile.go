@@ -71,6 +71,9 @@ func (r *Reconciler) gauges(ctx context.Context, oldest time.Duration) error {
 		}
 	}
 	for _, s := range states {
+		if s.Status != Running && s.Run == "" {
+			continue // nobody waits for it
+		}
 		_, noRegistry := s.Problems[ProblemRegistry]
 		_, noMTS := s.Problems[ProblemMTS]
 		_, noSignIn := s.Problems[ProblemSignIn]
