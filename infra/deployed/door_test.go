@@ -144,6 +144,8 @@ func TestConnectorsAPI(t *testing.T) {
 	if text, _ := json.Marshal(reply); !strings.Contains(string(text), "/registry/password") {
 		t.Errorf("%s", text)
 	}
+	status, header, _ = call(t, "PUT", path, p.configuration(), "If-Match", header.Get("ETag")) // with the password anew
+	expect(t, "replaced with the password", status, http.StatusOK)
 	renamed := p.configuration()
 	delete(renamed["registry"].(object), "password")
 	renamed["name"] = "Renamed"

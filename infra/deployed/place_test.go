@@ -23,6 +23,7 @@ import (
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/template"
 )
 
 // The waiting times of the protocol, short enough to wait for.
@@ -60,9 +61,35 @@ func run(m *testing.M) int {
 			time.Sleep(200 * time.Millisecond)
 		}
 	})
-	defer ticking.Wait()
-	defer cancel()
-	return m.Run()
+	status := m.Run()
+	cancel()
+	ticking.Wait()
+	if status == 0 && flag.Lookup("test.run").Value.String() == "" {
+		status = unused()
+	}
+	return status
+}
+
+// unused is 1 if a role may do what no test made its function do.
+func unused() int {
+	rights, err := template.Rights()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	left, err := stack.UnusedRights(rights)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	status := 0
+	for _, right := range left {
+		if !right.UsedByAWSOnly() {
+			fmt.Fprintf(os.Stderr, "no run used the right %v: take it away, or test what needs it\n", right)
+			status = 1
+		}
+	}
+	return status
 }
 
 // seen keeps texts in which something may have leaked.
