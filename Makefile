@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench build clean pins
+.PHONY: help run test test-registry soak lint bench build clean pins
 
 BIN := .cache/bin
 PACKAGES ?= ./...
@@ -13,7 +13,7 @@ export MTSC_ALLOW := $(ALLOW)
 export MTSC_CALLBACK_BASE := $(CALLBACK_BASE)
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real ALLOW=10.0.0.0/8 CALLBACK_BASE=http://…)
 	@infra/tools/fetch go ministack
@@ -24,6 +24,14 @@ test: ## Run all tests (PACKAGES=./shared/... for some)
 	@infra/tools/fetch go cc ministack dynamodb-local gotestsum
 	go vet $(PACKAGES)
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 10m $(PACKAGES)
+
+test-registry: ## Hold client, connector and simulator against a real Odoo 19, and 14 while it can be had (LINES=19)
+	@infra/tools/fetch go ministack
+	@MTSC_REGISTRY_LINES="$(or $(LINES),19 14)" go -C infra/realodoo test -count=1 -timeout 40m
+
+soak: ## Long runs with functions killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
+	@infra/tools/fetch go ministack
+	@go run ./infra/soak $(if $(SEED),-seed $(SEED)) $(if $(RUNS),-runs $(RUNS)) $(if $(REGISTRANTS),-registrants $(REGISTRANTS))
 
 lint: ## Check code, modules, import rules and the template
 	@infra/tools/fetch go lint golangci-lint

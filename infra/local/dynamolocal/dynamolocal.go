@@ -39,6 +39,10 @@ func Start(ctx context.Context) (*Server, error) {
 	if err := tool.Fetch(ctx, nil, "dynamodb-local"); err != nil {
 		return nil, err
 	}
+	return tool.Thrice(ctx, start)
+}
+
+func start(ctx context.Context) (*Server, error) {
 	root, err := template.Root()
 	if err != nil {
 		return nil, err

@@ -161,3 +161,14 @@ func Port() (int, error) {
 	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
+
+// Thrice starts a server, and starts it again if that fails, up to three times:
+// a port that was free a moment ago may be taken by now.
+func Thrice[T any](ctx context.Context, start func(context.Context) (T, error)) (server T, err error) {
+	for range 3 {
+		if server, err = start(ctx); err == nil || ctx.Err() != nil {
+			return server, err
+		}
+	}
+	return server, err
+}

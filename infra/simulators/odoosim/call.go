@@ -36,9 +36,7 @@ func (s *Server) execute(q request) (any, error) {
 	tab := q.db.tables[q.model]
 	if tab == nil {
 		if q.strictModel {
-			err := raise("builtins.KeyError", "'%s'", q.model)
-			err.args = []any{q.model}
-			return nil, err
+			return nil, raise("builtins.KeyError", "%s", q.model)
 		}
 		return nil, raise("odoo.exceptions.UserError", "Object %s doesn't exist", q.model)
 	}

@@ -224,7 +224,7 @@ func (e *env) where(m *model, domain any) (node, *oops) {
 	}
 	list, ok := domain.([]any)
 	if !ok && truthy(domain) {
-		return nothing, raise("builtins.AssertionError", "Domains to normalize must have a 'domain' form: a list or tuple of domain components")
+		return nothing, raise("builtins.TypeError", "object of type '%s' has no len()", typeName(domain))
 	}
 	tokens, err := normalise(list)
 	if err != nil {
@@ -370,7 +370,8 @@ func (e *env) term(m *model, term []any) (node, *oops) {
 func (e *env) path(m *model, f *field, rest string, term []any) (node, *oops) {
 	other := e.db.tables[f.relation]
 	if f.kind != many2one && f.kind != one2many || other == nil {
-		return node{}, raise("builtins.AssertionError", "Invalid field %s in domain term %s", repr(term[0]), repr(tuple(term)))
+		class := strings.ToUpper(string(f.kind[:1])) + string(f.kind[1:])
+		return node{}, raise("builtins.AttributeError", "'%s' object has no attribute 'auto_join'", class)
 	}
 	inner := *e
 	if f.kind == many2one {

@@ -48,9 +48,10 @@ func sessionExpired() *oops {
 	return e
 }
 
+const notFoundText = "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again."
+
 func notFound() *oops {
-	e := raise("werkzeug.exceptions.NotFound", "404 Not Found: The requested URL was not found on the server. "+
-		"If you entered the URL manually please check your spelling and try again.")
+	e := raise("werkzeug.exceptions.NotFound", "404 Not Found: "+notFoundText)
 	e.code, e.args = 404, []any{}
 	return e
 }

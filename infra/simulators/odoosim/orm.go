@@ -334,12 +334,15 @@ func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 			order = append(order, v)
 		}
 	}
+	related := e.db.tables[f.relation] // whose order the groups follow
 	slices.SortFunc(order, func(a, b any) int {
 		switch {
 		case a == nil:
 			return 1
 		case b == nil:
 			return -1
+		case related != nil && related.model.order == "id desc":
+			return compare(b, a)
 		}
 		return compare(a, b)
 	})

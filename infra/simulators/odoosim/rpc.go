@@ -84,7 +84,7 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	if isJSON {
 		return x.withCookie(x.failed(notFound()))
 	}
-	return x.withCookie(page(http.StatusNotFound, "Not Found", "The requested URL was not found on the server."))
+	return x.withCookie(page(http.StatusNotFound, "Not Found", notFoundText))
 }
 
 // parse reads the JSON request; what cannot be read is answered in HTML.
@@ -218,7 +218,7 @@ func (x *exchange) jsonrpc() (any, error) {
 			}
 			return names, nil
 		}
-		return nil, raise("builtins.AttributeError", "module 'odoo.service.db' has no attribute 'exp_%s'", name)
+		return nil, raise("builtins.KeyError", "Method not found: %s", name)
 	}
 	return nil, raise("builtins.UnboundLocalError", "local variable 'dispatch' referenced before assignment")
 }

@@ -77,7 +77,7 @@ func TestSessions(t *testing.T) {
 			}
 		}, "4"},
 		{"unknown model is a KeyError here", func(t *testing.T, c *client, cookie string) {
-			if got := c.callKW(cookie, "no.such search_count", `[[]]`, `{}`).outcome(); got != "!builtins.KeyError|'no.such'" {
+			if got := c.callKW(cookie, "no.such search_count", `[[]]`, `{}`).outcome(); got != "!builtins.KeyError|no.such" {
 				t.Error(got)
 			}
 		}, "4"},

@@ -71,6 +71,10 @@ func dateToColumn(s string) (any, *oops) {
 	if runes := []rune(s); len(runes) > 10 {
 		s = string(runes[:10])
 	}
+	// PostgreSQL reads it first, and knows more forms than Odoo.
+	if s == "" || strings.Trim(s, "0123456789-/. ") != "" {
+		return nil, raise("psycopg2.errors.InvalidDatetimeFormat", "invalid input syntax for type date: %s\nLINE 1: ...'%s'...\n             ^\n", strconv.Quote(s), s)
+	}
 	shaped := len(s) == 10 && s[4] == '-' && s[7] == '-' && strings.Trim(s[:4]+s[5:7]+s[8:], "0123456789") == ""
 	if !shaped {
 		return nil, valueError("time data %s does not match format '%%Y-%%m-%%d'", repr(s))

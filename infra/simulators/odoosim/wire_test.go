@@ -104,6 +104,8 @@ func TestRecordedOutcomes(t *testing.T) {
 		{`"res.partner", "create", [{"name": "X", "no_such": 1}], {}`, `!builtins.ValueError|Invalid field 'no_such' on model 'res.partner'`},
 		{`"res.partner", "create", [{"given_name": "A", "is_registrant": true}], {}`, `!odoo.exceptions.ValidationError|res_partner_check_name`},
 		{`"res.partner", "unlink", [[7]], {}`, fkey + `g2p_reg_id_partner_id_fkey`},
+		{`"res.partner", "unlink", [[99999999]], {}`, "!odoo.exceptions.MissingError|Record does not exist or has been deleted.\n(Record: res.partner(99999999,), User: 2)"},
+		{`"g2p.reg.id", "create", [{"partner_id": 10, "id_type": 2, "value": "x", "expiry_date": "soon"}], {}`, `!psycopg2.errors.InvalidDatetimeFormat|invalid input syntax for type date: "soon"…`},
 		{`"g2p.id.type", "unlink", [[1]], {}`, fkey + `g2p_reg_id_id_type_fkey`},
 		{`"g2p.id.type", "create", [{"name": "mosip vid"}], {}`, `!odoo.exceptions.ValidationError|Id type already exists`},
 		{`"g2p.id.type", "create", [[{"name": "a"}, {"name": "b"}]], {}`, `!builtins.ValueError|Expected singleton: g2p.id.type(5, 6)`},

@@ -108,7 +108,8 @@ func (t *tx) write(m *model, ids []int64, vals map[string]any) *oops {
 	return t.constraints(m, ids, written)
 }
 
-// unlink removes what is there; what is gone already is fine (A2).
+// unlink removes what is there; what is gone already is fine (A2), but for
+// partners, of which Odoo looks at more before they go.
 func (t *tx) unlink(m *model, ids []int64) *oops {
 	if len(ids) == 0 {
 		return nil
@@ -119,6 +120,9 @@ func (t *tx) unlink(m *model, ids []int64) *oops {
 	tab := t.db.tables[m.name]
 	for _, id := range ids {
 		r := t.get(tab, id)
+		if r == nil && m.name == partnerModel {
+			return gone(m.name, t.user.id, id)
+		}
 		if r == nil {
 			continue
 		}

@@ -23,7 +23,8 @@ class Registrant(models.Model):
     gender = fields.Selection([("Male", "Male"), ("Female", "Female"), ("Other", "Other")])
     address = fields.Text()
     income = fields.Float()
-    registration_date = fields.Date()
+    registration_date = fields.Date(default=lambda self: fields.Date.today())
+    company_id = fields.Many2one(required=True, default=lambda self: self.env.company)
     disabled = fields.Datetime("Date Disabled")
     disabled_reason = fields.Text("Reason for Disabling")
     tags_ids = fields.Many2many("g2p.registrant.tags", string="Registrant Tags")
@@ -55,6 +56,7 @@ class Tags(models.Model):
 class IdentifierType(models.Model):
     _name = "g2p.id.type"
     _description = "ID Type"
+    _order = "id desc"
 
     name = fields.Char()
     id_validation = fields.Char()
@@ -101,13 +103,19 @@ class Identifier(models.Model):
 
 
 def people(*known):
-    """The logins of the tests. Odoo 14 gives a cursor and a registry, later
-    ones an environment; the field of a user's groups has two names."""
+    """The logins of the tests, and their groups under one heading. Odoo 14 gives
+    a cursor and a registry, later lines an environment, and some fields have
+    other names there."""
     env = known[0] if len(known) == 1 else api.Environment(known[0], SUPERUSER_ID, {})
     users = env["res.users"].with_context(no_reset_password=True)
     groups = "group_ids" if "group_ids" in users._fields else "groups_id"
     admin, registrar = env.ref("mts_registry.admin"), env.ref("mts_registry.registrar")
     env.ref("base.user_admin").write({"password": "admin", groups: [(4, admin.id)]})
+    name = "OpenG2P Module Access"
+    if "category_id" in admin._fields:
+        (admin + registrar).write({"category_id": env["ir.module.category"].create({"name": name}).id})
+    else:
+        (admin + registrar).write({"privilege_id": env["res.groups.privilege"].create({"name": name}).id})
     internal = env.ref("base.group_user").id
     for login, own in (("clerk", []), ("registrar", [registrar.id])):
         users.create(
