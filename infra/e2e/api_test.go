@@ -1,0 +1,279 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/local"
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+)
+
+func TestTheAPIWantsAToken(t *testing.T) {
+	t.Parallel()
+	claims := func(change string, value any) map[string]any {
+		c := map[string]any{"iss": stack.Issuer().Address(), "aud": local.Audience, "sub": "e2e", "exp": time.Now().Add(time.Hour).Unix()}
+		c[change] = value
+		return c
+	}
+	tokens := map[string]string{
+		"none":           "",
+		"a word":         "Bearer word",
+		"expired":        "Bearer " + stack.Issuer().Sign(claims("exp", time.Now().Add(-time.Minute).Unix())),
+		"other audience": "Bearer " + stack.Issuer().Sign(claims("aud", "others")),
+		"other issuer":   "Bearer " + stack.Issuer().Sign(claims("iss", "http://127.0.0.1:9")),
+	}
+	for _, path := range []string{"/connectors", "/connectors/x", "/connectors/x/start", "/connectors/x/rejections"} {
+		for name, token := range tokens {
+			for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+				var headers []string
+				if token != "" {
+					headers = []string{"Authorization: " + token}
+				}
+				if got := send(t, method, path, []byte("{}"), headers...); got.status != http.StatusUnauthorized {
+					t.Errorf("%s %s with token %s: %d %s", method, path, name, got.status, got.body)
+				}
+			}
+		}
+	}
+	// One from the issuer's token endpoint, as a program gets it, is good.
+	id, secret := stack.Issuer().Client()
+	response, err := web.PostForm(stack.Issuer().Address()+"/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var given struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&given); err != nil {
+		t.Fatal(err)
+	}
+	vault.add("token of the API", given.Token)
+	expect(t, "status with a good token", send(t, "GET", "/connectors", nil, "Authorization: Bearer "+given.Token).status, http.StatusOK)
+}
+
+// Every wrong field is told, each where it is, all in one reply.
+func TestEveryWrongFieldIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	got := call(t, "POST", "/connectors", map[string]any{
+		"name": "", "mts_url": "ftp://mts", "input_type": "odk", "output_type": "csv", "output_format": ".x",
+		"delivery_type": "download", "job_type": "onetime", "language": "english", "interval_minutes": 0,
+		"batch_maximum": "many", "remove_vids": "yes", "fields": []any{"id", "id", "no field", 7},
+		"domain":           `[["reg_ids.nothing","~~",1]]`,
+		"mandatory_fields": []string{"name", "shoe_size"},
+		"mapping":          map[string]any{"gender": "[unclosed", "name": []string{"given_name", "a |"}},
+		"callback":         map[string]any{"url": "http://elsewhere", "http_method": "PUT", "auth_type": "odoo", "timeout_seconds": 0},
+		"registry":         map[string]any{"url": "odoo", "database": 5, "vid_type": "A", "token_type": "A", "password": w.password},
+		"colour":           "blue",
+	})
+	expect(t, "content type", got.header.Get("Content-Type"), "application/problem+json")
+	var told struct {
+		Errors []struct{ Pointer, Detail string } `json:"errors"`
+	}
+	got.into(t, http.StatusUnprocessableEntity, &told)
+	var pointers []string
+	for _, e := range told.Errors {
+		pointers = append(pointers, e.Pointer)
+		if e.Detail == "" {
+			t.Errorf("%s: no detail", e.Pointer)
+		}
+	}
+	for _, want := range []string{
+		"/name", "/mts_url", "/input_type", "/output_type", "/output_format", "/delivery_type", "/job_type", "/language",
+		"/interval_minutes", "/batch_maximum", "/remove_vids", "/fields/1", "/fields/2", "/fields/3", "/domain", "/mandatory_fields/1",
+		"/mapping/gender", "/mapping/name/1", "/callback/url", "/callback/http_method", "/callback/auth_type", "/callback/timeout_seconds",
+		"/registry/url", "/registry/database", "/registry/username", "/registry/token_type", "/colour",
+	} {
+		if !slices.Contains(pointers, want) {
+			t.Errorf("%s is not told; told are %v", want, pointers)
+		}
+	}
+	if text := string(got.body); strings.Contains(text, w.password) {
+		t.Error("the password comes back")
+	}
+}
+
+// The password goes in and never comes out, and belongs to its host.
+func TestThePasswordBelongsToItsHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	c := w.create()
+	var shown map[string]any
+	read := func() (etag string) {
+		t.Helper()
+		got := call(t, "GET", c.path(""), nil)
+		shown = nil
+		got.into(t, http.StatusOK, &shown)
+		return got.header.Get("ETag")
+	}
+	etag := read()
+	registry := shown["registry"].(map[string]any)
+	if _, there := registry["password"]; there || registry["password_set"] != true {
+		t.Errorf("registry is shown as %v", registry)
+	}
+
+	// A configuration may be sent back as it was read.
+	shown["name"] = "renamed"
+	expect(t, "status without the ETag", call(t, "PUT", c.path(""), shown).status, http.StatusPreconditionRequired)
+	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusOK, nil)
+	expect(t, "status with an old ETag", call(t, "PUT", c.path(""), shown, "If-Match: "+etag).status, http.StatusPreconditionFailed)
+
+	// Another host must not get the password of this one.
+	etag = read()
+	thief := newWorld(t, options{hosts: [2]string{"127.0.0.9", ""}})
+	shown["registry"].(map[string]any)["url"] = thief.registryURL
+	var told struct {
+		Errors []struct{ Pointer string } `json:"errors"`
+	}
+	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusUnprocessableEntity, &told)
+	if len(told.Errors) != 1 || told.Errors[0].Pointer != "/registry/password" {
+		t.Errorf("told are %v", told.Errors)
+	}
+	c.start()
+	c.settled(1)
+	w.done(ids)
+	expect(t, "requests to the other host", thief.registry.State().Requests, 0)
+
+	// With its own password the new host is used, from now on.
+	etag = read()
+	registry = shown["registry"].(map[string]any)
+	registry["url"], registry["password"] = thief.registryURL, thief.password
+	others := thief.plain(20)
+	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusOK, nil)
+	thief.until("the new registry is worked off", func() bool { return thief.registry.State().VIDs == 0 && c.quiet() })
+	thief.done(others)
+
+	call(t, "POST", c.path("/stop"), nil).into(t, http.StatusOK, nil)
+	w.until("the connector is idle", c.quiet)
+	etag = read()
+	call(t, "DELETE", c.path(""), nil, "If-Match: "+etag).into(t, http.StatusNoContent, nil)
+	expect(t, "status when it is deleted", call(t, "GET", c.path(""), nil).status, http.StatusNotFound)
+}
+
+// Stop makes no new batches and lets the answer under way be patched; a
+// connector with batches under way cannot be deleted; start goes on.
+func TestStopAndStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	ids := w.plain(60)
+	c := w.create(with("batch_maximum", 10))
+	w.seeder.SetFaults(mtssim.Faults{LoseNext: 1})
+	c.start()
+	first := w.first()
+	c.stop()
+	etag := call(t, "GET", c.path(""), nil).header.Get("ETag")
+	w.until("the submitter is idle", func() bool { return !c.state().Lease.Live(time.Now()) })
+	got := call(t, "DELETE", c.path(""), nil, "If-Match: "+etag)
+	expect(t, "status of a deletion while a batch is open", got.status, http.StatusConflict)
+
+	// The answer comes now.
+	expect(t, "status", send(t, "POST", first.path(), bulk(first.rows()), "Authorization: Bearer "+first.Callback.Bearer.Token).status, http.StatusOK)
+	w.until("the answer is patched", func() bool { return w.tokenised() == len(first.Records) && c.quiet() })
+	sent := len(w.front.all())
+	w.ticks(5)
+	expect(t, "batches since it was stopped", len(w.front.all()), sent)
+	expect(t, "status", c.view().Status, "stopped")
+
+	c.start()
+	c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.quiet() })
+	w.done(ids)
+	w.sentOnce()
+
+	// What the API tells of it, by pages of one.
+	runs := pages[runView](c, "/runs", "runs", 1)
+	expect(t, "runs", len(runs), 2)
+	total := 0
+	for _, run := range runs {
+		batches := pages[batchView](c, "/runs/"+run.ID+"/batches", "batches", 1)
+		of := 0
+		for _, b := range batches {
+			expect(t, "state of a batch", b.State, "patched")
+			expect(t, "tokenised of a batch", b.Totals.Tokenised, b.Count)
+			of += b.Count
+		}
+		expect(t, "sent", run.Totals.Sent, of)
+		expect(t, "state", run.State, "completed")
+		expect(t, "open batches", run.OpenBatches, 0)
+		var alone runView
+		call(t, "GET", c.path("/runs/"+run.ID), nil).into(t, http.StatusOK, &alone)
+		expect(t, "a run alone", alone, run)
+		total += of
+	}
+	expect(t, "sent in all runs", total, len(ids))
+	if !slices.ContainsFunc(listed(t), func(v connectorView) bool { return v.ID == c.id }) {
+		t.Error("the connector is not listed")
+	}
+}
+
+// listed are all connectors, by pages of two.
+func listed(t *testing.T) (all []connectorView) {
+	t.Helper()
+	query := url.Values{"limit": {"2"}}
+	for {
+		var page struct {
+			Connectors []connectorView `json:"connectors"`
+			Next       string          `json:"next"`
+		}
+		call(t, "GET", "/connectors?"+query.Encode(), nil).into(t, http.StatusOK, &page)
+		all = append(all, page.Connectors...)
+		if page.Next == "" {
+			return all
+		}
+		query.Set("cursor", page.Next)
+	}
+}
+
+// Rejected registrants keep nobody waiting, are listed with kind and reason,
+// and are sent again when their data changed, and only then.
+func TestRejectionsAreListedAndMended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	incomplete := w.plain(25, func(r *odoosim.Registrant) { r.Birthdate = "" })
+	ids := w.plain(30)
+	var unknown []int64
+	for range 3 {
+		id := w.registry.AddRegistrant(w.someone())
+		vid := w.nextVID(odoosim.Refused)
+		w.keepVID(id, vid)
+		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: vid})
+		unknown = append(unknown, id)
+	}
+	c := w.started()
+	c.settled(1)
+	w.done(ids)
+	list := pages[rejectionView](c, "/rejections", "rejections", 10)
+	want := map[string]int{"invalid ATS-REQ-012": len(incomplete), "refused IDA-MLC-009": len(unknown)}
+	expect(t, "rejections", fmt.Sprint(byKind(list)), fmt.Sprint(want))
+	seen := map[int64]bool{}
+	for _, r := range list {
+		if seen[r.Identifier] || r.Reason == "" {
+			t.Errorf("rejection %+v", r)
+		}
+		seen[r.Identifier] = true
+	}
+	expect(t, "status of a page that is none", call(t, "GET", c.path("/rejections?cursor=x"), nil).status, http.StatusBadRequest)
+
+	for _, id := range incomplete[:5] {
+		w.registry.SetRegistrant(id, map[string]any{"birthdate": "1971-08-09"})
+	}
+	corrected := w.nextVID(odoosim.Normal)
+	w.keepVID(unknown[0], corrected)
+	w.registry.SetVID(unknown[0], corrected)
+	c.again()
+	c.settled(2)
+	w.done(append(incomplete[:5:5], unknown[0]))
+	want = map[string]int{"invalid ATS-REQ-012": len(incomplete) - 5, "refused IDA-MLC-009": len(unknown) - 1}
+	expect(t, "rejections after mending", fmt.Sprint(byKind(c.rejections())), fmt.Sprint(want))
+	w.sentOnce()
+}

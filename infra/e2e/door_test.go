@@ -1,0 +1,217 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// The public door. Two connectors have a batch under way each, of the same
+// registrants in two registries that are alike to the last id, so that nothing
+// but the batch tells their rows apart. Their answers never come by themselves,
+// and nobody patches before the test lets them: what is stored stays to be seen.
+func TestCallbackDoor(t *testing.T) {
+	t.Parallel()
+	a, b := newWorld(t, options{}), newWorld(t, options{})
+	idsA, idsB := a.plain(30), b.plain(30)
+	for i, id := range idsB {
+		expect(t, "registrant", id, idsA[i])
+		b.registry.SetVID(id, a.vids[id])
+		b.vids[id] = a.vids[id]
+	}
+	cA, cB := a.create(), b.create()
+	letA, letB := cA.keepPatchersOut(), cB.keepPatchersOut()
+	for _, w := range []*world{a, b} {
+		w.seeder.SetFaults(mtssim.Faults{LoseNext: -1})
+	}
+	cA.start()
+	cB.start()
+	postA, postB := a.first(), b.first()
+	cA.stop() // nothing more is sent; what is under way may still be answered
+	cB.stop()
+	d := door{T: t, post: postA, stored: func() int { return cA.storedParts() + cB.storedParts() }}
+
+	t.Run("without a right to it", func(t *testing.T) {
+		d := d.in(t)
+		good := postA.Callback.Bearer.Token
+		ref := seeding.BatchRef{Registry: cA.key, Connector: cA.id, Run: cA.runs()[0].ID, Batch: postA.batch()}
+		key := deploymentKey(t, "CapabilityKeySecret")
+		hour := time.Now().Add(time.Hour)
+		claims, signature, _ := strings.Cut(good, ".")
+		otherClaims, otherSignature, _ := strings.Cut(postB.Callback.Bearer.Token, ".")
+		for name, bearer := range map[string]string{
+			"none":                      "",
+			"a word":                    "Bearer word",
+			"a token of the API":        "Bearer " + token(),
+			"another scheme":            "Basic " + good,
+			"no signature":              "Bearer " + claims + ".",
+			"cut short":                 "Bearer " + good[:len(good)-2],
+			"another's signature":       "Bearer " + claims + "." + otherSignature,
+			"another's claims":          "Bearer " + otherClaims + "." + signature,
+			"another batch's":           "Bearer " + postB.Callback.Bearer.Token,
+			"expired a second ago":      "Bearer " + seeding.Capability(key, ref, time.Now().Add(-time.Second)),
+			"of the key of rows":        "Bearer " + seeding.Capability(deploymentKey(t, "RowKeySecret"), ref, hour),
+			"of an unknown key":         "Bearer " + seeding.Capability(seeding.Key{ID: "k", Secret: key.Secret}, ref, hour),
+			"of an unknown key's bytes": "Bearer " + seeding.Capability(seeding.Key{ID: key.ID, Secret: []byte("x")}, ref, hour),
+		} {
+			a.hide("capability", strings.TrimPrefix(bearer, "Bearer "))
+			d.refused(name, http.StatusUnauthorized, d.post.path(), bearer, bulk(postA.rows()))
+		}
+		d.refused("for another batch", http.StatusUnauthorized, postB.path(), "Bearer "+good, bulk(postA.rows()))
+		d.refused("for no batch", http.StatusUnauthorized, "/callback/x", "Bearer "+good, bulk(postA.rows()))
+	})
+
+	t.Run("with nothing well-formed in it", func(t *testing.T) {
+		d := d.in(t)
+		row := postA.rows()[0]
+		whole := bulk(postA.rows())
+		garbage := `["` + strings.Repeat("g", 90) + `","processed","1",null,null],`
+		for name, body := range map[string][]byte{
+			"empty":                     nil,
+			"not JSON":                  []byte("token=1"),
+			"an object":                 []byte(`{"rows":[` + row + `]}`),
+			"a row without its list":    []byte(row),
+			"an empty list":             []byte("[]"),
+			"nulls, as of a failed jq":  []byte("[null,null]"),
+			"a row of numbers":          []byte("[[1,2,3,4,5]]"),
+			"a row of four":             []byte(`[["` + postA.Records[0].Key + `","processed","1",null]]`),
+			"an unknown key":            []byte(`[["12","processed","1",null,null]]`),
+			"an unknown status":         []byte(`[["` + postA.Records[0].Key + `","done","1",null,null]]`),
+			"cut short":                 whole[:len(whole)-1],
+			"two documents":             append(slices.Clone(whole), whole...),
+			"5 MB of rows of nobody":    []byte("[" + strings.Repeat(garbage, seeding.MaxCallback/len(garbage)-1) + "null]"),
+			"5 MB that are not JSON":    bytes.Repeat([]byte("x"), seeding.MaxCallback),
+			"5 MB of binary, not UTF-8": bytes.Repeat([]byte{0xff, 0x00}, seeding.MaxCallback/2),
+		} {
+			d.refused(name, http.StatusBadRequest, d.post.path(), d.bearer(), body)
+		}
+		for name, body := range map[string][]byte{
+			"one byte more than 5 MB": append(slices.Clone(whole), bytes.Repeat([]byte(" "), seeding.MaxCallback+1-len(whole))...),
+			"6 MB":                    append(slices.Clone(whole), bytes.Repeat([]byte(" "), 6<<20)...),
+		} {
+			d.refused(name, http.StatusRequestEntityTooLarge, d.post.path(), d.bearer(), body)
+		}
+	})
+
+	t.Run("ten times, in another order, in parallel", func(t *testing.T) {
+		d := d.in(t)
+		var all sync.WaitGroup
+		for i := range 10 {
+			rows := postA.rows()
+			rows = slices.Concat(rows[3*i:], rows[:3*i])
+			if i%2 == 1 {
+				slices.Reverse(rows)
+				rows = append(rows, "null", rows[0]) // and rows that are none, or come twice
+			}
+			all.Go(func() {
+				if got := send(t, "POST", d.post.path(), bulk(rows), "Authorization: "+d.bearer()); got.status != http.StatusOK {
+					t.Errorf("%d %s", got.status, got.body)
+				}
+			})
+		}
+		all.Wait()
+		expect(t, "answers stored", d.stored(), 1)
+	})
+
+	t.Run("with some of the rows, padded to 5 MB", func(t *testing.T) {
+		d := d.in(t)
+		some := bulk(postA.rows()[:10])
+		some = append(some, bytes.Repeat([]byte(" "), seeding.MaxCallback-len(some))...)
+		expect(t, "status", send(t, "POST", d.post.path(), some, "Authorization: "+d.bearer()).status, http.StatusOK)
+		expect(t, "answers stored", d.stored(), 2)
+	})
+
+	t.Run("with rows of another batch", func(t *testing.T) {
+		d := d.in(t)
+		got := send(t, "POST", postB.path(), bulk(postA.rows()), "Authorization: Bearer "+postB.Callback.Bearer.Token)
+		expect(t, "status", got.status, http.StatusOK)
+		expect(t, "answers stored", d.stored(), 3)
+	})
+
+	letA()
+	letB()
+	a.until("everybody is tokenised", func() bool { return a.registry.State().VIDs == 0 && cA.quiet() })
+	a.done(idsA)
+	expect(t, "tokenised", cA.runs()[0].Totals.Tokenised, len(idsA))
+	expect(t, "rejections", len(cA.rejections()), 0)
+
+	b.until("the rows of nobody are gone", cB.quiet)
+	b.ticks(2)
+	expect(t, "tokens in the other registry", b.registry.State().Tokens, 0)
+	expect(t, "VIDs in the other registry", b.registry.State().VIDs, len(idsB))
+	expect(t, "rejections of the other", len(cB.rejections()), 0)
+
+	// Nobody is the worse for it: the next run tokenises them.
+	b.seeder.SetFaults(mtssim.Faults{})
+	cB.start()
+	b.until("everybody is tokenised", func() bool { return b.registry.State().VIDs == 0 && cB.quiet() })
+	b.done(idsB)
+	a.nothingTells()
+	b.nothingTells()
+}
+
+// door is where answers to one post are delivered.
+type door struct {
+	*testing.T
+	post   post
+	stored func() int // parts of answers
+}
+
+func (d door) in(t *testing.T) door { d.T = t; return d }
+
+func (d door) bearer() string { return "Bearer " + d.post.Callback.Bearer.Token }
+
+func (d door) refused(name string, status int, path, authorization string, body []byte) {
+	d.Helper()
+	before := d.stored()
+	var headers []string
+	if authorization != "" {
+		headers = []string{"Authorization: " + authorization}
+	}
+	if got := send(d, "POST", path, body, headers...); got.status != status {
+		d.Errorf("%s: %d %s, want %d", name, got.status, got.body, status)
+	}
+	if now := d.stored(); now != before {
+		d.Errorf("%s: %d answers are stored", name, now-before)
+	}
+}
+
+// path and batch are those that the MTS was told to call back.
+func (p post) path() string { return p.Callback.URL[strings.Index(p.Callback.URL, "/callback/"):] }
+
+func (p post) batch() string { return strings.TrimPrefix(p.path(), "/callback/") }
+
+func (c *connector) storedParts() int {
+	c.Helper()
+	parts, err := answersOf(c.ctx(), c.key)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return len(parts)
+}
+
+// keepPatchersOut takes the patch lease of the connector's registry, as a
+// patcher would that is at work for long, and returns what gives it back.
+func (c *connector) keepPatchersOut() (release func()) {
+	c.Helper()
+	now := time.Now()
+	state, err := store.TakePatch(c.ctx(), c.key, fmt.Sprintf("test of %s", c.id), now, now.Add(time.Hour))
+	if err != nil {
+		c.Fatal(err)
+	}
+	return func() {
+		c.Helper()
+		state.Patch.Until = time.Now()
+		if err := store.LeavePatch(c.ctx(), state); err != nil {
+			c.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package e2e_test
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// The local stack may reach 127.0.0.0/8. Everything else is refused where the
+// connection would be made, so nobody is called, and it shows as a problem.
+func TestCallsStayWithinTheAllowedRanges(t *testing.T) {
+	t.Parallel()
+	six := listenSix(t)
+	cases := map[string]struct {
+		target string // "mts" or "registry"
+		url    string // of it
+		source seeding.Source
+		code   string // in the log
+	}{
+		"metadata as MTS":                 {"mts", "http://169.254.169.254", seeding.ProblemMTS, "AddressNotAllowed"},
+		"metadata as registry":            {"registry", "http://169.254.169.254/latest/meta-data", seeding.ProblemRegistry, "AddressNotAllowed"},
+		"private MTS":                     {"mts", "http://10.0.0.1", seeding.ProblemMTS, "AddressNotAllowed"},
+		"private registry":                {"registry", "http://10.0.0.1:8069", seeding.ProblemRegistry, "AddressNotAllowed"},
+		"metadata in IPv6 clothes":        {"registry", "http://[::ffff:169.254.169.254]", seeding.ProblemRegistry, "AddressNotAllowed"},
+		"private MTS in IPv6 clothes":     {"mts", "http://[::ffff:10.0.0.1]:80", seeding.ProblemMTS, "AddressNotAllowed"},
+		"loopback of IPv6 as MTS":         {"mts", six.url, seeding.ProblemMTS, "AddressNotAllowed"},
+		"loopback of IPv6 as registry":    {"registry", six.url, seeding.ProblemRegistry, "AddressNotAllowed"},
+		"any address as MTS":              {"mts", "http://0.0.0.0:9", seeding.ProblemMTS, "AddressNotAllowed"},
+		"registry redirects to metadata":  {"registry", redirecting(t, "http://169.254.169.254/"), seeding.ProblemRead, "HTTP-307"},
+		"registry redirects out of range": {"registry", redirecting(t, six.url), seeding.ProblemRead, "HTTP-307"},
+		"MTS redirects out of range":      {"mts", redirecting(t, six.url), seeding.ProblemMTS, "HTTP-307"},
+	}
+	for name, g := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(3)
+			change := with("mts_url", g.url)
+			if g.target == "registry" {
+				change = withRegistry("url", g.url)
+			}
+			c := w.started(change)
+			c.shows(g.source)
+			w.until("the log says why", func() bool {
+				lines, err := logOf(t.Context(), "submit")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return slices.ContainsFunc(lines, func(line string) bool {
+					return strings.Contains(line, c.id) && strings.Contains(line, g.code)
+				})
+			})
+			if g.target == "registry" {
+				expect(t, "POSTs to the MTS", len(w.front.all()), 0)
+			}
+			expect(t, "tokens", w.tokenised(), 0)
+			c.stop()
+			w.until("the run ends", func() bool { return c.state().Run == "" })
+			expect(t, "rejections", len(c.rejections()), 0)
+			expect(t, "connections to the address out of range", six.connections.Load(), 0)
+		})
+	}
+}
+
+// A redirect is not followed to an allowed address either: what is sent is for
+// the server that was named.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	elsewhere := serve(t, "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	w := newWorld(t, options{})
+	w.plain(3)
+	registry := w.started(withRegistry("url", redirecting(t, elsewhere)))
+	seeder := w.started(with("mts_url", redirecting(t, elsewhere)))
+	registry.shows(seeding.ProblemRead)
+	seeder.shows(seeding.ProblemMTS)
+	w.ticks(3)
+	expect(t, "calls to where it redirects", calls.Load(), 0)
+}
+
+func redirecting(t *testing.T, to string) string {
+	t.Helper()
+	return serve(t, "", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+	}))
+}
+
+// six listens on this machine, at an address out of range.
+type six struct {
+	url         string
+	connections atomic.Int64
+}
+
+func listenSix(t *testing.T) *six {
+	t.Helper()
+	listener, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		// Without IPv6 a connection could not be made anyway.
+		t.Logf("no IPv6 here: %v", err)
+		return &six{url: "http://[::1]:9"}
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	s := &six{url: "http://" + listener.Addr().String()}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.connections.Add(1)
+			_ = connection.Close()
+		}
+	}()
+	return s
+}

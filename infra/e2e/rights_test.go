@@ -1,0 +1,149 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// That no function lacks a right says something only if rights are enforced,
+// and if one that is lacked shows in a log. Here one is taken away.
+func TestARightThatIsLackedShows(t *testing.T) {
+	capability := seeding.Capability(deploymentKey(t, "CapabilityKeySecret"), seeding.BatchRef{
+		Registry: "r-nobody", Connector: "nobody", Run: "none", Batch: lackingBatch,
+	}, time.Now().Add(time.Minute))
+	deliver := func() int {
+		return send(t, "POST", "/callback/"+lackingBatch, bulk([]string{strangeRow}), "Authorization: Bearer "+capability).status
+	}
+	const policy = "e2e-nothing"
+	role := roleOf(t, "callback")
+	iam(t, "PutRolePolicy", url.Values{
+		"RoleName": {role}, "PolicyName": {policy},
+		"PolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"dynamodb:*","Resource":"*"}]}`},
+	})
+	t.Cleanup(func() { // also when it failed: nothing else would work
+		iam(t, "DeleteRolePolicy", url.Values{"RoleName": {role}, "PolicyName": {policy}})
+		expect(t, "status with the right", deliver(), http.StatusOK)
+	})
+	expect(t, "status without the right", deliver(), http.StatusInternalServerError)
+	lines, err := logOf(t.Context(), "callback")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, lackingBatch) && lacking.MatchString(line) }) {
+		t.Error("the log does not tell")
+	}
+}
+
+// The batch whose answer is refused on purpose, and a row of nobody.
+const (
+	lackingBatch = "00000000000000000000000000"
+	strangeRow   = `["1.1.AAAAAAAAAAAAAAAA","processed","000000000000000000000000000000000001",null,null]`
+)
+
+var lacking = regexp.MustCompile(`AccessDeniedException|(?i)not authorized`)
+
+// denials are the lines of logs that tell of a right that a role lacks. (What a
+// registry denies is told in other words.)
+func denials(lines []string) (found []string) {
+	for _, line := range lines {
+		if lacking.MatchString(line) && !strings.Contains(line, lackingBatch) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// everyFunctionRan checks that every function was invoked and lacked no right.
+func everyFunctionRan(t *testing.T) {
+	t.Helper()
+	for _, function := range []string{"submit", "callback", "patch", "reconcile", "connectors"} {
+		lines, err := logOf(t.Context(), function)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "REPORT ") }) {
+			t.Errorf("%s was never invoked", function)
+		}
+		for _, line := range denials(lines) {
+			t.Errorf("%s lacks a right: %s", function, line)
+		}
+	}
+}
+
+// logOf are the latest lines of one function.
+func logOf(ctx context.Context, function string) (lines []string, err error) {
+	page, err := cloudwatchlogs.NewFromConfig(deployer()).FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: aws.String("/aws/lambda/" + stack.Function(function)), Limit: aws.Int32(10_000),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range page.Events {
+		lines = append(lines, aws.ToString(e.Message))
+	}
+	return lines, nil
+}
+
+func roleOf(t *testing.T, function string) string {
+	t.Helper()
+	out, err := lambda.NewFromConfig(deployer()).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
+		FunctionName: aws.String(stack.Function(function)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := aws.ToString(out.Role)
+	return arn[strings.LastIndexByte(arn, '/')+1:]
+}
+
+// iam makes a call as the one who deploys, of whom the emulator checks no
+// signature. It spares the tests a client of one more service.
+func iam(t *testing.T, action string, parameters url.Values) {
+	t.Helper()
+	parameters.Set("Action", action)
+	parameters.Set("Version", "2010-05-08")
+	request, err := http.NewRequest(http.MethodPost, aws.ToString(stack.AWS().BaseEndpoint), strings.NewReader(parameters.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Authorization",
+		"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none")
+	response, err := web.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		var text bytes.Buffer
+		_, _ = text.ReadFrom(response.Body)
+		t.Fatalf("%s: %s %s", action, response.Status, text.String())
+	}
+}
+
+// deploymentKey is a key of the deployment, by the output that names it. Only
+// the one who deploys can read it, and the functions that need it.
+func deploymentKey(t *testing.T, output string) seeding.Key {
+	t.Helper()
+	out, err := secretsmanager.NewFromConfig(deployer()).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
+		SecretId: aws.String(stack.Output(output)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seeding.Key{ID: aws.ToString(out.VersionId), Secret: []byte(aws.ToString(out.SecretString))}
+}

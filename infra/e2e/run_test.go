@@ -1,0 +1,73 @@
+package e2e_test
+
+import (
+	"maps"
+	"testing"
+
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+)
+
+// A whole run over registrants of every kind, by the API alone. What it leaves
+// behind names nobody.
+func TestEveryRegistrantIsAccountedForAndNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	e := w.populate(500)
+	c := w.started()
+	c.settled(1)
+	w.check()
+	w.sentOnce()
+
+	state := w.registry.State()
+	expect(t, "tokens", state.Tokens, e.Tokens)
+	expect(t, "VIDs left", state.VIDs, e.VIDsLeft)
+	expect(t, "registrants with VID and token", state.Both, 0)
+
+	rejections := c.rejections()
+	got, want := map[odoosim.Kind]int{}, maps.Clone(e.Invalid)
+	maps.Copy(want, e.Refused)
+	for _, r := range rejections {
+		if r.Kind == "duplicate" {
+			expect(t, "kind of a duplicate", e.Kinds[r.Registrant], odoosim.SharedPerson)
+			expect(t, "kind of who holds its token", e.Kinds[r.Holder], odoosim.SharedPerson)
+		} else {
+			got[e.Kinds[r.Registrant]]++
+		}
+		if r.Reason == "" || r.Attempts != 1 || r.Identifier == 0 {
+			t.Errorf("rejection %+v", r)
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("rejected by what they are: %v, want %v", got, want)
+	}
+	expect(t, "duplicates", len(rejections)-len(want)-sum(got)+len(got), e.Duplicates)
+	expect(t, "no rejection twice", len(rejections), e.Rejected())
+
+	view := c.view()
+	expect(t, "problems", len(view.Problems), 0)
+	expect(t, "status", view.Status, "running")
+	runs := c.runs()
+	expect(t, "runs", len(runs), 1)
+	expect(t, "sent", runs[0].Totals.Sent, e.Submitted)
+	expect(t, "tokenised", runs[0].Totals.Tokenised, e.NewTokens)
+	expect(t, "pending", runs[0].Totals.Pending, 0)
+	expect(t, "invalid", runs[0].Tally.Invalid, sum(e.Invalid))
+	expect(t, "removed without MTS", runs[0].Tally.Removed, e.Made[odoosim.TokenisedVID])
+
+	// A second run sends nobody again.
+	posts := len(w.front.all())
+	c.again()
+	c.settled(2)
+	expect(t, "POSTs of the second run", len(w.front.all())-posts, 0)
+
+	expect(t, "parts of answers left", c.storedParts(), 0)
+	w.nothingTells()
+	everyFunctionRan(t)
+}
+
+func sum[K comparable](m map[K]int) (n int) {
+	for v := range maps.Values(m) {
+		n += v
+	}
+	return n
+}

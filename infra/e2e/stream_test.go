@@ -1,0 +1,92 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+)
+
+// The stream rings patch: without a single tick everything is patched.
+func TestTheStreamAloneIsEnough(t *testing.T) {
+	w := newWorld(t, options{})
+	ticker.pause(t)
+	ids := w.plain(120)
+	c := w.started()
+	event, err := json.Marshal(map[string]string{"connector": c.id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.until("everybody is tokenised", func() bool {
+		if w.tokenised() == len(ids) && c.quiet() {
+			return true
+		}
+		// Submit may have waited long enough for a slow machine; its own tick
+		// would wake it, and nothing else.
+		if state := c.state(); state.Run != "" && !state.Lease.Live(time.Now()) {
+			if err := stack.InvokeAsync(t.Context(), "submit", event); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(tickEvery)
+		}
+		return false
+	})
+	w.done(ids)
+	w.sentOnce()
+}
+
+// With the stream switched off the ticks ring.
+func TestWithoutTheStreamEverythingIsPatched(t *testing.T) {
+	w := newWorld(t, options{})
+	ticker.pause(t)
+	switchStream(t, false)
+	t.Cleanup(func() { switchStream(t, true) })
+	ids := w.plain(120)
+	c := w.started()
+	answered := func() bool {
+		answers, err := answersOf(t.Context(), c.key)
+		if err != nil {
+			t.Fatalf("%v: %v", err, errors.Unwrap(err))
+		}
+		return len(answers) > 0
+	}
+	w.until("an answer is stored", answered)
+	if within(time.Second, func() bool { return !answered() || w.tokenised() > 0 }) {
+		t.Fatal("somebody patches, so the stream is not switched off")
+	}
+	w.until("everybody is tokenised", func() bool {
+		ticker.tick(t.Context())
+		return w.tokenised() == len(ids) && c.quiet()
+	})
+	w.done(ids)
+	w.sentOnce()
+}
+
+// switchStream enables or disables the event source mapping of the answers
+// table.
+func switchStream(t *testing.T, on bool) {
+	t.Helper()
+	client := lambda.NewFromConfig(deployer())
+	ctx := (&connector{world: &world{T: t}}).ctx()
+	mappings, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(stack.Function("patch"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "event source mappings", len(mappings.EventSourceMappings), 1)
+	id, wanted := mappings.EventSourceMappings[0].UUID, map[bool]string{true: "Enabled", false: "Disabled"}[on]
+	if _, err := client.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: &on}); err != nil {
+		t.Fatal(err)
+	}
+	if !within(patience, func() bool {
+		is, err := client.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return aws.ToString(is.State) == wanted
+	}) {
+		t.Fatalf("the mapping does not become %s", wanted)
+	}
+}
