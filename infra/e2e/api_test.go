@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/local"
-	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
@@ -166,23 +165,30 @@ func TestThePasswordBelongsToItsHost(t *testing.T) {
 func TestStopAndStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	ids := w.plain(60)
+	ids := w.plain(200)
 	c := w.create(with("batch_maximum", 10))
-	w.seeder.SetFaults(mtssim.Faults{LoseNext: 1})
+	letThemPatch := c.keepPatchersOut() // an answered batch stays open until it is patched
 	c.start()
-	first := w.first()
+	w.until("an answer is stored", func() bool { return c.storedParts() > 0 })
 	c.stop()
 	etag := call(t, "GET", c.path(""), nil).header.Get("ETag")
 	w.until("the submitter is idle", func() bool { return !c.state().Lease.Live(time.Now()) })
 	got := call(t, "DELETE", c.path(""), nil, "If-Match: "+etag)
 	expect(t, "status of a deletion while a batch is open", got.status, http.StatusConflict)
-
-	// The answer comes now.
-	expect(t, "status", send(t, "POST", first.path(), bulk(first.rows()), "Authorization: Bearer "+first.Callback.Bearer.Token).status, http.StatusOK)
-	w.until("the answer is patched", func() bool { return w.tokenised() == len(first.Records) && c.quiet() })
-	sent := len(w.front.all())
+	posts := w.front.all()
 	w.ticks(5)
-	expect(t, "batches since it was stopped", len(w.front.all()), sent)
+	expect(t, "batches since it was stopped", len(w.front.all()), len(posts))
+	expect(t, "tokens before anybody patches", w.tokenised(), 0)
+
+	letThemPatch()
+	w.until("the answers are patched", c.quiet)
+	sent := 0
+	for _, p := range posts {
+		sent += len(p.Records)
+	}
+	expect(t, "tokenised when it is stopped", w.tokenised(), sent)
+	w.ticks(5)
+	expect(t, "batches since it was stopped", len(w.front.all()), len(posts))
 	expect(t, "status", c.view().Status, "stopped")
 
 	c.start()

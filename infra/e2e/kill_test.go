@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,7 +11,8 @@ import (
 )
 
 // Functions die by SIGKILL in the middle of a remote write. What they were at
-// is found, waited for, and done once.
+// is found, waited for, and done once. Those who want submit dead come second,
+// or the others would have nothing to patch for a long time.
 func TestKilledFunctionsLoseAndDoubleNothing(t *testing.T) {
 	const regID = "g2p.reg.id"
 	submit, patch := newDeath("submit", 2), newDeath("patch", 4)
@@ -43,6 +45,9 @@ func TestKilledFunctionsLoseAndDoubleNothing(t *testing.T) {
 				w := newWorld(t, options{})
 				ids := w.plain(40)
 				plan(w)
+				if strings.HasPrefix(name, "submit ") {
+					<-patch.come
+				}
 				c := w.started()
 				c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.quiet() })
 				w.done(ids)
@@ -71,6 +76,7 @@ type death struct {
 	wanted   int64
 	here     atomic.Int64
 	all      chan struct{} // closed when all are here
+	come     chan struct{} // closed when it has come
 	killed   atomic.Int64
 
 	mu   sync.Mutex
@@ -78,7 +84,7 @@ type death struct {
 }
 
 func newDeath(function string, wanted int64) *death {
-	return &death{function: function, wanted: wanted, all: make(chan struct{})}
+	return &death{function: function, wanted: wanted, all: make(chan struct{}), come: make(chan struct{})}
 }
 
 // meeting is how long one waits for the others. It is shorter than what it
@@ -106,6 +112,9 @@ func (d *death) of(w *world, now bool) {
 	killed, err := stack.KillFunctionProcesses(d.function)
 	if err != nil || killed == 0 {
 		w.Errorf("%d processes of %s killed, %v", killed, d.function, err)
+	}
+	if d.last.IsZero() {
+		close(d.come)
 	}
 	d.killed.Add(int64(killed))
 	d.last = time.Now()

@@ -31,7 +31,7 @@ import (
 
 // The waiting times of the protocol, short enough for a death to be waited out
 // and long enough for a busy machine.
-const times = "deadline_base=6s,record_first=5ms,answer_wait=2s,poll=150ms,page_limit=4s,post_base=3s,post_per_record=1ms," +
+const times = "deadline_base=10s,record_first=5ms,answer_wait=2s,poll=150ms,page_limit=4s,post_base=3s,post_per_record=1ms," +
 	"probe_first=1s,probe_max=4s,patch_work=6s,commit_grace=3s"
 
 var (

@@ -394,7 +394,7 @@ func bulk(rows []string) []byte { return []byte("[" + strings.Join(rows, ",") + 
 
 // patience is how long a test waits for what must come. It is never waited in
 // vain but by a test that fails.
-const patience = 90 * time.Second
+const patience = 2 * time.Minute
 
 // until waits for what comes by itself.
 func (w *world) until(what string, is func() bool) {
