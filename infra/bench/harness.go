@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ type setup struct {
 	pending     int           // registrants that are to get a token
 	registrants int           // of the registry, those included
 	faults      mtssim.Faults // of MTS
+	limit       time.Duration // of the run; 4 min if it is not set
 	// found is whether MTS and registry are known from earlier runs: the batch
 	// size is 1,000, and the registry's speed allows for creates as large.
 	found bool
@@ -111,7 +113,9 @@ func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
 		Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
 	}
 	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Meter: unread, Clock: clock, Times: h.times, Log: log}
-	h.connector = newConnector(h.serve(h.seeder), h.serve(h.registry))
+	h.connector = newConnector(h.serve(h.seeder), h.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.registry.ServeHTTP(w, r)
+	})))
 }
 
 // prepare creates the connector, and what is known from earlier runs.
@@ -135,7 +139,7 @@ func (h *harness) prepare(ctx context.Context) error {
 // complete and nothing is under way. It is an error if anybody who should hold
 // a token does not, or a VID is left.
 func (h *harness) run(ctx context.Context) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.limit, 4*time.Minute))
 	defer cancel()
 	started := time.Now()
 	if err := h.direct.SetStatus(ctx, h.connector.ID, seeding.Running, started); err != nil {
@@ -182,8 +186,8 @@ func (h *harness) drive(ctx context.Context) error {
 }
 
 func (h *harness) quiet(ctx context.Context) (bool, error) {
-	runs, _, err := h.direct.ListRuns(ctx, h.connector.ID, "", 1)
-	if err != nil || len(runs) == 0 || runs[0].Completed.IsZero() {
+	state, err := h.direct.State(ctx, h.connector.ID)
+	if err != nil || state.Run != "" || !state.Due.After(time.Now()) {
 		return false, err
 	}
 	open, err := h.direct.OpenBatches(ctx, h.connector.RegistryKey())
@@ -257,6 +261,16 @@ func (r *recorder) Submit(ctx context.Context, s seeding.Submission) (string, er
 	r.submissions = append(r.submissions, s)
 	r.mu.Unlock()
 	return r.Seeder.Submit(ctx, s)
+}
+
+// last is how many records the last batch has.
+func (r *recorder) last() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.submissions) == 0 {
+		return 0
+	}
+	return len(r.submissions[len(r.submissions)-1].Records)
 }
 
 // keyring is a keyring of one key.

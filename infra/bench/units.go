@@ -63,6 +63,14 @@ func (u *units) account() (list []spent, sum spent) {
 	return list, sum
 }
 
+// reads is what all reads came to.
+func (u *units) reads() dynamotest.Spent {
+	u.client(reading)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.meters[reading].Total()
+}
+
 func (u *units) client(kind string) *dynamodb.Client {
 	u.mu.Lock()
 	defer u.mu.Unlock()

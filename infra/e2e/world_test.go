@@ -35,6 +35,7 @@ type world struct {
 	person int64            // the last one made up
 	vids   map[int64]string // that registrants ever had
 	held   map[int64]string // tokens that were there from the beginning
+	deaths atomic.Int64     // of functions that worked for this world
 }
 
 type options struct {

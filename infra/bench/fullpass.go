@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// rejectedRegistrants are many that wait for their data to change, and enough
+// identifiers that PostgreSQL, as it is installed, no longer hashes them
+// (facts/odoo.md B3).
+const rejectedRegistrants = 300_000
+
+// timedOffice is a registry that takes no time, and tells how much a real one
+// would have taken.
+type timedOffice struct {
+	*odoosim.Server
+	took atomic.Int64 // nanoseconds
+}
+
+// newTimedOffice has n registrants with a VID and without a birth date.
+func newTimedOffice(n int) *timedOffice {
+	o := &timedOffice{}
+	o.Server = odoosim.New(odoosim.Options{
+		Pace: 1, Window: -1, Sleep: func(d time.Duration) { o.took.Add(int64(d)) },
+	})
+	for number := range int64(n) {
+		id := o.AddRegistrant(odoosim.Registrant{
+			Name: "DOE, JO", GivenName: "Jo", FamilyName: fmt.Sprintf("Doe %d", number), Gender: "Female",
+			Address: fmt.Sprintf("%d Long Street\nQuezon City", number), Email: fmt.Sprintf("jo%d@example.org", number), Phone: "+15550100",
+		})
+		o.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(number, 1, odoosim.Normal)})
+	}
+	return o
+}
+
+// fullPass measures a pass over registrants who are all rejected already and
+// not due: what a run costs that finds nothing to do.
+func (m *measurer) fullPass(ctx context.Context, r *report) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	h, err := newHarness(ctx, m.db, setup{times: seeding.DefaultTimes(), found: true})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	m.say("rejecting %d registrants", rejectedRegistrants)
+	office := newTimedOffice(rejectedRegistrants)
+	h.registry = office.Server
+	if _, err := h.pass(ctx); err != nil {
+		return err
+	}
+	runs, _, err := h.direct.ListRuns(ctx, h.connector.ID, "", 1)
+	if err != nil || len(runs) != 1 || runs[0].Tally.Invalid != rejectedRegistrants {
+		return fmt.Errorf("not all registrants are rejected: %+v, %w", runs, err)
+	}
+
+	office.ResetTallies()
+	office.took.Store(0)
+	readBefore := h.units.reads().Reads
+	_, before := h.units.account()
+	m.say("going over them once more")
+	took, err := h.pass(ctx)
+	if err != nil {
+		return err
+	}
+	read := h.units.reads().Reads - readBefore
+	_, after := h.units.account()
+	calls := office.State().Total
+	r.note("A full pass over %d registrants who are all rejected and not due, in pages of %d (a run that finds nothing to do): "+
+		"%d registry calls that return %d rows, %.0f read units and %.0f write units of DynamoDB, "+
+		"%.0f s with a registry that takes no time; a real one takes %.0f s more.",
+		rejectedRegistrants, batchSize, calls.Calls, calls.Returned, read, after.units-before.units,
+		took.Seconds(), time.Duration(office.took.Load()).Seconds())
+	return nil
+}
+
+// pass makes the connector due and returns how long it takes until it is not
+// due any more. Nobody is to be sent.
+func (h *harness) pass(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	if err := h.direct.SetStatus(ctx, h.connector.ID, seeding.Running, began); err != nil {
+		return 0, err
+	}
+	if err := h.drive(ctx); err != nil {
+		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, &h.log)
+	}
+	took := time.Since(began)
+	h.rings.Wait()
+	if sent := h.seeder.Counters().Posts; sent > 0 {
+		return 0, fmt.Errorf("%d batches were sent to MTS", sent)
+	}
+	return took, nil
+}

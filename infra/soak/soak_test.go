@@ -1,0 +1,76 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+)
+
+// Killed at random moments, the functions lose and double nothing. The three
+// runs go side by side, so each is met by the kills of all.
+func TestKilledAtRandom(t *testing.T) {
+	s, err := open(t.Context(), func(format string, a ...any) { t.Logf(format, a...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	t.Run("runs", func(t *testing.T) {
+		for name, seed := range map[string]int64{"one": 101, "two": 102, "three": 103} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r, err := s.make(t.Context(), trial{
+					seed: seed, registrants: 200, kills: 2, spacing: 600 * time.Millisecond, mts: mtssim.Options{Pace: 0.1},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, v := range r.violations {
+					t.Error(v)
+				}
+				if r.kills == 0 {
+					t.Error("nothing was killed")
+				}
+				t.Logf("%+v", r)
+			})
+		}
+	})
+}
+
+// The check sees what it is there for.
+func TestTheCheckSees(t *testing.T) {
+	for name, spoil := range map[string]func(r *odoosim.Server, id int64, vid odoosim.Identifier){
+		"a VID gone without a token": func(r *odoosim.Server, _ int64, vid odoosim.Identifier) { r.DeleteIdentifier(vid.ID) },
+		"two tokens": func(r *odoosim.Server, id int64, vid odoosim.Identifier) {
+			for range 2 {
+				r.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: mtssim.Token(vid.Value)})
+			}
+		},
+		"a token of somebody else": func(r *odoosim.Server, id int64, _ odoosim.Identifier) {
+			r.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: mtssim.Token(odoosim.DemoVID(9_999_999, 1, odoosim.Normal))})
+		},
+		"a registrant gone": func(r *odoosim.Server, id int64, _ odoosim.Identifier) { r.DeleteRegistrant(id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := odoosim.New(odoosim.Options{})
+			p := newPlace(nil, registry, nil, trial{registrants: 200, seed: 1})
+			if list := p.misplaced(); len(list) > 0 {
+				t.Fatalf("of an untouched registry: %v", list)
+			}
+			for id, identifiers := range p.before {
+				if vids := values(identifiers, odoosim.VIDType); len(vids) == 1 && len(values(identifiers, odoosim.TokenType)) == 0 {
+					for _, i := range identifiers {
+						if i.Type == odoosim.VIDType {
+							spoil(registry, id, i)
+						}
+					}
+					break
+				}
+			}
+			if list := p.misplaced(); len(list) == 0 {
+				t.Error("nothing is seen")
+			}
+		})
+	}
+}
