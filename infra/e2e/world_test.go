@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +21,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/template"
 )
 
 // world is the servers of one test: a registry with people in it, and an MTS.
@@ -47,8 +51,28 @@ type options struct {
 
 var worlds atomic.Int64
 
+// sources looks at what the stack was built from. That happened before the
+// tests began, so go test did not see it, and would call a result good that
+// other sources gave.
+var sources = sync.OnceFunc(func() {
+	root, err := template.Root()
+	if err != nil {
+		panic(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "template.yaml")); err != nil {
+		panic(err)
+	}
+	for _, folder := range []string{"functions", "shared", "infra/local"} {
+		// go test notes every folder that is read, with what is in it.
+		if err := filepath.WalkDir(filepath.Join(root, folder), func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+			panic(err)
+		}
+	}
+})
+
 func newWorld(t *testing.T, o options) *world {
 	t.Helper()
+	sources()
 	n := worlds.Add(1)
 	w := &world{
 		T: t, registry: odoosim.New(o.odoo), seeder: mtssim.New(o.mts), database: "g2p",

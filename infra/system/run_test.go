@@ -120,22 +120,22 @@ func TestNoAnswerIsLostOrDoubled(t *testing.T) {
 
 func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 	t.Parallel()
-	// The pace of facts/mts.md 9 and 50 ms of identity latency, all ten times
-	// faster: what is older than 2 s (20 s) is deleted.
+	// The pace of facts/mts.md 9 and 50 ms of identity latency, all twenty
+	// times faster: what is older than 1 s (20 s) is deleted.
 	times := seeding.DefaultTimes()
 	for _, d := range []*time.Duration{&times.AnswerWait, &times.Poll, &times.ProbeFirst, &times.ProbeMax, &times.RecordFirst} {
-		*d /= 10
+		*d /= 20
 	}
-	times.DeadlineBase = 3 * time.Second
+	times.DeadlineBase = 2 * time.Second
 	w := newWorld(t, options{
 		real: true, times: times,
-		mts: mtssim.Options{Pace: 0.1, IdentityLatency: 5 * time.Millisecond, Expiry: 2 * time.Second, CleanupInterval: 2 * time.Second},
+		mts: mtssim.Options{Pace: 0.05, IdentityLatency: 2500 * time.Microsecond, Expiry: time.Second, CleanupInterval: time.Second},
 	})
-	const n = 2000
+	const n = 3000
 	w.plain(n)
 	before := w.vids()
 	c := w.connector(nil)
-	for range 600 {
+	for range 1200 {
 		w.fastTick(100 * time.Millisecond)
 		if w.quiet(c) {
 			break

@@ -111,7 +111,7 @@ func (s *Store) SavePace(ctx context.Context, id string, read, next seeding.Pace
 func encodePace(p seeding.Pace) types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: item{
 		"size": number(p.Size), "ceiling": number(p.Ceiling), "timely": number(p.Timely),
-		"proved": number(p.Proved), "losses": number(p.Losses), "perRecord": duration(p.PerRecord),
+		"proved": number(p.Proved), "suspect": number(p.Suspect), "losses": number(p.Losses), "perRecord": duration(p.PerRecord),
 	}}
 }
 
@@ -119,7 +119,7 @@ func decodePace(r *reader) (p seeding.Pace) {
 	r.within("pace", func(r *reader) {
 		p = seeding.Pace{
 			Size: r.count("size"), Ceiling: r.count("ceiling"), Timely: r.count("timely"),
-			Proved: r.count("proved"), Losses: r.count("losses"), PerRecord: r.duration("perRecord"),
+			Proved: r.count("proved"), Suspect: r.count("suspect"), Losses: r.count("losses"), PerRecord: r.duration("perRecord"),
 		}
 	})
 	return p

@@ -51,12 +51,17 @@ func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte)
 	if len(all) == 0 {
 		return 0, ErrMalformed
 	}
-	content := contentHash(all)
-	chunks := slices.Collect(slices.Chunk(all, rowsPerPart))
-	for i, chunk := range chunks {
+	var packed [][]byte
+	hash := sha256.New()
+	for chunk := range slices.Chunk(all, rowsPerPart) {
+		packed = append(packed, PackRows(chunk))
+		hash.Write(packed[len(packed)-1])
+	}
+	content := hex.EncodeToString(hash.Sum(nil)[:12])
+	for i := range packed {
 		part := AnswerPart{
-			Ref: ref, Content: content, Part: i + 1, Of: len(chunks),
-			Received: now, Expires: now.Add(in.Times.AnswerLife), Packed: PackRows(chunk),
+			Ref: ref, Content: content, Part: i + 1, Of: len(packed),
+			Received: now, Expires: now.Add(in.Times.AnswerLife), Packed: packed[i],
 		}
 		if err := in.Answers.PutPart(ctx, part); err != nil {
 			return 0, err
@@ -149,12 +154,4 @@ func rowCode(code, message string) string {
 	}
 	joined := strings.Join(codes, ",")
 	return joined[:min(len(joined), maxCode)]
-}
-
-func contentHash(rows []Row) string {
-	h := sha256.New()
-	for chunk := range slices.Chunk(rows, rowsPerPart) {
-		h.Write(PackRows(chunk))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:12])
 }

@@ -28,6 +28,7 @@ type Pace struct {
 	Proved    int           // the largest size that was answered in time
 	Ceiling   int           // the size that was lost last, 0 for none
 	Timely    int           // timely answers since the ceiling was set or lifted
+	Suspect   int           // the proved size that was lost last, 0 since one of it was answered in time
 	Losses    int           // in a row at size 1
 	PerRecord time.Duration // from claim to answer, per record in line
 }
@@ -40,10 +41,13 @@ func (p Pace) Batch(maximum int) int {
 	return min(p.Size, maximum)
 }
 
-// Trial tells whether the next batch is larger than any that was answered in
-// time. It goes out alone: what stands in line behind a batch that is too large
-// is lost with it.
-func (p Pace) Trial(maximum int) bool { return p.Batch(maximum) > p.Proved }
+// Alone tells whether the next batch must go out alone: it is larger than any
+// that was answered in time, and what stands in line behind a batch that is too
+// large is lost with it; or two of its size are as much as was lost before.
+func (p Pace) Alone(maximum int) bool {
+	size := p.Batch(maximum)
+	return size > p.Proved || p.Ceiling > 0 && 2*size >= p.Ceiling
+}
 
 // Answered is the pace after a batch of the given size and count came back,
 // in time or not. ok is false when nothing moves; the caller then need not
@@ -63,6 +67,9 @@ func (p Pace) Answered(size, count, maximum int, timely bool, perRecord time.Dur
 	}
 	if timely && 2*count >= size {
 		next.Proved = max(p.Proved, size)
+		if size >= p.Suspect {
+			next.Suspect = 0
+		}
 		if p.Ceiling > 0 {
 			if next.Timely++; next.Timely >= timelyToLift {
 				next.Timely, next.Ceiling = 0, 2*p.Ceiling
@@ -79,13 +86,25 @@ func (p Pace) Answered(size, count, maximum int, timely bool, perRecord time.Dur
 	return next, next != p
 }
 
-// Missed is the pace after a batch of the given size was lost or not taken.
-func (p Pace) Missed(size int) (next Pace, ok bool) {
+// Missed is the pace after a batch of the given size and count was lost. tooMuch
+// tells that MTS forgot it, or never came to its end: then the size is to blame.
+// Otherwise a size that was answered in time before is forgiven one loss, or an
+// MTS whose answers get lost now and then would be served in single records. A
+// batch that was less than half full says nothing of its size.
+func (p Pace) Missed(size, count int, tooMuch bool) (next Pace, ok bool) {
+	if 2*count < size {
+		return p, false
+	}
 	next = p
 	if p.Size == 0 {
 		next.Size = size
 	}
-	if next.Size == size { // a second loss of that size changes nothing more
+	switch {
+	case next.Size != size: // a second loss of a size that was left changes nothing more
+	case !tooMuch && size <= p.Proved && p.Suspect != size:
+		next.Suspect = size
+	default:
+		next.Suspect = 0
 		next.Ceiling, next.Timely = max(size, 2), 0
 		next.Size = max(1, size/2)
 		next.Proved = min(next.Proved, next.Size)

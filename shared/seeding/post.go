@@ -149,8 +149,11 @@ func (w *work) notTaken(ctx context.Context, c Connector, batch Batch, fault *Fa
 	if err := w.Store.Close(ctx, batch); err != nil && !errors.Is(err, ErrConflict) {
 		return now, false, err
 	}
-	if err := movePace(ctx, w.Store, c.MTSKey(), func(p Pace) (Pace, bool) { return p.Missed(batch.Size) }); err != nil {
-		return now, false, err
+	if fault.Kind == RefusedRequest { // an MTS that is not there says nothing of sizes
+		refused := func(p Pace) (Pace, bool) { return p.Missed(batch.Size, batch.Count, false) }
+		if err := movePace(ctx, w.Store, c.MTSKey(), refused); err != nil {
+			return now, false, err
+		}
 	}
 	*notBefore = now.Add(backOff(w.Times.ProbeFirst, w.Times.ProbeMax, *tries))
 	*tries++

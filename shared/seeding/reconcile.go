@@ -182,7 +182,7 @@ func (r *Reconciler) judge(ctx context.Context, b Batch, mute map[string]bool) e
 	log.Warn("batch lost", "count", b.Count)
 	r.Meter.Measure(MetricBatchesLost, 1, "")
 	b.Totals.measure(r.Meter)
-	return r.slowDown(ctx, b)
+	return r.slowDown(ctx, b, f)
 }
 
 func (r *Reconciler) ask(ctx context.Context, b Batch, mute map[string]bool) finding {
@@ -241,10 +241,11 @@ func (r *Reconciler) lostAlone(ctx context.Context, b *Batch) error {
 
 // slowDown halves what this MTS gets at once. When even single records are lost
 // it is probed like any problem.
-func (r *Reconciler) slowDown(ctx context.Context, b Batch) error {
+func (r *Reconciler) slowDown(ctx context.Context, b Batch, f finding) error {
+	tooMuch := f != finished && f != failedThere // these two came to their end there
 	losses := 0
 	err := movePace(ctx, r.Store, b.MTS, func(p Pace) (Pace, bool) {
-		next, moves := p.Missed(b.Size)
+		next, moves := p.Missed(b.Size, b.Count, tooMuch)
 		losses = next.Losses
 		return next, moves
 	})

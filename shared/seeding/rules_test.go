@@ -97,12 +97,33 @@ func TestBatchSizeFollowsTheMTS(t *testing.T) {
 	grow(100, 200, 400)
 	p, _ = p.Answered(200, 200, 1000, true, 0) // the second batch of a size that was left already
 	grow(800)
-	p, _ = p.Missed(800)
-	p, _ = p.Missed(800) // two batches of one size were under way
+	p, _ = p.Missed(800, 800, false)
+	p, _ = p.Missed(800, 800, false) // two batches of one size were under way
 	if p.Batch(1000) != 400 {
-		t.Fatalf("after a loss %d", p.Batch(1000))
+		t.Fatalf("after the loss of a size that was never answered %d", p.Batch(1000))
 	}
-	for range 19 {
+	p, _ = p.Missed(400, 399, false)
+	if p.Batch(1000) != 400 {
+		t.Fatalf("after one loss of a size that was answered before %d", p.Batch(1000))
+	}
+	p, _ = p.Answered(400, 400, 1000, true, 0)
+	p, _ = p.Missed(400, 400, false)
+	if p.Batch(1000) != 400 {
+		t.Fatalf("after losses with an answer between them %d", p.Batch(1000))
+	}
+	lost, _ := p.Missed(400, 400, false)
+	if lost.Batch(1000) != 200 {
+		t.Fatalf("after two losses in a row %d", lost.Batch(1000))
+	}
+	{
+		p.Suspect = 0
+		forgot, _ := p.Missed(400, 400, true)
+		probe, moved := p.Missed(400, 1, true)
+		if forgot.Batch(1000) != 200 || moved || probe != p {
+			t.Fatalf("forgotten: %d; a probe of one: %d", forgot.Batch(1000), probe.Batch(1000))
+		}
+	}
+	for range 18 {
 		grow(400) // the lost size is the ceiling
 	}
 	grow(800) // lifted after 20 timely answers
@@ -133,7 +154,7 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 				if len(inFlight) == 0 {
 					t.Skip()
 				}
-				p, _ = p.Missed(inFlight[0])
+				p, _ = p.Missed(inFlight[0], rapid.IntRange(1, inFlight[0]).Draw(t, "count"), rapid.Bool().Draw(t, "too much"))
 				inFlight = inFlight[1:]
 			},
 			"": func(t *rapid.T) {
@@ -150,7 +171,7 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 func TestPaceRecovers(t *testing.T) {
 	p := seeding.Pace{}
 	for range 20 {
-		p, _ = p.Missed(p.Batch(1000))
+		p, _ = p.Missed(p.Batch(1000), p.Batch(1000), true)
 	}
 	if p.Batch(1000) != 1 || p.Losses < 3 {
 		t.Fatalf("size %d, losses %d", p.Batch(1000), p.Losses)

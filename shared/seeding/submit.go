@@ -154,7 +154,7 @@ func (w *work) step(ctx context.Context) (due time.Time, again bool, err error) 
 		return now, false, err
 	}
 	atOnce := unansweredAtOnce
-	if mts.Trial(c.BatchMaximum) {
+	if mts.Alone(c.BatchMaximum) {
 		atOnce = 1
 	}
 	blocked, next := w.state.Blocked()
