@@ -355,7 +355,7 @@ func (c *connector) explain() {
 	for _, r := range c.runs() {
 		c.Logf("run %s: %+v, batches %+v", r.ID, r, c.batches(r.ID))
 	}
-	lines, err := logs(c.ctx())
+	lines, err := stack.Logs(c.ctx())
 	if err != nil {
 		return
 	}

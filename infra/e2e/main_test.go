@@ -66,7 +66,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer stack.Stop()
-	db = dynamodb.NewFromConfig(deployer())
+	db = dynamodb.NewFromConfig(stack.AWS())
 	store = dynamo.New(db, stack.Output("ConnectorsTable"), stack.Output("AnswersTable"))
 	if err := keepKeysSecret(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "the keys of the deployment:", err)
@@ -96,7 +96,7 @@ func lookBack(ctx context.Context) (wrong []string) {
 	for _, f := range found {
 		say("%s", f)
 	}
-	lines, err := logs(ctx)
+	lines, err := stack.Logs(ctx)
 	if err != nil {
 		say("%v", err)
 	}

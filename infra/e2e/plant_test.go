@@ -121,7 +121,7 @@ func plantItem(t *testing.T, table string, forms map[string][]byte) {
 
 func plantLine(t *testing.T, group, line string) {
 	t.Helper()
-	client, stream := cloudwatchlogs.NewFromConfig(deployer()), aws.String("planted")
+	client, stream := cloudwatchlogs.NewFromConfig(stack.AWS()), aws.String("planted")
 	if _, err := client.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group}); err != nil {
 		t.Fatal(err)
 	}

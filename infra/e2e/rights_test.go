@@ -86,7 +86,7 @@ func everyFunctionRan(t *testing.T) {
 
 // logOf are the latest lines of one function.
 func logOf(ctx context.Context, function string) (lines []string, err error) {
-	page, err := cloudwatchlogs.NewFromConfig(deployer()).FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
+	page, err := cloudwatchlogs.NewFromConfig(stack.AWS()).FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{
 		LogGroupName: aws.String("/aws/lambda/" + stack.Function(function)), Limit: aws.Int32(10_000),
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func logOf(ctx context.Context, function string) (lines []string, err error) {
 
 func roleOf(t *testing.T, function string) string {
 	t.Helper()
-	out, err := lambda.NewFromConfig(deployer()).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
+	out, err := lambda.NewFromConfig(stack.AWS()).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
 		FunctionName: aws.String(stack.Function(function)),
 	})
 	if err != nil {
@@ -139,7 +139,7 @@ func iam(t *testing.T, action string, parameters url.Values) {
 // the one who deploys can read it, and the functions that need it.
 func deploymentKey(t *testing.T, output string) seeding.Key {
 	t.Helper()
-	out, err := secretsmanager.NewFromConfig(deployer()).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
+	out, err := secretsmanager.NewFromConfig(stack.AWS()).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
 		SecretId: aws.String(stack.Output(output)),
 	})
 	if err != nil {

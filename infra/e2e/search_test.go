@@ -257,7 +257,7 @@ func searchStack(ctx context.Context, s *search) (found []finding, err error) {
 			return nil, fmt.Errorf("table %s: %w", table, err)
 		}
 	}
-	lines, err := logs(ctx)
+	lines, err := stack.Logs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +289,7 @@ func eachItem(ctx context.Context, table string, visit func(item)) error {
 // keepKeysSecret adds the keys of the deployment to what may stand nowhere.
 func keepKeysSecret(ctx context.Context) error {
 	for _, name := range []string{"CapabilityKeySecret", "RowKeySecret", "FingerprintKeySecret"} {
-		key, err := secretsmanager.NewFromConfig(deployer()).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
+		key, err := secretsmanager.NewFromConfig(stack.AWS()).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 			SecretId: aws.String(stack.Output(name)),
 		})
 		if err != nil {

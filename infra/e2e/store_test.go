@@ -15,7 +15,7 @@ import (
 // that no function works on.
 func TestStoresKeepTheirContract(t *testing.T) {
 	t.Parallel()
-	config := deployer()
+	config := stack.AWS()
 	config.RetryMaxAttempts = 3 // as the functions have it
 	tables := dynamotest.Tables{Client: dynamodb.NewFromConfig(config), Connectors: "contract-connectors", Answers: "contract-answers"}
 	definitions, err := template.Tables()

@@ -69,7 +69,7 @@ func TestWithoutTheStreamEverythingIsPatched(t *testing.T) {
 // table.
 func switchStream(t *testing.T, on bool) {
 	t.Helper()
-	client := lambda.NewFromConfig(deployer())
+	client := lambda.NewFromConfig(stack.AWS())
 	ctx := (&connector{world: &world{T: t}}).ctx()
 	mappings, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(stack.Function("patch"))})
 	if err != nil {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"openg2p.org/mts-connector/infra/local/tool"
@@ -102,11 +102,8 @@ func (e *Emulator) AWS() aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(e.endpoint),
-		// The emulator closes what is idle for 75 s, and nothing is tried twice.
-		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.IdleConnTimeout = 30 * time.Second
-		}),
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:   patient{&http.Client{Transport: &http.Transport{IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 32}}},
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 		// Here a call that fails is worth seeing, and a repeated one may not be
 		// what a test asked for.
 		RetryMaxAttempts: 1,
@@ -115,3 +112,22 @@ func (e *Emulator) AWS() aws.Config {
 
 // Stop ends the emulator with all its functions; what it holds is gone.
 func (e *Emulator) Stop() { e.process.Stop() }
+
+// patient sends a copy of every body. The SDK closes a body as soon as there is
+// an answer. The emulator is so near that this may be before the transport has
+// seen the body's end, and then it drops the connection and the answer with it.
+// Connections that are idle are closed before the emulator does so, after 75 s:
+// nothing is tried twice.
+type patient struct{ client *http.Client }
+
+func (p patient) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, err
+		}
+		request = request.Clone(request.Context())
+		request.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return p.client.Do(request)
+}

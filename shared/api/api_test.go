@@ -278,7 +278,7 @@ func TestWrongFields(t *testing.T) {
 		"same types":      {[]any{"registry.vid_type", "X", "registry.token_type", "X"}, map[string]string{"/registry/token_type": "another"}},
 		"lists":           {[]any{"fields", []any{"id", "id", "", "a.b", "vid", 5, "address"}, "mandatory_fields", []any{"name", "name", "vid", "phone"}}, map[string]string{"/fields/1": "twice", "/fields/2": "empty", "/fields/3": "letters", "/fields/4": "by the connector", "/fields/5": "text", "/mandatory_fields/1": "twice", "/mandatory_fields/2": "in any case", "/mandatory_fields/3": "one of"}},
 		"no fields":       {[]any{"fields", []any{}, "mandatory_fields", []any{}}, map[string]string{"/fields": "one field"}},
-		"mapping":         {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.gender", "input", "mapping.dob", "x | input", "mapping.emailId", ""}, map[string]string{"/mapping/emailId": "empty"}},
+		"mapping":         {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.gender", "input", "mapping.dob", "x | input", "mapping.emailId", ""}, map[string]string{"/mapping/emailId": "empty", "/mapping/vid": "dot", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input"}},
 		"jq":              {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.dob", "x | input"}, map[string]string{"/mapping/vid": "leave it out", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input is not available"}},
 		"D11":             {[]any{"mapping.name", []any{"name"}, "mapping.dob", "dob", "mapping.fullAddress", []any{"fullAddress"}}, map[string]string{"/mapping/name": "selected fields", "/mapping/dob": "selected fields", "/mapping/fullAddress": "selected fields"}},
 		"D11, fields":     {[]any{"fields", []any{"id", "email"}}, map[string]string{"/mapping/name": "selected", "/mapping/gender": "selected", "/mapping/dob": "selected", "/mapping/fullAddress": "selected"}},
@@ -736,5 +736,16 @@ func TestIDsThatNobodyCanGuess(t *testing.T) {
 	}
 	if len(s.connectors) != 3 {
 		t.Errorf("%d connectors", len(s.connectors))
+	}
+}
+
+// A mapping with a field of the wrong form is told all the same where it does
+// not compile.
+func TestEveryFaultOfAMappingIsTold(t *testing.T) {
+	s := newService(t)
+	a := s.want(http.StatusUnprocessableEntity, "POST", "/connectors", with("mapping", map[string]any{
+		"gender": "[unclosed", "name": "no list", "colour": "x"}))
+	if got := strings.Join(slices.Sorted(maps.Keys(a.faults())), " "); got != "/mapping/colour /mapping/gender /mapping/name" {
+		t.Errorf("%s", got)
 	}
 }

@@ -333,16 +333,16 @@ const sampleTime = 2 * time.Second
 // checkMapping compiles the mapping, and refuses one by which a mandatory field
 // can never come out of the selected fields (facts/mts.md D11).
 func (a *api) checkMapping(c seeding.Connector, f *faults) {
-	if f.at("/mapping") {
-		return
-	}
 	if _, err := a.Mappings.Compile(c.Mapping); err != nil {
+		form := slices.Clone(*f)
 		for _, fault := range mappingErrors(err) {
-			f.add("/mapping/"+fault.Field, fault.Text)
+			field, _, _ := strings.Cut(fault.Field, "/")
+			if !form.at("/mapping/" + field) { // what has the wrong form is told already
+				f.add("/mapping/"+fault.Field, fault.Text)
+			}
 		}
-		return
 	}
-	if f.at("/fields") || f.at("/mandatory_fields") {
+	if f.at("/mapping") || f.at("/fields") || f.at("/mandatory_fields") {
 		return
 	}
 	until := time.Now().Add(sampleTime)
