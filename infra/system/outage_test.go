@@ -149,10 +149,7 @@ func TestSilenceIsNotLoss(t *testing.T) {
 	w := newWorld(t, options{})
 	w.plain(40)
 	before := w.vids()
-	var held atomic.Pointer[heldCallback]
-	w.hold = func(r *http.Request, body []byte) bool {
-		return held.CompareAndSwap(nil, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
-	}
+	held := w.holdFirst()
 	c := w.connector(nil)
 	w.tick()
 	w.seeder.SetFaults(mtssim.Faults{Down: true}) // closes every connection

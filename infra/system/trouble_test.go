@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -302,10 +301,7 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 	w := newWorld(t, options{})
 	w.plain(40)
 	before := w.vids()
-	var held atomic.Pointer[heldCallback]
-	w.hold = func(r *http.Request, body []byte) bool {
-		return held.CompareAndSwap(nil, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
-	}
+	held := w.holdFirst()
 	c := w.connector(nil)
 	w.tick()
 	for range 30 { // the batch is closed as lost

@@ -372,6 +372,15 @@ type heldCallback struct {
 	body         []byte
 }
 
+// holdFirst keeps the first callback from the inbox, to be delivered later.
+func (w *world) holdFirst() *atomic.Pointer[heldCallback] {
+	var held atomic.Pointer[heldCallback]
+	w.hold = func(r *http.Request, body []byte) bool {
+		return held.CompareAndSwap(nil, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+	}
+	return &held
+}
+
 func (w *world) deliver(c *heldCallback, body string) int {
 	w.Helper()
 	r, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.baseURL+c.path, strings.NewReader(body))
