@@ -131,7 +131,7 @@ func (h *harness) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state.Patch.Until, state.LookUp, state.Create = now, time.Millisecond, time.Millisecond
+	state.Patch.Until, state.Create = now, time.Millisecond
 	return h.direct.LeavePatch(ctx, state)
 }
 

@@ -89,7 +89,7 @@ func layOut(ctx context.Context, store *dynamo.Store, c seeding.Connector, open 
 		b := seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: function.NewID()},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Size: batchSize, InLine: batchSize,
-			PerRecord: 30 * time.Millisecond, Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-time.Minute),
+			Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-time.Minute),
 			RowKey: newKey("row").ID, PrintKey: newKey("fingerprint").ID, Count: batchSize,
 		}
 		for n := range batchSize {
@@ -97,7 +97,7 @@ func layOut(ctx context.Context, store *dynamo.Store, c seeding.Connector, open 
 			b.Members = append(b.Members, seeding.Member{Registrant: id, Identifier: 3 * id})
 		}
 		claim := seeding.Claim{Batch: b, Counter: int64(i), Run: run, Version: c.Version, Fence: run.Fence}
-		if err := errors.Join(store.Claim(ctx, claim), store.MarkSubmitted(ctx, b.Ref, function.NewID())); err != nil {
+		if err := errors.Join(store.Claim(ctx, claim), store.MarkSubmitted(ctx, b.Ref, function.NewID(), now)); err != nil {
 			return err
 		}
 		if i == open {

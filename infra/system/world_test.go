@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -85,7 +86,7 @@ type options struct {
 	mts     mtssim.Options
 	odoo    odoosim.Options
 	times   seeding.Times
-	real    bool // real time instead of the test's clock
+	virtual bool // inVirtualTime, instead of the test's clock
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -94,13 +95,23 @@ func newWorld(t *testing.T, o options) *world {
 		o.times = seeding.DefaultTimes()
 	}
 	w := &world{T: t, failures: make(chan error, 1000), log: &bytes.Buffer{}, sums: map[string]float64{}, gauges: map[string]float64{}}
-	w.clock = &clock{now: time.Now().UTC().Truncate(time.Millisecond), world: w, real: o.real}
+	w.clock = &clock{now: time.Now().UTC().Truncate(time.Millisecond), world: w, virtual: o.virtual}
 	w.logger = function.Log(&lockedWriter{w: w.log})
 
+	network := memory{}
+	serve := func(name string, h http.Handler) string {
+		if o.virtual {
+			return network.serve(name, h)
+		}
+		return serve(t, h)
+	}
+	if o.virtual {
+		o.mts.Dial = network.dial
+	}
 	w.seeder = mtssim.New(o.mts)
 	w.registry = odoosim.New(o.odoo)
-	w.odooURL = serve(t, w.registry)
-	w.mtsURL = serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.odooURL = serve("registry", w.registry)
+	w.mtsURL = serve("mts", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.mtsFront != nil && w.mtsFront(rw, r) {
 			return
 		}
@@ -117,6 +128,11 @@ func newWorld(t *testing.T, o options) *world {
 		t.Fatal(err)
 	}
 	w.client = server.Client()
+	if o.virtual { // an idle connection would hold the clock
+		w.client = dynamodb.New(w.client.Options(), func(o *dynamodb.Options) {
+			o.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		})
+	}
 	w.tables = createTables(t, w.client)
 	var database dynamo.Client = w.client
 	if o.crashes {
@@ -137,6 +153,10 @@ func newWorld(t *testing.T, o options) *world {
 		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
 	})
 
+	if o.virtual {
+		w.calls = &http.Client{Transport: network}
+	}
+
 	if o.crashes {
 		w.calls.Transport = wire{w.calls.Transport, w.faults}
 	}
@@ -147,7 +167,7 @@ func newWorld(t *testing.T, o options) *world {
 
 	inbox := &seeding.Inbox{Capabilities: w.keys[0], Answers: doorbell{w}, Clock: w.clock, Times: o.times}
 	door := callback.New(inbox, w.logger)
-	w.baseURL = serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.baseURL = serve("callback", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.onPut != nil {
 			w.onPut(r)
 		}
@@ -285,8 +305,8 @@ func (w *world) idle() {
 // clock moves when everybody who works is waiting for it, and MTS has nothing
 // to do. A run so takes no longer than its work, whatever it waits for.
 type clock struct {
-	world *world
-	real  bool
+	world   *world
+	virtual bool
 
 	mu      sync.Mutex
 	now     time.Time
@@ -294,7 +314,7 @@ type clock struct {
 }
 
 func (c *clock) Now() time.Time {
-	if c.real {
+	if c.virtual {
 		return time.Now().UTC()
 	}
 	c.mu.Lock()
@@ -307,7 +327,7 @@ func (c *clock) leave() { c.mu.Lock(); c.working--; c.mu.Unlock() }
 
 // Sleep lets d pass once everything else stands still.
 func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	if c.real {
+	if c.virtual {
 		return function.Clock{}.Sleep(ctx, d)
 	}
 	until := c.Now().Add(d)
@@ -331,7 +351,7 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (c *clock) advance(d time.Duration) {
-	if c.real {
+	if c.virtual {
 		time.Sleep(d)
 		return
 	}
@@ -351,6 +371,15 @@ func (w *world) tick() {
 		w.Fatalf("reconcile: %v", err)
 	}
 	w.idle()
+	w.clock.advance(time.Minute)
+}
+
+// minute is tick where functions under way go on meanwhile.
+func (w *world) minute() {
+	w.Helper()
+	if err := errors.Join(w.submitter.Tick(w.Context()), w.reconcile.Tick(w.Context())); err != nil {
+		w.Fatal(err)
+	}
 	w.clock.advance(time.Minute)
 }
 
@@ -410,18 +439,6 @@ func (w *world) repeatLast() {
 		w.Fatal(err)
 	}
 	expect(w.T, "status of a repeated callback", w.deliver(last, string(half)), http.StatusOK)
-}
-
-// fastTick is tick for worlds in real time.
-func (w *world) fastTick(pause time.Duration) {
-	w.Helper()
-	if err := w.submitter.Tick(w.Context()); err != nil {
-		w.Fatalf("submit: %v", err)
-	}
-	if err := w.reconcile.Tick(w.Context()); err != nil {
-		w.Fatalf("reconcile: %v", err)
-	}
-	time.Sleep(pause)
 }
 
 type lockedWriter struct {

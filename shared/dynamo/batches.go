@@ -66,14 +66,14 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 
 // MarkSubmitted implements seeding.Batches. A batch whose answer overtook the
 // reply of its POST is closed by now, and a conflict.
-func (s *Store) MarkSubmitted(ctx context.Context, ref seeding.BatchRef, requestID string) error {
+func (s *Store) MarkSubmitted(ctx context.Context, ref seeding.BatchRef, requestID string, now time.Time) error {
 	_, err := s.update(ctx, change{
 		key:    openKey(ref),
-		update: "SET #state = :submitted, #request = :request",
+		update: "SET #state = :state, #request = :request, #submitted = :submitted",
 		when:   "#state = :claimed",
 		values: item{
-			":submitted": text(string(seeding.Submitted)), ":claimed": text(string(seeding.Claimed)),
-			":request": text(requestID),
+			":state": text(string(seeding.Submitted)), ":claimed": text(string(seeding.Claimed)),
+			":request": text(requestID), ":submitted": instant(now),
 		},
 	})
 	return settle(err, seeding.ErrConflict, func(old *reader) bool { return old.text("request") == requestID })
@@ -227,12 +227,12 @@ func (s *Store) RunBatches(ctx context.Context, registry, connector, run string)
 func encodeBatch(b seeding.Batch) item {
 	it := item{
 		"state": text(string(b.State)), "mts": text(b.MTS), "url": text(b.MTSURL),
-		"size": number(b.Size), "inLine": number(b.InLine), "perRecord": duration(b.PerRecord),
-		"claimed": instant(b.Claimed), "deadline": instant(b.Deadline), "request": text(b.RequestID),
+		"size": number(b.Size), "inLine": number(b.InLine),
+		"claimed": instant(b.Claimed), "submitted": instant(b.Submitted), "deadline": instant(b.Deadline), "request": text(b.RequestID),
 		"rowKey": text(b.RowKey), "printKey": text(b.PrintKey),
 		"count": number(b.Count), "parts": set(b.Parts),
 		"failures": number(b.Failures), "notBefore": instant(b.NotBefore),
-		"closed": instant(b.Closed), "probe": flag(b.ProbedWith),
+		"closed": instant(b.Closed),
 	}
 	for name, n := range totals(b.Totals) {
 		it[name] = number(n)
@@ -250,25 +250,24 @@ func encodeBatch(b seeding.Batch) item {
 func decodeBatch(it item, ref seeding.BatchRef) (seeding.Batch, error) {
 	r := &reader{item: it}
 	b := seeding.Batch{
-		Ref:        ref,
-		State:      seeding.BatchState(r.text("state")),
-		MTS:        r.text("mts"),
-		MTSURL:     r.text("url"),
-		Size:       r.count("size"),
-		InLine:     r.count("inLine"),
-		PerRecord:  r.duration("perRecord"),
-		Claimed:    r.instant("claimed"),
-		Deadline:   r.instant("deadline"),
-		RequestID:  r.text("request"),
-		RowKey:     r.text("rowKey"),
-		PrintKey:   r.text("printKey"),
-		Count:      r.count("count"),
-		Parts:      r.set("parts"),
-		Totals:     decodeTotals(r),
-		Failures:   r.count("failures"),
-		NotBefore:  r.instant("notBefore"),
-		Closed:     r.instant("closed"),
-		ProbedWith: r.flag("probe"),
+		Ref:       ref,
+		State:     seeding.BatchState(r.text("state")),
+		MTS:       r.text("mts"),
+		MTSURL:    r.text("url"),
+		Size:      r.count("size"),
+		InLine:    r.count("inLine"),
+		Claimed:   r.instant("claimed"),
+		Submitted: r.instant("submitted"),
+		Deadline:  r.instant("deadline"),
+		RequestID: r.text("request"),
+		RowKey:    r.text("rowKey"),
+		PrintKey:  r.text("printKey"),
+		Count:     r.count("count"),
+		Parts:     r.set("parts"),
+		Totals:    decodeTotals(r),
+		Failures:  r.count("failures"),
+		NotBefore: r.instant("notBefore"),
+		Closed:    r.instant("closed"),
 	}
 	b.Ref.Batch = sortKey(it)
 	if b.State.Open() {

@@ -42,7 +42,7 @@ func (s *Store) TakePatch(ctx context.Context, id, owner string, now, until time
 // LeavePatch implements seeding.RegistryStates.
 func (s *Store) LeavePatch(ctx context.Context, state seeding.RegistryState) error {
 	update, remove := "SET #until = :until, #outage = :outage, #outageTries = :outageTries,"+
-		" #lookUp = :lookUp, #create = :create, #alike = :alike, #alikeCode = :alikeCode", ""
+		" #create = :create, #alike = :alike, #alikeCode = :alikeCode", ""
 	if state.Patch.Owner != "" {
 		update += ", #owner = :owner"
 	} else {
@@ -55,8 +55,7 @@ func (s *Store) LeavePatch(ctx context.Context, state seeding.RegistryState) err
 		values: item{
 			":owner": text(state.Patch.Owner), ":until": instant(state.Patch.Until), ":fence": number(state.Patch.Fence),
 			":outage": instant(state.OutageUntil), ":outageTries": number(state.OutageTries),
-			":lookUp": duration(state.LookUp), ":create": duration(state.Create),
-			":alike": number(state.RefusedAlike), ":alikeCode": text(state.RefusedCode),
+			":create": duration(state.Create), ":alike": number(state.RefusedAlike), ":alikeCode": text(state.RefusedCode),
 		},
 	})
 	return settle(err, seeding.ErrConflict, nil)
@@ -81,7 +80,6 @@ func decodeRegistry(it item) (seeding.RegistryState, error) {
 		Patch:        decodeLease(r),
 		OutageUntil:  r.instant("outage"),
 		OutageTries:  r.count("outageTries"),
-		LookUp:       r.duration("lookUp"),
 		Create:       r.duration("create"),
 		RefusedAlike: r.count("alike"),
 		RefusedCode:  r.text("alikeCode"),

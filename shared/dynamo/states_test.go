@@ -64,7 +64,7 @@ func TestBatchStates(t *testing.T) {
 				}
 			},
 			"submitted": func(t *rapid.T) {
-				err := store.MarkSubmitted(ctx, ref, "request")
+				err := store.MarkSubmitted(ctx, ref, "request", time.Unix(1, 0))
 				if allowed := claimed && closed == ""; (err == nil) != allowed {
 					t.Fatalf("submitted when claimed=%v closed=%q: %v", claimed, closed, err)
 				}

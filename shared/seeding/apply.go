@@ -118,7 +118,6 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 		}
 	}
 	slices.Sort(tokens)
-	started := a.Clock.Now()
 	held, err := a.held(ctx, slices.Compact(registrants))
 	if err != nil {
 		return s, err
@@ -133,7 +132,6 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 			holders[i.Value] = append(holders[i.Value], i.Registrant)
 		}
 	}
-	a.registry.LookUp = average(a.registry.LookUp, a.Clock.Now().Sub(started), len(rows))
 
 	blame := settle(rows)
 	first := map[string]int64{} // token -> lowest registrant that is to get it
@@ -411,10 +409,8 @@ func (a *application) pace(ctx context.Context) error {
 			received = part.Received
 		}
 	}
-	timely := !received.After(a.b.Deadline)
-	perRecord := received.Sub(a.b.Claimed) / time.Duration(max(a.b.InLine, 1))
 	return movePace(ctx, a.Store, a.b.MTS, func(p Pace) (Pace, bool) {
-		return p.Answered(a.b.Size, a.b.Count, a.c.BatchMaximum, timely, perRecord)
+		return p.Answered(a.b, received, a.c.BatchMaximum)
 	})
 }
 

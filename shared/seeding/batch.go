@@ -38,22 +38,21 @@ type Batch struct {
 	MTS    string // MTSKey
 	MTSURL string
 
-	Size       int           // what the MTS took at once when this was claimed
-	InLine     int           // records unanswered at this MTS then, its own among them
-	PerRecord  time.Duration // the MTS's time per record as assumed then
-	Claimed    time.Time
-	Deadline   time.Time
-	RequestID  string // of MTS; "" until it is known
-	RowKey     string // id of the key of its rows
-	PrintKey   string // id of the key of its fingerprints
-	Members    []Member
-	Count      int // of members; stays when the batch is closed and they are dropped
-	Parts      []string
-	Totals     Totals
-	Failures   int       // attempts to work its answer off that failed for an unknown reason
-	NotBefore  time.Time // of the next such attempt
-	Closed     time.Time
-	ProbedWith bool // sent while a problem stood
+	Size      int // what the MTS took at once when this was claimed
+	InLine    int // records unanswered at this MTS then, its own among them
+	Claimed   time.Time
+	Submitted time.Time // when MTS's reply to the POST came; zero until then
+	Deadline  time.Time
+	RequestID string // of MTS; "" until it is known
+	RowKey    string // id of the key of its rows
+	PrintKey  string // id of the key of its fingerprints
+	Members   []Member
+	Count     int // of members; stays when the batch is closed and they are dropped
+	Parts     []string
+	Totals    Totals
+	Failures  int       // attempts to work its answer off that failed for an unknown reason
+	NotBefore time.Time // of the next such attempt
+	Closed    time.Time
 }
 
 // Member is a registrant of a batch, with the identifier that holds its VID.
@@ -64,6 +63,15 @@ func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 
 // Wait is the time the batch is given before it is asked about.
 func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
+
+// kept is how long MTS has had the batch, as far as is known: it counts from
+// the end of the POST, which an answer may overtake.
+func (b Batch) kept(until time.Time) time.Duration {
+	if b.Submitted.IsZero() {
+		return until.Sub(b.Claimed)
+	}
+	return until.Sub(b.Submitted)
+}
 
 // deadline of a batch claimed now: a fixed time plus four times what the
 // records in line should need.

@@ -8,6 +8,12 @@ const FirstBatchSize = 50
 // timelyToLift is how many timely answers lift the ceiling by one step.
 const timelyToLift = 20
 
+// forgetsAfter is the age at which an MTS of the default Helm installation
+// deletes a batch, done or not (facts/mts.md W8). A size that would be kept
+// longer is tried only after many timely answers of the one before: most
+// installations would lose it.
+const forgetsAfter = 20 * time.Second
+
 // MTS is what is known of one MTS, shared by all connectors that use it.
 type MTS struct {
 	Key       string
@@ -20,13 +26,12 @@ type MTS struct {
 	Tries     int       // POSTs in a row that were surely not taken
 }
 
-// Pace is how much an MTS takes at once. The batch size follows the MTS: a
-// default Helm installation deletes everything older than 20 s (W8), and a
-// fixed size would lose every batch for ever.
+// Pace is how much an MTS takes at once. The batch size follows the MTS, for a
+// fixed one could be lost every time, for ever.
 type Pace struct {
 	Size      int           // of the next batch; 0 means never used
 	Proved    int           // the largest size that was answered in time
-	Ceiling   int           // the size that was lost last, 0 for none
+	Ceiling   int           // the size that was lost last, or is too slow to be tried soon; 0 for none
 	Timely    int           // timely answers since the ceiling was set or lifted
 	Suspect   int           // the proved size that was lost last, 0 since one of it was answered in time
 	Losses    int           // in a row at size 1
@@ -49,25 +54,21 @@ func (p Pace) Alone(maximum int) bool {
 	return size > p.Proved || p.Ceiling > 0 && 2*size >= p.Ceiling
 }
 
-// Answered is the pace after a batch of the given size and count came back,
-// in time or not. ok is false when nothing moves; the caller then need not
+// Answered is the pace after the answer of a batch came, in time or not; maximum
+// is the connector's. ok is false when nothing moves; the caller then need not
 // write.
-func (p Pace) Answered(size, count, maximum int, timely bool, perRecord time.Duration) (next Pace, ok bool) {
+func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok bool) {
 	next = p
 	next.Losses = 0
-	if perRecord > 0 {
-		if next.PerRecord == 0 {
-			next.PerRecord = perRecord
-		} else {
-			next.PerRecord = (3*p.PerRecord + perRecord) / 4
-		}
+	if took := received.Sub(b.Claimed); took > 0 {
+		next.PerRecord = average(p.PerRecord, took, b.InLine)
 	}
 	if p.Size == 0 {
-		next.Size = size
+		next.Size = b.Size
 	}
-	if timely && 2*count >= size {
-		next.Proved = max(p.Proved, size)
-		if size >= p.Suspect {
+	if timely := !received.After(b.Deadline); timely && 2*b.Count >= b.Size {
+		next.Proved = max(p.Proved, b.Size)
+		if b.Size >= p.Suspect {
 			next.Suspect = 0
 		}
 		if p.Ceiling > 0 {
@@ -76,40 +77,43 @@ func (p Pace) Answered(size, count, maximum int, timely bool, perRecord time.Dur
 			}
 		}
 		// Only from the batch's own size: two batches of one size double it once.
-		if next.Size == size {
-			doubled := min(2*size, maximum)
-			if next.Ceiling == 0 || doubled < next.Ceiling {
-				next.Size = max(doubled, size)
+		if larger := min(2*b.Size, maximum); next.Size == b.Size && larger > b.Size {
+			if next.Ceiling == 0 && b.kept(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
+				next.Ceiling = larger
+			}
+			if next.Ceiling == 0 || larger < next.Ceiling {
+				next.Size = larger
 			}
 		}
 	}
 	return next, next != p
 }
 
-// Missed is the pace after a batch of the given size and count was lost. tooMuch
-// tells that MTS forgot it, or never came to its end: then the size is to blame.
+// Missed is the pace after a batch was lost. tooMuch tells that MTS forgot it,
+// or never came to its end: then its size is to blame, and so is any larger one.
 // Otherwise a size that was answered in time before is forgiven one loss, or an
 // MTS whose answers get lost now and then would be served in single records. A
 // batch that was less than half full says nothing of its size.
-func (p Pace) Missed(size, count int, tooMuch bool) (next Pace, ok bool) {
-	if 2*count < size {
+func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
+	if 2*b.Count < b.Size {
 		return p, false
 	}
 	next = p
 	if p.Size == 0 {
-		next.Size = size
+		next.Size = b.Size
 	}
 	switch {
-	case next.Size != size: // a second loss of a size that was left changes nothing more
-	case !tooMuch && size <= p.Proved && p.Suspect != size:
-		next.Suspect = size
+	case b.Size > next.Size: // a second loss of a size that was left changes nothing more
+	case b.Size < next.Size && !tooMuch:
+	case b.Size <= p.Proved && p.Suspect != b.Size && !tooMuch:
+		next.Suspect = b.Size
 	default:
 		next.Suspect = 0
-		next.Ceiling, next.Timely = max(size, 2), 0
-		next.Size = max(1, size/2)
+		next.Ceiling, next.Timely = max(b.Size, 2), 0
+		next.Size = max(1, b.Size/2)
 		next.Proved = min(next.Proved, next.Size)
 	}
-	if size == 1 {
+	if b.Size == 1 {
 		next.Losses++
 	}
 	return next, next != p

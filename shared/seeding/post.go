@@ -70,7 +70,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 		return w.Clock.Now(), true, nil
 	}
 	notBefore, tries = time.Time{}, 0
-	if err := w.Store.MarkSubmitted(ctx, batch.Ref, requestID); err != nil && !errors.Is(err, ErrConflict) && !isNotFound(err) {
+	if err := w.Store.MarkSubmitted(ctx, batch.Ref, requestID, w.Clock.Now()); err != nil && !errors.Is(err, ErrConflict) && !isNotFound(err) {
 		return now, false, err // a conflict: its answer was so quick that the batch is closed
 	}
 	log.Info("batch submitted")
@@ -116,9 +116,9 @@ func (w *work) prepare(ctx context.Context, c Connector, h harvest, mts MTS, una
 	}
 	batch := Batch{
 		Ref: ref, State: Claimed, MTS: mts.Key, MTSURL: c.MTSURL,
-		Size: mts.Batch(c.BatchMaximum), InLine: inLine, PerRecord: perRecord,
+		Size: mts.Batch(c.BatchMaximum), InLine: inLine,
 		Claimed: now, Deadline: deadline(now, perRecord, inLine, w.Times),
-		RowKey: rowKey.ID, PrintKey: h.printKey, Count: len(h.chosen), ProbedWith: probe,
+		RowKey: rowKey.ID, PrintKey: h.printKey, Count: len(h.chosen),
 	}
 	submission := Submission{
 		MTSURL: c.MTSURL, Language: c.Language,
@@ -150,7 +150,7 @@ func (w *work) notTaken(ctx context.Context, c Connector, batch Batch, fault *Fa
 		return now, false, err
 	}
 	if fault.Kind == RefusedRequest { // an MTS that is not there says nothing of sizes
-		refused := func(p Pace) (Pace, bool) { return p.Missed(batch.Size, batch.Count, false) }
+		refused := func(p Pace) (Pace, bool) { return p.Missed(batch, false) }
 		if err := movePace(ctx, w.Store, c.MTSKey(), refused); err != nil {
 			return now, false, err
 		}

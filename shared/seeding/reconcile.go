@@ -245,7 +245,7 @@ func (r *Reconciler) slowDown(ctx context.Context, b Batch, f finding) error {
 	tooMuch := f != finished && f != failedThere // these two came to their end there
 	losses := 0
 	err := movePace(ctx, r.Store, b.MTS, func(p Pace) (Pace, bool) {
-		next, moves := p.Missed(b.Size, b.Count, tooMuch)
+		next, moves := p.Missed(b, tooMuch)
 		losses = next.Losses
 		return next, moves
 	})

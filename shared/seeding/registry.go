@@ -14,8 +14,7 @@ type RegistryState struct {
 	OutageUntil time.Time // nobody need try before
 	OutageTries int
 
-	LookUp time.Duration // measured time per record of a look-up
-	Create time.Duration // and of a create; 0 means never measured
+	Create time.Duration // measured time per record of a create; 0 means never measured
 
 	// RefusedAlike counts single records refused with RefusedCode since the
 	// last one that was accepted.

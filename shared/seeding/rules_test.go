@@ -79,46 +79,57 @@ func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
 	}
 }
 
+// sent is a batch of count records at a size, claimed and taken at t0.
+func sent(size, count int) seeding.Batch {
+	return seeding.Batch{
+		Size: size, Count: count, InLine: count,
+		Claimed: paceStart, Submitted: paceStart, Deadline: paceStart.Add(time.Hour),
+	}
+}
+
+var paceStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func TestBatchSizeFollowsTheMTS(t *testing.T) {
 	p := seeding.Pace{}
 	if got := p.Batch(1000); got != seeding.FirstBatchSize {
 		t.Fatalf("begins at %d", got)
 	}
+	soon := paceStart.Add(time.Second)
 	grow := func(want ...int) {
 		t.Helper()
 		for _, w := range want {
 			size := p.Batch(1000)
-			p, _ = p.Answered(size, size, 1000, true, time.Millisecond)
+			p, _ = p.Answered(sent(size, size), soon, 1000)
 			if p.Batch(1000) != w {
 				t.Fatalf("from %d to %d, want %d", size, p.Batch(1000), w)
 			}
 		}
 	}
 	grow(100, 200, 400)
-	p, _ = p.Answered(200, 200, 1000, true, 0) // the second batch of a size that was left already
+	p, _ = p.Answered(sent(200, 200), soon, 1000) // the second batch of a size that was left already
 	grow(800)
-	p, _ = p.Missed(800, 800, false)
-	p, _ = p.Missed(800, 800, false) // two batches of one size were under way
+	p, _ = p.Missed(sent(800, 800), false)
+	p, _ = p.Missed(sent(800, 800), false) // two batches of one size were under way
 	if p.Batch(1000) != 400 {
 		t.Fatalf("after the loss of a size that was never answered %d", p.Batch(1000))
 	}
-	p, _ = p.Missed(400, 399, false)
+	p, _ = p.Missed(sent(400, 399), false)
 	if p.Batch(1000) != 400 {
 		t.Fatalf("after one loss of a size that was answered before %d", p.Batch(1000))
 	}
-	p, _ = p.Answered(400, 400, 1000, true, 0)
-	p, _ = p.Missed(400, 400, false)
+	p, _ = p.Answered(sent(400, 400), soon, 1000)
+	p, _ = p.Missed(sent(400, 400), false)
 	if p.Batch(1000) != 400 {
 		t.Fatalf("after losses with an answer between them %d", p.Batch(1000))
 	}
-	lost, _ := p.Missed(400, 400, false)
+	lost, _ := p.Missed(sent(400, 400), false)
 	if lost.Batch(1000) != 200 {
 		t.Fatalf("after two losses in a row %d", lost.Batch(1000))
 	}
 	{
 		p.Suspect = 0
-		forgot, _ := p.Missed(400, 400, true)
-		probe, moved := p.Missed(400, 1, true)
+		forgot, _ := p.Missed(sent(400, 400), true)
+		probe, moved := p.Missed(sent(400, 1), true)
 		if forgot.Batch(1000) != 200 || moved || probe != p {
 			t.Fatalf("forgotten: %d; a probe of one: %d", forgot.Batch(1000), probe.Batch(1000))
 		}
@@ -128,10 +139,55 @@ func TestBatchSizeFollowsTheMTS(t *testing.T) {
 	}
 	grow(800) // lifted after 20 timely answers
 
-	half, _ := p.Answered(800, 399, 1000, true, 0)
-	late, _ := p.Answered(800, 800, 1000, false, 0)
+	half, _ := p.Answered(sent(800, 399), soon, 1000)
+	late, _ := p.Answered(sent(800, 800), paceStart.Add(2*time.Hour), 1000)
 	if half.Batch(1000) != 800 || late.Batch(1000) != 800 {
 		t.Error("grows without a full and timely batch")
+	}
+	if small, _ := p.Missed(sent(200, 200), false); small.Batch(1000) != 800 {
+		t.Errorf("a lost answer of an earlier size makes it %d", small.Batch(1000))
+	}
+	if small, _ := p.Missed(sent(200, 200), true); small.Batch(1000) != 100 || !small.Alone(1000) {
+		t.Errorf("with 200 forgotten, the next has %d", small.Batch(1000))
+	}
+}
+
+// A default MTS deletes what is older than 20 s. What would take longer is
+// tried only after 20 timely answers of the size before.
+func TestBatchSizeStaysBelowWhatADefaultMTSForgets(t *testing.T) {
+	for name, c := range map[string]struct {
+		perRecord time.Duration
+		overtook  bool // the answer came before the reply to its POST
+		maximum   int
+		want      []int
+	}{
+		"12 ms each":               {12 * time.Millisecond, false, 1000, []int{100, 200, 400, 800, 1000}},
+		"62 ms each":               {62 * time.Millisecond, false, 1000, []int{100, 200, 200}},
+		"one second each":          {time.Second, false, 1000, []int{50, 50}},
+		"62 ms each, to a maximum": {62 * time.Millisecond, false, 300, []int{100, 200, 300}},
+		"counted from the claim":   {62 * time.Millisecond, true, 1000, []int{100, 200, 200}},
+	} {
+		var p seeding.Pace
+		step := func() {
+			b := sent(p.Batch(c.maximum), p.Batch(c.maximum))
+			if b.Claimed = paceStart.Add(-time.Minute); c.overtook {
+				b.Claimed, b.Submitted = paceStart, time.Time{}
+			}
+			p, _ = p.Answered(b, paceStart.Add(c.perRecord*time.Duration(b.Count)), c.maximum)
+		}
+		for _, want := range c.want {
+			if step(); p.Batch(c.maximum) != want {
+				t.Fatalf("%s: %d, want %d", name, p.Batch(c.maximum), want)
+			}
+		}
+		settled, answers := p.Batch(c.maximum), 0
+		for p.Ceiling > 0 && p.Batch(c.maximum) == settled && answers < 100 {
+			step()
+			answers++
+		}
+		if want := min(2*settled, c.maximum); p.Batch(c.maximum) != want || p.Ceiling > 0 && (answers < 19 || answers > 20) {
+			t.Errorf("%s: %d after %d more timely answers, want %d after 20", name, p.Batch(c.maximum), answers, want)
+		}
 	}
 }
 
@@ -148,14 +204,20 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 				}
 				size := inFlight[0]
 				inFlight = inFlight[1:]
-				p, _ = p.Answered(size, rapid.IntRange(0, size).Draw(t, "count"), maximum, rapid.Bool().Draw(t, "timely"), time.Duration(rapid.IntRange(0, 1e9).Draw(t, "per record")))
+				after := time.Duration(rapid.Int64Range(0, int64(2*time.Hour)).Draw(t, "after"))
+				p, _ = p.Answered(sent(size, rapid.IntRange(0, size).Draw(t, "count")), paceStart.Add(after), maximum)
 			},
 			"missed": func(t *rapid.T) {
 				if len(inFlight) == 0 {
 					t.Skip()
 				}
-				p, _ = p.Missed(inFlight[0], rapid.IntRange(1, inFlight[0]).Draw(t, "count"), rapid.Bool().Draw(t, "too much"))
+				size := inFlight[0]
 				inFlight = inFlight[1:]
+				count, tooMuch := rapid.IntRange(1, size).Draw(t, "count"), rapid.Bool().Draw(t, "too much")
+				p, _ = p.Missed(sent(size, count), tooMuch)
+				if tooMuch && 2*count >= size && p.Batch(maximum) > max(1, size/2) {
+					t.Fatalf("%d records were too much, and the next size is %d", size, p.Batch(maximum))
+				}
 			},
 			"": func(t *rapid.T) {
 				if size := p.Batch(maximum); size < 1 || size > maximum {
@@ -171,14 +233,14 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 func TestPaceRecovers(t *testing.T) {
 	p := seeding.Pace{}
 	for range 20 {
-		p, _ = p.Missed(p.Batch(1000), p.Batch(1000), true)
+		p, _ = p.Missed(sent(p.Batch(1000), p.Batch(1000)), true)
 	}
 	if p.Batch(1000) != 1 || p.Losses < 3 {
 		t.Fatalf("size %d, losses %d", p.Batch(1000), p.Losses)
 	}
 	batches := 0
 	for ; p.Batch(1000) < 1000 && batches < 1000; batches++ {
-		p, _ = p.Answered(p.Batch(1000), p.Batch(1000), 1000, true, 0)
+		p, _ = p.Answered(sent(p.Batch(1000), p.Batch(1000)), paceStart, 1000)
 	}
 	if p.Batch(1000) != 1000 {
 		t.Fatalf("stuck at %d with ceiling %d", p.Batch(1000), p.Ceiling)

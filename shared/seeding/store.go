@@ -49,8 +49,9 @@ type Batches interface {
 	Batch(ctx context.Context, ref BatchRef) (Batch, error)
 	// Claim is the one transaction before a POST.
 	Claim(ctx context.Context, c Claim) error
-	// MarkSubmitted notes MTS's request identifier on a claimed batch.
-	MarkSubmitted(ctx context.Context, ref BatchRef, requestID string) error
+	// MarkSubmitted notes MTS's request identifier on a claimed batch, and when
+	// it came.
+	MarkSubmitted(ctx context.Context, ref BatchRef, requestID string, now time.Time) error
 	// CountParts adds totals and parts to a batch, open or closed; ErrConflict
 	// when one of the parts is counted already.
 	CountParts(ctx context.Context, b Batch, parts []string, add Totals) error

@@ -105,7 +105,7 @@ func (p *process) call(r *request, body []byte) error {
 	}
 	send := func() error {
 		timeout := time.Duration(r.callback.timeoutSeconds) * time.Second
-		err := send(p.ctx, &r.callback, timeout, body)
+		err := send(p.ctx, s.options.Dial, &r.callback, timeout, body)
 		if err == nil {
 			s.count(func(c *Counters) {
 				c.CallbacksSent++

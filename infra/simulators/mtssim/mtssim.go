@@ -17,6 +17,7 @@ package mtssim
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -48,6 +49,10 @@ type Options struct {
 	// goroutine at a time; its context ends with the process that asks, so that
 	// an Identify which blocks is what W2 describes and a restart ends it.
 	Identify func(context.Context, Applicant) Verdict
+
+	// Dial connects to who is called back; nil means the network. A test in
+	// virtual time has no network: who waits for one holds the clock.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Server is the simulated token seeder: an http.Handler with a worker behind
@@ -82,6 +87,9 @@ func New(options Options) *Server {
 	}
 	if options.Identify == nil {
 		options.Identify = Rules
+	}
+	if options.Dial == nil {
+		options.Dial = new(net.Dialer).DialContext
 	}
 	s := &Server{
 		options:  options,

@@ -28,7 +28,7 @@ var clientFunctions = []string{"get", "options", "head", "post", "put", "patch",
 
 // send makes one HTTP call. Any HTTP answer, whatever its status, is a success;
 // errors are those that requests raises. A nil body is none.
-func send(ctx context.Context, c *callback, timeout time.Duration, body []byte) error {
+func send(ctx context.Context, dial dialer, c *callback, timeout time.Duration, body []byte) error {
 	function := strings.ToLower(c.method)
 	if !slices.Contains(clientFunctions, function) {
 		return fmt.Errorf("module 'requests' has no attribute %q", function)
@@ -46,7 +46,7 @@ func send(ctx context.Context, c *callback, timeout time.Duration, body []byte) 
 	}
 	method := strings.ToUpper(function)
 	for range maxRedirects + 1 {
-		answer, err := exchange(ctx, method, target, headers, timeout, body) //nolint:bodyclose // exchange reads and closes it
+		answer, err := exchange(ctx, dial, method, target, headers, timeout, body) //nolint:bodyclose // exchange reads and closes it
 		if err != nil {
 			return err
 		}
@@ -152,8 +152,8 @@ func isLatin1(s string) bool {
 
 // exchange makes one request on a connection of its own and reads the answer to
 // its end.
-func exchange(ctx context.Context, method string, target *url.URL, headers headerList, timeout time.Duration, body []byte) (*http.Response, error) {
-	conn, err := dial(ctx, target, timeout)
+func exchange(ctx context.Context, dial dialer, method string, target *url.URL, headers headerList, timeout time.Duration, body []byte) (*http.Response, error) {
+	conn, err := connect(ctx, dial, target, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,10 @@ func exchange(ctx context.Context, method string, target *url.URL, headers heade
 	return answer, err
 }
 
-func dial(ctx context.Context, target *url.URL, timeout time.Duration) (net.Conn, error) {
+// dialer is a net.Dialer's DialContext.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func connect(ctx context.Context, dial dialer, target *url.URL, timeout time.Duration) (net.Conn, error) {
 	port := target.Port()
 	switch target.Scheme {
 	case "http":
@@ -185,8 +188,9 @@ func dial(ctx context.Context, target *url.URL, timeout time.Duration) (net.Conn
 	default:
 		return nil, errors.New("no connection adapters were found")
 	}
-	dialer := net.Dialer{Timeout: timeout}
-	raw, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	raw, err := dial(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
 	if err != nil {
 		return nil, err
 	}

@@ -102,16 +102,16 @@ func (s *suite) claimRaced() {
 func (s *suite) submitted() {
 	c, run := s.running("c")
 	b := s.claimed(c, run, "b")
-	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), "mark")
-	b.State, b.RequestID = seeding.Submitted, "request"
+	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), "mark")
+	b.State, b.RequestID, b.Submitted = seeding.Submitted, "request", after(time.Second)
 	got, err := s.store.Batch(s.ctx, b.Ref)
 	s.ok(err, "batch")
 	s.same(got, b, "submitted batch")
-	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), "mark it so again")
-	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "other"), seeding.ErrConflict, "mark it otherwise")
+	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), "mark it so again")
+	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "other", after(time.Second)), seeding.ErrConflict, "mark it otherwise")
 	b.State, b.Closed = seeding.Patched, t0
 	s.ok(s.store.Close(s.ctx, b), "close")
-	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), seeding.ErrConflict, "mark a closed batch")
+	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), seeding.ErrConflict, "mark a closed batch")
 }
 
 func (s *suite) countingParts() {
@@ -183,7 +183,7 @@ func (s *suite) postponing() {
 func (s *suite) closing() {
 	c, run := s.running("c")
 	first := s.claimed(c, run, "b")
-	s.ok(s.store.MarkSubmitted(s.ctx, first.Ref, "request"), "mark")
+	s.ok(s.store.MarkSubmitted(s.ctx, first.Ref, "request", after(time.Second)), "mark")
 	s.ok(s.store.CountParts(s.ctx, first, []string{"x.1.2"}, seeding.Totals{Tokenised: 1}), "count")
 
 	closed := first // as read before it was marked and counted

@@ -80,7 +80,7 @@ func (s *suite) between() {
 	})
 	s.is(store.Close(s.ctx, closed), seeding.ErrConflict, "close, and a second part is counted")
 	closed.Parts = []string{"x.1.1", "x.2.2"}
-	store = s.meddled(transaction, func() { s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request"), "mark") })
+	store = s.meddled(transaction, func() { s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), "mark") })
 	s.ok(store.Close(s.ctx, closed), "close, and it is marked as submitted")
 	got, err := s.store.Batch(s.ctx, b.Ref)
 	s.ok(err, "batch")

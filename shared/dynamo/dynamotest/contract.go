@@ -197,7 +197,7 @@ func (s *suite) aClaim(c seeding.Connector, run seeding.Run, batch string) seedi
 		Batch: seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: s.id(batch)},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Size: 50, InLine: 2,
-			PerRecord: 60 * time.Millisecond, Claimed: t0, Deadline: after(2 * time.Minute),
+			Claimed: t0, Deadline: after(2 * time.Minute),
 			RowKey: "row-key", PrintKey: "print-key",
 			Members: []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}}, Count: 2,
 		},

@@ -84,7 +84,9 @@ func (s *suite) lostReplies() {
 			return d.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, t0)
 		}, nil},
 		{"Claim", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.Claim(s.ctx, claim) }, nil},
-		{"MarkSubmitted", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.MarkSubmitted(s.ctx, submitted.Ref, "x") }, nil},
+		{"MarkSubmitted", func(d *dynamo.Store, _ *dynamo.Inbox) error {
+			return d.MarkSubmitted(s.ctx, submitted.Ref, "x", after(time.Second))
+		}, nil},
 		{"Postpone", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.Postpone(s.ctx, postponed, 1, t0) }, nil},
 		// That the part is counted is true, and all that its caller must know.
 		{"CountParts", func(d *dynamo.Store, _ *dynamo.Inbox) error {

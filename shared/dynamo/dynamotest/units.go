@@ -62,7 +62,9 @@ func (s *suite) batchOfThousand(gap int64) {
 			claim.Fence++
 			return s.store.Claim(s.ctx, claim)
 		}},
-		{"mark submitted", 4, func() error { return s.store.MarkSubmitted(s.ctx, b.Ref, "01980f5e-7c1e-7000-8000-0123456789ab") }},
+		{"mark submitted", 4, func() error {
+			return s.store.MarkSubmitted(s.ctx, b.Ref, "01980f5e-7c1e-7000-8000-0123456789ab", after(time.Second))
+		}},
 		{"leave MTS", 1, func() error { return s.store.LeaveMTS(s.ctx, c.MTSKey(), 1, time.Time{}, 0) }},
 		{"put answer", 38, func() error { return inbox.PutPart(s.ctx, part) }},
 		{"put it again", 38, func() error { return inbox.PutPart(s.ctx, part) }},
