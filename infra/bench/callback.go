@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/shared/callback"
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/function"
@@ -28,7 +29,7 @@ import (
 
 // capability is the bearer of a batch that ends in an hour.
 func capability(ref seeding.BatchRef) string {
-	return seeding.Capability(seeding.Key(newKey("capability")), ref, time.Now().Add(time.Hour))
+	return seeding.Capability(inprocess.Keyring("capability").Key(), ref, time.Now().Add(time.Hour))
 }
 
 // answerRow is a row as our output format makes it.
@@ -60,15 +61,15 @@ func answerEvent(ref seeding.BatchRef, body string) (event events.APIGatewayV2HT
 func (m *measurer) door(ctx context.Context, r *report) error {
 	const times, warm = 2_000, 200
 	m.say("delivering %d callbacks of one record, each beside a bare put", times)
-	tables, err := createTables(ctx, m.db.Client())
+	tables, err := inprocess.CreateTables(ctx, m.db.Client())
 	if err != nil {
 		return err
 	}
-	defer deleteTables(context.WithoutCancel(ctx), m.db.Client(), tables)
+	defer tables.Drop(ctx, m.db.Client())
 	db, random := m.db.Client(), rand.New(rand.NewPCG(1, 2))
 	var log tail
 	handle := gateway.Handler(callback.New(&seeding.Inbox{
-		Capabilities: newKey("capability"), Answers: dynamo.NewInbox(db, tables[1]),
+		Capabilities: inprocess.Keyring("capability"), Answers: dynamo.NewInbox(db, tables.Answers),
 		Clock: function.Clock{}, Times: seeding.DefaultTimes(),
 	}, function.Log(&log)), seeding.MaxCallback, function.Log(&log))
 	var ours, bare []time.Duration
@@ -85,7 +86,7 @@ func (m *measurer) door(ctx context.Context, r *report) error {
 			}
 			return err
 		}
-		put := func() error { return barePut(ctx, db, tables[1], ref) }
+		put := func() error { return barePut(ctx, db, tables.Answers, ref) }
 		steps := []struct {
 			do    func() error
 			spent *[]time.Duration
@@ -157,11 +158,11 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 		return err
 	}
 
-	tables, err := createTables(ctx, m.db.Client())
+	tables, err := inprocess.CreateTables(ctx, m.db.Client())
 	if err != nil {
 		return err
 	}
-	defer deleteTables(context.WithoutCancel(ctx), m.db.Client(), tables)
+	defer tables.Drop(ctx, m.db.Client())
 	keys := httptest.NewServer(http.HandlerFunc(serveKey))
 	defer keys.Close()
 	idle := list[slices.IndexFunc(list, func(b *binary) bool { return b.name == "callback" })]
@@ -187,7 +188,7 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 
 // serveKey is Secrets Manager with one secret, of one version.
 func serveKey(w http.ResponseWriter, _ *http.Request) {
-	key := newKey("capability")
+	key := inprocess.Keyring("capability").Key()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"Name": "capability", "VersionId": key.ID, "SecretString": string(key.Secret), "VersionStages": []string{"AWSCURRENT"},

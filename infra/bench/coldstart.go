@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/template"
@@ -112,11 +113,11 @@ func unpack(zipped []byte, path string) error {
 // meets all of them alike. The first round fills the caches of the machine and
 // does not count.
 func coldStarts(ctx context.Context, db *dynamolocal.Server, list []*binary) error {
-	tables, err := createTables(ctx, db.Client())
+	tables, err := inprocess.CreateTables(ctx, db.Client())
 	if err != nil {
 		return err
 	}
-	defer deleteTables(context.WithoutCancel(ctx), db.Client(), tables)
+	defer tables.Drop(ctx, db.Client())
 	for round := range starts + 1 {
 		for _, b := range list {
 			took, err := b.start(ctx, db.Endpoint(), tables)
@@ -133,7 +134,7 @@ func coldStarts(ctx context.Context, db *dynamolocal.Server, list []*binary) err
 
 // start runs the function once behind a bare Runtime API: one event, and then
 // nothing more. It returns the time from the start of the process to the reply.
-func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (time.Duration, error) {
+func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Tables) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	type answer struct {
@@ -167,7 +168,7 @@ func (b *binary) start(ctx context.Context, endpoint string, tables [2]string) (
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"), "AWS_LAMBDA_FUNCTION_NAME=" + b.name,
 		"_HANDLER=bootstrap", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_ENDPOINT_URL=" + endpoint,
-		"CONNECTORS_TABLE=" + tables[0], "ANSWERS_TABLE=" + tables[1], "SECRETS_PREFIX=bench/connectors/",
+		"CONNECTORS_TABLE=" + tables.Connectors, "ANSWERS_TABLE=" + tables.Answers, "SECRETS_PREFIX=bench/connectors/",
 		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint",
 		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch", "STACK=bench",
 	}

@@ -15,18 +15,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/template"
-	"openg2p.org/mts-connector/shared/callback"
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/function"
-	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
-	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -46,9 +41,8 @@ type setup struct {
 
 const batchSize = 1000
 
-// harness is the functions wired in one process as functions/* wires them: the
-// real stores on DynamoDB Local, the real clients against the simulators over
-// HTTP, the system's clock.
+// harness is the functions in one process: the real stores on DynamoDB Local,
+// the real clients against the simulators over HTTP, the system's clock.
 type harness struct {
 	setup
 	registry  *odoosim.Server
@@ -58,9 +52,7 @@ type harness struct {
 	units     *units
 	sent      *recorder
 
-	submitter  *seeding.Submitter
-	patcher    *seeding.Patcher
-	reconciler *seeding.Reconciler
+	inprocess.Functions
 
 	log     tail
 	submits atomic.Int64 // invocations of submit for the connector
@@ -81,41 +73,28 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 	}()
 	h.seeder.SetFaults(s.faults)
 	populate(h.registry, s.pending, s.registrants)
-	tables, err := createTables(ctx, db.Client())
+	tables, err := inprocess.CreateTables(ctx, db.Client())
 	if err != nil {
 		return nil, err
 	}
-	h.closers = append(h.closers, func() { deleteTables(context.WithoutCancel(ctx), db.Client(), tables) })
-	h.direct, h.units = dynamo.New(db.Client(), tables[0], tables[1]), newUnits(db)
-	h.wire(dynamo.New(h.units, tables[0], tables[1]), dynamo.NewInbox(h.units, tables[1]))
+	h.closers = append(h.closers, func() { tables.Drop(ctx, db.Client()) })
+	h.direct, h.units = dynamo.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
+	h.wire(dynamo.New(h.units, tables.Connectors, tables.Answers), dynamo.NewInbox(h.units, tables.Answers))
 	return h, h.prepare(ctx)
 }
 
 func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
-	clock, log, calls := function.Clock{}, function.Log(&h.log), loopback()
-	unread := function.Meter{Out: io.Discard, Now: clock.Now}
-	capability, rows, prints := newKey("capability"), newKey("row"), newKey("fingerprint")
-	h.sent = &recorder{Seeder: mts.New(calls, clock.Now)}
-	// One for each function: in different processes they share no session.
-	registries := func() seeding.Registries {
-		return odoo.New(calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, clock.Now)
-	}
-	base := h.serve(callback.New(&seeding.Inbox{
-		Capabilities: capability, Answers: doorbell{inbox, h}, Clock: clock, Times: h.times,
-	}, log))
-	h.submitter = &seeding.Submitter{
-		Store: store, Registries: registries(), Seeder: h.sent, Mappings: jq.Mappings{},
-		Capabilities: capability, Rows: rows, Prints: prints,
-		Bell: h, Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, CallbackBase: base, Log: log,
-	}
-	h.patcher = &seeding.Patcher{
-		Store: store, Registries: registries(), Rows: rows,
-		Meter: unread, Clock: clock, Times: h.times, NewID: function.NewID, Log: log,
-	}
-	h.reconciler = &seeding.Reconciler{Store: store, Seeder: h.sent, Bell: h, Meter: unread, Clock: clock, Times: h.times, Log: log}
-	h.connector = newConnector(h.serve(h.seeder), h.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	calls := loopback()
+	h.sent = &recorder{Seeder: mts.New(calls, time.Now)}
+	h.Functions = inprocess.Wire(inprocess.Surroundings{
+		Store: store, Inbox: inbox, Stream: h.RingPatch, Seeder: h.sent, Calls: calls, Bell: h,
+		Meter: function.Meter{Out: io.Discard, Now: time.Now}, // nobody reads it
+		Clock: function.Clock{}, Times: h.times, Log: function.Log(&h.log),
+	})
+	h.Submitter.CallbackBase = h.serve(h.Callback)
+	h.connector = inprocess.Connector("bench", h.serve(h.seeder), h.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.registry.ServeHTTP(w, r)
-	})))
+	})), time.Now().UTC())
 }
 
 // prepare creates the connector, and what is known from earlier runs.
@@ -163,7 +142,7 @@ func (h *harness) drive(ctx context.Context) error {
 	tick, look := time.NewTicker(time.Second), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
 	defer look.Stop()
-	ticks := func() error { return errors.Join(h.submitter.Tick(ctx), h.reconciler.Tick(ctx)) }
+	ticks := func() error { return errors.Join(h.Submitter.Tick(ctx), h.Reconciler.Tick(ctx)) }
 	if err := ticks(); err != nil {
 		return err
 	}
@@ -203,13 +182,13 @@ func (h *harness) quiet(ctx context.Context) (bool, error) {
 func (h *harness) RingSubmit(ctx context.Context, connector string) error {
 	h.submits.Add(1)
 	h.rings.Go(func() {
-		h.ended(h.submitter.Work(context.WithoutCancel(ctx), connector, time.Now().Add(895*time.Second)))
+		h.ended(h.Submitter.Work(context.WithoutCancel(ctx), connector, time.Now().Add(895*time.Second)))
 	})
 	return nil
 }
 
 func (h *harness) RingPatch(ctx context.Context, registry string) error {
-	h.rings.Go(func() { h.ended(h.patcher.Ring(context.WithoutCancel(ctx), registry)) })
+	h.rings.Go(func() { h.ended(h.Patcher.Ring(context.WithoutCancel(ctx), registry)) })
 	return nil
 }
 
@@ -236,19 +215,6 @@ func (h *harness) close() {
 	}
 }
 
-// doorbell is the inbox with the table's stream behind it.
-type doorbell struct {
-	seeding.AnswerInbox
-	bell *harness
-}
-
-func (d doorbell) PutPart(ctx context.Context, p seeding.AnswerPart) error {
-	if err := d.AnswerInbox.PutPart(ctx, p); err != nil {
-		return err
-	}
-	return d.bell.RingPatch(ctx, p.Ref.Registry)
-}
-
 // recorder keeps what was submitted, to be submitted again back to back.
 type recorder struct {
 	seeding.Seeder
@@ -271,22 +237,6 @@ func (r *recorder) last() int {
 		return 0
 	}
 	return len(r.submissions[len(r.submissions)-1].Records)
-}
-
-// keyring is a keyring of one key.
-type keyring seeding.Key
-
-func newKey(name string) keyring {
-	return keyring{ID: name + "-01980f5e-7c1e-4000-8000-0123", Secret: []byte(strings.Repeat(name, 9))} // as long as a version id
-}
-
-func (k keyring) Current(context.Context) (seeding.Key, error) { return seeding.Key(k), nil }
-
-func (k keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
-	if id != k.ID {
-		return seeding.Key{}, seeding.ErrNotFound
-	}
-	return seeding.Key(k), nil
 }
 
 // tail keeps the last lines of a log.
@@ -316,28 +266,6 @@ func loopback() *http.Client {
 	return outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 }
 
-// newConnector is a connector to the two simulators as the API would save it.
-func newConnector(mtsURL, registryURL string) seeding.Connector {
-	now := time.Now().UTC()
-	return seeding.Connector{
-		ID: function.NewID(), Version: 1, Name: "bench", MTSURL: mtsURL, InputType: "registry",
-		Mapping: seeding.Mapping{
-			VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
-			PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
-		},
-		OutputType: "json", DeliveryType: "callback", JobType: "recurring", Language: "eng", IntervalMinutes: 60,
-		Domain:   `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
-		Fields:   []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
-		Callback: seeding.Callback{HTTPMethod: "POST", TimeoutSeconds: 30, AuthType: "static_bearer"},
-		Registry: seeding.RegistryAccess{
-			URL: registryURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
-		},
-		MandatoryFields: []string{"name", "gender", "dob", "fullAddress"}, BatchMaximum: batchSize, RemoveVIDs: true,
-		Secrets: map[string]string{seeding.RegistryPassword: "v1"},
-		Created: now, Updated: now,
-	}
-}
-
 // populate makes a registry in which the pending registrants lie scattered
 // among others who hold a token, some of them another identifier too; the same
 // every time.
@@ -358,30 +286,5 @@ func populate(registry *odoosim.Server, pending, registrants int) {
 		} else {
 			registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: fmt.Sprintf("9%035d", number)})
 		}
-	}
-}
-
-var tableCount atomic.Int64
-
-func createTables(ctx context.Context, client *dynamodb.Client) (names [2]string, err error) {
-	all, err := template.Tables()
-	if err != nil {
-		return names, err
-	}
-	n := tableCount.Add(1)
-	for i, resource := range []string{"ConnectorsTable", "AnswersTable"} {
-		table := all[resource]
-		names[i] = fmt.Sprintf("%s-%d", resource, n)
-		table.TableName = &names[i]
-		if _, err := client.CreateTable(ctx, table); err != nil {
-			return names, err
-		}
-	}
-	return names, nil
-}
-
-func deleteTables(ctx context.Context, client *dynamodb.Client, names [2]string) {
-	for _, name := range names {
-		_, _ = client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}) // the server ends with us anyway
 	}
 }

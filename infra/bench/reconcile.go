@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
@@ -38,25 +39,25 @@ func (m *measurer) reconcile(ctx context.Context, r *report) error {
 // tickReads lays out batches and lets one tick go over them. The open ones are
 // past their deadline, and MTS says that it is at work: the dearest look.
 func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynamotest.Spent, err error) {
-	tables, err := createTables(ctx, m.db.Client())
+	tables, err := inprocess.CreateTables(ctx, m.db.Client())
 	if err != nil {
 		return spent, err
 	}
-	defer deleteTables(context.WithoutCancel(ctx), m.db.Client(), tables)
-	direct, u := dynamo.New(m.db.Client(), tables[0], tables[1]), newUnits(m.db)
-	c := newConnector("http://127.0.0.1:1", "http://127.0.0.1:2")
+	defer tables.Drop(ctx, m.db.Client())
+	direct, u := dynamo.New(m.db.Client(), tables.Connectors, tables.Answers), newUnits(m.db)
+	c := inprocess.Connector("bench", "http://127.0.0.1:1", "http://127.0.0.1:2", time.Now().UTC())
 	if err := layOut(ctx, direct, c, open); err != nil {
 		return spent, err
 	}
 	if closed > 0 {
-		if err := multiply(ctx, m.db.Client(), tables[0], closed); err != nil {
+		if err := multiply(ctx, m.db.Client(), tables.Connectors, closed); err != nil {
 			return spent, err
 		}
 	}
 	var log tail
 	clock := function.Clock{}
 	reconciler := &seeding.Reconciler{
-		Store: dynamo.New(u, tables[0], tables[1]), Seeder: atWork{}, Bell: silentBell{}, Clock: clock,
+		Store: dynamo.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Bell: silentBell{}, Clock: clock,
 		Meter: function.Meter{Out: io.Discard, Now: clock.Now}, Times: seeding.DefaultTimes(), Log: function.Log(&log),
 	}
 	if err := reconciler.Tick(ctx); err != nil {
@@ -90,7 +91,7 @@ func layOut(ctx context.Context, store *dynamo.Store, c seeding.Connector, open 
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: function.NewID()},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Size: batchSize, InLine: batchSize,
 			Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-time.Minute),
-			RowKey: newKey("row").ID, PrintKey: newKey("fingerprint").ID, Count: batchSize,
+			RowKey: inprocess.Keyring("row").Key().ID, PrintKey: inprocess.Keyring("fingerprint").Key().ID, Count: batchSize,
 		}
 		for n := range batchSize {
 			id := int64(400_000 + 5*(i*batchSize+n))

@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,16 +23,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/template"
-	"openg2p.org/mts-connector/shared/callback"
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/function"
-	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
-	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -49,10 +45,9 @@ type world struct {
 	baseURL  string
 
 	client    *dynamodb.Client
-	tables    [2]string
+	tables    inprocess.Tables
 	store     *dynamo.Store
 	calls     *http.Client
-	keys      [3]seeding.Keyring
 	log       *bytes.Buffer
 	logger    *slog.Logger
 	submitter *seeding.Submitter
@@ -133,7 +128,10 @@ func newWorld(t *testing.T, o options) *world {
 			o.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		})
 	}
-	w.tables = createTables(t, w.client)
+	if w.tables, err = inprocess.CreateTables(t.Context(), w.client); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.tables.Drop(t.Context(), w.client) })
 	var database dynamo.Client = w.client
 	if o.crashes {
 		w.faults = &faults{seen: map[string]int{}, armed: map[string]mode{}}
@@ -145,10 +143,7 @@ func newWorld(t *testing.T, o options) *world {
 			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
 		})
 	}
-	w.store = dynamo.New(database, w.tables[0], w.tables[1])
-	for i, name := range []string{"capability", "row", "fingerprint"} {
-		w.keys[i] = ring{{ID: name + "-1", Secret: []byte(strings.Repeat(name, 9))}}
-	}
+	w.store = dynamo.New(database, w.tables.Connectors, w.tables.Answers)
 	w.calls = outgoing.New(outgoing.Options{
 		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
 	})
@@ -165,8 +160,11 @@ func newWorld(t *testing.T, o options) *world {
 		w.calls.Transport = lateWire{w.calls.Transport, w}
 	}
 
-	inbox := &seeding.Inbox{Capabilities: w.keys[0], Answers: doorbell{w}, Clock: w.clock, Times: o.times}
-	door := callback.New(inbox, w.logger)
+	functions := inprocess.Wire(inprocess.Surroundings{
+		Store: w.store, Inbox: w.inbox(), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Bell: bell{w},
+		Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
+	})
+	w.submitter, w.patcher, w.reconcile = functions.Submitter, functions.Patcher, functions.Reconciler
 	w.baseURL = serve("callback", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.onPut != nil {
 			w.onPut(r)
@@ -179,22 +177,9 @@ func newWorld(t *testing.T, o options) *world {
 			w.last.Store(&heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		door.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), invocationKey{}, &invocation{})))
+		functions.Callback.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), invocationKey{}, &invocation{})))
 	}))
-	registries := odoo.New(w.calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, w.clock.Now)
-	client := mts.New(w.calls, w.clock.Now)
-	w.submitter = &seeding.Submitter{
-		Store: w.store, Registries: registries, Seeder: client, Mappings: jq.Mappings{},
-		Capabilities: w.keys[0], Rows: w.keys[1], Prints: w.keys[2],
-		Bell: bell{w}, Meter: w, Clock: w.clock, Times: o.times, NewID: function.NewID, CallbackBase: w.baseURL, Log: w.logger,
-	}
-	w.patcher = &seeding.Patcher{
-		Store: w.store, Registries: registries, Rows: w.keys[1],
-		Meter: w, Clock: w.clock, Times: o.times, NewID: function.NewID, Log: w.logger,
-	}
-	w.reconcile = &seeding.Reconciler{
-		Store: w.store, Seeder: client, Bell: bell{w}, Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
-	}
+	w.submitter.CallbackBase = w.baseURL
 	t.Cleanup(func() {
 		w.idle()
 		if t.Failed() {
@@ -215,57 +200,19 @@ func serve(t *testing.T, h http.Handler) string {
 	return s.URL
 }
 
-var tableCount atomic.Int64
-
-func createTables(t *testing.T, client *dynamodb.Client) [2]string {
-	t.Helper()
-	all, err := template.Tables()
-	if err != nil {
-		t.Fatal(err)
+// inbox writes answers with the crash points of a run, if it has any.
+func (w *world) inbox() seeding.AnswerInbox {
+	if w.faults != nil {
+		return dynamo.NewInbox(crashing{w.client, w.faults}, w.tables.Answers)
 	}
-	var names [2]string
-	n := tableCount.Add(1)
-	for i, resource := range []string{"ConnectorsTable", "AnswersTable"} {
-		table := all[resource]
-		names[i] = fmt.Sprintf("%s-%d", resource, n)
-		table.TableName = &names[i]
-		if _, err := client.CreateTable(t.Context(), table); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_, _ = client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &names[i]})
-		})
-	}
-	return names
+	return dynamo.NewInbox(w.client, w.tables.Answers)
 }
 
-// ring is a keyring of fixed keys; the last is current.
-type ring []seeding.Key
-
-func (r ring) Current(context.Context) (seeding.Key, error) { return r[len(r)-1], nil }
-
-func (r ring) ByID(_ context.Context, id string) (seeding.Key, error) {
-	for _, k := range r {
-		if k.ID == id {
-			return k, nil
-		}
+func (w *world) stream(ctx context.Context, registry string) error {
+	if w.streamOff.Load() {
+		return nil
 	}
-	return seeding.Key{}, seeding.ErrNotFound
-}
-
-// doorbell is the inbox with the table's stream behind it.
-type doorbell struct{ *world }
-
-func (d doorbell) PutPart(ctx context.Context, p seeding.AnswerPart) error {
-	var client dynamo.Putter = d.client
-	if d.faults != nil {
-		client = crashing{d.client, d.faults}
-	}
-	err := dynamo.NewInbox(client, d.tables[1]).PutPart(ctx, p)
-	if err == nil && !d.streamOff.Load() {
-		_ = bell(d).RingPatch(ctx, p.Ref.Registry)
-	}
-	return err
+	return bell{w}.RingPatch(ctx, registry)
 }
 
 // bell starts functions as the asynchronous invoke does.
@@ -456,23 +403,7 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 // would; change alters it first.
 func (w *world) connector(change func(*seeding.Connector)) seeding.Connector {
 	w.Helper()
-	c := seeding.Connector{
-		ID: function.NewID(), Version: 1, Name: "test", MTSURL: w.mtsURL, InputType: "registry",
-		Mapping: seeding.Mapping{
-			VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
-			PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
-		},
-		OutputType: "json", DeliveryType: "callback", JobType: "recurring", Language: "eng", IntervalMinutes: 60,
-		Domain:   `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
-		Fields:   []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
-		Callback: seeding.Callback{HTTPMethod: "POST", TimeoutSeconds: 30, AuthType: "static_bearer"},
-		Registry: seeding.RegistryAccess{
-			URL: w.odooURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
-		},
-		MandatoryFields: []string{"name", "gender", "dob", "fullAddress"}, BatchMaximum: 1000, RemoveVIDs: true,
-		Secrets: map[string]string{seeding.RegistryPassword: "v1"},
-		Created: w.clock.Now(), Updated: w.clock.Now(),
-	}
+	c := inprocess.Connector("test", w.mtsURL, w.odooURL, w.clock.Now())
 	if change != nil {
 		change(&c)
 	}

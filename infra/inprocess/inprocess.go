@@ -1,0 +1,156 @@
+// Package inprocess wires the functions in one process, as functions/*/main.go
+// wire them in four, for tests and benchmarks of whole runs: on tables of their
+// own in DynamoDB Local, with fixed keys, against any MTS and registry.
+package inprocess
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/shared/callback"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Surroundings are what the functions are wired to.
+type Surroundings struct {
+	Store  *dynamo.Store
+	Inbox  seeding.AnswerInbox
+	Stream func(ctx context.Context, registry string) error // of the answers table, called for each that is put
+	Seeder seeding.Seeder
+	Calls  *http.Client // to registries
+	Bell   seeding.Bell
+	Meter  seeding.Meter
+	Clock  seeding.Clock
+	Times  seeding.Times
+	Log    *slog.Logger
+}
+
+// Functions are the four that take part in a run.
+type Functions struct {
+	Submitter  *seeding.Submitter // CallbackBase is left to who serves Callback
+	Callback   http.Handler
+	Patcher    *seeding.Patcher
+	Reconciler *seeding.Reconciler
+}
+
+// Wire connects the functions with s.
+func Wire(s Surroundings) Functions {
+	capability, rows, prints := Keyring("capability"), Keyring("row"), Keyring("fingerprint")
+	// One for each function: in different processes they share no session.
+	registries := func() seeding.Registries {
+		return odoo.New(s.Calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, s.Clock.Now)
+	}
+	return Functions{
+		Submitter: &seeding.Submitter{
+			Store: s.Store, Registries: registries(), Seeder: s.Seeder, Mappings: jq.Mappings{},
+			Capabilities: capability, Rows: rows, Prints: prints,
+			Bell: s.Bell, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
+		},
+		Callback: callback.New(&seeding.Inbox{
+			Capabilities: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
+		}, s.Log),
+		Patcher: &seeding.Patcher{
+			Store: s.Store, Registries: registries(), Rows: rows,
+			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
+		},
+		Reconciler: &seeding.Reconciler{
+			Store: s.Store, Seeder: s.Seeder, Bell: s.Bell, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
+		},
+	}
+}
+
+// streamed is the inbox with the stream of its table behind it.
+type streamed struct {
+	seeding.AnswerInbox
+	stream func(ctx context.Context, registry string) error
+}
+
+func (s streamed) PutPart(ctx context.Context, p seeding.AnswerPart) error {
+	if err := s.AnswerInbox.PutPart(ctx, p); err != nil {
+		return err
+	}
+	return s.stream(ctx, p.Ref.Registry)
+}
+
+var tableCount atomic.Int64
+
+// Tables are names of tables.
+type Tables struct{ Connectors, Answers string }
+
+// CreateTables creates the template's, under names that no other call gives.
+func CreateTables(ctx context.Context, client *dynamodb.Client) (Tables, error) {
+	all, err := template.Tables()
+	if err != nil {
+		return Tables{}, err
+	}
+	n := tableCount.Add(1)
+	t := Tables{Connectors: fmt.Sprintf("connectors-%d", n), Answers: fmt.Sprintf("answers-%d", n)}
+	for resource, name := range map[string]*string{"ConnectorsTable": &t.Connectors, "AnswersTable": &t.Answers} {
+		table := all[resource]
+		table.TableName = name
+		if _, err := client.CreateTable(ctx, table); err != nil {
+			return Tables{}, err
+		}
+	}
+	return t, nil
+}
+
+// Drop deletes the tables, also when ctx is over. What it leaves ends with the
+// server.
+func (t Tables) Drop(ctx context.Context, client *dynamodb.Client) {
+	for _, name := range []string{t.Connectors, t.Answers} {
+		_, _ = client.DeleteTable(context.WithoutCancel(ctx), &dynamodb.DeleteTableInput{TableName: &name})
+	}
+}
+
+// Keyring is a keyring of one key, made of its name.
+type Keyring string
+
+// Key is the only one. Its id is as long as a version id of Secrets Manager.
+func (k Keyring) Key() seeding.Key {
+	return seeding.Key{ID: string(k) + "-01980f5e-7c1e-4000-8000-0123", Secret: []byte(strings.Repeat(string(k), 9))}
+}
+
+// Current implements seeding.Keyring.
+func (k Keyring) Current(context.Context) (seeding.Key, error) { return k.Key(), nil }
+
+// ByID implements seeding.Keyring.
+func (k Keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
+	if id != k.Key().ID {
+		return seeding.Key{}, seeding.ErrNotFound
+	}
+	return k.Key(), nil
+}
+
+// Connector is one to an MTS and a simulated registry, as the API would save it.
+func Connector(name, mtsURL, registryURL string, now time.Time) seeding.Connector {
+	return seeding.Connector{
+		ID: function.NewID(), Version: 1, Name: name, MTSURL: mtsURL, InputType: "registry",
+		Mapping: seeding.Mapping{
+			VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
+			PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
+		},
+		OutputType: "json", DeliveryType: "callback", JobType: "recurring", Language: "eng", IntervalMinutes: 60,
+		Domain:   `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
+		Fields:   []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+		Callback: seeding.Callback{HTTPMethod: "POST", TimeoutSeconds: 30, AuthType: "static_bearer"},
+		Registry: seeding.RegistryAccess{
+			URL: registryURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
+		},
+		MandatoryFields: []string{"name", "gender", "dob", "fullAddress"}, BatchMaximum: 1000, RemoveVIDs: true,
+		Secrets: map[string]string{seeding.RegistryPassword: "v1"},
+		Created: now, Updated: now,
+	}
+}
