@@ -125,37 +125,41 @@ func TestNoAnswerIsLostOrDoubled(t *testing.T) {
 func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 	t.Parallel()
 	const n = 3000
-	for _, latency := range []time.Duration{0, 50 * time.Millisecond, 150 * time.Millisecond} {
-		for _, phase := range []time.Duration{0, 7 * time.Second, 14 * time.Second} {
-			t.Run(fmt.Sprintf("latency %s, begun at %s", latency, phase), func(t *testing.T) {
-				t.Parallel()
-				inVirtualTime(t, func(t *testing.T) {
-					w := newWorld(t, options{
-						virtual: true,
-						mts:     mtssim.Options{Pace: 1, IdentityLatency: latency, Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second},
-					})
-					w.plain(n)
-					before := w.vids()
-					w.clock.advance(phase)
-					c := w.connector(nil)
-					for range 100 {
-						if w.minute(); w.quiet(c) {
-							break
-						}
-					}
-					w.check(c, before)
-					expect(t, "tokenised", w.tokenised(), n)
-					sent := float64(w.seeder.Counters().RecordsReceived) / n
-					mts, err := w.store.MTS(t.Context(), c.MTSKey())
-					if err != nil {
-						t.Fatal(err)
-					}
-					t.Logf("%.2f records sent per registrant, batch size %d, %s", sent, mts.Size, w.clock.Now().Sub(c.Created))
-					if sent > 1.35 {
-						t.Errorf("%.2f records sent per registrant", sent)
-					}
+	for _, c := range []struct{ latency, phase time.Duration }{
+		{0, 7 * time.Second},
+		{50 * time.Millisecond, 0},
+		{50 * time.Millisecond, 7 * time.Second},
+		{50 * time.Millisecond, 14 * time.Second},
+		{150 * time.Millisecond, 7 * time.Second},
+	} {
+		t.Run(fmt.Sprintf("latency %s, begun at %s", c.latency, c.phase), func(t *testing.T) {
+			t.Parallel()
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, options{
+					virtual: true,
+					mts:     mtssim.Options{Pace: 1, IdentityLatency: c.latency, Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second},
 				})
+				w.plain(n)
+				before := w.vids()
+				w.clock.advance(c.phase)
+				connector := w.connector(nil)
+				for range 100 {
+					if w.minute(); w.quiet(connector) {
+						break
+					}
+				}
+				w.check(connector, before)
+				expect(t, "tokenised", w.tokenised(), n)
+				sent := float64(w.seeder.Counters().RecordsReceived) / n
+				mts, err := w.store.MTS(t.Context(), connector.MTSKey())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%.2f records sent per registrant, batch size %d, %s", sent, mts.Size, w.clock.Now().Sub(connector.Created))
+				if sent > 1.35 {
+					t.Errorf("%.2f records sent per registrant", sent)
+				}
 			})
-		}
+		})
 	}
 }
