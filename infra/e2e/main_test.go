@@ -66,7 +66,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer stack.Stop()
-	db = dynamodb.NewFromConfig(stack.AWS())
+	db = stack.DynamoDB()
 	store = dynamo.New(db, stack.Output("ConnectorsTable"), stack.Output("AnswersTable"))
 	if err := keepKeysSecret(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "the keys of the deployment:", err)

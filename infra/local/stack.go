@@ -135,6 +135,8 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 
 	config := s.emulator.AWS()
 	s.lambda = lambda.NewFromConfig(config)
+	// The emulator answers 500 when what it lists changes meanwhile.
+	config.RetryMaxAttempts = 5
 	s.logs = cloudwatchlogs.NewFromConfig(config)
 	s.db = dynamodb.NewFromConfig(config)
 
@@ -175,7 +177,8 @@ func (s *Stack) Token() string { return s.issuer.Token(client) }
 // one who deploys.
 func (s *Stack) AWS() aws.Config { return s.emulator.AWS() }
 
-// DynamoDB is a client of the stack's tables as the one who deploys.
+// DynamoDB is a client of the stack's tables as the one who deploys. As the
+// functions do, it tries again what the emulator failed to answer.
 func (s *Stack) DynamoDB() *dynamodb.Client { return s.db }
 
 // Output is a value that the template puts out, for instance the name of a

@@ -11,9 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/shared/dynamo"
 )
@@ -37,12 +34,9 @@ func open(ctx context.Context, say func(string, ...any)) (*stage, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	client := dynamodb.NewFromConfig(stack.AWS(), func(o *dynamodb.Options) {
-		o.Retryer, o.RetryMaxAttempts = retry.NewStandard(), 5 // the emulator loses a reply now and then
-	})
 	s := &stage{
 		stack: stack, say: say,
-		store: dynamo.New(client, stack.Output("ConnectorsTable"), stack.Output("AnswersTable")),
+		store: dynamo.New(stack.DynamoDB(), stack.Output("ConnectorsTable"), stack.Output("AnswersTable")),
 	}
 	var ticking sync.WaitGroup
 	ticking.Go(func() { s.tick(ctx) })
