@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // One call of a method of a model, from its arguments to its commit.
@@ -45,12 +47,12 @@ func (s *Server) execute(q request) (any, error) {
 		return nil, raise("builtins.AttributeError", "type object '%s' has no attribute '%s'", q.model, q.method)
 	}
 	args, isList := q.args.([]any)
-	if !isList && truthy(q.args) {
-		return nil, raise("builtins.TypeError", "%s() argument after * must be an iterable, not %s", q.method, typeName(q.args))
+	if !isList && python.Truthy(q.args) {
+		return nil, raise("builtins.TypeError", "%s() argument after * must be an iterable, not %s", q.method, python.TypeName(q.args))
 	}
 	given, isDict := q.kwargs.(map[string]any)
-	if !isDict && truthy(q.kwargs) {
-		return nil, raise("builtins.TypeError", "%s() argument after ** must be a mapping, not %s", q.method, typeName(q.kwargs))
+	if !isDict && python.Truthy(q.kwargs) {
+		return nil, raise("builtins.TypeError", "%s() argument after ** must be a mapping, not %s", q.method, python.TypeName(q.kwargs))
 	}
 	kwargs, context := map[string]any{}, map[string]any{}
 	for k, v := range given {
@@ -83,9 +85,9 @@ func (s *Server) execute(q request) (any, error) {
 	}
 	activeTest := true
 	if v, set := context["active_test"]; set {
-		activeTest = truthy(v)
+		activeTest = python.Truthy(v)
 	}
-	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(repr(q.args))}
+	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(python.Repr(q.args))}
 	return s.perform(c, func(w *work) (any, *tx, *oops) {
 		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: s.clock(), activeTest: activeTest, work: w,
 			indexed: !s.options.NoIndex, hashRows: s.options.HashRows}

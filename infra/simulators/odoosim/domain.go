@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // Domains as Odoo reads them: normalised, then every `!` pushed down to the
@@ -97,7 +99,7 @@ func normalise(domain []any) ([]token, *oops) {
 		tokens = append(tokens, token{other: item})
 	}
 	if expected != 0 {
-		return nil, raise("builtins.AssertionError", "This domain is syntactically not correct: %s", repr(domain))
+		return nil, raise("builtins.AssertionError", "This domain is syntactically not correct: %s", python.Repr(domain))
 	}
 	return tokens, nil
 }
@@ -159,7 +161,7 @@ func hopeless(tokens []token) (bool, *oops) {
 				return false, raise("builtins.IndexError", "tuple index out of range")
 			}
 			v := unknown
-			if !truthy(t.term[2]) {
+			if !python.Truthy(t.term[2]) {
 				v = is(t.term[1] == "not in")
 			}
 			stack = append(stack, v)
@@ -206,7 +208,7 @@ func pushDown(tokens []token) ([]token, *oops) {
 			for _, part := range t.term {
 				switch part.(type) {
 				case []any, map[string]any:
-					return nil, raise("builtins.TypeError", "unhashable type: '%s'", typeName(part))
+					return nil, raise("builtins.TypeError", "unhashable type: '%s'", python.TypeName(part))
 				}
 			}
 			result = append(result, t)
@@ -223,8 +225,8 @@ func (e *env) where(m *model, domain any) (node, *oops) {
 		return nothing, err
 	}
 	list, ok := domain.([]any)
-	if !ok && truthy(domain) {
-		return nothing, raise("builtins.TypeError", "object of type '%s' has no len()", typeName(domain))
+	if !ok && python.Truthy(domain) {
+		return nothing, raise("builtins.TypeError", "object of type '%s' has no len()", python.TypeName(domain))
 	}
 	tokens, err := normalise(list)
 	if err != nil {
@@ -260,9 +262,9 @@ func (e *env) compile(m *model, tokens []token) (node, *oops) {
 			continue
 		}
 		if t.term != nil {
-			return node{}, valueError("Invalid leaf %s", repr(tuple(t.term)))
+			return node{}, valueError("Invalid leaf %s", python.ReprTuple(t.term))
 		}
-		return node{}, valueError("Invalid leaf %s", text(t.other))
+		return node{}, valueError("Invalid leaf %s", python.Str(t.other))
 	}
 	var stack []node
 	for _, t := range slices.Backward(tokens) {
@@ -337,7 +339,7 @@ func (e *env) term(m *model, term []any) (node, *oops) {
 	name, rest, path := strings.Cut(left, ".")
 	f := m.named[name]
 	if f == nil {
-		return node{}, valueError("Invalid field %s.%s in leaf %s", m.name, name, repr(tuple(term)))
+		return node{}, valueError("Invalid field %s.%s in leaf %s", m.name, name, python.ReprTuple(term))
 	}
 	if op == "child_of" || op == "parent_of" {
 		return node{}, raise("builtins.NotImplementedError", "odoosim does not know %s", op)

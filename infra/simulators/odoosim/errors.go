@@ -3,6 +3,8 @@ package odoosim
 import (
 	"fmt"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // oops is a Python exception on its way to the client. On the wire it is HTTP
@@ -61,6 +63,11 @@ func gone(model string, user int64, ids ...int64) *oops {
 		recordset(model, ids...), user)
 }
 
+// recordset prints a model's records as Odoo names them in its errors.
+func recordset(model string, ids ...int64) string {
+	return model + python.ReprTuple(ids)
+}
+
 // notSet is the database's NOT NULL, as Odoo words it.
 func notSet(m *model, f *field) *oops {
 	return invalid("The operation cannot be completed:\n- Create/update: a mandatory field is not set.\n"+
@@ -80,7 +87,7 @@ func serializationFailure() *oops {
 }
 
 // document is the value of "error" in the reply.
-func (e *oops) document() object {
+func (e *oops) document() python.Dict {
 	message := map[int]string{100: "Odoo Session Expired", 404: "404: Not Found"}[e.code]
 	if message == "" {
 		message = "Odoo Server Error"
@@ -89,19 +96,19 @@ func (e *oops) document() object {
 	if args == nil {
 		args = []any{e.message}
 	}
-	doc := object{
+	doc := python.Dict{
 		{"code", e.code},
 		{"message", message},
-		{"data", object{
+		{"data", python.Dict{
 			{"name", e.name},
 			{"debug", e.traceback()},
 			{"message", e.message},
 			{"arguments", args},
-			{"context", object{}},
+			{"context", python.Dict{}},
 		}},
 	}
 	if e.code == 404 {
-		doc = append(doc, member{"http_status", 404})
+		doc = append(doc, python.Item{"http_status", 404})
 	}
 	return doc
 }

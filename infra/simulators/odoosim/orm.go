@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // The methods that clients may call on a model.
@@ -20,7 +22,7 @@ type method struct {
 var methods = map[string]method{
 	"search": {signature: signature{[]string{"args"}, []string{"offset", "limit", "order", "count"}},
 		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
-			if truthy(a["count"]) {
+			if python.Truthy(a["count"]) {
 				return countOf(e, m, a["args"])
 			}
 			ids, err := e.page(m, a["args"], a)
@@ -50,8 +52,8 @@ var methods = map[string]method{
 	"fields_get":  {signature: signature{nil, []string{"allfields", "attributes"}}, read: fieldsGet},
 	"check_access_rights": {signature: signature{[]string{"operation"}, []string{"raise_exception"}},
 		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
-			err := e.may(text(a["operation"]), m)
-			if raising, given := a["raise_exception"]; err != nil && given && !truthy(raising) {
+			err := e.may(python.Str(a["operation"]), m)
+			if raising, given := a["raise_exception"]; err != nil && given && !python.Truthy(raising) {
 				return false, nil
 			}
 			return true, err
@@ -75,7 +77,7 @@ var methods = map[string]method{
 		write: func(t *tx, m *model, ids []int64, a map[string]any) (any, *oops) {
 			vals, ok := a["vals"].(map[string]any)
 			if !ok && len(ids) > 0 {
-				return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'keys'", typeName(a["vals"]))
+				return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'keys'", python.TypeName(a["vals"]))
 			}
 			return true, t.write(m, ids, vals)
 		}},
@@ -109,13 +111,13 @@ func results(ids []int64, err *oops) (any, *oops) {
 
 func dicts(v any) ([]map[string]any, *oops) {
 	list, ok := v.([]any)
-	if !ok && truthy(v) {
-		return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", typeName(v))
+	if !ok && python.Truthy(v) {
+		return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", python.TypeName(v))
 	}
 	all := make([]map[string]any, len(list))
 	for i, item := range list {
 		if all[i], ok = item.(map[string]any); !ok {
-			return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", typeName(item))
+			return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", python.TypeName(item))
 		}
 	}
 	return all, nil
@@ -125,7 +127,7 @@ func dicts(v any) ([]map[string]any, *oops) {
 func browse(v any) ([]int64, *oops) {
 	list, ok := v.([]any)
 	if !ok {
-		if !truthy(v) {
+		if !python.Truthy(v) {
 			return nil, nil
 		}
 		list = []any{v}
@@ -150,8 +152,8 @@ func (e *env) page(m *model, domain any, a map[string]any) ([]int64, *oops) {
 	if q.limit, err = count(a["limit"]); err != nil {
 		return nil, err
 	}
-	if truthy(a["order"]) {
-		q.order = text(a["order"])
+	if python.Truthy(a["order"]) {
+		q.order = python.Str(a["order"])
 	}
 	return e.search(m, q)
 }
@@ -164,16 +166,16 @@ func countOf(e *env, m *model, domain any) (any, *oops) {
 // fieldsOf checks a list of field names; nil or empty asks for all of them.
 func (e *env) fieldsOf(m *model, names any) ([]*field, *oops) {
 	list, ok := names.([]any)
-	if !ok && truthy(names) {
-		return nil, raise("builtins.TypeError", "'%s' object is not iterable", typeName(names))
+	if !ok && python.Truthy(names) {
+		return nil, raise("builtins.TypeError", "'%s' object is not iterable", python.TypeName(names))
 	}
 	fields := m.fields
 	if len(list) > 0 {
 		fields = nil
 		for _, name := range list {
-			f := m.named[text(name)]
+			f := m.named[python.Str(name)]
 			if f == nil {
-				return nil, valueError("Invalid field %s on model %s", repr(name), repr(m.name))
+				return nil, valueError("Invalid field %s on model %s", python.Repr(name), python.Repr(m.name))
 			}
 			if !slices.Contains(fields, f) {
 				fields = append(fields, f)
@@ -209,8 +211,8 @@ func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *oops) {
 		if !e.user.sees(m, r) {
 			return nil, e.hidden("read", m, r)
 		}
-		record := make(object, 1, len(fields)+1)
-		record[0] = member{"id", id}
+		record := make(python.Dict, 1, len(fields)+1)
+		record[0] = python.Item{"id", id}
 		for _, f := range fields {
 			if f.column == idColumn {
 				continue
@@ -219,7 +221,7 @@ func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *oops) {
 			if err != nil {
 				return nil, err
 			}
-			record = append(record, member{f.name, v})
+			record = append(record, python.Item{f.name, v})
 		}
 		records = append(records, record)
 	}
@@ -242,17 +244,17 @@ func fieldsGet(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 	wanted, _ := a["allfields"].([]any)
 	attributes, _ := a["attributes"].([]any)
 	locked := e.may("write", m) != nil && e.may("create", m) != nil
-	result := object{}
+	result := python.Dict{}
 	for _, f := range m.fields {
 		if len(wanted) > 0 && !slices.Contains(wanted, any(f.name)) {
 			continue
 		}
 		stored := f.column != noColumn || f.kind == one2many || f.kind == many2many
-		all := object{{"type", string(f.kind)}, {"readonly", f.readonly || locked}}
+		all := python.Dict{{"type", string(f.kind)}, {"readonly", f.readonly || locked}}
 		if f.relation != "" {
-			all = append(all, member{"relation", f.relation})
+			all = append(all, python.Item{"relation", f.relation})
 		}
-		all = append(all, member{"required", f.required}, member{"searchable", !f.unsearchable})
+		all = append(all, python.Item{"required", f.required}, python.Item{"searchable", !f.unsearchable})
 		if f.kind == selectionKind {
 			options := []any{}
 			for _, key := range f.selection {
@@ -262,26 +264,26 @@ func fieldsGet(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 				}
 				options = append(options, []any{key, label})
 			}
-			all = append(all, member{"selection", options})
+			all = append(all, python.Item{"selection", options})
 		}
 		if f.size > 0 {
-			all = append(all, member{"size", f.size})
+			all = append(all, python.Item{"size", f.size})
 		}
-		all = append(all, member{"sortable", f.column != noColumn}, member{"store", stored}, member{"string", f.label})
-		description := object{}
+		all = append(all, python.Item{"sortable", f.column != noColumn}, python.Item{"store", stored}, python.Item{"string", f.label})
+		description := python.Dict{}
 		for _, attribute := range all {
-			if len(attributes) == 0 || slices.Contains(attributes, any(attribute.key)) {
+			if len(attributes) == 0 || slices.Contains(attributes, any(attribute.Key)) {
 				description = append(description, attribute)
 			}
 		}
-		result = append(result, member{f.name, description})
+		result = append(result, python.Item{f.name, description})
 	}
 	return result, nil
 }
 
 func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 	domain, _ := a["args"].([]any)
-	if name := a["name"]; truthy(name) {
+	if name := a["name"]; python.Truthy(name) {
 		operator := a["operator"]
 		if operator == nil {
 			operator = "ilike"
@@ -347,7 +349,7 @@ func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 		return compare(a, b)
 	})
 	key := f.name + "_count"
-	if lazy, given := a["lazy"]; given && !truthy(lazy) {
+	if lazy, given := a["lazy"]; given && !python.Truthy(lazy) {
 		key = "__count"
 	}
 	domain, _ := a["domain"].([]any)
@@ -357,7 +359,7 @@ func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 		if err != nil {
 			return nil, err
 		}
-		value := v
+		value := onWire(v)
 		if v == nil {
 			value = false
 		}
@@ -365,7 +367,7 @@ func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 		if len(domain) > 0 {
 			within = append([]any{"&"}, within...)
 		}
-		groups = append(groups, object{{key, counts[v]}, {f.name, shown}, {"__domain", within}})
+		groups = append(groups, python.Dict{{key, counts[v]}, {f.name, shown}, {"__domain", within}})
 	}
 	e.work.returned += len(groups)
 	return groups, nil

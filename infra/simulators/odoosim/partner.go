@@ -3,6 +3,8 @@ package odoosim
 import (
 	"strconv"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // res.partner: registrants, and a few partners of the system itself.
@@ -12,7 +14,7 @@ const firstRegistrant = 7
 
 // age is the module's computed text.
 func age(today string, birthdate any) string {
-	born, err1 := time.Parse(time.DateOnly, text(birthdate))
+	born, err1 := time.Parse(time.DateOnly, python.Str(birthdate))
 	now, err2 := time.Parse(time.DateOnly, today)
 	if err1 != nil || err2 != nil {
 		return "No Birthdate!"
@@ -48,7 +50,7 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 	for _, item := range list {
 		command, _ := item.([]any)
 		if len(command) == 0 {
-			return valueError("Wrong value for %s.reg_ids: %s", m.name, repr(item))
+			return valueError("Wrong value for %s.reg_ids: %s", m.name, python.Repr(item))
 		}
 		argument := func(i int) any {
 			if i < len(command) {
@@ -62,7 +64,7 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 		}
 		id, _ := target.(int64)
 		values, _ := argument(2).(map[string]any)
-		switch text(command[0]) {
+		switch python.Str(command[0]) {
 		case "0":
 			for _, partner := range partners {
 				made := map[string]any{"partner_id": jsonID(partner)}
@@ -97,7 +99,7 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 				err = t.write(regs, ids, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
 			}
 		default:
-			err = valueError("Wrong value for %s.reg_ids: %s", m.name, repr(item))
+			err = valueError("Wrong value for %s.reg_ids: %s", m.name, python.Repr(item))
 		}
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // env is what one call runs in; the caller of its methods holds the
@@ -184,7 +186,7 @@ func (e *env) ordering(m *model, order string) ([]sortKey, *oops) {
 		name := strings.Trim(words[0], `"`)
 		f := m.named[name]
 		if f == nil {
-			return nil, valueError("Invalid field %s on model %s", repr(name), repr(m.name))
+			return nil, valueError("Invalid field %s on model %s", python.Repr(name), python.Repr(m.name))
 		}
 		if f.column == noColumn {
 			continue // Odoo only warns in its log
@@ -247,8 +249,8 @@ func count(v any) (int, *oops) {
 		}
 		return 0, raise("psycopg2.errors.InvalidRowCountInLimitClause", "LIMIT must not be negative\n")
 	}
-	if !truthy(v) {
+	if !python.Truthy(v) {
 		return 0, nil
 	}
-	return 0, raise("builtins.TypeError", "%%d format: a number is required, not %s", typeName(v))
+	return 0, raise("builtins.TypeError", "%%d format: a number is required, not %s", python.TypeName(v))
 }

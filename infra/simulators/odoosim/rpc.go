@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // The wire: which request is what, and how answers and errors are wrapped.
@@ -95,7 +97,7 @@ func (x *exchange) parse(body []byte) *reply {
 	err := decoder.Decode(&request)
 	if err != nil || decoder.More() {
 		// The page repeats the whole body (A1.5).
-		echo := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(reprString(string(body)))
+		echo := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(python.Repr(string(body)))
 		return badRequest("Invalid JSON data: " + echo)
 	}
 	fields, ok := request.(map[string]any)
@@ -142,9 +144,9 @@ func (x *exchange) wrap(result any, err error) *reply {
 func (r *reply) Error() string { return "HTTP status " + strconv.Itoa(r.status) }
 
 func (x *exchange) done(result any) *reply {
-	doc := object{{"jsonrpc", "2.0"}, {"id", x.id}}
+	doc := python.Dict{{"jsonrpc", "2.0"}, {"id", x.id}}
 	if _, none := result.(nothing); !none {
-		doc = append(doc, member{"result", result})
+		doc = append(doc, python.Item{"result", result})
 	}
 	return jsonReply(http.StatusOK, doc)
 }
@@ -154,11 +156,11 @@ func (x *exchange) failed(err *oops) *reply {
 	if err.code == http.StatusNotFound {
 		status = http.StatusNotFound
 	}
-	return jsonReply(status, object{{"jsonrpc", "2.0"}, {"id", x.id}, {"error", err.document()}})
+	return jsonReply(status, python.Dict{{"jsonrpc", "2.0"}, {"id", x.id}, {"error", err.document()}})
 }
 
-func jsonReply(status int, doc object) *reply {
-	return &reply{status: status, header: [][2]string{{"Content-Type", "application/json"}}, body: appendJSON(nil, doc)}
+func jsonReply(status int, doc python.Dict) *reply {
+	return &reply{status: status, header: [][2]string{{"Content-Type", "application/json"}}, body: python.AppendJSON(nil, doc)}
 }
 
 // withCookie adds the session cookie, unless the session id was carried otherwise.
@@ -193,7 +195,7 @@ func (x *exchange) withSession(path string) *reply {
 	}
 	return x.wrap(x.server.execute(request{
 		db: x.server.databases[x.session.db], user: u, cookie: true, strictModel: true,
-		model: text(x.params["model"]), method: text(x.params["method"]),
+		model: python.Str(x.params["model"]), method: python.Str(x.params["method"]),
 		args: x.params["args"], kwargs: x.params["kwargs"],
 	}))
 }
@@ -203,7 +205,7 @@ func (x *exchange) jsonrpc() (any, error) {
 	if err := missing("jsonrpc", []string{"service", "method", "args"}, x.params); err != nil {
 		return nil, err
 	}
-	service, name := text(x.params["service"]), text(x.params["method"])
+	service, name := python.Str(x.params["service"]), python.Str(x.params["method"])
 	args, _ := x.params["args"].([]any)
 	switch service {
 	case "common":
@@ -253,14 +255,14 @@ func (x *exchange) common(name string, args []any) (any, error) {
 	}
 	return x.server.perform(call{model: "common", method: name, fixed: fixed}, func(*work) (any, *tx, *oops) {
 		if name == "version" {
-			return object{{"server_version", "14.0"}, {"server_version_info", versionInfo},
+			return python.Dict{{"server_version", "14.0"}, {"server_version_info", versionInfo},
 				{"server_serie", "14.0"}, {"protocol_version", 1}}, nil, nil
 		}
-		db := x.server.databases[text(args[0])]
+		db := x.server.databases[python.Str(args[0])]
 		if db == nil {
-			return nil, nil, noDatabase(text(args[0]))
+			return nil, nil, noDatabase(python.Str(args[0]))
 		}
-		if u := db.login(text(args[1]), text(args[2])); u != nil {
+		if u := db.login(python.Str(args[1]), python.Str(args[2])); u != nil {
 			return u.id, nil, nil
 		}
 		return false, nil, nil // not an error (A1.6)
@@ -278,19 +280,19 @@ func (x *exchange) object(name string, args []any) (any, error) {
 	if failure != nil {
 		return nil, failure
 	}
-	db := x.server.databases[text(args[0])]
+	db := x.server.databases[python.Str(args[0])]
 	if db == nil {
-		return nil, noDatabase(text(args[0]))
+		return nil, noDatabase(python.Str(args[0]))
 	}
 	db.mu.RLock()
 	u := db.user(uid)
 	db.mu.RUnlock()
 	switch {
-	case !truthy(args[2]):
+	case !python.Truthy(args[2]):
 		return nil, accessDenied()
 	case u == nil:
 		return nil, gone(userModel, uid, uid)
-	case u.password != text(args[2]) || !u.active:
+	case u.password != python.Str(args[2]) || !u.active:
 		return nil, accessDenied()
 	}
 	rest := args[3:]
@@ -307,7 +309,7 @@ func (x *exchange) object(name string, args []any) (any, error) {
 	if err := missing(name, names[:min(len(names), 3)], given); err != nil {
 		return nil, err
 	}
-	call := request{db: db, user: u, cookie: x.live && x.session.user != 0, model: text(given["obj"]), method: text(given["method"])}
+	call := request{db: db, user: u, cookie: x.live && x.session.user != 0, model: python.Str(given["obj"]), method: python.Str(given["method"])}
 	if name == "execute" {
 		call.args = rest[2:]
 	} else {
@@ -330,7 +332,7 @@ func asInt(v any) (int64, *oops) {
 		if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
 			return n, nil
 		}
-		return 0, valueError("invalid literal for int() with base 10: %s", repr(v))
+		return 0, valueError("invalid literal for int() with base 10: %s", python.Repr(v))
 	}
-	return 0, raise("builtins.TypeError", "int() argument must be a string, a bytes-like object or a number, not '%s'", typeName(v))
+	return 0, raise("builtins.TypeError", "int() argument must be a string, a bytes-like object or a number, not '%s'", python.TypeName(v))
 }

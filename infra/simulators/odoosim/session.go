@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net/http"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // Sessions (A4). They survive a restart of the server.
@@ -102,7 +104,7 @@ func (x *exchange) authenticate() (any, error) {
 	if err := missing("authenticate", []string{"db", "login", "password"}, x.params); err != nil {
 		return nil, err
 	}
-	name, login, password := text(x.params["db"]), text(x.params["login"]), text(x.params["password"])
+	name, login, password := python.Str(x.params["db"]), python.Str(x.params["login"]), python.Str(x.params["password"])
 	return x.server.perform(call{model: "session", method: "authenticate", fixed: x.server.options.Latency.Authenticate},
 		func(*work) (any, *tx, *oops) {
 			db := x.server.databases[name]
@@ -120,21 +122,21 @@ func (x *exchange) authenticate() (any, error) {
 }
 
 // info is Odoo's session info.
-func (x *exchange) info(db string, u *user) object {
+func (x *exchange) info(db string, u *user) python.Dict {
 	companies := []any{}
 	for _, id := range u.companies {
 		companies = append(companies, []any{id, map[int64]string{MyCompany: "My Company", OtherCompany: "Other Co"}[id]})
 	}
-	return object{
+	return python.Dict{
 		{"uid", u.id}, {"is_system", u.isAdmin()}, {"is_admin", u.isAdmin()},
-		{"user_context", object{{"lang", "en_US"}, {"tz", false}, {"uid", u.id}}},
+		{"user_context", python.Dict{{"lang", "en_US"}, {"tz", false}, {"uid", u.id}}},
 		{"db", db},
 		{"server_version", "14.0"}, {"server_version_info", versionInfo},
 		{"name", u.name}, {"username", u.login}, {"partner_display_name", u.name},
 		{"company_id", MyCompany}, {"partner_id", u.partner},
 		{"web.base.url", "http://" + x.host},
 		{"active_ids_limit", 20000},
-		{"user_companies", object{{"current_company", []any{MyCompany, "My Company"}}, {"allowed_companies", companies}}},
+		{"user_companies", python.Dict{{"current_company", []any{MyCompany, "My Company"}}, {"allowed_companies", companies}}},
 		{"user_id", []any{u.id}},
 	}
 }

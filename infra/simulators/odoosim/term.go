@@ -4,6 +4,8 @@ import (
 	"math"
 	"regexp"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // column compiles a term on a stored column, with SQL's NULL.
@@ -19,12 +21,12 @@ func (e *env) column(f *field, term []any) (node, *oops) {
 	case "in", "not in":
 		list, ok := right.([]any)
 		if !ok {
-			return node{}, valueError("Invalid domain term %s", repr(tuple(term)))
+			return node{}, valueError("Invalid domain term %s", python.ReprTuple(term))
 		}
 		return e.among(f, op == "in", list)
 	case "=", "!=":
 		if f.kind == boolKind && right != nil {
-			want := truthy(right)
+			want := python.Truthy(right)
 			return node{test: func(r *row) truth {
 				v := f.get(r) == true
 				if op == "=" {
@@ -46,7 +48,7 @@ func (e *env) column(f *field, term []any) (node, *oops) {
 	n := node{test: func(r *row) truth {
 		v := f.get(r)
 		switch {
-		case v == nil && op == "!=" && truthy(right):
+		case v == nil && op == "!=" && python.Truthy(right):
 			return yes
 		case v == nil || operand == nil:
 			return unknown
@@ -131,13 +133,13 @@ func (e *env) pattern(f *field, op string, right any) node {
 	}
 	p := ""
 	if right != nil && right != false {
-		p = text(right)
+		p = python.Str(right)
 	}
 	if anywhere {
 		p = "%" + p + "%"
 	}
 	matches := like(p, strings.HasSuffix(op, "ilike"))
-	orNull := anywhere && !truthy(right) || not && truthy(right)
+	orNull := anywhere && !python.Truthy(right) || not && python.Truthy(right)
 	return node{test: func(r *row) truth {
 		v := f.get(r)
 		switch {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // Values: from JSON to a column, from a column to the wire, and compared.
@@ -16,12 +18,12 @@ import (
 func (f *field) toColumn(m *model, v any) (any, *oops) {
 	switch f.kind {
 	case boolKind:
-		return truthy(v), nil
+		return python.Truthy(v), nil
 	case charKind, textKind:
 		if v == nil || v == false {
 			return nil, nil
 		}
-		s := text(v)
+		s := python.Str(v)
 		if f.size > 0 {
 			if runes := []rune(s); len(runes) > f.size {
 				s = string(runes[:f.size]) // without a word
@@ -37,30 +39,30 @@ func (f *field) toColumn(m *model, v any) (any, *oops) {
 				return key, nil
 			}
 		}
-		return nil, valueError("Wrong value for %s.%s: %s", m.name, f.name, repr(v))
+		return nil, valueError("Wrong value for %s.%s: %s", m.name, f.name, python.Repr(v))
 	case dateKind:
-		if !truthy(v) {
+		if !python.Truthy(v) {
 			return nil, nil
 		}
-		return dateToColumn(text(v))
+		return dateToColumn(python.Str(v))
 	case datetimeKind:
-		if !truthy(v) {
+		if !python.Truthy(v) {
 			return nil, nil
 		}
-		at, err := parseStamp(text(v), time.Time{})
+		at, err := parseStamp(python.Str(v), time.Time{})
 		if err != nil {
-			return nil, valueError("time data %s does not match format '%%Y-%%m-%%d %%H:%%M:%%S'", repr(text(v)))
+			return nil, valueError("time data %s does not match format '%%Y-%%m-%%d %%H:%%M:%%S'", python.Repr(python.Str(v)))
 		}
 		return at, nil
 	case many2one, intKind:
 		return idToColumn(v)
 	case floatKind:
-		if !truthy(v) {
+		if !python.Truthy(v) {
 			return 0.0, nil
 		}
-		n, err := strconv.ParseFloat(text(v), 64)
+		n, err := strconv.ParseFloat(python.Str(v), 64)
 		if err != nil {
-			return nil, valueError("could not convert string to float: %s", repr(text(v)))
+			return nil, valueError("could not convert string to float: %s", python.Repr(python.Str(v)))
 		}
 		return n, nil
 	}
@@ -77,7 +79,7 @@ func dateToColumn(s string) (any, *oops) {
 	}
 	shaped := len(s) == 10 && s[4] == '-' && s[7] == '-' && strings.Trim(s[:4]+s[5:7]+s[8:], "0123456789") == ""
 	if !shaped {
-		return nil, valueError("time data %s does not match format '%%Y-%%m-%%d'", repr(s))
+		return nil, valueError("time data %s does not match format '%%Y-%%m-%%d'", python.Repr(s))
 	}
 	if _, err := time.Parse(time.DateOnly, s); err != nil {
 		return nil, raise("psycopg2.errors.DatetimeFieldOverflow", "date/time field value out of range: %q\nLINE 1: ...'%s'...\n             ^\n", s, s)
@@ -117,7 +119,7 @@ func idToColumn(v any) (any, *oops) {
 			}
 		}
 	}
-	return nil, raise("psycopg2.errors.DatatypeMismatch", "column is of type integer but expression is of another type\nLINE 1: ...%s...\n             ^\n", repr(v))
+	return nil, raise("psycopg2.errors.DatatypeMismatch", "column is of type integer but expression is of another type\nLINE 1: ...%s...\n             ^\n", python.Repr(v))
 }
 
 func notInteger(s string) *oops {
@@ -160,7 +162,21 @@ func (f *field) show(e *env, r *row, bare bool) (any, *oops) {
 			return []any{v, e.db.nameOf(f.relation, v)}, nil
 		}
 	}
-	return v, nil
+	return onWire(v), nil
+}
+
+// onWire writes a float with an exponent from a million on; Python has none
+// below 1e16. The number is the same.
+func onWire(v any) any {
+	f, ok := v.(float64)
+	if !ok {
+		return v
+	}
+	s := strconv.FormatFloat(f, 'g', -1, 64)
+	if !strings.ContainsAny(s, ".e") && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		s += ".0"
+	}
+	return json.Number(s)
 }
 
 const wireTime = "2006-01-02 15:04:05"
@@ -208,7 +224,7 @@ func (f *field) toOperand(e *env, op string, v any) (any, *oops) {
 	}
 	switch f.kind {
 	case boolKind:
-		return truthy(v), nil
+		return python.Truthy(v), nil
 	case intKind, many2one:
 		switch v := v.(type) {
 		case json.Number:
@@ -223,21 +239,21 @@ func (f *field) toOperand(e *env, op string, v any) (any, *oops) {
 			}
 			return nil, notInteger(v)
 		}
-		return nil, raise("psycopg2.errors.UndefinedFunction", "operator does not exist: integer %s %s\n", op, typeName(v))
+		return nil, raise("psycopg2.errors.UndefinedFunction", "operator does not exist: integer %s %s\n", op, python.TypeName(v))
 	case floatKind:
-		n, err := strconv.ParseFloat(text(v), 64)
+		n, err := strconv.ParseFloat(python.Str(v), 64)
 		if err != nil {
-			return nil, valueError("could not convert string to float: %s", repr(text(v)))
+			return nil, valueError("could not convert string to float: %s", python.Repr(python.Str(v)))
 		}
 		return n, nil
 	case dateKind:
-		s := text(v)
+		s := python.Str(v)
 		if at, err := parseStamp(s, e.began.time()); err == nil {
 			return at.time().Format(time.DateOnly), nil
 		}
 		return nil, raise("psycopg2.errors.InvalidDatetimeFormat", "invalid input syntax for type date: %q\n", s)
 	case datetimeKind:
-		s := text(v)
+		s := python.Str(v)
 		if len(s) == 10 { // a bare date
 			if op == ">" || op == "<=" {
 				s += " 23:59:59"
@@ -251,7 +267,7 @@ func (f *field) toOperand(e *env, op string, v any) (any, *oops) {
 		}
 		return at, nil
 	}
-	return text(v), nil
+	return python.Str(v), nil
 }
 
 // compare orders two values of one column; neither is NULL.

@@ -1,6 +1,10 @@
 package odoosim
 
-import "slices"
+import (
+	"slices"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
+)
 
 // Writing any model: what Odoo does before and after a model's own rules.
 
@@ -157,7 +161,7 @@ func knownFields(m *model, vals map[string]any) *oops {
 	slices.Sort(names)
 	for _, name := range names {
 		if m.named[name] == nil {
-			return valueError("Invalid field %s on model %s", repr(name), repr(m.name))
+			return valueError("Invalid field %s on model %s", python.Repr(name), python.Repr(m.name))
 		}
 	}
 	return nil
