@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // callback is what callbackProperties ask for (facts/mts.md 1.1.1).
@@ -31,7 +33,7 @@ func (f *form) callbackProperties(s *submission, request map[string]any) {
 		return
 	}
 	v := request["callbackProperties"]
-	if !truthy(v) {
+	if !python.Truthy(v) {
 		f.refuse("ATS-REQ-024", "callbackProperties cannot be empty for deliverytype callback")
 		return
 	}
@@ -44,9 +46,9 @@ func (f *form) callbackProperties(s *submission, request map[string]any) {
 		switch {
 		case !ok:
 			f.fail(missingAttribute(v))
-		case !truthy(properties["requestFileName"]):
+		case !python.Truthy(properties["requestFileName"]):
 			f.refuse("ATS-REQ-025", "requestFileName is not valid in callbackProperties")
-		case !truthy(properties["callInBulk"]):
+		case !python.Truthy(properties["callInBulk"]):
 			f.refuse("ATS-REQ-026", "callInBulk cannot be false for csv output")
 		}
 	}
@@ -146,7 +148,7 @@ func (f *form) authType(p map[string]any) string {
 // when another kind is chosen.
 func (f *form) authObject(p map[string]any, key, kind, chosen, code string) (map[string]any, bool) {
 	v := p[key]
-	if kind == chosen && !truthy(v) {
+	if kind == chosen && !python.Truthy(v) {
 		f.refuse(code, key+" cannot be empty for authType "+kind)
 		return nil, false
 	}
@@ -165,13 +167,13 @@ func (f *form) authOdoo(p map[string]any, chosen string) {
 	if !ok {
 		return
 	}
-	if truthy(o["authUrl"]) {
+	if python.Truthy(o["authUrl"]) {
 		f.url(o, "authUrl", true)
 	} else {
 		f.refuse("ATS-REQ-031", "authUrl in authOdoo, cannot be empty for authType odoo")
 	}
 	for _, field := range []struct{ key, code string }{{"database", "ATS-REQ-033"}, {"username", "ATS-REQ-032"}} {
-		if v, ok := o[field.key]; ok && !truthy(v) {
+		if v, ok := o[field.key]; ok && !python.Truthy(v) {
 			f.refuse(field.code, field.key+" in authOdoo, cannot be empty for authType odoo")
 		} else {
 			f.text(o, field.key, true, "")
@@ -200,7 +202,7 @@ func (f *form) authStaticBearer(p map[string]any, chosen string) string {
 	if !ok {
 		return ""
 	}
-	if v, ok := o["token"]; ok && !truthy(v) {
+	if v, ok := o["token"]; ok && !python.Truthy(v) {
 		f.refuse("ATS-REQ-034", "token in authStaticBearer cannot be empty for authType staticBearer")
 		return ""
 	}

@@ -1,9 +1,11 @@
 package mtssim_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -112,8 +114,14 @@ func TestOutputFormat(t *testing.T) {
 	})
 	t.Run("not printable", func(t *testing.T) {
 		to := receive(t, nil)
-		if status := deliver(t, object{"url": to.url}, "nan", record); status != "error_making_callback_request" {
-			t.Errorf("got %s", status)
+		for _, format := range []any{"nan", "[1, nan]", "{a: [nan]}"} {
+			if status := deliver(t, object{"url": to.url}, format, record); status != "error_making_callback_request" {
+				t.Errorf("%s: %s", format, status)
+			}
+		}
+		infinite := with(without(record, "name"), "vid", json.Number("1"+strings.Repeat("0", 400)))
+		if status := deliver(t, object{"url": to.url}, nil, record, infinite); status != "error_making_callback_request" || len(to.got()) != 1 {
+			t.Errorf("no format: %s after %d", status, len(to.got()))
 		}
 	})
 }

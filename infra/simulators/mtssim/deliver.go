@@ -3,8 +3,13 @@ package mtssim
 import (
 	"context"
 	"errors"
+	"maps"
+	"math"
+	"slices"
 	"sync"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // errNotSimulated ends the delivery of what this simulator accepts and does not
@@ -55,42 +60,44 @@ func (p *process) bulk(r *request, worker *meter) (body []byte, err error) {
 
 // appendResult prints what outputFormat makes of a record.
 func (p *process) appendResult(body []byte, r *request, rec *record, worker *meter) ([]byte, error) {
-	if r.format == nil {
-		return appendOutput(body, rec)
-	}
-	worker.spend(p.ctx, p.scaled(formatCost))
-	result, err := r.format.first(p.ctx, map[string]any{"input": rec.received, "output": rec.output()})
-	if err != nil {
+	result, err := p.result(r, rec, worker)
+	switch {
+	case err != nil:
 		return nil, err
+	case notFinite(result):
+		return nil, errNotFinite
 	}
-	return appendJSON(body, result)
+	return python.AppendJSON(body, result), nil
 }
 
-// appendOutput prints the output of a record with its keys in the order of MTS.
-func appendOutput(body []byte, rec *record) ([]byte, error) {
-	var err error
-	before := byte('{')
-	for _, field := range []struct {
-		key   string
-		value any
-	}{
-		{"vid", rec.vid},
-		{"status", rec.status},
-		{"token", orNull(rec.token)},
-		{"errorCode", orNull(rec.code)},
-		{"errorMessage", orNull(rec.message)},
-	} {
-		body = append(body, before)
-		if before == ',' {
-			body = append(body, ' ')
-		}
-		before = ','
-		body = append(appendString(body, field.key), ": "...)
-		if body, err = appendJSON(body, field.value); err != nil {
-			return nil, err
-		}
+func (p *process) result(r *request, rec *record, worker *meter) (any, error) {
+	if r.format == nil {
+		return rec.output(), nil
 	}
-	return append(body, '}'), nil
+	worker.spend(p.ctx, p.scaled(formatCost))
+	output := map[string]any{}
+	for _, field := range rec.output() {
+		output[field.Key] = field.Value
+	}
+	result, err := r.format.first(p.ctx, map[string]any{"input": rec.received, "output": output})
+	return asJQNumbers(result), err
+}
+
+var errNotFinite = errors.New("out of range float values are not JSON compliant")
+
+// notFinite finds NaN and infinities, which requests does not print.
+func notFinite(v any) bool {
+	switch v := v.(type) {
+	case float64:
+		return math.IsNaN(v) || math.IsInf(v, 0)
+	case []any:
+		return slices.ContainsFunc(v, notFinite)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), notFinite)
+	case python.Dict:
+		return slices.ContainsFunc(v, func(i python.Item) bool { return notFinite(i.Value) })
+	}
+	return false
 }
 
 // call makes one callback, or loses or multiplies it as the faults say.

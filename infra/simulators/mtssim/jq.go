@@ -3,6 +3,8 @@ package mtssim
 import (
 	"context"
 	"errors"
+	"math"
+	"math/big"
 	"reflect"
 	"regexp"
 	"strings"
@@ -65,6 +67,37 @@ func (p program) first(ctx context.Context, input any) (result any, err error) {
 			result = v
 		}
 	}
+}
+
+// asJQNumbers is v with its numbers as jq 1.5 gives them: whole ones within 32
+// bits are ints, all others floats (W13).
+func asJQNumbers(v any) any {
+	switch v := v.(type) {
+	case int:
+		if v < math.MinInt32 || v > math.MaxInt32 {
+			return float64(v)
+		}
+	case *big.Int:
+		f, _ := new(big.Float).SetInt(v).Float64()
+		return f
+	case float64:
+		if v == math.Trunc(v) && v >= math.MinInt32 && v <= math.MaxInt32 {
+			return int(v)
+		}
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = asJQNumbers(e)
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for k, e := range v {
+			object[k] = asJQNumbers(e)
+		}
+		return object
+	}
+	return v
 }
 
 type crashingInput struct{}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // The states of a record (facts/mts.md 4.2).
@@ -45,14 +47,15 @@ func orNull(s string) any {
 	return s
 }
 
-// output is the "output" of the document that outputFormat sees.
-func (r *record) output() map[string]any {
-	return map[string]any{
-		"vid":          r.vid,
-		"status":       r.status,
-		"token":        orNull(r.token),
-		"errorCode":    orNull(r.code),
-		"errorMessage": orNull(r.message),
+// output is the "output" of the document that outputFormat sees, in the order in
+// which MTS prints it.
+func (r *record) output() python.Dict {
+	return python.Dict{
+		{"vid", r.vid},
+		{"status", r.status},
+		{"token", orNull(r.token)},
+		{"errorCode", orNull(r.code)},
+		{"errorMessage", orNull(r.message)},
 	}
 }
 
@@ -127,7 +130,7 @@ type reader struct {
 // read maps and validates one record. Checks stop at the first that fails. An
 // error is a wrongType or errCrashed: an invalid record is none.
 func (r *reader) read(received map[string]any) (*record, error) {
-	asJQNumbers(received)
+	received, _ = asJQNumbers(received).(map[string]any)
 	rec := &record{received: received, status: recordSubmitted}
 	a, err := r.applicant(received)
 	if invalid, ok := errors.AsType[*invalidRecord](err); ok {
@@ -182,7 +185,7 @@ func (r *reader) vid(received map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !truthy(v) {
+	if !python.Truthy(v) {
 		return "", errNoVID
 	}
 	return plain(v)
@@ -190,9 +193,9 @@ func (r *reader) vid(received map[string]any) (string, error) {
 
 // plain is a text, number or boolean as text; anything else is a wrong type.
 func plain(v any) (string, error) {
-	text, ok := asText(asJQNumber(v))
+	text, ok := asText(asJQNumbers(v))
 	if !ok {
-		return "", wrongType(fmt.Sprintf("expected string or bytes-like object, got '%s'", typeName(v)))
+		return "", wrongType(fmt.Sprintf("expected string or bytes-like object, got '%s'", python.TypeName(v)))
 	}
 	return text, nil
 }
@@ -209,12 +212,12 @@ func (r *reader) joined(paths []program, received map[string]any, delimiter, fie
 			return "", err
 		}
 		present = present || v != nil
-		if !truthy(v) {
+		if !python.Truthy(v) {
 			continue
 		}
 		text, ok := v.(string)
 		if !ok {
-			return "", wrongType(fmt.Sprintf("sequence item %d: expected str instance, %s found", len(parts), typeName(v)))
+			return "", wrongType(fmt.Sprintf("sequence item %d: expected str instance, %s found", len(parts), python.TypeName(v)))
 		}
 		parts = append(parts, text)
 	}
@@ -246,7 +249,7 @@ func (r *reader) single(path program, received map[string]any, field string, abs
 	case isText, isEmptyCollection(v):
 		return "", empty
 	}
-	return "", wrongType(fmt.Sprintf("object of type '%s' has no len()", typeName(v)))
+	return "", wrongType(fmt.Sprintf("object of type '%s' has no len()", python.TypeName(v)))
 }
 
 // contact reads phoneNumber and emailId, which are never empty, only absent.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 const (
@@ -117,6 +119,15 @@ func (f *form) asText(v any) string {
 		f.problem(notText)
 	}
 	return text
+}
+
+// asText is str(v) where pydantic allows it: texts, numbers and booleans.
+func asText(v any) (string, bool) {
+	switch v.(type) {
+	case string, bool, int, *big.Int, float64:
+		return python.Str(v), true
+	}
+	return "", false
 }
 
 func (f *form) texts(object map[string]any, key string, fallback []string) []string {
@@ -272,7 +283,7 @@ func (f *form) choice(request map[string]any, key, name string, choices ...strin
 		f.problem(fieldRequired)
 		return ""
 	}
-	if !truthy(v) {
+	if !python.Truthy(v) {
 		f.invalid(name + " is not mentioned")
 		return ""
 	}
@@ -320,7 +331,7 @@ func (f *form) outputFormat(request map[string]any) *program {
 	if v == nil || v == "" {
 		return nil
 	}
-	if truthy(v) {
+	if python.Truthy(v) {
 		text, _ := v.(string)
 		p, err := compile(text)
 		if text == "" || err != nil {
@@ -335,7 +346,7 @@ func (f *form) outputFormat(request map[string]any) *program {
 
 func (f *form) authdata(request map[string]any) []map[string]any {
 	v := request["authdata"]
-	if !truthy(v) {
+	if !python.Truthy(v) {
 		f.invalid("authdata missing")
 		return nil
 	}
@@ -360,5 +371,5 @@ func (f *form) authdata(request map[string]any) []map[string]any {
 }
 
 func missingAttribute(v any) string {
-	return fmt.Sprintf("'%s' object has no attribute 'get'", typeName(v))
+	return fmt.Sprintf("'%s' object has no attribute 'get'", python.TypeName(v))
 }
