@@ -359,7 +359,7 @@ func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 		if err != nil {
 			return nil, err
 		}
-		value := onWire(v)
+		value := v
 		if v == nil {
 			value = false
 		}

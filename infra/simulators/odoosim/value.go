@@ -162,21 +162,7 @@ func (f *field) show(e *env, r *row, bare bool) (any, *oops) {
 			return []any{v, e.db.nameOf(f.relation, v)}, nil
 		}
 	}
-	return onWire(v), nil
-}
-
-// onWire writes a float with an exponent from a million on; Python has none
-// below 1e16. The number is the same.
-func onWire(v any) any {
-	f, ok := v.(float64)
-	if !ok {
-		return v
-	}
-	s := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(s, ".e") && !math.IsInf(f, 0) && !math.IsNaN(f) {
-		s += ".0"
-	}
-	return json.Number(s)
+	return v, nil
 }
 
 const wireTime = "2006-01-02 15:04:05"

@@ -214,16 +214,17 @@ func (n notation) text(b []byte, s string) []byte {
 	return append(b, quote)
 }
 
-// escapeUnprintable is repr's way with a character. Python has \x for what is
-// unprintable from U+0080 to U+00FF and \U for what is beyond U+FFFF.
+// escapeUnprintable is repr's way with a character.
 func escapeUnprintable(b []byte, r rune) []byte {
 	switch {
-	case r < ' ' || r == 0x7f:
+	case unicode.IsPrint(r):
+		return utf8.AppendRune(b, r)
+	case r <= 0xff:
 		return fmt.Appendf(b, `\x%02x`, r)
-	case !unicode.IsPrint(r):
+	case r <= 0xffff:
 		return fmt.Appendf(b, `\u%04x`, r)
 	}
-	return utf8.AppendRune(b, r)
+	return fmt.Appendf(b, `\U%08x`, r)
 }
 
 // escapeJSON is json.dumps's way with a character: beyond ASCII come its UTF-16
