@@ -30,11 +30,13 @@ type Surroundings struct {
 	Stream func(ctx context.Context, registry string) error // of the answers table, called for each that is put
 	Seeder seeding.Seeder
 	Calls  *http.Client // to registries
-	Bell   seeding.Bell
-	Meter  seeding.Meter
-	Clock  seeding.Clock
-	Times  seeding.Times
-	Log    *slog.Logger
+	// Password is the one to a registry; nil is the simulator's.
+	Password func(context.Context, seeding.Connector) (string, error)
+	Bell     seeding.Bell
+	Meter    seeding.Meter
+	Clock    seeding.Clock
+	Times    seeding.Times
+	Log      *slog.Logger
 }
 
 // Functions are the four that take part in a run.
@@ -48,9 +50,12 @@ type Functions struct {
 // Wire connects the functions with s.
 func Wire(s Surroundings) Functions {
 	capability, rows, prints := Keyring("capability"), Keyring("row"), Keyring("fingerprint")
+	if s.Password == nil {
+		s.Password = func(context.Context, seeding.Connector) (string, error) { return "admin", nil }
+	}
 	// One for each function: in different processes they share no session.
 	registries := func() seeding.Registries {
-		return odoo.New(s.Calls, func(context.Context, seeding.Connector) (string, error) { return "admin", nil }, s.Clock.Now)
+		return odoo.New(s.Calls, s.Password, s.Clock.Now)
 	}
 	return Functions{
 		Submitter: &seeding.Submitter{

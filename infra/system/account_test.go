@@ -75,15 +75,24 @@ func (w *world) vids() map[int64]string {
 	return vids
 }
 
-// check holds the whole system to what must be true whatever went wrong: no
-// token twice on a registrant, none on one that it was not made for, no VID gone
-// without a token, nothing under way. before are the VIDs that each registrant
-// had at some time.
+// check holds the whole system to what must be true whatever went wrong:
+// identifiers as they must be, nothing under way.
 func (w *world) check(c seeding.Connector, before ...map[int64]string) {
 	w.Helper()
 	for len(w.failures) > 0 {
 		w.Errorf("a function failed: %v", <-w.failures)
 	}
+	w.checkIdentifiers(before...)
+	if !w.quiet(c) {
+		w.Errorf("something is still under way")
+	}
+}
+
+// checkIdentifiers: no token twice on a registrant, none on one that it was not
+// made for, no VID gone without a token. before are the VIDs that each
+// registrant had at some time.
+func (w *world) checkIdentifiers(before ...map[int64]string) {
+	w.Helper()
 	now := w.vids()
 	held := map[string]int64{}
 	for id, identifiers := range w.registry.Snapshot() {
@@ -118,9 +127,6 @@ func (w *world) check(c seeding.Connector, before ...map[int64]string) {
 				w.Errorf("the VID of registrant %d is gone, and it has no token", id)
 			}
 		}
-	}
-	if !w.quiet(c) {
-		w.Errorf("something is still under way")
 	}
 }
 

@@ -81,6 +81,8 @@ type faults struct {
 	armed map[string]mode // what is to fail, once each
 }
 
+func newFaults() *faults { return &faults{seen: map[string]int{}, armed: map[string]mode{}} }
+
 // around carries out a write at a point, or lets it fail.
 func (f *faults) around(ctx context.Context, point string, write func() error) error {
 	who := invocationOf(ctx)
@@ -237,7 +239,7 @@ func registryCall(r *http.Request) (body func() io.ReadCloser, method string) {
 // tokens, rejections of every kind, VIDs of others, lost and late batches,
 // problems and an outage.
 func eventful(t *testing.T) (*world, seeding.Connector, map[int64]string) {
-	w := newWorld(t, options{crashes: true})
+	w := newWorld(t, options{faults: newFaults()})
 	w.kinds = w.registry.Populate(90, 7).Kinds
 	w.plain(40)
 	id := w.registry.AddRegistrant(odoosim.Registrant{Name: "T", GivenName: "T", Gender: "Male"})

@@ -76,12 +76,13 @@ type world struct {
 }
 
 type options struct {
-	crashes bool // with crash points in all that writes
-	unruly  bool // with a database and a network that can be made to behave badly
-	mts     mtssim.Options
-	odoo    odoosim.Options
-	times   seeding.Times
-	virtual bool // inVirtualTime, instead of the test's clock
+	faults   *faults // crash points in all that writes
+	password func(context.Context, seeding.Connector) (string, error)
+	unruly   bool // with a database and a network that can be made to behave badly
+	mts      mtssim.Options
+	odoo     odoosim.Options
+	times    seeding.Times
+	virtual  bool // inVirtualTime, instead of the test's clock
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -133,8 +134,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	t.Cleanup(func() { w.tables.Drop(t.Context(), w.client) })
 	var database dynamo.Client = w.client
-	if o.crashes {
-		w.faults = &faults{seen: map[string]int{}, armed: map[string]mode{}}
+	if w.faults = o.faults; w.faults != nil {
 		database = crashing{w.client, w.faults}
 	}
 	if o.unruly {
@@ -152,7 +152,7 @@ func newWorld(t *testing.T, o options) *world {
 		w.calls = &http.Client{Transport: network}
 	}
 
-	if o.crashes {
+	if w.faults != nil {
 		w.calls.Transport = wire{w.calls.Transport, w.faults}
 	}
 
@@ -161,7 +161,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 
 	functions := inprocess.Wire(inprocess.Surroundings{
-		Store: w.store, Inbox: w.inbox(), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Bell: bell{w},
+		Store: w.store, Inbox: w.inbox(), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Bell: bell{w},
 		Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
 	})
 	w.submitter, w.patcher, w.reconcile = functions.Submitter, functions.Patcher, functions.Reconciler
@@ -407,16 +407,7 @@ func (w *world) connector(change func(*seeding.Connector)) seeding.Connector {
 	if change != nil {
 		change(&c)
 	}
-	if w.heldBefore == nil {
-		w.heldBefore = map[int64]string{}
-		for id, identifiers := range w.registry.Snapshot() {
-			for _, i := range identifiers {
-				if i.Type == odoosim.TokenType {
-					w.heldBefore[id] = i.Value
-				}
-			}
-		}
-	}
+	w.noteHeld()
 	if err := w.store.CreateConnector(w.Context(), c); err != nil {
 		w.Fatal(err)
 	}
@@ -424,4 +415,19 @@ func (w *world) connector(change func(*seeding.Connector)) seeding.Connector {
 		w.Fatal(err)
 	}
 	return c
+}
+
+// noteHeld keeps which tokens are in the registry before the first connector.
+func (w *world) noteHeld() {
+	if w.heldBefore != nil {
+		return
+	}
+	w.heldBefore = map[int64]string{}
+	for id, identifiers := range w.registry.Snapshot() {
+		for _, i := range identifiers {
+			if i.Type == odoosim.TokenType {
+				w.heldBefore[id] = i.Value
+			}
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/secrets/secretstest"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -27,7 +29,7 @@ type clock struct{ now time.Time }
 
 func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
 
-func newRing(m *manager) (*secrets.Ring, *clock) {
+func newRing(m *secretstest.Manager) (*secrets.Ring, *clock) {
 	c := &clock{time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
 	ring := secrets.Keyring(m, keySecret)
 	ring.Now = func() time.Time { return c.now }
@@ -35,19 +37,19 @@ func newRing(m *manager) (*secrets.Ring, *clock) {
 }
 
 func TestRingSignsWithTheCurrentKeyAndKnowsTheOneBefore(t *testing.T) {
-	ctx, m := t.Context(), newManager()
-	first := m.rotate(keySecret)
+	ctx, m := t.Context(), secretstest.New()
+	first := m.Rotate(keySecret)
 	ring, clock := newRing(m)
 	for range 3 {
 		if key, err := ring.Current(ctx); err != nil || key.ID != first || len(key.Secret) != 64 {
 			t.Fatalf("%v %v", key.ID, err)
 		}
 	}
-	if m.reads != 2 {
-		t.Errorf("%d reads of a fresh ring", m.reads)
+	if m.Reads() != 2 {
+		t.Errorf("%d reads of a fresh ring", m.Reads())
 	}
 
-	second := m.rotate(keySecret)
+	second := m.Rotate(keySecret)
 	if key, _ := ring.Current(ctx); key.ID != first {
 		t.Errorf("read again while fresh")
 	}
@@ -59,7 +61,7 @@ func TestRingSignsWithTheCurrentKeyAndKnowsTheOneBefore(t *testing.T) {
 		t.Errorf("the key before: %v %v", key.ID, err)
 	}
 
-	m.rotate(keySecret)
+	m.Rotate(keySecret)
 	clock.pass(6 * time.Minute)
 	if _, err := ring.ByID(ctx, first); !errors.Is(err, seeding.ErrNotFound) {
 		t.Errorf("a key of two rotations ago: %v", err)
@@ -67,14 +69,14 @@ func TestRingSignsWithTheCurrentKeyAndKnowsTheOneBefore(t *testing.T) {
 }
 
 func TestRingReadsForAStrangeIDOnceAMinute(t *testing.T) {
-	ctx, m := t.Context(), newManager()
-	m.rotate(keySecret)
+	ctx, m := t.Context(), secretstest.New()
+	m.Rotate(keySecret)
 	ring, clock := newRing(m)
 	if _, err := ring.Current(ctx); err != nil {
 		t.Fatal(err)
 	}
 	clock.pass(61 * time.Second)
-	m.reads = 0
+	before := m.Reads()
 	for i := range 50 {
 		if _, err := ring.ByID(ctx, fmt.Sprint("strange", i)); !errors.Is(err, seeding.ErrNotFound) {
 			t.Fatal(err)
@@ -83,11 +85,11 @@ func TestRingReadsForAStrangeIDOnceAMinute(t *testing.T) {
 	if _, err := ring.ByID(ctx, ""); !errors.Is(err, seeding.ErrNotFound) {
 		t.Fatal(err)
 	}
-	if m.reads != 2 {
-		t.Errorf("%d reads", m.reads)
+	if reads := m.Reads() - before; reads != 2 {
+		t.Errorf("%d reads", reads)
 	}
 	// A key that another instance signs with already is found with the next look.
-	newest := m.rotate(keySecret)
+	newest := m.Rotate(keySecret)
 	clock.pass(time.Minute)
 	if key, err := ring.ByID(ctx, newest); err != nil || key.ID != newest {
 		t.Errorf("%v %v", key.ID, err)
@@ -95,25 +97,25 @@ func TestRingReadsForAStrangeIDOnceAMinute(t *testing.T) {
 }
 
 func TestRingLivesThroughAnOutage(t *testing.T) {
-	ctx, m := t.Context(), newManager()
-	id := m.rotate(keySecret)
+	ctx, m := t.Context(), secretstest.New()
+	id := m.Rotate(keySecret)
 	ring, clock := newRing(m)
 
-	m.down = errors.New("connection refused")
+	m.Fail(errors.New("connection refused"))
 	if _, err := ring.Current(ctx); err == nil {
 		t.Fatal("a key out of nothing")
 	}
-	m.down = nil
+	m.Fail(nil)
 	if _, err := ring.Current(ctx); err != nil {
 		t.Fatalf("not tried again at once while there is no key: %v", err)
 	}
 
-	m.down = &smithy.GenericAPIError{Code: "InternalServiceError", Message: "the text of the service"}
+	m.Fail(&smithy.GenericAPIError{Code: "InternalServiceError", Message: "the text of the service"})
 	clock.pass(time.Hour)
 	if key, err := ring.Current(ctx); err != nil || key.ID != id {
 		t.Errorf("%v", err)
 	}
-	reads := m.reads
+	reads := m.Reads()
 	if key, err := ring.ByID(ctx, id); err != nil || key.ID != id {
 		t.Errorf("%v", err)
 	}
@@ -124,14 +126,14 @@ func TestRingLivesThroughAnOutage(t *testing.T) {
 	if strings.Contains(err.Error(), "text of the service") || !strings.Contains(err.Error(), "InternalServiceError") {
 		t.Errorf("%v", err)
 	}
-	if m.reads != reads {
-		t.Errorf("%d reads in the minute of a failure", m.reads-reads)
+	if m.Reads() != reads {
+		t.Errorf("%d reads in the minute of a failure", m.Reads()-reads)
 	}
 }
 
 func TestRingRefusesShortKeys(t *testing.T) {
-	m := newManager()
-	m.secrets[keySecret] = &secret{versions: []version{{"v", "short", []string{"AWSCURRENT"}}}}
+	m := secretstest.New()
+	m.Set(keySecret, "short")
 	ring, _ := newRing(m)
 	if _, err := ring.Current(t.Context()); err == nil || strings.Contains(err.Error(), "\"short\"") {
 		t.Errorf("%v", err)
@@ -142,8 +144,8 @@ func TestRingRefusesShortKeys(t *testing.T) {
 }
 
 func TestRingConcurrently(t *testing.T) {
-	m := newManager()
-	id := m.rotate(keySecret)
+	m := secretstest.New()
+	id := m.Rotate(keySecret)
 	ring := secrets.Keyring(m, keySecret)
 	var all sync.WaitGroup
 	for range 8 {
@@ -160,13 +162,13 @@ func TestRingConcurrently(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if m.reads != 2 {
-		t.Errorf("%d reads", m.reads)
+	if m.Reads() != 2 {
+		t.Errorf("%d reads", m.Reads())
 	}
 }
 
 func TestConnectorSecrets(t *testing.T) {
-	ctx, m := t.Context(), newManager()
+	ctx, m := t.Context(), secretstest.New()
 	s := secrets.Connectors(m, "stack/connectors/")
 	get := func(version, want string) {
 		t.Helper()
@@ -178,8 +180,8 @@ func TestConnectorSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.secrets["stack/connectors/c1/registry-password"] == nil {
-		t.Fatalf("%v", m.secrets)
+	if !slices.Equal(m.Names(), []string{"stack/connectors/c1/registry-password"}) {
+		t.Fatalf("%v", m.Names())
 	}
 	get(first, "one")
 	second, err := s.Put(ctx, "c1", "registry-password", "two")
@@ -188,14 +190,14 @@ func TestConnectorSecrets(t *testing.T) {
 	}
 	get(first, "one")
 	get(second, "two")
-	reads := m.reads
+	reads := m.Reads()
 	get(first, "one")
 	get(second, "two")
 	named := seeding.Connector{ID: "c1", Secrets: map[string]string{seeding.RegistryPassword: first}}
 	if got, err := s.RegistryPassword(ctx, named); err != nil || got != "one" {
 		t.Errorf("%q %v", got, err)
 	}
-	if m.reads != reads {
+	if m.Reads() != reads {
 		t.Error("a version was read twice")
 	}
 
@@ -213,8 +215,8 @@ func TestConnectorSecrets(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(m.secrets) > 0 {
-		t.Errorf("left over: %v", m.secrets)
+	if left := m.Names(); len(left) > 0 {
+		t.Errorf("left over: %v", left)
 	}
 	if _, err := s.Put(ctx, "c1", "registry-password", "three"); err != nil {
 		t.Errorf("after a delete: %v", err)
@@ -222,7 +224,7 @@ func TestConnectorSecrets(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	ctx, m := t.Context(), newManager()
+	ctx, m := t.Context(), secretstest.New()
 	s := secrets.Connectors(m, "p/")
 	for i := range 1500 {
 		id := fmt.Sprint("c", i)
@@ -234,30 +236,30 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatal(got, err)
 		}
 	}
-	reads := m.reads
+	reads := m.Reads()
 	for i := range 1500 {
 		if got, err := s.Get(ctx, fmt.Sprint("c", i), "f", fmt.Sprint("version-", i+1)); err != nil || got != fmt.Sprint("c", i) {
 			t.Fatal(got, err)
 		}
 	}
-	if m.reads == reads {
+	if m.Reads() == reads {
 		t.Error("1,500 values are all remembered")
 	}
 }
 
 func TestErrorsTellTheCodeAndNoSecret(t *testing.T) {
-	ctx, m := t.Context(), newManager()
+	ctx, m := t.Context(), secretstest.New()
 	s := secrets.Connectors(m, "p/")
 	if _, err := s.Put(ctx, "c", "f", "hunter2"); err != nil {
 		t.Fatal(err)
 	}
-	m.secrets["p/c/f"].pending = true
+	m.Schedule("p/c/f")
 	_, put := s.Put(ctx, "c", "f", "hunter2")
 	_, get := s.Get(ctx, "c", "f", "version-1")
-	m.down = &smithy.GenericAPIError{Code: "ValidationException", Message: "Value 'hunter2' at 'secretString'"}
+	m.Fail(&smithy.GenericAPIError{Code: "ValidationException", Message: "Value 'hunter2' at 'secretString'"})
 	_, refused := s.Put(ctx, "c", "f", "hunter2")
 	deleted := s.Delete(ctx, "c", "f")
-	m.down = context.DeadlineExceeded
+	m.Fail(context.DeadlineExceeded)
 	_, late := s.Put(ctx, "c", "f", "hunter2")
 	for _, c := range []struct {
 		err  error

@@ -1,8 +1,10 @@
-package secrets_test
+// Package secretstest is Secrets Manager in memory, for tests.
+package secretstest
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,14 +14,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// manager behaves like Secrets Manager as far as this package uses it: staging
+// Manager behaves like Secrets Manager as far as shared/secrets uses it: staging
 // labels, versions without a label that vanish (the service keeps them for a
 // while, the local emulator does not), secrets that are scheduled for deletion.
-type manager struct {
+type Manager struct {
 	mu      sync.Mutex
 	secrets map[string]*secret
 	serial  int
-	down    error // every call fails with it
+	down    error
 	reads   int
 }
 
@@ -33,7 +35,36 @@ type version struct {
 	labels   []string
 }
 
-func newManager() *manager { return &manager{secrets: map[string]*secret{}} }
+// New is one without secrets.
+func New() *Manager { return &Manager{secrets: map[string]*secret{}} }
+
+// Fail lets every call fail with err, until it is nil.
+func (m *Manager) Fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = err
+}
+
+// Reads is how often a value was asked for.
+func (m *Manager) Reads() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reads
+}
+
+// Names are those of the secrets that are there, sorted.
+func (m *Manager) Names() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.secrets))
+}
+
+// Schedule has a secret wait for its deletion, as somebody at the console may.
+func (m *Manager) Schedule(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.secrets[name].pending = true
+}
 
 type options = func(*secretsmanager.Options)
 
@@ -43,12 +74,13 @@ var (
 	errPending = &types.InvalidRequestException{Message: aws.String("marked for deletion")}
 )
 
-func (m *manager) call() (func(), error) {
+func (m *Manager) call() (func(), error) {
 	m.mu.Lock()
 	return m.mu.Unlock, m.down
 }
 
-func (m *manager) CreateSecret(_ context.Context, in *secretsmanager.CreateSecretInput, _ ...options) (*secretsmanager.CreateSecretOutput, error) {
+// CreateSecret implements secrets.Client.
+func (m *Manager) CreateSecret(_ context.Context, in *secretsmanager.CreateSecretInput, _ ...options) (*secretsmanager.CreateSecretOutput, error) {
 	unlock, err := m.call()
 	defer unlock()
 	if err != nil {
@@ -64,7 +96,8 @@ func (m *manager) CreateSecret(_ context.Context, in *secretsmanager.CreateSecre
 	return &secretsmanager.CreateSecretOutput{VersionId: aws.String(m.add(*in.Name, *in.SecretString))}, nil
 }
 
-func (m *manager) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...options) (*secretsmanager.PutSecretValueOutput, error) {
+// PutSecretValue implements secrets.Client.
+func (m *Manager) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...options) (*secretsmanager.PutSecretValueOutput, error) {
 	unlock, err := m.call()
 	defer unlock()
 	if err != nil {
@@ -76,7 +109,8 @@ func (m *manager) PutSecretValue(_ context.Context, in *secretsmanager.PutSecret
 	return &secretsmanager.PutSecretValueOutput{VersionId: aws.String(m.add(*in.SecretId, *in.SecretString))}, nil
 }
 
-func (m *manager) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...options) (*secretsmanager.DeleteSecretOutput, error) {
+// DeleteSecret implements secrets.Client.
+func (m *Manager) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretInput, _ ...options) (*secretsmanager.DeleteSecretOutput, error) {
 	unlock, err := m.call()
 	defer unlock()
 	if err != nil {
@@ -93,7 +127,8 @@ func (m *manager) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecre
 	return &secretsmanager.DeleteSecretOutput{}, nil
 }
 
-func (m *manager) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...options) (*secretsmanager.GetSecretValueOutput, error) {
+// GetSecretValue implements secrets.Client.
+func (m *Manager) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...options) (*secretsmanager.GetSecretValueOutput, error) {
 	unlock, err := m.call()
 	defer unlock()
 	m.reads++
@@ -115,7 +150,7 @@ func (m *manager) GetSecretValue(_ context.Context, in *secretsmanager.GetSecret
 	return nil, errAbsent
 }
 
-func (m *manager) usable(name string) error {
+func (m *Manager) usable(name string) error {
 	switch s := m.secrets[name]; {
 	case s == nil:
 		return errAbsent
@@ -126,7 +161,7 @@ func (m *manager) usable(name string) error {
 }
 
 // add makes a version current and the one before it previous.
-func (m *manager) add(name, text string) string {
+func (m *Manager) add(name, text string) string {
 	m.serial++
 	s := m.secrets[name]
 	kept := s.versions[:0]
@@ -141,12 +176,20 @@ func (m *manager) add(name, text string) string {
 	return id
 }
 
-// rotate gives the key secret a new value.
-func (m *manager) rotate(name string) string {
+// Rotate gives a key secret a new value, and returns its version.
+func (m *Manager) Rotate(name string) string {
+	m.mu.Lock()
+	serial := m.serial + 1
+	m.mu.Unlock()
+	return m.Set(name, strings.Repeat(fmt.Sprint(serial%10), 64))
+}
+
+// Set gives a secret a value, and returns its version.
+func (m *Manager) Set(name, value string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.secrets[name] == nil {
 		m.secrets[name] = &secret{}
 	}
-	return m.add(name, strings.Repeat(fmt.Sprint(m.serial%10), 64))
+	return m.add(name, value)
 }
