@@ -233,6 +233,32 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 	}
 }
 
+// An answer that waits with a problem is tried once per back-off and not with
+// every ring, and at once when a person has changed the configuration.
+func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.plain(30)
+	before := w.vids()
+	w.registry.Deny("g2p.reg.id", "create")
+	c := w.connector(nil)
+	for range 60 {
+		w.tick()
+	}
+	if tries := w.registry.Calls("g2p.reg.id.create").Calls; tries < 4 || tries > 8 { // after 0, 1, 3, 7, 15, 31 minutes
+		t.Errorf("tried %d times in an hour", tries)
+	}
+	w.registry.Allow("g2p.reg.id", "create")
+	c.Version++
+	if err := w.store.ReplaceConnector(t.Context(), c, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.tick()
+	expect(t, "tokenised after the change", w.tokenised(), 30)
+	w.settle(10, c)
+	w.check(c, before)
+}
+
 func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 	w := newWorld(t, options{})
 	for i := range 300 { // stand first, and lack what MTS demands

@@ -104,11 +104,16 @@ func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string,
 	return s.whereItIs(ctx, b, c, nil)
 }
 
-// Postpone implements seeding.Batches.
+// Postpone implements seeding.Batches. One that is no failure can be repeated,
+// to a later time.
 func (s *Store) Postpone(ctx context.Context, b seeding.Batch, failures int, notBefore time.Time) error {
+	later := ""
+	if failures == b.Failures {
+		later = " OR #failures = :failures AND #notBefore < :notBefore"
+	}
 	return s.whereItIs(ctx, b, change{
 		update: "SET #failures = :failures, #notBefore = :notBefore",
-		when:   "attribute_exists(#pk) AND (attribute_not_exists(#failures) OR #failures < :failures)",
+		when:   "attribute_exists(#pk) AND (attribute_not_exists(#failures) OR #failures < :failures" + later + ")",
 		values: item{":failures": number(failures), ":notBefore": instant(notBefore)},
 	}, func(old *reader) bool {
 		return old.count("failures") == failures && old.instant("notBefore").UnixMilli() == notBefore.UnixMilli()

@@ -162,7 +162,7 @@ func (r *round) batch(ctx context.Context, ref BatchRef) (outcome, error) {
 	if isNotFound(err) {
 		return goOn, r.Store.DeleteParts(ctx, parts) // nobody knows such a batch: nothing fits its rows
 	}
-	if err != nil || b.NotBefore.After(now) {
+	if err != nil {
 		return goOn, err
 	}
 	c, err := r.Store.Connector(ctx, b.Ref.Connector)
@@ -175,6 +175,10 @@ func (r *round) batch(ctx context.Context, ref BatchRef) (outcome, error) {
 	state, err := r.Store.State(ctx, c.ID)
 	if err != nil {
 		return goOn, err
+	}
+	// What waited with a problem goes on when the problem is over.
+	if blocked, _ := state.Blocked(); b.NotBefore.After(now) && (blocked || b.Failures > 0) {
+		return goOn, nil
 	}
 	a := application{
 		round: r, c: c, state: state, b: b, parts: parts,

@@ -56,7 +56,8 @@ type Batches interface {
 	// when one of the parts is counted already.
 	CountParts(ctx context.Context, b Batch, parts []string, add Totals) error
 	// Postpone notes a failed attempt to work the answer of a batch off, be it
-	// open or closed.
+	// open or closed. With the failures that b has already it only waits, and
+	// never for a shorter time.
 	Postpone(ctx context.Context, b Batch, failures int, notBefore time.Time) error
 	// Close moves an open batch to its run in the state, with the totals and
 	// parts, that b holds.

@@ -170,6 +170,10 @@ func (s *suite) postponing() {
 		s.ok(err, "batch")
 		s.same(got.Failures, n+2, place+": failures")
 		s.same(got.NotBefore, after(time.Hour), place+": next attempt")
+		for hours := range 3 { // no failure, but a longer wait
+			s.ok(s.store.Postpone(s.ctx, got, n+2, after(time.Duration(hours+1)*time.Hour)), place+", waiting on")
+		}
+		s.is(s.store.Postpone(s.ctx, got, n+2, after(time.Hour)), seeding.ErrConflict, place+", a shorter wait")
 		if place == "open" {
 			got.State, got.Closed = seeding.Lost, t0
 			s.ok(s.store.Close(s.ctx, got), "close")
