@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -46,8 +47,9 @@ var errCrash = errors.New("crash point")
 
 // invocation is one call of a function; once dead it reaches nothing any more.
 type invocation struct {
-	mu   sync.Mutex
-	dead bool
+	function string
+	mu       sync.Mutex
+	dead     bool
 }
 
 type invocationKey struct{}
@@ -77,7 +79,7 @@ func (i *invocation) die() {
 // faults decides about every remote write of a world.
 type faults struct {
 	mu    sync.Mutex
-	seen  map[string]int  // writes by point
+	seen  map[string]int  // writes by point: the function, and what it writes
 	armed map[string]mode // what is to fail, once each
 }
 
@@ -92,6 +94,7 @@ func (f *faults) around(ctx context.Context, point string, write func() error) e
 	if who.isDead() {
 		return errCrash
 	}
+	point = who.function + ": " + point
 	f.mu.Lock()
 	f.seen[point]++
 	m, strikes := f.armed[point]
@@ -249,13 +252,21 @@ func eventful(t *testing.T) (*world, seeding.Connector, map[int64]string) {
 	w.seeder.SetFaults(mtssim.Faults{LoseEvery: 3, Copies: 2})
 	w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Outcome: odoosim.Denied})
 	w.registry.Inject(odoosim.Fault{Model: "res.partner", Method: "search_read", Skip: 2, Times: 9, Point: odoosim.Arrival, Outcome: odoosim.Closed})
+	var refused atomic.Bool
+	w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || w.seeder.Counters().Posts < 2 || !refused.CompareAndSwap(false, true) {
+			return false
+		}
+		http.NotFound(rw, r)
+		return true
+	}
 	c := w.connector(func(c *seeding.Connector) { c.BatchMaximum = 40 })
 	return w, c, before
 }
 
 // heal lets a world with its faults run until it is quiet, and once more with
-// everything due, and checks it.
-func (w *world) heal(c seeding.Connector, before map[int64]string) {
+// everything due, and checks it. It returns how every registrant ended.
+func (w *world) heal(c seeding.Connector, before map[int64]string) map[int64]string {
 	w.Helper()
 	w.settle(120, c)
 	w.seeder.SetFaults(mtssim.Faults{})
@@ -287,6 +298,44 @@ func (w *world) heal(c seeding.Connector, before map[int64]string) {
 			w.Errorf("registrant %d is rejected for ever", id)
 		}
 	}
+	tokens := w.tokenised()
+	expect(w.T, "tokenised, by the totals and at the registry", w.totals(c).Tokenised, tokens-len(w.heldBefore))
+	ends := map[int64]string{}
+	for id := range w.registry.Snapshot() {
+		if w.kinds[id] != odoosim.SharedPerson { // either of the two may be the duplicate
+			ends[id] = fmt.Sprintf("token %t, %s %s", w.tokenOf(id) != "", rejected[id].Kind, rejected[id].Code)
+		}
+	}
+	return ends
+}
+
+// totals of all batches of a connector.
+func (w *world) totals(c seeding.Connector) (sum seeding.Totals) {
+	w.Helper()
+	runs, _, err := w.store.ListRuns(w.Context(), c.ID, "", 100)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, run := range runs {
+		closed, err := w.store.ClosedBatches(w.Context(), c.ID, run.ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		for _, b := range closed {
+			sum = sum.Plus(b.Totals)
+		}
+	}
+	return sum
+}
+
+// endAs fails the test for everybody who ended in another way.
+func (w *world) endAs(want, ends map[int64]string) {
+	w.Helper()
+	for id, end := range ends {
+		if end != want[id] {
+			w.Errorf("registrant %d (%s): %s; without a crash %s", id, w.kinds[id], end, want[id])
+		}
+	}
 }
 
 // writes are the methods of the store that write, for a run. A method is a read
@@ -311,10 +360,10 @@ func writes() (names []string) {
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	w, c, before := eventful(t)
-	w.heal(c, before)
+	want := w.heal(c, before)
 	points := slices.Sorted(maps.Keys(w.faults.seen))
 	for _, method := range writes() {
-		if !slices.Contains(points, "dynamodb "+method) {
+		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
 			t.Errorf("the run never calls %s, so no crash is tried there", method)
 		}
 	}
@@ -325,7 +374,7 @@ func TestCrashPoints(t *testing.T) {
 				t.Parallel()
 				w, c, before := eventful(t)
 				w.faults.armed[point] = m
-				w.heal(c, before)
+				w.endAs(want, w.heal(c, before))
 			})
 		}
 	}
@@ -337,7 +386,7 @@ func TestCrashPoints(t *testing.T) {
 			t.Parallel()
 			w, c, before := eventful(t)
 			w.faults.armed[a], w.faults.armed[b] = ma, mb
-			w.heal(c, before)
+			w.endAs(want, w.heal(c, before))
 		})
 	}
 }

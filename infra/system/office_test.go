@@ -88,7 +88,7 @@ func (o *office) send(method, path string, body any, headers ...string) (status 
 		}
 		text = string(b)
 	}
-	ctx := context.WithValue(o.Context(), invocationKey{}, &invocation{})
+	ctx := context.WithValue(o.Context(), invocationKey{}, &invocation{function: "connectors"})
 	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(text))
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -248,11 +248,11 @@ func TestAdministrationCrashPoints(t *testing.T) {
 	var points []string
 	for i, port := 0, reflect.TypeFor[seeding.Administration](); i < port.NumMethod(); i++ {
 		if name := port.Method(i).Name; !slices.Contains(reads, name) {
-			points = append(points, "dynamodb "+name)
+			points = append(points, "connectors: dynamodb "+name)
 		}
 	}
 	for _, point := range slices.Sorted(maps.Keys(o.faults.seen)) {
-		if strings.HasPrefix(point, "secrets ") {
+		if strings.HasPrefix(point, "connectors: secrets ") {
 			points = append(points, point)
 		}
 	}
@@ -271,7 +271,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 				// The one thing that nobody comes back to: a password stored for a
 				// connector of which its creator died before it was written.
 				left := 0
-				if m.kill && (point == "secrets CreateSecret" && m.after || point == "dynamodb CreateConnector" && !m.after) {
+				if m.kill && (point == "connectors: secrets CreateSecret" && m.after || point == "connectors: dynamodb CreateConnector" && !m.after) {
 					left = 1
 				}
 				expect(t, "secrets left", len(o.vault.Names()), left)

@@ -177,7 +177,7 @@ func newWorld(t *testing.T, o options) *world {
 			w.last.Store(&heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		functions.Callback.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), invocationKey{}, &invocation{})))
+		functions.Callback.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), invocationKey{}, &invocation{function: "callback"})))
 	}))
 	w.submitter.CallbackBase = w.baseURL
 	t.Cleanup(func() {
@@ -219,24 +219,24 @@ func (w *world) stream(ctx context.Context, registry string) error {
 type bell struct{ *world }
 
 func (b bell) RingSubmit(_ context.Context, connector string) error {
-	b.start(func(ctx context.Context) error {
+	b.start("submit", func(ctx context.Context) error {
 		return b.submitter.Work(ctx, connector, b.clock.Now().Add(895*time.Second))
 	})
 	return nil
 }
 
 func (b bell) RingPatch(_ context.Context, registry string) error {
-	b.start(func(ctx context.Context) error { return b.patcher.Ring(ctx, registry) })
+	b.start("patch", func(ctx context.Context) error { return b.patcher.Ring(ctx, registry) })
 	return nil
 }
 
-func (w *world) start(f func(context.Context) error) {
+func (w *world) start(function string, f func(context.Context) error) {
 	w.clock.enter()
 	w.running.Add(1)
 	go func() {
 		defer w.running.Add(-1)
 		defer w.clock.leave()
-		if err := f(context.WithValue(context.Background(), invocationKey{}, &invocation{})); err != nil {
+		if err := f(context.WithValue(context.Background(), invocationKey{}, &invocation{function: function})); err != nil {
 			w.failures <- err
 		}
 	}()
@@ -314,7 +314,7 @@ func (w *world) tick() {
 		w.Fatalf("submit: %v", err)
 	}
 	w.idle()
-	if err := w.reconcile.Tick(w.Context()); err != nil {
+	if err := w.reconcile.Tick(context.WithValue(w.Context(), invocationKey{}, &invocation{function: "reconcile"})); err != nil && !errors.Is(err, errCrash) {
 		w.Fatalf("reconcile: %v", err)
 	}
 	w.idle()
