@@ -75,7 +75,7 @@ func TestRunsSurvive(t *testing.T) {
 		"a clock that jumps an hour back": {2, func(w *world) {
 			w.later(0, func() { w.clock.advance(-time.Hour) })
 		}},
-		"DynamoDB throttled and in conflict at every write": {1, func(w *world) {
+		"DynamoDB throttled and in conflict at every call": {1, func(w *world) {
 			w.throttled.Store(true)
 		}},
 	}
@@ -220,8 +220,8 @@ func (w *world) presize(size int) {
 	}
 }
 
-// unruly is DynamoDB's wire: it throttles, or is in conflict, at every other
-// write. The first the SDK repeats, the second the store.
+// unruly is DynamoDB's wire: every other call is throttled, or in conflict if it
+// writes. The first the SDK repeats, the second the store.
 type unruly struct {
 	world *world
 	calls atomic.Int64
@@ -230,11 +230,11 @@ type unruly struct {
 func (u *unruly) Do(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	reads := operation == "GetItem" || operation == "Query"
-	if !u.world.throttled.Load() || reads || u.calls.Add(1)%2 == 0 {
+	if !u.world.throttled.Load() || u.calls.Add(1)%2 == 0 {
 		return http.DefaultClient.Do(r)
 	}
 	name, more := "ProvisionedThroughputExceededException", ""
-	if u.calls.Load()%4 == 1 {
+	if !reads && u.calls.Load()%4 == 1 {
 		name = "TransactionConflictException"
 		if operation == "TransactWriteItems" {
 			name, more = "TransactionCanceledException", `,"CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]`

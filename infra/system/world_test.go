@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -161,7 +162,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 
 	functions := inprocess.Wire(inprocess.Surroundings{
-		Store: w.store, Inbox: w.inbox(), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Bell: bell{w},
+		Store: w.store, Inbox: dynamo.NewInbox(database, w.tables.Answers), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Bell: bell{w},
 		Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
 	})
 	w.submitter, w.patcher, w.reconcile = functions.Submitter, functions.Patcher, functions.Reconciler
@@ -198,14 +199,6 @@ func serve(t *testing.T, h http.Handler) string {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s.URL
-}
-
-// inbox writes answers with the crash points of a run, if it has any.
-func (w *world) inbox() seeding.AnswerInbox {
-	if w.faults != nil {
-		return dynamo.NewInbox(crashing{w.client, w.faults}, w.tables.Answers)
-	}
-	return dynamo.NewInbox(w.client, w.tables.Answers)
 }
 
 func (w *world) stream(ctx context.Context, registry string) error {
@@ -309,13 +302,12 @@ func (c *clock) advance(d time.Duration) {
 
 // tick is one minute of the schedules, and all that follows from it.
 func (w *world) tick() {
-	w.Helper()
 	if err := w.submitter.Tick(w.Context()); err != nil {
-		w.Fatalf("submit: %v", err)
+		w.failures <- fmt.Errorf("submit: %w", err)
 	}
 	w.idle()
-	if err := w.reconcile.Tick(context.WithValue(w.Context(), invocationKey{}, &invocation{function: "reconcile"})); err != nil && !errors.Is(err, errCrash) {
-		w.Fatalf("reconcile: %v", err)
+	if err := w.reconcile.Tick(context.WithValue(w.Context(), invocationKey{}, &invocation{function: "reconcile"})); err != nil {
+		w.failures <- fmt.Errorf("reconcile: %w", err)
 	}
 	w.idle()
 	w.clock.advance(time.Minute)
