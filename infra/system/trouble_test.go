@@ -259,6 +259,38 @@ func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 	w.check(c, before)
 }
 
+// An MTS that is away shows at every connector that needs it, and whoever mends
+// it need not wait for the next probe.
+func TestMTSThatIsAwayShowsEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.plain(30)
+	before := w.vids()
+	w.mtsDown.Store(true)
+	first := w.connector(nil)
+	for range 200 {
+		w.tick()
+	}
+	second := w.connector(nil)
+	for range 3 {
+		w.tick()
+	}
+	for _, c := range []seeding.Connector{first, second} {
+		if _, shown := w.problems(c)[seeding.ProblemMTS]; !shown {
+			t.Errorf("problems: %v", w.problems(c))
+		}
+	}
+	w.mtsDown.Store(false)
+	if err := w.store.SetStatus(t.Context(), first.ID, seeding.Running, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.tick()
+	expect(t, "tokenised once it is started", w.tokenised(), 30)
+	w.settle(70, first, second)
+	w.check(first, before)
+	expect(t, "problems left", len(w.problems(first))+len(w.problems(second)), 0)
+}
+
 func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 	w := newWorld(t, options{})
 	for i := range 300 { // stand first, and lack what MTS demands

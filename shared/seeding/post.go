@@ -22,12 +22,14 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 			err = leave
 		}
 	}()
-	if mts.NotBefore.After(now) {
+	// Every connector finds out for itself, so that each shows the problem, and
+	// one that a person starts or changes tries at once.
+	if _, stands := w.state.Problems[ProblemMTS]; stands && mts.NotBefore.After(now) {
 		return mts.NotBefore, false, nil
 	}
 
 	size := mts.Batch(c.BatchMaximum)
-	if blocked {
+	if blocked || mts.Tries > 0 {
 		size = 1
 	}
 	harvest, err := w.gather(ctx, c, run, size)
@@ -35,7 +37,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 		return w.gatherFailed(ctx, c, err)
 	}
 	if len(harvest.chosen) == 0 {
-		return now, true, w.Store.SaveRun(ctx, harvest.run)
+		return now, true, errors.Join(w.Store.SaveRun(ctx, harvest.run), w.seeMTS(ctx, c))
 	}
 
 	batch, submission, err := w.prepare(ctx, c, harvest, mts, unanswered, blocked)
@@ -76,6 +78,20 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 	log.Info("batch submitted")
 	w.Meter.Measure(MetricSubmitted, float64(batch.Count), "")
 	return w.Clock.Now(), true, w.clear(ctx, ProblemMTS)
+}
+
+// seeMTS clears the problem of an MTS that answers again, for a connector that
+// has nobody left to send as a probe.
+func (w *work) seeMTS(ctx context.Context, c Connector) error {
+	if _, stands := w.state.Problems[ProblemMTS]; !stands {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if status, err := w.Seeder.Status(limited, c.MTSURL, "none"); err != nil || status != StatusUnknown {
+		return nil //nolint:nilerr // it stays as it is
+	}
+	return w.clear(ctx, ProblemMTS)
 }
 
 // takeMTS takes the POST lease, for a page and a POST. held is true when
