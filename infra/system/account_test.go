@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -51,15 +52,41 @@ func (w *world) quiet(connectors ...seeding.Connector) bool {
 	return true
 }
 
-// another makes the connectors due and lets one more run settle.
+// another waits until the connectors are due and lets one more run settle. A
+// start would do without the waiting, but it clears problems.
 func (w *world) another(most int, connectors ...seeding.Connector) {
 	w.Helper()
 	for _, c := range connectors {
-		if err := w.store.SetStatus(w.Context(), c.ID, seeding.Running, w.clock.Now()); err != nil {
+		state, err := w.store.State(w.Context(), c.ID)
+		if err != nil {
 			w.Fatal(err)
 		}
+		w.clock.advance(max(0, state.Due.Sub(w.clock.Now())))
 	}
 	w.settle(most, connectors...)
+}
+
+// batches of all runs of a connector, in the order of runs and claims, and how
+// many ended in each state.
+func (w *world) batches(c seeding.Connector) (all []seeding.Batch, states map[seeding.BatchState]int) {
+	w.Helper()
+	runs, _, err := w.store.ListRuns(w.Context(), c.ID, "", 100)
+	if err != nil {
+		w.Fatal(err)
+	}
+	states = map[seeding.BatchState]int{}
+	slices.Reverse(runs)
+	for _, run := range runs {
+		list, err := w.store.RunBatches(w.Context(), c.RegistryKey(), c.ID, run.ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		for _, b := range list {
+			states[b.State]++
+		}
+		all = append(all, list...)
+	}
+	return all, states
 }
 
 // vids are the VIDs that registrants hold now.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
@@ -92,6 +93,34 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 			w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: strings.Repeat("7", 36)})
 		}, func(t *testing.T, w *world, c seeding.Connector, id int64) {
 			expect(t, "token", w.tokenOf(id), strings.Repeat("7", 36))
+		}},
+		"VID replaced before the create": {create, func(w *world, id int64) {
+			w.registry.DeleteIdentifier(w.vidOf(id).ID)
+			w.registry.SetVID(id, other)
+		}, func(t *testing.T, w *world, c seeding.Connector, id int64) {
+			w.another(20, c)
+			expect(t, "new VID", w.vidOf(id).Value, other)
+			_, all := w.rejections(c)
+			expect(t, "code", all[id].Code, seeding.CodeVIDChanged)
+			expect(t, "rejected identifier", all[id].Identifier, w.vidOf(id).ID)
+		}},
+		"tokenised by somebody else before the answer": {"", func(w *world, id int64) {
+			w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: strings.Repeat("7", 36)})
+		}, func(t *testing.T, w *world, c seeding.Connector, id int64) {
+			w.another(20, c)
+			expect(t, "identifiers", len(w.registry.Identifiers(id)), 2)
+			expect(t, "token", w.tokenOf(id), strings.Repeat("7", 36))
+			_, all := w.rejections(c)
+			expect(t, "code", all[id].Code, seeding.CodeOtherToken)
+			for _, i := range w.registry.Identifiers(id) { // somebody decides that it was wrong
+				if i.Type == odoosim.TokenType {
+					w.registry.DeleteIdentifier(i.ID)
+				}
+			}
+			w.another(20, c)
+			expect(t, "token once the conflict is over", w.tokenOf(id), mtssim.Token(w.before[id]))
+			_, all = w.rejections(c)
+			expect(t, "rejections once the conflict is over", len(all), 0)
 		}},
 		"registrant deleted before the unlink": {unlink, func(w *world, id int64) { w.registry.DeleteRegistrant(id) },
 			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
@@ -181,6 +210,11 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 			func(w *world) {
 				w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "AUT_BAS_001"}})
 			}, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+		"password not stored": {seeding.ProblemConfig,
+			func(w *world) { w.noPassword.Store(true) }, func(w *world) { w.noPassword.Store(false) }},
+		"password lost while a batch is under way": {seeding.ProblemConfig,
+			func(w *world) { w.onPut = func(*http.Request) { w.noPassword.Store(true) } },
+			func(w *world) { w.onPut = nil; w.noPassword.Store(false) }},
 		"MTS never answers": {seeding.ProblemAnswers,
 			func(w *world) { w.seeder.SetFaults(mtssim.Faults{LoseNext: -1}) }, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
 	}
@@ -218,10 +252,8 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 				if len(w.vids()) == 0 && len(w.problems(c)) == 0 && w.quiet(c) {
 					break
 				}
-				if w.quiet(c) {
-					if err := w.store.SetStatus(t.Context(), c.ID, seeding.Running, w.clock.Now().Add(-1)); err != nil {
-						t.Fatal(err)
-					}
+				if w.quiet(c) { // nobody starts it again, which would clear the problems
+					w.clock.advance(time.Hour)
 				}
 			}
 			w.check(c, before)
@@ -379,6 +411,17 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 	expect(t, "VIDs left", len(w.vids()), 0)
 }
 
+// keep stores rows as answer parts of the batch that a held callback was for,
+// by an inbox like the real one, and returns the parts instead of putting them.
+// put stores a part of an answer and works it off.
+// An answer of several parts closes its batch when the last of them is there,
+// in whatever order they come, or at the deadline; each is counted once.
+// An answer that cannot be worked off is tried ten times, ever more seldom, and
+// then set aside: its batch is closed, and its registrants wait with a reason
+// and are asked for again.
+// An answer to a batch that nobody knows, or whose connector is gone, is deleted.
+// What comes while reconcile makes up its mind, or while patch is at work, is
+// neither lost nor counted twice.
 // What a deleted connector left behind keeps no other from its work.
 func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	w := newWorld(t, options{})
@@ -405,6 +448,14 @@ func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	expect(t, "rejections of nobody", len(all), 0)
 }
 
+// Nothing that a registrar does makes a rejection stand for ever, or takes a VID
+// from somebody without a token.
+// A refused unlink keeps nobody from a token; it is tried once per back-off, and
+// when it succeeds the VIDs go and the problem is over.
+// Where the setting leaves VIDs of others alone they stay, and only the VID
+// that was sent goes.
+// A registrant with two VIDs, which Odoo's rule lets through when it races, is
+// sent once and is nobody's duplicate.
 // A rejection lives as long as its cause, or until somebody says try again.
 func TestRejectionsEndWithTheirCause(t *testing.T) {
 	w := newWorld(t, options{})
@@ -461,3 +512,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 	expect(t, "invalid for want of a date of birth", byKind["invalid ATS-REQ-012"], 0)
 	expect(t, "invalid for want of a gender", byKind["invalid ATS-REQ-011"], e.Invalid[odoosim.NoGender])
 }
+
+// A new key of fingerprints makes nobody's data look changed while the old one
+// is there. When it is gone they count as changed, once.
+// keyring is a keyring in memory; the last key is current.

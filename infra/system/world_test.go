@@ -74,6 +74,8 @@ type world struct {
 	throttled    atomic.Bool  // DynamoDB
 	lateCommits  atomic.Int64 // writes of the registry that come after we gave up
 	mtsDown      atomic.Bool
+	noPassword   atomic.Bool         // Secrets Manager has lost the registry's
+	onStore      func(method string) // sees what the store is about to read, or to do in a transaction
 }
 
 type options struct {
@@ -144,7 +146,7 @@ func newWorld(t *testing.T, o options) *world {
 			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
 		})
 	}
-	w.store = dynamo.New(database, w.tables.Connectors, w.tables.Answers)
+	w.store = dynamo.New(watched{database, w}, w.tables.Connectors, w.tables.Answers)
 	w.calls = outgoing.New(outgoing.Options{
 		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
 	})
@@ -161,6 +163,14 @@ func newWorld(t *testing.T, o options) *world {
 		w.calls.Transport = lateWire{w.calls.Transport, w}
 	}
 
+	if o.password == nil {
+		o.password = func(context.Context, seeding.Connector) (string, error) {
+			if w.noPassword.Load() {
+				return "", seeding.ErrNotFound
+			}
+			return "admin", nil
+		}
+	}
 	functions := inprocess.Wire(inprocess.Surroundings{
 		Store: w.store, Inbox: dynamo.NewInbox(database, w.tables.Answers), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Bell: bell{w},
 		Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
@@ -206,6 +216,34 @@ func (w *world) stream(ctx context.Context, registry string) error {
 		return nil
 	}
 	return bell{w}.RingPatch(ctx, registry)
+}
+
+// watched is the store's client where a test can do something just before a
+// method of the store.
+type watched struct {
+	dynamo.Client
+	world *world
+}
+
+func (d watched) tell() {
+	if d.world.onStore != nil {
+		d.world.onStore(storeMethod())
+	}
+}
+
+func (d watched) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	d.tell()
+	return d.Client.GetItem(ctx, in, o...)
+}
+
+func (d watched) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	d.tell()
+	return d.Client.Query(ctx, in, o...)
+}
+
+func (d watched) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	d.tell()
+	return d.Client.TransactWriteItems(ctx, in, o...)
 }
 
 // bell starts functions as the asynchronous invoke does.
@@ -351,6 +389,14 @@ func (w *world) holdFirst() *atomic.Pointer[heldCallback] {
 
 func (w *world) deliver(c *heldCallback, body string) int {
 	w.Helper()
+	status := w.post(c, body)
+	w.idle()
+	return status
+}
+
+// post delivers a callback, and waits for nothing that follows from it.
+func (w *world) post(c *heldCallback, body string) int {
+	w.Helper()
 	r, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.baseURL+c.path, strings.NewReader(body))
 	if err != nil {
 		w.Fatal(err)
@@ -361,7 +407,6 @@ func (w *world) deliver(c *heldCallback, body string) int {
 		w.Fatal(err)
 	}
 	_ = response.Body.Close()
-	w.idle()
 	return response.StatusCode
 }
 
