@@ -450,10 +450,83 @@ func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 
 // Nothing that a registrar does makes a rejection stand for ever, or takes a VID
 // from somebody without a token.
+func TestRegistrarsAtWork(t *testing.T) {
+	cases := map[string]struct {
+		change  func(w *world, registrant int64) // of one who lacks a date of birth
+		code    string                           // of the rejection then, "" for none
+		vid     bool                             // whether the VID is still there
+		mend    func(w *world, registrant int64)
+		without bool // a token in the end
+	}{
+		"the VID is deleted": {
+			func(w *world, id int64) { w.registry.DeleteIdentifier(w.vidOf(id).ID) }, "", false,
+			func(w *world, id int64) { w.registry.SetVID(id, odoosim.DemoVID(555555, 1, odoosim.Normal)) }, false},
+		"the registrant is none any more": {
+			func(w *world, id int64) { w.registry.SetRegistrant(id, map[string]any{"is_registrant": false}) }, "", true,
+			func(w *world, id int64) { w.registry.SetRegistrant(id, map[string]any{"is_registrant": true}) }, false},
+		"the registrant is deleted": {
+			func(w *world, id int64) { w.registry.DeleteRegistrant(id) }, "", false, func(*world, int64) {}, true},
+		"a token identifier without a value": {
+			func(w *world, id int64) {
+				w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType})
+			}, seeding.CodeEmptyHeld, true,
+			func(w *world, id int64) {
+				for _, i := range w.registry.Identifiers(id) {
+					if i.Type == odoosim.TokenType {
+						w.registry.DeleteIdentifier(i.ID)
+					}
+				}
+			}, false},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(120) // more than one page
+			target := ids[60]
+			w.registry.SetRegistrant(target, map[string]any{"birthdate": nil})
+			c := w.connector(nil)
+			w.settle(20, c)
+			_, all := w.rejections(c)
+			expect(t, "code before", all[target].Code, "ATS-REQ-012")
+
+			f.change(w, target)
+			for range 2 { // the second run changes nothing
+				w.another(20, c)
+				byKind, all := w.rejections(c)
+				expect(t, "code", all[target].Code, f.code)
+				if f.code != "" {
+					expect(t, "rejections", len(byKind), 1)
+					expect(t, "version of the rejection", all[target].Version, 2)
+				}
+				expect(t, "VID", w.vidOf(target).Value != "", f.vid)
+			}
+			f.mend(w, target)
+			w.registry.SetRegistrant(target, map[string]any{"birthdate": "1980-01-01"})
+			w.another(20, c)
+			_, all = w.rejections(c)
+			expect(t, "rejections in the end", len(all), 0)
+			expect(t, "token in the end", w.tokenOf(target) == "", f.without)
+		})
+	}
+}
+
 // A refused unlink keeps nobody from a token; it is tried once per back-off, and
 // when it succeeds the VIDs go and the problem is over.
 // Where the setting leaves VIDs of others alone they stay, and only the VID
 // that was sent goes.
+func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[3], Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
+	c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = false })
+	w.settle(20, c)
+	w.another(20, c)
+	expect(t, "VIDs left", len(w.vids()), 1)
+	expect(t, "VID of one tokenised by others", w.vidOf(ids[3]).Value != "", true)
+	expect(t, "tokens", w.registry.State().Tokens, 20)
+}
+
 // A registrant with two VIDs, which Odoo's rule lets through when it races, is
 // sent once and is nobody's duplicate.
 // A rejection lives as long as its cause, or until somebody says try again.
