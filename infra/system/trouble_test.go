@@ -513,6 +513,32 @@ func TestRegistrarsAtWork(t *testing.T) {
 
 // A refused unlink keeps nobody from a token; it is tried once per back-off, and
 // when it succeeds the VIDs go and the problem is over.
+func TestRefusedUnlinkIsTriedOncePerBackOff(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(250)
+	w.registry.Deny("g2p.reg.id", "unlink")
+	c := w.connector(nil)
+	w.settle(20, c)
+	expect(t, "tokenised", w.tokenised(), 250)
+	w.registry.ResetTallies()
+	for range 6 { // runs of several pages each
+		tries := w.problems(c)[seeding.ProblemUnlink].Tries
+		w.another(20, c)
+		p := w.problems(c)[seeding.ProblemUnlink]
+		expect(t, "tries", p.Tries, tries+1)
+		if !p.Next.After(w.clock.Now().Add(-2 * time.Minute)) {
+			t.Errorf("the next try was due %v ago", w.clock.Now().Sub(p.Next))
+		}
+	}
+	expect(t, "unlinks refused in six runs", w.registry.Calls("g2p.reg.id.unlink").Calls, 6)
+	expect(t, "VIDs left", len(w.vids()), 250)
+	w.registry.Allow("g2p.reg.id", "unlink")
+	w.another(20, c)
+	expect(t, "problems", len(w.problems(c)), 0)
+	w.another(20, c) // the run before still tried one at a time
+	expect(t, "VIDs left", len(w.vids()), 0)
+}
+
 // Where the setting leaves VIDs of others alone they stay, and only the VID
 // that was sent goes.
 func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
@@ -529,6 +555,20 @@ func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
 
 // A registrant with two VIDs, which Odoo's rule lets through when it races, is
 // sent once and is nobody's duplicate.
+func TestTwoVIDsOfOneRegistrant(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[3], Type: odoosim.VIDType, Value: odoosim.DemoVID(1003, 2, odoosim.Normal)})
+	c := w.connector(nil)
+	w.settle(20, c)
+	w.another(20, c)
+	expect(t, "records at MTS", w.seeder.Counters().RecordsReceived, 20)
+	expect(t, "tokens", w.registry.State().Tokens, 20)
+	expect(t, "VIDs left", len(w.vids()), 0)
+	_, all := w.rejections(c)
+	expect(t, "rejections", len(all), 0)
+}
+
 // A rejection lives as long as its cause, or until somebody says try again.
 func TestRejectionsEndWithTheirCause(t *testing.T) {
 	w := newWorld(t, options{})
