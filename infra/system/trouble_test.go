@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -628,4 +629,47 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 
 // A new key of fingerprints makes nobody's data look changed while the old one
 // is there. When it is gone they count as changed, once.
+func TestNewFingerprintKey(t *testing.T) {
+	w := newWorld(t, options{})
+	e := w.registry.Populate(300, 5)
+	keys := &keyring{{ID: "first", Secret: []byte("first")}}
+	w.submitter.Prints = keys
+	c := w.connector(nil)
+	w.settle(20, c)
+	_, all := w.rejections(c)
+	expect(t, "rejected", len(all), e.Rejected())
+	sent := func() int {
+		before := w.seeder.Counters().RecordsReceived
+		w.another(20, c)
+		return w.seeder.Counters().RecordsReceived - before
+	}
+	*keys = append(*keys, seeding.Key{ID: "second", Secret: []byte("second")})
+	expect(t, "sent again with a new key", sent(), 0)
+	*keys = (*keys)[1:]
+	again := 0
+	for _, r := range all {
+		if r.Kind == seeding.Refused || r.Kind == seeding.Duplicate {
+			again++
+		}
+	}
+	expect(t, "sent again without the old key", sent(), again)
+	expect(t, "sent again after that", sent(), 0)
+	_, all = w.rejections(c)
+	for id, r := range all {
+		expect(t, fmt.Sprintf("attempts of %d", id), r.Attempts, 2)
+	}
+}
+
 // keyring is a keyring in memory; the last key is current.
+type keyring []seeding.Key
+
+func (k *keyring) Current(context.Context) (seeding.Key, error) { return (*k)[len(*k)-1], nil }
+
+func (k *keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
+	for _, key := range *k {
+		if key.ID == id {
+			return key, nil
+		}
+	}
+	return seeding.Key{}, seeding.ErrNotFound
+}
