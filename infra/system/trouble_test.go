@@ -2,13 +2,16 @@ package system_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -414,15 +417,246 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 
 // keep stores rows as answer parts of the batch that a held callback was for,
 // by an inbox like the real one, and returns the parts instead of putting them.
+func (w *world) keep(c *heldCallback, body string) []seeding.AnswerPart {
+	w.Helper()
+	var parts collected
+	inbox := seeding.Inbox{Capabilities: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
+	_, batch, _ := strings.Cut(c.path, "/callback/")
+	if _, err := inbox.Receive(w.Context(), batch, strings.TrimPrefix(c.bearer, "Bearer "), []byte(body)); err != nil {
+		w.Fatal(err)
+	}
+	return parts
+}
+
+type collected []seeding.AnswerPart
+
+func (c *collected) PutPart(_ context.Context, p seeding.AnswerPart) error {
+	*c = append(*c, p)
+	return nil
+}
+
 // put stores a part of an answer and works it off.
+func (w *world) put(p seeding.AnswerPart) {
+	w.Helper()
+	if err := w.inbox().PutPart(w.Context(), p); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.patcher.Ring(w.Context(), p.Ref.Registry); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // An answer of several parts closes its batch when the last of them is there,
 // in whatever order they come, or at the deadline; each is counted once.
+func TestAnswerOfSeveralParts(t *testing.T) {
+	cases := map[string]struct {
+		order []int // of the two parts; one that is named twice is put twice
+		late  bool  // the first comes after the deadline
+		open  []bool
+		done  []int // tokenised, after each
+		sent  int   // times that a VID may be submitted
+	}{
+		"in order":           {[]int{0, 1}, false, []bool{true, false}, []int{10, 20}, 1},
+		"the last one first": {[]int{1, 0}, false, []bool{true, false}, []int{10, 20}, 1},
+		"one of them twice":  {[]int{0, 0, 1, 1}, false, []bool{true, true, false, false}, []int{10, 10, 20, 20}, 1},
+		"one only":           {[]int{0}, false, []bool{true}, []int{10}, 2},
+		"one, too late":      {[]int{0, 1}, true, []bool{false, false}, []int{10, 20}, 1},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(20)
+			before := w.vids()
+			held := w.holdFirst()
+			c := w.connector(nil)
+			w.tick()
+			var rows []json.RawMessage
+			if err := json.Unmarshal(held.Load().body, &rows); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 1490 { // rows that fit nobody fill the first part up to the tenth
+				forged := seeding.CorrelationKey(seeding.Member{Registrant: 1, Identifier: 1}, seeding.RowMAC{byte(i), byte(i >> 8)}, seeding.Print{1}) //nolint:gosec // cut on purpose
+				rows = append(rows, json.RawMessage(`["`+forged+`","processed","1",null,null]`))
+			}
+			body, err := json.Marshal(rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := w.keep(held.Load(), string(body))
+			expect(t, "parts", len(parts), 2)
+			if f.late {
+				w.clock.advance(time.Hour)
+			}
+			for i, k := range f.order {
+				w.put(parts[k])
+				b, err := w.store.Batch(t.Context(), parts[k].Ref)
+				if err != nil {
+					t.Fatal(err)
+				}
+				expect(t, fmt.Sprintf("open after %d", i+1), b.State.Open(), f.open[i])
+				expect(t, fmt.Sprintf("counted after %d", i+1), b.Totals.Tokenised, f.done[i])
+				expect(t, fmt.Sprintf("tokenised after %d", i+1), w.tokenised(), f.done[i])
+			}
+			w.settle(30, c)
+			w.check(c, before)
+			w.sentOnce(f.sent)
+			expect(t, "tokenised", w.tokenised(), len(ids))
+			sum := 0
+			all, _ := w.batches(c)
+			for _, b := range all {
+				sum += b.Totals.Tokenised
+			}
+			expect(t, "tokenised in the totals of all batches", sum, len(ids))
+		})
+	}
+}
+
 // An answer that cannot be worked off is tried ten times, ever more seldom, and
 // then set aside: its batch is closed, and its registrants wait with a reason
 // and are asked for again.
+func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	before := w.vids()
+	held := w.holdFirst()
+	c := w.connector(nil)
+	w.tick()
+	part := w.keep(held.Load(), string(held.Load().body))[0]
+	part.Packed = []byte("no rows")
+	start := w.clock.Now()
+	w.put(part)
+	failures := func() int {
+		b, err := w.store.Batch(t.Context(), part.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Failures
+	}
+	expect(t, "failures", failures(), 1)
+	for range 300 {
+		_, found, err := w.store.NextAnswer(t.Context(), c.RegistryKey(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !found {
+			break
+		}
+		w.tick()
+	}
+	expect(t, "failures", failures(), 9)
+	// One, two, four minutes and so on, an hour at most; the first was at once.
+	if took := w.clock.Now().Sub(start); took < 200*time.Minute || took > 300*time.Minute {
+		t.Errorf("set aside after %v", took)
+	}
+	all, states := w.batches(c)
+	expect(t, "batches", len(all), 1)
+	expect(t, "batches closed as failed", states[seeding.Failed], 1)
+	expect(t, "pending", all[0].Totals.Pending(), 20)
+	byKind, rejected := w.rejections(c)
+	expect(t, "set aside", byKind["set_aside "+seeding.CodeSetAside], 20)
+	for _, id := range ids {
+		if r := rejected[id]; !r.Next.After(w.clock.Now()) {
+			t.Fatalf("the next attempt of %d is %v ago", id, w.clock.Now().Sub(r.Next))
+		}
+	}
+	w.settle(20, c)
+	expect(t, "tokenised while they wait", w.tokenised(), 0)
+	w.another(20, c)
+	w.another(20, c)
+	w.check(c, before)
+	w.sentOnce(2)
+	expect(t, "tokenised", w.tokenised(), 20)
+	_, rejected = w.rejections(c)
+	expect(t, "rejections left", len(rejected), 0)
+}
+
 // An answer to a batch that nobody knows, or whose connector is gone, is deleted.
+func TestAnswerThatNobodyWaitsFor(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(20)
+	held := w.holdFirst()
+	c := w.connector(nil)
+	w.tick()
+	part := w.keep(held.Load(), string(held.Load().body))[0]
+	if err := w.store.SetStatus(t.Context(), c.ID, seeding.Stopped, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // the batch is lost, and the run ends
+		w.tick()
+	}
+	if err := w.store.DeleteConnector(t.Context(), c.ID, c.Version, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	unknown := part
+	unknown.Ref.Batch = "unknown"
+	for name, p := range map[string]seeding.AnswerPart{"deleted connector": part, "unknown batch": unknown} {
+		w.put(p)
+		has, err := w.store.HasAnswer(t.Context(), p.Ref.Registry, p.Ref.Batch)
+		if err != nil || has {
+			t.Errorf("%s: the answer is still there, %v", name, err)
+		}
+	}
+	expect(t, "tokenised", w.tokenised(), 0)
+}
+
 // What comes while reconcile makes up its mind, or while patch is at work, is
 // neither lost nor counted twice.
+func TestAnswerAndLossAtTheSameMoment(t *testing.T) {
+	cases := map[string]struct {
+		meet  func(w *world, held *atomic.Pointer[heldCallback], c func() seeding.Connector)
+		state seeding.BatchState
+	}{
+		"the answer comes while MTS is asked": {func(w *world, held *atomic.Pointer[heldCallback], _ func() seeding.Connector) {
+			w.streamOff.Store(true)
+			var once sync.Once
+			w.mtsFront = func(_ http.ResponseWriter, r *http.Request) bool {
+				if strings.Contains(r.URL.Path, "/status/") {
+					once.Do(func() { w.post(held.Load(), string(held.Load().body)) })
+				}
+				return false
+			}
+		}, seeding.Patched},
+		"the batch is lost while its tokens are written": {func(w *world, held *atomic.Pointer[heldCallback], c func() seeding.Connector) {
+			w.once(odoosim.Before, "g2p.reg.id", "create", func() {
+				open, err := w.store.OpenBatches(w.Context(), c().RegistryKey())
+				if err != nil || len(open) != 1 {
+					w.Errorf("%d open batches, %v", len(open), err)
+					return
+				}
+				b := open[0]
+				b.State, b.Closed, b.Totals = seeding.Lost, w.clock.Now(), seeding.Totals{Sent: b.Count}
+				if err := w.store.Close(w.Context(), b); err != nil {
+					w.Error(err)
+				}
+			})
+			w.hold = nil
+		}, seeding.Lost},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(20)
+			before := w.vids()
+			held := w.holdFirst()
+			var c seeding.Connector
+			f.meet(w, held, func() seeding.Connector { return c })
+			c = w.connector(nil)
+			w.settle(30, c)
+			w.check(c, before)
+			w.sentOnce(1)
+			expect(t, "tokenised", w.tokenised(), 20)
+			all, _ := w.batches(c)
+			if len(all) != 1 {
+				t.Fatalf("%d batches", len(all))
+			}
+			expect(t, "state", all[0].State, f.state)
+			expect(t, "totals", all[0].Totals, seeding.Totals{Sent: 20, Tokenised: 20})
+		})
+	}
+}
+
 // What a deleted connector left behind keeps no other from its work.
 func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	w := newWorld(t, options{})
