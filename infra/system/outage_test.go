@@ -168,6 +168,43 @@ func TestSilenceIsNotLoss(t *testing.T) {
 	expect(t, "tokenised", w.tokenised(), 40)
 }
 
+// A patcher stops while its lease still covers whatever it may have asked of the
+// registry, and the next one goes on; nobody takes that for an outage.
+func TestPatcherStopsInTime(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(120)
+	w.presize(60)
+	before := w.vids()
+	times := seeding.DefaultTimes()
+	var c seeding.Connector
+	slow := func(model, method string) {
+		if model != "g2p.reg.id" || method != "create" && method != "unlink" {
+			return
+		}
+		state, err := w.store.RegistryState(t.Context(), c.RegistryKey())
+		if err != nil {
+			t.Error(err)
+		}
+		if left := state.Patch.Until.Sub(w.clock.Now()) - times.CommitGrace; method == "create" && left < times.PatchWork/4 {
+			t.Errorf("a %s begins with %v of working time left", method, left)
+		}
+		w.clock.advance(40 * time.Second)
+	}
+	w.registry.Hook(odoosim.Before, slow)
+	w.streamOff.Store(true) // so that one patcher finds both answers
+	c = w.connector(nil)
+	for range 100 {
+		w.tick()
+		expect(t, "problems", len(w.problems(c)), 0)
+		if w.quiet(c) {
+			break
+		}
+	}
+	w.check(c, before)
+	w.sentOnce(1)
+	expect(t, "tokenised", w.tokenised(), 120)
+}
+
 // One registrant that the registry refuses costs a few calls more, and nobody
 // else waits for it.
 func TestOneRefusedAmongAThousand(t *testing.T) {
