@@ -1,7 +1,9 @@
 package system_test
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +117,220 @@ func TestNoAnswerIsLostOrDoubled(t *testing.T) {
 			w.sentOnce(f.most)
 			expect(t, "tokenised", w.tokenised(), 400)
 			expect(t, "VIDs left", len(w.vids()), 0)
+		})
+	}
+}
+
+// A stop, or another configuration, ends the run once its batches are closed,
+// and no sooner; what is under way is still patched.
+func TestRunEndsWithItsBatches(t *testing.T) {
+	changes := map[string]func(w *world, c seeding.Connector) error{
+		"stopped": func(w *world, c seeding.Connector) error {
+			return w.store.SetStatus(w.Context(), c.ID, seeding.Stopped, w.clock.Now())
+		},
+		"configured anew": func(w *world, c seeding.Connector) error {
+			c.Version = 2
+			return w.store.ReplaceConnector(w.Context(), c, w.clock.Now())
+		},
+	}
+	for name, change := range changes {
+		t.Run(name+" while a batch is under way", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(120)
+			before := w.vids()
+			held := w.holdFirst()
+			c := w.connector(nil)
+			w.tick()
+			if err := change(w, c); err != nil {
+				t.Fatal(err)
+			}
+			w.tick()
+			state, err := w.store.State(t.Context(), c.ID)
+			if err != nil || state.Run == "" {
+				t.Fatalf("run %q, %v", state.Run, err)
+			}
+			late := held.Load()
+			expect(t, "status", w.deliver(late, string(late.body)), http.StatusOK)
+			w.tick()
+			w.tick()
+			first, err := w.store.Run(t.Context(), c.ID, state.Run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "run is completed", first.Completed.IsZero(), false)
+			expect(t, "totals", first.Totals, seeding.Totals{Sent: seeding.FirstBatchSize, Tokenised: seeding.FirstBatchSize})
+			if name == "stopped" {
+				for range 3 {
+					w.tick()
+				}
+				expect(t, "tokenised", w.tokenised(), seeding.FirstBatchSize)
+				if err := w.store.SetStatus(t.Context(), c.ID, seeding.Running, w.clock.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.settle(20, c)
+			w.check(c, before)
+			w.sentOnce(1)
+			expect(t, "tokenised", w.tokenised(), 120)
+			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 10)
+			if err != nil || len(runs) != 2 {
+				t.Fatalf("%d runs, %v", len(runs), err)
+			}
+			if c, err = w.store.Connector(t.Context(), c.ID); err != nil || runs[0].Version != c.Version {
+				t.Errorf("version of the second run: %d of %d, %v", runs[0].Version, c.Version, err)
+			}
+		})
+		t.Run(name+" while a page is read", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(20)
+			var c seeding.Connector
+			w.once(odoosim.Before, "res.partner", "search_read", func() {
+				if err := change(w, c); err != nil {
+					t.Error(err)
+				}
+			})
+			c = w.connector(nil)
+			w.tick()
+			if name == "stopped" {
+				w.tick()
+				expect(t, "POSTs", w.seeder.Counters().Posts, 0)
+				if err := w.store.SetStatus(t.Context(), c.ID, seeding.Running, w.clock.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.settle(20, c)
+			w.check(c)
+			w.sentOnce(1)
+			expect(t, "tokenised", w.tokenised(), 20)
+		})
+	}
+}
+
+// What others do between the reads of a page must put nobody into two batches,
+// and send nobody twice: the claim counter is read first, the open batches next,
+// then the page.
+func TestOrderOfReads(t *testing.T) {
+	t.Run("a claim between counter and open batches", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, options{})
+		w.plain(20)
+		w.hold = func(*http.Request, []byte) bool { return true } // batches stay open
+		other := w.connector(nil)
+		if _, err := w.store.TakeRun(t.Context(), other.ID, "other", w.clock.Now(), w.clock.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		var reads int
+		w.onStore = func(method string) {
+			switch {
+			case method == "TakeMTS" && reads == 0:
+				reads = 1
+			case reads > 0 && (method == "RegistryState" || method == "OpenBatches"):
+				if reads++; reads == 3 {
+					w.onStore = nil
+					w.claimAll(other)
+				}
+			}
+		}
+		c := w.connector(nil)
+		w.tick()
+		open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
+		if err != nil || len(open) != 1 || open[0].Ref.Connector != other.ID || len(open[0].Members) != 20 {
+			t.Errorf("open batches: %+v, %v", open, err)
+		}
+	})
+	t.Run("a patch between open batches and page", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, options{})
+		w.plain(20)
+		held := w.holdFirst()
+		w.streamOff.Store(true)
+		first := w.connector(nil)
+		w.tick()
+		pages := 0
+		w.registry.Hook(odoosim.After, func(model, method string) {
+			if model != "g2p.reg.id" || method != "search_read" {
+				return
+			}
+			if pages++; pages == 2 { // the second connector has its VIDs, and the tokens they hold
+				expect(t, "status", w.post(held.Load(), string(held.Load().body)), http.StatusOK)
+				if err := w.patcher.Ring(t.Context(), first.RegistryKey()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		second := w.connector(nil)
+		w.settle(20, first, second)
+		expect(t, "tokenised", w.tokenised(), 20)
+		w.sentOnce(1)
+	})
+}
+
+// claimAll claims a batch of everybody with a VID for a connector whose run
+// lease was taken, as its submitter would.
+func (w *world) claimAll(c seeding.Connector) {
+	w.Helper()
+	ctx, now := w.Context(), w.clock.Now()
+	state, err := w.store.State(ctx, c.ID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	registry, err := w.store.RegistryState(ctx, c.RegistryKey())
+	if err != nil {
+		w.Fatal(err)
+	}
+	run := seeding.Run{ID: "run", Connector: c.ID, Version: c.Version, Started: now, Passes: 1, PassStarted: now, Fence: state.Lease.Fence}
+	b := seeding.Batch{
+		Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: "batch"},
+		State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Claimed: now, Deadline: now.Add(time.Hour),
+	}
+	for id, identifiers := range w.registry.Snapshot() {
+		for _, i := range identifiers {
+			if i.Type == odoosim.VIDType {
+				b.Members = append(b.Members, seeding.Member{Registrant: id, Identifier: i.ID})
+			}
+		}
+	}
+	b.Count = len(b.Members)
+	claim := seeding.Claim{Batch: b, Counter: registry.Counter, Run: run, Version: c.Version, Fence: run.Fence}
+	if err := errors.Join(w.store.OpenRun(ctx, run), w.store.Claim(ctx, claim)); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// A POST must end within the right to make it: while it lasts MTS answers nobody
+// else. What was slow before it leaves it for later.
+func TestNoPOSTOutlivesItsLease(t *testing.T) {
+	for name, f := range map[string]struct {
+		slow            func(w *world, pass func())
+		patched, failed int // batches; after a failed one a probe goes first
+	}{
+		"slow page": {func(w *world, pass func()) { w.once(odoosim.After, "res.partner", "search_read", pass) }, 1, 0},
+		"slow claim": {func(w *world, pass func()) {
+			w.onStore = func(method string) {
+				if method == "Claim" {
+					w.onStore = nil
+					pass()
+				}
+			}
+		}, 2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(40)
+			before := w.vids()
+			f.slow(w, func() { w.clock.advance(2 * time.Minute) })
+			c := w.connector(nil)
+			w.settle(20, c)
+			w.check(c, before)
+			w.sentOnce(1)
+			expect(t, "tokenised", w.tokenised(), 40)
+			_, states := w.batches(c)
+			expect(t, "batches patched", states[seeding.Patched], f.patched)
+			expect(t, "batches failed", states[seeding.Failed], f.failed)
+			expect(t, "problems", len(w.problems(c)), 0)
 		})
 	}
 }
