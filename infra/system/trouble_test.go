@@ -477,7 +477,7 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range 1490 { // rows that fit nobody fill the first part up to the tenth
-				forged := seeding.CorrelationKey(seeding.Member{Registrant: 1, Identifier: 1}, seeding.RowMAC{byte(i), byte(i >> 8)}, seeding.Print{1}) //nolint:gosec // cut on purpose
+				forged := seeding.CorrelationKey(seeding.Member{Registrant: 1, Identifier: 1}, seeding.RowMAC{byte(i), byte(i >> 8)}, seeding.Print{1})
 				rows = append(rows, json.RawMessage(`["`+forged+`","processed","1",null,null]`))
 			}
 			body, err := json.Marshal(rows)

@@ -89,7 +89,7 @@ func (w *work) seeMTS(ctx context.Context, c Connector) error {
 	limited, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	if status, err := w.Seeder.Status(limited, c.MTSURL, "none"); err != nil || status != StatusUnknown {
-		return nil //nolint:nilerr // it stays as it is
+		return nil // it stays as it is
 	}
 	return w.clear(ctx, ProblemMTS)
 }
