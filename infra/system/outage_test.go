@@ -2,7 +2,9 @@ package system_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -203,6 +205,59 @@ func TestPatcherStopsInTime(t *testing.T) {
 	w.check(c, before)
 	w.sentOnce(1)
 	expect(t, "tokenised", w.tokenised(), 120)
+}
+
+// A registry that was never measured and takes too long for the first create is
+// asked for half as many with each try, until it answers.
+func TestUnknownOutcomeHalvesTheNextCreate(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(100)
+	w.presize(100)
+	before := w.vids()
+	slow := &slowCreates{RoundTripper: w.calls.Transport, most: 10}
+	w.calls.Transport = slow
+	c := w.connector(nil)
+	for range 120 {
+		if w.tick(); w.quiet(c) {
+			break
+		}
+	}
+	w.check(c, before)
+	w.sentOnce(1)
+	expect(t, "tokenised", w.tokenised(), 100)
+	expect(t, "problems", len(w.problems(c)), 0)
+	if len(slow.sizes) < 4 {
+		t.Fatalf("creates of %v", slow.sizes)
+	}
+	expect(t, "sizes of the first creates", fmt.Sprint(slow.sizes[:4]), "[50 25 12 6]")
+}
+
+// slowCreates is a registry that creates no more than a few tokens before its
+// caller gives up. Nothing is written then.
+type slowCreates struct {
+	http.RoundTripper
+	most  int
+	sizes []int // of the calls
+}
+
+func (s *slowCreates) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, method := registryCall(r)
+	if method != "create" {
+		return s.RoundTripper.RoundTrip(r)
+	}
+	var call struct {
+		Params struct{ Args [][]json.RawMessage }
+	}
+	if err := json.NewDecoder(body()).Decode(&call); err != nil {
+		return nil, err
+	}
+	s.sizes = append(s.sizes, len(call.Params.Args[0]))
+	if len(call.Params.Args[0]) > s.most {
+		return nil, errGaveUp
+	}
+	again := r.Clone(r.Context())
+	again.Body = body()
+	return s.RoundTripper.RoundTrip(again)
 }
 
 // One registrant that the registry refuses costs a few calls more, and nobody

@@ -47,7 +47,7 @@ func (a *application) create(ctx context.Context, rows []Row) (created []Row, er
 		fault := FaultOf(err)
 		switch {
 		case fault.Kind == Unknown:
-			a.registry.Create *= 2 // halves the next call
+			a.registry.Create = halved(a.registry.Create, a.Times.CallAim, len(chunk))
 			return nil, fault
 		case fault.Kind != RefusedData:
 			return nil, fault
@@ -70,6 +70,13 @@ func (a *application) create(ctx context.Context, rows []Row) (created []Row, er
 		a.add.Refused++
 	}
 	return created, nil
+}
+
+// halved is the time per record to reckon with after a call of unknown outcome:
+// the next call has at most half as many records as that one, also at a registry
+// that was never measured. A single record is the least, whatever it takes.
+func halved(before, aim time.Duration, records int) time.Duration {
+	return min(max(2*before, 2*aim/time.Duration(records)), aim)
 }
 
 // chunks splits by the measured time per record, aiming at CallAim per call.
