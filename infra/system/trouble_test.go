@@ -789,6 +789,76 @@ func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
 	expect(t, "tokens", w.registry.State().Tokens, 20)
 }
 
+// Where the setting leaves VIDs of others alone, a VID that was sent still goes
+// once the registry lets it, and meanwhile nothing else is done twice.
+func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	others, refused, corrected, twice := ids[3], ids[4], ids[5], ids[6]
+	w.registry.AddIdentifier(odoosim.Identifier{Registrant: others, Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
+	w.registry.SetVID(refused, odoosim.DemoVID(424242, 1, 94))
+	w.registry.Deny("g2p.reg.id", "unlink")
+	w.once(odoosim.Checked, "g2p.reg.id", "create", func() {
+		w.registry.SetVID(corrected, odoosim.DemoVID(777777, 1, odoosim.Normal))
+		w.registry.AddIdentifier(odoosim.Identifier{Registrant: twice, Type: odoosim.TokenType, Value: strings.Repeat("8", 36)})
+	})
+	c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = false })
+	hour := func() {
+		for range 60 {
+			w.tick()
+		}
+	}
+	hour()
+	expect(t, "tokenised", w.tokenised(), 19)
+	expect(t, "VIDs while it is refused", len(w.vids()), 20)
+	_, stands := w.problems(c)[seeding.ProblemUnlink]
+	expect(t, "problem", stands, true)
+
+	for i, id := range w.plain(60) { // come while it stands: other answers that wait
+		w.registry.SetVID(id, odoosim.DemoVID(int64(5000+i), 1, odoosim.Normal))
+	}
+	w.clock.advance(24 * time.Hour)
+	w.tick()
+	expect(t, "tokenised though the problem stands", w.tokenised(), 79)
+	w.registry.ResetTallies()
+	hour()
+	hour()
+	if tries := w.registry.Calls("g2p.reg.id.unlink").Calls; tries < 1 || tries > 3 {
+		t.Errorf("tried %d times in two hours", tries)
+	}
+	if looks := w.registry.Calls("g2p.reg.id.search_read").Calls; looks > 60 {
+		t.Errorf("looked up %d times in two hours", looks)
+	}
+	_, all := w.rejections(c)
+	expect(t, "rejections", len(all), 3)
+	if err := w.store.TryAgain(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+
+	w.registry.Allow("g2p.reg.id", "unlink")
+	hour()
+	w.settle(20, c)
+	expect(t, "problems", len(w.problems(c)), 0)
+	for id, vid := range w.vids() {
+		if id != others && id != refused && id != corrected && id != twice {
+			t.Errorf("registrant %d still has the VID that was sent, ending in %s", id, vid[12:])
+		}
+	}
+	expect(t, "VIDs left", len(w.vids()), 4)
+	_, all = w.rejections(c)
+	expect(t, "rejections", len(all), 3)
+	expect(t, "code of the corrected", all[corrected].Code, seeding.CodeVIDChanged)
+	expect(t, "code of the one with two tokens", all[twice].Code, seeding.CodeOtherToken)
+	expect(t, "attempts of the refused", all[refused].Attempts, 3) // the first, a day later, by hand
+	sum := 0
+	batches, _ := w.batches(c)
+	for _, b := range batches {
+		sum += b.Totals.Tokenised
+	}
+	expect(t, "tokenised in the totals", sum, 78)
+	w.sentOnce(1)
+}
+
 // A registrant with two VIDs, which Odoo's rule lets through when it races, is
 // sent once and is nobody's duplicate.
 func TestTwoVIDsOfOneRegistrant(t *testing.T) {

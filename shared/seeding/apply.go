@@ -52,6 +52,11 @@ func (a *application) apply(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return a.callFailed(ctx, err, ProblemRead, false)
 	}
+	if a.b.counted(a.parts) {
+		// All that it says was heard. Only VIDs may be left, and people may
+		// have said "try again" since.
+		a.add, a.rejected, a.spoke = Totals{}, nil, false
+	}
 	created, err := a.create(ctx, sorted.create)
 	if err != nil {
 		return a.createFailed(ctx, err)
@@ -72,6 +77,9 @@ func (a *application) apply(ctx context.Context) (outcome, error) {
 	}
 	if end, err := a.removeVIDs(ctx); end != goOn || err != nil {
 		return end, err
+	}
+	if len(a.unlink) > 0 && !a.c.RemoveVIDs {
+		return goOn, a.wait(ctx, ProblemUnlink) // nothing else knows what was sent
 	}
 	return goOn, a.Store.DeleteParts(ctx, a.parts)
 }
@@ -138,14 +146,17 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 	for _, row := range rows {
 		fits := held.fits(a, row)
 		switch {
-		case row.Token != "" && held.hasToken(row.Registrant, row.Token):
+		case row.Token != "" && held.only(row.Registrant, row.Token):
 			// First, because an earlier attempt may have removed the VID that
 			// the MAC needs.
-			a.resolved = append(a.resolved, row.Member)
 			a.spoke = true
 			if fits {
 				a.add.Tokenised++
 				a.unlink = append(a.unlink, row.Identifier)
+			}
+			if _, there := held.vids[row.Identifier]; fits || !there {
+				// A VID that was corrected meanwhile keeps its conflict.
+				a.resolved = append(a.resolved, row.Member)
 			}
 		case !fits: // stays pending
 		case len(held.tokens[row.Registrant]) > 0:
@@ -201,8 +212,10 @@ func (h holdings) fits(a *application, row Row) bool {
 		RowMACOf(a.key, a.b.Ref.Batch, row.Member, vid.Value, row.Print).Fits(row.MAC)
 }
 
-func (h holdings) hasToken(registrant int64, token string) bool {
-	return slices.ContainsFunc(h.tokens[registrant], func(i Identifier) bool { return i.Value == token })
+// only tells whether the registrant holds this token, and no other.
+func (h holdings) only(registrant int64, token string) bool {
+	held := h.tokens[registrant]
+	return len(held) > 0 && !slices.ContainsFunc(held, func(i Identifier) bool { return i.Value != token })
 }
 
 func otherThan(registrants []int64, me int64) (int64, bool) {
@@ -414,9 +427,14 @@ func (a *application) pace(ctx context.Context) error {
 	})
 }
 
-// removeVIDs unlinks what was sent, whatever the setting for other VIDs.
+// removeVIDs unlinks what was sent, whatever the setting for other VIDs. What is
+// refused stays in a.unlink: with the setting submit tries it again, without it
+// the answer waits. So many answers that wait make one try per back-off.
 func (a *application) removeVIDs(ctx context.Context) (outcome, error) {
 	if len(a.unlink) == 0 {
+		return goOn, nil
+	}
+	if !a.c.RemoveVIDs && a.state.Problems[ProblemUnlink].Next.After(a.Clock.Now()) {
 		return goOn, nil
 	}
 	err := a.wire.Remove(ctx, a.unlink)
@@ -424,13 +442,13 @@ func (a *application) removeVIDs(ctx context.Context) (outcome, error) {
 		fault := FaultOf(err)
 		switch fault.Kind {
 		case RefusedRights, RefusedSchema, RefusedData, RefusedRequest:
-			// The tokens are in place; submit tries the VIDs again, one per back-off.
 			a.log.Warn("registry refuses to remove VIDs", "fault", fault.Error())
 			_, text, remedy := registryProblem(fault, ProblemUnlink)
 			return goOn, a.raise(ctx, ProblemUnlink, text, remedy)
 		}
 		return a.callFailed(ctx, err, ProblemUnlink, true)
 	}
+	a.unlink = nil
 	return goOn, clearStanding(ctx, a.Store, a.state, a.Clock.Now(), ProblemUnlink)
 }
 

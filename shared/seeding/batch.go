@@ -61,6 +61,12 @@ type Member struct{ Registrant, Identifier int64 }
 // HasPart tells whether the totals know this part of an answer.
 func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 
+// counted tells whether the totals know all of these parts: whoever counted
+// them had written their tokens and rejections before.
+func (b Batch) counted(parts []AnswerPart) bool {
+	return !slices.ContainsFunc(parts, func(p AnswerPart) bool { return !b.HasPart(p.ID()) })
+}
+
 // Wait is the time the batch is given before it is asked about.
 func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
 

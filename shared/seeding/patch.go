@@ -176,8 +176,13 @@ func (r *round) batch(ctx context.Context, ref BatchRef) (outcome, error) {
 	if err != nil {
 		return goOn, err
 	}
-	// What waited with a problem goes on when the problem is over.
-	if blocked, _ := state.Blocked(); b.NotBefore.After(now) && (blocked || b.Failures > 0) {
+	// What waited with a problem goes on when the problem is over. A refused
+	// unlink blocks nothing: with it waits only what has nothing else to do.
+	waits, _ := state.Blocked()
+	if _, refused := state.Problems[ProblemUnlink]; refused && b.counted(parts) {
+		waits = true
+	}
+	if b.NotBefore.After(now) && (waits || b.Failures > 0) {
 		return goOn, nil
 	}
 	a := application{
