@@ -54,7 +54,7 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 		}
 	}
 	expect(t, "metric: rejected", rejected, e.Rejected())
-	for _, gauge := range []seeding.Metric{seeding.MetricOldestAnswer, seeding.MetricStalledConnectors, seeding.MetricUnreachable, seeding.MetricSignInsRefused, seeding.MetricProblemConnectors} {
+	for _, gauge := range []seeding.Metric{seeding.MetricOldestAnswer, seeding.MetricStalledConnectors, seeding.MetricUnreachable, seeding.MetricSignInsRefused, seeding.MetricProblemConnectors, seeding.MetricNeedHand} {
 		if value, taken := w.gauges[string(gauge)]; !taken || value != 0 {
 			t.Errorf("gauge %s: %v, %v", gauge, value, taken)
 		}

@@ -270,6 +270,50 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 	}
 }
 
+// Every problem of a running connector is counted by a gauge that rings, and by
+// none when it is over.
+func TestEveryProblemRings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.connector(nil)
+	w.settle(5, c)
+	gauges := func() (counted []string) {
+		w.Helper()
+		if err := w.reconcile.Tick(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		for _, gauge := range []seeding.Metric{seeding.MetricStalledConnectors, seeding.MetricProblemConnectors, seeding.MetricNeedHand,
+			seeding.MetricUnreachable, seeding.MetricSignInsRefused} {
+			if w.gauges[string(gauge)] > 0 {
+				counted = append(counted, string(gauge))
+			}
+		}
+		return counted
+	}
+	for source, want := range map[seeding.Source]string{
+		seeding.ProblemRegistry: "[ProblemConnectors UnreachableServers]",
+		seeding.ProblemSignIn:   "[ProblemConnectors SignInsRefused]",
+		seeding.ProblemRead:     "[ProblemConnectors]",
+		seeding.ProblemTypes:    "[ProblemConnectors]",
+		seeding.ProblemWrite:    "[ProblemConnectors]",
+		seeding.ProblemUnlink:   "[ConnectorsNeedHand]",
+		seeding.ProblemMTS:      "[ProblemConnectors UnreachableServers]",
+		seeding.ProblemAnswers:  "[ProblemConnectors]",
+		seeding.ProblemIdentity: "[ProblemConnectors]",
+		seeding.ProblemPolicy:   "[ConnectorsNeedHand]",
+		seeding.ProblemConfig:   "[ProblemConnectors]",
+	} {
+		if err := w.store.RaiseProblem(t.Context(), c.ID, source, seeding.Problem{Text: "x", Since: w.clock.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, string(source), fmt.Sprint(gauges()), want)
+		if err := w.store.ClearProblems(t.Context(), c.ID, []seeding.Source{source}, w.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, string(source)+", cleared", fmt.Sprint(gauges()), "[]")
+	}
+}
+
 // An answer that waits with a problem is tried once per back-off and not with
 // every ring, and at once when a person has changed the configuration.
 func TestAnAnswerWaitsWithItsProblem(t *testing.T) {

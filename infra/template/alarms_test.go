@@ -58,6 +58,7 @@ var emitted = map[string]quantity{
 	"MTSConnector UnreachableServers Stack":  gauge,
 	"MTSConnector SignInsRefused Stack":      gauge,
 	"MTSConnector ProblemConnectors Stack":   gauge,
+	"MTSConnector ConnectorsNeedHand Stack":  gauge,
 }
 
 // measured is one metric of one thing.
@@ -240,6 +241,7 @@ func alarmFaults(s stack) (faults []string) {
 		"MTSConnector UnreachableServers Stack ${AWS::StackName}",
 		"MTSConnector SignInsRefused Stack ${AWS::StackName}",
 		"MTSConnector ProblemConnectors Stack ${AWS::StackName}",
+		"MTSConnector ConnectorsNeedHand Stack ${AWS::StackName}",
 	}
 	for name, r := range s.Resources {
 		if r.Type == "AWS::Lambda::Function" {

@@ -25,6 +25,7 @@ const (
 	MetricUnreachable       Metric = "UnreachableServers"  // connectors with a registry or MTS problem
 	MetricSignInsRefused    Metric = "SignInsRefused"      // connectors
 	MetricProblemConnectors Metric = "ProblemConnectors"   // connectors with a problem that blocks
+	MetricNeedHand          Metric = "ConnectorsNeedHand"  // connectors with one that does not
 )
 
 // Meter takes figures; kind is "" but for MetricRejected. A figure that is lost

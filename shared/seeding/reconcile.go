@@ -64,7 +64,7 @@ func (r *Reconciler) gauges(ctx context.Context, oldest time.Duration) error {
 		return err
 	}
 	now := r.Clock.Now()
-	var stalled, unreachable, refused, blocked float64
+	var stalled, unreachable, refused, blocked, needHand float64
 	add := func(n *float64, is bool) {
 		if is {
 			*n++
@@ -82,12 +82,14 @@ func (r *Reconciler) gauges(ctx context.Context, oldest time.Duration) error {
 		add(&unreachable, noRegistry || noMTS)
 		add(&refused, noSignIn)
 		add(&blocked, isBlocked)
+		add(&needHand, s.NeedsHand())
 	}
 	r.Meter.Measure(MetricOldestAnswer, oldest.Seconds(), "")
 	r.Meter.Measure(MetricStalledConnectors, stalled, "")
 	r.Meter.Measure(MetricUnreachable, unreachable, "")
 	r.Meter.Measure(MetricSignInsRefused, refused, "")
 	r.Meter.Measure(MetricProblemConnectors, blocked, "")
+	r.Meter.Measure(MetricNeedHand, needHand, "")
 	return nil
 }
 
