@@ -198,7 +198,7 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(r.URL.Path, "/authtoken/json"):
 		point = "MTS POST"
 	default:
-		if _, method := registryCall(r); method != "" {
+		if method := registryCall(r); method != "" {
 			point = "registry " + method
 		}
 	}
@@ -220,22 +220,20 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// registryCall returns the body of a request anew, and the method if it writes
-// into the registry.
-func registryCall(r *http.Request) (body func() io.ReadCloser, method string) {
+// registryCall is the method of a request that writes into the registry.
+func registryCall(r *http.Request) (method string) {
 	if r.Method != http.MethodPost || r.Body == nil {
-		return nil, ""
+		return ""
 	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, ""
+		return ""
 	}
-	body = func() io.ReadCloser { return io.NopCloser(bytes.NewReader(text)) }
-	r.Body = body()
+	r.Body = io.NopCloser(bytes.NewReader(text))
 	if m := registryWrite.FindSubmatch(text); m != nil {
 		method = string(m[1])
 	}
-	return body, method
+	return method
 }
 
 // eventful makes a world in which a run writes all that a run can write:

@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,9 +40,6 @@ func TestRunsSurvive(t *testing.T) {
 		}},
 		"an unlink whose answer is lost": {1, func(w *world) {
 			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "unlink", Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed})
-		}},
-		"a registry that commits after we gave up": {1, func(w *world) {
-			w.lateCommits.Store(2)
 		}},
 		"serialisation failures": {1, func(w *world) {
 			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 3, Outcome: odoosim.Serialization})
@@ -241,23 +239,68 @@ type slowCreates struct {
 }
 
 func (s *slowCreates) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, method := registryCall(r)
-	if method != "create" {
+	if registryCall(r) != "create" {
 		return s.RoundTripper.RoundTrip(r)
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
 	}
 	var call struct {
 		Params struct{ Args [][]json.RawMessage }
 	}
-	if err := json.NewDecoder(body()).Decode(&call); err != nil {
+	if err := json.Unmarshal(text, &call); err != nil {
 		return nil, err
 	}
 	s.sizes = append(s.sizes, len(call.Params.Args[0]))
 	if len(call.Params.Args[0]) > s.most {
-		return nil, errGaveUp
+		return nil, errors.New("gave up waiting")
 	}
 	again := r.Clone(r.Context())
-	again.Body = body()
+	again.Body = io.NopCloser(bytes.NewReader(text))
 	return s.RoundTripper.RoundTrip(again)
+}
+
+// Odoo may commit for 240 s after we gave up on a call, and it checked its
+// one-identifier rule long before: until that time is over nobody may create
+// there again, or somebody gets two tokens (facts/odoo.md A6).
+func TestLateCommitMakesNoSecondToken(t *testing.T) {
+	for name, killed := range map[string]bool{"the connection is lost": false, "the patcher dies": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			faults := newFaults()
+			if killed {
+				faults.armed["patch: registry create"] = mode{after: true, kill: true}
+			}
+			w := newWorld(t, options{faults: faults})
+			w.plain(40)
+			before := w.vids()
+			times := seeding.DefaultTimes()
+			var due atomic.Pointer[time.Time] // when the late commit comes
+			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Outcome: odoosim.Late, Struck: func() {
+				w.clock.advance(times.PatchWork - time.Second) // the call took all of the working time
+				at := w.clock.Now().Add(times.CommitGrace - time.Second)
+				due.Store(&at)
+			}})
+			var late atomic.Int64
+			w.registry.Hook(odoosim.Before, func(string, string) {
+				if at := due.Load(); at != nil && !w.clock.Now().Before(*at) {
+					late.Add(int64(w.registry.CommitLate()))
+				}
+			})
+			c := w.connector(nil)
+			w.settle(60, c)
+			late.Add(int64(w.registry.CommitLate())) // if the run did not wait for it
+			for len(w.failures) > 0 {
+				<-w.failures // of the dead
+			}
+			w.check(c, before)
+			w.sentOnce(1)
+			expect(t, "late commits", late.Load(), 1)
+			expect(t, "tokens", w.registry.State().Tokens, 40)
+			expect(t, "VIDs left", len(w.vids()), 0)
+		})
+	}
 }
 
 // One registrant that the registry refuses costs a few calls more, and nobody
@@ -338,33 +381,4 @@ func (u *unruly) Do(r *http.Request) (*http.Response, error) {
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
 		Body: io.NopCloser(strings.NewReader(body)),
 	}, nil
-}
-
-// lateWire gives up on a write of the registry at once, and lets it happen
-// almost four minutes later (facts/odoo.md A6: Odoo may commit what its client
-// no longer waits for).
-type lateWire struct {
-	http.RoundTripper
-	world *world
-}
-
-var errGaveUp = errors.New("gave up waiting")
-
-func (l lateWire) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, method := registryCall(r)
-	if method == "" || l.world.lateCommits.Add(-1) < 0 {
-		return l.RoundTripper.RoundTrip(r)
-	}
-	again := r.Clone(context.Background())
-	again.Body = body()
-	until := l.world.clock.Now().Add(230 * time.Second)
-	go func() {
-		for l.world.clock.Now().Before(until) {
-			time.Sleep(100 * time.Microsecond)
-		}
-		if response, err := l.RoundTripper.RoundTrip(again); err == nil {
-			_ = response.Body.Close()
-		}
-	}()
-	return nil, errGaveUp
 }

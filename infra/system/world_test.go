@@ -71,8 +71,7 @@ type world struct {
 	last         atomic.Pointer[heldCallback]                  // the last of the largest callbacks
 	mtsFront     func(http.ResponseWriter, *http.Request) bool // answers in the place of MTS
 	appointments []appointment
-	throttled    atomic.Bool  // DynamoDB
-	lateCommits  atomic.Int64 // writes of the registry that come after we gave up
+	throttled    atomic.Bool // DynamoDB
 	mtsDown      atomic.Bool
 	noPassword   atomic.Bool         // Secrets Manager has lost the registry's
 	onStore      func(method string) // sees what the store is about to read, or to do in a transaction
@@ -81,7 +80,7 @@ type world struct {
 type options struct {
 	faults   *faults // crash points in all that writes
 	password func(context.Context, seeding.Connector) (string, error)
-	unruly   bool // with a database and a network that can be made to behave badly
+	unruly   bool // with a database that can be made to behave badly
 	mts      mtssim.Options
 	odoo     odoosim.Options
 	times    seeding.Times
@@ -157,10 +156,6 @@ func newWorld(t *testing.T, o options) *world {
 
 	if w.faults != nil {
 		w.calls.Transport = wire{w.calls.Transport, w.faults}
-	}
-
-	if o.unruly {
-		w.calls.Transport = lateWire{w.calls.Transport, w}
 	}
 
 	if o.password == nil {

@@ -15,6 +15,7 @@ import (
 //	POST   reset-tallies
 //	POST   faults                a Fault (delay in nanoseconds)
 //	DELETE faults                all of them, denied rights and the throttle too
+//	POST   commit-late           answers {"calls"}
 //	POST   down, database-down   {"on": true}
 //	POST   restart, lose-sessions
 //	POST   throttle              {"per_second": n}
@@ -71,6 +72,7 @@ func (s *Server) adminRoutes() http.Handler {
 		return nil, true
 	})
 	handle("DELETE faults", do(s.LiftAll))
+	handle("POST commit-late", func(int64, *json.Decoder) (any, bool) { return map[string]int{"calls": s.CommitLate()}, true })
 	handle("POST down", with(func(o order) (any, bool) { s.SetDown(o.On); return nil, true }))
 	handle("POST database-down", with(func(o order) (any, bool) { s.SetDatabaseDown(o.On); return nil, true }))
 	handle("POST restart", do(s.Restart))

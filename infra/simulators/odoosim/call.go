@@ -2,6 +2,7 @@ package odoosim
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type call struct {
 
 // errClosed ends a call without an answer.
 var errClosed = errors.New("connection closed")
+
+// errLate ends it so, and its commit is still to come.
+var errLate = fmt.Errorf("%w, not yet committed", errClosed)
 
 func (s *Server) execute(q request) (any, error) {
 	if strings.HasPrefix(q.method, "_") || q.method == "init" {
@@ -131,6 +135,15 @@ func (s *Server) perform(c call, run func(*work) (any, *tx, *oops)) (result any,
 		s.fire(Checked, c)
 	}
 	if err := s.suffer(strikes, Commit); err != nil {
+		if errors.Is(err, errLate) && t != nil && failure == nil {
+			s.keepLate(func() bool {
+				if s.interrupted(started) != nil {
+					return false
+				}
+				_, failure := commit(c.db, t, result, run, &work{})
+				return failure == nil
+			})
+		}
 		return nil, err
 	}
 	if err := s.interrupted(started); err != nil {

@@ -28,6 +28,9 @@ const (
 	Denied        Outcome = "denied"        // AccessError
 	Expired       Outcome = "expired"       // error code 100
 	Raised        Outcome = "raised"        // the exception in Name and Message
+	// Late closes the connection too; what passed the checks by then is written
+	// when CommitLate says so (A6: Odoo commits what its client gave up on).
+	Late Outcome = "late"
 )
 
 // Fault strikes calls. The server does not notice that a client has given up:
@@ -42,6 +45,7 @@ type Fault struct {
 	Outcome Outcome       `json:"outcome"`
 	Name    string        `json:"name"`    // for Raised, such as odoo.exceptions.UserError
 	Message string        `json:"message"` // for Raised
+	Struck  func()        `json:"-"`       // called whenever it strikes, without any lock
 }
 
 type standing struct {
@@ -96,12 +100,17 @@ func (s *Server) suffer(faults []Fault, at Point) error {
 		if f.Point != at {
 			continue
 		}
+		if f.Struck != nil {
+			f.Struck()
+		}
 		if f.Delay > 0 {
 			s.options.Sleep(f.Delay)
 		}
 		switch f.Outcome {
 		case Closed:
 			return errClosed
+		case Late:
+			return errLate
 		case HTML500:
 			return internal()
 		case Serialization:
@@ -116,6 +125,27 @@ func (s *Server) suffer(faults []Fault, at Point) error {
 		}
 	}
 	return nil
+}
+
+// CommitLate writes what Late faults have kept back, and says how many calls
+// that were. The rules were checked at the call, and are not checked again.
+func (s *Server) CommitLate() (calls int) {
+	s.mu.Lock()
+	late := s.late
+	s.late = nil
+	s.mu.Unlock()
+	for _, write := range late {
+		if write() {
+			calls++
+		}
+	}
+	return calls
+}
+
+func (s *Server) keepLate(write func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = append(s.late, write)
 }
 
 // Deny takes a right away from everybody: operation is read, write, create or

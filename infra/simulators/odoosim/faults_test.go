@@ -170,6 +170,45 @@ func TestCommitAfterTheClientGaveUp(t *testing.T) {
 	}
 }
 
+// What a Late fault keeps back has passed its checks: it comes beside what was
+// written meanwhile, and a call that was refused, or killed, never comes (A6).
+func TestLateCommit(t *testing.T) {
+	for _, each := range []struct {
+		name, call string
+		meanwhile  func(c *client)
+		late, held int // calls that come late; identifiers of registrant 10 in the end
+	}{
+		{"alone", token10, func(*client) {}, 1, 1},
+		{"beside a second one", token10, func(c *client) { c.want(token10, "5") }, 1, 2},
+		{"refused", `"g2p.reg.id", "create", [{"partner_id": 10, "id_type": 1, "value": "x"}], {}`, func(*client) {}, 0, 0},
+		{"a read", `"g2p.reg.id", "search_count", [[]], {}`, func(*client) {}, 0, 0},
+		{"killed", token10, func(c *client) { c.sim.Restart() }, 0, 0},
+		{"its registrant gone", token10, func(c *client) { c.sim.DeleteRegistrant(10) }, 0, 0},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			c := registry(t, odoosim.Options{})
+			struck := 0
+			c.sim.Inject(odoosim.Fault{Times: 1, Outcome: odoosim.Late, Struck: func() { struck++ }})
+			if got := c.rpc(each.call).outcome(); got != "closed" {
+				t.Errorf("the client sees %s", got)
+			}
+			if n := len(c.sim.Identifiers(10)); n != 0 || struck != 1 {
+				t.Errorf("%d identifiers, struck %d times", n, struck)
+			}
+			each.meanwhile(c)
+			if late := c.sim.CommitLate(); late != each.late {
+				t.Errorf("%d came late", late)
+			}
+			if n := len(c.sim.Identifiers(10)); n != each.held {
+				t.Errorf("%d identifiers in the end", n)
+			}
+			if again := c.sim.CommitLate(); again != 0 {
+				t.Errorf("%d came twice", again)
+			}
+		})
+	}
+}
+
 // A call under way when the server is killed, or PostgreSQL stopped, leaves nothing.
 func TestInterrupted(t *testing.T) {
 	for _, each := range []struct {
@@ -246,6 +285,7 @@ func TestAdministration(t *testing.T) {
 		{"POST", "throttle", `{"per_second": 100}`, 204, ""},
 		{"POST", "faults", `{"method": "search_count", "times": 1, "outcome": "html500", "delay": 1000}`, 204, ""},
 		{"DELETE", "faults", ``, 204, ""},
+		{"POST", "commit-late", ``, 200, `{"calls":0}`},
 		{"POST", "down", `{"on": true}`, 204, ""},
 		{"POST", "down", `{"on": false}`, 204, ""},
 		{"POST", "database-down", `{"on": false}`, 204, ""},

@@ -66,6 +66,7 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[string]session
 	faults   []*standing
+	late     []func() bool // commits that are still to come
 	denied   map[string]bool
 	tallies  map[string]*Tally
 	hooks    map[Moment][]*hook
