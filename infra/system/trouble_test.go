@@ -314,6 +314,86 @@ func TestEveryProblemRings(t *testing.T) {
 	}
 }
 
+// A problem that only an answer would clear is over when nobody is left who
+// waits for one, though its cause stands and nobody starts the connector again.
+// As long as somebody waits it stays.
+func TestProblemsEndWhenNobodyWaits(t *testing.T) {
+	cases := map[seeding.Source]func(w *world){
+		seeding.ProblemWrite: func(w *world) { w.registry.Deny("g2p.reg.id", "create") },
+		seeding.ProblemIdentity: func(w *world) {
+			w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005"}})
+		},
+		seeding.ProblemAnswers: func(w *world) { w.seeder.SetFaults(mtssim.Faults{LoseNext: -1}) },
+	}
+	for source, provoke := range cases {
+		t.Run(string(source), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(3)
+			w.presize(1) // where losses are the fault of MTS
+			provoke(w)
+			c := w.connector(nil)
+			shown := func() bool {
+				_, stands := w.problems(c)[source]
+				return stands
+			}
+			for range 240 {
+				if w.tick(); shown() {
+					break
+				}
+			}
+			since := w.problems(c)[source].Since
+			for i := range 120 {
+				if w.tick(); !w.problems(c)[source].Since.Equal(since) || since.IsZero() {
+					t.Fatalf("the problem is over after %d ticks, and its cause stands", i)
+				}
+			}
+			for _, id := range ids {
+				w.registry.DeleteIdentifier(w.vidOf(id).ID)
+			}
+			for range 150 { // two probes at least, and for answers that go on being lost their deadlines
+				w.tick()
+			}
+			if w.quiet(c) {
+				w.another(20, c)
+			}
+			expect(t, "problems", fmt.Sprint(w.problems(c)), "map[]")
+			w.check(c)
+		})
+	}
+}
+
+// Nor is a problem over while an answer to a lost batch waits with it, though
+// there is nobody to send.
+func TestProblemStaysWithALateAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	ids := w.plain(3)
+	held := w.holdFirst()
+	c := w.connector(nil)
+	w.tick()
+	for _, id := range ids {
+		w.registry.SetRegistrant(id, map[string]any{"is_registrant": false})
+	}
+	w.settle(30, c)
+	w.registry.Deny("g2p.reg.id", "create")
+	w.deliver(held.Load(), string(held.Load().body))
+	since := w.problems(c)[seeding.ProblemWrite].Since
+	expect(t, "no problem", since.IsZero(), false)
+	for range 150 { // two hourly runs at least
+		w.tick()
+	}
+	expect(t, "beginning of the problem while the answer waits", w.problems(c)[seeding.ProblemWrite].Since, since)
+	w.registry.Allow("g2p.reg.id", "create")
+	for range 70 {
+		w.tick()
+	}
+	for _, id := range ids {
+		expect(t, "token", w.tokenOf(id) == "", false)
+	}
+	expect(t, "problems", len(w.problems(c)), 0)
+}
+
 // An answer that waits with a problem is tried once per back-off and not with
 // every ring, and at once when a person has changed the configuration.
 func TestAnAnswerWaitsWithItsProblem(t *testing.T) {

@@ -2,6 +2,8 @@ package seeding
 
 import (
 	"context"
+	"math"
+	"slices"
 	"time"
 )
 
@@ -49,10 +51,15 @@ func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) 
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	pending := false
+	sent, pending := false, false
 	for _, b := range closed {
-		if !b.Claimed.Before(run.PassStarted) && b.Totals.Pending() > 0 {
-			pending = true
+		if !b.Claimed.Before(run.PassStarted) {
+			sent, pending = true, pending || b.Totals.Pending() > 0
+		}
+	}
+	if blocked && !sent {
+		if err := w.nobodyWaits(ctx, c, run); err != nil {
+			return time.Time{}, false, err
 		}
 	}
 	now := w.Clock.Now()
@@ -67,6 +74,47 @@ func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) 
 		return time.Time{}, false, err
 	}
 	return run.Started.Add(c.Interval()), false, nil
+}
+
+// nobodyWaits clears the problems that only an answer would clear, after a whole
+// pass under them that found nobody to send, with no batch open and no answer
+// left: there is nobody whom they keep waiting. Whoever comes later is sent, and
+// raises them again if need be.
+func (w *work) nobodyWaits(ctx context.Context, c Connector, run Run) error {
+	var over []Source
+	for _, source := range []Source{ProblemWrite, ProblemIdentity, ProblemAnswers} {
+		if p, stands := w.state.Problems[source]; stands && !p.Since.After(run.PassStarted) {
+			over = append(over, source)
+		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	for after := ""; ; {
+		ref, found, err := w.Store.NextAnswer(ctx, c.RegistryKey(), after)
+		if err != nil {
+			return err
+		}
+		if !found {
+			break
+		}
+		if ref.Connector == c.ID {
+			return nil
+		}
+		after = ref.Batch
+	}
+	if slices.Contains(over, ProblemAnswers) {
+		// Who was sent alone and lost waits for the next attempt because of it.
+		rejections, err := w.Store.Rejections(ctx, c.RegistryKey(), 0, math.MaxInt64)
+		if err != nil {
+			return err
+		}
+		lost := func(r Rejection) bool { return r.Connector == c.ID && r.Kind == NoToken }
+		if slices.ContainsFunc(rejections, lost) {
+			over = slices.DeleteFunc(over, func(s Source) bool { return s == ProblemAnswers })
+		}
+	}
+	return w.clear(ctx, over...)
 }
 
 func (w *work) complete(ctx context.Context, run Run) (Run, error) {
