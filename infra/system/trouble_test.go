@@ -394,6 +394,85 @@ func TestProblemStaysWithALateAnswer(t *testing.T) {
 	expect(t, "problems", len(w.problems(c)), 0)
 }
 
+// A code of the system for a few, while others are answered, is listed with them
+// and keeps nobody else: each is sent twice in a run, and then ever more seldom.
+func TestSystemCodesOfAFew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	ids := w.plain(60)
+	w.registry.SetVID(ids[7], odoosim.DemoVID(700007, 1, 96))
+	w.registry.SetVID(ids[8], odoosim.DemoVID(700008, 1, 97))
+	c := w.connector(nil)
+	w.settle(20, c)
+	expect(t, "tokenised", w.tokenised(), 58)
+	expect(t, "records at MTS", w.seeder.Counters().RecordsReceived, 60+2)
+	byKind, all := w.rejections(c)
+	expect(t, "rejections", fmt.Sprint(byKind), "map[refused AUT_BAS_001:1 refused IDA-MPA-005:1]")
+	if next := all[ids[7]].Next.Sub(w.clock.Now()); next < 50*time.Minute || next > time.Hour {
+		t.Errorf("due in %v", next)
+	}
+	sum := seeding.Totals{}
+	batches, _ := w.batches(c)
+	for _, b := range batches {
+		sum = sum.Plus(b.Totals)
+	}
+	expect(t, "totals", sum, seeding.Totals{Sent: 62, Tokenised: 58, Refused: 2})
+	for start := w.clock.Now(); w.clock.Now().Sub(start) < 24*time.Hour; {
+		w.another(20, c)
+		expect(t, "problems", len(w.problems(c)), 0)
+	}
+	if more := w.seeder.Counters().RecordsReceived - 62; more < 2*3 || more > 2*5 { // after 1, 2, 4, 8 hours and so on
+		t.Errorf("%d more records in a day", more)
+	}
+	w.registry.SetVID(ids[7], odoosim.DemoVID(700007, 2, odoosim.Normal))
+	w.registry.SetVID(ids[8], odoosim.DemoVID(700008, 2, odoosim.Normal))
+	w.another(20, c)
+	expect(t, "tokenised once it is mended", w.tokenised(), 60)
+	byKind, _ = w.rejections(c)
+	expect(t, "rejections", len(byKind), 0)
+}
+
+// An identity service that goes away in the middle of a batch costs nobody a
+// day: the next pass asks again. If it is still away, that is the problem.
+func TestIdentityServiceGoesAwayInABatch(t *testing.T) {
+	for name, forLong := range map[string]bool{"for a while": false, "for long": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			var mended atomic.Bool
+			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+				if n := asked.Add(1); n > 10 && (n <= 30 || forLong) && !mended.Load() {
+					return mtssim.Verdict{ErrorCode: "AUT_BAS_001"}
+				}
+				return mtssim.Rules(ctx, a)
+			}}})
+			w.plain(40)
+			before := w.vids()
+			c := w.connector(nil)
+			if forLong {
+				for range 60 {
+					w.tick()
+				}
+				_, stands := w.problems(c)[seeding.ProblemIdentity]
+				expect(t, "problem", stands, true)
+				expect(t, "tokenised", w.tokenised(), 10)
+				mended.Store(true)
+				for range 70 {
+					w.tick()
+				}
+			}
+			w.settle(20, c)
+			w.check(c, before)
+			expect(t, "problems", len(w.problems(c)), 0)
+			if late := 40 - w.tokenised(); late != 0 && !forLong {
+				t.Errorf("%d wait for another day", late)
+			} else if late > 8 { // probes while it was away
+				t.Errorf("%d wait because they were probes", late)
+			}
+		})
+	}
+}
+
 // An answer that waits with a problem is tried once per back-off and not with
 // every ring, and at once when a person has changed the configuration.
 func TestAnAnswerWaitsWithItsProblem(t *testing.T) {

@@ -28,8 +28,9 @@ type application struct {
 	unlink   []int64
 	rejected []Rejection
 	resolved []Member
-	spoke    bool // MOSIP spoke of a registrant, so licence and service are well
-	system   int  // rows that speak of the system
+	spoke    bool  // MOSIP spoke of a registrant, so licence and service are well
+	troubled []Row // their codes speak of the system
+	system   bool  // and of nothing else: a problem, which rejects nobody
 }
 
 // apply is the order of things: look, create, look again, reject, close, unlink,
@@ -55,7 +56,7 @@ func (a *application) apply(ctx context.Context) (outcome, error) {
 	if a.b.counted(a.parts) {
 		// All that it says was heard. Only VIDs may be left, and people may
 		// have said "try again" since.
-		a.add, a.rejected, a.spoke = Totals{}, nil, false
+		a.add, a.rejected, a.troubled, a.spoke = Totals{}, nil, nil, false
 	}
 	created, err := a.create(ctx, sorted.create)
 	if err != nil {
@@ -179,8 +180,8 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 			a.spoke = true
 			a.reject(row, Refused, CodeEmptyToken, 0)
 			a.add.Refused++
-		case blame(row) == blameSystem: // stays pending
-			a.system++
+		case blame(row) == blameSystem:
+			a.troubled = append(a.troubled, row)
 		default:
 			a.spoke = a.spoke || row.Status == RowError
 			a.reject(row, Refused, row.Code, 0)
@@ -289,6 +290,29 @@ func (a *application) reject(row Row, kind RejectionKind, code string, holder in
 	})
 }
 
+// settleTroubled decides what codes of the system mean. While others of the
+// answer were answered, licence and service are well, so they speak of this
+// registrant, or of trouble that passes: it is listed, tried once more at once,
+// and then ever more seldom. Where nobody was answered it is the connector's
+// problem, and nobody is rejected; unless only one or two come back who met it
+// before while others were answered.
+func (a *application) settleTroubled(standing map[int64]Rejection) {
+	known := func(row Row) bool { return standing[row.Identifier].troubled() }
+	own := a.spoke || len(a.troubled) < alikeLimit && !slices.ContainsFunc(a.troubled, func(row Row) bool { return !known(row) })
+	_, stands := a.state.Problems[ProblemIdentity]
+	// A probe is one registrant, and says nothing more of others than before.
+	a.system = len(a.troubled) > 0 && !a.spoke && (stands || !own)
+	if !own {
+		return
+	}
+	for _, row := range a.troubled {
+		a.reject(row, Refused, row.Code, 0)
+		if known(row) {
+			a.add.Refused++ // else it stays pending, and so is sent with the next pass
+		}
+	}
+}
+
 // writeRejections writes the new ones over what stands, and deletes those of
 // registrants that have their token now.
 func (a *application) writeRejections(ctx context.Context) error {
@@ -305,6 +329,9 @@ func (a *application) writeRejections(ctx context.Context) error {
 	for _, m := range a.resolved {
 		widen(m.Identifier)
 	}
+	for _, row := range a.troubled {
+		widen(row.Identifier)
+	}
 	if to == 0 {
 		return nil
 	}
@@ -318,10 +345,17 @@ func (a *application) writeRejections(ctx context.Context) error {
 			mine[r.Identifier] = r
 		}
 	}
-	for i, r := range a.rejected {
-		before := mine[r.Identifier]
-		a.rejected[i].Attempts, a.rejected[i].Version = before.Attempts+1, before.Version
-		a.rejected[i].Next = nextAttempt(r.Kind, before.Attempts+1, r.Since, a.Times)
+	a.settleTroubled(mine)
+	for i := range a.rejected {
+		r, before := &a.rejected[i], mine[a.rejected[i].Identifier]
+		r.Attempts, r.Version = before.Attempts+1, before.Version
+		r.Next = nextAttempt(r.Kind, r.Attempts, r.Since, a.Times)
+		if r.troubled() {
+			if !before.troubled() {
+				r.Attempts = 1
+			}
+			r.Next = troubledAgain(r.Attempts, r.Since, a.Times)
+		}
 	}
 	if len(a.rejected) > 0 {
 		if _, err := a.Store.PutRejections(ctx, a.rejected); err != nil {

@@ -18,7 +18,7 @@ type blame int
 
 const (
 	blameData    blame = iota // this registrant's data: a rejection
-	blameSystem               // licence, partner, policy, service: a problem, never a rejection
+	blameSystem               // licence, partner, policy, service: a problem, unless others were answered
 	blameUnclear              // data, unless every row of an answer says the same
 )
 
@@ -41,10 +41,13 @@ func blameOf(codes string) blame {
 	return verdict
 }
 
+// alikeLimit rows of one kind are no accident of single registrants.
+const alikeLimit = 3
+
 // settle decides the unclear rows of one answer: a code that every one of at
 // least three rows carries says something of the system, not of the data.
 func settle(rows []Row) func(Row) blame {
-	alike := len(rows) >= 3
+	alike := len(rows) >= alikeLimit
 	for _, r := range rows {
 		alike = alike && r.Token == "" && r.Code == rows[0].Code
 	}

@@ -183,7 +183,7 @@ func (a *application) settleProblems(ctx context.Context, wrote, closed bool) er
 		return err
 	}
 	a.registry.OutageUntil, a.registry.OutageTries = time.Time{}, 0
-	if a.system > 0 && !a.spoke {
+	if a.system {
 		return a.raise(ctx, ProblemIdentity,
 			"MOSIP refuses every registrant alike: its service, or the licence, partner or policy that MTS uses.",
 			"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. Nobody is rejected for this; work goes on by itself.")

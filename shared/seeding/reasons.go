@@ -12,6 +12,9 @@ func Reason(kind RejectionKind, code string) string {
 			said = append(said, text)
 		}
 	}
+	if len(said) == 0 && blameOf(code) == blameSystem {
+		return "MOSIP refused the partner, its licence or its policy for this registrant, while others were answered. It is tried again."
+	}
 	if len(said) == 0 {
 		return kindReasons[kind]
 	}
@@ -53,7 +56,7 @@ var reasons = map[string]string{
 	"ATS-REQ-015": "The address is missing.",
 	"ATS-REQ-100": "MTS could not make sense of what MOSIP answered.",
 	"ATS-REQ-103": "MOSIP gave several reasons at once.",
-	"AUT_BAS_001": "MTS could not reach MOSIP's identity service.",
+	"AUT_BAS_001": "MTS could not reach MOSIP's identity service for this registrant, while others were answered. It is tried again.",
 
 	"IDA-MLC-001": "MOSIP found the request too old or too new. Check the clock of the machine that MTS runs on.",
 	"IDA-MLC-002": "MOSIP does not know this number as an identity number.",

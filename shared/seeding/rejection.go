@@ -47,6 +47,18 @@ func (r Rejection) Due(now time.Time, today Print, version int, again map[Reject
 		again[r.Kind].After(r.Since) || again[""].After(r.Since)
 }
 
+// troubled: it met a code that speaks of the system while others were answered.
+func (r Rejection) troubled() bool { return r.Kind == Refused && blameOf(r.Code) == blameSystem }
+
+// troubledAgain is the next attempt of such a rejection: mostly it is passing
+// trouble, so the first is due at once.
+func troubledAgain(attempts int, now time.Time, times Times) time.Time {
+	if attempts <= 1 {
+		return now
+	}
+	return now.Add(backOff(times.ProbeMax, times.RejectedAgain, attempts-2))
+}
+
 // nextAttempt is when a rejection is tried again though nothing changed. Time
 // mends no invalid data, no duplicate and no conflict. attempts counts from 1.
 func nextAttempt(kind RejectionKind, attempts int, now time.Time, times Times) time.Time {
