@@ -1062,6 +1062,34 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 	w.sentOnce(1)
 }
 
+// A refused unlink is over as well when people have removed the VIDs.
+func TestRefusedUnlinkIsOverWithoutVIDs(t *testing.T) {
+	for name, setting := range map[string]bool{"of all": true, "of what was sent": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(20)
+			w.registry.Deny("g2p.reg.id", "unlink")
+			c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = setting })
+			w.tick()
+			since := w.problems(c)[seeding.ProblemUnlink].Since
+			for range 250 { // four hourly runs
+				w.tick()
+			}
+			expect(t, "no problem", since.IsZero(), false)
+			expect(t, "beginning of the problem", w.problems(c)[seeding.ProblemUnlink].Since, since)
+			for _, id := range ids {
+				w.registry.DeleteIdentifier(w.vidOf(id).ID)
+			}
+			for range 190 {
+				w.tick()
+			}
+			expect(t, "problems", len(w.problems(c)), 0)
+			w.check(c)
+		})
+	}
+}
+
 // A registrant with two VIDs, which Odoo's rule lets through when it races, is
 // sent once and is nobody's duplicate.
 func TestTwoVIDsOfOneRegistrant(t *testing.T) {

@@ -57,10 +57,8 @@ func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) 
 			sent, pending = true, pending || b.Totals.Pending() > 0
 		}
 	}
-	if blocked && !sent {
-		if err := w.nobodyWaits(ctx, c, run); err != nil {
-			return time.Time{}, false, err
-		}
+	if err := w.nobodyWaits(ctx, c, run, sent); err != nil {
+		return time.Time{}, false, err
 	}
 	now := w.Clock.Now()
 	if pending && (blocked || run.Passes < MaxPasses) {
@@ -79,12 +77,20 @@ func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) 
 // nobodyWaits clears the problems that only an answer would clear, after a whole
 // pass under them that found nobody to send, with no batch open and no answer
 // left: there is nobody whom they keep waiting. Whoever comes later is sent, and
-// raises them again if need be.
-func (w *work) nobodyWaits(ctx context.Context, c Connector, run Run) error {
+// raises them again if need be. So it is with a refused unlink after a pass that
+// would have tried one, had there been a VID to remove.
+func (w *work) nobodyWaits(ctx context.Context, c Connector, run Run, sent bool) error {
 	var over []Source
-	for _, source := range []Source{ProblemWrite, ProblemIdentity, ProblemAnswers} {
-		if p, stands := w.state.Problems[source]; stands && !p.Since.After(run.PassStarted) {
-			over = append(over, source)
+	for source, p := range w.state.Problems {
+		switch source {
+		case ProblemWrite, ProblemIdentity, ProblemAnswers:
+			if !sent && !p.Since.After(run.PassStarted) {
+				over = append(over, source)
+			}
+		case ProblemUnlink:
+			if p.Next.Before(run.PassStarted) {
+				over = append(over, source)
+			}
 		}
 	}
 	if len(over) == 0 {
