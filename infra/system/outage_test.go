@@ -8,75 +8,87 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// What goes wrong around a run, and is over before the end.
+// What goes wrong while a batch is under way, and is over before the end.
 func TestRunsSurvive(t *testing.T) {
+	regID, create, unlink := "g2p.reg.id", "create", "unlink"
 	cases := map[string]struct {
 		most int // times that a VID may be submitted
 		make func(w *world)
 	}{
 		"the registry down for a day": {1, func(w *world) {
-			w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.SetDown(true) })
+			w.once(odoosim.Before, regID, create, func() { w.struck(); w.registry.SetDown(true) })
 			w.later(24*time.Hour, func() { w.registry.SetDown(false) })
 		}},
 		"the database of the registry down for an hour": {1, func(w *world) {
-			w.once(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetDatabaseDown(true) })
+			w.once(odoosim.After, regID, create, func() { w.struck(); w.registry.SetDatabaseDown(true) })
 			w.later(time.Hour, func() { w.registry.SetDatabaseDown(false) })
 		}},
 		"a session that ends in the middle": {1, func(w *world) {
-			w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.LoseSessions() })
+			w.once(odoosim.Before, regID, create, func() { w.struck(); w.registry.LoseSessions() })
 		}},
 		"a create whose answer is lost": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed})
+			w.registry.Inject(odoosim.Fault{Model: regID, Method: create, Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed, Struck: w.struck})
 		}},
 		"an unlink whose answer is lost": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "unlink", Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed})
+			w.registry.Inject(odoosim.Fault{Model: regID, Method: unlink, Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed, Struck: w.struck})
 		}},
 		"serialisation failures": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 3, Outcome: odoosim.Serialization})
+			w.registry.Inject(odoosim.Fault{Model: regID, Method: create, Times: 3, Outcome: odoosim.Serialization, Struck: w.struck})
 		}},
 		"HTML errors of the registry": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Skip: 8, Times: 7, Point: odoosim.Arrival, Outcome: odoosim.HTML500})
+			w.atFirstCallback(func() {
+				w.registry.Inject(odoosim.Fault{Times: 7, Point: odoosim.Arrival, Outcome: odoosim.HTML500, Struck: w.struck})
+			})
 		}},
-		"MTS restarted with a full queue": {3, func(w *world) {
-			w.seeder.SetFaults(mtssim.Faults{DelayMS: 1, LoseNext: 1})
-			w.later(time.Minute, func() { w.seeder.Restart() })
-		}},
+		"MTS restarted with a full queue":                 {3, func(w *world) { w.restartWhenFull(func() {}) }},
+		"MTS restarted with a full queue and no database": {3, func(w *world) { w.restartWhenFull(w.seeder.Forget) }},
 		"MTS that never answers its POSTs": {3, func(w *world) {
 			w.seeder.SetFaults(mtssim.Faults{FailNext: 4})
+			w.mtsFront = func(_ http.ResponseWriter, r *http.Request) bool {
+				if r.Method == http.MethodPost && w.seeder.Faults().FailNext > 0 {
+					w.struck()
+				}
+				return false
+			}
 		}},
 		"two replicas of MTS, of which one knows nothing": {4, func(w *world) {
 			w.seeder.SetFaults(mtssim.Faults{LoseEvery: 2})
 			w.later(3*time.Hour, func() { w.seeder.SetFaults(mtssim.Faults{}) })
 			var calls atomic.Int64
 			w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
-				if strings.Contains(r.URL.Path, "/status/") && calls.Add(1)%2 == 0 {
-					http.Error(rw, `{"errors":[{"errorCode":"ATS-REQ-016","errorMessage":"no auth request found for the given identifier"}],"response":null}`, http.StatusNotFound)
+				if isStatus(r) && calls.Add(1)%2 == 0 {
+					w.struck()
+					unknownRequest(rw)
 					return true
 				}
 				return false
 			}
 		}},
-		"ticks missing for an hour": {2, func(w *world) {
-			w.later(0, func() { w.clock.advance(time.Hour) })
+		"ticks missing for an hour": {1, func(w *world) {
+			w.atFirstCallback(func() { w.struck(); w.clock.advance(time.Hour) })
 		}},
-		"a clock that jumps a day ahead": {3, func(w *world) {
-			w.later(0, func() { w.clock.advance(24 * time.Hour) })
+		"a clock that jumps a day ahead": {1, func(w *world) {
+			w.atFirstCallback(func() { w.struck(); w.clock.jump(24 * time.Hour) })
 		}},
-		"a clock that jumps an hour back": {2, func(w *world) {
-			w.later(0, func() { w.clock.advance(-time.Hour) })
+		"a clock that jumps an hour back": {1, func(w *world) {
+			w.atFirstCallback(func() { w.struck(); w.clock.jump(-time.Hour) })
 		}},
 		"DynamoDB throttled and in conflict at every call": {1, func(w *world) {
 			w.throttled.Store(true)
+			w.atFirstCallback(w.struck)
 		}},
 	}
 	for name, f := range cases {
@@ -91,6 +103,9 @@ func TestRunsSurvive(t *testing.T) {
 			for len(w.failures) > 0 {
 				<-w.failures // a function may fail; what counts is the end
 			}
+			if w.strikes.Load() == 0 {
+				t.Error("the trouble never came")
+			}
 			w.check(c, before)
 			w.sentOnce(f.most)
 			expect(t, "tokenised", w.tokenised(), 150)
@@ -100,6 +115,66 @@ func TestRunsSurvive(t *testing.T) {
 			}
 		})
 	}
+}
+
+// struck notes that the trouble of a test came. It fails the test where nothing
+// was under way: no batch open, and no answer in work.
+func (w *world) struck() {
+	w.strikes.Add(1)
+	store := dynamo.New(w.client, w.tables.Connectors, w.tables.Answers) // which no trouble reaches
+	states, err := store.RegistryStates(w.Context())
+	if err != nil {
+		w.Error(err)
+	}
+	for _, state := range states {
+		open, err := store.OpenBatches(w.Context(), state.Key)
+		_, answered, again := store.NextAnswer(w.Context(), state.Key, "")
+		if err := errors.Join(err, again); err != nil {
+			w.Error(err)
+		}
+		if len(open) > 0 || answered {
+			return
+		}
+	}
+	w.Error("the trouble came while nothing was under way")
+}
+
+// atFirstCallback does something while the first callback is on its way.
+func (w *world) atFirstCallback(f func()) {
+	var once sync.Once
+	w.onPut = func(*http.Request) { once.Do(f) }
+}
+
+// restartWhenFull restarts MTS, as a kill does, when the worker is at one
+// request and another is in its queue; then comes what else is to be lost.
+func (w *world) restartWhenFull(then func()) {
+	w.Helper()
+	w.presize(60) // for known sizes two batches are under way
+	w.hangs.Store(true)
+	w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !w.hangs.Load() || w.seeder.Open() == 0 {
+			return false
+		}
+		answer := httptest.NewRecorder()
+		w.seeder.ServeHTTP(answer, r)
+		if open := w.seeder.Open(); open < 2 {
+			w.Errorf("%d requests are open at MTS", open)
+		}
+		w.struck()
+		w.hangs.Store(false)
+		w.seeder.Restart()
+		then()
+		rw.WriteHeader(answer.Code)
+		_, _ = rw.Write(answer.Body.Bytes())
+		return true
+	}
+}
+
+func isStatus(r *http.Request) bool { return strings.Contains(r.URL.Path, "/status/") }
+
+// unknownRequest is the answer of an MTS that never heard of a request.
+func unknownRequest(rw http.ResponseWriter) {
+	http.Error(rw, `{"errors":[{"errorCode":"ATS-REQ-016","errorMessage":"no auth request found for the given identifier"}],"response":null}`, http.StatusNotFound)
 }
 
 // later does something once the clock has moved on by d since now.

@@ -556,13 +556,13 @@ func TestMTSRestartLosesNobody(t *testing.T) {
 	w := newWorld(t, options{})
 	w.plain(300)
 	before := w.vids()
-	w.seeder.SetFaults(mtssim.Faults{LoseNext: 1})
+	w.restartWhenFull(w.seeder.Forget)
 	c := w.connector(nil)
-	w.tick()
-	w.seeder.Restart()
-	w.seeder.Forget()
 	w.settle(60, c)
 	w.check(c, before)
+	expect(t, "restarts", w.seeder.Counters().Restarts, 1)
+	_, states := w.batches(c)
+	expect(t, "batches lost", states[seeding.Lost], 2)
 	expect(t, "tokenised", w.tokenised(), 300)
 }
 

@@ -73,6 +73,8 @@ type world struct {
 	appointments []appointment
 	throttled    atomic.Bool // DynamoDB
 	mtsDown      atomic.Bool
+	hangs        atomic.Bool         // the identity system behind MTS, until MTS is restarted
+	strikes      atomic.Int64        // of trouble, see struck
 	noPassword   atomic.Bool         // Secrets Manager has lost the registry's
 	onStore      func(method string) // sees what the store is about to read, or to do in a transaction
 }
@@ -105,6 +107,18 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	if o.virtual {
 		o.mts.Dial = network.dial
+	}
+	if o.mts.Identify == nil {
+		o.mts.Identify = func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+			if w.hangs.Load() {
+				select {
+				case <-ctx.Done():
+				case <-time.After(5 * time.Second): // a test that never restarts MTS is to fail, not to hang
+					w.hangs.Store(false)
+				}
+			}
+			return mtssim.Rules(ctx, a)
+		}
 	}
 	w.seeder = mtssim.New(o.mts)
 	w.registry = odoosim.New(o.odoo)
@@ -282,8 +296,9 @@ type clock struct {
 	virtual bool
 
 	mu      sync.Mutex
-	now     time.Time
-	working int // functions under way that are not asleep
+	now     time.Time     // only moves forward
+	skew    time.Duration // by which the clock on the wall jumped
+	working int           // functions under way that are not asleep
 }
 
 func (c *clock) Now() time.Time {
@@ -292,8 +307,11 @@ func (c *clock) Now() time.Time {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.now
+	return c.now.Add(c.skew)
 }
+
+// jump sets the clock on the wall: no time passes, and nobody sleeps longer.
+func (c *clock) jump(d time.Duration) { c.mu.Lock(); c.skew += d; c.mu.Unlock() }
 
 func (c *clock) enter() { c.mu.Lock(); c.working++; c.mu.Unlock() }
 func (c *clock) leave() { c.mu.Lock(); c.working--; c.mu.Unlock() }
@@ -303,7 +321,9 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 	if c.virtual {
 		return function.Clock{}.Sleep(ctx, d)
 	}
-	until := c.Now().Add(d)
+	c.mu.Lock()
+	until := c.now.Add(d)
+	c.mu.Unlock()
 	c.leave()
 	defer c.enter()
 	for patience := 0; ; patience++ {
