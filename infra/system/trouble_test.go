@@ -50,6 +50,10 @@ func (w *world) vidOf(registrant int64) odoosim.Identifier {
 func TestNoTokenReachesSomebodyElse(t *testing.T) {
 	other := odoosim.DemoVID(777777, 1, odoosim.Normal)
 	regID, create, unlink := "g2p.reg.id", "create", "unlink"
+	merge := func(w *world, id int64) {
+		w.registry.DeleteIdentifier(w.vidOf(id + 1).ID)
+		w.registry.MoveIdentifier(w.vidOf(id).ID, id+1)
+	}
 	cases := map[string]struct {
 		// at is when the change comes: before the patcher looks, or after it
 		// looked and before it creates or removes.
@@ -85,6 +89,25 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 				t.Error("the neighbour has a token of neither VID")
 			}
 		}},
+		// A merge in Odoo: the identifier keeps its id and has another registrant.
+		// The row was made for registrant and identifier together, so it fits
+		// neither of the two; who holds the VID now is asked for anew.
+		"registrant merged into another before the answer": {"", merge,
+			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
+				expect(t, "token of the one that was sent", w.tokenOf(id), "")
+				expect(t, "token of the one that holds the VID now", w.tokenOf(id+1), mtssim.Token(w.before[id]))
+				expect(t, "VIDs left", len(w.vids()), 0)
+				expect(t, "times that the VID was sent", w.seeder.TokensGiven()[w.before[id]], 2)
+			}},
+		"registrant merged into another before the create": {create, merge,
+			func(t *testing.T, w *world, c seeding.Connector, id int64) {
+				// Too late to stop the create; the VID stays, and who looks after
+				// the registrant that holds it now is told.
+				expect(t, "VID of the one that holds it now", w.vidOf(id+1).Value, w.before[id])
+				_, all := w.rejections(c)
+				expect(t, "code", all[id+1].Code, seeding.CodeVIDChanged)
+				expect(t, "rejected identifier", all[id+1].Identifier, w.vidOf(id+1).ID)
+			}},
 		"VID corrected before the create": {create, func(w *world, id int64) { w.registry.SetVID(id, other) },
 			func(t *testing.T, w *world, c seeding.Connector, id int64) {
 				// Odoo has no conditional write: the token of the VID that was sent

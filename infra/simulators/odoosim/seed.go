@@ -150,6 +150,12 @@ func (s *Server) SetValue(identifier int64, value string) bool {
 	return s.change(s.main.regs, identifier, map[string]any{"value": optional(value)})
 }
 
+// MoveIdentifier gives an identifier, with its id, to another registrant, as
+// Odoo's partner merge does: by SQL, past the rule that a type is held once.
+func (s *Server) MoveIdentifier(identifier, registrant int64) bool {
+	return s.change(s.main.regs, identifier, map[string]any{"partner_id": registrant})
+}
+
 // SetVID changes a registrant's VID, or gives it one.
 func (s *Server) SetVID(registrant int64, value string) bool {
 	for _, i := range s.Identifiers(registrant) {
