@@ -218,29 +218,115 @@ func (w *world) outlast(c seeding.Connector) {
 	w.Fatalf("still %d VIDs after days; run %q, due in %v, problems %v", len(w.vids()), state.Run, state.Due.Sub(w.clock.Now()), state.Problems)
 }
 
-// A batch of which MTS says nothing, because it is busy for minutes, is not
-// lost.
+// A batch of which MTS says nothing, because it cannot be reached or is busy with
+// a POST for minutes, is not lost; and nobody waits for long for it to speak.
 func TestSilenceIsNotLoss(t *testing.T) {
-	w := newWorld(t, options{})
-	w.plain(40)
-	before := w.vids()
-	held := w.holdFirst()
-	c := w.connector(nil)
-	w.tick()
-	w.seeder.SetFaults(mtssim.Faults{Down: true}) // closes every connection
-	for range 3 {                                 // past its deadline, not past three
-		w.tick()
+	silences := map[string]func(http.ResponseWriter, *http.Request){
+		"unreachable": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"busy":        func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	}
-	open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
-	if err != nil || len(open) != 1 {
-		t.Fatalf("%d open batches, %v", len(open), err)
+	for name, silence := range silences {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, options{virtual: true})
+				w.plain(40)
+				before := w.vids()
+				held := w.holdFirst()
+				var asked atomic.Int64
+				w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+					if !isStatus(r) {
+						return false
+					}
+					asked.Add(1)
+					began := w.clock.Now()
+					defer func() {
+						if took := w.clock.Now().Sub(began); took > 10*time.Second {
+							t.Errorf("somebody waits %v for MTS", took)
+						}
+					}()
+					silence(rw, r)
+					return true
+				}
+				c := w.connector(nil)
+				w.tick()
+				for range 3 { // past its deadline, not past three
+					w.tick()
+				}
+				open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
+				if err != nil || len(open) != 1 {
+					t.Fatalf("%d open batches, %v", len(open), err)
+				}
+				if asked.Load() == 0 {
+					t.Error("nobody asked MTS about the batch")
+				}
+				w.mtsFront = nil
+				expect(t, "status", w.deliver(held.Load(), string(held.Load().body)), http.StatusOK)
+				w.settle(20, c)
+				w.check(c, before)
+				w.sentOnce(1)
+				expect(t, "tokenised", w.tokenised(), 40)
+			})
+		})
 	}
-	w.seeder.SetFaults(mtssim.Faults{})
-	w.deliver(held.Load(), string(held.Load().body))
-	w.settle(20, c)
-	w.check(c, before)
-	w.sentOnce(1)
-	expect(t, "tokenised", w.tokenised(), 40)
+}
+
+// Two replicas of MTS, and the one that is asked knows nothing of the batch that
+// the other has at work: the batch is lost, its registrants are sent again, and
+// whichever answer comes first gives them their tokens, once.
+func TestAnswerOfTheOtherReplica(t *testing.T) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		t.Run(fmt.Sprintf("answers in the order %v", order), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(20)
+			before := w.vids()
+			var mu sync.Mutex
+			var held []*heldCallback
+			w.hold = func(r *http.Request, body []byte) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				held = append(held, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+				return true
+			}
+			w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+				if !isStatus(r) || w.seeder.Counters().Posts > 1 {
+					return false
+				}
+				w.struck()
+				unknownRequest(rw)
+				return true
+			}
+			c := w.connector(nil)
+			for range 10 {
+				if w.tick(); w.seeder.Counters().Posts == 2 {
+					break
+				}
+			}
+			if w.hold = nil; len(held) != 2 || w.strikes.Load() != 1 {
+				t.Fatalf("%d callbacks are held, %d answers of 404", len(held), w.strikes.Load())
+			}
+			all, states := w.batches(c)
+			expect(t, "batches lost", states[seeding.Lost], 1)
+			expect(t, "batches", len(all), 2)
+			for i, k := range order {
+				expect(t, "status", w.deliver(held[k], string(held[k].body)), http.StatusOK)
+				expect(t, fmt.Sprintf("tokenised after %d", i+1), w.tokenised(), 20)
+			}
+			w.settle(20, c)
+			w.check(c, before)
+			w.sentOnce(2)
+			expect(t, "tokens", w.registry.State().Tokens, 20)
+			expect(t, "VIDs left", len(w.vids()), 0)
+			all, states = w.batches(c)
+			expect(t, "batches in the end", len(all), 2)
+			expect(t, "batches patched", states[seeding.Patched], 1)
+			for i, b := range all { // who came first has tokenised all, the other nobody
+				expect(t, fmt.Sprintf("totals of batch %d", i), b.Totals,
+					seeding.Totals{Sent: 20, Tokenised: map[bool]int{true: 20}[order[0] == i]})
+			}
+			expect(t, "tokenised in the metric", int(w.sums[string(seeding.MetricTokenised)]), 20)
+		})
+	}
 }
 
 // A patcher stops while its lease still covers whatever it may have asked of the

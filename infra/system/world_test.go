@@ -417,7 +417,11 @@ func (w *world) post(c *heldCallback, body string) int {
 		w.Fatal(err)
 	}
 	r.Header.Set("Authorization", c.bearer)
-	response, err := http.DefaultClient.Do(r)
+	client := http.DefaultClient
+	if w.clock.virtual {
+		client = w.calls
+	}
+	response, err := client.Do(r)
 	if err != nil {
 		w.Fatal(err)
 	}
