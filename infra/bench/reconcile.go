@@ -76,7 +76,7 @@ func layOut(ctx context.Context, store *dynamo.Store, c seeding.Connector, open 
 	if err := errors.Join(store.CreateConnector(ctx, c), store.SetStatus(ctx, c.ID, seeding.Running, now)); err != nil {
 		return err
 	}
-	state, err := store.TakeRun(ctx, c.ID, "bench", now, now.Add(time.Minute))
+	state, err := store.TakeRun(ctx, c.ID, "bench", now, now.Add(time.Minute), time.Time{})
 	if err != nil {
 		return err
 	}

@@ -311,7 +311,7 @@ func (c *connector) again() {
 		if state.Lease.Live(time.Now()) {
 			return false
 		}
-		err := store.LeaveRun(c.ctx(), c.id, state.Lease.Fence, time.Now())
+		err := store.LeaveRun(c.ctx(), c.id, state.Lease.Fence, time.Now(), time.Time{})
 		if err != nil && !errors.Is(err, seeding.ErrConflict) { // a tick was quicker
 			c.Fatal(err)
 		}

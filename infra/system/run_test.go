@@ -218,7 +218,7 @@ func TestOrderOfReads(t *testing.T) {
 		w.plain(20)
 		w.hold = func(*http.Request, []byte) bool { return true } // batches stay open
 		other := w.connector(nil)
-		if _, err := w.store.TakeRun(t.Context(), other.ID, "other", w.clock.Now(), w.clock.Now().Add(time.Hour)); err != nil {
+		if _, err := w.store.TakeRun(t.Context(), other.ID, "other", w.clock.Now(), w.clock.Now().Add(time.Hour), time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		var reads int

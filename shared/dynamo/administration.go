@@ -47,7 +47,7 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 			s.updating(change{
 				key: stateKey(c.ID),
 				update: "SET #version = :version, #registry = :registry, #mts = :mts," +
-					" #problems = :none, #nudge = :now",
+					" #problems = :none, #nudge = :now, #moved = :now",
 				when: "#version = :read",
 				values: item{
 					":read": read[":read"], ":version": number(c.Version),
@@ -111,7 +111,7 @@ func (s *Store) administer(ctx context.Context, id string, version int, changes 
 func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error {
 	update := "SET #status = :status, #nudge = :now"
 	if status == seeding.Running {
-		update += ", #problems = :none"
+		update += ", #problems = :none, #moved = :now"
 	}
 	_, err := s.update(ctx, change{
 		key: stateKey(id), update: update, when: "attribute_exists(#pk)",

@@ -44,13 +44,16 @@ func (s *Store) States(ctx context.Context) ([]seeding.State, error) {
 const foldNudge = "#due = if_not_exists(#nudge, #due)"
 
 // TakeRun implements seeding.Connectors.
-func (s *Store) TakeRun(ctx context.Context, id, owner string, now, until time.Time) (seeding.State, error) {
-	it, err := s.update(ctx, change{
+func (s *Store) TakeRun(ctx context.Context, id, owner string, now, until, moved time.Time) (seeding.State, error) {
+	take := change{
 		key:    stateKey(id),
-		update: "SET #owner = :owner, #until = :until, " + foldNudge + " REMOVE #nudge ADD #fence :one",
+		update: "SET #owner = :owner, #until = :until, " + foldNudge,
 		when:   "attribute_exists(#pk) AND (" + leaseMine + " OR " + leaseFree + ")",
 		values: item{":owner": text(owner), ":until": instant(until), ":now": instant(now), ":one": number(1)},
-	})
+	}
+	take.note(moved)
+	take.update += " REMOVE #nudge ADD #fence :one"
+	it, err := s.update(ctx, take)
 	if err != nil {
 		return seeding.State{}, held(settle(err, seeding.ErrNotFound, nil))
 	}
@@ -58,14 +61,25 @@ func (s *Store) TakeRun(ctx context.Context, id, owner string, now, until time.T
 }
 
 // LeaveRun implements seeding.Connectors.
-func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, due time.Time) error {
-	_, err := s.update(ctx, change{
+func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, due, moved time.Time) error {
+	leave := change{
 		key:    stateKey(id),
-		update: "SET #due = :due REMOVE #owner, #until",
+		update: "SET #due = :due",
 		when:   "#fence = :fence",
 		values: item{":due": instant(due), ":fence": number(fence)},
-	})
+	}
+	leave.note(moved)
+	leave.update += " REMOVE #owner, #until"
+	_, err := s.update(ctx, leave)
 	return settle(err, seeding.ErrNotFound, nil)
+}
+
+// note adds when the run moved last to what is set, if it did.
+func (c *change) note(moved time.Time) {
+	if !moved.IsZero() {
+		c.update += ", #moved = :moved"
+		c.values[":moved"] = instant(moved)
+	}
 }
 
 // Conditions for taking a lease. The time is compared here, as seeding.Lease.Live
@@ -109,7 +123,7 @@ func (s *Store) ClearProblems(ctx context.Context, id string, sources []seeding.
 	}
 	_, err := s.update(ctx, change{
 		key:    stateKey(id),
-		update: "SET #nudge = :now REMOVE " + strings.Join(paths, ", "),
+		update: "SET #nudge = :now, #moved = :now REMOVE " + strings.Join(paths, ", "),
 		when:   strings.Join(standing, " OR "),
 		values: item{":now": instant(now)},
 	})
@@ -157,6 +171,7 @@ func decodeState(it item) (seeding.State, error) {
 		Status:    seeding.Status(r.text("status")),
 		Due:       r.instant("due"),
 		Run:       r.text("run"),
+		Moved:     r.instant("moved"),
 		Lease:     decodeLease(r),
 		Problems:  map[seeding.Source]seeding.Problem{},
 	}

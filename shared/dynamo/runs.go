@@ -34,10 +34,10 @@ func (s *Store) OpenRun(ctx context.Context, r seeding.Run) error {
 		s.putting(change{key: runKey(r.Connector, r.ID), item: run, when: "attribute_not_exists(#pk)"}),
 		s.updating(change{
 			key:    stateKey(r.Connector),
-			update: "SET #run = :run",
+			update: "SET #run = :run, #moved = :started",
 			when:   "#status = :running AND #version = :version AND #fence = :fence AND attribute_not_exists(#run)",
 			values: item{
-				":run": text(r.ID), ":running": text(string(seeding.Running)),
+				":run": text(r.ID), ":started": instant(r.Started), ":running": text(string(seeding.Running)),
 				":version": number(r.Version), ":fence": number(r.Fence),
 			},
 		}),

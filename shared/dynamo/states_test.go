@@ -32,7 +32,7 @@ func TestBatchStates(t *testing.T) {
 		c := seeding.Connector{ID: id, Version: 1, MTSURL: "http://mts", Registry: seeding.RegistryAccess{URL: "http://" + id, Database: "d"}}
 		must(store.CreateConnector(ctx, c))
 		must(store.SetStatus(ctx, id, seeding.Running, base))
-		state, err := store.TakeRun(ctx, id, "me", base, base.Add(time.Hour))
+		state, err := store.TakeRun(ctx, id, "me", base, base.Add(time.Hour), time.Time{})
 		must(err)
 		run := seeding.Run{ID: "run", Connector: id, Version: 1, Started: base, Passes: 1, Fence: state.Lease.Fence}
 		must(store.OpenRun(ctx, run))

@@ -70,6 +70,9 @@ func (b Batch) counted(parts []AnswerPart) bool {
 // Wait is the time the batch is given before it is asked about.
 func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
 
+// lastWait is when even a batch that MTS still works on is given up.
+func (b Batch) lastWait() time.Time { return b.Claimed.Add(waits * b.Wait()) }
+
 // kept is how long MTS has had the batch, as far as is known: it counts from
 // the end of the POST, which an answer may overtake.
 func (b Batch) kept(until time.Time) time.Duration {

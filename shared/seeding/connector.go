@@ -110,6 +110,7 @@ type State struct {
 	Status    Status
 	Due       time.Time // when submit should look next
 	Run       string    // the open run, or ""
+	Moved     time.Time // when the open run last moved, or waited for what is under way
 	Lease     Lease     // held by the submit invocation that works on it
 	Problems  map[Source]Problem
 	// Again is when somebody last said "try again" of the rejections of a kind;

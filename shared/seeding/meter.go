@@ -21,7 +21,7 @@ const MetricSecondsToToken Metric = "SecondsToToken"
 // reconcile does not run.
 const (
 	MetricOldestAnswer      Metric = "OldestAnswerSeconds" // that waits to be patched
-	MetricStalledConnectors Metric = "StalledConnectors"   // running, and nobody comes for them
+	MetricStalledConnectors Metric = "StalledConnectors"   // running, and nobody comes for them or nothing comes of it
 	MetricUnreachable       Metric = "UnreachableServers"  // connectors with a registry or MTS problem
 	MetricSignInsRefused    Metric = "SignInsRefused"      // connectors
 	MetricProblemConnectors Metric = "ProblemConnectors"   // connectors with a problem that blocks
@@ -34,13 +34,27 @@ type Meter interface {
 	Measure(m Metric, value float64, kind string)
 }
 
-// overdueAfter is how long a running connector may be due without anybody
-// coming for it: a tick comes every minute.
-const overdueAfter = 10 * time.Minute
+const (
+	// overdueAfter is how long a running connector may be due without anybody
+	// coming for it: a tick comes every minute.
+	overdueAfter = 10 * time.Minute
+	// motionlessAfter is how long an open run may stand still although somebody
+	// comes for it. A batch under way counts as moving for as long as reconcile
+	// lets it, so a slow MTS needs no more; the longest wait that is well is
+	// that for an outage of a registry that another connector shows.
+	motionlessAfter = time.Hour
+)
 
-// Stalled tells whether a running connector waits for submit in vain.
+// Stalled tells whether nobody comes for a running connector, or nothing comes
+// of it although no problem says why.
 func (s State) Stalled(now time.Time) bool {
-	return s.Status == Running && !s.Lease.Live(now) && now.Sub(s.Due) >= overdueAfter
+	if s.Status != Running {
+		return false
+	}
+	blocked, _ := s.Blocked()
+	nobody := !s.Lease.Live(now) && now.Sub(s.Due) >= overdueAfter
+	nothing := s.Run != "" && !blocked && now.Sub(s.Moved) >= motionlessAfter
+	return nobody || nothing
 }
 
 // measure tells the meter what a batch, or a part of its answer, came to.

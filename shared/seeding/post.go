@@ -37,7 +37,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 		return w.gatherFailed(ctx, c, err)
 	}
 	if len(harvest.chosen) == 0 {
-		return now, true, errors.Join(w.Store.SaveRun(ctx, harvest.run), w.seeMTS(ctx, c))
+		return now, true, errors.Join(w.saveRun(ctx, harvest.run), w.seeMTS(ctx, c))
 	}
 
 	batch, submission, err := w.prepare(ctx, c, harvest, mts, unanswered, blocked)
@@ -52,6 +52,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 	if err := w.Store.Claim(ctx, claim); err != nil {
 		return now, false, err
 	}
+	w.moved = w.Clock.Now()
 	log := w.log.With("run", run.ID, "batch", batch.Ref.Batch, "count", batch.Count)
 	log.Info("batch claimed")
 	if w.Clock.Now().Add(limit).After(mts.Lease.Until) {

@@ -66,12 +66,24 @@ func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) 
 		if !blocked {
 			run.Passes++
 		}
-		return now, true, w.Store.SaveRun(ctx, run)
+		return now, true, w.saveRun(ctx, run)
 	}
 	if run, err = w.complete(ctx, run); err != nil {
 		return time.Time{}, false, err
 	}
-	return run.Started.Add(c.Interval()), false, nil
+	if due = run.Started.Add(c.Interval()); due.Before(now) {
+		due = now // the run took longer; nobody has kept the next one waiting
+	}
+	return due, false, nil
+}
+
+// saveRun notes how far the run is, which is a move.
+func (w *work) saveRun(ctx context.Context, run Run) error {
+	err := w.Store.SaveRun(ctx, run)
+	if err == nil {
+		w.moved = w.Clock.Now()
+	}
+	return err
 }
 
 // nobodyWaits clears the problems that only an answer would clear, after a whole

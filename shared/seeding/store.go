@@ -17,15 +17,17 @@ type Connectors interface {
 	// States returns the state of every connector.
 	States(ctx context.Context) ([]State, error)
 	// TakeRun takes the run lease for owner until the given time and returns
-	// the state with the new fence.
-	TakeRun(ctx context.Context, id, owner string, now, until time.Time) (State, error)
+	// the state with the new fence. It notes when the run moved last; a zero
+	// time leaves what is noted.
+	TakeRun(ctx context.Context, id, owner string, now, until, moved time.Time) (State, error)
 	// LeaveRun gives the run lease back and sets the due time, unless the due
-	// time was moved meanwhile by somebody who wants submit to look earlier.
-	LeaveRun(ctx context.Context, id string, fence int64, due time.Time) error
+	// time was moved meanwhile by somebody who wants submit to look earlier. It
+	// notes when the run moved last, as TakeRun does.
+	LeaveRun(ctx context.Context, id string, fence int64, due, moved time.Time) error
 	// RaiseProblem sets the problem of a source.
 	RaiseProblem(ctx context.Context, id string, source Source, p Problem) error
 	// ClearProblems removes problems and, if one of them stood, makes the
-	// connector due now.
+	// connector due now. From now on its run may move again.
 	ClearProblems(ctx context.Context, id string, sources []Source, now time.Time) error
 }
 

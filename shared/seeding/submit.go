@@ -81,7 +81,7 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 	for {
 		// Taking the lease again renews it, and reads what a person changed.
 		now := s.Clock.Now()
-		state, err := s.Store.TakeRun(ctx, connector, w.owner, now, now.Add(s.stepLimit()))
+		state, err := s.Store.TakeRun(ctx, connector, w.owner, now, now.Add(s.stepLimit()), w.moved)
 		if errors.Is(err, ErrHeld) || isNotFound(err) {
 			return nil
 		}
@@ -101,7 +101,7 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		if err != nil {
 			due = now.Add(s.Times.ProbeFirst)
 		}
-		leave := s.Store.LeaveRun(ctx, connector, w.state.Lease.Fence, due)
+		leave := s.Store.LeaveRun(ctx, connector, w.state.Lease.Fence, due, w.moved)
 		if errors.Is(leave, ErrConflict) {
 			leave = nil // the lease ran out and is somebody else's
 		}
@@ -126,6 +126,7 @@ type work struct {
 	owner string
 	log   *slog.Logger
 	state State
+	moved time.Time // when this call last saw the run move; zero until then
 }
 
 // step does the next thing for the connector: ends or opens its run, waits, or
@@ -160,11 +161,18 @@ func (w *work) step(ctx context.Context) (due time.Time, again bool, err error) 
 	blocked, next := w.state.Blocked()
 	switch {
 	case registry.OutageUntil.After(now):
+		w.moved = now // who found the outage shows it
 		return registry.OutageUntil, false, nil
 	case blocked && next.After(now):
 		return next, false, nil
 	case blocked && len(open) > 0, len(unanswered) >= atOnce, run.PassOver && len(open) > 0:
+		if slices.ContainsFunc(unanswered, func(b Batch) bool { return now.Before(b.lastWait()) }) {
+			w.moved = now
+		}
 		changed, err := w.awaitChange(ctx, c, len(open), len(unanswered))
+		if changed {
+			w.moved = w.Clock.Now()
+		}
 		return now, changed, err
 	case run.PassOver:
 		return w.endPass(ctx, c, *run, blocked)

@@ -49,7 +49,7 @@ func (s *suite) claimRefused() {
 			return s.store.SetStatus(s.ctx, c.ID, seeding.Stopped, t0)
 		},
 		"the lease is somebody's": func(c seeding.Connector, _ *seeding.Claim) error {
-			_, err := s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(2*time.Hour))
+			_, err := s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(2*time.Hour), time.Time{})
 			return err
 		},
 		"the configuration is other": func(c seeding.Connector, _ *seeding.Claim) error {
@@ -284,7 +284,7 @@ func (s *suite) batchesOfRun() {
 	other := c
 	other.ID = s.connector("other").ID
 	s.ok(s.store.SetStatus(s.ctx, other.ID, seeding.Running, t0), "start")
-	state, err := s.store.TakeRun(s.ctx, other.ID, "submitter", t0, after(time.Minute))
+	state, err := s.store.TakeRun(s.ctx, other.ID, "submitter", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	otherRun := seeding.Run{ID: "r", Connector: other.ID, Version: 1, Started: t0, Fence: state.Lease.Fence}
 	s.ok(s.store.OpenRun(s.ctx, otherRun), "open run")

@@ -56,9 +56,9 @@ func (s *suite) between() {
 	s.is(store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "replace, and another replacement")
 
 	c, run = s.running("deleted")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, time.Time{}), "leave")
 	store = s.meddled(transaction, func() {
-		_, err := s.store.TakeRun(s.ctx, c.ID, "quick", t0, after(time.Minute))
+		_, err := s.store.TakeRun(s.ctx, c.ID, "quick", t0, after(time.Minute), time.Time{})
 		s.ok(err, "take")
 	})
 	s.is(store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "delete, and the lease is taken")

@@ -78,10 +78,10 @@ func (s *suite) unknownConnector() {
 		s.is(s.store.SetStatus(s.ctx, id, seeding.Running, t0), seeding.ErrNotFound, "SetStatus")
 	}
 	id := s.id("nobody")
-	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute))
+	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute), time.Time{})
 	s.is(err, seeding.ErrNotFound, "TakeRun")
 	s.is(s.store.TryAgain(s.ctx, id, "", t0), seeding.ErrNotFound, "TryAgain")
-	s.is(s.store.LeaveRun(s.ctx, id, 1, t0), seeding.ErrNotFound, "LeaveRun")
+	s.is(s.store.LeaveRun(s.ctx, id, 1, t0, time.Time{}), seeding.ErrNotFound, "LeaveRun")
 	s.is(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
 	s.is(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")
 }
@@ -89,7 +89,7 @@ func (s *suite) unknownConnector() {
 func (s *suite) replacing() {
 	c, run := s.running("c")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, after(time.Hour)), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, after(time.Hour), time.Time{}), "leave")
 	batch := s.claimed(c, run, "b")
 
 	next := c
@@ -102,7 +102,7 @@ func (s *suite) replacing() {
 	s.ok(err, "state")
 	s.same(state, seeding.State{
 		Connector: c.ID, Registry: next.RegistryKey(), MTS: next.MTSKey(), Version: 2, Status: seeding.Running,
-		Due: after(time.Minute), Run: run.ID, Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
+		Due: after(time.Minute), Run: run.ID, Moved: after(time.Minute), Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
 	}, "state after a replacement")
 	s.is(s.store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "the same version twice")
 
@@ -140,12 +140,12 @@ func (s *suite) deleting() {
 	c, run := s.running("c")
 	batch := s.claimed(c, run, "b")
 	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while submit is at work")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, time.Time{}), "leave")
 	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while a batch is open")
 	batch.State, batch.Closed = seeding.Lost, t0
 	s.ok(s.store.Close(s.ctx, batch), "close")
 	s.is(s.store.DeleteConnector(s.ctx, c.ID, 2, t0), seeding.ErrConflict, "of another version")
-	_, err := s.store.TakeRun(s.ctx, c.ID, "dead", t0, after(time.Minute))
+	_, err := s.store.TakeRun(s.ctx, c.ID, "dead", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while the lease lasts")
 	s.ok(s.store.DeleteConnector(s.ctx, c.ID, 1, after(time.Minute)), "when the lease is over")
@@ -160,7 +160,7 @@ func (s *suite) deleting() {
 func (s *suite) runLease() {
 	c := s.connector("c")
 	take := func(owner string, from, until time.Duration) (seeding.State, error) {
-		return s.store.TakeRun(s.ctx, c.ID, owner, after(from), after(until))
+		return s.store.TakeRun(s.ctx, c.ID, owner, after(from), after(until), time.Time{})
 	}
 	first, err := take("a", 0, time.Minute)
 	s.ok(err, "a free lease")
@@ -169,14 +169,14 @@ func (s *suite) runLease() {
 	s.is(err, seeding.ErrHeld, "a held lease")
 	renewed, err := take("a", 30*time.Second, 90*time.Second)
 	s.ok(err, "renewal")
-	s.is(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0), seeding.ErrConflict, "leave with the fence before")
+	s.is(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave with the fence before")
 	taken, err := take("b", 90*time.Second, 3*time.Minute)
 	s.ok(err, "a lease that is over")
 	if renewed.Lease.Fence <= first.Lease.Fence || taken.Lease.Fence <= renewed.Lease.Fence {
 		s.Errorf("fences %d, %d, %d do not grow", first.Lease.Fence, renewed.Lease.Fence, taken.Lease.Fence)
 	}
-	s.is(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0), seeding.ErrConflict, "leave by a holder thought dead")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(time.Hour)), "leave")
+	s.is(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave by a holder thought dead")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(time.Hour), time.Time{}), "leave")
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same(state.Lease, seeding.Lease{Fence: taken.Lease.Fence}, "lease after leaving")
@@ -187,6 +187,36 @@ func (s *suite) runLease() {
 		return err
 	})
 	s.same(outcomes, map[error]int{nil: 1, seeding.ErrHeld: racers - 1}, "race for the lease")
+}
+
+// moving: every write that says that a run moves, or may move again, is noted,
+// and no other.
+func (s *suite) moving() {
+	c, run := s.running("c")
+	moved := func(want time.Time, what string) {
+		s.Helper()
+		state, err := s.store.State(s.ctx, c.ID)
+		s.ok(err, "state")
+		s.same(state.Moved, want, what)
+	}
+	moved(run.Started, "an opened run")
+	state, err := s.store.TakeRun(s.ctx, c.ID, "submitter", after(time.Second), after(time.Minute), after(time.Second))
+	s.ok(err, "renew")
+	s.same(state.Moved, after(time.Second), "as who renews the lease sees it")
+	state, err = s.store.TakeRun(s.ctx, c.ID, "submitter", after(2*time.Second), after(time.Minute), time.Time{})
+	s.ok(err, "renew")
+	moved(after(time.Second), "a renewal without a move")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, after(3*time.Second)), "leave")
+	moved(after(3*time.Second), "left after a move")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, time.Time{}), "leave")
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
+	moved(after(3*time.Second), "left without a move, and a problem")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, after(4*time.Second)), "clear")
+	moved(after(4*time.Second), "a problem that is over")
+	s.ok(s.store.TryAgain(s.ctx, c.ID, "", after(5*time.Second)), "try again")
+	moved(after(4*time.Second), "try again")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(6*time.Second)), "start")
+	moved(after(6*time.Second), "a start")
 }
 
 // dueTime: whoever wants submit to look earlier is heard, whenever they speak.
@@ -211,7 +241,7 @@ func (s *suite) dueTime() {
 		c := s.connector(strings.ReplaceAll(name, " ", "-"))
 		take := func(at time.Duration) seeding.State {
 			s.Helper()
-			state, err := s.store.TakeRun(s.ctx, c.ID, "a", after(at), after(at+time.Minute))
+			state, err := s.store.TakeRun(s.ctx, c.ID, "a", after(at), after(at+time.Minute), time.Time{})
 			s.ok(err, "take")
 			return state
 		}
@@ -221,24 +251,24 @@ func (s *suite) dueTime() {
 			s.ok(err, "state")
 			return state.Due
 		}
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, take(0).Lease.Fence, after(time.Hour)), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, take(0).Lease.Fence, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), "due in an hour")
 		s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
 
 		fence := take(0).Lease.Fence
 		s.ok(wish(c, after(speak)), name)
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(leave)), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(leave), time.Time{}), "leave")
 		s.same(due(), after(speak), name+" under a lease")
 
 		state := take(leave)
 		s.same(state.Due, after(speak), name+", as who takes the lease sees it")
 		s.same(due(), after(speak), name+", after who heard it has died")
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour)), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), name+", heard")
 
 		fence = take(leave).Lease.Fence
 		s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(2*time.Hour)), "start")
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(time.Hour)), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), "a due time earlier than the wish")
 	}
 }
@@ -259,9 +289,9 @@ func (s *suite) problems() {
 		seeding.ProblemSignIn: full, seeding.ProblemUnlink: {Text: "new"},
 	}, "problems")
 
-	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour)), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, t0), "clear what does not stand")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, nil, t0), "clear nothing")
 	state, err = s.store.State(s.ctx, c.ID)

@@ -46,6 +46,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"unknown connector", (*suite).unknownConnector},
 		{"run lease", (*suite).runLease},
 		{"due time", (*suite).dueTime},
+		{"moving", (*suite).moving},
 		{"problems", (*suite).problems},
 		{"runs", (*suite).runs},
 		{"created again", (*suite).createdAgain},
@@ -180,7 +181,7 @@ func (s *suite) running(name string) (seeding.Connector, seeding.Run) {
 	s.Helper()
 	c := s.connector(name)
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
-	state, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute))
+	state, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take run")
 	run := seeding.Run{ID: c.ID + "-run", Connector: c.ID, Version: 1, Started: t0, Passes: 1, PassStarted: t0, Fence: state.Lease.Fence}
 	s.ok(s.store.OpenRun(s.ctx, run), "open run")

@@ -94,7 +94,7 @@ func (s *suite) lostReplies() {
 		}, seeding.ErrConflict},
 		{"Close", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.Close(s.ctx, closing) }, nil},
 		{"TakeRun", func(d *dynamo.Store, _ *dynamo.Inbox) error {
-			state, err := d.TakeRun(s.ctx, c.ID, "other", after(time.Minute), after(2*time.Minute))
+			state, err := d.TakeRun(s.ctx, c.ID, "other", after(time.Minute), after(2*time.Minute), time.Time{})
 			if err == nil && state.Lease.Fence != lease() {
 				return fmt.Errorf("fence %d, stored %d", state.Lease.Fence, lease())
 			}
@@ -111,7 +111,7 @@ func (s *suite) lostReplies() {
 		{"OpenRun", func(d *dynamo.Store, _ *dynamo.Inbox) error {
 			return d.OpenRun(s.ctx, seeding.Run{ID: "next", Connector: c.ID, Version: 1, Started: t0, Fence: lease()})
 		}, nil},
-		{"LeaveRun", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.LeaveRun(s.ctx, c.ID, lease(), t0) }, nil},
+		{"LeaveRun", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.LeaveRun(s.ctx, c.ID, lease(), t0, time.Time{}) }, nil},
 		{"ReplaceConnector", func(d *dynamo.Store, _ *dynamo.Inbox) error { return d.ReplaceConnector(s.ctx, replaced, t0) }, nil},
 		{"TakePatch", func(d *dynamo.Store, _ *dynamo.Inbox) error {
 			_, err := d.TakePatch(s.ctx, registry, "a", t0, after(time.Minute))

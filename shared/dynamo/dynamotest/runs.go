@@ -9,7 +9,7 @@ import (
 
 func (s *suite) runs() {
 	c := s.connector("c")
-	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	run := filled[seeding.Run]()
 	run.ID, run.Connector, run.Version, run.Fence = s.id("run"), c.ID, 1, state.Lease.Fence
@@ -43,7 +43,7 @@ func (s *suite) runs() {
 	moved.ID, moved.Connector, moved.Version, moved.Started = run.ID, c.ID, run.Version, run.Started
 	moved.Cursor, moved.PassOver, moved.Passes, moved.PassStarted = 4711, false, 2, after(time.Hour)
 	moved.Completed, moved.Totals = time.Time{}, seeding.Totals{}
-	state, err = s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	state, err = s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "renew")
 	moved.Fence = state.Lease.Fence
 	s.ok(s.store.SaveRun(s.ctx, moved), "save")
@@ -71,11 +71,11 @@ func (s *suite) runs() {
 // under the same id, so that fences and versions begin anew.
 func (s *suite) createdAgain() {
 	c, old := s.running("c")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, old.Fence, t0), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, old.Fence, t0, time.Time{}), "leave")
 	s.ok(s.store.DeleteConnector(s.ctx, c.ID, c.Version, t0), "delete")
 	s.ok(s.store.CreateConnector(s.ctx, c), "create again")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
-	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	s.same(state.Run, "", "run of the new connector")
 	fresh := seeding.Run{ID: s.id("fresh"), Connector: c.ID, Version: 1, Started: t0, Fence: state.Lease.Fence}
@@ -90,7 +90,7 @@ func (s *suite) createdAgain() {
 func (s *suite) runPages() {
 	c := s.connector("c")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
-	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute))
+	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	var ids []string
 	for i := range 5 {

@@ -52,7 +52,10 @@ func (s *suite) batchOfThousand(gap int64) {
 		most float64
 		do   func() error
 	}{
-		{"take run", 1, func() error { _, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute)); return err }},
+		{"take run", 1, func() error {
+			_, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute), time.Time{})
+			return err
+		}},
 		{"take MTS", 1, func() error {
 			_, err := s.store.TakeMTS(s.ctx, c.MTSKey(), "x", t0, after(time.Minute), t0)
 			return err
@@ -86,7 +89,7 @@ func (s *suite) batchOfThousand(gap int64) {
 			s.ok(err, "state")
 			return s.store.LeavePatch(s.ctx, state)
 		}},
-		{"leave run", 1, func() error { return s.store.LeaveRun(s.ctx, c.ID, claim.Fence, t0) }},
+		{"leave run", 1, func() error { return s.store.LeaveRun(s.ctx, c.ID, claim.Fence, t0, time.Time{}) }},
 	} {
 		before := meter.Total()
 		s.ok(step.do(), step.name)
