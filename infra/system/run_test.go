@@ -379,3 +379,31 @@ func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 		})
 	}
 }
+
+// The time from VID to token begins when the registrar entered the VID, so an
+// outage is in it.
+func TestSecondsToTokenHoldEveryWait(t *testing.T) {
+	const years = 10 * 365 * 24 * time.Hour
+	for name, f := range map[string]struct{ outage, backlog time.Duration }{
+		"no wait": {}, "an outage of a day": {outage: 24 * time.Hour}, "a backlog of ten years": {backlog: years},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// The registry's clock does not follow ours.
+			w := newWorld(t, options{odoo: odoosim.Options{Now: func() time.Time { return time.Now().Add(-f.backlog) }}})
+			w.plain(50)
+			entered := w.clock.Now()
+			w.registry.SetDown(f.outage > 0)
+			c := w.connector(nil)
+			w.tick()
+			w.clock.advance(f.outage)
+			w.registry.SetDown(false)
+			w.settle(20, c)
+			expect(t, "tokenised", w.tokenised(), 50)
+			got := time.Duration(w.gauges[string(seeding.MetricSecondsToToken)]*float64(time.Second)) - f.backlog
+			if most := w.clock.Now().Sub(entered); got < f.outage-5*time.Second || got > most { // the two clocks do not begin at once
+				t.Errorf("%v, want between %v and %v", got, f.outage, most)
+			}
+		})
+	}
+}

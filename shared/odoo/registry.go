@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -134,7 +135,8 @@ func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.I
 	return identifiers(rows, schema.token), err
 }
 
-// Held looks at both types in one call.
+// Held looks at both types in one call. Pages and other look-ups go without the
+// date, which only they need who measure.
 func (r *Registry) Held(ctx context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
 	if len(registrants) == 0 {
 		return nil, nil, nil
@@ -144,7 +146,8 @@ func (r *Registry) Held(ctx context.Context, registrants []int64) (vids, tokens 
 		return nil, nil, err
 	}
 	rows, err := r.identifiers(ctx, []any{
-		[]any{"partner_id", "in", registrants}, []any{"id_type", "in", []int64{schema.vid, schema.token}}}, nil)
+		[]any{"partner_id", "in", registrants}, []any{"id_type", "in", []int64{schema.vid, schema.token}}},
+		map[string]any{"fields": append(slices.Clone(identifierFields), "create_date")})
 	return identifiers(rows, schema.vid), identifiers(rows, schema.token), err
 }
 
@@ -222,10 +225,13 @@ type row struct {
 	Partner reference `json:"partner_id"`
 	Type    reference `json:"id_type"`
 	Value   text      `json:"value"`
+	Created moment    `json:"create_date"`
 }
 
+var identifierFields = []string{"id", "partner_id", "id_type", "value"}
+
 func (r *Registry) identifiers(ctx context.Context, domain []any, more map[string]any) ([]row, error) {
-	options := map[string]any{"fields": []string{"id", "partner_id", "id_type", "value"}}
+	options := map[string]any{"fields": identifierFields}
 	for name, value := range more {
 		options[name] = value
 	}
@@ -241,7 +247,7 @@ func identifiers(rows []row, idType int64) []seeding.Identifier {
 	var list []seeding.Identifier
 	for _, row := range rows {
 		if int64(row.Type) == idType && row.Partner != 0 {
-			list = append(list, seeding.Identifier{ID: row.ID, Registrant: int64(row.Partner), Value: string(row.Value)})
+			list = append(list, seeding.Identifier{ID: row.ID, Registrant: int64(row.Partner), Value: string(row.Value), Created: time.Time(row.Created)})
 		}
 	}
 	return list

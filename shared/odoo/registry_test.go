@@ -17,6 +17,10 @@ import (
 )
 
 func TestRequests(t *testing.T) {
+	dated := `[{"id":201,"partner_id":[7,"REYES, JOSÉ"],"id_type":[1,"MOSIP VID"],"value":"4000","create_date":"2026-11-21 16:28:37"},
+		{"id":202,"partner_id":8,"id_type":[2,"MOSIP UIN TOKEN"],"value":"T8","create_date":"2026-11-22 00:00:00"},
+		{"id":203,"partner_id":[9,"X"],"id_type":[1,"MOSIP VID"],"value":"4001","create_date":false},
+		{"id":205,"partner_id":[9,"X"],"id_type":[1,"MOSIP VID"],"value":"4002","create_date":"lately"}]`
 	rows := `[{"id":201,"partner_id":[7,"REYES, JOSÉ"],"id_type":[1,"MOSIP VID"],"value":"4000"},
 		{"id":202,"partner_id":8,"id_type":[2,"MOSIP UIN TOKEN"],"value":"T8"},
 		{"id":203,"partner_id":[9,"X"],"id_type":[1,"MOSIP VID"],"value":false},
@@ -42,8 +46,12 @@ func TestRequests(t *testing.T) {
 		{"held", func(ctx context.Context, r seeding.Registry) (any, error) {
 			v, k, err := r.Held(ctx, []int64{7, 8, 9})
 			return [][]seeding.Identifier{v, k}, err
-		}, rows, `g2p.reg.id search_read [[["partner_id","in",[7,8,9]],["id_type","in",[1,2]]]] {` + fields + `}`,
-			[][]seeding.Identifier{vids, tokens}},
+		}, dated, `g2p.reg.id search_read [[["partner_id","in",[7,8,9]],["id_type","in",[1,2]]]] {"fields":["id","partner_id","id_type","value","create_date"]}`,
+			[][]seeding.Identifier{
+				{{ID: 201, Registrant: 7, Value: "4000", Created: time.Date(2026, 11, 21, 16, 28, 37, 0, time.UTC)},
+					{ID: 203, Registrant: 9, Value: "4001"}, {ID: 205, Registrant: 9, Value: "4002"}},
+				{{ID: 202, Registrant: 8, Value: "T8", Created: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}},
+			}},
 		{"holders", func(ctx context.Context, r seeding.Registry) (any, error) {
 			return r.Holders(ctx, []string{"T8", "T9"})
 		}, rows,

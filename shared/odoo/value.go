@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -36,6 +37,19 @@ func (t *text) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	return json.Unmarshal(b, (*string)(t))
+}
+
+// moment is a datetime field: UTC without a zone, in whole seconds. What cannot
+// be read is zero, because only a figure is made of it.
+type moment time.Time
+
+func (m *moment) UnmarshalJSON(b []byte) error {
+	read, err := time.Parse(`"`+time.DateTime+`"`, string(b))
+	if err != nil {
+		read = time.Time{}
+	}
+	*m = moment(read)
+	return nil
 }
 
 // record drops what is empty and makes numbers what gojq computes with.

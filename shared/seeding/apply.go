@@ -24,7 +24,9 @@ type application struct {
 	key      Key
 	wire     Registry
 	add      Totals
-	done     []Row // held the token before we came, or have it now: tokenised
+	done     []Row                // held the token before we came, or have it now: tokenised
+	vids     map[int64]Identifier // that the rows speak of, as they were looked up
+	since    []time.Time          // when the VIDs of those counted as tokenised were entered
 	unlink   []int64
 	rejected []Rejection
 	resolved []Member
@@ -131,6 +133,7 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 	if err != nil {
 		return s, err
 	}
+	a.vids = held.vids
 	holders := map[string][]int64{}
 	if tokens = slices.Compact(tokens); len(tokens) > 0 {
 		found, err := a.wire.Holders(ctx, tokens)
@@ -152,7 +155,7 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 			// the MAC needs.
 			a.spoke = true
 			if fits {
-				a.add.Tokenised++
+				a.tokenised(row)
 				a.unlink = append(a.unlink, row.Identifier)
 			}
 			if _, there := held.vids[row.Identifier]; fits || !there {
@@ -248,7 +251,7 @@ func (a *application) lookAgain(ctx context.Context, created []Row) error {
 		now[v.Registrant] = v
 	}
 	for _, row := range created {
-		a.add.Tokenised++
+		a.tokenised(row)
 		a.done = append(a.done, row)
 		single := len(held.tokens[row.Registrant]) == 1
 		switch vid, there := now[row.Registrant]; {
@@ -264,6 +267,26 @@ func (a *application) lookAgain(ctx context.Context, created []Row) error {
 		}
 	}
 	return nil
+}
+
+// tokenised counts a row, and since when its registrant has waited.
+func (a *application) tokenised(row Row) {
+	a.add.Tokenised++
+	if entered := a.vids[row.Identifier].Created; !entered.IsZero() {
+		a.since = append(a.since, entered)
+	}
+}
+
+// measure tells the meter what was counted.
+func (a *application) measure(now time.Time) {
+	a.add.measure(a.Meter)
+	var seconds float64 // the years of a backlog, added up, are too long for a Duration
+	for _, entered := range a.since {
+		seconds += max(0, now.Sub(entered).Seconds()) // the registry's clock may be ahead
+	}
+	if n := len(a.since); n > 0 {
+		a.Meter.Measure(MetricSecondsToToken, seconds/float64(n), "")
+	}
 }
 
 // settleTwins: of several registrants with one token the lowest got it; the
@@ -415,8 +438,7 @@ func (a *application) count(ctx context.Context) (closed bool, err error) {
 		return false, err
 	}
 	a.b = b
-	a.add.measure(a.Meter)
-	a.Meter.Measure(MetricSecondsToToken, now.Sub(b.Claimed).Seconds(), "")
+	a.measure(now)
 	a.log.Info("batch patched", "sent", b.Totals.Sent, "tokenised", b.Totals.Tokenised,
 		"rejected", b.Totals.Rejected(), "pending", b.Totals.Pending())
 	return true, a.pace(ctx)
@@ -427,7 +449,7 @@ func (a *application) count(ctx context.Context) (closed bool, err error) {
 func (a *application) countParts(ctx context.Context, fresh []string) error {
 	err := a.Store.CountParts(ctx, a.b, fresh, a.add)
 	if err == nil {
-		a.add.measure(a.Meter)
+		a.measure(a.Clock.Now())
 	}
 	return ignoreConflict(err)
 }

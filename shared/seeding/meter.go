@@ -14,7 +14,9 @@ const (
 	MetricBatchesFailed Metric = "BatchesFailed" // MTS surely did not take them
 )
 
-// SecondsToToken is taken once per batch, from claim to patched.
+// SecondsToToken is from the VID's entry in the registry to its token there: the
+// mean of those whom one answer tokenised. It holds every wait in between, also
+// for a registry, an MTS or a person.
 const MetricSecondsToToken Metric = "SecondsToToken"
 
 // Gauges, taken by every tick of reconcile; that one is missing means that

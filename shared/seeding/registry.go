@@ -41,7 +41,8 @@ type Registry interface {
 	Registrants(ctx context.Context, ids []int64) (map[int64]Record, error)
 	// Tokens returns the identifiers of the token type that the registrants hold.
 	Tokens(ctx context.Context, registrants []int64) ([]Identifier, error)
-	// Held returns the identifiers of VID and token type that the registrants hold.
+	// Held returns the identifiers of VID and token type that the registrants
+	// hold, and when each was entered.
 	Held(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
 	// Holders returns the identifiers of the token type that hold one of the tokens.
 	Holders(ctx context.Context, tokens []string) ([]Identifier, error)
@@ -60,6 +61,7 @@ type Identifier struct {
 	ID         int64
 	Registrant int64
 	Value      string
+	Created    time.Time // when it was entered; zero where that was not asked for
 }
 
 // NewToken is a token to be written.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -144,6 +145,11 @@ func (s *suite) life(t *testing.T) {
 	s.must(err)
 	if len(vids) != 3 || !slices.Equal(ids(held), ids(tokens)) {
 		t.Errorf("held: %v and %v", vids, held)
+	}
+	for _, i := range slices.Concat(vids, held) { // its clock is ours, or nearly
+		if age := time.Since(i.Created); age < -time.Minute || age > 10*time.Minute {
+			t.Errorf("identifier %d was entered %v ago", i.ID, age)
+		}
 	}
 	holders, err := s.registry.Holders(ctx, []string{token + "b", token + "c"})
 	s.must(err)
