@@ -159,7 +159,8 @@ func (a answer) code() string {
 }
 
 // refusal is a reply that is not 200. MTS, or what stands before it, refused
-// what it answers with 3xx and 4xx; a 5xx may come after the batch was taken.
+// what it answers with 3xx and 4xx, not only with 400 and 422 (infra/decisions.md);
+// a 5xx may come after the batch was taken.
 func refusal(status int, a answer) error {
 	fault := &seeding.Fault{Kind: seeding.RefusedRequest, Code: a.code()}
 	if status < 300 || status >= 500 {

@@ -39,7 +39,7 @@ type Batch struct {
 	MTSURL string
 
 	Size      int // what the MTS took at once when this was claimed
-	InLine    int // records unanswered at this MTS then, its own among them
+	InLine    int // records of this connector unanswered then, its own among them; others at this MTS are not known
 	Claimed   time.Time
 	Submitted time.Time // when MTS's reply to the POST came; zero until then
 	Deadline  time.Time
