@@ -86,6 +86,15 @@ func (s *suite) between() {
 	s.ok(err, "batch")
 	s.same(got.RequestID, "request", "request identifier of the closed batch")
 
+	b = s.claimed(c, run, "quick answer")
+	closed = b
+	closed.State, closed.Closed = seeding.Patched, t0
+	store = s.meddled(transaction, func() { s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "late", after(time.Second)), "mark") })
+	s.ok(store.Close(s.ctx, closed), "close before any part is counted, and it is marked as submitted")
+	got, err = s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(got.RequestID, "late", "request identifier of the batch closed so")
+
 	mts := s.id("mts")
 	store = s.meddled("UpdateItem", func() {
 		_, err := s.store.TakeMTS(s.ctx, mts, "quick", t0, after(time.Minute), t0)
@@ -96,4 +105,15 @@ func (s *suite) between() {
 	m, err := s.store.MTS(s.ctx, mts)
 	s.ok(err, "MTS")
 	s.same(m.Waiter, "slow", "waiter")
+
+	mts = s.id("queue")
+	store = s.meddled("UpdateItem", func() {
+		m, err := s.store.TakeMTS(s.ctx, mts, "quick", t0, after(time.Minute), t0)
+		s.ok(err, "take")
+		_, err = s.store.TakeMTS(s.ctx, mts, "first", t0, after(time.Minute), after(time.Minute))
+		s.is(err, seeding.ErrHeld, "wait")
+		s.ok(s.store.LeaveMTS(s.ctx, mts, m.Lease.Fence, time.Time{}, 0), "leave")
+	})
+	_, err = store.TakeMTS(s.ctx, mts, "second", t0, after(time.Minute), after(time.Minute))
+	s.is(err, seeding.ErrHeld, "take an MTS, and somebody else has waited for it meanwhile")
 }

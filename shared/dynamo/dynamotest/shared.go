@@ -163,6 +163,7 @@ func (s *suite) pace() {
 	s.ok(err, "take")
 	s.same(a.Pace, first, "pace under a lease")
 	s.ok(s.store.SavePace(s.ctx, key, first, second), "next pace")
+	s.is(s.store.SavePace(s.ctx, key, first, seeding.Pace{Size: 7}), seeding.ErrConflict, "from a pace that is no more")
 	s.ok(s.store.LeaveMTS(s.ctx, key, a.Lease.Fence, time.Time{}, 0), "leave")
 	m, err = s.store.MTS(s.ctx, key)
 	s.ok(err, "MTS")
