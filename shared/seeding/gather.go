@@ -3,7 +3,9 @@ package seeding
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -321,14 +323,8 @@ func (p *pager) write(ctx context.Context, d decision) error {
 			p.Meter.Measure(MetricRejected, float64(n), string(kind))
 		}
 	}
-	var gone []Rejection
-	for id, r := range d.gone {
-		if id <= p.harvest.run.Cursor || p.harvest.run.PassOver {
-			gone = append(gone, r)
-		}
-	}
-	if len(gone) > 0 {
-		if err := p.Store.DeleteRejections(ctx, gone); err != nil {
+	if len(d.gone) > 0 {
+		if err := p.Store.DeleteRejections(ctx, slices.Collect(maps.Values(d.gone))); err != nil {
 			return err
 		}
 	}
