@@ -100,6 +100,8 @@ func TestInboxReadsRowsByTheWire(t *testing.T) {
 		"several errors":               {`[["` + k1 + `", "error", null, "ATS-REQ-103", "IDA-MLC-009::Invalid VID 612,IDA-DEA-001::name Ana,IDA-DEA-001::dob"]]`, []seeding.Row{{Status: 'e', Code: "IDA-DEA-001,IDA-MLC-009"}}},
 		"invalid":                      {`[["` + k1 + `", "invalid", null, "ATS-REQ-012", "dateOfBirth or its mapping not present"]]`, []seeding.Row{{Status: 'i', Code: "ATS-REQ-012"}}},
 		"a text for a code is dropped": {`[["` + k1 + `", "error", null, "Ana 6123", null]]`, []seeding.Row{{Status: 'e'}}},
+		"a token beside an error":      {`[["` + k1 + `", "error", "123", "IDA-MLC-009", null]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009"}}},
+		"a token beside an invalid":    {`[["` + k1 + `", "invalid", "123", "ATS-REQ-012", null]]`, []seeding.Row{{Status: 'i', Code: "ATS-REQ-012"}}},
 		"empty token":                  {`[["` + k1 + `", "processed", null, null, null]]`, []seeding.Row{{Status: 'p'}}},
 		"rows missing, null or ill-formed": {
 			`[null, ["` + k2 + `", "processed", "7", null, null], {"vid": "1"}, ["x"], ["` + k1 + `", "processing", null, null, null], ["` + k1 + `", "processed", 12, null, null], [null, "processed", "1", null, null]]`,

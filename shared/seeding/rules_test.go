@@ -191,6 +191,47 @@ func TestBatchSizeStaysBelowWhatADefaultMTSForgets(t *testing.T) {
 	}
 }
 
+// What a batch says of the size hangs on how full it was, and losses in a row at
+// size 1 on what came between them.
+func TestWhatABatchSaysOfThePace(t *testing.T) {
+	soon, known := paceStart.Add(time.Second), seeding.Pace{Size: 100, Proved: 100}
+	one := seeding.Pace{Size: 1, Proved: 1, Ceiling: 2, Losses: 2}
+	for name, c := range map[string]struct {
+		p        seeding.Pace
+		b        seeding.Batch
+		answered bool
+		size     int
+		losses   int
+		alone    bool
+	}{
+		"half full, answered":        {known, sent(100, 50), true, 200, 0, true},
+		"less than half, answered":   {known, sent(100, 49), true, 100, 0, false},
+		"half full, forgotten":       {known, sent(100, 50), false, 50, 0, true},
+		"less than half, forgotten":  {known, sent(100, 49), false, 100, 0, false},
+		"one lost again":             {one, sent(1, 1), false, 1, 3, true},
+		"one answered":               {one, sent(1, 1), true, 1, 0, true},
+		"two forgotten":              {seeding.Pace{Size: 2, Losses: 1}, sent(2, 2), false, 1, 1, true},
+		"far below what was lost":    {seeding.Pace{Size: 100, Proved: 100, Ceiling: 400}, sent(100, 50), true, 200, 0, true},
+		"two would be what was lost": {seeding.Pace{Size: 200, Proved: 200, Ceiling: 400}, sent(200, 200), true, 200, 0, true},
+	} {
+		p, _ := c.p.Missed(c.b, true)
+		if c.answered {
+			p, _ = c.p.Answered(c.b, soon, 1000)
+		}
+		if p.Batch(1000) != c.size || p.Losses != c.losses || p.Alone(1000) != c.alone {
+			t.Errorf("%s: size %d, %d losses, alone %v; want %d, %d, %v", name, p.Batch(1000), p.Losses, p.Alone(1000), c.size, c.losses, c.alone)
+		}
+	}
+
+	// After the loss of a single one two are tried as after any loss.
+	p, _ := seeding.Pace{Size: 1}.Missed(sent(1, 1), true)
+	for answers := 1; p.Batch(1000) == 1; answers++ {
+		if p, _ = p.Answered(sent(1, 1), soon, 1000); answers > 20 {
+			t.Fatalf("still at 1 after %d timely answers", answers)
+		}
+	}
+}
+
 func TestPaceStaysInItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		maximum := rapid.IntRange(1, 1000).Draw(t, "maximum")
