@@ -54,7 +54,7 @@ func (s *suite) runs() {
 	s.is(s.store.CompleteRun(s.ctx, run), seeding.ErrConflict, "complete under an old fence")
 
 	moved.Completed, moved.Totals = after(2*time.Hour), filled[seeding.Totals]()
-	state, err = s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(3*time.Hour))
+	state, err = s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(3*time.Hour), time.Time{})
 	s.ok(err, "take from one thought dead")
 	s.is(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete under the fence before, which the run still has")
 	moved.Fence = state.Lease.Fence
