@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,13 +188,13 @@ func TestLateCommit(t *testing.T) {
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			c := registry(t, odoosim.Options{})
-			struck := 0
-			c.sim.Inject(odoosim.Fault{Times: 1, Outcome: odoosim.Late, Struck: func() { struck++ }})
+			var struck atomic.Int64
+			c.sim.Inject(odoosim.Fault{Times: 1, Outcome: odoosim.Late, Struck: func() { struck.Add(1) }})
 			if got := c.rpc(each.call).outcome(); got != "closed" {
 				t.Errorf("the client sees %s", got)
 			}
-			if n := len(c.sim.Identifiers(10)); n != 0 || struck != 1 {
-				t.Errorf("%d identifiers, struck %d times", n, struck)
+			if n := len(c.sim.Identifiers(10)); n != 0 || struck.Load() != 1 {
+				t.Errorf("%d identifiers, struck %d times", n, struck.Load())
 			}
 			each.meanwhile(c)
 			if late := c.sim.CommitLate(); late != each.late {
