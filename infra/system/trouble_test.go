@@ -673,6 +673,28 @@ func (w *world) put(p seeding.AnswerPart) {
 	}
 }
 
+// A VID that is corrected after the create whose reply is lost stays, and shows:
+// the next attempt finds its token there, and nobody has looked again.
+func TestCorrectedVIDIsNotTakenForTheOneThatWasSent(t *testing.T) {
+	t.Parallel()
+	other := odoosim.DemoVID(777777, 1, odoosim.Normal)
+	for _, remove := range []bool{true, false} {
+		w := newWorld(t, options{})
+		ids := w.plain(20)
+		w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Point: odoosim.Reply, Outcome: odoosim.Closed})
+		w.once(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], other) })
+		c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = remove })
+		w.settle(20, c)
+		w.another(20, c)
+		expect(t, "corrected VID", w.vidOf(ids[3]).Value, other)
+		expect(t, "VIDs left", len(w.vids()), 1)
+		expect(t, "tokens", w.registry.State().Tokens, 20)
+		_, all := w.rejections(c)
+		expect(t, "rejections", len(all), 1)
+		expect(t, "code", all[ids[3]].Code, seeding.CodeVIDChanged)
+	}
+}
+
 // An answer of several parts closes its batch when the last of them is there,
 // in whatever order they come, or at the deadline; each is counted once.
 func TestAnswerOfSeveralParts(t *testing.T) {
@@ -748,6 +770,13 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 	before := w.vids()
 	held := w.holdFirst()
 	c := w.connector(nil)
+	// One of them was set aside before, and is due.
+	if _, err := w.store.PutRejections(t.Context(), []seeding.Rejection{{
+		Registry: c.RegistryKey(), Identifier: w.vidOf(ids[0]).ID, Connector: c.ID, Registrant: ids[0], Kind: seeding.SetAside,
+		Code: seeding.CodeSetAside, Configured: c.Version, Attempts: 3, Since: w.clock.Now().Add(-time.Hour), Next: w.clock.Now().Add(-time.Minute),
+	}}); err != nil {
+		t.Fatal(err)
+	}
 	w.tick()
 	part := w.keep(held.Load(), string(held.Load().body))[0]
 	part.Packed = []byte("no rows")
@@ -787,9 +816,12 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 			t.Fatalf("the next attempt of %d is %v ago", id, w.clock.Now().Sub(r.Next))
 		}
 	}
+	expect(t, "attempts of one that was set aside before", rejected[ids[0]].Attempts, 4)
+	expect(t, "attempts of another", rejected[ids[1]].Attempts, 1)
 	w.settle(20, c)
 	expect(t, "tokenised while they wait", w.tokenised(), 0)
 	w.another(20, c)
+	w.clock.advance(24 * time.Hour) // the one that was set aside before waits longer
 	w.another(20, c)
 	w.check(c, before)
 	w.sentOnce(2)

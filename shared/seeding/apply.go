@@ -154,12 +154,18 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 			// First, because an earlier attempt may have removed the VID that
 			// the MAC needs.
 			a.spoke = true
-			if fits {
+			vid, there := held.vidsOf[row.Registrant]
+			switch {
+			case fits:
 				a.tokenised(row)
 				a.unlink = append(a.unlink, row.Identifier)
-			}
-			if _, there := held.vids[row.Identifier]; fits || !there {
-				// A VID that was corrected meanwhile keeps its conflict.
+				a.resolved = append(a.resolved, row.Member)
+			case there && a.b.State.Open():
+				// We wrote the token and did not live to look again, or its
+				// reply was lost: the VID was changed since.
+				a.vidChanged(row, vid)
+				a.add.Conflict++
+			case !there:
 				a.resolved = append(a.resolved, row.Member)
 			}
 		case !fits: // stays pending
@@ -196,15 +202,16 @@ func (a *application) look(ctx context.Context, rows []Row) (sorting, error) {
 
 // holdings are identifiers of registrants as the registry has them now.
 type holdings struct {
-	vids   map[int64]Identifier // by identifier
-	tokens map[int64][]Identifier
+	vids   map[int64]Identifier   // by identifier
+	vidsOf map[int64]Identifier   // by registrant; one of them, where there are several
+	tokens map[int64][]Identifier // by registrant
 }
 
 func (a *application) held(ctx context.Context, registrants []int64) (holdings, error) {
 	vids, tokens, err := a.wire.Held(ctx, registrants)
-	h := holdings{vids: map[int64]Identifier{}, tokens: byRegistrant(tokens)}
+	h := holdings{vids: map[int64]Identifier{}, vidsOf: map[int64]Identifier{}, tokens: byRegistrant(tokens)}
 	for _, v := range vids {
-		h.vids[v.ID] = v
+		h.vids[v.ID], h.vidsOf[v.Registrant] = v, v
 	}
 	return h, err
 }
@@ -246,27 +253,28 @@ func (a *application) lookAgain(ctx context.Context, created []Row) error {
 	if err != nil {
 		return err
 	}
-	now := map[int64]Identifier{}
-	for _, v := range held.vids {
-		now[v.Registrant] = v
-	}
 	for _, row := range created {
 		a.tokenised(row)
 		a.done = append(a.done, row)
 		single := len(held.tokens[row.Registrant]) == 1
-		switch vid, there := now[row.Registrant]; {
+		switch vid, there := held.vidsOf[row.Registrant]; {
 		case single && held.fits(a, row):
 			a.unlink = append(a.unlink, row.Identifier)
 			a.resolved = append(a.resolved, row.Member)
 		case there && single:
-			row.Identifier = vid.ID
-			a.reject(row, Conflict, CodeVIDChanged, 0)
+			a.vidChanged(row, vid)
 		case there: // somebody else wrote a token at the same moment
 			row.Identifier = vid.ID
 			a.reject(row, Conflict, CodeOtherToken, 0)
 		}
 	}
 	return nil
+}
+
+// vidChanged lists the VID that stands where the one that was sent should be.
+func (a *application) vidChanged(row Row, vid Identifier) {
+	row.Identifier = vid.ID
+	a.reject(row, Conflict, CodeVIDChanged, 0)
 }
 
 // tokenised counts a row, and since when its registrant has waited.

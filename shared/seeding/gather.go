@@ -101,7 +101,7 @@ type pager struct {
 // page reads one page of at most limit VIDs behind the cursor and decides about
 // each in the order of identifiers, until the batch is full.
 func (p *pager) page(ctx context.Context, limit int) error {
-	run := &p.harvest.run
+	run, began := &p.harvest.run, p.Clock.Now()
 	vids, err := p.registry.VIDs(ctx, run.Cursor, limit)
 	if err != nil {
 		return err
@@ -132,7 +132,10 @@ func (p *pager) page(ctx context.Context, limit int) error {
 	var orphans []Rejection
 	for _, r := range rejections {
 		if r.Connector == p.c.ID {
-			d.mine[r.Identifier], d.gone[r.Identifier] = r, r
+			d.mine[r.Identifier] = r
+			if !r.Since.After(began) { // else its identifier may be newer than the page
+				d.gone[r.Identifier] = r
+			}
 		} else if orphan, err := p.deleted(ctx, r.Connector); err != nil {
 			return err
 		} else if orphan {

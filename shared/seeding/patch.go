@@ -207,16 +207,9 @@ func (r *round) failed(ctx context.Context, ref BatchRef) error {
 	if b.Failures+1 < setAsideAfter {
 		return ignoreConflict(r.Store.Postpone(ctx, b, b.Failures+1, now.Add(backOff(r.Times.ProbeFirst, r.Times.ProbeMax, b.Failures))))
 	}
-	version := 0
-	if c, err := r.Store.Connector(ctx, b.Ref.Connector); err == nil {
-		version = c.Version
-	}
-	var rejected []Rejection
-	for _, m := range b.Members {
-		rejected = append(rejected, Rejection{
-			Registry: b.Ref.Registry, Identifier: m.Identifier, Connector: b.Ref.Connector, Registrant: m.Registrant,
-			Kind: SetAside, Code: CodeSetAside, Configured: version, Attempts: 1, Next: nextAttempt(SetAside, 1, now, r.Times), Since: now,
-		})
+	rejected, err := r.setAside(ctx, b, now)
+	if err != nil {
+		return err
 	}
 	if len(rejected) > 0 {
 		if _, err := r.Store.PutRejections(ctx, rejected); err != nil {
@@ -232,6 +225,45 @@ func (r *round) failed(ctx context.Context, ref BatchRef) error {
 		}
 	}
 	return r.Store.DeleteParts(ctx, parts)
+}
+
+// setAside rejects the members of a batch whose answer cannot be worked off. One
+// that is closed has none any more: the next pass finds its registrants.
+func (r *round) setAside(ctx context.Context, b Batch, now time.Time) ([]Rejection, error) {
+	if len(b.Members) == 0 {
+		return nil, nil
+	}
+	configured := 0
+	if c, err := r.Store.Connector(ctx, b.Ref.Connector); err == nil {
+		configured = c.Version
+	}
+	from, to := b.Members[0].Identifier, b.Members[0].Identifier
+	for _, m := range b.Members {
+		from, to = min(from, m.Identifier), max(to, m.Identifier)
+	}
+	list, err := r.Store.Rejections(ctx, b.Ref.Registry, from, to)
+	if err != nil {
+		return nil, err
+	}
+	standing := map[int64]Rejection{}
+	for _, one := range list {
+		if one.Connector == b.Ref.Connector {
+			standing[one.Identifier] = one
+		}
+	}
+	var rejected []Rejection
+	for _, m := range b.Members {
+		before, attempts := standing[m.Identifier], 1
+		if before.Kind == SetAside {
+			attempts += before.Attempts
+		}
+		rejected = append(rejected, Rejection{
+			Registry: b.Ref.Registry, Identifier: m.Identifier, Connector: b.Ref.Connector, Registrant: m.Registrant,
+			Kind: SetAside, Code: CodeSetAside, Configured: configured, Version: before.Version,
+			Attempts: attempts, Next: nextAttempt(SetAside, attempts, now, r.Times), Since: now,
+		})
+	}
+	return rejected, nil
 }
 
 func ignoreConflict(err error) error {
