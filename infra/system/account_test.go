@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -225,4 +226,39 @@ func expect[T comparable](t *testing.T, what string, got, want T) {
 	if got != want {
 		t.Errorf("%s: %v, want %v", what, got, want)
 	}
+}
+
+// plainFrom adds them as persons of other numbers.
+func (w *world) plainFrom(person, n int) []int64 {
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = w.registry.AddRegistrant(odoosim.Registrant{
+			Name: "DOE, JO", GivenName: "Jo", FamilyName: fmt.Sprintf("Doe %d", i), Gender: "Female",
+			Birthdate: "1990-02-03", Address: fmt.Sprintf("%d Long Street", i), Email: "jo@example.org", Phone: "+15550100",
+		})
+		w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[i], Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(person+i), 1, odoosim.Normal)})
+	}
+	return ids
+}
+
+// setStatus starts or stops connectors, as a person would.
+func (w *world) setStatus(status seeding.Status, connectors ...seeding.Connector) {
+	w.Helper()
+	for _, c := range connectors {
+		if err := w.store.SetStatus(w.Context(), c.ID, status, w.clock.Now()); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// tried is how often a call to the registry failed.
+func (w *world) tried() int { return strings.Count(w.log.String(), `"registry call failed"`) }
+
+// submit lets a connector's submitter work, and no time pass after it.
+func (w *world) submit(c seeding.Connector) {
+	w.Helper()
+	if err := (bell{w}).RingSubmit(w.Context(), c.ID); err != nil {
+		w.Fatal(err)
+	}
+	w.idle()
 }

@@ -464,26 +464,6 @@ func TestLateCommitMakesNoSecondToken(t *testing.T) {
 	}
 }
 
-// One registrant that the registry refuses costs a few calls more, and nobody
-// else waits for it.
-func TestOneRefusedAmongAThousand(t *testing.T) {
-	w := newWorld(t, options{})
-	ids := w.plain(1000)
-	before := w.vids()
-	w.presize(1000)
-	target := ids[777]
-	w.touched = map[int64]bool{target: true}
-	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.DeleteRegistrant(target) })
-	c := w.connector(nil)
-	w.settle(20, c)
-	w.check(c, before)
-	expect(t, "tokenised", w.tokenised(), 999)
-	if calls := w.registry.Calls("g2p.reg.id.create").Calls; calls > 2*11+20 { // halving a thousand, ten times
-		t.Errorf("%d creates", calls)
-	}
-	expect(t, "problems", len(w.problems(c)), 0)
-}
-
 // Odoo's one-identifier rule races (facts/odoo.md A6): somebody else's token may
 // pass its check beside ours. Nothing is removed then, and people are told.
 func TestSecondWriterAtTheSameMoment(t *testing.T) {
@@ -639,4 +619,92 @@ func TestConnectorThatWaitsWithReasonDoesNotRing(t *testing.T) {
 		expect(t, "counted afterwards", fmt.Sprint(w.stalled(20)), "[]")
 		expect(t, "tokenised", w.tokenised(), 20)
 	})
+}
+
+// A registry that is out is out for everybody, and is tried ever more seldom, a
+// quarter of an hour at most; once it is back the next outage begins anew.
+func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
+	cases := map[string]func(w *world) seeding.Connector{ // meets the outage
+		"met by submit": func(w *world) seeding.Connector {
+			w.registry.SetDown(true)
+			c := w.connector(nil)
+			w.submit(c)
+			return c
+		},
+		"met by patch": func(w *world) seeding.Connector {
+			held := w.holdFirst()
+			c := w.connector(nil)
+			w.submit(c)
+			w.registry.SetDown(true)
+			w.deliver(held.Load(), string(held.Load().body))
+			return c
+		},
+	}
+	for name, meet := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(40)
+			before := w.vids()
+			c := meet(w)
+			expect(t, "tries", w.tried(), 1)
+			other := w.connector(nil)
+			w.submit(other)
+			if err := w.patcher.Ring(t.Context(), c.RegistryKey()); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "tries during the outage", w.tried(), 1)
+			if name == "met by patch" { // who then is the only one to try
+				w.setStatus(seeding.Stopped, c, other)
+			}
+			for range 300 {
+				w.tick()
+			}
+			// One, two, four, eight, then fifteen minutes; two may try when one is over.
+			if tries := w.tried(); tries < 20 || tries > 60 {
+				t.Errorf("%d tries in five hours", tries)
+			}
+			w.registry.SetDown(false)
+			w.hold = func(*http.Request, []byte) bool { return name == "met by submit" } // which then is what ends it
+			w.clock.advance(time.Hour)                                                   // no try is further away
+			w.tick()
+			state, err := w.store.RegistryState(t.Context(), c.RegistryKey())
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "outage", state.OutageUntil.IsZero(), true)
+			expect(t, "tries noted", state.OutageTries, 0)
+			w.hold = nil
+			expect(t, "problems", len(w.problems(c))+len(w.problems(other)), 0)
+			w.setStatus(seeding.Running, c, other)
+			w.settle(60, c, other)
+			w.check(c, before)
+			expect(t, "tokenised", w.tokenised(), 40)
+		})
+	}
+}
+
+// A few registrants that the registry refuses cost a few calls more, and nobody
+// else waits for them.
+func TestFewRefusedAmongAThousand(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(1000)
+	before := w.vids()
+	w.presize(1000)
+	targets := []int64{ids[100], ids[500], ids[777]} // others are accepted between them
+	w.once(odoosim.Before, "g2p.reg.id", "create", func() {
+		for _, id := range targets {
+			w.registry.DeleteRegistrant(id)
+		}
+	})
+	c := w.connector(nil)
+	w.tick()
+	expect(t, "problems after the first patch", len(w.problems(c)), 0)
+	w.settle(20, c)
+	w.check(c, before)
+	expect(t, "tokenised", w.tokenised(), 997)
+	if calls := w.registry.Calls("g2p.reg.id.create").Calls; calls > 3*2*11+20 { // halving a thousand, ten times
+		t.Errorf("%d creates", calls)
+	}
+	expect(t, "problems", len(w.problems(c)), 0)
 }

@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -407,3 +408,178 @@ func TestSecondsToTokenHoldEveryWait(t *testing.T) {
 		})
 	}
 }
+
+// A run makes another pass for what its last one lost, three at most; passes that
+// are made of probes do not count.
+func TestPassesOfARun(t *testing.T) {
+	cases := map[string]struct {
+		lose           int // answers
+		passes, runs   int
+		licence        bool // expires before the last pass
+		batchesOfFirst int
+	}{
+		"nothing lost":     {0, 1, 1, false, 1},
+		"the first lost":   {1, 2, 1, false, 2},
+		"two lost":         {2, 3, 1, false, 3},
+		"more than it has": {3, 3, 1, false, 3},
+		"and the licence":  {2, 3, 1, true, 0},
+	}
+	for name, f := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(20)
+			left := f.lose
+			w.hold = func(*http.Request, []byte) bool {
+				if left--; left == 0 && f.licence {
+					w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005"}})
+				}
+				return left >= 0
+			}
+			c := w.connector(func(c *seeding.Connector) { c.IntervalMinutes = 600 })
+			if f.licence {
+				for range 120 {
+					w.tick()
+				}
+				expect(t, "shown", w.problems(c)[seeding.ProblemIdentity].Text != "", true)
+				w.seeder.SetFaults(mtssim.Faults{})
+			}
+			w.settle(120, c)
+			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "runs", len(runs), f.runs)
+			expect(t, "passes", runs[0].Passes, f.passes)
+			if all, _ := w.batches(c); !f.licence {
+				expect(t, "batches", len(all), f.batchesOfFirst)
+			}
+			expect(t, "some tokenised before the next run", w.tokenised() > 0, f.lose < 3)
+			w.another(60, c)
+			expect(t, "tokenised in the end", w.tokenised(), 20)
+		})
+	}
+}
+
+// A loss halves the size when MTS forgot the batch, and not when only its answer
+// went astray.
+func TestWhatALossSaysOfTheSize(t *testing.T) {
+	for name, f := range map[string]struct{ forget bool }{"answer astray": {false}, "forgotten": {true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.plain(40)
+			w.presize(40)
+			w.holdFirst()
+			c := w.connector(nil)
+			w.tick()
+			if f.forget {
+				w.seeder.Forget()
+			}
+			w.settle(30, c)
+			all, states := w.batches(c)
+			expect(t, "lost", states[seeding.Lost], 1)
+			expect(t, "size after the loss", all[1].Size, map[bool]int{true: 20, false: 40}[f.forget])
+			expect(t, "tokenised", w.tokenised(), 40)
+		})
+	}
+}
+
+// A registrant that was sent alone and lost is sent once more at once, and then
+// waits as rejected, whatever it was rejected for before.
+func TestLostAloneTwice(t *testing.T) {
+	for name, refused := range map[string]bool{"never rejected": false, "refused before": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(3)
+			target := ids[1]
+			if refused {
+				w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Refused))
+			}
+			c := w.connector(func(c *seeding.Connector) { c.BatchMaximum = 1 })
+			lose := func(_ *http.Request, body []byte) bool {
+				return strings.Contains(string(body), fmt.Sprintf(`"%d.`, target))
+			}
+			if refused {
+				w.settle(30, c)
+				if err := w.store.TryAgain(t.Context(), c.ID, "", w.clock.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.hold = lose
+			_, before := w.batches(c)
+			w.settle(60, c)
+			_, states := w.batches(c)
+			expect(t, "batches lost", states[seeding.Lost]-before[seeding.Lost], 2)
+			expect(t, "tokenised", w.tokenised(), 2)
+			_, all := w.rejections(c)
+			r := all[target]
+			expect(t, "kind", r.Kind, seeding.NoToken)
+			expect(t, "attempts", r.Attempts, 2)
+			expect(t, "wait", r.Next.Sub(r.Since), time.Hour)
+			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "passes", runs[0].Passes, 2)
+			expect(t, "pending", runs[0].Totals.Pending(), 1) // of the first loss
+			expect(t, "no token", runs[0].Totals.NoToken, 1)
+			w.hold = nil
+			w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Normal))
+			w.another(30, c)
+			expect(t, "tokenised before the wait is over", w.tokenised(), 2)
+			w.another(30, c)
+			expect(t, "tokenised in the end", w.tokenised(), 3)
+		})
+	}
+}
+
+// A tick wakes those that waited longest, and never more than three at once.
+func TestTickWakesThreeAtOnce(t *testing.T) {
+	w := newWorld(t, options{})
+	var all []seeding.Connector
+	for range 5 {
+		all = append(all, w.connector(nil))
+	}
+	for i, k := range []int{3, 1, 4, 0, 2} { // due in this order
+		state, err := w.store.TakeRun(t.Context(), all[k].ID, "before", w.clock.Now(), w.clock.Now(), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.LeaveRun(t.Context(), all[k].ID, state.Lease.Fence, w.clock.Now().Add(time.Duration(i-10)*time.Minute), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rung := &rings{}
+	w.submitter.Bell = rung
+	tick := func(want ...int) {
+		t.Helper()
+		rung.connectors = nil
+		if err := w.submitter.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, k := range want {
+			ids = append(ids, all[k].ID)
+		}
+		expect(t, "rung", fmt.Sprint(rung.connectors), fmt.Sprint(ids))
+	}
+	tick(3, 1, 4)
+	for _, k := range []int{3, 1} { // are at work now
+		if _, err := w.store.TakeRun(t.Context(), all[k].ID, "somebody", w.clock.Now(), w.clock.Now().Add(time.Hour), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tick(4)
+}
+
+// rings keeps who was rung for.
+type rings struct{ connectors []string }
+
+func (r *rings) RingSubmit(_ context.Context, connector string) error {
+	r.connectors = append(r.connectors, connector)
+	return nil
+}
+
+func (*rings) RingPatch(context.Context, string) error { return nil }

@@ -1264,3 +1264,158 @@ func (k *keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 	}
 	return seeding.Key{}, seeding.ErrNotFound
 }
+
+// Of two registrants of one person the second is no duplicate when the first got
+// nothing.
+func TestTwinOfOneThatGotNothing(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.plain(20)
+	w.registry.SetVID(ids[9], odoosim.DemoVID(1003, 2, odoosim.Normal)) // the person of ids[3]
+	before := w.vids()
+	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.DeleteRegistrant(ids[3]) })
+	c := w.connector(nil)
+	w.settle(20, c)
+	w.check(c, before)
+	expect(t, "token of the twin", w.tokenOf(ids[9]), mtssim.Token(before[ids[9]]))
+	all, _ := w.batches(c)
+	for _, b := range all {
+		expect(t, "duplicates", b.Totals.Duplicate, 0)
+	}
+}
+
+// What dies after the tokens were written and before the batch was closed is
+// counted once, by the next patcher.
+func TestTotalsSurviveADeathBeforeTheClose(t *testing.T) {
+	w := newWorld(t, options{faults: newFaults()})
+	w.plain(20)
+	w.faults.armed["dynamodb Close"] = mode{after: false, kill: true}
+	c := w.connector(nil)
+	w.settle(20, c)
+	all, _ := w.batches(c)
+	expect(t, "batches", len(all), 1)
+	expect(t, "totals", all[0].Totals, seeding.Totals{Sent: 20, Tokenised: 20})
+	expect(t, "VIDs left", len(w.vids()), 0)
+}
+
+// An answer that comes while a patcher is at work is found by that one, and does
+// not wait for the next minute.
+func TestAnswerDuringAPatchIsFoundAfterIt(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(40)
+	before := w.vids()
+	var mu sync.Mutex
+	var held []*heldCallback
+	w.hold = func(r *http.Request, body []byte) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		held = append(held, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+		return true
+	}
+	w.presize(20)
+	c := w.connector(nil)
+	w.tick()
+	expect(t, "answers held back", len(held), 2)
+	w.hold = nil
+	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.post(held[0], string(held[0].body)) })
+	w.deliver(held[1], string(held[1].body)) // the later one, behind which a patcher finds nothing
+	expect(t, "tokenised", w.tokenised(), 40)
+	expect(t, "most records at once", w.seeder.Counters().MaxRecordsPerPost, 20)
+	w.settle(20, c)
+	w.check(c, before)
+}
+
+// Tokens of others that stand in the way of many are a problem of MOSIP's policy,
+// which stops nobody and ends when tokens fit again; those of a few are none.
+func TestPolicyProblem(t *testing.T) {
+	for name, f := range map[string]struct {
+		all, others int
+		shown       bool
+	}{"a few": {3, 2, false}, "less than half": {20, 8, false}, "many": {20, 12, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.plain(f.all)
+			var once sync.Once
+			w.onPut = func(*http.Request) {
+				once.Do(func() {
+					for i, id := range ids[:f.others] {
+						w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: fmt.Sprintf("%036d", 7000+i)})
+					}
+				})
+			}
+			c := w.connector(nil)
+			w.settle(20, c)
+			_, shown := w.problems(c)[seeding.ProblemPolicy]
+			expect(t, "shown", shown, f.shown)
+			expect(t, "tokens", w.registry.State().Tokens, f.all)
+			w.plainFrom(5000, 5)
+			w.another(20, c)
+			expect(t, "tokens", w.registry.State().Tokens, f.all+5)
+			expect(t, "problems", len(w.problems(c)), 0)
+		})
+	}
+}
+
+// A problem of the registry ends though nobody is there to be sent, and though
+// the connector was stopped meanwhile.
+func TestProblemEndsWithoutABatch(t *testing.T) {
+	t.Run("by a page", func(t *testing.T) {
+		w := newWorld(t, options{})
+		w.registry.Deny("g2p.reg.id", "read")
+		c := w.connector(nil)
+		for range 300 {
+			w.tick()
+		}
+		expect(t, "shown", w.problems(c)[seeding.ProblemRead].Text != "", true)
+		if tries := w.tried(); tries < 8 || tries > 14 { // 1, 2, 4 … 60 minutes
+			t.Errorf("%d tries in five hours", tries)
+		}
+		w.registry.Allow("g2p.reg.id", "read")
+		w.settle(20, c)
+		expect(t, "problems", len(w.problems(c)), 0)
+	})
+	t.Run("by a patch", func(t *testing.T) {
+		w := newWorld(t, options{})
+		w.plain(20)
+		w.onPut = func(*http.Request) { w.noPassword.Store(true) }
+		c := w.connector(nil)
+		w.tick()
+		w.setStatus(seeding.Stopped, c)
+		expect(t, "shown", w.problems(c)[seeding.ProblemConfig].Text != "", true)
+		w.noPassword.Store(false)
+		for range 10 {
+			w.tick()
+		}
+		expect(t, "tokenised", w.tokenised(), 20)
+		expect(t, "problems", len(w.problems(c)), 0)
+	})
+}
+
+// While a problem stands its probes go out when nothing else is under way.
+func TestProbeGoesOutAlone(t *testing.T) {
+	w := newWorld(t, options{})
+	w.plain(60)
+	w.presize(20)
+	var posts atomic.Int64
+	w.hold = func(*http.Request, []byte) bool { return true }
+	w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/authtoken/json") || posts.Add(1) != 2 {
+			return false
+		}
+		http.NotFound(rw, r)
+		return true
+	}
+	c := w.connector(nil)
+	w.tick() // the first is taken, the second is not
+	expect(t, "shown", w.problems(c)[seeding.ProblemMTS].Text != "", true)
+	w.tick()
+	expect(t, "POSTs while the first is under way", posts.Load(), 2)
+	for range 5 { // it is lost
+		w.tick()
+	}
+	if posts.Load() < 3 {
+		t.Error("no probe went out")
+	}
+	all, _ := w.batches(c)
+	expect(t, "records of the probe", all[2].Count, 1)
+}
