@@ -13,6 +13,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/function"
 )
 
 // The waiting times of the protocol, short enough that a run outlasts many
@@ -77,14 +78,7 @@ func isDeath(err error) bool {
 
 // pause waits, or returns false when the context ends first.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return function.Clock{}.Sleep(ctx, d) == nil
 }
 
 // call asks the API for something that must succeed, and decodes the reply

@@ -85,6 +85,17 @@ type faults struct {
 
 func newFaults() *faults { return &faults{seen: map[string]int{}, armed: map[string]mode{}} }
 
+// struck fails the test if a crash that was armed never came: it would prove
+// nothing.
+func (f *faults) struck(t *testing.T) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for point := range f.armed {
+		t.Errorf("no crash came at %s", point)
+	}
+}
+
 // around carries out a write at a point, or lets it fail.
 func (f *faults) around(ctx context.Context, point string, write func() error) error {
 	who := invocationOf(ctx)
@@ -373,6 +384,7 @@ func TestCrashPoints(t *testing.T) {
 				w, c, before := eventful(t)
 				w.faults.armed[point] = m
 				w.endAs(want, w.heal(c, before))
+				w.faults.struck(t)
 			})
 		}
 	}

@@ -268,6 +268,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 				o := newOffice(t)
 				o.faults.armed[point] = m
 				o.day()
+				o.faults.struck(t)
 				// The one thing that nobody comes back to: a password stored for a
 				// connector of which its creator died before it was written.
 				left := 0

@@ -280,14 +280,7 @@ func TestAnswerOfTheOtherReplica(t *testing.T) {
 			w := newWorld(t, options{})
 			w.plain(20)
 			before := w.vids()
-			var mu sync.Mutex
-			var held []*heldCallback
-			w.hold = func(r *http.Request, body []byte) bool {
-				mu.Lock()
-				defer mu.Unlock()
-				held = append(held, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
-				return true
-			}
+			came := w.holdAll()
 			w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
 				if !isStatus(r) || w.seeder.Counters().Posts > 1 {
 					return false
@@ -302,7 +295,9 @@ func TestAnswerOfTheOtherReplica(t *testing.T) {
 					break
 				}
 			}
-			if w.hold = nil; len(held) != 2 || w.strikes.Load() != 1 {
+			w.hold = nil
+			held := came()
+			if len(held) != 2 || w.strikes.Load() != 1 {
 				t.Fatalf("%d callbacks are held, %d answers of 404", len(held), w.strikes.Load())
 			}
 			all, states := w.batches(c)

@@ -1288,13 +1288,14 @@ func TestTwinOfOneThatGotNothing(t *testing.T) {
 func TestTotalsSurviveADeathBeforeTheClose(t *testing.T) {
 	w := newWorld(t, options{faults: newFaults()})
 	w.plain(20)
-	w.faults.armed["dynamodb Close"] = mode{after: false, kill: true}
+	w.faults.armed["patch: dynamodb Close"] = mode{after: false, kill: true}
 	c := w.connector(nil)
 	w.settle(20, c)
 	all, _ := w.batches(c)
 	expect(t, "batches", len(all), 1)
 	expect(t, "totals", all[0].Totals, seeding.Totals{Sent: 20, Tokenised: 20})
 	expect(t, "VIDs left", len(w.vids()), 0)
+	w.faults.struck(t)
 }
 
 // An answer that comes while a patcher is at work is found by that one, and does
@@ -1303,17 +1304,11 @@ func TestAnswerDuringAPatchIsFoundAfterIt(t *testing.T) {
 	w := newWorld(t, options{})
 	w.plain(40)
 	before := w.vids()
-	var mu sync.Mutex
-	var held []*heldCallback
-	w.hold = func(r *http.Request, body []byte) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		held = append(held, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
-		return true
-	}
+	came := w.holdAll()
 	w.presize(20)
 	c := w.connector(nil)
 	w.tick()
+	held := came()
 	expect(t, "answers held back", len(held), 2)
 	w.hold = nil
 	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.post(held[0], string(held[0].body)) })

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -400,6 +401,24 @@ func (w *world) holdFirst() *atomic.Pointer[heldCallback] {
 		return held.CompareAndSwap(nil, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
 	}
 	return &held
+}
+
+// holdAll keeps every callback from the inbox; what it returns are those so far,
+// in the order in which they came.
+func (w *world) holdAll() func() []*heldCallback {
+	var mu sync.Mutex
+	var held []*heldCallback
+	w.hold = func(r *http.Request, body []byte) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		held = append(held, &heldCallback{r.URL.Path, r.Header.Get("Authorization"), body})
+		return true
+	}
+	return func() []*heldCallback {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(held)
+	}
 }
 
 func (w *world) deliver(c *heldCallback, body string) int {

@@ -5,12 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
-	"openg2p.org/mts-connector/infra/template"
 	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
 )
 
@@ -27,22 +26,11 @@ func newTables(t *testing.T) dynamotest.Tables {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables := dynamotest.Tables{
-		Client: server.Client(), Connectors: "connectors-" + rand.Text(), Answers: "answers-" + rand.Text(),
-		Sizing: true,
-	}
-	definitions, err := template.Tables()
+	names, err := inprocess.CreateTables(t.Context(), server.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for resource, name := range map[string]string{"ConnectorsTable": tables.Connectors, "AnswersTable": tables.Answers} {
-		definition := definitions[resource]
-		definition.TableName = aws.String(name)
-		if _, err := tables.Client.CreateTable(t.Context(), definition); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return tables
+	return dynamotest.Tables{Client: server.Client(), Connectors: names.Connectors, Answers: names.Answers, Sizing: true}
 }
 
 // TestMeterSizes holds the meter's own arithmetic against what DynamoDB Local

@@ -347,34 +347,22 @@ func (a *application) settleTroubled(standing map[int64]Rejection) {
 // writeRejections writes the new ones over what stands, and deletes those of
 // registrants that have their token now.
 func (a *application) writeRejections(ctx context.Context) error {
-	var from, to int64
-	widen := func(id int64) {
-		if from == 0 || id < from {
-			from = id
-		}
-		to = max(to, id)
-	}
+	var identifiers []int64
 	for _, r := range a.rejected {
-		widen(r.Identifier)
+		identifiers = append(identifiers, r.Identifier)
 	}
 	for _, m := range a.resolved {
-		widen(m.Identifier)
+		identifiers = append(identifiers, m.Identifier)
 	}
 	for _, row := range a.troubled {
-		widen(row.Identifier)
+		identifiers = append(identifiers, row.Identifier)
 	}
-	if to == 0 {
+	if len(identifiers) == 0 {
 		return nil
 	}
-	standing, err := a.Store.Rejections(ctx, a.b.Ref.Registry, from, to)
+	mine, err := standing(ctx, a.Store, a.b.Ref, identifiers)
 	if err != nil {
 		return err
-	}
-	mine := map[int64]Rejection{}
-	for _, r := range standing {
-		if r.Connector == a.c.ID {
-			mine[r.Identifier] = r
-		}
 	}
 	a.settleTroubled(mine)
 	for i := range a.rejected {

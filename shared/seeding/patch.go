@@ -233,27 +233,21 @@ func (r *round) setAside(ctx context.Context, b Batch, now time.Time) ([]Rejecti
 	if len(b.Members) == 0 {
 		return nil, nil
 	}
+	var identifiers []int64
+	for _, m := range b.Members {
+		identifiers = append(identifiers, m.Identifier)
+	}
+	mine, err := standing(ctx, r.Store, b.Ref, identifiers)
+	if err != nil {
+		return nil, err
+	}
 	configured := 0
 	if c, err := r.Store.Connector(ctx, b.Ref.Connector); err == nil {
 		configured = c.Version
 	}
-	from, to := b.Members[0].Identifier, b.Members[0].Identifier
-	for _, m := range b.Members {
-		from, to = min(from, m.Identifier), max(to, m.Identifier)
-	}
-	list, err := r.Store.Rejections(ctx, b.Ref.Registry, from, to)
-	if err != nil {
-		return nil, err
-	}
-	standing := map[int64]Rejection{}
-	for _, one := range list {
-		if one.Connector == b.Ref.Connector {
-			standing[one.Identifier] = one
-		}
-	}
 	var rejected []Rejection
 	for _, m := range b.Members {
-		before, attempts := standing[m.Identifier], 1
+		before, attempts := mine[m.Identifier], 1
 		if before.Kind == SetAside {
 			attempts += before.Attempts
 		}

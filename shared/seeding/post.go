@@ -40,7 +40,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 		return now, true, errors.Join(w.saveRun(ctx, harvest.run), w.seeMTS(ctx, c))
 	}
 
-	batch, submission, err := w.prepare(ctx, c, harvest, mts, unanswered, blocked)
+	batch, submission, err := w.prepare(ctx, c, harvest, mts, unanswered)
 	if err != nil {
 		return w.gatherFailed(ctx, c, err)
 	}
@@ -115,7 +115,7 @@ func (w *work) takeMTS(ctx context.Context, c Connector) (mts MTS, held bool, er
 }
 
 // prepare makes the batch, and the request with its capability and its rows.
-func (w *work) prepare(ctx context.Context, c Connector, h harvest, mts MTS, unanswered []Batch, probe bool) (Batch, Submission, error) {
+func (w *work) prepare(ctx context.Context, c Connector, h harvest, mts MTS, unanswered []Batch) (Batch, Submission, error) {
 	capability, err1 := w.Capabilities.Current(ctx)
 	rowKey, err2 := w.Rows.Current(ctx)
 	if err := errors.Join(err1, err2); err != nil {

@@ -213,25 +213,21 @@ func (r *Reconciler) lostAlone(ctx context.Context, b *Batch) error {
 		return nil
 	}
 	m, now := b.Members[0], r.Clock.Now()
-	standing, err := r.Store.Rejections(ctx, b.Ref.Registry, m.Identifier, m.Identifier)
+	mine, err := standing(ctx, r.Store, b.Ref, []int64{m.Identifier})
 	if err != nil {
 		return err
 	}
+	before := mine[m.Identifier]
 	state, err := r.Store.State(ctx, b.Ref.Connector)
 	if err != nil && !isNotFound(err) {
 		return err
 	}
 	rejection := Rejection{
 		Configured: state.Version, Registry: b.Ref.Registry, Identifier: m.Identifier, Connector: b.Ref.Connector, Registrant: m.Registrant,
-		Kind: NoToken, Code: CodeNoAnswer, Attempts: 1, Next: now, Since: now,
+		Kind: NoToken, Code: CodeNoAnswer, Attempts: 1, Next: now, Since: now, Version: before.Version,
 	}
-	for _, before := range standing {
-		if before.Connector == b.Ref.Connector {
-			rejection.Version = before.Version
-			if before.Kind == NoToken {
-				rejection.Attempts = before.Attempts + 1
-			}
-		}
+	if before.Kind == NoToken {
+		rejection.Attempts = before.Attempts + 1
 	}
 	if rejection.Attempts >= lostAloneLimit {
 		rejection.Next = nextAttempt(NoToken, rejection.Attempts-lostAloneLimit+1, now, r.Times)

@@ -1,6 +1,10 @@
 package seeding
 
-import "time"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 // RejectionKind says why a registrant is not going to get a token now.
 type RejectionKind string
@@ -45,6 +49,22 @@ func (r Rejection) Due(now time.Time, today Print, version int, again map[Reject
 		r.Print != Print{} && r.Print != today ||
 		r.Configured != version ||
 		again[r.Kind].After(r.Since) || again[""].After(r.Since)
+}
+
+// standing are the rejections that the connector of a batch has of identifiers,
+// at least one, and maybe of others between them.
+func standing(ctx context.Context, store Rejections, ref BatchRef, identifiers []int64) (map[int64]Rejection, error) {
+	list, err := store.Rejections(ctx, ref.Registry, slices.Min(identifiers), slices.Max(identifiers))
+	if err != nil {
+		return nil, err
+	}
+	mine := map[int64]Rejection{}
+	for _, r := range list {
+		if r.Connector == ref.Connector {
+			mine[r.Identifier] = r
+		}
+	}
+	return mine, nil
 }
 
 // troubled: it met a code that speaks of the system while others were answered.
