@@ -45,7 +45,7 @@ func (f *form) callbackProperties(s *submission, request map[string]any) {
 	if s.output == outputCSV {
 		switch {
 		case !ok:
-			f.fail(missingAttribute(v))
+			f.fail("'str' object has no attribute 'get'")
 		case !python.Truthy(properties["requestFileName"]):
 			f.refuse("ATS-REQ-025", "requestFileName is not valid in callbackProperties")
 		case !python.Truthy(properties["callInBulk"]):
@@ -108,20 +108,15 @@ func (f *form) url(p map[string]any, key string, required bool) string {
 		f.problem("invalid or missing URL scheme")
 		return ""
 	}
-	if at := strings.IndexAny(text, " \t\r\n"); at >= 0 {
-		f.problem("URL invalid, extra characters found after valid URL: '" + text[at:] + "'")
-		return ""
-	}
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil, !hostName.MatchString(strings.TrimSuffix(parsed.Host, ":"+parsed.Port())):
+	case err != nil, strings.ContainsAny(text, " \t\r\n"),
+		!hostName.MatchString(strings.TrimSuffix(parsed.Host, ":"+parsed.Port())),
+		len(parsed.Port()) > 5, len(parsed.Port()) == 5 && parsed.Port() > "65535":
 		f.problem("URL host invalid")
-	case len(parsed.Port()) > 5, len(parsed.Port()) == 5 && parsed.Port() > "65535":
-		f.problem("URL port invalid, port cannot exceed 65535")
-	default:
-		return text
+		return ""
 	}
-	return ""
+	return text
 }
 
 const (

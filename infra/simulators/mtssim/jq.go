@@ -2,6 +2,7 @@ package mtssim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"math/big"
@@ -73,11 +74,11 @@ func (p program) first(ctx context.Context, input any) (result any, err error) {
 // bits are ints, all others floats (W13).
 func asJQNumbers(v any) any {
 	switch v := v.(type) {
+	case json.Number:
+		return asJQNumbers(asFloat(v))
 	case int:
-		if v < math.MinInt32 || v > math.MaxInt32 {
-			return float64(v)
-		}
-	case *big.Int:
+		return asJQNumbers(float64(v))
+	case *big.Int: // gojq's, beyond an int
 		f, _ := new(big.Float).SetInt(v).Float64()
 		return f
 	case float64:

@@ -3,7 +3,6 @@ package mtssim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,11 +98,9 @@ type invalidRecord struct{ code, message string }
 
 func (e *invalidRecord) Error() string { return e.code }
 
-// wrongType is a value of a JSON type that MTS trips over: the whole batch ends
-// as HTTP 500 with this text (W12). The facts do not give the texts.
-type wrongType string
-
-func (e wrongType) Error() string { return string(e) }
+// errWrongType is a value of a JSON type that MTS trips over: the whole batch
+// ends as HTTP 500 (W12). The facts do not give the texts.
+var errWrongType = errors.New("wrong type of a field")
 
 var (
 	errNoVID        = &invalidRecord{"ATS-REQ-009", "vid or its mapping not present"}
@@ -128,7 +125,7 @@ type reader struct {
 }
 
 // read maps and validates one record. Checks stop at the first that fails. An
-// error is a wrongType or errCrashed: an invalid record is none.
+// error is errWrongType or errCrashed: an invalid record is none.
 func (r *reader) read(received map[string]any) (*record, error) {
 	received, _ = asJQNumbers(received).(map[string]any)
 	rec := &record{received: received, status: recordSubmitted}
@@ -195,7 +192,7 @@ func (r *reader) vid(received map[string]any) (string, error) {
 func plain(v any) (string, error) {
 	text, ok := asText(asJQNumbers(v))
 	if !ok {
-		return "", wrongType(fmt.Sprintf("expected string or bytes-like object, got '%s'", python.TypeName(v)))
+		return "", errWrongType
 	}
 	return text, nil
 }
@@ -217,7 +214,7 @@ func (r *reader) joined(paths []program, received map[string]any, delimiter, fie
 		}
 		text, ok := v.(string)
 		if !ok {
-			return "", wrongType(fmt.Sprintf("sequence item %d: expected str instance, %s found", len(parts), python.TypeName(v)))
+			return "", errWrongType
 		}
 		parts = append(parts, text)
 	}
@@ -249,7 +246,7 @@ func (r *reader) single(path program, received map[string]any, field string, abs
 	case isText, isEmptyCollection(v):
 		return "", empty
 	}
-	return "", wrongType(fmt.Sprintf("object of type '%s' has no len()", python.TypeName(v)))
+	return "", errWrongType
 }
 
 // contact reads phoneNumber and emailId, which are never empty, only absent.

@@ -2,7 +2,8 @@
 // wire: POST /authtoken/json, GET /authtoken/status/{id} and GET /ping, its one
 // worker, its callbacks, its speed and its failures. The rules are those of
 // facts/mts.md; where the facts are silent the stricter reading is taken, so
-// that a client which works here is not surprised by the real one.
+// that a client which works here is not surprised by the real one. Texts that
+// Python itself words (about malformed JSON or a wrong type) are not reproduced.
 //
 // Left out: /authtoken/csv, /authtoken/odk, /authtoken/file,
 // /authtoken/authfields and sync mode (all 404). A request for a download is

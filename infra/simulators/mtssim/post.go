@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // post is POST /authtoken/json.
@@ -52,14 +53,14 @@ func (p *process) parse(contentType string, body []byte) (map[string]any, reply)
 		schema.problem(notObject)
 		return nil, p.fault(schema.outcome())
 	}
-	value, err := parseJSON(body)
-	var syntax *syntaxError
+	if !utf8.Valid(body) {
+		return nil, detail(http.StatusBadRequest, "There was an error parsing the body")
+	}
+	value, err := decodeJSON(body)
 	switch {
-	case errors.As(err, &syntax):
-		schema.problem(syntax.Error())
-		return nil, p.fault(schema.outcome())
 	case err != nil:
-		return nil, detail(http.StatusBadRequest, err.Error())
+		schema.problem(notJSON)
+		return nil, p.fault(schema.outcome())
 	case value == nil:
 		return nil, missing
 	}

@@ -1,8 +1,7 @@
 package mtssim
 
 import (
-	"fmt"
-	"math/big"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -86,6 +85,7 @@ const (
 	fieldRequired = "field required"
 	noneRefused   = "none is not an allowed value"
 	notText       = "str type expected"
+	notJSON       = "malformed JSON" // stands for what Python's parser says
 	notObject     = "value is not a valid dict"
 	notList       = "value is not a valid list"
 	notInteger    = "value is not a valid integer"
@@ -123,9 +123,14 @@ func (f *form) asText(v any) string {
 
 // asText is str(v) where pydantic allows it: texts, numbers and booleans.
 func asText(v any) (string, bool) {
-	switch v.(type) {
-	case string, bool, int, *big.Int, float64:
+	switch v := v.(type) {
+	case string, bool, int, float64:
 		return python.Str(v), true
+	case json.Number:
+		if isWhole(v) {
+			return v.String(), true
+		}
+		return python.Str(asFloat(v)), true
 	}
 	return "", false
 }
@@ -169,15 +174,8 @@ func (f *form) integer(object map[string]any, key string, fallback int) int {
 		return fallback
 	}
 	switch v := v.(type) {
-	case int:
-		return v
-	case *big.Int:
-		if v.Sign() > 0 {
-			return int(^uint(0) >> 1)
-		}
-		return -1
-	case float64:
-		return int(v)
+	case json.Number:
+		return int(asFloat(v))
 	case bool:
 		if v {
 			return 1
@@ -205,13 +203,9 @@ func (f *form) boolean(object map[string]any, key string) bool {
 	switch v := v.(type) {
 	case bool:
 		return v
-	case int:
-		if v == 0 || v == 1 {
-			return v == 1
-		}
-	case float64:
-		if v == 0 || v == 1 {
-			return v == 1
+	case json.Number:
+		if n := asFloat(v); n == 0 || n == 1 {
+			return n == 1
 		}
 	case string:
 		if b, ok := booleanWords[strings.ToLower(v)]; ok {
@@ -368,8 +362,4 @@ func (f *form) authdata(request map[string]any) []map[string]any {
 		}
 	}
 	return records
-}
-
-func missingAttribute(v any) string {
-	return fmt.Sprintf("'%s' object has no attribute 'get'", python.TypeName(v))
 }
