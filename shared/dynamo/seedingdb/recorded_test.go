@@ -1,0 +1,451 @@
+package seedingdb_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"openg2p.org/mts-connector/infra/inprocess"
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Items that a deployment of an earlier commit has written must stay readable:
+// testdata holds one of each kind, as the store of that commit wrote them.
+// Before a stored form changes, record what today's store writes:
+//
+//	go test ./shared/dynamo/seedingdb -run TestRecordedItems -record testdata/recorded-v1.json
+//
+// and add the file to TestRecordedItems. Recorded files never change.
+var record = flag.String("record", "", "write the items of today's store to this file")
+
+// t0 is when the recorded story begins.
+var t0 = time.UnixMilli(1_790_000_000_123).UTC()
+
+func after(d time.Duration) time.Time { return t0.Add(d) }
+
+// contents is what the recorded items say, one or more values of each kind.
+type contents struct {
+	Connector   seeding.Connector
+	State       seeding.State // with everything that a state can have
+	FreshState  seeding.State // of a connector that was only created
+	Ended       seeding.Run
+	Open        seeding.Run
+	OpenBatches []seeding.Batch
+	Closed      []seeding.Batch // of the run that ended
+	Rejections  []seeding.Rejection
+	Registry    seeding.RegistryState
+	MTS         seeding.MTS
+	Parts       []seeding.AnswerPart
+	Rows        [][]seeding.Row // of the parts
+}
+
+// TestRecordedItems reads through today's store what the stores of earlier
+// commits have written, and what today's own writes.
+func TestRecordedItems(t *testing.T) {
+	t.Run("today", func(t *testing.T) {
+		tables := newTables(t)
+		store := dynamo.New(tables.client, tables.connectors, tables.answers)
+		want := story()
+		tell(t, store, dynamo.NewInbox(tables.client, tables.answers), want)
+		compare(t, read(t, store), want)
+		if *record != "" {
+			tables.dump(t, *record)
+		}
+	})
+	for _, test := range []struct {
+		file string
+		want contents
+	}{
+		{"testdata/recorded-v0.json", story()},
+	} {
+		t.Run(test.file, func(t *testing.T) {
+			tables := newTables(t)
+			tables.load(t, test.file)
+			compare(t, read(t, dynamo.New(tables.client, tables.connectors, tables.answers)), test.want)
+		})
+	}
+}
+
+// story is what is recorded. All of it is made up.
+func story() contents {
+	c := seeding.Connector{
+		ID: "c-district", Version: 3, Name: "District office", MTSURL: "https://mts.example/mts",
+		InputType: "odoo",
+		Mapping: seeding.Mapping{
+			VID: ".vid", Name: []string{".given_name", ".family_name"}, Gender: ".gender", DOB: ".birthdate",
+			PhoneNumber: ".phone", EmailID: ".email", FullAddress: []string{".address"},
+		},
+		OutputType: "json", OutputFormat: ".output", DeliveryType: "callback", JobType: "recurring", Language: "eng",
+		IntervalMinutes: 90, Domain: `[["is_registrant","=",true]]`, Fields: []string{"name", "gender"},
+		Callback: seeding.Callback{
+			URL: "https://callback.example/answers", HTTPMethod: "POST", TimeoutSeconds: 30,
+			AuthType: "odoo", AuthDatabase: "callbackdb", AuthUsername: "callback-user",
+		},
+		Registry: seeding.RegistryAccess{
+			URL: "https://registry.example", Database: "g2p", Username: "connector", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
+		},
+		MandatoryFields: []string{"name", "gender"}, BatchMaximum: 500, RemoveVIDs: true,
+		Secrets: map[string]string{seeding.RegistryPassword: "version-1"},
+		Created: after(-48 * time.Hour), Updated: after(-time.Hour),
+	}
+	ended := seeding.Run{
+		ID: "1790000000-a", Connector: c.ID, Version: 3, Started: after(time.Second), Cursor: 940, PassOver: true, Passes: 2,
+		PassStarted: after(20 * time.Second), Completed: after(50 * time.Second), Fence: 1,
+		Tally:  seeding.Tally{Looked: 12, Invalid: 2, Removed: 1},
+		Totals: seeding.Totals{Sent: 9, Tokenised: 4, Refused: 2, Duplicate: 1, Conflict: 1, NoToken: 1},
+	}
+	open := seeding.Run{
+		ID: "1790003600-b", Connector: c.ID, Version: 3, Started: after(time.Hour), Cursor: 512, Passes: 1,
+		PassStarted: after(time.Hour), Fence: 2, Tally: seeding.Tally{Looked: 5, Invalid: 1, Removed: 2},
+	}
+	batch := func(run, id string) seeding.Batch {
+		return seeding.Batch{
+			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run, Batch: id},
+			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, RowKey: "rows-1", PrintKey: "prints-1",
+		}
+	}
+	closed := batch(ended.ID, "1790000002-p")
+	closed.State, closed.Size, closed.InLine, closed.Count = seeding.Patched, 50, 9, 9
+	closed.Claimed, closed.Submitted, closed.Deadline = after(2*time.Second), after(3*time.Second), after(2*time.Minute)
+	closed.RequestID, closed.Closed = "request-1", after(40*time.Second)
+	closed.Parts, closed.Totals = []string{"c0ffee.1.2", "c0ffee.2.2"}, ended.Totals
+	closed.Failures, closed.NotBefore = 1, after(30*time.Second)
+
+	submitted := batch(open.ID, "1790003602-q")
+	submitted.State, submitted.Size, submitted.InLine, submitted.Count = seeding.Submitted, 60, 7, 3
+	submitted.Claimed, submitted.Submitted = after(time.Hour+2*time.Second), after(time.Hour+3*time.Second)
+	submitted.Deadline, submitted.RequestID = after(time.Hour+2*time.Minute), "request-2"
+	submitted.Members = []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}, {Registrant: 2_000_000_000, Identifier: 512}}
+	submitted.Parts, submitted.Totals = []string{"beef.1.3"}, seeding.Totals{Tokenised: 1, Refused: 1}
+	submitted.Failures, submitted.NotBefore = 2, after(2*time.Hour)
+
+	claimed := batch(open.ID, "1790003603-r")
+	claimed.Size, claimed.InLine, claimed.Count, claimed.Members = 60, 9, 2, []seeding.Member{{Registrant: 21, Identifier: 513}, {Registrant: 22, Identifier: 514}}
+	claimed.Claimed, claimed.Deadline = after(time.Hour+4*time.Second), after(time.Hour+3*time.Minute)
+
+	rejection := func(identifier int64, kind seeding.RejectionKind, code string) seeding.Rejection {
+		return seeding.Rejection{
+			Registry: c.RegistryKey(), Identifier: identifier, Connector: c.ID, Registrant: identifier + 1000, Kind: kind, Code: code,
+			Print: seeding.Print{0xde, 0xad, 0xbe, 0xef}, PrintKey: "prints-1", Configured: 3, Attempts: 2,
+			Next: after(24 * time.Hour), Since: after(35 * time.Second), Version: 1,
+		}
+	}
+	rejections := []seeding.Rejection{
+		rejection(14, seeding.Invalid, "ATS-REQ-012"),
+		rejection(15, seeding.Refused, "IDA-MLC-009"),
+		rejection(16, seeding.Duplicate, ""),
+		rejection(17, seeding.Conflict, ""),
+		rejection(18, seeding.NoToken, ""),
+		rejection(1_900_000_000, seeding.SetAside, ""),
+	}
+	rejections[2].Holder = 2017
+	rejections[3].Print, rejections[3].PrintKey, rejections[3].Next = seeding.Print{}, "", time.Time{}
+
+	parts, rows := make([]seeding.AnswerPart, 2), [][]seeding.Row{
+		{
+			{Member: submitted.Members[0], MAC: seeding.RowMAC{1, 2, 3, 4, 5, 6, 7, 8}, Print: seeding.Print{1, 2, 3, 4}, Status: seeding.RowProcessed, Token: "TOKEN-MADE-UP-1"},
+			{Member: submitted.Members[1], MAC: seeding.RowMAC{2, 3, 4, 5, 6, 7, 8, 9}, Print: seeding.Print{2, 3, 4, 5}, Status: seeding.RowError, Code: "IDA-MLC-009"},
+		},
+		{{Member: submitted.Members[2], MAC: seeding.RowMAC{9, 8}, Print: seeding.Print{9}, Status: seeding.RowInvalid, Code: "ATS-REQ-012"}},
+	}
+	for i := range parts {
+		parts[i] = seeding.AnswerPart{
+			Ref: submitted.Ref, Content: "beef", Part: i + 1, Of: len(parts), Received: after(time.Hour + time.Minute),
+			Expires: time.Unix(1_800_000_000, 0).UTC(), Packed: seeding.PackRows(rows[i]),
+		}
+	}
+	return contents{
+		Connector: c,
+		State: seeding.State{
+			Connector: c.ID, Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 3, Status: seeding.Running,
+			Due: after(70 * time.Minute), Run: open.ID, Moved: after(65 * time.Minute),
+			Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 3},
+			Problems: map[seeding.Source]seeding.Problem{
+				seeding.ProblemMTS:  {Text: "MTS cannot be reached.", Remedy: "Start it.", Since: after(time.Minute), Tries: 3, Next: after(66 * time.Minute)},
+				seeding.ProblemRead: {Text: "A field is unknown.", Remedy: "Correct the fields.", Since: after(time.Minute)},
+			},
+			Again: map[seeding.RejectionKind]time.Time{"": after(70 * time.Minute), seeding.Duplicate: after(71 * time.Minute)},
+		},
+		FreshState: seeding.State{
+			Connector: "c-fresh", Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 1, Status: seeding.Stopped,
+			Problems: map[seeding.Source]seeding.Problem{},
+		},
+		Ended: ended, Open: open,
+		OpenBatches: []seeding.Batch{submitted, claimed}, Closed: []seeding.Batch{closed},
+		Rejections: rejections,
+		Registry: seeding.RegistryState{
+			Key: c.RegistryKey(), Counter: 3, Patch: seeding.Lease{Owner: "patch-1", Until: after(2 * time.Hour), Fence: 1},
+			OutageUntil: after(3 * time.Hour), OutageTries: 2, Create: 31 * time.Millisecond, RefusedAlike: 4, RefusedCode: "ValidationError",
+		},
+		MTS: seeding.MTS{
+			Key: c.MTSKey(), Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 2},
+			Waiter: "submit-3", WaitUntil: after(76 * time.Minute),
+			Pace:      seeding.Pace{Size: 60, Proved: 50, Ceiling: 100, Timely: 5, Suspect: 40, Losses: 1, PerRecord: 250 * time.Millisecond},
+			NotBefore: after(61 * time.Minute), Tries: 2,
+		},
+		Parts: parts, Rows: rows,
+	}
+}
+
+// tell writes the story through a store, in the order in which it happened.
+func tell(t *testing.T, store *dynamo.Store, inbox *dynamo.Inbox, s contents) {
+	t.Helper()
+	ctx := t.Context()
+	c, state := s.Connector, s.State
+	done := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	fresh := c
+	fresh.ID, fresh.Version = s.FreshState.Connector, s.FreshState.Version
+	done(store.CreateConnector(ctx, fresh))
+	done(store.CreateConnector(ctx, c))
+	done(store.SetStatus(ctx, c.ID, seeding.Running, t0))
+	_, err := store.TakeRun(ctx, c.ID, "submit-1", t0, after(time.Minute), time.Time{})
+	done(err)
+
+	claim := func(b seeding.Batch, run seeding.Run, counter int64) {
+		t.Helper()
+		b.State, b.RequestID, b.Submitted, b.Closed = seeding.Claimed, "", time.Time{}, time.Time{}
+		b.Parts, b.Totals, b.Failures, b.NotBefore = nil, seeding.Totals{}, 0, time.Time{}
+		run.Completed, run.Totals = time.Time{}, seeding.Totals{}
+		done(store.Claim(ctx, seeding.Claim{Batch: b, Counter: counter, Run: run, Version: c.Version, Fence: run.Fence}))
+	}
+	opened := s.Ended
+	opened.Completed, opened.Totals = time.Time{}, seeding.Totals{}
+	done(store.OpenRun(ctx, opened))
+	closed := s.Closed[0]
+	claim(closed, s.Ended, 0)
+	done(store.MarkSubmitted(ctx, closed.Ref, closed.RequestID, closed.Submitted))
+	open := closed
+	open.State = seeding.Submitted
+	done(store.CountParts(ctx, open, closed.Parts, seeding.Totals{}))
+	done(store.Close(ctx, closed))
+	done(store.CompleteRun(ctx, s.Ended))
+	done(store.LeaveRun(ctx, c.ID, s.Ended.Fence, after(2*time.Hour), time.Time{}))
+
+	_, err = store.TakeRun(ctx, c.ID, state.Lease.Owner, after(time.Hour), state.Lease.Until, time.Time{})
+	done(err)
+	done(store.OpenRun(ctx, s.Open))
+	submitted := s.OpenBatches[0]
+	claim(submitted, s.Open, 1)
+	done(store.MarkSubmitted(ctx, submitted.Ref, submitted.RequestID, submitted.Submitted))
+	done(store.CountParts(ctx, submitted, submitted.Parts, submitted.Totals))
+	done(store.Postpone(ctx, submitted, submitted.Failures, submitted.NotBefore))
+	claim(s.OpenBatches[1], s.Open, 2)
+	done(store.LeaveRun(ctx, c.ID, s.Open.Fence, after(2*time.Hour), state.Moved))
+	_, err = store.TakeRun(ctx, c.ID, "submit-2", after(time.Hour), state.Lease.Until, time.Time{})
+	done(err)
+	for source, problem := range state.Problems {
+		done(store.RaiseProblem(ctx, c.ID, source, problem))
+	}
+	done(store.TryAgain(ctx, c.ID, seeding.Duplicate, state.Again[seeding.Duplicate]))
+	done(store.TryAgain(ctx, c.ID, "", state.Again[""]))
+
+	_, err = store.TakePatch(ctx, s.Registry.Key, s.Registry.Patch.Owner, t0, s.Registry.Patch.Until)
+	done(err)
+	done(store.LeavePatch(ctx, s.Registry))
+
+	m, err := store.TakeMTS(ctx, s.MTS.Key, "submit-1", t0, after(time.Minute), after(time.Minute))
+	done(err)
+	done(store.SavePace(ctx, s.MTS.Key, seeding.Pace{}, s.MTS.Pace))
+	done(store.LeaveMTS(ctx, s.MTS.Key, m.Lease.Fence, s.MTS.NotBefore, s.MTS.Tries))
+	_, err = store.TakeMTS(ctx, s.MTS.Key, s.MTS.Lease.Owner, after(time.Hour), s.MTS.Lease.Until, after(time.Hour))
+	done(err)
+	if _, err = store.TakeMTS(ctx, s.MTS.Key, s.MTS.Waiter, after(time.Hour), after(2*time.Hour), s.MTS.WaitUntil); err == nil {
+		t.Fatal("a held MTS was taken")
+	}
+
+	unwritten := slices.Clone(s.Rejections)
+	for i := range unwritten {
+		unwritten[i].Version = 0
+	}
+	_, err = store.PutRejections(ctx, unwritten)
+	done(err)
+	for _, part := range s.Parts {
+		done(inbox.PutPart(ctx, part))
+	}
+}
+
+// read reads everything back that the story tells.
+func read(t *testing.T, store *dynamo.Store) (got contents) {
+	t.Helper()
+	ctx := t.Context()
+	want := story()
+	var errs [11]error
+	got.Connector, errs[0] = store.Connector(ctx, want.Connector.ID)
+	got.State, errs[1] = store.State(ctx, want.State.Connector)
+	got.FreshState, errs[2] = store.State(ctx, want.FreshState.Connector)
+	got.Ended, errs[3] = store.Run(ctx, want.Ended.Connector, want.Ended.ID)
+	got.Open, errs[4] = store.Run(ctx, want.Open.Connector, want.Open.ID)
+	got.OpenBatches, errs[5] = store.OpenBatches(ctx, want.Registry.Key)
+	got.Closed, errs[6] = store.ClosedBatches(ctx, want.Connector.ID, want.Ended.ID)
+	got.Rejections, errs[7] = store.Rejections(ctx, want.Registry.Key, 1, 2_000_000_000)
+	got.Registry, errs[8] = store.RegistryState(ctx, want.Registry.Key)
+	got.MTS, errs[9] = store.MTS(ctx, want.MTS.Key)
+	got.Parts, errs[10] = store.AnswerParts(ctx, want.Registry.Key, want.OpenBatches[0].Ref.Batch)
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("%s: %v", reflect.TypeFor[contents]().Field(i).Name, err)
+		}
+	}
+	for _, part := range got.Parts {
+		rows, err := seeding.UnpackRows(part.Packed)
+		if err != nil {
+			t.Errorf("rows of part %d: %v", part.Part, err)
+		}
+		got.Rows = append(got.Rows, rows)
+	}
+	return got
+}
+
+func compare(t *testing.T, got, want contents) {
+	t.Helper()
+	g, w := reflect.ValueOf(got), reflect.ValueOf(want)
+	for i := range g.NumField() {
+		if got, want := g.Field(i).Interface(), w.Field(i).Interface(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", g.Type().Field(i).Name, got, want)
+		}
+	}
+}
+
+// tables are two fresh tables of the template on DynamoDB Local.
+type tables struct {
+	client              *dynamodb.Client
+	connectors, answers string
+}
+
+func newTables(t *testing.T) tables {
+	t.Helper()
+	server, err := dynamolocal.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := server.Client()
+	names, err := inprocess.CreateTables(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { names.Drop(context.WithoutCancel(t.Context()), client) })
+	return tables{client: client, connectors: names.Connectors, answers: names.Answers}
+}
+
+// recording is a recorded file: the items of each table, in the order of their
+// keys, as DynamoDB's own JSON has them.
+type recording struct {
+	Connectors []map[string]any `json:"connectors"`
+	Answers    []map[string]any `json:"answers"`
+}
+
+func (ts tables) dump(t *testing.T, file string) {
+	t.Helper()
+	all := func(table string) (list []map[string]any) {
+		out, err := ts.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range out.Items {
+			list = append(list, toJSON(t, it))
+		}
+		slices.SortFunc(list, func(a, b map[string]any) int {
+			return cmp.Compare(fmt.Sprint(a["pk"], a["sk"]), fmt.Sprint(b["pk"], b["sk"]))
+		})
+		return list
+	}
+	text, err := json.MarshalIndent(recording{Connectors: all(ts.connectors), Answers: all(ts.answers)}, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (ts tables) load(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items struct{ Connectors, Answers []map[string]attribute }
+	if err := json.Unmarshal(text, &items); err != nil {
+		t.Fatal(err)
+	}
+	for table, list := range map[string][]map[string]attribute{ts.connectors: items.Connectors, ts.answers: items.Answers} {
+		for _, it := range list {
+			if _, err := ts.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: fromJSON(it)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// attribute is a value in DynamoDB's own JSON.
+type attribute struct {
+	S    *string
+	N    *string
+	B    []byte
+	BOOL *bool
+	SS   []string
+	M    map[string]attribute
+}
+
+func fromJSON(it map[string]attribute) map[string]types.AttributeValue {
+	out := map[string]types.AttributeValue{}
+	for name, a := range it {
+		switch {
+		case a.S != nil:
+			out[name] = &types.AttributeValueMemberS{Value: *a.S}
+		case a.N != nil:
+			out[name] = &types.AttributeValueMemberN{Value: *a.N}
+		case a.BOOL != nil:
+			out[name] = &types.AttributeValueMemberBOOL{Value: *a.BOOL}
+		case a.B != nil:
+			out[name] = &types.AttributeValueMemberB{Value: a.B}
+		case a.SS != nil:
+			out[name] = &types.AttributeValueMemberSS{Value: a.SS}
+		default:
+			out[name] = &types.AttributeValueMemberM{Value: fromJSON(a.M)}
+		}
+	}
+	return out
+}
+
+func toJSON(t *testing.T, it map[string]types.AttributeValue) map[string]any {
+	t.Helper()
+	out := map[string]any{}
+	for name, value := range it {
+		switch v := value.(type) {
+		case *types.AttributeValueMemberS:
+			out[name] = map[string]any{"S": v.Value}
+		case *types.AttributeValueMemberN:
+			out[name] = map[string]any{"N": v.Value}
+		case *types.AttributeValueMemberBOOL:
+			out[name] = map[string]any{"BOOL": v.Value}
+		case *types.AttributeValueMemberB:
+			out[name] = map[string]any{"B": v.Value}
+		case *types.AttributeValueMemberSS:
+			out[name] = map[string]any{"SS": slices.Sorted(slices.Values(v.Value))}
+		case *types.AttributeValueMemberM:
+			out[name] = map[string]any{"M": toJSON(t, v.Value)}
+		default:
+			t.Fatalf("attribute %q is a %T", name, value)
+		}
+	}
+	return out
+}
