@@ -222,7 +222,7 @@ func alarmFaults(s stack) (faults []string) {
 			say("takes missing data for %s", got)
 		}
 		for _, actions := range []string{"AlarmActions", "OKActions"} {
-			if got := text(p[actions]); got != `{"Fn::If":["Heard",[{"Ref":"AlarmTopic"}],[]]}` {
+			if got := text(p[actions]); got != `{"Fn::If":["HasAlarmTopic",[{"Ref":"AlarmTopic"}],[]]}` {
 				say("%s are %s", actions, got)
 			}
 		}
@@ -254,8 +254,8 @@ func alarmFaults(s stack) (faults []string) {
 		}
 	}
 	for name, want := range map[string]string{
-		"Ticking": `{"Fn::Equals":[{"Ref":"ScheduleState"},"ENABLED"]}`,
-		"Heard":   `{"Fn::Not":[{"Fn::Equals":[{"Ref":"AlarmTopic"},""]}]}`,
+		"Ticking":       `{"Fn::Equals":[{"Ref":"ScheduleState"},"ENABLED"]}`,
+		"HasAlarmTopic": `{"Fn::Not":[{"Fn::Equals":[{"Ref":"AlarmTopic"},""]}]}`,
 	} {
 		if got := text(s.Conditions[name]); got != want {
 			faults = append(faults, fmt.Sprintf("the condition %s is %s", name, got))
@@ -318,7 +318,7 @@ func TestAlarmsThatFailAreFound(t *testing.T) {
 			alarm("BatchesLost")["AlarmDescription"] = "Batches are lost."
 		},
 		"alarm left out":         func(_ func(string) map[string]any, s stack) { delete(s.Resources, "ReconcileThrottled") },
-		"condition turned round": func(_ func(string) map[string]any, s stack) { s.Conditions["Ticking"] = s.Conditions["Heard"] },
+		"condition turned round": func(_ func(string) map[string]any, s stack) { s.Conditions["Ticking"] = s.Conditions["HasAlarmTopic"] },
 	} {
 		s := copied(t, load(t))
 		mutate(func(name string) map[string]any {
