@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	invoker "github.com/aws/aws-sdk-go-v2/service/lambda"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"openg2p.org/mts-connector/shared/api"
@@ -36,10 +36,10 @@ func main() {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
-		Bell:  function.Bell{Lambda: invoker.NewFromConfig(cfg), Submit: submit},
-		Now:   function.Clock{}.Now,
-		NewID: function.NewID,
-		Log:   log,
+		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: submit},
+		Now:     function.Clock{}.Now,
+		NewID:   function.NewID,
+		Log:     log,
 	})
 	lambda.Start(gateway.Handler(handler, api.MaxBody, log))
 }

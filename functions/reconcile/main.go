@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	invoker "github.com/aws/aws-sdk-go-v2/service/lambda"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/function"
@@ -30,13 +30,13 @@ func main() {
 
 	clock := function.Clock{}
 	reconciler := &seeding.Reconciler{
-		Store:  dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Seeder: mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
-		Bell:   function.Bell{Lambda: invoker.NewFromConfig(cfg), Patch: patch},
-		Meter:  function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
-		Clock:  clock,
-		Times:  times,
-		Log:    log,
+		Store:   dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Seeder:  mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
+		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: patch},
+		Meter:   function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
+		Clock:   clock,
+		Times:   times,
+		Log:     log,
 	}
 	lambda.Start(reconciler.Tick)
 }

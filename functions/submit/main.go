@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	invoker "github.com/aws/aws-sdk-go-v2/service/lambda"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"openg2p.org/mts-connector/shared/dynamo"
@@ -45,7 +45,7 @@ func main() {
 		Capabilities: secrets.Keyring(vault, capabilityKey),
 		Rows:         secrets.Keyring(vault, rowKey),
 		Prints:       secrets.Keyring(vault, fingerprintKey),
-		Bell:         function.Bell{Lambda: invoker.NewFromConfig(cfg), Submit: self},
+		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self},
 		Meter:        function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:        clock,
 		Times:        times,

@@ -87,7 +87,7 @@ func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
 	calls := loopback()
 	h.sent = &recorder{Seeder: mts.New(calls, time.Now)}
 	h.Functions = inprocess.Wire(inprocess.Surroundings{
-		Store: store, Inbox: inbox, Stream: h.RingPatch, Seeder: h.sent, Calls: calls, Bell: h,
+		Store: store, Inbox: inbox, Stream: h.InvokePatch, Seeder: h.sent, Calls: calls, Invoker: h,
 		Meter: function.Meter{Out: io.Discard, Now: time.Now}, // nobody reads it
 		Clock: function.Clock{}, Times: h.times, Log: function.Log(&h.log),
 	})
@@ -177,9 +177,9 @@ func (h *harness) quiet(ctx context.Context) (bool, error) {
 	return !answers, err
 }
 
-// RingSubmit and RingPatch start functions as the asynchronous invoke does:
+// InvokeSubmit and InvokePatch start functions as the asynchronous invoke does:
 // they outlive their caller.
-func (h *harness) RingSubmit(ctx context.Context, connector string) error {
+func (h *harness) InvokeSubmit(ctx context.Context, connector string) error {
 	h.submits.Add(1)
 	h.rings.Go(func() {
 		h.ended(h.Submitter.Work(context.WithoutCancel(ctx), connector, time.Now().Add(895*time.Second)))
@@ -187,7 +187,7 @@ func (h *harness) RingSubmit(ctx context.Context, connector string) error {
 	return nil
 }
 
-func (h *harness) RingPatch(ctx context.Context, registry string) error {
+func (h *harness) InvokePatch(ctx context.Context, registry string) error {
 	h.rings.Go(func() { h.ended(h.Patcher.Ring(context.WithoutCancel(ctx), registry)) })
 	return nil
 }

@@ -57,7 +57,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	var log tail
 	clock := function.Clock{}
 	reconciler := &seeding.Reconciler{
-		Store: dynamo.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Bell: silentBell{}, Clock: clock,
+		Store: dynamo.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Invoker: noInvoker{}, Clock: clock,
 		Meter: function.Meter{Out: io.Discard, Now: clock.Now}, Times: seeding.DefaultTimes(), Log: function.Log(&log),
 	}
 	if err := reconciler.Tick(ctx); err != nil {
@@ -89,7 +89,7 @@ func layOut(ctx context.Context, store *dynamo.Store, c seeding.Connector, open 
 	for i := range open + 1 {
 		b := seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: function.NewID()},
-			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Size: batchSize, InLine: batchSize,
+			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Size: batchSize, InLine: batchSize,
 			Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-time.Minute),
 			RowKey: inprocess.Keyring("row").Key().ID, PrintKey: inprocess.Keyring("fingerprint").Key().ID, Count: batchSize,
 		}
@@ -150,11 +150,11 @@ func (atWork) Status(context.Context, string, string) (seeding.SeederStatus, err
 	return seeding.StatusWorking, nil
 }
 
-// silentBell wakes nobody.
-type silentBell struct{}
+// noInvoker wakes nobody.
+type noInvoker struct{}
 
-func (silentBell) RingSubmit(context.Context, string) error { return nil }
-func (silentBell) RingPatch(context.Context, string) error  { return nil }
+func (noInvoker) InvokeSubmit(context.Context, string) error { return nil }
+func (noInvoker) InvokePatch(context.Context, string) error  { return nil }
 
 // losses counts what is sent again when MTS loses every fifth batch, whatever
 // its size.

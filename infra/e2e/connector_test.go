@@ -111,17 +111,27 @@ type (
 		Remedy string    `json:"remedy"`
 		Since  time.Time `json:"since"`
 	}
+	tally struct {
+		Looked  int `json:"looked"`
+		Invalid int `json:"invalid"`
+		Removed int `json:"removed"`
+	}
 	totals struct {
-		seeding.Totals
-		Pending int `json:"pending"`
+		Sent      int `json:"sent"`
+		Tokenised int `json:"tokenised"`
+		Refused   int `json:"refused"`
+		Duplicate int `json:"duplicate"`
+		Conflict  int `json:"conflict"`
+		NoToken   int `json:"no_token"`
+		Pending   int `json:"pending"`
 	}
 	runView struct {
-		ID          string        `json:"id"`
-		State       string        `json:"state"`
-		Passes      int           `json:"passes"`
-		Tally       seeding.Tally `json:"tally"`
-		Totals      totals        `json:"totals"`
-		OpenBatches int           `json:"open_batches"`
+		ID          string `json:"id"`
+		State       string `json:"state"`
+		Passes      int    `json:"passes"`
+		Tally       tally  `json:"tally"`
+		Totals      totals `json:"totals"`
+		OpenBatches int    `json:"open_batches"`
 	}
 	batchView struct {
 		ID     string `json:"id"`

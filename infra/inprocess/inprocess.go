@@ -32,7 +32,7 @@ type Surroundings struct {
 	Calls  *http.Client // to registries
 	// Password is the one to a registry; nil is the simulator's.
 	Password func(context.Context, seeding.Connector) (string, error)
-	Bell     seeding.Bell
+	Invoker  seeding.Invoker
 	Meter    seeding.Meter
 	Clock    seeding.Clock
 	Times    seeding.Times
@@ -61,7 +61,7 @@ func Wire(s Surroundings) Functions {
 		Submitter: &seeding.Submitter{
 			Store: s.Store, Registries: registries(), Seeder: s.Seeder, Mappings: jq.Mappings{},
 			Capabilities: capability, Rows: rows, Prints: prints,
-			Bell: s.Bell, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
+			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Callback: callback.New(&seeding.Inbox{
 			Capabilities: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
@@ -71,7 +71,7 @@ func Wire(s Surroundings) Functions {
 			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Reconciler: &seeding.Reconciler{
-			Store: s.Store, Seeder: s.Seeder, Bell: s.Bell, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
+			Store: s.Store, Seeder: s.Seeder, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}
 }
@@ -142,20 +142,24 @@ func (k Keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 // Connector is one to an MTS and a simulated registry, as the API would save it.
 func Connector(name, mtsURL, registryURL string, now time.Time) seeding.Connector {
 	return seeding.Connector{
-		ID: function.NewID(), Version: 1, Name: name, MTSURL: mtsURL, InputType: "registry",
-		Mapping: seeding.Mapping{
-			VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
-			PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
-		},
-		OutputType: "json", DeliveryType: "callback", JobType: "recurring", Language: "eng", IntervalMinutes: 60,
-		Domain:   `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
-		Fields:   []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
-		Callback: seeding.Callback{HTTPMethod: "POST", TimeoutSeconds: 30, AuthType: "static_bearer"},
+		ID: function.NewID(), Version: 1, Name: name,
+		MTS: seeding.MTSAccess{URL: mtsURL, Language: "eng", BatchMaximum: 1000},
 		Registry: seeding.RegistryAccess{
 			URL: registryURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
 		},
-		MandatoryFields: []string{"name", "gender", "dob", "fullAddress"}, BatchMaximum: 1000, RemoveVIDs: true,
-		Secrets: map[string]string{seeding.RegistryPassword: "v1"},
-		Created: now, Updated: now,
+		Source: seeding.RegistrySource{
+			Domain: `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
+			Fields: []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+			Mapping: seeding.Mapping{
+				VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
+				PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
+			},
+			Mandatory: []string{"name", "gender", "dob", "fullAddress"},
+		},
+		Delivery: seeding.Delivery{TimeoutSeconds: 30},
+		Schedule: seeding.Schedule{Interval: time.Hour},
+		Output:   seeding.Output{RemoveVIDs: true},
+		Secrets:  map[string]string{seeding.RegistryPassword: "v1"},
+		Created:  now, Updated: now,
 	}
 }

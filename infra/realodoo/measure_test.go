@@ -44,8 +44,10 @@ func newMeasurer(t *testing.T, s *realodoo.Server) *measurer {
 	t.Helper()
 	target := target(s)
 	r, err := target.Registries.Open(t.Context(), seeding.Connector{ID: "measures",
-		Domain: `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
-		Fields: []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+		Source: seeding.RegistrySource{
+			Domain: `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
+			Fields: []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+		},
 		Registry: seeding.RegistryAccess{URL: s.URL, Database: realodoo.Database, Username: realodoo.Admin,
 			VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN"}})
 	m := &measurer{T: t, server: s, registry: r, wire: &registry{wire: wire{t, s.URL}}}

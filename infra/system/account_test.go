@@ -257,7 +257,7 @@ func (w *world) tried() int { return strings.Count(w.log.String(), `"registry ca
 // submit lets a connector's submitter work, and no time pass after it.
 func (w *world) submit(c seeding.Connector) {
 	w.Helper()
-	if err := (bell{w}).RingSubmit(w.Context(), c.ID); err != nil {
+	if err := (invoker{w}).InvokeSubmit(w.Context(), c.ID); err != nil {
 		w.Fatal(err)
 	}
 	w.idle()

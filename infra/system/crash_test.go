@@ -269,7 +269,7 @@ func eventful(t *testing.T) (*world, seeding.Connector, map[int64]string) {
 		http.NotFound(rw, r)
 		return true
 	}
-	c := w.connector(func(c *seeding.Connector) { c.BatchMaximum = 40 })
+	c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 40 })
 	return w, c, before
 }
 

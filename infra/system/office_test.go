@@ -68,7 +68,7 @@ func newOffice(t *testing.T) *office {
 	passwords := secrets.Connectors(crashingSecrets{o.vault, f}, "stack/connectors/")
 	o.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword})
 	o.api = api.New(api.Options{
-		Store: o.store, Secrets: passwords, Mappings: jq.Mappings{}, Bell: bell{o.world}, Now: o.clock.Now, NewID: function.NewID, Log: o.logger,
+		Store: o.store, Secrets: passwords, Mappings: jq.Mappings{}, Invoker: invoker{o.world}, Now: o.clock.Now, NewID: function.NewID, Log: o.logger,
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
 			return err

@@ -284,7 +284,7 @@ func (w *world) claimAll(c seeding.Connector) {
 	run := seeding.Run{ID: "run", Connector: c.ID, Version: c.Version, Started: now, Passes: 1, PassStarted: now, Fence: state.Lease.Fence}
 	b := seeding.Batch{
 		Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: "batch"},
-		State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Claimed: now, Deadline: now.Add(time.Hour),
+		State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Claimed: now, Deadline: now.Add(time.Hour),
 	}
 	for id, identifiers := range w.registry.Snapshot() {
 		for _, i := range identifiers {
@@ -436,7 +436,7 @@ func TestPassesOfARun(t *testing.T) {
 				}
 				return left >= 0
 			}
-			c := w.connector(func(c *seeding.Connector) { c.IntervalMinutes = 600 })
+			c := w.connector(func(c *seeding.Connector) { c.Schedule.Interval = 10 * time.Hour })
 			if f.licence {
 				for range 120 {
 					w.tick()
@@ -497,7 +497,7 @@ func TestLostAloneTwice(t *testing.T) {
 			if refused {
 				w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Refused))
 			}
-			c := w.connector(func(c *seeding.Connector) { c.BatchMaximum = 1 })
+			c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 1 })
 			lose := func(_ *http.Request, body []byte) bool {
 				return strings.Contains(string(body), fmt.Sprintf(`"%d.`, target))
 			}
@@ -552,7 +552,7 @@ func TestTickWakesThreeAtOnce(t *testing.T) {
 		}
 	}
 	rung := &rings{}
-	w.submitter.Bell = rung
+	w.submitter.Invoker = rung
 	tick := func(want ...int) {
 		t.Helper()
 		rung.connectors = nil
@@ -577,9 +577,9 @@ func TestTickWakesThreeAtOnce(t *testing.T) {
 // rings keeps who was rung for.
 type rings struct{ connectors []string }
 
-func (r *rings) RingSubmit(_ context.Context, connector string) error {
+func (r *rings) InvokeSubmit(_ context.Context, connector string) error {
 	r.connectors = append(r.connectors, connector)
 	return nil
 }
 
-func (*rings) RingPatch(context.Context, string) error { return nil }
+func (*rings) InvokePatch(context.Context, string) error { return nil }

@@ -683,7 +683,7 @@ func TestCorrectedVIDIsNotTakenForTheOneThatWasSent(t *testing.T) {
 		ids := w.plain(20)
 		w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Point: odoosim.Reply, Outcome: odoosim.Closed})
 		w.once(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], other) })
-		c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = remove })
+		c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = remove })
 		w.settle(20, c)
 		w.another(20, c)
 		expect(t, "corrected VID", w.vidOf(ids[3]).Value, other)
@@ -1039,7 +1039,7 @@ func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
 	w := newWorld(t, options{})
 	ids := w.plain(20)
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[3], Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
-	c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = false })
+	c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = false })
 	w.settle(20, c)
 	w.another(20, c)
 	expect(t, "VIDs left", len(w.vids()), 1)
@@ -1060,7 +1060,7 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 		w.registry.SetVID(corrected, odoosim.DemoVID(777777, 1, odoosim.Normal))
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: twice, Type: odoosim.TokenType, Value: strings.Repeat("8", 36)})
 	})
-	c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = false })
+	c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = false })
 	hour := func() {
 		for range 60 {
 			w.tick()
@@ -1125,7 +1125,7 @@ func TestRefusedUnlinkIsOverWithoutVIDs(t *testing.T) {
 			w := newWorld(t, options{})
 			ids := w.plain(20)
 			w.registry.Deny("g2p.reg.id", "unlink")
-			c := w.connector(func(c *seeding.Connector) { c.RemoveVIDs = setting })
+			c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = setting })
 			w.tick()
 			since := w.problems(c)[seeding.ProblemUnlink].Since
 			for range 250 { // four hourly runs
@@ -1208,7 +1208,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 	expect(t, "token of the duplicate", w.tokenOf(one.Registrant), mtssim.Token(before[one.Registrant]))
 
 	// Another setting may let pass what was rejected.
-	c.Version, c.MandatoryFields = 2, []string{"name", "gender", "fullAddress"}
+	c.Version, c.Source.Mandatory = 2, []string{"name", "gender", "fullAddress"}
 	if err := w.store.ReplaceConnector(t.Context(), c, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}

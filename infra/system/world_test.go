@@ -182,7 +182,7 @@ func newWorld(t *testing.T, o options) *world {
 		}
 	}
 	functions := inprocess.Wire(inprocess.Surroundings{
-		Store: w.store, Inbox: dynamo.NewInbox(database, w.tables.Answers), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Bell: bell{w},
+		Store: w.store, Inbox: dynamo.NewInbox(database, w.tables.Answers), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Invoker: invoker{w},
 		Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
 	})
 	w.submitter, w.patcher, w.reconcile = functions.Submitter, functions.Patcher, functions.Reconciler
@@ -225,7 +225,7 @@ func (w *world) stream(ctx context.Context, registry string) error {
 	if w.streamOff.Load() {
 		return nil
 	}
-	return bell{w}.RingPatch(ctx, registry)
+	return invoker{w}.InvokePatch(ctx, registry)
 }
 
 // watched is the store's client where a test can do something just before a
@@ -256,18 +256,18 @@ func (d watched) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWr
 	return d.Client.TransactWriteItems(ctx, in, o...)
 }
 
-// bell starts functions as the asynchronous invoke does.
-type bell struct{ *world }
+// invoker starts functions as the asynchronous invoke does.
+type invoker struct{ *world }
 
-func (b bell) RingSubmit(_ context.Context, connector string) error {
-	b.start("submit", func(ctx context.Context) error {
-		return b.submitter.Work(ctx, connector, b.clock.Now().Add(895*time.Second))
+func (i invoker) InvokeSubmit(_ context.Context, connector string) error {
+	i.start("submit", func(ctx context.Context) error {
+		return i.submitter.Work(ctx, connector, i.clock.Now().Add(895*time.Second))
 	})
 	return nil
 }
 
-func (b bell) RingPatch(_ context.Context, registry string) error {
-	b.start("patch", func(ctx context.Context) error { return b.patcher.Ring(ctx, registry) })
+func (i invoker) InvokePatch(_ context.Context, registry string) error {
+	i.start("patch", func(ctx context.Context) error { return i.patcher.Ring(ctx, registry) })
 	return nil
 }
 

@@ -42,7 +42,7 @@ type Options struct {
 	// CheckDomain tells, in words for the user, why a domain (a JSON array as
 	// text) cannot be used.
 	CheckDomain func(domain string) error
-	Bell        seeding.Bell
+	Invoker     seeding.Invoker
 	Now         func() time.Time
 	NewID       func() string // 26 letters and digits that nobody can guess
 	Log         *slog.Logger

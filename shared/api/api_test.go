@@ -28,17 +28,17 @@ type service struct {
 	handler http.Handler
 	store   *store
 	vault   *vault
-	bell    *bell
+	invoker *invoker
 	now     time.Time
 	log     bytes.Buffer
 }
 
 func newService(t *testing.T) *service {
-	s := &service{t: t, store: newStore(), vault: &vault{values: map[string][]string{}, fail: map[string]error{}}, bell: &bell{},
+	s := &service{t: t, store: newStore(), vault: &vault{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
 		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
 	serial := 0
 	s.handler = api.New(api.Options{
-		Store: s.store, Secrets: s.vault, Mappings: jq.Mappings{}, Bell: s.bell,
+		Store: s.store, Secrets: s.vault, Mappings: jq.Mappings{}, Invoker: s.invoker,
 		CheckDomain: func(domain string) error {
 			if strings.Contains(domain, "child_of") {
 				return errors.New("child_of is not supported")
@@ -208,25 +208,29 @@ func TestAcceptedForms(t *testing.T) {
 		check   func(seeding.Connector) bool
 	}{
 		"slashes at the end": {[]any{"mts_url", "https://MTS.example.org/seeder//", "registry.url", "http://10.0.0.7:8069/"}, func(c seeding.Connector) bool {
-			return c.MTSURL == "https://MTS.example.org/seeder" && c.Registry.URL == "http://10.0.0.7:8069"
+			return c.MTS.URL == "https://MTS.example.org/seeder" && c.Registry.URL == "http://10.0.0.7:8069"
 		}},
-		"domain as JSON": {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Domain == `[["age",">=",18]]` }},
-		"domain as text": {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Domain == `[["age",">=",18.50]]` }},
+		"domain as JSON": {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18]]` }},
+		"domain as text": {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18.50]]` }},
 		"domain of the types": {[]any{"registry.vid_type", "VID", "registry.token_type", "Token <1>"}, func(c seeding.Connector) bool {
-			return strings.Contains(c.Domain, `"=like","VID"`) && strings.Contains(c.Domain, `"Token <1>"`)
+			return strings.Contains(c.Source.Domain, `"=like","VID"`) && strings.Contains(c.Source.Domain, `"Token <1>"`)
 		}},
-		"nothing mandatory":    {[]any{"mandatory_fields", []any{}, "fields", []any{"name"}}, func(c seeding.Connector) bool { return c.MandatoryFields != nil && len(c.MandatoryFields) == 0 }},
-		"null is the default":  {[]any{"interval_minutes", null{}, "mapping", null{}, "callback", null{}, "output_format", null{}, "domain", null{}}, func(c seeding.Connector) bool { return c.IntervalMinutes == 60 && c.Mapping.DOB == "birthdate" }},
+		"nothing mandatory": {[]any{"mandatory_fields", []any{}, "fields", []any{"name"}}, func(c seeding.Connector) bool { return c.Source.Mandatory != nil && len(c.Source.Mandatory) == 0 }},
+		"null is the default": {[]any{"interval_minutes", null{}, "mapping", null{}, "callback", null{}, "output_format", null{}, "domain", null{}}, func(c seeding.Connector) bool {
+			return c.Schedule.Interval == time.Hour && c.Source.Mapping.DOB == "birthdate"
+		}},
 		"empty callback texts": {[]any{"callback.url", "", "callback.auth_password", "", "output_format", ""}, func(seeding.Connector) bool { return true }},
-		"limits":               {[]any{"interval_minutes", 10080, "batch_maximum", 1, "callback.timeout_seconds", 300, "remove_vids", false, "language", "ara"}, func(c seeding.Connector) bool { return c.BatchMaximum == 1 && !c.RemoveVIDs && c.Language == "ara" }},
-		"relation":             {[]any{"fields", []any{"name", "gender", "birthdate", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"state_id[1]"}}, func(seeding.Connector) bool { return true }},
-		"text and relation":    {[]any{"fields", []any{"name", "gender", "birthdate", "street", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{`street + ", " + .state_id[1]`}}, func(seeding.Connector) bool { return true }},
-		"date":                 {[]any{"mapping.dob", `birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`}, func(seeding.Connector) bool { return true }},
-		"a country's words":    {[]any{"mapping.gender", `gender | if . == "Babae" then "Female" else null end`}, func(seeding.Connector) bool { return true }},
-		"one name is enough":   {[]any{"mapping.name", []any{"missing", "family_name"}}, func(seeding.Connector) bool { return true }},
-		"number as text":       {[]any{"fields", []any{"id", "name", "gender", "birthdate", "zip"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"zip|tostring"}}, func(seeding.Connector) bool { return true }},
-		"four fields at once":  {[]any{"fields", []any{"a", "b", "c", "d", "e"}, "mandatory_fields", []any{"name"}, "mapping.name", []any{`a[1] + .b[1] + .c + .d`}}, func(seeding.Connector) bool { return true }},
-		"phone as number":      {[]any{"mandatory_fields", []any{"phoneNumber"}, "mapping.phoneNumber", `phone|tonumber`}, func(seeding.Connector) bool { return true }},
+		"limits": {[]any{"interval_minutes", 10080, "batch_maximum", 1, "callback.timeout_seconds", 300, "remove_vids", false, "language", "ara"}, func(c seeding.Connector) bool {
+			return c.MTS.BatchMaximum == 1 && !c.Output.RemoveVIDs && c.MTS.Language == "ara"
+		}},
+		"relation":            {[]any{"fields", []any{"name", "gender", "birthdate", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"state_id[1]"}}, func(seeding.Connector) bool { return true }},
+		"text and relation":   {[]any{"fields", []any{"name", "gender", "birthdate", "street", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{`street + ", " + .state_id[1]`}}, func(seeding.Connector) bool { return true }},
+		"date":                {[]any{"mapping.dob", `birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`}, func(seeding.Connector) bool { return true }},
+		"a country's words":   {[]any{"mapping.gender", `gender | if . == "Babae" then "Female" else null end`}, func(seeding.Connector) bool { return true }},
+		"one name is enough":  {[]any{"mapping.name", []any{"missing", "family_name"}}, func(seeding.Connector) bool { return true }},
+		"number as text":      {[]any{"fields", []any{"id", "name", "gender", "birthdate", "zip"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"zip|tostring"}}, func(seeding.Connector) bool { return true }},
+		"four fields at once": {[]any{"fields", []any{"a", "b", "c", "d", "e"}, "mandatory_fields", []any{"name"}, "mapping.name", []any{`a[1] + .b[1] + .c + .d`}}, func(seeding.Connector) bool { return true }},
+		"phone as number":     {[]any{"mandatory_fields", []any{"phoneNumber"}, "mapping.phoneNumber", `phone|tonumber`}, func(seeding.Connector) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
@@ -391,7 +395,7 @@ func TestReadChangeAndSendBack(t *testing.T) {
 	}
 	// What was left out is the default again, as in every replacement.
 	s.want(200, "PUT", path, with("registry.password", nil, "language", "ara"), "If-Match", `"2"`)
-	if c := s.store.connectors[id]; c.Language != "ara" || c.Name != "Registry of Laguna" || c.Version != 3 {
+	if c := s.store.connectors[id]; c.MTS.Language != "ara" || c.Name != "Registry of Laguna" || c.Version != 3 {
 		t.Errorf("%+v", c)
 	}
 	s.want(200, "PUT", path, with("registry.password", "hunter2"), "If-Match", `W/"9", "3"`)
@@ -552,14 +556,14 @@ func TestStartAndStop(t *testing.T) {
 	path := s.create()
 	id := idOf(path)
 	a := s.want(200, "POST", path+"/start", "")
-	if a.body["status"] != "running" || a.body["due"] != "2026-11-21T09:00:00Z" || !slices.Equal(s.bell.rung, []string{id}) {
-		t.Errorf("%v %v", a.body, s.bell.rung)
+	if a.body["status"] != "running" || a.body["due"] != "2026-11-21T09:00:00Z" || !slices.Equal(s.invoker.invoked, []string{id}) {
+		t.Errorf("%v %v", a.body, s.invoker.invoked)
 	}
-	s.bell.err = errors.New(password)
-	s.want(200, "POST", path+"/start", "") // a ring may be lost
+	s.invoker.err = errors.New(password)
+	s.want(200, "POST", path+"/start", "") // an invocation may be lost
 	a = s.want(200, "POST", path+"/stop", "")
-	if a.body["status"] != "stopped" || a.body["due"] != nil || len(s.bell.rung) != 2 {
-		t.Errorf("%v %v", a.body, s.bell.rung)
+	if a.body["status"] != "stopped" || a.body["due"] != nil || len(s.invoker.invoked) != 2 {
+		t.Errorf("%v %v", a.body, s.invoker.invoked)
 	}
 }
 
@@ -722,7 +726,7 @@ func TestRejections(t *testing.T) {
 
 func TestIDsThatNobodyCanGuess(t *testing.T) {
 	s := newStore()
-	h := api.New(api.Options{Store: s, Secrets: &vault{values: map[string][]string{}}, Mappings: jq.Mappings{}, Bell: &bell{}, CheckDomain: func(string) error { return nil }})
+	h := api.New(api.Options{Store: s, Secrets: &vault{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
 	for range 3 {
 		r := httptest.NewRequest("POST", "/connectors", strings.NewReader(with()))
 		r.Header.Set("Content-Type", "application/json")

@@ -47,26 +47,26 @@ func (a *api) configure(body any, former *seeding.Connector) (configuration, fau
 	}
 	var c configuration
 	c.Name = o.text("name", required, 100)
-	c.MTSURL = o.text("mts_url", required, 1000, address, notEndpoint)
-	c.InputType = o.text("input_type", "registry", 50, only("registry", "ODK as a source comes later", "odk"))
-	c.OutputType = o.text("output_type", "json", 50, only("json", "MTS gives the connector JSON and nothing else", "csv"))
+	c.MTS.URL = o.text("mts_url", required, 1000, address, notEndpoint)
+	o.only("input_type", inputType, "ODK as a source comes later", "odk")
+	o.only("output_type", outputType, "MTS gives the connector JSON and nothing else", "csv")
 	o.none("output_format", "an output format comes later; leave it empty, and the token is written as an identifier of its own")
-	c.DeliveryType = o.text("delivery_type", "callback", 50, only("callback", "the connector is called back, it downloads nothing", "download"))
-	c.JobType = o.text("job_type", "recurring", 50, only("recurring", "one-time jobs come later; start and stop a recurring one", "onetime", "one_time"))
-	c.Language = o.text("language", "eng", 50, pattern(language, "must be a language code of three letters, such as eng"))
-	c.IntervalMinutes = o.whole("interval_minutes", 60, 1, 7*24*60)
-	c.BatchMaximum = o.whole("batch_maximum", 1000, 1, 1000)
-	c.RemoveVIDs = o.boolean("remove_vids", true)
+	o.only("delivery_type", deliveryType, "the connector is called back, it downloads nothing", "download")
+	o.only("job_type", jobType, "one-time jobs come later; start and stop a recurring one", "onetime", "one_time")
+	c.MTS.Language = o.text("language", "eng", 50, pattern(language, "must be a language code of three letters, such as eng"))
+	c.Schedule.Interval = time.Duration(o.whole("interval_minutes", 60, 1, 7*24*60)) * time.Minute
+	c.MTS.BatchMaximum = o.whole("batch_maximum", 1000, 1, 1000)
+	c.Output.RemoveVIDs = o.boolean("remove_vids", true)
 
-	c.Callback = readCallback(o.object("callback"), former != nil)
+	c.Delivery = readCallback(o.object("callback"), former != nil)
 	c.Registry, c.password = readRegistry(o.object("registry"), former)
-	c.Fields = o.texts("fields", defaultFields, 200, selectable)
-	c.MandatoryFields = o.texts("mandatory_fields", defaultMandatory, 20, mandatory)
-	c.Mapping = readMapping(o.object("mapping"))
-	c.Domain = a.readDomain(o, c.Registry)
-	a.checkMapping(c.Connector, &f)
+	c.Source.Fields = o.texts("fields", defaultFields, 200, selectable)
+	c.Source.Mandatory = o.texts("mandatory_fields", defaultMandatory, 20, mandatory)
+	c.Source.Mapping = readMapping(o.object("mapping"))
+	c.Source.Domain = a.readDomain(o, c.Registry)
+	a.checkMapping(c.Source, &f)
 	o.rest()
-	if len(c.Fields) == 0 && !f.at("/fields") {
+	if len(c.Source.Fields) == 0 && !f.at("/fields") {
 		f.add("/fields", "must name one field at least")
 	}
 	c.normalise()
@@ -75,11 +75,11 @@ func (a *api) configure(body any, former *seeding.Connector) (configuration, fau
 
 // normalise brings addresses into one form: no slash at the end (facts/mts.md D23).
 func (c *configuration) normalise() {
-	c.MTSURL = strings.TrimRight(c.MTSURL, "/")
+	c.MTS.URL = strings.TrimRight(c.MTS.URL, "/")
 	c.Registry.URL = strings.TrimRight(c.Registry.URL, "/")
 }
 
-func readCallback(o *object, replacing bool) seeding.Callback {
+func readCallback(o *object, replacing bool) seeding.Delivery {
 	const direct = "belongs to a direct callback address, which comes later; leave it empty"
 	if replacing {
 		o.ignore("auth_password_set")
@@ -88,14 +88,11 @@ func readCallback(o *object, replacing bool) seeding.Callback {
 	o.none("auth_database", direct)
 	o.none("auth_username", direct)
 	o.none("auth_password", direct)
-	c := seeding.Callback{
-		HTTPMethod: o.text("http_method", "POST", 50, only("POST", "the connector is called by POST; other methods "+direct, "PUT", "GET", "PATCH")),
-		AuthType: o.text("auth_type", "static_bearer", 50,
-			only("static_bearer", "the connector is called with a bearer of its own; other types "+direct, "odoo", "oauth", "none")),
-		TimeoutSeconds: o.whole("timeout_seconds", 30, 1, 300),
-	}
+	o.only("http_method", httpMethod, "the connector is called by POST; other methods "+direct, "PUT", "GET", "PATCH")
+	o.only("auth_type", authType, "the connector is called with a bearer of its own; other types "+direct, "odoo", "oauth", "none")
+	d := seeding.Delivery{TimeoutSeconds: o.whole("timeout_seconds", 30, 1, 300)}
 	o.rest()
-	return c
+	return d
 }
 
 func readRegistry(o *object, former *seeding.Connector) (r seeding.RegistryAccess, password string) {
@@ -262,10 +259,11 @@ func pattern(p *regexp.Regexp, wrong string) check {
 	}
 }
 
-// only allows one value. Others that people know from elsewhere are refused
-// with the reason, everything else with the value that is allowed.
-func only(allowed, reason string, others ...string) check {
-	return func(s string) string {
+// only is for a member with one allowed value. Others that people know from
+// elsewhere are refused with the reason, everything else with the value that is
+// allowed.
+func (o *object) only(name, allowed, reason string, others ...string) {
+	o.text(name, allowed, 50, func(s string) string {
 		switch {
 		case s == allowed:
 			return ""
@@ -273,7 +271,7 @@ func only(allowed, reason string, others ...string) check {
 			return `must be "` + allowed + `": ` + reason
 		}
 		return `must be "` + allowed + `"`
-	}
+	})
 }
 
 func selectable(field string) string {
@@ -332,8 +330,8 @@ const sampleTime = 2 * time.Second
 
 // checkMapping compiles the mapping, and refuses one by which a mandatory field
 // can never come out of the selected fields (facts/mts.md D11).
-func (a *api) checkMapping(c seeding.Connector, f *faults) {
-	if _, err := a.Mappings.Compile(c.Mapping); err != nil {
+func (a *api) checkMapping(s seeding.RegistrySource, f *faults) {
+	if _, err := a.Mappings.Compile(s.Mapping); err != nil {
 		form := slices.Clone(*f)
 		for _, fault := range mappingErrors(err) {
 			field, _, _ := strings.Cut(fault.Field, "/")
@@ -346,10 +344,10 @@ func (a *api) checkMapping(c seeding.Connector, f *faults) {
 		return
 	}
 	until := time.Now().Add(sampleTime)
-	for _, field := range append([]string{"vid"}, c.MandatoryFields...) {
-		if !a.comesOut(c, field, until) {
+	for _, field := range append([]string{"vid"}, s.Mandatory...) {
+		if !a.comesOut(s, field, until) {
 			f.add("/mapping/"+field, "can give no text, though "+field+" is mandatory: it finds nothing in the selected fields ("+
-				strings.Join(c.Fields, ", ")+", and vid)")
+				strings.Join(s.Fields, ", ")+", and vid)")
 		}
 	}
 }

@@ -221,8 +221,8 @@ func (a *api) setStatus(w http.ResponseWriter, r *http.Request, status seeding.S
 		return err
 	}
 	if status == seeding.Running {
-		if err := a.Bell.RingSubmit(r.Context(), c.ID); err != nil { // the next tick finds it due
-			a.Log.WarnContext(r.Context(), "submit was not rung", "connector", c.ID, "kind", kindOf(err))
+		if err := a.Invoker.InvokeSubmit(r.Context(), c.ID); err != nil { // the next tick finds it due
+			a.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", kindOf(err))
 		}
 	}
 	return a.tell(w, r, http.StatusOK, c)

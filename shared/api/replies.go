@@ -6,6 +6,17 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
+// Members of the document that have one value only: the others belong to what
+// comes later.
+const (
+	inputType    = "registry"
+	outputType   = "json"
+	deliveryType = "callback"
+	jobType      = "recurring"
+	httpMethod   = "POST"
+	authType     = "static_bearer"
+)
+
 // connectorReply is a connector as it is told: its configuration, which may be
 // sent back as it is, and how it stands. Secrets are not in it, only whether
 // they are set.
@@ -20,7 +31,7 @@ type connectorReply struct {
 	Name            string          `json:"name"`
 	MTSURL          string          `json:"mts_url"`
 	InputType       string          `json:"input_type"`
-	Mapping         seeding.Mapping `json:"mapping"`
+	Mapping         mappingDocument `json:"mapping"`
 	OutputType      string          `json:"output_type"`
 	OutputFormat    string          `json:"output_format"`
 	DeliveryType    string          `json:"delivery_type"`
@@ -39,14 +50,33 @@ type connectorReply struct {
 	Updated time.Time `json:"updated"`
 }
 
+type mappingDocument struct {
+	VID         string   `json:"vid"`
+	Name        []string `json:"name"`
+	Gender      string   `json:"gender"`
+	DOB         string   `json:"dob"`
+	PhoneNumber string   `json:"phoneNumber"`
+	EmailID     string   `json:"emailId"`
+	FullAddress []string `json:"fullAddress"`
+}
+
 type callbackReply struct {
-	seeding.Callback
-	AuthPasswordSet bool `json:"auth_password_set"`
+	URL             string `json:"url"`
+	HTTPMethod      string `json:"http_method"`
+	TimeoutSeconds  int    `json:"timeout_seconds"`
+	AuthType        string `json:"auth_type"`
+	AuthDatabase    string `json:"auth_database"`
+	AuthUsername    string `json:"auth_username"`
+	AuthPasswordSet bool   `json:"auth_password_set"`
 }
 
 type registryReply struct {
-	seeding.RegistryAccess
-	PasswordSet bool `json:"password_set"`
+	URL         string `json:"url"`
+	Database    string `json:"database"`
+	Username    string `json:"username"`
+	VIDType     string `json:"vid_type"`
+	TokenType   string `json:"token_type"`
+	PasswordSet bool   `json:"password_set"`
 }
 
 type problemReply struct {
@@ -57,20 +87,23 @@ type problemReply struct {
 }
 
 func newConnectorReply(c seeding.Connector, s seeding.State) connectorReply {
-	// An empty list must not come back as null, which would mean the default.
-	for _, list := range []*[]string{&c.Fields, &c.MandatoryFields, &c.Mapping.Name, &c.Mapping.FullAddress} {
-		if *list == nil {
-			*list = []string{}
-		}
-	}
+	m := c.Source.Mapping
 	told := connectorReply{
 		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemReply{}, Run: s.Run,
-		Name: c.Name, MTSURL: c.MTSURL, InputType: c.InputType, Mapping: c.Mapping, OutputType: c.OutputType,
-		OutputFormat: c.OutputFormat, DeliveryType: c.DeliveryType, JobType: c.JobType, Language: c.Language,
-		IntervalMinutes: c.IntervalMinutes, Domain: c.Domain, Fields: c.Fields,
-		Callback:        callbackReply{Callback: c.Callback},
-		Registry:        registryReply{c.Registry, c.Secrets[seeding.RegistryPassword] != ""},
-		MandatoryFields: c.MandatoryFields, BatchMaximum: c.BatchMaximum, RemoveVIDs: c.RemoveVIDs,
+		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
+		Mapping: mappingDocument{
+			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
+			PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: list(m.FullAddress),
+		},
+		OutputType: outputType, DeliveryType: deliveryType, JobType: jobType, Language: c.MTS.Language,
+		IntervalMinutes: int(c.Schedule.Interval / time.Minute), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
+		Callback: callbackReply{HTTPMethod: httpMethod, TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: authType},
+		Registry: registryReply{
+			URL: c.Registry.URL, Database: c.Registry.Database, Username: c.Registry.Username,
+			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
+			PasswordSet: c.Secrets[seeding.RegistryPassword] != "",
+		},
+		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, RemoveVIDs: c.Output.RemoveVIDs,
 		Created: c.Created, Updated: c.Updated,
 	}
 	if s.Status == seeding.Running || s.Run != "" {
@@ -80,6 +113,14 @@ func newConnectorReply(c seeding.Connector, s seeding.State) connectorReply {
 		told.Problems[source] = problemReply{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(p.Next)}
 	}
 	return told
+}
+
+// list is never null, which would mean the default when it is sent back.
+func list(texts []string) []string {
+	if texts == nil {
+		return []string{}
+	}
+	return texts
 }
 
 // moment leaves out the zero time.
@@ -92,21 +133,39 @@ func moment(t time.Time) *time.Time {
 }
 
 type runReply struct {
-	ID        string        `json:"id"`
-	State     string        `json:"state"`   // open or completed
-	Version   int           `json:"version"` // of the configuration that it ran under
-	Started   time.Time     `json:"started"`
-	Completed *time.Time    `json:"completed,omitempty"`
-	Passes    int           `json:"passes"`
-	Tally     seeding.Tally `json:"tally"`
-	Totals    totalsReply   `json:"totals"`
+	ID        string      `json:"id"`
+	State     string      `json:"state"`   // open or completed
+	Version   int         `json:"version"` // of the configuration that it ran under
+	Started   time.Time   `json:"started"`
+	Completed *time.Time  `json:"completed,omitempty"`
+	Passes    int         `json:"passes"`
+	Tally     tallyReply  `json:"tally"`
+	Totals    totalsReply `json:"totals"`
 	// OpenBatches are those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
 }
 
+type tallyReply struct {
+	Looked  int `json:"looked"`
+	Invalid int `json:"invalid"`
+	Removed int `json:"removed"`
+}
+
 type totalsReply struct {
-	seeding.Totals
-	Pending int `json:"pending"`
+	Sent      int `json:"sent"`
+	Tokenised int `json:"tokenised"`
+	Refused   int `json:"refused"`
+	Duplicate int `json:"duplicate"`
+	Conflict  int `json:"conflict"`
+	NoToken   int `json:"no_token"`
+	Pending   int `json:"pending"`
+}
+
+func newTotalsReply(t seeding.Totals) totalsReply {
+	return totalsReply{
+		Sent: t.Sent, Tokenised: t.Tokenised, Refused: t.Refused, Duplicate: t.Duplicate,
+		Conflict: t.Conflict, NoToken: t.NoToken, Pending: t.Pending(),
+	}
 }
 
 func newRunReply(r seeding.Run, open int) runReply {
@@ -116,7 +175,7 @@ func newRunReply(r seeding.Run, open int) runReply {
 	}
 	return runReply{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: r.Tally, Totals: totalsReply{r.Totals, r.Totals.Pending()}, OpenBatches: open,
+		Tally: tallyReply(r.Tally), Totals: newTotalsReply(r.Totals), OpenBatches: open,
 	}
 }
 
@@ -131,9 +190,8 @@ type batchReply struct {
 }
 
 func newBatchReply(b seeding.Batch) batchReply {
-	totals := totalsOf(b)
 	return batchReply{
-		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: totalsReply{totals, totals.Pending()},
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsReply(totalsOf(b)),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
 	}
 }

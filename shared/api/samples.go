@@ -13,13 +13,13 @@ import (
 // evaluates the field's expressions on sample records, in which the selected
 // fields have a value of one kind or another, as a registry might send it. What
 // cannot be told by the given time is taken on trust.
-func (a *api) comesOut(c seeding.Connector, field string, until time.Time) bool {
-	for _, expression := range expressions(c.Mapping, field) {
+func (a *api) comesOut(s seeding.RegistrySource, field string, until time.Time) bool {
+	for _, expression := range expressions(s.Mapping, field) {
 		mapper, value, err := a.alone(field, expression)
 		if err != nil {
 			continue
 		}
-		for record := range sampleRecords(c.Fields, expression) {
+		for record := range sampleRecords(s.Fields, expression) {
 			if v := value(mapper.Map(record)); v.Present && !v.NotText && v.Text != "" {
 				return true
 			}

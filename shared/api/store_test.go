@@ -241,18 +241,20 @@ func (v *vault) stored(connectorID string) []string {
 	return v.values[connectorID+"/"+seeding.RegistryPassword]
 }
 
-// bell remembers who was rung.
-type bell struct {
-	rung []string
-	err  error
+// invoker remembers the connectors for which submit was invoked.
+type invoker struct {
+	invoked []string
+	err     error
 }
 
-func (b *bell) RingSubmit(_ context.Context, connector string) error {
-	b.rung = append(b.rung, connector)
-	return b.err
+func (i *invoker) InvokeSubmit(_ context.Context, connector string) error {
+	i.invoked = append(i.invoked, connector)
+	return i.err
 }
 
-func (b *bell) RingPatch(context.Context, string) error { return errors.New("the API patches nothing") }
+func (i *invoker) InvokePatch(context.Context, string) error {
+	return errors.New("the API patches nothing")
+}
 
 func (s *store) TryAgain(_ context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
 	return s.write("TryAgain", func() error {

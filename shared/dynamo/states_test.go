@@ -29,7 +29,7 @@ func TestBatchStates(t *testing.T) {
 				t.Fatalf("%v", err)
 			}
 		}
-		c := seeding.Connector{ID: id, Version: 1, MTSURL: "http://mts", Registry: seeding.RegistryAccess{URL: "http://" + id, Database: "d"}}
+		c := seeding.Connector{ID: id, Version: 1, MTS: seeding.MTSAccess{URL: "http://mts"}, Registry: seeding.RegistryAccess{URL: "http://" + id, Database: "d"}}
 		must(store.CreateConnector(ctx, c))
 		must(store.SetStatus(ctx, id, seeding.Running, base))
 		state, err := store.TakeRun(ctx, id, "me", base, base.Add(time.Hour), time.Time{})

@@ -1,5 +1,5 @@
 // Package function is what every Lambda function of the connector stands on:
-// its environment, its log, its clock, its ids, and the bell to wake another.
+// its environment, its log, its clock, its ids, and the invoker of other functions.
 package function
 
 import (
@@ -78,8 +78,8 @@ func NewID() string {
 	return strings.ToLower(idEncoding.EncodeToString(b[:]))
 }
 
-// Bell rings other functions by asynchronous invocation.
-type Bell struct {
+// Invoker starts other functions by asynchronous invocation.
+type Invoker struct {
 	Lambda interface {
 		Invoke(ctx context.Context, in *lambda.InvokeInput, opts ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 	}
@@ -97,22 +97,22 @@ type PatchEvent struct {
 	Registry string `json:"registry"`
 }
 
-// RingSubmit wakes submit for one connector.
-func (b Bell) RingSubmit(ctx context.Context, connector string) error {
-	return b.ring(ctx, b.Submit, SubmitEvent{Connector: connector})
+// InvokeSubmit starts submit for one connector.
+func (i Invoker) InvokeSubmit(ctx context.Context, connector string) error {
+	return i.invoke(ctx, i.Submit, SubmitEvent{Connector: connector})
 }
 
-// RingPatch wakes patch for one registry.
-func (b Bell) RingPatch(ctx context.Context, registry string) error {
-	return b.ring(ctx, b.Patch, PatchEvent{Registry: registry})
+// InvokePatch starts patch for one registry.
+func (i Invoker) InvokePatch(ctx context.Context, registry string) error {
+	return i.invoke(ctx, i.Patch, PatchEvent{Registry: registry})
 }
 
-func (b Bell) ring(ctx context.Context, name string, event any) error {
+func (i Invoker) invoke(ctx context.Context, name string, event any) error {
 	payload, err := json.Marshal(event)
 	if err != nil {
 		return err
 	}
-	_, err = b.Lambda.Invoke(ctx, &lambda.InvokeInput{
+	_, err = i.Lambda.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: payload,
 	})
 	return err

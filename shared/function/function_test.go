@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/shared/function"
-	"openg2p.org/mts-connector/shared/seeding"
 )
 
 func TestOnlyListedAttributesAreLogged(t *testing.T) {
@@ -60,8 +59,8 @@ func TestMissingVariablesAreNamedTogether(t *testing.T) {
 func TestMetricsAreWhatCloudWatchReads(t *testing.T) {
 	var out bytes.Buffer
 	m := function.Meter{Out: &out, Stack: "prod", Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) }}
-	m.Measure(seeding.MetricRejected, 3, "refused")
-	m.Measure(seeding.MetricOldestAnswer, 1.5, "")
+	m.Measure("Rejected", 3, "refused")
+	m.Measure("OldestAnswerSeconds", 1.5, "")
 	want := `{"Kind":"refused","Rejected":3,"Stack":"prod","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack","Kind"]],"Metrics":[{"Name":"Rejected","Unit":"Count"}],"Namespace":"MTSConnector"}],"Timestamp":1800000000000}}
 {"OldestAnswerSeconds":1.5,"Stack":"prod","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"OldestAnswerSeconds","Unit":"Seconds"}],"Namespace":"MTSConnector"}],"Timestamp":1800000000000}}
 `

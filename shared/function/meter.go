@@ -3,9 +3,8 @@ package function
 import (
 	"encoding/json"
 	"io"
+	"strings"
 	"time"
-
-	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // Meter writes embedded metrics: log lines of which CloudWatch makes metrics,
@@ -19,16 +18,17 @@ type Meter struct {
 // namespace of our metrics; template.yaml's alarms name it too.
 const namespace = "MTSConnector"
 
-// Measure implements seeding.Meter.
-func (m Meter) Measure(metric seeding.Metric, value float64, kind string) {
+// Measure writes one figure: seconds if the metric's name has that word in it,
+// else a count. kind may be "".
+func (m Meter) Measure(metric string, value float64, kind string) {
 	dimensions := []string{"Stack"}
-	line := map[string]any{"Stack": m.Stack, string(metric): value}
+	line := map[string]any{"Stack": m.Stack, metric: value}
 	if kind != "" {
 		dimensions = append(dimensions, "Kind")
 		line["Kind"] = kind
 	}
 	unit := "Count"
-	if metric == seeding.MetricSecondsToToken || metric == seeding.MetricOldestAnswer {
+	if strings.Contains(metric, "Seconds") {
 		unit = "Seconds"
 	}
 	line["_aws"] = map[string]any{
@@ -36,7 +36,7 @@ func (m Meter) Measure(metric seeding.Metric, value float64, kind string) {
 		"CloudWatchMetrics": []any{map[string]any{
 			"Namespace":  namespace,
 			"Dimensions": []any{dimensions},
-			"Metrics":    []any{map[string]string{"Name": string(metric), "Unit": unit}},
+			"Metrics":    []any{map[string]string{"Name": metric, "Unit": unit}},
 		}},
 	}
 	// One write per line: Lambda makes a log event of each.

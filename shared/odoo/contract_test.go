@@ -108,7 +108,7 @@ func TestMishaps(t *testing.T) {
 			sim := odoosim.New(odoosim.Options{Databases: databases})
 			server := simulator(t, sim)
 			target := contractTarget(odootest.Target{URL: server.URL, Database: "g2p", Username: "admin", Password: "admin"})
-			c := seeding.Connector{ID: "c1", Domain: usual, Registry: seeding.RegistryAccess{
+			c := seeding.Connector{ID: "c1", Source: seeding.RegistrySource{Domain: usual}, Registry: seeding.RegistryAccess{
 				URL: server.URL, Database: "g2p", Username: "admin", VIDType: vidType, TokenType: tokenType}}
 			r, err := target.Registries.Open(t.Context(), c)
 			if err != nil {

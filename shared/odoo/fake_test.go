@@ -154,7 +154,7 @@ func wellKnown(then func(call) reply) func(call) reply {
 
 func (f *fake) connector() seeding.Connector {
 	return seeding.Connector{
-		ID: "c1", Version: 1, Domain: usual, Fields: []string{"given_name", "birthdate"},
+		ID: "c1", Version: 1, Source: seeding.RegistrySource{Domain: usual, Fields: []string{"given_name", "birthdate"}},
 		Registry: seeding.RegistryAccess{URL: f.URL + "/odoo/", Database: "g2p", Username: "seeder", VIDType: vidType, TokenType: tokenType},
 	}
 }

@@ -42,7 +42,7 @@ var (
 // Open makes no call. Its errors are of the configuration (a *DomainError among
 // them) or of the passwords, never of the registry, and so no *seeding.Fault.
 func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
-	domain, err := ParseDomain(c.Domain)
+	domain, err := ParseDomain(c.Source.Domain)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Reg
 		s = &session{client: r.client, base: base, access: c.Registry, password: password}
 		r.sessions[c.ID] = s
 	}
-	return &Registry{session: s, domain: domain, fields: withID(c.Fields), now: r.now}, nil
+	return &Registry{session: s, domain: domain, fields: withID(c.Source.Fields), now: r.now}, nil
 }
 
 // Registry is one registry as one connector sees it. Its errors are

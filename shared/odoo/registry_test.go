@@ -284,12 +284,12 @@ func TestOpen(t *testing.T) {
 		passwords func(context.Context, seeding.Connector) (string, error)
 		want      string
 	}{
-		{"domain", func(c *seeding.Connector) { c.Domain = `["!"]` }, good, `domain, term 1: "!" needs 1 term(s) behind it and has 0`},
+		{"domain", func(c *seeding.Connector) { c.Source.Domain = `["!"]` }, good, `domain, term 1: "!" needs 1 term(s) behind it and has 0`},
 		{"address", func(c *seeding.Connector) { c.Registry.URL = "registry.example.org" }, good, "address of the registry is not http or https"},
 		{"password", func(*seeding.Connector) {}, func(context.Context, seeding.Connector) (string, error) { return "", secrets },
 			"password of the registry: no such secret"},
 	} {
-		c := seeding.Connector{ID: "c1", Domain: usual, Registry: seeding.RegistryAccess{URL: "https://registry.example.org"}}
+		c := seeding.Connector{ID: "c1", Source: seeding.RegistrySource{Domain: usual}, Registry: seeding.RegistryAccess{URL: "https://registry.example.org"}}
 		test.change(&c)
 		_, err := odoo.New(http.DefaultClient, test.passwords, time.Now).Open(t.Context(), c)
 		if err == nil || err.Error() != test.want {

@@ -120,7 +120,7 @@ func TestSessionsAreKept(t *testing.T) {
 	}{
 		{"first", func() {}, 1},
 		{"again", func() {}, 1},
-		{"new version, same access", func() { c.Version = 2; c.Fields = nil }, 1},
+		{"new version, same access", func() { c.Version = 2; c.Source.Fields = nil }, 1},
 		{"other connector", func() { c.ID = "c2" }, 2},
 		{"other address of the same", func() { c.Registry.URL = strings.TrimSuffix(c.Registry.URL, "/") }, 3},
 	} {

@@ -81,7 +81,7 @@ func (a *application) apply(ctx context.Context) (outcome, error) {
 	if end, err := a.removeVIDs(ctx); end != goOn || err != nil {
 		return end, err
 	}
-	if len(a.unlink) > 0 && !a.c.RemoveVIDs {
+	if len(a.unlink) > 0 && !a.c.Output.RemoveVIDs {
 		return goOn, a.wait(ctx, ProblemUnlink) // nothing else knows what was sent
 	}
 	return goOn, a.Store.DeleteParts(ctx, a.parts)
@@ -475,7 +475,7 @@ func (a *application) pace(ctx context.Context) error {
 		}
 	}
 	return movePace(ctx, a.Store, a.b.MTS, func(p Pace) (Pace, bool) {
-		return p.Answered(a.b, received, a.c.BatchMaximum)
+		return p.Answered(a.b, received, a.c.MTS.BatchMaximum)
 	})
 }
 
@@ -486,7 +486,7 @@ func (a *application) removeVIDs(ctx context.Context) (outcome, error) {
 	if len(a.unlink) == 0 {
 		return goOn, nil
 	}
-	if !a.c.RemoveVIDs && a.state.Problems[ProblemUnlink].Next.After(a.Clock.Now()) {
+	if !a.c.Output.RemoveVIDs && a.state.Problems[ProblemUnlink].Next.After(a.Clock.Now()) {
 		return goOn, nil
 	}
 	err := a.wire.Remove(ctx, a.unlink)

@@ -18,82 +18,90 @@ const (
 )
 
 // Connector is what a user configures: where registrants are, how they are
-// mapped, which MTS makes their tokens. Secrets are not part of it, only the
-// versions under which Secrets Manager holds them.
+// mapped, which MTS makes their tokens, when, and what becomes of them. Secrets
+// are not part of it, only the versions under which Secrets Manager holds them.
+//
+// This is the type of the rules. The document of the API and the stored one are
+// types of their own.
 type Connector struct {
-	ID      string `json:"id"`
-	Version int    `json:"version"` // grows by one with every replacement
+	ID      string
+	Version int // grows by one with every replacement
+	Name    string
 
-	Name            string   `json:"name"`
-	MTSURL          string   `json:"mts_url"`
-	InputType       string   `json:"input_type"`
-	Mapping         Mapping  `json:"mapping"`
-	OutputType      string   `json:"output_type"`
-	OutputFormat    string   `json:"output_format"`
-	DeliveryType    string   `json:"delivery_type"`
-	JobType         string   `json:"job_type"`
-	Language        string   `json:"language"`
-	IntervalMinutes int      `json:"interval_minutes"`
-	Domain          string   `json:"domain"` // the filter as Odoo reads it: a JSON array as text
-	Fields          []string `json:"fields"`
-
-	Callback Callback       `json:"callback"`
-	Registry RegistryAccess `json:"registry"`
-
-	MandatoryFields []string `json:"mandatory_fields"` // besides vid, which MTS always demands (facts/mts.md 2.4)
-	BatchMaximum    int      `json:"batch_maximum"`
-	RemoveVIDs      bool     `json:"remove_vids"` // also of registrants tokenised by somebody else
+	MTS      MTSAccess
+	Registry RegistryAccess
+	Source   RegistrySource
+	Delivery Delivery
+	Schedule Schedule
+	Output   Output
 
 	// Secrets maps the name of a secret field to the version that this
 	// configuration uses.
-	Secrets map[string]string `json:"secrets"`
+	Secrets map[string]string
 
-	Created time.Time `json:"created"`
-	Updated time.Time `json:"updated"`
+	Created time.Time
+	Updated time.Time
 }
 
-// Interval is the time from the start of one run to the next.
-func (c Connector) Interval() time.Duration { return time.Duration(c.IntervalMinutes) * time.Minute }
+// MTSAccess is how MTS is reached and what is asked of it.
+type MTSAccess struct {
+	URL          string
+	Language     string // of three letters, by which MOSIP reads names and addresses
+	BatchMaximum int    // records in one request
+}
+
+// RegistryAccess is how the registry is reached that gets the tokens, and what
+// its identifier types are called there.
+type RegistryAccess struct {
+	URL       string
+	Database  string
+	Username  string
+	VIDType   string
+	TokenType string
+}
+
+// RegistrySource takes registrants from the registry itself.
+type RegistrySource struct {
+	Domain    string   // the filter as Odoo reads it: a JSON array as text
+	Fields    []string // that are read of each registrant
+	Mapping   Mapping
+	Mandatory []string // MTS's fields besides vid, which MTS always demands (facts/mts.md 2.4)
+}
+
+// Mapping says where in a registry record MTS's seven fields are found. Each
+// text is a jq program behind a leading dot (facts/mts.md 2.3).
+type Mapping struct {
+	VID         string
+	Name        []string
+	Gender      string
+	DOB         string
+	PhoneNumber string
+	EmailID     string
+	FullAddress []string
+}
+
+// Delivery is how MTS hands over its answers: it calls our own address, with a
+// capability for one batch.
+type Delivery struct {
+	TimeoutSeconds int // how long MTS waits for our reply
+}
+
+// Schedule says when a running connector begins its runs.
+type Schedule struct {
+	Interval time.Duration // from the start of one run to that of the next
+}
+
+// Output says what is written besides the tokens.
+type Output struct {
+	RemoveVIDs bool // also of registrants tokenised by somebody else
+}
 
 // RegistryKey identifies the registry of the connector; connectors with the
 // same key share one patch lease and one set of rejections.
 func (c Connector) RegistryKey() string { return RegistryKey(c.Registry.URL, c.Registry.Database) }
 
 // MTSKey identifies the MTS of the connector: its normalised origin and path.
-func (c Connector) MTSKey() string { return MTSKey(c.MTSURL) }
-
-// Mapping says where in a registry record MTS's seven fields are found. Each
-// text is a jq program behind a leading dot (facts/mts.md 2.3).
-type Mapping struct {
-	VID         string   `json:"vid"`
-	Name        []string `json:"name"`
-	Gender      string   `json:"gender"`
-	DOB         string   `json:"dob"`
-	PhoneNumber string   `json:"phoneNumber"`
-	EmailID     string   `json:"emailId"`
-	FullAddress []string `json:"fullAddress"`
-}
-
-// Callback says where MTS delivers. An empty URL is the managed callback: our
-// own address with a capability for one batch.
-type Callback struct {
-	URL            string `json:"url"`
-	HTTPMethod     string `json:"http_method"`
-	TimeoutSeconds int    `json:"timeout_seconds"`
-	AuthType       string `json:"auth_type"`
-	AuthDatabase   string `json:"auth_database"`
-	AuthUsername   string `json:"auth_username"`
-}
-
-// RegistryAccess is how the registry is reached and what its identifier types
-// are called there.
-type RegistryAccess struct {
-	URL       string `json:"url"`
-	Database  string `json:"database"`
-	Username  string `json:"username"`
-	VIDType   string `json:"vid_type"`
-	TokenType string `json:"token_type"`
-}
+func (c Connector) MTSKey() string { return MTSKey(c.MTS.URL) }
 
 // Names of the secret fields of a connector.
 const (

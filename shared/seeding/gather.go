@@ -42,7 +42,7 @@ func (w *work) gather(ctx context.Context, c Connector, run Run, size int) (harv
 	if err != nil {
 		return harvest{}, err
 	}
-	mapper, err := w.Mappings.Compile(c.Mapping)
+	mapper, err := w.Mappings.Compile(c.Source.Mapping)
 	if err != nil {
 		return harvest{}, &unusable{text: "The mapping cannot be used.", remedy: "Save the connector's mapping anew.", cause: err}
 	}
@@ -237,7 +237,7 @@ func (d *decision) decide(ctx context.Context, vid Identifier) error {
 			return nil
 		}
 	}
-	if code := x.demographics.Invalid(d.c.MandatoryFields); code != "" {
+	if code := x.demographics.Invalid(d.c.Source.Mandatory); code != "" {
 		d.rejected = append(d.rejected, d.rejection(x.member, Invalid, code, x.print, before))
 		d.harvest.run.Tally.Invalid++
 		return nil
@@ -277,7 +277,7 @@ func (d *decision) holdsToken(vid Identifier, held []Identifier) {
 		return
 	}
 	d.forget(vid)
-	if d.c.RemoveVIDs {
+	if d.c.Output.RemoveVIDs {
 		d.remove = append(d.remove, vid.ID)
 	}
 }

@@ -2,8 +2,9 @@ package seeding
 
 import "time"
 
-// Metric is a figure that operators watch.
-type Metric string
+// Metric is the name of a figure that operators watch: a count, or seconds where
+// the name says so. It is a plain text, so that a meter needs no word of ours.
+type Metric = string
 
 // Counts.
 const (

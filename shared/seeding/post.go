@@ -28,7 +28,7 @@ func (w *work) send(ctx context.Context, c Connector, run Run, unanswered []Batc
 		return mts.NotBefore, false, nil
 	}
 
-	size := mts.Batch(c.BatchMaximum)
+	size := mts.Batch(c.MTS.BatchMaximum)
 	if blocked || mts.Tries > 0 {
 		size = 1
 	}
@@ -89,7 +89,7 @@ func (w *work) seeMTS(ctx context.Context, c Connector) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	if status, err := w.Seeder.Status(limited, c.MTSURL, "none"); err != nil || status != StatusUnknown {
+	if status, err := w.Seeder.Status(limited, c.MTS.URL, "none"); err != nil || status != StatusUnknown {
 		return nil // it stays as it is
 	}
 	return w.clear(ctx, ProblemMTS)
@@ -100,7 +100,7 @@ func (w *work) seeMTS(ctx context.Context, c Connector) error {
 func (w *work) takeMTS(ctx context.Context, c Connector) (mts MTS, held bool, err error) {
 	take := func() (bool, error) {
 		now := w.Clock.Now()
-		until := now.Add(w.Times.PageLimit + w.postLimit(c.BatchMaximum))
+		until := now.Add(w.Times.PageLimit + w.postLimit(c.MTS.BatchMaximum))
 		mts, err = w.Store.TakeMTS(ctx, c.MTSKey(), w.owner, now, until, now.Add(2*w.Times.AnswerWait))
 		if errors.Is(err, ErrHeld) {
 			return false, nil
@@ -132,16 +132,16 @@ func (w *work) prepare(ctx context.Context, c Connector, h harvest, mts MTS, una
 		perRecord = w.Times.RecordFirst
 	}
 	batch := Batch{
-		Ref: ref, State: Claimed, MTS: mts.Key, MTSURL: c.MTSURL,
-		Size: mts.Batch(c.BatchMaximum), InLine: inLine,
+		Ref: ref, State: Claimed, MTS: mts.Key, MTSURL: c.MTS.URL,
+		Size: mts.Batch(c.MTS.BatchMaximum), InLine: inLine,
 		Claimed: now, Deadline: deadline(now, perRecord, inLine, w.Times),
 		RowKey: rowKey.ID, PrintKey: h.printKey, Count: len(h.chosen),
 	}
 	submission := Submission{
-		MTSURL: c.MTSURL, Language: c.Language,
+		MTSURL: c.MTS.URL, Language: c.MTS.Language,
 		CallbackURL:    strings.TrimRight(w.CallbackBase, "/") + "/callback/" + ref.Batch,
 		Bearer:         Capability(capability, ref, now.Add(w.Times.CapabilityLife)),
-		TimeoutSeconds: c.Callback.TimeoutSeconds, OutputFormat: OutputFormat,
+		TimeoutSeconds: c.Delivery.TimeoutSeconds, OutputFormat: OutputFormat,
 	}
 	for _, x := range h.chosen {
 		batch.Members = append(batch.Members, x.member)

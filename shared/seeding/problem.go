@@ -24,11 +24,11 @@ const (
 // server wrote is in them, because server texts may hold identifier values
 // (facts/odoo.md A1.7).
 type Problem struct {
-	Text   string    `json:"text"`
-	Remedy string    `json:"remedy"`
-	Since  time.Time `json:"since"`
-	Tries  int       `json:"tries"` // probes since then
-	Next   time.Time `json:"next"`  // of the next probe
+	Text   string
+	Remedy string
+	Since  time.Time
+	Tries  int       // probes since then
+	Next   time.Time // of the next probe
 }
 
 // Blocks tells whether, while the problem stands, only probes go out. A refused

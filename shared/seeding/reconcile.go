@@ -18,12 +18,12 @@ type Reconciler struct {
 		Seeders
 		Answers
 	}
-	Seeder Seeder
-	Bell   Bell
-	Meter  Meter
-	Clock  Clock
-	Times  Times
-	Log    *slog.Logger
+	Seeder  Seeder
+	Invoker Invoker
+	Meter   Meter
+	Clock   Clock
+	Times   Times
+	Log     *slog.Logger
 }
 
 const (
@@ -111,7 +111,7 @@ func (r *Reconciler) ring(ctx context.Context, state RegistryState) (waits time.
 	if state.OutageUntil.After(now) || state.Patch.Live(now) {
 		return waits, nil
 	}
-	return waits, r.Bell.RingPatch(ctx, state.Key)
+	return waits, r.Invoker.InvokePatch(ctx, state.Key)
 }
 
 // overdue judges the batches past their deadline. mute are MTSs that did not

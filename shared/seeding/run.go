@@ -21,9 +21,9 @@ type Run struct {
 
 // Tally counts what a run decided without MTS.
 type Tally struct {
-	Looked  int `json:"looked"`  // VIDs looked at, in all passes
-	Invalid int `json:"invalid"` // rejected unsent
-	Removed int `json:"removed"` // VIDs removed because their registrant holds a token
+	Looked  int // VIDs looked at, in all passes
+	Invalid int // rejected unsent
+	Removed int // VIDs removed because their registrant holds a token
 }
 
 // MaxPasses bounds the repetitions of a run; what is pending after them waits
@@ -35,12 +35,12 @@ const MaxPasses = 3
 // After faults they can miss by a fraction of a percent; the truth is counted
 // at the registry.
 type Totals struct {
-	Sent      int `json:"sent"`
-	Tokenised int `json:"tokenised"`
-	Refused   int `json:"refused"`   // by MOSIP, or by the registry when the token was created
-	Duplicate int `json:"duplicate"` // the token is held by another registrant
-	Conflict  int `json:"conflict"`  // the registrant holds another token, or its VID changed at the last moment
-	NoToken   int `json:"no_token"`  // sent alone and lost
+	Sent      int
+	Tokenised int
+	Refused   int // by MOSIP, or by the registry when the token was created
+	Duplicate int // the token is held by another registrant
+	Conflict  int // the registrant holds another token, or its VID changed at the last moment
+	NoToken   int // sent alone and lost
 }
 
 // Pending is what was sent and not decided.

@@ -13,7 +13,7 @@ func (w *work) currentRun(ctx context.Context, c Connector, open int) (run *Run,
 	now := w.Clock.Now()
 	if w.state.Run == "" {
 		if w.state.Status != Running {
-			return nil, now.Add(c.Interval()), false, nil
+			return nil, now.Add(c.Schedule.Interval), false, nil
 		}
 		fresh := Run{
 			ID: w.NewID(), Connector: c.ID, Version: c.Version,
@@ -71,7 +71,7 @@ func (w *work) endPass(ctx context.Context, c Connector, run Run, blocked bool) 
 	if run, err = w.complete(ctx, run); err != nil {
 		return time.Time{}, false, err
 	}
-	if due = run.Started.Add(c.Interval()); due.Before(now) {
+	if due = run.Started.Add(c.Schedule.Interval); due.Before(now) {
 		due = now // the run took longer; nobody has kept the next one waiting
 	}
 	return due, false, nil

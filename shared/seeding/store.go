@@ -122,10 +122,11 @@ type AnswerInbox interface {
 	PutPart(ctx context.Context, part AnswerPart) error
 }
 
-// Bell wakes other functions. A ring may be lost; nothing depends on it.
-type Bell interface {
-	RingSubmit(ctx context.Context, connector string) error
-	RingPatch(ctx context.Context, registry string) error
+// Invoker starts other functions and does not wait for them. An invocation may
+// be lost; nothing depends on it.
+type Invoker interface {
+	InvokeSubmit(ctx context.Context, connector string) error
+	InvokePatch(ctx context.Context, registry string) error
 }
 
 // Clock is the time as the functions see it.

@@ -27,7 +27,7 @@ type Submitter struct {
 	Capabilities Keyring
 	Rows         Keyring
 	Prints       Keyring
-	Bell         Bell
+	Invoker      Invoker
 	Meter        Meter
 	Clock        Clock
 	Times        Times
@@ -68,7 +68,7 @@ func (s *Submitter) Tick(ctx context.Context) error {
 	})
 	var failed error
 	for _, state := range due[:min(len(due), max(free, 0))] {
-		failed = errors.Join(failed, s.Bell.RingSubmit(ctx, state.Connector))
+		failed = errors.Join(failed, s.Invoker.InvokeSubmit(ctx, state.Connector))
 	}
 	return failed
 }
@@ -155,7 +155,7 @@ func (w *work) step(ctx context.Context) (due time.Time, again bool, err error) 
 		return now, false, err
 	}
 	atOnce := unansweredAtOnce
-	if mts.Alone(c.BatchMaximum) {
+	if mts.Alone(c.MTS.BatchMaximum) {
 		atOnce = 1
 	}
 	blocked, next := w.state.Blocked()

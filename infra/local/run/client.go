@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // client speaks JSON with one server.
@@ -87,15 +85,26 @@ type (
 		Remedy string `json:"remedy"`
 	}
 	seedingRun struct {
-		ID     string        `json:"id"`
-		State  string        `json:"state"`
-		Passes int           `json:"passes"`
-		Tally  seeding.Tally `json:"tally"`
-		Totals struct {
-			seeding.Totals
-			Pending int `json:"pending"`
-		} `json:"totals"`
-		OpenBatches int `json:"open_batches"`
+		ID          string `json:"id"`
+		State       string `json:"state"`
+		Passes      int    `json:"passes"`
+		Tally       tally  `json:"tally"`
+		Totals      totals `json:"totals"`
+		OpenBatches int    `json:"open_batches"`
+	}
+	tally struct {
+		Looked  int `json:"looked"`
+		Invalid int `json:"invalid"`
+		Removed int `json:"removed"`
+	}
+	totals struct {
+		Sent      int `json:"sent"`
+		Tokenised int `json:"tokenised"`
+		Refused   int `json:"refused"`
+		Duplicate int `json:"duplicate"`
+		Conflict  int `json:"conflict"`
+		NoToken   int `json:"no_token"`
+		Pending   int `json:"pending"`
 	}
 	batch struct {
 		State string `json:"state"`
@@ -107,6 +116,9 @@ type (
 		Reason     string `json:"reason"`
 	}
 )
+
+// rejected is how many were rejected after they were sent, of all kinds.
+func (t totals) rejected() int { return t.Refused + t.Duplicate + t.Conflict + t.NoToken }
 
 // pages reads a list of the API to its end; the list is the member name of
 // every page.

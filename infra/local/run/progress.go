@@ -73,7 +73,7 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 	}
 	s.batches = s.mts.Counters.PostsAccepted
 	s.tokenised = s.registry.Tokens - (d.expected.Tokens - d.expected.NewTokens)
-	s.rejected = s.run.Tally.Invalid + s.run.Totals.Rejected()
+	s.rejected = s.run.Tally.Invalid + s.run.Totals.rejected()
 	s.pending = max(0, s.registry.VIDs-d.expected.VIDsLeft)
 	s.looked = s.run.Tally.Looked
 	return s, nil

@@ -12,6 +12,7 @@ import (
 func (s *suite) configurations() {
 	full := filled[seeding.Connector]()
 	full.ID, full.Version = s.id("full"), 1
+	full.Schedule.Interval = 36 * time.Minute // stored in whole minutes
 	s.ok(s.store.CreateConnector(s.ctx, full), "create")
 	got, err := s.store.Connector(s.ctx, full.ID)
 	s.ok(err, "read")
@@ -93,7 +94,7 @@ func (s *suite) replacing() {
 	batch := s.claimed(c, run, "b")
 
 	next := c
-	next.Version, next.Name, next.MTSURL = 2, "renamed", "https://other.example"
+	next.Version, next.Name, next.MTS.URL = 2, "renamed", "https://other.example"
 	s.ok(s.store.ReplaceConnector(s.ctx, next, after(time.Minute)), "another MTS while a batch is open")
 	got, err := s.store.Connector(s.ctx, c.ID)
 	s.ok(err, "read")

@@ -168,8 +168,8 @@ func (s *suite) race(run func(racer int) error) map[error]int {
 func (s *suite) connector(name string) seeding.Connector {
 	s.Helper()
 	c := seeding.Connector{
-		ID: s.id(name), Version: 1, Name: name, MTSURL: "https://mts.example/" + s.prefix,
-		IntervalMinutes: 60, BatchMaximum: 1000, Created: t0, Updated: t0,
+		ID: s.id(name), Version: 1, Name: name, MTS: seeding.MTSAccess{URL: "https://mts.example/" + s.prefix, BatchMaximum: 1000},
+		Schedule: seeding.Schedule{Interval: time.Hour}, Created: t0, Updated: t0,
 		Registry: seeding.RegistryAccess{URL: "https://registry.example/" + s.prefix, Database: "g2p"},
 	}
 	s.ok(s.store.CreateConnector(s.ctx, c), "create connector")
@@ -197,7 +197,7 @@ func (s *suite) aClaim(c seeding.Connector, run seeding.Run, batch string) seedi
 	return seeding.Claim{
 		Batch: seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: s.id(batch)},
-			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, Size: 50, InLine: 2,
+			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Size: 50, InLine: 2,
 			Claimed: t0, Deadline: after(2 * time.Minute),
 			RowKey: "row-key", PrintKey: "print-key",
 			Members: []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}}, Count: 2,

@@ -81,25 +81,25 @@ func TestRecordedItems(t *testing.T) {
 
 // story is what is recorded. All of it is made up.
 func story() contents {
-	c := seeding.Connector{
-		ID: "c-district", Version: 3, Name: "District office", MTSURL: "https://mts.example/mts",
-		InputType: "odoo",
-		Mapping: seeding.Mapping{
-			VID: ".vid", Name: []string{".given_name", ".family_name"}, Gender: ".gender", DOB: ".birthdate",
-			PhoneNumber: ".phone", EmailID: ".email", FullAddress: []string{".address"},
-		},
-		OutputType: "json", OutputFormat: ".output", DeliveryType: "callback", JobType: "recurring", Language: "eng",
-		IntervalMinutes: 90, Domain: `[["is_registrant","=",true]]`, Fields: []string{"name", "gender"},
-		Callback: seeding.Callback{
-			URL: "https://callback.example/answers", HTTPMethod: "POST", TimeoutSeconds: 30,
-			AuthType: "odoo", AuthDatabase: "callbackdb", AuthUsername: "callback-user",
-		},
+	c := seeding.Connector{ // recorded with members that are no longer read
+		ID: "c-district", Version: 3, Name: "District office",
+		MTS: seeding.MTSAccess{URL: "https://mts.example/mts", Language: "eng", BatchMaximum: 500},
 		Registry: seeding.RegistryAccess{
 			URL: "https://registry.example", Database: "g2p", Username: "connector", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
 		},
-		MandatoryFields: []string{"name", "gender"}, BatchMaximum: 500, RemoveVIDs: true,
-		Secrets: map[string]string{seeding.RegistryPassword: "version-1"},
-		Created: after(-48 * time.Hour), Updated: after(-time.Hour),
+		Source: seeding.RegistrySource{
+			Domain: `[["is_registrant","=",true]]`, Fields: []string{"name", "gender"},
+			Mapping: seeding.Mapping{
+				VID: ".vid", Name: []string{".given_name", ".family_name"}, Gender: ".gender", DOB: ".birthdate",
+				PhoneNumber: ".phone", EmailID: ".email", FullAddress: []string{".address"},
+			},
+			Mandatory: []string{"name", "gender"},
+		},
+		Delivery: seeding.Delivery{TimeoutSeconds: 30},
+		Schedule: seeding.Schedule{Interval: 90 * time.Minute},
+		Output:   seeding.Output{RemoveVIDs: true},
+		Secrets:  map[string]string{seeding.RegistryPassword: "version-1"},
+		Created:  after(-48 * time.Hour), Updated: after(-time.Hour),
 	}
 	ended := seeding.Run{
 		ID: "1790000000-a", Connector: c.ID, Version: 3, Started: after(time.Second), Cursor: 940, PassOver: true, Passes: 2,
@@ -114,7 +114,7 @@ func story() contents {
 	batch := func(run, id string) seeding.Batch {
 		return seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run, Batch: id},
-			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTSURL, RowKey: "rows-1", PrintKey: "prints-1",
+			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, RowKey: "rows-1", PrintKey: "prints-1",
 		}
 	}
 	closed := batch(ended.ID, "1790000002-p")

@@ -116,7 +116,7 @@ func (s *suite) domains(t *testing.T) {
 		{fmt.Sprintf(`["!",["reg_ids.id_type","=like",%q]]`, strings.Replace(s.connector.Registry.VIDType, "VID", "V%", 1)), nil},
 	} {
 		c := s.connector
-		c.Domain = test.domain
+		c.Source.Domain = test.domain
 		got, err := s.open(c).Registrants(t.Context(), everybody)
 		if err != nil || !slices.Equal(keys(got), test.want) {
 			t.Errorf("%s: %v, %v; want %v", test.domain, keys(got), err, test.want)
@@ -203,9 +203,9 @@ func (s *suite) refusals(t *testing.T) {
 	s.check("wrong password", read(with(func(c *seeding.Connector) { c.ID = wrongPassword })), seeding.RefusedSignIn, "AccessDenied")
 	s.check("unknown user", read(with(func(c *seeding.Connector) { c.Registry.Username = "nobody" })), seeding.RefusedSignIn, "AccessDenied")
 	s.check("unknown database", read(with(func(c *seeding.Connector) { c.Registry.Database = "nodb" })), seeding.RefusedSignIn, "")
-	s.check("unknown field", read(with(func(c *seeding.Connector) { c.Fields = []string{"no_such"} })), seeding.RefusedSchema, "")
-	s.check("unknown field in the domain", read(with(func(c *seeding.Connector) { c.Domain = `[["no_such","=",1]]` })), seeding.RefusedSchema, "")
-	s.check("unknown field on a path", read(with(func(c *seeding.Connector) { c.Domain = `[["reg_ids.no_such","=",1]]` })), seeding.RefusedSchema, "")
+	s.check("unknown field", read(with(func(c *seeding.Connector) { c.Source.Fields = []string{"no_such"} })), seeding.RefusedSchema, "")
+	s.check("unknown field in the domain", read(with(func(c *seeding.Connector) { c.Source.Domain = `[["no_such","=",1]]` })), seeding.RefusedSchema, "")
+	s.check("unknown field on a path", read(with(func(c *seeding.Connector) { c.Source.Domain = `[["reg_ids.no_such","=",1]]` })), seeding.RefusedSchema, "")
 	s.check("no registry there", read(with(func(c *seeding.Connector) { c.Registry.URL += "/no/such/path" })), seeding.RefusedRequest, "HTTP-404")
 	s.must(read(s.registry))
 }

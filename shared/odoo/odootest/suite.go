@@ -27,12 +27,12 @@ func newSuite(t *testing.T, target Target) *suite {
 	mark := rand.Text()[:8]
 	s.connector = seeding.Connector{
 		ID: "contract-" + mark, Version: 1,
-		Fields: []string{"name", "given_name", "birthdate", "address", "is_group", "company_id", "reg_ids"},
+		Source: seeding.RegistrySource{Fields: []string{"name", "given_name", "birthdate", "address", "is_group", "company_id", "reg_ids"}},
 		Registry: seeding.RegistryAccess{URL: target.URL, Database: target.Database, Username: target.Username,
 			VIDType: "VID " + mark, TokenType: "TOKEN " + mark},
 	}
 	access := s.connector.Registry
-	s.connector.Domain = fmt.Sprintf(
+	s.connector.Source.Domain = fmt.Sprintf(
 		`[["is_registrant","=",true],["reg_ids.id_type","=like",%q],"!",["reg_ids.id_type","=like",%q]]`, access.VIDType, access.TokenType)
 	s.vidType = s.create("g2p.id.type", map[string]any{"name": access.VIDType, "id_validation": `^\d{16}$`})
 	s.tokenType = s.create("g2p.id.type", map[string]any{"name": access.TokenType})
