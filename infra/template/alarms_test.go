@@ -15,25 +15,25 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// quantity is what the values of a metric mean, and so how they add up.
+// quantity says what the values of a metric mean, and so which statistics fit.
 type quantity int
 
 const (
-	count    quantity = iota // of what happened: the sum says it
-	gauge                    // how many there are now: the highest says it
-	duration                 // how long one took: a percentile, or the highest
+	count    quantity = iota // how often something happened in a period
+	gauge                    // how much there is at a moment
+	duration                 // how long each of several things took
 )
 
-// statistics that say something of a quantity.
+// statistics lists the meaningful ones of each quantity.
 var statistics = map[quantity][]string{
 	count:    {"Sum"},
 	gauge:    {"Maximum"},
 	duration: {"p50", "p90", "p99", "Maximum"},
 }
 
-// emitted are the metrics that exist, by namespace, name and the names of
-// exactly the dimensions under which they are emitted. CloudWatch takes an
-// alarm on anything else, and it never rings.
+// emitted lists the metrics that exist, by namespace, name and the names of
+// exactly the dimensions under which they are emitted. CloudWatch accepts an
+// alarm on any other metric and never raises it.
 var emitted = map[string]quantity{
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 	"AWS/SQS ApproximateNumberOfMessagesVisible QueueName": gauge,
@@ -45,8 +45,8 @@ var emitted = map[string]quantity{
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 	"AWS/ApiGateway 4xx ApiId": count,
 	"AWS/ApiGateway 5xx ApiId": count,
-	// Our own, embedded in the log: counts by whoever did it, gauges by
-	// reconcile, every minute.
+	// Our own, embedded in the log: counts by the function that did it, gauges
+	// by reconcile, every minute.
 	"MTSConnector Submitted Stack":           count,
 	"MTSConnector Tokenised Stack":           count,
 	"MTSConnector Rejected Stack Kind":       count,
@@ -61,7 +61,7 @@ var emitted = map[string]quantity{
 	"MTSConnector ConnectorsNeedHand Stack":  gauge,
 }
 
-// measured is one metric of one thing.
+// measured is one metric with its dimensions.
 type measured struct {
 	namespace, name string
 	dimensions      []string // name, value, name, value
@@ -71,7 +71,7 @@ func (m measured) String() string {
 	return strings.Join(append([]string{m.namespace, m.name}, m.dimensions...), " ")
 }
 
-// key is what emitted knows it by.
+// key is the key of the metric in emitted.
 func (m measured) key() string {
 	key := m.namespace + " " + m.name
 	for i := 0; i < len(m.dimensions); i += 2 {
@@ -82,10 +82,10 @@ func (m measured) key() string {
 
 func (m measured) quantity() quantity { return emitted[m.key()] }
 
-// faults of naming what does not exist.
-func (m measured) faults(s stack) (faults []string) {
+// mistakes lists names that do not exist.
+func (m measured) mistakes(s stack) (mistakes []string) {
 	if _, exists := emitted[m.key()]; !exists || len(m.dimensions)%2 != 0 {
-		return []string{"nobody emits " + m.String()}
+		return []string{"nothing emits " + m.String()}
 	}
 	for i := 0; i < len(m.dimensions); i += 2 {
 		name, value := m.dimensions[i], m.dimensions[i+1]
@@ -103,13 +103,13 @@ func (m measured) faults(s stack) (faults []string) {
 			known = slices.Contains(s.kinds, value)
 		}
 		if !known {
-			faults = append(faults, fmt.Sprintf("%s is %s", name, value))
+			mistakes = append(mistakes, fmt.Sprintf("%s is %s", name, value))
 		}
 	}
-	return faults
+	return mistakes
 }
 
-// The functions' own meter says what of ours is emitted, and how.
+// The meter of the functions decides which of our metrics are emitted, and how.
 func TestOwnMetricsAreEmitted(t *testing.T) {
 	own := map[string]bool{}
 	for _, name := range constants(t, "Metric") {
@@ -143,12 +143,12 @@ func TestOwnMetricsAreEmitted(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(own)) {
 		if _, known := emitted[key]; !known {
-			t.Errorf("nobody said what %s is", key)
+			t.Errorf("emitted does not list %s", key)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(emitted)) {
 		if !own[key] {
-			t.Errorf("nobody emits %s", key)
+			t.Errorf("nothing emits %s", key)
 		}
 	}
 }
@@ -161,43 +161,43 @@ func alarmed(properties map[string]any) measured {
 	return m
 }
 
-// alarmFaults says what keeps alarms from ringing when they should, and only
-// then.
-func alarmFaults(s stack) (faults []string) {
+// alarmMistakes lists what would keep an alarm from being raised when it should,
+// and only then.
+func alarmMistakes(s stack) (mistakes []string) {
 	watched := map[string]bool{}
 	for name, r := range s.Resources {
 		if r.Type != "AWS::CloudWatch::Alarm" {
 			continue
 		}
 		say := func(format string, args ...any) {
-			faults = append(faults, name+": "+fmt.Sprintf(format, args...))
+			mistakes = append(mistakes, name+": "+fmt.Sprintf(format, args...))
 		}
 		p := r.Properties
 		m := alarmed(p)
 		watched[m.String()] = true
-		for _, fault := range m.faults(s) {
-			say("%s", fault)
+		for _, mistake := range m.mistakes(s) {
+			say("%s", mistake)
 		}
 		for _, property := range []string{"Metrics", "ExtendedStatistic", "ThresholdMetricId", "Unit", "ActionsEnabled"} {
 			if p[property] != nil {
-				say("has %s", property) // the emulator cannot, or it would not ring
+				say("has %s", property) // the emulator does not support it, or the alarm would never be raised
 			}
 		}
 		if r.Condition != "" {
 			say("stands under the condition %s", r.Condition)
 		}
 		if got := text(p["Statistic"]); !slices.Contains(statistics[m.quantity()], got) {
-			say("looks at the %s of %s", got, m.name)
+			say("uses the statistic %s of %s", got, m.name)
 		}
 
-		// From the first one on, but for a time, which has to pass.
+		// The first occurrence raises it; a duration has to pass first.
 		most := 0
 		if strings.HasSuffix(m.name, "Seconds") {
 			most = 3600
 		}
 		threshold, err := strconv.Atoi(text(p["Threshold"]))
 		if err != nil || threshold < 0 || threshold > most || most > 0 && threshold < 600 {
-			say("rings above %s", text(p["Threshold"]))
+			say("has the threshold %s", text(p["Threshold"]))
 		}
 		if got := text(p["ComparisonOperator"]); got != "GreaterThanThreshold" {
 			say("compares by %s", got)
@@ -209,17 +209,17 @@ func alarmFaults(s stack) (faults []string) {
 			of, _ = strconv.Atoi(text(p["DatapointsToAlarm"]))
 		}
 		if err1 != nil || err2 != nil || period < 60 || period%60 != 0 || of < 1 || of > n || period*n > 3600 {
-			say("rings after %d of %d times %d s", of, n, period)
+			say("is raised after %d of %d periods of %d s", of, n, period)
 		}
 
-		// Reconcile writes its gauges every minute: their silence is a failure.
-		// Everything else is silent when nothing happens.
+		// Reconcile writes its gauges every minute: missing data are a failure.
+		// All other metrics are missing when nothing happens.
 		missing := "notBreaching"
 		if m.namespace == "MTSConnector" && m.quantity() == gauge {
 			missing = `{"Fn::If":["Ticking","breaching","notBreaching"]}`
 		}
 		if got := text(p["TreatMissingData"]); got != missing {
-			say("takes missing data for %s", got)
+			say("treats missing data as %s", got)
 		}
 		for _, actions := range []string{"AlarmActions", "OKActions"} {
 			if got := text(p[actions]); got != `{"Fn::If":["HasAlarmTopic",[{"Ref":"AlarmTopic"}],[]]}` {
@@ -227,7 +227,7 @@ func alarmFaults(s stack) (faults []string) {
 			}
 		}
 		if !strings.HasSuffix(text(p["AlarmDescription"]), " See infra/runbook.md, "+name+".") {
-			say("does not lead to its entry in infra/runbook.md: %s", text(p["AlarmDescription"]))
+			say("does not name its entry in infra/runbook.md: %s", text(p["AlarmDescription"]))
 		}
 	}
 
@@ -250,7 +250,7 @@ func alarmFaults(s stack) (faults []string) {
 	}
 	for _, m := range wanted {
 		if !watched[m] {
-			faults = append(faults, "nobody watches "+m)
+			mistakes = append(mistakes, "no alarm watches "+m)
 		}
 	}
 	for name, want := range map[string]string{
@@ -258,23 +258,23 @@ func alarmFaults(s stack) (faults []string) {
 		"HasAlarmTopic": `{"Fn::Not":[{"Fn::Equals":[{"Ref":"AlarmTopic"},""]}]}`,
 	} {
 		if got := text(s.Conditions[name]); got != want {
-			faults = append(faults, fmt.Sprintf("the condition %s is %s", name, got))
+			mistakes = append(mistakes, fmt.Sprintf("the condition %s is %s", name, got))
 		}
 	}
-	slices.Sort(faults)
-	return faults
+	slices.Sort(mistakes)
+	return mistakes
 }
 
 func TestAlarms(t *testing.T) {
 	s := load(t)
 	s.all(t, "AWS::CloudWatch::Alarm")
-	for _, fault := range alarmFaults(s) {
-		t.Error(fault)
+	for _, mistake := range alarmMistakes(s) {
+		t.Error(mistake)
 	}
 }
 
-// Each of these alarms would be taken by CloudWatch and fail in silence.
-func TestAlarmsThatFailAreFound(t *testing.T) {
+// CloudWatch would accept each of these alarms without an error.
+func TestMistakesInAlarmsAreFound(t *testing.T) {
 	for what, mutate := range map[string]func(alarm func(name string) map[string]any, s stack){
 		"dimension of another metric": func(alarm func(string) map[string]any, _ stack) {
 			alarm("ApiFailing")["Dimensions"] = alarm("SubmitFailing")["Dimensions"]
@@ -285,40 +285,40 @@ func TestAlarmsThatFailAreFound(t *testing.T) {
 		},
 		"misspelt metric":    func(alarm func(string) map[string]any, _ stack) { alarm("BatchesLost")["MetricName"] = "LostBatches" },
 		"misspelt namespace": func(alarm func(string) map[string]any, _ stack) { alarm("BatchesLost")["Namespace"] = "MTSconnector" },
-		"kind that is none": func(alarm func(string) map[string]any, _ stack) {
+		"unknown kind": func(alarm func(string) map[string]any, _ stack) {
 			alarm("AnswersSetAside")["Dimensions"].([]any)[1].(map[string]any)["Value"] = "aside"
 		},
 		"kind left out": func(alarm func(string) map[string]any, _ stack) {
 			alarm("AnswersSetAside")["Dimensions"] = alarm("BatchesLost")["Dimensions"]
 		},
-		"function that is none": func(alarm func(string) map[string]any, _ stack) {
+		"unknown function": func(alarm func(string) map[string]any, _ stack) {
 			alarm("PatchFailing")["Dimensions"] = []any{map[string]any{"Name": "FunctionName", "Value": map[string]any{"Ref": "FailureQueue"}}}
 		},
 		"average of counts": func(alarm func(string) map[string]any, _ stack) { alarm("SubmitFailing")["Statistic"] = "Average" },
 		"sum of a gauge":    func(alarm func(string) map[string]any, _ stack) { alarm("ConnectorsStalled")["Statistic"] = "Sum" },
-		"silence is well": func(alarm func(string) map[string]any, _ stack) {
+		"missing data ignored": func(alarm func(string) map[string]any, _ stack) {
 			alarm("ConnectorsStalled")["TreatMissingData"] = "notBreaching"
 		},
-		"silence left open": func(alarm func(string) map[string]any, _ stack) { delete(alarm("AnswersWaiting"), "TreatMissingData") },
-		"an idle function rings": func(alarm func(string) map[string]any, _ stack) {
+		"missing data not treated": func(alarm func(string) map[string]any, _ stack) { delete(alarm("AnswersWaiting"), "TreatMissingData") },
+		"missing data of an idle function": func(alarm func(string) map[string]any, _ stack) {
 			alarm("CallbackFailing")["TreatMissingData"] = "breaching"
 		},
-		"threshold out of reach":  func(alarm func(string) map[string]any, _ stack) { alarm("FailureQueueFilled")["Threshold"] = 1 },
-		"threshold always passed": func(alarm func(string) map[string]any, _ stack) { alarm("AnswersWaiting")["Threshold"] = 0 },
-		"the wrong way": func(alarm func(string) map[string]any, _ stack) {
+		"threshold out of reach":    func(alarm func(string) map[string]any, _ stack) { alarm("FailureQueueFilled")["Threshold"] = 1 },
+		"threshold always exceeded": func(alarm func(string) map[string]any, _ stack) { alarm("AnswersWaiting")["Threshold"] = 0 },
+		"opposite comparison": func(alarm func(string) map[string]any, _ stack) {
 			alarm("SignInsRefused")["ComparisonOperator"] = "LessThanThreshold"
 		},
-		"more than all":  func(alarm func(string) map[string]any, _ stack) { alarm("BatchesLost")["DatapointsToAlarm"] = 13 },
-		"period of 90 s": func(alarm func(string) map[string]any, _ stack) { alarm("BatchesLost")["Period"] = 90 },
-		"nobody is told": func(alarm func(string) map[string]any, _ stack) { delete(alarm("ServersUnreachable"), "AlarmActions") },
+		"more data points than periods": func(alarm func(string) map[string]any, _ stack) { alarm("BatchesLost")["DatapointsToAlarm"] = 13 },
+		"period of 90 s":                func(alarm func(string) map[string]any, _ stack) { alarm("BatchesLost")["Period"] = 90 },
+		"nobody notified":               func(alarm func(string) map[string]any, _ stack) { delete(alarm("ServersUnreachable"), "AlarmActions") },
 		"actions switched off": func(alarm func(string) map[string]any, _ stack) {
 			alarm("ServersUnreachable")["ActionsEnabled"] = false
 		},
-		"leads nowhere": func(alarm func(string) map[string]any, _ stack) {
+		"no entry in the runbook": func(alarm func(string) map[string]any, _ stack) {
 			alarm("BatchesLost")["AlarmDescription"] = "Batches are lost."
 		},
-		"alarm left out":         func(_ func(string) map[string]any, s stack) { delete(s.Resources, "ReconcileThrottled") },
-		"condition turned round": func(_ func(string) map[string]any, s stack) { s.Conditions["Ticking"] = s.Conditions["HasAlarmTopic"] },
+		"alarm left out":  func(_ func(string) map[string]any, s stack) { delete(s.Resources, "ReconcileThrottled") },
+		"wrong condition": func(_ func(string) map[string]any, s stack) { s.Conditions["Ticking"] = s.Conditions["HasAlarmTopic"] },
 	} {
 		s := copied(t, load(t))
 		mutate(func(name string) map[string]any {
@@ -327,7 +327,7 @@ func TestAlarmsThatFailAreFound(t *testing.T) {
 			}
 			return s.Resources[name].Properties
 		}, s)
-		if len(alarmFaults(s)) == 0 {
+		if len(alarmMistakes(s)) == 0 {
 			t.Errorf("not found: %s", what)
 		}
 	}
@@ -346,7 +346,7 @@ func copied(t *testing.T, s stack) stack {
 	return other
 }
 
-// An alarm can tell standard topics only.
+// An alarm can notify standard topics only.
 func TestAlarmTopic(t *testing.T) {
 	parameter := load(t).Parameters["AlarmTopic"]
 	if got, want := text(parameter["AllowedPattern"]), `^$|^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$`; got != want {

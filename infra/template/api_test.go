@@ -29,9 +29,9 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s has the authorizer %q", key, authorizer)
 		}
 		if s.get(integration, "IntegrationType") != "AWS_PROXY" || s.get(integration, "PayloadFormatVersion") != "2.0" {
-			t.Errorf("%s is not handed on in the payload format 2.0", key)
+			t.Errorf("%s is not passed on in the payload format 2.0", key)
 		}
-		// The function ends before the API gives up on it.
+		// The function ends before the API stops waiting for it.
 		if limit, own := number(t, s.get(integration, "TimeoutInMillis")), number(t, s.get(function, "Timeout"))*1000; own >= limit || limit > 30000 {
 			t.Errorf("%s: the API waits for %d ms, %s works for up to %d ms", key, limit, function, own)
 		}
@@ -44,9 +44,9 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// permitted reports whether a permission lets the API call function for a
-// route, judging as Lambda does: the call's source carries the route's own
-// text as its path, and "*" stands for anything, slashes included.
+// permitted reports whether a permission lets the API call function for a route.
+// It matches as Lambda does: the source of the call has the text of the route as
+// its path, and "*" stands for anything, including slashes.
 func permitted(t *testing.T, s stack, function, route string) bool {
 	t.Helper()
 	method, rest, _ := strings.Cut(route, " ")
@@ -93,7 +93,7 @@ func TestStage(t *testing.T) {
 	s := load(t)
 	for _, stage := range s.all(t, "AWS::ApiGatewayV2::Stage") {
 		if s.get(stage, "StageName") != "$default" || s.get(stage, "AutoDeploy") != "true" {
-			t.Errorf("%s is not deployed by itself under $default", stage)
+			t.Errorf("%s is not deployed automatically under $default", stage)
 		}
 		for _, limit := range []string{"ThrottlingBurstLimit", "ThrottlingRateLimit"} {
 			if n := number(t, s.get(stage, "DefaultRouteSettings", limit)); n <= 0 {
@@ -103,7 +103,7 @@ func TestStage(t *testing.T) {
 		if group := bare(s.get(stage, "AccessLogSettings", "DestinationArn")); s.Resources[group].Type != "AWS::Logs::LogGroup" {
 			t.Errorf("%s logs to %q", stage, group)
 		}
-		// Bearers and capabilities travel in headers, and claims name people.
+		// Access tokens and capabilities are in headers, and claims name people.
 		format := s.get(stage, "AccessLogSettings", "Format")
 		var fields map[string]string
 		if err := json.Unmarshal([]byte(format), &fields); err != nil {

@@ -19,8 +19,8 @@ type widget struct {
 	}
 }
 
-// graphs are the metrics of a widget with the statistics that it shows. "."
-// repeats the word above it, "..." all words that are not there.
+// graphs returns the metrics of a widget and the statistic shown of each. "."
+// repeats the word in the row above, "..." all words that are left out.
 func (w widget) graphs() (shown []measured, stats []string, err error) {
 	var above []string
 	for _, row := range w.Properties.Metrics {
@@ -31,7 +31,7 @@ func (w widget) graphs() (shown []measured, stats []string, err error) {
 			case string:
 				words = append(words, cell)
 			case map[string]any:
-				if own, there := cell["stat"]; there {
+				if own, ok := cell["stat"]; ok {
 					stat = text(own)
 				}
 			default:
@@ -60,15 +60,15 @@ func (w widget) graphs() (shown []measured, stats []string, err error) {
 	return shown, stats, nil
 }
 
-// dashboardFaults says what a dashboard would show wrong, or not at all.
-func dashboardFaults(s stack) (faults []string) {
-	say := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+// dashboardMistakes lists what the dashboard would show wrongly, or not at all.
+func dashboardMistakes(s stack) (mistakes []string) {
+	say := func(format string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(format, args...)) }
 	if got := s.get("Dashboard", "DashboardName"); got != "${AWS::StackName}" {
 		say("it is named %s", got)
 	}
 	var board struct{ Widgets []widget }
 	if err := json.Unmarshal([]byte(s.get("Dashboard", "DashboardBody")), &board); err != nil {
-		return append(faults, err.Error())
+		return append(mistakes, err.Error())
 	}
 	seen, alarms := map[string]bool{}, map[string]bool{}
 	taken := map[[2]int]string{}
@@ -80,7 +80,7 @@ func dashboardFaults(s stack) (faults []string) {
 		for x := w.X; x < w.X+w.Width; x++ {
 			for y := w.Y; y < w.Y+w.Height; y++ {
 				if other := taken[[2]int{x, y}]; other != "" || x > 23 {
-					say("%s lies over %q or outside", title, other)
+					say("%s overlaps %q or lies outside", title, other)
 				}
 				taken[[2]int{x, y}] = title
 			}
@@ -99,7 +99,7 @@ func dashboardFaults(s stack) (faults []string) {
 			say("%s is a %s", title, w.Type)
 		}
 		if w.Properties.Region != "${AWS::Region}" {
-			say("%s looks at the region %s", title, w.Properties.Region)
+			say("%s has the region %s", title, w.Properties.Region)
 		}
 		if w.Properties.View != "singleValue" && w.Properties.Period < 60 {
 			say("%s has the period %d", title, w.Properties.Period)
@@ -109,8 +109,8 @@ func dashboardFaults(s stack) (faults []string) {
 			say("%s: %v", title, err)
 		}
 		for j, m := range shown {
-			for _, fault := range m.faults(s) {
-				say("%s: %s", title, fault)
+			for _, mistake := range m.mistakes(s) {
+				say("%s: %s", title, mistake)
 			}
 			if !slices.Contains(statistics[m.quantity()], stats[j]) {
 				say("%s shows the %q of %s", title, stats[j], m.name)
@@ -120,51 +120,51 @@ func dashboardFaults(s stack) (faults []string) {
 			if m.namespace == "MTSConnector" && m.name == "Rejected" {
 				seen[key+" "+m.dimensions[len(m.dimensions)-1]] = true
 			}
-			// Business first, then health, then functions.
+			// Registrants first, then alarms and connectors, then functions.
 			if w.Y < 9 && m.namespace != "MTSConnector" {
-				say("%s shows %s above the business", title, m)
+				say("%s shows %s above the registrants", title, m)
 			}
 		}
 	}
 	for key := range emitted {
 		word := strings.Fields(key)
 		if !seen[word[0]+" "+word[1]] {
-			say("nobody sees %s %s", word[0], word[1])
+			say("no widget shows %s %s", word[0], word[1])
 		}
 	}
 	for _, kind := range s.kinds {
 		if !seen["MTSConnector Rejected "+kind] {
-			say("nobody sees who is rejected as %s", kind)
+			say("no widget shows registrants rejected as %s", kind)
 		}
 	}
 	for name, r := range s.Resources {
 		if r.Type == "AWS::CloudWatch::Alarm" && !alarms[name] {
-			say("nobody sees the alarm %s", name)
+			say("no widget shows the alarm %s", name)
 		}
 	}
-	slices.Sort(faults)
-	return faults
+	slices.Sort(mistakes)
+	return mistakes
 }
 
 func TestDashboard(t *testing.T) {
-	for _, fault := range dashboardFaults(load(t)) {
-		t.Error(fault)
+	for _, mistake := range dashboardMistakes(load(t)) {
+		t.Error(mistake)
 	}
 }
 
-func TestDashboardsThatFailAreFound(t *testing.T) {
+func TestMistakesInDashboardsAreFound(t *testing.T) {
 	for what, change := range map[string][2]string{
-		"no JSON":                  {`]}`, `]`},
-		"misspelt metric":          {`"Submitted"`, `"Submited"`},
-		"dimension of its own":     {`"Kind","invalid"`, `"Kind","Invalid"`},
-		"wrong dimension":          {`"QueueName"`, `"Queue"`},
-		"function that is none":    {`"${Patch}"`, `"${PatchRole}"`},
-		"sum of gauges":            {`"stat":"Maximum","period":60,"metrics":[["MTSConnector","OldestAnswerSeconds"`, `"stat":"Sum","period":60,"metrics":[["MTSConnector","OldestAnswerSeconds"`},
-		"kind left out":            {`["...","conflict",{"label":"conflict"}],`, ``},
-		"alarm left out":           {`"${BatchesLost.Arn}",`, ``},
-		"one widget over another":  {`"x":6,"y":3`, `"x":5,"y":3`},
-		"functions above business": {`"y":19,`, `"y":0,`},
-		"another region":           {`"region":"${AWS::Region}"`, `"region":"us-east-1"`},
+		"no JSON":                     {`]}`, `]`},
+		"misspelt metric":             {`"Submitted"`, `"Submited"`},
+		"unknown dimension":           {`"Kind","invalid"`, `"Kind","Invalid"`},
+		"wrong dimension":             {`"QueueName"`, `"Queue"`},
+		"unknown function":            {`"${Patch}"`, `"${PatchRole}"`},
+		"sum of gauges":               {`"stat":"Maximum","period":60,"metrics":[["MTSConnector","OldestAnswerSeconds"`, `"stat":"Sum","period":60,"metrics":[["MTSConnector","OldestAnswerSeconds"`},
+		"kind left out":               {`["...","conflict",{"label":"conflict"}],`, ``},
+		"alarm left out":              {`"${BatchesLost.Arn}",`, ``},
+		"one widget over another":     {`"x":6,"y":3`, `"x":5,"y":3`},
+		"functions above registrants": {`"y":19,`, `"y":0,`},
+		"another region":              {`"region":"${AWS::Region}"`, `"region":"us-east-1"`},
 	} {
 		s := copied(t, load(t))
 		body := s.get("Dashboard", "DashboardBody")
@@ -172,7 +172,7 @@ func TestDashboardsThatFailAreFound(t *testing.T) {
 			t.Fatalf("%s: there is no %s", what, change[0])
 		}
 		s.Resources["Dashboard"].Properties["DashboardBody"] = strings.Replace(body, change[0], change[1], 1)
-		if len(dashboardFaults(s)) == 0 {
+		if len(dashboardMistakes(s)) == 0 {
 			t.Errorf("not found: %s", what)
 		}
 	}

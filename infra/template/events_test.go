@@ -7,8 +7,7 @@ import (
 
 const failureQueue = "${FailureQueue.Arn}"
 
-// The emulator tries a failed batch again for ever; AWS does so for a day
-// unless it is told otherwise.
+// Without a limit the emulator retries a failed batch for ever, AWS for a day.
 func TestStreamMappings(t *testing.T) {
 	s := load(t)
 	for _, mapping := range s.all(t, "AWS::Lambda::EventSourceMapping") {
@@ -17,27 +16,27 @@ func TestStreamMappings(t *testing.T) {
 			t.Errorf("%s reads %s", mapping, got)
 		}
 		if got := text(at(p, "FunctionName")); got != "${Patch}" {
-			t.Errorf("%s rings %s", mapping, got)
+			t.Errorf("%s invokes %s", mapping, got)
 		}
-		// LATEST can miss what is written while the mapping is made.
+		// LATEST can miss what is written while the mapping is created.
 		if got := text(at(p, "StartingPosition")); got != "TRIM_HORIZON" {
 			t.Errorf("%s starts at %s", mapping, got)
 		}
-		// Else the patcher's own deletions would ring it.
+		// Otherwise the deletions by patch would invoke patch.
 		if got := text(at(p, "FilterCriteria", "Filters")); got != `[{"Pattern":"{\"eventName\":[\"INSERT\"]}"}]` {
-			t.Errorf("%s lets through %s", mapping, got)
+			t.Errorf("%s has the filter %s", mapping, got)
 		}
 		if n := number(t, text(at(p, "MaximumRetryAttempts"))); n < 0 || n > 5 {
-			t.Errorf("%s tries %d times more", mapping, n)
+			t.Errorf("%s retries %d times", mapping, n)
 		}
 		if n := number(t, text(at(p, "MaximumRecordAgeInSeconds"))); n < 60 || n > 3600 {
 			t.Errorf("%s keeps a record for %d s", mapping, n)
 		}
 		if n := number(t, text(at(p, "ParallelizationFactor"))); n < 2 {
-			t.Errorf("%s has the parallel factor %d, so that one registry holds up the others", mapping, n)
+			t.Errorf("%s has the parallelization factor %d: one registry delays the others", mapping, n)
 		}
 		if got := text(at(p, "BisectBatchOnFunctionError")); got != "true" {
-			t.Errorf("%s does not part a batch that fails", mapping)
+			t.Errorf("%s does not split a batch that fails", mapping)
 		}
 		if got := text(at(p, "DestinationConfig", "OnFailure", "Destination")); got != failureQueue {
 			t.Errorf("%s sends failures to %q", mapping, got)
@@ -65,21 +64,21 @@ func TestSchedules(t *testing.T) {
 				t.Errorf("%s: %s is %q, want %q", schedule, want.path, got, want.value)
 			}
 		}
-		// A tick is worth nothing after the next one.
+		// A tick is useless once the next one is due.
 		if n := number(t, text(at(p, "Target", "RetryPolicy", "MaximumRetryAttempts"))); n > 2 {
-			t.Errorf("%s tries %d times more", schedule, n)
+			t.Errorf("%s retries %d times", schedule, n)
 		}
 		if n := number(t, text(at(p, "Target", "RetryPolicy", "MaximumEventAgeInSeconds"))); n != 60 {
 			t.Errorf("%s keeps a tick for %d s", schedule, n)
 		}
 	}
 	if len(targets) != 2 || !targets["Submit"] || !targets["Reconcile"] {
-		t.Errorf("the ticks go to %v", targets)
+		t.Errorf("the ticks invoke %v", targets)
 	}
 }
 
-// Lambda tries an asynchronous event three times over six hours unless it is
-// told otherwise, and then forgets it.
+// Without a configuration Lambda tries an asynchronous event three times within
+// six hours and then drops it.
 func TestAsynchronousInvocations(t *testing.T) {
 	s := load(t)
 	configured := map[string]map[string]any{}
@@ -112,7 +111,7 @@ func TestAsynchronousInvocations(t *testing.T) {
 			continue
 		}
 		if n := number(t, text(at(p, "MaximumRetryAttempts"))); n != 0 {
-			t.Errorf("%s is tried %d times more", function, n)
+			t.Errorf("%s is retried %d times", function, n)
 		}
 		if n := number(t, text(at(p, "MaximumEventAgeInSeconds"))); n != 60 {
 			t.Errorf("an event for %s is kept for %d s", function, n)
@@ -120,7 +119,7 @@ func TestAsynchronousInvocations(t *testing.T) {
 		if got := text(at(p, "DestinationConfig", "OnFailure", "Destination")); got != failureQueue {
 			t.Errorf("%s sends failures to %q", function, got)
 		}
-		// Its own role delivers the failure.
+		// Lambda delivers the failure under the function's own role.
 		if role := bare(s.get(function, "Role")); !mayFail[role] {
 			t.Errorf("%s may not send to the failure queue", role)
 		}

@@ -12,12 +12,11 @@ import (
 	"sync"
 )
 
-// The expanded template is what CloudFormation gets, not what SAM is told.
-
 //go:embed expand.py
 var expand string
 
-// stack is the expanded template.
+// stack is the expanded template: what CloudFormation gets once SAM has
+// processed template.yaml.
 type stack struct {
 	Parameters map[string]map[string]any
 	Conditions map[string]any
@@ -51,7 +50,7 @@ var expanded = sync.OnceValues(func() (s stack, err error) {
 	return s, json.Unmarshal(output.Bytes(), &s)
 })
 
-// at follows the names down; nil where there is nothing.
+// at returns the value under a path of names in nested maps, nil if there is none.
 func at(value any, path ...string) any {
 	for _, step := range path {
 		m, _ := value.(map[string]any)
@@ -60,8 +59,8 @@ func at(value any, path ...string) any {
 	return value
 }
 
-// text is a value as the tests name it: "${Name}" for a reference,
-// "${Name.Attribute}" for an attribute, "" for nothing, JSON for what has parts.
+// text writes a value as text: "${Name}" for a reference, "${Name.Attribute}"
+// for an attribute, "" for nil, JSON for any other map or list.
 func text(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -86,7 +85,7 @@ func text(value any) string {
 	return string(encoded)
 }
 
-// list returns a list, or the one value that stands for a list of one.
+// list returns a list as it is and a single value as a list of one.
 func list(value any) []any {
 	switch v := value.(type) {
 	case nil:
@@ -106,7 +105,7 @@ func texts(value any) []string {
 	return all
 }
 
-// bare takes "${Name}" and "${Name.Attribute}" to Name.
+// bare returns the Name of "${Name}" and "${Name.Attribute}".
 func bare(reference string) string {
 	name, _, _ := strings.Cut(strings.Trim(reference, "${}"), ".")
 	return name

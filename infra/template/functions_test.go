@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What each function is told, in full: main reads it once, and no function
-// learns of a key or a table that it has no use for.
+// The complete environment of each function. None gets the name of a key or a
+// table that it does not use.
 func TestEnvironment(t *testing.T) {
 	s := load(t)
 	const prefix = "${AWS::StackName}/connectors/"
@@ -47,7 +47,7 @@ func TestEnvironment(t *testing.T) {
 			}
 		}
 		for name := range want[function] {
-			if _, there := variables[name]; !there {
+			if _, ok := variables[name]; !ok {
 				t.Errorf("%s has no %s", function, name)
 			}
 		}
@@ -75,7 +75,7 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("%s is not built by go1.x with trimmed paths", function)
 		}
 
-		// Whoever calls MTS or the registry stands in the subnets, if there are any.
+		// A function that calls MTS or the registry is in the subnets, if any are given.
 		_, calls := at(s.Resources[function].Properties, "Environment", "Variables", "ALLOWED_RANGES").(map[string]any)
 		inVpc := strings.HasPrefix(s.get(function, "VpcConfig"), `{"Fn::If":["InVpc",`)
 		if calls = calls && function != "Connectors"; calls != inVpc { // connectors only checks addresses against the ranges
@@ -102,17 +102,17 @@ func TestLogsAreKeptForAsLongAsAsked(t *testing.T) {
 	}
 }
 
-// A deployment asks for what only its owner knows.
+// Everything has a default but what only the owner of a deployment knows.
 func TestParametersWithoutDefault(t *testing.T) {
 	var asked []string
 	for name, parameter := range load(t).Parameters {
-		if _, there := parameter["Default"]; !there {
+		if _, ok := parameter["Default"]; !ok {
 			asked = append(asked, name)
 		}
 	}
 	slices.Sort(asked)
 	if got := strings.Join(asked, " "); got != "Audience Issuer" {
-		t.Errorf("a deployment asks for %s", got)
+		t.Errorf("the parameters without default are %s", got)
 	}
 }
 

@@ -17,10 +17,10 @@ type Right struct {
 
 func (r Right) String() string { return r.Role + ": " + r.Action + " " + r.Resource }
 
-// Rights are all rights of all roles of the expanded template, policies that
-// are attached to a role included. A policy that the template only names, or a
-// statement that denies, is an error: nobody could tell from here what the
-// role may do.
+// Rights returns all rights of all roles of the expanded template, including
+// those of attached policies. A policy that the template names but does not
+// contain, or a statement that denies, is an error: the rights of the role would
+// not be known.
 func Rights() ([]Right, error) {
 	s, err := expanded()
 	if err != nil {
@@ -70,8 +70,8 @@ func Rights() ([]Right, error) {
 	return all, nil
 }
 
-// demand is a right that only AWS itself uses, in the name of the role: the
-// local emulator does the same without asking.
+// demand is a right that only AWS itself uses, under the role; the local emulator
+// does the same without checking it.
 type demand struct {
 	Role   string // "" for any
 	Action string
@@ -88,8 +88,8 @@ const (
 	networks     = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaVPCAccessExecutionRole.html"
 )
 
-// demands are all that there are. Whatever a function does itself has no place
-// here: a run must be seen to use it.
+// demands lists all of them. What a function does itself is not listed: a run
+// must be seen to use it.
 var demands = []demand{
 	{"", "kms:Decrypt", tableKeys},
 	{"", "kms:DescribeKey", tableKeys},
@@ -116,8 +116,8 @@ var demands = []demand{
 	{"", "ec2:UnassignPrivateIpAddresses", networks},
 }
 
-// UsedByAWSOnly tells whether no local run can use the right, because AWS does
-// and the emulator does not.
+// UsedByAWSOnly reports whether no local run can use the right, because AWS uses
+// it and the emulator does not.
 func (r Right) UsedByAWSOnly() bool {
 	return slices.ContainsFunc(demands, func(d demand) bool {
 		return d.Action == r.Action && (d.Role == "" || d.Role == r.Role)

@@ -16,7 +16,7 @@ func rights(t *testing.T) []template.Right {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatal("nobody has a right")
+		t.Fatal("no role has a right")
 	}
 	return all
 }
@@ -34,18 +34,18 @@ func TestEveryFunctionHasARoleOfItsOwn(t *testing.T) {
 	for _, role := range s.all(t, "AWS::IAM::Role") {
 		trust := list(at(s.Resources[role].Properties, "AssumeRolePolicyDocument", "Statement"))
 		if len(trust) != 1 {
-			t.Fatalf("%s is trusted to %d", role, len(trust))
+			t.Fatalf("%s can be assumed under %d statements", role, len(trust))
 		}
 		principal := text(at(trust[0], "Principal", "Service"))
 		switch {
 		case owner[role] != "" && principal == "lambda.amazonaws.com":
 		case role == "TickRole" && principal == "scheduler.amazonaws.com":
-			// Else another account's schedules could use it.
+			// Otherwise schedules of another account could use it.
 			if text(at(trust[0], "Condition", "StringEquals", "aws:SourceAccount")) != "${AWS::AccountId}" {
 				t.Error("TickRole can be assumed for another account")
 			}
 		default:
-			t.Errorf("%s is trusted to %s", role, principal)
+			t.Errorf("%s can be assumed by %s", role, principal)
 		}
 	}
 }
@@ -54,20 +54,20 @@ func TestRightsNameActionsAndResources(t *testing.T) {
 	s := load(t)
 	const arn = "arn:${AWS::Partition}:"
 	const here = ":${AWS::Region}:${AWS::AccountId}:"
-	// Each "*" that is there, and why there is no narrower one.
+	// Each "*" in use, and why there is no narrower resource.
 	reasons := map[string]string{
 		arn + "secretsmanager" + here + "secret:${AWS::StackName}/connectors/*": "secrets come and go with connectors",
 		"${AnswersTable.Arn}/stream/*":                                          "streams are listed by table",
 	}
 	for _, r := range rights(t) {
 		ownLog := arn + "logs" + here + "log-group:/aws/lambda/${AWS::StackName}-" + short(r.Role) + ":*"
-		network := r.Resource == "*" && r.If == "InVpc" // EC2 knows no narrower one; the actions are listed below
+		network := r.Resource == "*" && r.If == "InVpc" // EC2 has no narrower one; the actions are listed below
 		if strings.Contains(r.Action, "*") ||
 			strings.Contains(r.Resource, "*") && reasons[r.Resource] == "" && r.Resource != ownLog && !network {
 			t.Errorf("wider than needed: %s", r)
 		}
 	}
-	// A key policy speaks of its key only; nobody but the account itself is in it.
+	// A key policy applies to its key only, and names only the AWS account itself.
 	for _, key := range s.all(t, "AWS::KMS::Key") {
 		for _, st := range list(at(s.Resources[key].Properties, "KeyPolicy", "Statement")) {
 			if principal := text(at(st, "Principal", "AWS")); principal != "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" {
@@ -77,7 +77,7 @@ func TestRightsNameActionsAndResources(t *testing.T) {
 	}
 }
 
-// Who may do what, in full. What is not here nobody may.
+// All rights of all roles: what is not listed, no role may do.
 func TestWhoMayDoWhat(t *testing.T) {
 	const (
 		connectorSecrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/connectors/*"
@@ -104,7 +104,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"secretsmanager:GetSecretValue ${CapabilityKey.Id}":  "callback submit",
 		"secretsmanager:GetSecretValue ${RowKey.Id}":         "patch submit",
 		"secretsmanager:GetSecretValue ${FingerprintKey.Id}": "submit",
-		// Who writes a connector's secrets never reads them.
+		// The function that writes a connector's secrets never reads them.
 		"secretsmanager:GetSecretValue " + connectorSecrets: "patch submit",
 		"secretsmanager:CreateSecret " + connectorSecrets:   "connectors",
 		"secretsmanager:PutSecretValue " + connectorSecrets: "connectors",
@@ -134,7 +134,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			continue
 		}
 		if strings.HasPrefix(r.Action, "kms:") && r.Condition != `{"StringEquals":{"kms:ViaService":{"Fn::Sub":"dynamodb.${AWS::Region}.${AWS::URLSuffix}"}}}` {
-			t.Errorf("without DynamoDB: %s", r)
+			t.Errorf("not limited to calls through DynamoDB: %s", r)
 		}
 		right := r.Action + " " + r.Resource
 		if r.If != "" {
@@ -151,32 +151,32 @@ func TestWhoMayDoWhat(t *testing.T) {
 		delete(want, right)
 	}
 	for right, roles := range want {
-		t.Errorf("%s: nobody, want %q", right, roles)
+		t.Errorf("%s: no role, want %q", right, roles)
 	}
 }
 
-// A right is used by a run (infra/e2e asks the stack which ones were), or it is
-// AWS that uses it and says so.
+// Each right is used by a run (infra/e2e asks the stack for the rights used), or
+// by AWS, which documents that it needs it.
 func TestRightsThatOnlyAWSUses(t *testing.T) {
 	all := rights(t)
 	for _, d := range template.Demands {
 		if !strings.HasPrefix(d.Page, "https://docs.aws.amazon.com/") {
-			t.Errorf("%s %s: no page of AWS demands it", d.Role, d.Action)
+			t.Errorf("%s %s: no page of AWS documents it", d.Role, d.Action)
 		}
 		if !slices.ContainsFunc(all, func(r template.Right) bool {
 			return r.Action == d.Action && (d.Role == "" || d.Role == r.Role)
 		}) {
-			t.Errorf("%s %s is excused and nobody has it", d.Role, d.Action)
+			t.Errorf("%s %s is listed and no role has it", d.Role, d.Action)
 		}
 	}
-	// What functions do themselves, a run uses.
+	// The rights for what functions do themselves are used by a run.
 	for _, r := range all {
 		service, action, _ := strings.Cut(r.Action, ":")
 		own := service == "secretsmanager" ||
 			service == "lambda" && r.Role != "TickRole" ||
 			service == "dynamodb" && !strings.Contains(action, "Stream") && action != "GetRecords" && action != "GetShardIterator"
 		if own == r.UsedByAWSOnly() {
-			t.Errorf("excused from use is %v: %s", r.UsedByAWSOnly(), r)
+			t.Errorf("listed as used by AWS only is %v: %s", r.UsedByAWSOnly(), r)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // runbook returns the entries of infra/runbook.md by the names in their
-// headings, and what links can lead to.
+// headings, the anchors of all headings, and the whole text.
 func runbook(t *testing.T) (entries map[string]string, anchors []string, whole string) {
 	t.Helper()
 	root, err := template.Root()
@@ -37,33 +38,33 @@ func runbook(t *testing.T) (entries map[string]string, anchors []string, whole s
 	return entries, anchors, whole
 }
 
-func TestRunbookHasAnEntryForWhateverMayShow(t *testing.T) {
+func TestRunbookHasAnEntryForEachAlarmAndProblem(t *testing.T) {
 	entries, _, _ := runbook(t)
 	names := load(t).all(t, "AWS::CloudWatch::Alarm")
 	for _, source := range constants(t, "Source") {
 		names = append(names, source)
 	}
 	for _, name := range names {
-		body, there := entries[name]
-		if !there {
+		body, ok := entries[name]
+		if !ok {
 			t.Errorf("there is no entry for %s", name)
 			continue
 		}
 		for _, part := range []string{"- **Means:** ", "- **See:** ", "- **Do:** ", "- **Ends:** "} {
 			if !strings.Contains(body, part) {
-				t.Errorf("%s: nothing under %s", name, part)
+				t.Errorf("%s has no %s", name, part)
 			}
 		}
 	}
-	// Whoever removes an alarm or a problem removes its entry.
+	// An entry goes with its alarm or problem.
 	for name := range entries {
 		if single := !strings.Contains(name, " "); single && strings.Contains(entries[name], "**Means:**") && !slices.Contains(names, name) {
-			t.Errorf("nothing shows %s", name)
+			t.Errorf("%s is neither an alarm nor a problem", name)
 		}
 	}
 }
 
-func TestRunbookLeadsSomewhere(t *testing.T) {
+func TestLinksInTheRunbook(t *testing.T) {
 	_, anchors, whole := runbook(t)
 	links := regexp.MustCompile(`\]\(#([^)]*)\)`).FindAllStringSubmatch(whole, -1)
 	if len(links) == 0 {
@@ -71,7 +72,37 @@ func TestRunbookLeadsSomewhere(t *testing.T) {
 	}
 	for _, link := range links {
 		if !slices.Contains(anchors, link[1]) {
-			t.Errorf("#%s is nowhere", link[1])
+			t.Errorf("no heading has the anchor #%s", link[1])
+		}
+	}
+}
+
+// The runbook quotes log messages, by which people search.
+func TestLogMessagesInTheRunbook(t *testing.T) {
+	root, err := template.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, whole := runbook(t)
+	quoted := regexp.MustCompile(`(?:msg = |\()"([^"]+)"`).FindAllStringSubmatch(whole, -1)
+	if len(quoted) == 0 {
+		t.Fatal("no log messages")
+	}
+	var source strings.Builder
+	err = filepath.WalkDir(filepath.Join(root, "shared"), func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		source.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, message := range quoted {
+		if !strings.Contains(source.String(), strconv.Quote(message[1])) {
+			t.Errorf("nothing logs %q", message[1])
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// constants are the string constants of a type of shared/seeding by their
-// names, as they stand in its source: whoever adds one there is asked here for
-// what belongs to it.
+// constants returns the string constants of a type of shared/seeding by their
+// names, read from its source: the tests ask for what belongs to each, so that a
+// new constant is not forgotten.
 func constants(t *testing.T, kind string) map[string]string {
 	t.Helper()
 	root, err := template.Root()
@@ -35,13 +35,13 @@ func constants(t *testing.T, kind string) map[string]string {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			spec, is := n.(*ast.ValueSpec)
-			if !is || len(spec.Values) != 1 {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
 				return true
 			}
-			named, is := spec.Type.(*ast.Ident)
+			named, hasType := spec.Type.(*ast.Ident)
 			literal, isLiteral := spec.Values[0].(*ast.BasicLit)
-			if is && isLiteral && named.Name == kind {
+			if hasType && isLiteral && named.Name == kind {
 				if found[spec.Names[0].Name], err = strconv.Unquote(literal.Value); err != nil {
 					t.Fatal(err)
 				}

@@ -9,12 +9,12 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// The tests of this package look at what CloudFormation gets, not at what SAM
-// is told, and at what the local emulator drops or does not check.
+// The tests of this package look at the expanded template, and above all at what
+// the local emulator ignores.
 
 type stack struct {
 	template.Stack
-	kinds []string // of rejections, as shared/seeding has them
+	kinds []string // of rejections, from shared/seeding
 }
 
 var (
@@ -33,8 +33,8 @@ func load(t *testing.T) stack {
 	return stack{s, slices.Sorted(maps.Values(constants(t, "RejectionKind")))}
 }
 
-// all returns the resources of a type in the order of their names; none at
-// all fails the test, which would otherwise check nothing.
+// all returns the resources of a type in the order of their names. Having none
+// fails the test, which would otherwise check nothing.
 func (s stack) all(t *testing.T, kind string) []string {
 	t.Helper()
 	var names []string
@@ -50,12 +50,12 @@ func (s stack) all(t *testing.T, kind string) []string {
 }
 
 // get returns the text of a property: "${Name}" for a reference,
-// "${Name.Attribute}" for an attribute, "" where there is none.
+// "${Name.Attribute}" for an attribute, "" if it is not set.
 func (s stack) get(name string, path ...string) string {
 	return text(at(s.Resources[name].Properties, path...))
 }
 
-// short names a function, role or table as the tests do: "submit".
+// short is the short name of a function or its role: "submit".
 func short(name string) string {
 	return strings.ToLower(strings.TrimSuffix(name, "Role"))
 }

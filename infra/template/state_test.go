@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The emulator drops recovery, encryption and expiry.
+// The emulator ignores recovery, encryption and expiry.
 func TestTables(t *testing.T) {
 	s := load(t)
 	type facts map[string]string
@@ -16,7 +16,7 @@ func TestTables(t *testing.T) {
 			"StreamSpecification":                                         "",
 			"TimeToLiveSpecification":                                     "",
 		},
-		// What is deleted here is gone; the stream carries no rows.
+		// What is deleted here cannot be recovered; the stream carries no rows.
 		"AnswersTable": {
 			"PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": "false",
 			"DeletionProtectionEnabled":                                   "",
@@ -29,7 +29,7 @@ func TestTables(t *testing.T) {
 	for _, table := range s.all(t, "AWS::DynamoDB::Table") {
 		expected := want[table]
 		if expected == nil {
-			t.Errorf("nobody said what %s is", table)
+			t.Errorf("the test does not know %s", table)
 			continue
 		}
 		expected["BillingMode"] = "PAY_PER_REQUEST"
@@ -42,17 +42,17 @@ func TestTables(t *testing.T) {
 			}
 		}
 		if r := s.Resources[table]; r.DeletionPolicy != deletion[table] || r.UpdateReplacePolicy != deletion[table] {
-			t.Errorf("%s is to be %s, %s; want %s", table, r.DeletionPolicy, r.UpdateReplacePolicy, deletion[table])
+			t.Errorf("%s has the policies %s, %s; want %s", table, r.DeletionPolicy, r.UpdateReplacePolicy, deletion[table])
 		}
 	}
 }
 
-// A retained table without its key is lost all the same.
+// A retained table cannot be read without its key.
 func TestTheKeyOutlivesTheStack(t *testing.T) {
 	s := load(t)
 	for _, key := range s.all(t, "AWS::KMS::Key") {
 		if r := s.Resources[key]; r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
-			t.Errorf("%s is to be %s, %s", key, r.DeletionPolicy, r.UpdateReplacePolicy)
+			t.Errorf("%s has the policies %s, %s", key, r.DeletionPolicy, r.UpdateReplacePolicy)
 		}
 		if s.get(key, "EnableKeyRotation") != "true" {
 			t.Errorf("%s does not rotate", key)
@@ -64,7 +64,7 @@ func TestKeySecrets(t *testing.T) {
 	s := load(t)
 	want := map[string]string{"CapabilityKey": "capability", "RowKey": "rows", "FingerprintKey": "fingerprints"}
 	for _, secret := range s.all(t, "AWS::SecretsManager::Secret") {
-		// Apart from the connectors' secrets, whose prefix others may read.
+		// Not under the prefix of the connectors' secrets, which other roles may read.
 		if got := s.get(secret, "Name"); want[secret] == "" || got != "${AWS::StackName}/keys/"+want[secret] {
 			t.Errorf("%s is named %s", secret, got)
 		}
@@ -72,7 +72,7 @@ func TestKeySecrets(t *testing.T) {
 			t.Errorf("%s has %d characters", secret, n)
 		}
 		if s.get(secret, "SecretString") != "" {
-			t.Errorf("%s stands in the template", secret)
+			t.Errorf("%s has its value in the template", secret)
 		}
 		delete(want, secret)
 	}
@@ -90,11 +90,11 @@ func TestFailureQueue(t *testing.T) {
 	if s.get("FailureQueue", "SqsManagedSseEnabled") != "true" {
 		t.Error("the failure queue is not encrypted")
 	}
-	// As long as SQS keeps anything: somebody must have come to look.
+	// The longest that SQS offers, so that somebody looks in time.
 	if got := s.get("FailureQueue", "MessageRetentionPeriod"); got != "1209600" {
 		t.Errorf("failed events are kept for %s s", got)
 	}
-	// Lambda's destinations and Scheduler know no FIFO queue.
+	// Destinations of Lambda and the scheduler do not support FIFO queues.
 	if s.get("FailureQueue", "FifoQueue") != "" {
 		t.Error("the failure queue is a FIFO queue")
 	}

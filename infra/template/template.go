@@ -1,5 +1,5 @@
 // Package template reads template.yaml, the one description of what is
-// deployed, for tests. Its own tests hold the template to what it promises.
+// deployed, for local runs and tests. Its own tests check the template.
 package template
 
 import (
@@ -19,7 +19,7 @@ import (
 // ("ConnectorsTable", "AnswersTable"), each ready for CreateTable once it has
 // a TableName: attributes, keys, indexes, billing and stream as deployed.
 // Encryption, recovery, protection and expiry are left out: no local DynamoDB
-// acts on them. It works from any folder of the module.
+// implements them. It works from any folder of the module.
 func Tables() (map[string]*dynamodb.CreateTableInput, error) {
 	root, err := Root()
 	if err != nil {
@@ -29,7 +29,7 @@ func Tables() (map[string]*dynamodb.CreateTableInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Nodes, because decoding into values drops !Ref and its like in silence.
+	// Nodes, because decoding into values silently drops !Ref and similar tags.
 	var document struct {
 		Resources map[string]struct {
 			Type       string    `yaml:"Type"`
@@ -140,8 +140,8 @@ func (i index) projection() *types.Projection {
 	return &types.Projection{ProjectionType: i.Projection.ProjectionType, NonKeyAttributes: i.Projection.NonKeyAttributes}
 }
 
-// literal refuses intrinsic functions in the named properties, where decoding
-// would lose them.
+// literal returns an error if a named property contains an intrinsic function,
+// which decoding would silently drop.
 func literal(properties *yaml.Node, names ...string) error {
 	for i := 0; i+1 < len(properties.Content); i += 2 {
 		name := properties.Content[i].Value
