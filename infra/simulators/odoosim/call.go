@@ -52,11 +52,11 @@ func (s *Server) execute(q request) (any, error) {
 	}
 	args, isList := q.args.([]any)
 	if !isList && python.Truthy(q.args) {
-		return nil, raise("builtins.TypeError", "%s() argument after * must be an iterable, not %s", q.method, python.TypeName(q.args))
+		return nil, raise("builtins.TypeError", "args is no list")
 	}
 	given, isDict := q.kwargs.(map[string]any)
 	if !isDict && python.Truthy(q.kwargs) {
-		return nil, raise("builtins.TypeError", "%s() argument after ** must be a mapping, not %s", q.method, python.TypeName(q.kwargs))
+		return nil, raise("builtins.TypeError", "kwargs is no object")
 	}
 	kwargs, context := map[string]any{}, map[string]any{}
 	for k, v := range given {

@@ -116,15 +116,6 @@ func (e *oops) document() python.Dict {
 func (e *oops) traceback() string {
 	var b strings.Builder
 	b.WriteString("Traceback (most recent call last):\n")
-	for _, at := range []string{
-		"addons/base/models/ir_http.py\", line 237, in _dispatch\n    result = request.dispatch()",
-		"http.py\", line 684, in dispatch\n    result = self._call_function(**self.params)",
-		"http.py\", line 360, in _call_function\n    return checked_call(self.db, *args, **kwargs)",
-		"service/model.py\", line 94, in wrapper\n    return f(dbname, *args, **kwargs)",
-		"http.py\", line 315, in _handle_exception\n    raise exception.with_traceback(None) from new_cause",
-	} {
-		b.WriteString("  File \"/usr/lib/python3/dist-packages/odoo/" + at + "\n")
-	}
 	if e.about != "" {
 		b.WriteString("  parameters: " + e.about + "\n")
 	}

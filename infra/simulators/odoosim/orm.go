@@ -77,7 +77,7 @@ var methods = map[string]method{
 		write: func(t *tx, m *model, ids []int64, a map[string]any) (any, *oops) {
 			vals, ok := a["vals"].(map[string]any)
 			if !ok && len(ids) > 0 {
-				return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'keys'", python.TypeName(a["vals"]))
+				return nil, notObject()
 			}
 			return true, t.write(m, ids, vals)
 		}},
@@ -109,15 +109,17 @@ func results(ids []int64, err *oops) (any, *oops) {
 	return ids, nil
 }
 
+func notObject() *oops { return raise("builtins.AttributeError", "values are no object") }
+
 func dicts(v any) ([]map[string]any, *oops) {
 	list, ok := v.([]any)
 	if !ok && python.Truthy(v) {
-		return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", python.TypeName(v))
+		return nil, notObject()
 	}
 	all := make([]map[string]any, len(list))
 	for i, item := range list {
 		if all[i], ok = item.(map[string]any); !ok {
-			return nil, raise("builtins.AttributeError", "'%s' object has no attribute 'items'", python.TypeName(item))
+			return nil, notObject()
 		}
 	}
 	return all, nil
@@ -167,7 +169,7 @@ func countOf(e *env, m *model, domain any) (any, *oops) {
 func (e *env) fieldsOf(m *model, names any) ([]*field, *oops) {
 	list, ok := names.([]any)
 	if !ok && python.Truthy(names) {
-		return nil, raise("builtins.TypeError", "'%s' object is not iterable", python.TypeName(names))
+		return nil, raise("builtins.TypeError", "fields is no list")
 	}
 	fields := m.fields
 	if len(list) > 0 {

@@ -50,7 +50,7 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 	for _, item := range list {
 		command, _ := item.([]any)
 		if len(command) == 0 {
-			return valueError("Wrong value for %s.reg_ids: %s", m.name, python.Repr(item))
+			return valueError("Wrong value for %s.reg_ids", m.name)
 		}
 		argument := func(i int) any {
 			if i < len(command) {
@@ -99,7 +99,7 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 				err = t.write(regs, ids, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
 			}
 		default:
-			err = valueError("Wrong value for %s.reg_ids: %s", m.name, python.Repr(item))
+			err = valueError("Wrong value for %s.reg_ids", m.name)
 		}
 		if err != nil {
 			return err

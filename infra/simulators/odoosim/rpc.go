@@ -235,12 +235,7 @@ func (x *exchange) common(name string, args []any) (any, error) {
 		return nil, raise("builtins.Exception", "Method not found: %s", name)
 	}
 	if len(args) > len(parameters) {
-		was := "were"
-		if len(args) == 1 {
-			was = "was"
-		}
-		return nil, raise("builtins.TypeError", "exp_%s() takes %d positional argument%s but %d %s given",
-			name, len(parameters), plural(len(parameters)), len(args), was)
+		return nil, raise("builtins.TypeError", "exp_%s() takes %d positional arguments", name, len(parameters))
 	}
 	given := map[string]any{}
 	for i, a := range args {
@@ -332,7 +327,7 @@ func asInt(v any) (int64, *oops) {
 		if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
 			return n, nil
 		}
-		return 0, valueError("invalid literal for int() with base 10: %s", python.Repr(v))
+		return 0, valueError("invalid literal for int()")
 	}
-	return 0, raise("builtins.TypeError", "int() argument must be a string, a bytes-like object or a number, not '%s'", python.TypeName(v))
+	return 0, raise("builtins.TypeError", "int() argument must be a string or a number")
 }

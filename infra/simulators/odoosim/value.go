@@ -51,7 +51,7 @@ func (f *field) toColumn(m *model, v any) (any, *oops) {
 		}
 		at, err := parseStamp(python.Str(v), time.Time{})
 		if err != nil {
-			return nil, valueError("time data %s does not match format '%%Y-%%m-%%d %%H:%%M:%%S'", python.Repr(python.Str(v)))
+			return nil, valueError("time data does not match format")
 		}
 		return at, nil
 	case many2one, intKind:
@@ -62,7 +62,7 @@ func (f *field) toColumn(m *model, v any) (any, *oops) {
 		}
 		n, err := strconv.ParseFloat(python.Str(v), 64)
 		if err != nil {
-			return nil, valueError("could not convert string to float: %s", python.Repr(python.Str(v)))
+			return nil, notFloat()
 		}
 		return n, nil
 	}
@@ -75,14 +75,14 @@ func dateToColumn(s string) (any, *oops) {
 	}
 	// PostgreSQL reads it first, and knows more forms than Odoo.
 	if s == "" || strings.Trim(s, "0123456789-/. ") != "" {
-		return nil, raise("psycopg2.errors.InvalidDatetimeFormat", "invalid input syntax for type date: %s\nLINE 1: ...'%s'...\n             ^\n", strconv.Quote(s), s)
+		return nil, raise("psycopg2.errors.InvalidDatetimeFormat", "invalid input syntax for type date: %q\n", s)
 	}
 	shaped := len(s) == 10 && s[4] == '-' && s[7] == '-' && strings.Trim(s[:4]+s[5:7]+s[8:], "0123456789") == ""
 	if !shaped {
 		return nil, valueError("time data %s does not match format '%%Y-%%m-%%d'", python.Repr(s))
 	}
 	if _, err := time.Parse(time.DateOnly, s); err != nil {
-		return nil, raise("psycopg2.errors.DatetimeFieldOverflow", "date/time field value out of range: %q\nLINE 1: ...'%s'...\n             ^\n", s, s)
+		return nil, raise("psycopg2.errors.DatetimeFieldOverflow", "date/time field value out of range: %q\n", s)
 	}
 	return s, nil
 }
@@ -119,11 +119,13 @@ func idToColumn(v any) (any, *oops) {
 			}
 		}
 	}
-	return nil, raise("psycopg2.errors.DatatypeMismatch", "column is of type integer but expression is of another type\nLINE 1: ...%s...\n             ^\n", python.Repr(v))
+	return nil, raise("psycopg2.errors.DatatypeMismatch", "column is of type integer but expression is of another type\n")
 }
 
+func notFloat() *oops { return valueError("could not convert string to float") }
+
 func notInteger(s string) *oops {
-	return raise("psycopg2.errors.InvalidTextRepresentation", "invalid input syntax for type integer: %s\nLINE 1: ...'%s'...\n             ^\n", strconv.Quote(s), s)
+	return raise("psycopg2.errors.InvalidTextRepresentation", "invalid input syntax for type integer: %q\n", s)
 }
 
 // show is the value as read returns it: empty is false (A2).
@@ -225,11 +227,11 @@ func (f *field) toOperand(e *env, op string, v any) (any, *oops) {
 			}
 			return nil, notInteger(v)
 		}
-		return nil, raise("psycopg2.errors.UndefinedFunction", "operator does not exist: integer %s %s\n", op, python.TypeName(v))
+		return nil, raise("psycopg2.errors.UndefinedFunction", "operator does not exist: integer %s\n", op)
 	case floatKind:
 		n, err := strconv.ParseFloat(python.Str(v), 64)
 		if err != nil {
-			return nil, valueError("could not convert string to float: %s", python.Repr(python.Str(v)))
+			return nil, notFloat()
 		}
 		return n, nil
 	case dateKind:

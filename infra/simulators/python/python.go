@@ -1,23 +1,22 @@
 // Package python is what both simulators need of Python, the language of the
-// services they stand for: how it prints values, how it writes them as JSON,
-// and what it takes for true. A client that compares bytes or reads error texts
-// sees from a simulator what it would see from the service. The rules are
-// CPython's own; the tests hold what python3 printed.
+// services they stand for: how it turns values into text, how it writes them as
+// JSON, and what it takes for true. These decide what a client receives: a number
+// that becomes a text, the bytes of a callback, and the error messages that the
+// registry's simulator shares with a real Odoo (infra/realodoo compares them).
+// The rules are CPython's own; the tests hold what python3 printed.
 //
 // Values are those of a JSON text, as either simulator keeps them: nil, bool,
-// string, int, *big.Int, float64, json.Number, []any and map[string]any. What is
-// written may hold int64, []int64 and Dict, too.
+// string, int, float64, json.Number, []any and map[string]any. What is written
+// may hold int64, []int64 and Dict, too.
 package python
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -46,8 +45,6 @@ func Truthy(v any) bool {
 		return v != ""
 	case int:
 		return v != 0
-	case *big.Int:
-		return v.Sign() != 0
 	case float64:
 		return v != 0
 	case json.Number:
@@ -92,7 +89,7 @@ func Str(v any) string {
 	return Repr(v)
 }
 
-// Repr is repr(v).
+// Repr is repr(v), but for unprintable characters, which stay as they are.
 func Repr(v any) string { return string(reprText.append(nil, v)) }
 
 // ReprTuple is the repr of a tuple.
@@ -117,7 +114,7 @@ type notation struct {
 }
 
 var (
-	reprText = notation{"None", "False", "True", '\'', escapeUnprintable}
+	reprText = notation{"None", "False", "True", '\'', utf8.AppendRune}
 	jsonText = notation{"null", "false", "true", '"', escapeJSON}
 )
 
@@ -136,8 +133,6 @@ func (n notation) append(b []byte, v any) []byte {
 		return appendInt(b, int64(v))
 	case int64:
 		return appendInt(b, v)
-	case *big.Int:
-		return v.Append(b, 10)
 	case json.Number: // keeps its digits
 		return append(b, v...)
 	case float64:
@@ -212,19 +207,6 @@ func (n notation) text(b []byte, s string) []byte {
 		}
 	}
 	return append(b, quote)
-}
-
-// escapeUnprintable is repr's way with a character.
-func escapeUnprintable(b []byte, r rune) []byte {
-	switch {
-	case unicode.IsPrint(r):
-		return utf8.AppendRune(b, r)
-	case r <= 0xff:
-		return fmt.Appendf(b, `\x%02x`, r)
-	case r <= 0xffff:
-		return fmt.Appendf(b, `\u%04x`, r)
-	}
-	return fmt.Appendf(b, `\U%08x`, r)
 }
 
 // escapeJSON is json.dumps's way with a character: beyond ASCII come its UTF-16
