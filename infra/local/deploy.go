@@ -27,8 +27,8 @@ const bucket = "deployment"
 // What SAM would package: the folder of a function.
 var codeURI = regexp.MustCompile(`(?m)^(\s+CodeUri:\s*)functions/([\w-]+)\s*$`)
 
-// deploy uploads the functions and creates the stack from the template, of
-// which nothing is changed but where the code is.
+// deploy uploads the functions and creates the stack from the template, in which
+// only the location of the code is changed.
 func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) error {
 	text, err := os.ReadFile(o.Template)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) e
 		StackName:    aws.String(s.name),
 		TemplateURL:  aws.String(s.emulator.endpoint + "/" + bucket + "/template.yaml"), // a body may have 51,200 bytes only
 		Capabilities: []types.Capability{types.CapabilityCapabilityIam, types.CapabilityCapabilityAutoExpand},
-		OnFailure:    types.OnFailureDoNothing, // what failed stays to be seen
+		OnFailure:    types.OnFailureDoNothing, // what failed can be looked at
 		Parameters: parameters(map[string]string{
 			"Architecture":  architecture(),
 			"ScheduleState": "DISABLED", // ticks come by Tick
@@ -97,8 +97,8 @@ func (s *Stack) upload(ctx context.Context, text []byte, zips map[string][]byte)
 	return group.Wait()
 }
 
-// outcome waits until the stack is created and returns what it puts out, or
-// why it is not.
+// outcome waits until the stack is created and returns its outputs, or the
+// reasons why it is not.
 func outcome(ctx context.Context, client *cloudformation.Client, stack *string) (map[string]string, error) {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
@@ -110,16 +110,16 @@ func outcome(ctx context.Context, client *cloudformation.Client, stack *string) 
 		if len(found.Stacks) != 1 {
 			return nil, errors.New("the stack is gone")
 		}
-		switch is := found.Stacks[0]; is.StackStatus {
+		switch current := found.Stacks[0]; current.StackStatus {
 		case types.StackStatusCreateComplete:
 			outputs := map[string]string{}
-			for _, o := range is.Outputs {
+			for _, o := range current.Outputs {
 				outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 			}
 			return outputs, nil
 		case types.StackStatusCreateInProgress:
 		default:
-			return nil, failure(ctx, client, stack, is)
+			return nil, failure(ctx, client, stack, current)
 		}
 		select {
 		case <-ctx.Done():
@@ -130,8 +130,8 @@ func outcome(ctx context.Context, client *cloudformation.Client, stack *string) 
 }
 
 // failure names the resources that failed, with their reasons.
-func failure(ctx context.Context, client *cloudformation.Client, stack *string, is types.Stack) error {
-	reasons := []string{fmt.Sprintf("%s %s", is.StackStatus, aws.ToString(is.StackStatusReason))}
+func failure(ctx context.Context, client *cloudformation.Client, stack *string, failed types.Stack) error {
+	reasons := []string{fmt.Sprintf("%s %s", failed.StackStatus, aws.ToString(failed.StackStatusReason))}
 	events, err := client.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: stack})
 	if err != nil {
 		return errors.Join(errors.New(reasons[0]), err)
@@ -153,7 +153,7 @@ func parameters(values map[string]string) (list []types.Parameter) {
 	return list
 }
 
-// architecture is this machine's in the words of Lambda.
+// architecture is Lambda's name for the architecture of this machine.
 func architecture() string {
 	if runtime.GOARCH == "amd64" {
 		return "x86_64"
@@ -174,8 +174,8 @@ func ticks(text []byte) ([]tick, error) {
 		return nil, err
 	}
 	var list []tick
-	// Pairs of name and resource. Nodes, because decoding into values drops
-	// !GetAtt in silence.
+	// Pairs of name and resource. They are read as nodes, because decoding into
+	// values drops the tag !GetAtt without an error.
 	for pairs := document.Resources.Content; len(pairs) >= 2; pairs = pairs[2:] {
 		var resource struct {
 			Type       string    `yaml:"Type"`
@@ -205,7 +205,7 @@ func ticks(text []byte) ([]tick, error) {
 	return list, nil
 }
 
-// lines writes whole lines of several writers.
+// lines lets several writers write whole lines.
 type lines struct {
 	mu sync.Mutex
 	to io.Writer

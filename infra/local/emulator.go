@@ -26,15 +26,15 @@ const region = "us-east-1"
 type Emulator struct {
 	process  *tool.Process
 	endpoint string
-	notes    string // file of the rights that were used
+	notes    string // the file that lists the rights that were used
 }
 
 //go:embed emulator.py
 var notingRights string
 
-// EnsureMiniStack brings MiniStack into the cache, with everything it needs
-// pinned by hash; 20 s if it is not there. What it says goes to progress,
-// which may be nil.
+// EnsureMiniStack fetches MiniStack into the cache, with all its dependencies
+// pinned by hash; that takes 20 s if it is not there. Its output goes to
+// progress, which may be nil.
 func EnsureMiniStack(ctx context.Context, progress io.Writer) error {
 	return tool.Fetch(ctx, progress, "ministack")
 }
@@ -59,13 +59,13 @@ func startEmulator(ctx context.Context) (*Emulator, error) {
 		return nil, err
 	}
 	e := &Emulator{endpoint: "http://127.0.0.1:" + strconv.Itoa(port), notes: filepath.Join(dir, "rights")}
-	// Functions inherit the emulator's environment, so it holds nothing of
-	// ours.
+	// Functions inherit the emulator's environment, so it contains nothing of
+	// this process's.
 	e.process, err = tool.Start(dir, []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",
 		"HOME=" + dir,
 		"TMPDIR=" + dir,
-		"STATE_DIR=" + dir, // some keys, whatever it is told
+		"STATE_DIR=" + dir, // some keys are written here, whatever the settings
 		"LANG=C.UTF-8",
 		"AUTH=true",
 		"BIND_HOST=127.0.0.1",
@@ -96,31 +96,31 @@ func (e *Emulator) healthy(ctx context.Context) bool {
 	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
 
-// AWS is what any client of the SDK needs to reach the emulator as the one who
-// deploys, who may do everything. (For S3, set UsePathStyle too.)
+// AWS is what any client of the SDK needs to reach the emulator with the rights
+// of whoever deploys, which are all. (For S3, set UsePathStyle too.)
 func (e *Emulator) AWS() aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(e.endpoint),
-		HTTPClient:   patient{&http.Client{Transport: &http.Transport{IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 32}}},
+		HTTPClient:   bodyCopier{&http.Client{Transport: &http.Transport{IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 32}}},
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-		// Here a call that fails is worth seeing, and a repeated one may not be
-		// what a test asked for.
+		// A test must see a call that fails, and must not have a call repeated
+		// that it made once.
 		RetryMaxAttempts: 1,
 	}
 }
 
-// Stop ends the emulator with all its functions; what it holds is gone.
+// Stop ends the emulator with all its functions; its data is gone.
 func (e *Emulator) Stop() { e.process.Stop() }
 
-// patient sends a copy of every body. The SDK closes a body as soon as there is
-// an answer. The emulator is so near that this may be before the transport has
-// seen the body's end, and then it drops the connection and the answer with it.
-// Connections that are idle are closed before the emulator does so, after 75 s:
-// nothing is tried twice.
-type patient struct{ client *http.Client }
+// bodyCopier sends a copy of every body. The SDK closes a body as soon as there
+// is an answer. The emulator answers so fast that this may be before the
+// transport has seen the end of the body, and then the transport drops the
+// connection and the answer with it. Idle connections are closed before the
+// emulator closes them after 75 s, because no call is repeated.
+type bodyCopier struct{ client *http.Client }
 
-func (p patient) Do(request *http.Request) (*http.Response, error) {
+func (c bodyCopier) Do(request *http.Request) (*http.Response, error) {
 	if request.Body != nil {
 		body, err := io.ReadAll(request.Body)
 		if err != nil {
@@ -129,5 +129,5 @@ func (p patient) Do(request *http.Request) (*http.Response, error) {
 		request = request.Clone(request.Context())
 		request.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return p.client.Do(request)
+	return c.client.Do(request)
 }

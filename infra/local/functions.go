@@ -51,8 +51,8 @@ func BuildFunctions(ctx context.Context, dir string) (map[string][]byte, error) 
 	args := append([]string{"build", "-o", out + string(filepath.Separator)}, buildFlags...)
 	build := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	build.Dir, build.Env = dir, append(os.Environ(), buildEnv...)
-	if said, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, bytes.TrimSpace(said))
+	if output, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w\n%s", err, bytes.TrimSpace(output))
 	}
 
 	packed := make([][]byte, len(names))
@@ -74,8 +74,8 @@ func BuildFunctions(ctx context.Context, dir string) (map[string][]byte, error) 
 }
 
 // binaries is the folder in the cache for the binaries of the functions of
-// dir. It is kept, because go build links nothing that is there and up to
-// date, and held against other processes until it is released.
+// dir. It is kept, because go build does not link again what is up to date. It
+// is locked against other processes until it is released.
 func binaries(dir string) (folder string, release func(), err error) {
 	root, err := template.Root()
 	if err != nil {
@@ -110,7 +110,7 @@ func pack(binary string) ([]byte, error) {
 	header := &zip.FileHeader{
 		Name:     "bootstrap",
 		Method:   zip.Deflate,
-		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the oldest that a zip can say
+		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the oldest time that a zip can express
 	}
 	header.SetMode(0o755)
 	var packed bytes.Buffer

@@ -18,14 +18,14 @@ func TestBuildFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(first) != 1 || first["hello"] == nil {
-		t.Fatalf("built %d functions, want hello only", len(first))
+		t.Fatalf("built %d functions, want only hello", len(first))
 	}
 	archive, err := zip.NewReader(bytes.NewReader(first["hello"]), int64(len(first["hello"])))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(archive.File) != 1 || archive.File[0].Name != "bootstrap" || archive.File[0].Mode() != 0o755 {
-		t.Errorf("holds %v, want an executable bootstrap only", archive.File)
+		t.Errorf("contains %v, want only an executable bootstrap", archive.File)
 	}
 	second, err := local.BuildFunctions(t.Context(), "testdata/functions")
 	if err != nil {
@@ -50,11 +50,11 @@ func TestBuildFunctionsNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 	if _, err := local.BuildFunctions(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "undefined: nonsense") {
-		t.Errorf("got %v, want what the compiler said", err)
+		t.Errorf("got %v, want the error of the compiler", err)
 	}
 }
 
-// The stack must run what is deployed.
+// The stack must run the same binaries as a deployment.
 func TestFlagsAreThoseOfMakeBuild(t *testing.T) {
 	root, err := template.Root()
 	if err != nil {

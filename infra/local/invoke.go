@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// FunctionError is what a function reported instead of a result, or what the
-// emulator says of one that died or took too long.
+// FunctionError is the error that a function returned instead of a result, or
+// the emulator's report of a function that died or took too long.
 type FunctionError struct {
 	Function string
 	Type     string // for instance Runtime.ExitError, Sandbox.Timedout
@@ -51,8 +51,8 @@ func (s *Stack) invoke(ctx context.Context, function string, payload []byte) ([]
 	return nil, &FunctionError{function, report.Type, report.Message}
 }
 
-// InvokeAsync hands a function an event, as other services do: it returns when
-// the event is taken.
+// InvokeAsync sends an event to a function, as other services do, and returns
+// when the event is accepted.
 func (s *Stack) InvokeAsync(ctx context.Context, function string, event []byte) error {
 	_, err := s.lambda.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: aws.String(s.Function(function)), InvocationType: types.InvocationTypeEvent, Payload: event,

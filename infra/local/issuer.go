@@ -16,12 +16,12 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Lifetime is how long a token of the issuer is good for.
+// Lifetime is how long a token of the issuer is valid.
 const Lifetime = time.Hour
 
-// Issuer is an OpenID Connect issuer on loopback, with a key of its own for
-// every start: discovery, key set, and a token endpoint for client
-// credentials. It knows one client.
+// Issuer is an OpenID Connect issuer on loopback, with a new key at every start.
+// It serves discovery, the key set, and a token endpoint for the client
+// credentials of one client.
 type Issuer struct {
 	server   *http.Server
 	address  string
@@ -72,7 +72,7 @@ func (i *Issuer) Address() string { return i.address }
 // endpoint, /token at its address, asks for.
 func (i *Issuer) Client() (id, secret string) { return client, i.secret }
 
-// Token is a token for the audience, good for an hour.
+// Token is a token for the audience, valid for an hour.
 func (i *Issuer) Token(subject string, scopes ...string) string {
 	now := time.Now()
 	return i.Sign(map[string]any{
@@ -87,7 +87,7 @@ func (i *Issuer) Token(subject string, scopes ...string) string {
 	})
 }
 
-// Sign is a token with just these claims, which may be wrong ones.
+// Sign is a token with exactly these claims, which may be wrong ones.
 func (i *Issuer) Sign(claims map[string]any) string {
 	token, err := jwt.Signed(i.signer).Claims(claims).Serialize()
 	if err != nil {

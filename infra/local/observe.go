@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
-// Logs are all lines of all log groups, one group after the other: what a
-// function wrote in the order of its invocations' ends, between START, END and
-// REPORT as on AWS. The lines of an invocation are there once it is over.
+// Logs are all lines of all log groups, one group after the other, with the
+// lines START, END and REPORT as on AWS. The lines of an invocation appear when
+// it has ended, in the order of the ends.
 func (s *Stack) Logs(ctx context.Context) ([]string, error) {
 	var all []string
 	groups := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{})
@@ -36,7 +36,7 @@ func (s *Stack) Logs(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// logGroup pages by time: the emulator gives no token for a next page.
+// logGroup pages by time, because the emulator gives no token for the next page.
 func (s *Stack) logGroup(ctx context.Context, name *string) ([]string, error) {
 	const most = 10_000 // events of a page
 	var lines []string
@@ -52,7 +52,7 @@ func (s *Stack) logGroup(ctx context.Context, name *string) ([]string, error) {
 		if len(events) == 0 {
 			return lines, nil
 		}
-		// The last millisecond of a full page may be cut: it comes again.
+		// The last millisecond of a full page may be incomplete: it is read again.
 		last := aws.ToInt64(events[len(events)-1].Timestamp)
 		full := len(events) == most
 		if full && last == aws.ToInt64(events[0].Timestamp) {
@@ -91,7 +91,8 @@ func (s *Stack) KillFunctionProcesses(function string) (int, error) {
 	return killed, nil
 }
 
-// processes are those of the emulator's process group that run the function.
+// processes are the ids of the processes in the emulator's process group that
+// run the function.
 func (s *Stack) processes(function string) ([]int, error) {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// Use is a right that a role used. The emulator asks the role's policies
+// Use is a right that a role used. The emulator evaluates the role's policies
 // before every call that a function signs.
 type Use struct {
 	Role     string // name of its resource in the template: "SubmitRole"
-	Action   string // "dynamodb:PutItem"; for a transaction those of its items
+	Action   string // "dynamodb:PutItem"; of a transaction, one for each of its items
 	Resource string // its ARN
 }
 
-// UsedRights are the uses until now, each once.
+// UsedRights are the rights that were used until now, each once.
 func (s *Stack) UsedRights() ([]Use, error) {
 	text, err := os.ReadFile(s.emulator.notes)
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Stack) UsedRights() ([]Use, error) {
 	for line := range strings.Lines(string(text)) {
 		part := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(part) != 3 {
-			return nil, fmt.Errorf("a use that cannot be read: %q", line)
+			return nil, fmt.Errorf("unreadable note of a used right: %q", line)
 		}
 		// arn:aws:sts::<account>:assumed-role/<role>/<session>, or :role/<role>
 		_, role, _ := strings.Cut(part[0], "role/")
@@ -41,8 +41,8 @@ func (s *Stack) UsedRights() ([]Use, error) {
 	return uses, nil
 }
 
-// UnusedRights returns those of the rights of the template that nobody has used
-// until now.
+// UnusedRights returns those of the given rights of the template that were not
+// used until now.
 func (s *Stack) UnusedRights(rights []template.Right) ([]template.Right, error) {
 	uses, err := s.UsedRights()
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package local stands up the whole connector on this machine: the functions
-// as they are deployed, under the template as it is deployed, on an emulator of
-// AWS, with an OpenID Connect issuer and one stable address. `make run` and
-// the end-to-end tests stand on it. Everything it starts ends with the process
-// that started it.
+// Package local runs the whole connector on this machine: the functions and the
+// template as they are deployed, on an emulator of AWS, with an OpenID Connect
+// issuer and a reverse proxy that gives the API one stable address. `make run`,
+// the end-to-end tests, the benchmarks and the soak use it. Everything it starts
+// ends with the process that started it.
 package local
 
 import (
@@ -40,11 +40,11 @@ type Options struct {
 	// Times are the waiting times of the protocol that differ from the
 	// defaults, as name=duration separated by commas.
 	Times string
-	// Progress is told what is being done, a line each. Default: nobody.
+	// Progress receives a line for each step of the start. Default: none.
 	Progress io.Writer
 }
 
-// Audience is the one that tokens for the API carry.
+// Audience is the audience of the tokens that the API accepts.
 const Audience = "mts-connector"
 
 // Stack is a running stack.
@@ -52,9 +52,9 @@ type Stack struct {
 	name     string
 	emulator *Emulator
 	issuer   *Issuer
-	door     *Door
+	proxy    *Proxy
 
-	// As deployed: names by the template's, and the ticks of its schedules.
+	// As deployed: physical names by the template's, and the ticks of its schedules.
 	resources map[string]string
 	outputs   map[string]string
 	ticks     []tick
@@ -64,7 +64,7 @@ type Stack struct {
 	db     *dynamodb.Client
 }
 
-// Start brings what is missing, builds the functions, starts everything and
+// Start fetches what is missing, builds the functions, starts everything and
 // deploys: 1 s if the functions are unchanged, 20 s if nothing is in the cache. A
 // program that is missing is an error that says what to install.
 func Start(ctx context.Context, o Options) (*Stack, error) {
@@ -102,11 +102,11 @@ func (o *Options) complete() error {
 }
 
 func (s *Stack) start(ctx context.Context, o Options) (err error) {
-	if s.door, err = StartDoor(ctx, o.Listen); err != nil {
+	if s.proxy, err = StartProxy(ctx, o.Listen); err != nil {
 		return err
 	}
 	if o.CallbackBase == "" {
-		o.CallbackBase = s.door.Address()
+		o.CallbackBase = s.proxy.Address()
 	}
 	progress := &lines{to: o.Progress}
 
@@ -135,7 +135,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 
 	config := s.emulator.AWS()
 	s.lambda = lambda.NewFromConfig(config)
-	// The emulator answers 500 when what it lists changes meanwhile.
+	// The emulator answers 500 when what it lists changes at the same time.
 	config.RetryMaxAttempts = 5
 	s.logs = cloudwatchlogs.NewFromConfig(config)
 	s.db = dynamodb.NewFromConfig(config)
@@ -148,13 +148,13 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if !ok {
 		return fmt.Errorf("%s has no output ApiId", filepath.Base(o.Template))
 	}
-	return s.door.Open(s.emulator.endpoint + "/_aws/execute-api/" + api + "/$default")
+	return s.proxy.SetTarget(s.emulator.endpoint + "/_aws/execute-api/" + api + "/$default")
 }
 
-// Stop ends everything; what the stack held is gone.
+// Stop ends everything; the data of the stack is gone.
 func (s *Stack) Stop() {
-	if s.door != nil {
-		s.door.Stop()
+	if s.proxy != nil {
+		s.proxy.Stop()
 	}
 	if s.emulator != nil {
 		s.emulator.Stop()
@@ -165,22 +165,22 @@ func (s *Stack) Stop() {
 }
 
 // APIURL is the base address of the API, without a slash at the end.
-func (s *Stack) APIURL() string { return s.door.Address() }
+func (s *Stack) APIURL() string { return s.proxy.Address() }
 
 // Issuer is the issuer whose tokens the API accepts.
 func (s *Stack) Issuer() *Issuer { return s.issuer }
 
-// Token is a token that the API accepts, good for an hour.
+// Token is a token that the API accepts, valid for an hour.
 func (s *Stack) Token() string { return s.issuer.Token(client) }
 
-// AWS is what any client of the SDK needs to reach the stack's emulator as the
-// one who deploys.
+// AWS is what any client of the SDK needs to reach the stack's emulator with the
+// rights of whoever deploys.
 func (s *Stack) AWS() aws.Config { return s.emulator.AWS() }
 
-// DynamoDB is a client of the stack's tables as the one who deploys. As the
-// functions do, it tries again what the emulator failed to answer.
+// DynamoDB is a client of the stack's tables with the rights of whoever deploys.
+// It retries what the emulator failed to answer, as the functions do.
 func (s *Stack) DynamoDB() *dynamodb.Client { return s.db }
 
-// Output is a value that the template puts out, for instance the name of a
+// Output is an output of the template, for instance the name of a
 // table by "ConnectorsTable"; empty if there is none.
 func (s *Stack) Output(name string) string { return s.outputs[name] }

@@ -19,7 +19,7 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// stack is one stack for all tests, of the template and the function in
+// stack is one stack for all tests, with the template and the function in
 // testdata. It ends with the process.
 var stack = sync.OnceValues(func() (*local.Stack, error) {
 	return local.Start(context.Background(), local.Options{Template: "testdata/template.yaml", Name: "test"})
@@ -34,7 +34,7 @@ func running(t *testing.T) *local.Stack {
 	return s
 }
 
-// answer is what the function says of what reached it.
+// answer is the function's description of the request that reached it.
 type answer struct {
 	Process int
 	Path    string
@@ -51,15 +51,15 @@ func decode(t *testing.T, text string) (a answer) {
 	return a
 }
 
-// eventually waits for what comes asynchronously.
-func eventually(t *testing.T, what string, is func() bool) {
+// eventually waits for something that happens asynchronously.
+func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if is() {
+		if happened() {
 			return
 		}
 	}
-	t.Errorf("it does not come to this: %s", what)
+	t.Errorf("did not happen: %s", what)
 }
 
 func logged(t *testing.T, s *local.Stack, line string) func() bool {
@@ -72,10 +72,10 @@ func logged(t *testing.T, s *local.Stack, line string) func() bool {
 	}
 }
 
-func TestPublicRouteTakesBigBodies(t *testing.T) {
+func TestPublicRouteAcceptsBigBodies(t *testing.T) {
 	s := running(t)
 	body := []byte(strings.Repeat("x", 6<<20))
-	status, text := do(t, "POST", s.APIURL()+"/public/a.b~c?q=1", http.Header{"Authorization": {"Bearer of.no.token"}}, body)
+	status, text := do(t, "POST", s.APIURL()+"/public/a.b~c?q=1", http.Header{"Authorization": {"Bearer not.a.token"}}, body)
 	if status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
 	}
@@ -84,7 +84,7 @@ func TestPublicRouteTakesBigBodies(t *testing.T) {
 	}
 }
 
-func TestPrivateRouteTakesTokensOfTheIssuerOnly(t *testing.T) {
+func TestPrivateRouteAcceptsOnlyTokensOfTheIssuer(t *testing.T) {
 	s, other := running(t), issuer(t)
 	claims := func(change string, value any) map[string]any {
 		c := map[string]any{
@@ -130,11 +130,11 @@ func TestInvoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !logged(t, s, "said: one")() {
-		t.Error("what was said is not in the logs")
+		t.Error("the line is not in the logs")
 	}
 	_, err := s.Invoke(t.Context(), "hello", []byte(`{"say":"two","fail":"now"}`))
 	var failed *local.FunctionError
-	if !errors.As(err, &failed) || failed.Message != "told to fail: now" {
+	if !errors.As(err, &failed) || failed.Message != "asked to fail: now" {
 		t.Errorf("got %v, want the function's error", err)
 	}
 	if _, err := s.Invoke(t.Context(), "nobody", nil); err == nil || errors.As(err, &failed) && failed.Function == "test-nobody" {
@@ -160,15 +160,15 @@ func TestStreamReachesTheFunction(t *testing.T) {
 	s := running(t)
 	_, err := s.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{
 		TableName: aws.String(s.Output("Things")),
-		Item:      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "bell"}},
+		Item:      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "thing"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stream rings", logged(t, s, "stream: INSERT bell"))
+	eventually(t, "the stream invokes the function", logged(t, s, "stream: INSERT thing"))
 }
 
-func TestRightsAreSeenInUse(t *testing.T) {
+func TestUsedRightsAreNoted(t *testing.T) {
 	s := running(t)
 	_, err := s.Invoke(t.Context(), "hello", []byte(`{"write":"rights"}`))
 	var failed *local.FunctionError
@@ -182,7 +182,7 @@ func TestRightsAreSeenInUse(t *testing.T) {
 	if !slices.ContainsFunc(uses, func(u local.Use) bool {
 		return u.Role == "HelloRole" && u.Action == "dynamodb:PutItem" && strings.HasSuffix(u.Resource, ":table/"+s.Output("Things"))
 	}) {
-		t.Errorf("HelloRole is not seen to put a thing: %+v", uses)
+		t.Errorf("it is not noted that HelloRole put an item: %+v", uses)
 	}
 	given := []template.Right{
 		{Role: "HelloRole", Action: "dynamodb:PutItem", Resource: "${Things.Arn}"},
@@ -210,7 +210,7 @@ func TestKilledFunctionIsReplaced(t *testing.T) {
 		_, err := s.Invoke(context.WithoutCancel(t.Context()), "hello", []byte(`{"sleep":9000}`))
 		result <- err
 	}()
-	// Until it hits the invocation, which may not have begun yet.
+	// Repeated until the invocation is hit, which may not have begun yet.
 	for failed := (*local.FunctionError)(nil); failed == nil; {
 		select {
 		case err := <-result:
@@ -228,7 +228,7 @@ func TestKilledFunctionIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if decode(t, string(before)).Process == decode(t, string(after)).Process {
-		t.Error("the same process goes on")
+		t.Error("the same process continues")
 	}
 	if killed, err := s.KillFunctionProcesses("hell"); err != nil || killed != 0 {
 		t.Errorf("killed %d of another function, %v", killed, err)

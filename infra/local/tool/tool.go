@@ -1,5 +1,5 @@
-// Package tool brings the programs of other people that the local stack needs,
-// and runs them so that they end with the one that started them.
+// Package tool fetches the third-party programs that the local stack needs, and
+// runs programs so that they end with the process that started them.
 package tool
 
 import (
@@ -19,24 +19,24 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// Fetch brings what infra/tools/fetch knows under these names into the cache
-// and does nothing for what is there. What it says while it works goes to
-// progress, which may be nil. Of a missing program the error is one sentence
-// that says what to install.
+// Fetch fetches the programs that infra/tools/fetch knows by these names into
+// the cache, unless they are there. Its output goes to progress, which may be
+// nil. If a program is missing on this machine, the error is one sentence that
+// says what to install.
 func Fetch(ctx context.Context, progress io.Writer, names ...string) error {
 	root, err := template.Root()
 	if err != nil {
 		return err
 	}
-	var said bytes.Buffer
-	var out io.Writer = &said
+	var output bytes.Buffer
+	var out io.Writer = &output
 	if progress != nil {
-		out = io.MultiWriter(&said, progress)
+		out = io.MultiWriter(&output, progress)
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "infra", "tools", "fetch"), names...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" && ctx.Err() == nil {
+		if text := strings.TrimSpace(output.String()); text != "" && ctx.Err() == nil {
 			return errors.New(text)
 		}
 		return fmt.Errorf("infra/tools/fetch: %w", err)
@@ -44,21 +44,22 @@ func Fetch(ctx context.Context, progress io.Writer, names ...string) error {
 	return nil
 }
 
-// Process is a program that runs beside this one, with all that it starts
-// itself, in a process group of its own.
+// Process is a program that runs beside this one, in a process group of its own
+// with everything that it starts.
 type Process struct {
 	cmd   *exec.Cmd
-	hold  io.Closer
+	pipe  io.Closer // the group is killed when it is closed, also by our death
 	dir   string
 	ended chan struct{}
 }
 
-// The keeper of a process group. It reads a pipe that only we hold open, so
-// however we end, also by SIGKILL, it comes to the end of it, removes the
-// program's folder and kills the group: the program, what that started, and
-// itself. A signal sent by the system on a parent's death would reach the
-// program only, and would come already when the thread that started it ends.
-const keeper = `dir=$1; shift; ("$@" </dev/null; kill -KILL 0) & read -r _; rm -rf "$dir"; kill -KILL 0`
+// supervisor is the shell script that leads a process group. It reads a pipe
+// whose other end only we have open, so however we end, even by SIGKILL, it
+// reads the end of the pipe, removes the program's folder and kills the group:
+// the program, what the program started, and itself. (The system's own signal on
+// a parent's death would reach the program only, and would come as soon as the
+// thread that started it ends.)
+const supervisor = `dir=$1; shift; ("$@" </dev/null; kill -KILL 0) & read -r _; rm -rf "$dir"; kill -KILL 0`
 
 // Start starts a program with these arguments and this environment in a folder
 // of its own, which is removed with it. Its output goes to the file log there.
@@ -88,7 +89,7 @@ func start(dir string, env []string, program string, args []string) (*Process, e
 	}
 	defer func() { _ = read.Close() }()
 
-	cmd := exec.Command("/bin/sh", append([]string{"-c", keeper, "keeper", dir, program}, args...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", supervisor, "supervisor", dir, program}, args...)...)
 	cmd.Env, cmd.Dir = env, dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = read, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -96,9 +97,9 @@ func start(dir string, env []string, program string, args []string) (*Process, e
 		_ = write.Close()
 		return nil, err
 	}
-	p := &Process{cmd: cmd, hold: write, dir: dir, ended: make(chan struct{})}
+	p := &Process{cmd: cmd, pipe: write, dir: dir, ended: make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // always killed; what went wrong is in the log
+		_ = cmd.Wait() // it is always killed; errors of the program are in its log
 		close(p.ended)
 	}()
 	return p, nil
@@ -109,9 +110,9 @@ func (p *Process) Group() int { return p.cmd.Process.Pid }
 
 // Stop kills the program and everything that it started, and removes its folder.
 func (p *Process) Stop() {
-	_ = p.hold.Close()
+	_ = p.pipe.Close()
 	<-p.ended
-	_ = os.RemoveAll(p.dir) // the keeper of a program that died by itself had no time to
+	_ = os.RemoveAll(p.dir) // if the program died by itself, the supervisor had no time to do it
 }
 
 // Ready waits until the probe succeeds. It fails when the program ends before,
@@ -123,8 +124,8 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(con
 	defer tick.Stop()
 	for {
 		if probe(ctx) {
-			// A program that could not have its port must not be taken for the
-			// one that has it.
+			// If the program failed because its port was taken, the answer came
+			// from the program that has the port.
 			select {
 			case <-p.ended:
 			default:
@@ -133,9 +134,9 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(con
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("ended before it was ready; it said:\n%s", p.tail())
+			return fmt.Errorf("ended before it was ready; its log:\n%s", p.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("not ready: %w; it said:\n%s", ctx.Err(), p.tail())
+			return fmt.Errorf("not ready: %w; its log:\n%s", ctx.Err(), p.tail())
 		case <-tick.C:
 		}
 	}
@@ -151,8 +152,8 @@ func (p *Process) tail() []byte {
 	return text[max(0, len(text)-most):]
 }
 
-// Port is a loopback port that was free a moment ago, for a program that must
-// be told its port.
+// Port is a loopback port that was free a moment ago, for a program that cannot
+// choose a free port itself.
 func Port() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -162,7 +163,7 @@ func Port() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// Thrice starts a server, and starts it again if that fails, up to three times:
+// Thrice starts a server, and tries again if that fails, up to three times:
 // a port that was free a moment ago may be taken by now.
 func Thrice[T any](ctx context.Context, start func(context.Context) (T, error)) (server T, err error) {
 	for range 3 {

@@ -17,10 +17,10 @@ import (
 	"openg2p.org/mts-connector/infra/local/tool"
 )
 
-// In the second life of this test binary it is a parent that will be killed.
+// The test binary runs a second time as a parent process that will be killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("PARENT_OF"); dir != "" {
-		p, err := family(dir)
+		p, err := group(dir)
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -32,38 +32,39 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// family is a program with a child of its own, which ignores what it is asked.
-func family(dir string) (*tool.Process, error) {
+// group is a program with a child process. Both ignore signals that ask them to
+// end.
+func group(dir string) (*tool.Process, error) {
 	return tool.Start(dir, os.Environ(), "sh", "-c", `trap "" TERM HUP; echo up; sleep 1000 & sleep 1000`)
 }
 
-// The time a killed group may take to be gone.
+// patience is how long a killed group may take to end.
 const patience = 10 * time.Second
 
-func gone(t *testing.T, group int) {
+func gone(t *testing.T, id int) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if !alive(group) {
+		if !alive(id) {
 			return
 		}
 	}
-	t.Errorf("group %d lives on", group)
+	t.Errorf("group %d still runs", id)
 }
 
-// alive is whether the group has a member that is more than a zombie.
-func alive(group int) bool {
+// alive reports whether a process of the group is more than a zombie.
+func alive(id int) bool {
 	out, _ := exec.Command("ps", "-A", "-o", "pgid=,stat=").Output()
 	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) == 2 && f[0] == strconv.Itoa(group) && f[1][0] != 'Z' {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == strconv.Itoa(id) && f[1][0] != 'Z' {
 			return true
 		}
 	}
 	return false
 }
 
-func TestStopEndsTheWholeFamilyAndRemovesItsFolder(t *testing.T) {
+func TestStopEndsTheWholeGroupAndRemovesItsFolder(t *testing.T) {
 	dir := t.TempDir()
-	p, err := family(dir)
+	p, err := group(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,22 +72,22 @@ func TestStopEndsTheWholeFamilyAndRemovesItsFolder(t *testing.T) {
 		t.Fatal("it does not run")
 	}
 	p.Stop()
-	p.Stop() // twice is as good as once
+	p.Stop() // a second time does nothing
 	gone(t, p.Group())
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
 
-func TestTheFamilyOfAKilledParentEndsToo(t *testing.T) {
+func TestTheGroupOfAKilledParentEnds(t *testing.T) {
 	dir := t.TempDir()
 	parent := exec.CommandContext(t.Context(), os.Args[0])
 	parent.Env = append(os.Environ(), "PARENT_OF="+dir)
-	hold, err := parent.StdinPipe()
+	stdin, err := parent.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = hold.Close() }()
+	defer func() { _ = stdin.Close() }()
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -98,18 +99,18 @@ func TestTheFamilyOfAKilledParentEndsToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	group, err := strconv.Atoi(strings.TrimSpace(line))
+	id, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil {
 		t.Fatal(line)
 	}
-	if !alive(group) {
+	if !alive(id) {
 		t.Fatal("it does not run")
 	}
 	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	_ = parent.Wait()
-	gone(t, group)
+	gone(t, id)
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
 	}
@@ -139,13 +140,13 @@ func TestReady(t *testing.T) {
 			case c.want == "" && err != nil:
 				t.Error(err)
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
-				t.Errorf("got %v, want an error that says %q", err, c.want)
+				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 		})
 	}
 }
 
-func TestStartOfAProgramThatIsNotThere(t *testing.T) {
+func TestStartOfAMissingProgram(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := tool.Start(dir, nil, "no-such-program"); err == nil {
 		t.Error("no error")
@@ -155,7 +156,7 @@ func TestStartOfAProgramThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestFetchOfWhatNobodyKnows(t *testing.T) {
+func TestFetchOfAnUnknownTool(t *testing.T) {
 	err := tool.Fetch(t.Context(), nil, "no-such-tool")
 	if err == nil || !strings.Contains(err.Error(), "no-such-tool") {
 		t.Errorf("got %v, want an error that names it", err)

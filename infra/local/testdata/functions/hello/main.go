@@ -1,5 +1,5 @@
-// Command hello is the function of the tests of package local: it shows what
-// reaches a function, and from where.
+// Command hello is the function of the tests of package local: its answer and
+// its log describe the event that reached it.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Event is any of the events that the tests cause.
+// Event is any event that the tests send.
 type Event struct {
 	events.APIGatewayV2HTTPRequest
 	Records []events.DynamoDBEventRecord `json:"Records"`
@@ -30,7 +30,7 @@ type Event struct {
 	Write string `json:"write"` // key of a thing to put in a transaction, and to read
 }
 
-// Answer is what the tests look at.
+// Answer is what the tests check.
 type Answer struct {
 	Process int    `json:"process"`
 	Path    string `json:"path"`
@@ -54,7 +54,7 @@ func handle(ctx context.Context, e Event) (any, error) {
 	}
 	time.Sleep(time.Duration(e.Sleep) * time.Millisecond)
 	if e.Fail != "" {
-		return nil, fmt.Errorf("told to fail: %s", e.Fail)
+		return nil, fmt.Errorf("asked to fail: %s", e.Fail)
 	}
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
@@ -73,7 +73,7 @@ func handle(ctx context.Context, e Event) (any, error) {
 	}, err
 }
 
-// write does what the role allows in a transaction, and tries what it does not.
+// write makes a transaction, which the role allows, and a read, which it does not.
 func write(ctx context.Context, key string) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {

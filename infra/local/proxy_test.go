@@ -11,14 +11,14 @@ import (
 	"openg2p.org/mts-connector/infra/local"
 )
 
-func door(t *testing.T, address string) *local.Door {
+func proxy(t *testing.T, address string) *local.Proxy {
 	t.Helper()
-	d, err := local.StartDoor(t.Context(), address)
+	p, err := local.StartProxy(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.Stop)
-	return d
+	t.Cleanup(p.Stop)
+	return p
 }
 
 func do(t *testing.T, method, address string, header http.Header, body []byte) (status int, answer string) {
@@ -42,27 +42,27 @@ func do(t *testing.T, method, address string, header http.Header, body []byte) (
 	return response.StatusCode, string(text)
 }
 
-func TestDoorPassesRequestsOnAsTheyCame(t *testing.T) {
+func TestProxyForwardsRequestsUnchanged(t *testing.T) {
 	var got *http.Request
 	var size int64
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		size, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("X-Answer", "42")
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.WriteString(w, "short and stout")
 	}))
-	defer behind.Close()
-	d := door(t, "127.0.0.1:0")
+	defer target.Close()
+	p := proxy(t, "127.0.0.1:0")
 
-	if status, _ := do(t, "GET", d.Address()+"/a", nil, nil); status != http.StatusServiceUnavailable {
-		t.Errorf("before it is opened: %d, want 503", status)
+	if status, _ := do(t, "GET", p.Address()+"/a", nil, nil); status != http.StatusServiceUnavailable {
+		t.Errorf("without a target: %d, want 503", status)
 	}
-	if err := d.Open(behind.URL + "/inner/$default"); err != nil {
+	if err := p.SetTarget(target.URL + "/inner/$default"); err != nil {
 		t.Fatal(err)
 	}
 	body := make([]byte, 8<<20)
-	status, answer := do(t, "POST", d.Address()+"/callback/a%2Fb/%C3%A9?x=1;y&z=%zz", http.Header{"Authorization": {"Bearer x.y.z"}}, body)
+	status, answer := do(t, "POST", p.Address()+"/callback/a%2Fb/%C3%A9?x=1;y&z=%zz", http.Header{"Authorization": {"Bearer x.y.z"}}, body)
 	if status != http.StatusTeapot || answer != "short and stout" {
 		t.Errorf("the answer is %d %q", status, answer)
 	}
@@ -73,22 +73,22 @@ func TestDoorPassesRequestsOnAsTheyCame(t *testing.T) {
 		t.Errorf("got %s with %d bytes, %v", got.Method, size, got.Header)
 	}
 
-	// Nothing above the address behind the door can be reached.
+	// Nothing above the path of the target can be reached.
 	for _, path := range []string{"/../../up", "/%2e%2e/up", "//up"} {
-		if do(t, "GET", d.Address()+path, nil, nil); !strings.HasPrefix(got.RequestURI, "/inner/$default/") {
+		if do(t, "GET", p.Address()+path, nil, nil); !strings.HasPrefix(got.RequestURI, "/inner/$default/") {
 			t.Errorf("%s reaches %s", path, got.RequestURI)
 		}
 	}
 
-	behind.Close()
-	if status, answer := do(t, "GET", d.Address()+"/a", nil, nil); status != http.StatusBadGateway || answer != "" {
-		t.Errorf("with nobody behind: %d %q, want 502 without a text", status, answer)
+	target.Close()
+	if status, answer := do(t, "GET", p.Address()+"/a", nil, nil); status != http.StatusBadGateway || answer != "" {
+		t.Errorf("with the target stopped: %d %q, want 502 without a text", status, answer)
 	}
 }
 
-func TestDoorTakesAnotherPortIfItsOwnIsTaken(t *testing.T) {
-	first := door(t, "127.0.0.1:0")
-	second := door(t, strings.TrimPrefix(first.Address(), "http://"))
+func TestProxyTakesAnotherPortIfItsOwnIsTaken(t *testing.T) {
+	first := proxy(t, "127.0.0.1:0")
+	second := proxy(t, strings.TrimPrefix(first.Address(), "http://"))
 	if first.Address() == second.Address() || !strings.HasPrefix(second.Address(), "http://127.0.0.1:") {
 		t.Errorf("%s and %s", first.Address(), second.Address())
 	}
