@@ -33,7 +33,7 @@ soak: ## Long runs with functions killed at random (SEED=7 RUNS=20 REGISTRANTS=2
 	@infra/tools/fetch go ministack
 	@go run ./infra/soak $(if $(SEED),-seed $(SEED)) $(if $(RUNS),-runs $(RUNS)) $(if $(REGISTRANTS),-registrants $(REGISTRANTS))
 
-lint: ## Check code, modules, import rules and the template
+lint: ## Check code, modules and the template
 	@infra/tools/fetch go lint golangci-lint
 	.cache/venv-lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml
 	go mod tidy -diff

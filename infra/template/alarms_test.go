@@ -115,10 +115,10 @@ func TestOwnMetricsAreEmitted(t *testing.T) {
 	for _, name := range constants(t, "Metric") {
 		var line bytes.Buffer
 		kind := ""
-		if name == string(seeding.MetricRejected) {
+		if name == seeding.MetricRejected {
 			kind = string(seeding.Refused)
 		}
-		function.Meter{Out: &line, Stack: "mts", Now: time.Now}.Measure(seeding.Metric(name), 1, kind)
+		function.Meter{Out: &line, Stack: "mts", Now: time.Now}.Measure(name, 1, kind)
 		var embedded struct {
 			AWS struct {
 				CloudWatchMetrics []struct {

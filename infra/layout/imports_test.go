@@ -1,0 +1,334 @@
+package layout_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/infra/template"
+)
+
+const module = "openg2p.org/mts-connector/"
+
+// expression turns a pattern of the rules into a regular expression. Names in
+// bound are replaced by the elements that they have matched.
+func expression(pattern string, bound map[string]string) *regexp.Regexp {
+	var text strings.Builder
+	for pattern != "" {
+		literal, rest, found := strings.Cut(pattern, "{")
+		text.WriteString(regexp.QuoteMeta(literal))
+		if !found {
+			break
+		}
+		var name string
+		name, pattern, _ = strings.Cut(rest, "}")
+		name, long := strings.CutSuffix(name, "...")
+		element, isBound := bound[name]
+		switch words := vocabulary[name]; {
+		case isBound:
+			text.WriteString(regexp.QuoteMeta(element))
+		case long:
+			fmt.Fprintf(&text, "(?P<%s>.+)", name)
+		case words != nil:
+			fmt.Fprintf(&text, "(?P<%s>%s)", name, strings.Join(words, "|"))
+		default:
+			fmt.Fprintf(&text, "(?P<%s>[^/]+)", name)
+		}
+	}
+	return regexp.MustCompile("^" + text.String() + "$")
+}
+
+// ruleOf returns the rule of a package, and the elements that its place matched
+// by name.
+func ruleOf(path string) (r rule, bound map[string]string, ok bool) {
+	for _, r := range rules {
+		place := expression(r.place, nil)
+		match := place.FindStringSubmatch(path)
+		if match == nil {
+			continue
+		}
+		bound := map[string]string{}
+		for i, name := range place.SubexpNames() {
+			if name != "" {
+				bound[name] = match[i]
+			}
+		}
+		return r, bound, true
+	}
+	return rule{}, nil, false
+}
+
+// check returns an error if the package from, a path relative to the module,
+// must not import the package to, a path as it stands in source.
+func check(from, to string, test bool) error {
+	r, bound, ok := ruleOf(from)
+	if !ok {
+		return errors.New(from + ": no rule of infra/layout knows this place")
+	}
+	inner, own := strings.CutPrefix(to, module)
+	first, _, _ := strings.Cut(to, "/")
+	switch {
+	case test && !r.tests, own && inner == from:
+		return nil
+	case !own:
+		if r.modules || !strings.Contains(first, ".") {
+			return nil
+		}
+	default:
+		allowed := false
+		for _, pattern := range r.imports {
+			pattern, forbidden := strings.CutPrefix(pattern, "!")
+			if expression(pattern, bound).MatchString(inner) {
+				allowed = !forbidden
+			}
+		}
+		if allowed {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s must not import %s: %s", from, to, r.reason)
+}
+
+// imported is a package as `go list -json` describes it.
+type imported struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+// packages returns all packages of the module.
+func packages(t *testing.T) []imported {
+	t.Helper()
+	root, err := template.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// `go test` repeats a cached result until a file changes that this process
+	// has looked at, and `go list` looks at files in a process of its own.
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root {
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	list.Dir = root
+	output, err := list.Output()
+	if err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var all []imported
+	for decoder := json.NewDecoder(strings.NewReader(string(output))); ; {
+		var p imported
+		if err := decoder.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) == 0 {
+		t.Fatal("go list knows no package")
+	}
+	return all
+}
+
+// mistakes returns the imports against the rules without an exception, and the
+// exceptions that are not needed.
+func mistakes(all []imported, exceptions []exception) (found []string) {
+	needed := map[exception]bool{}
+	for _, p := range all {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		report := func(to string, test bool) {
+			e := exception{from, strings.TrimPrefix(to, module)}
+			err := check(from, to, test)
+			switch {
+			case err == nil:
+			case slices.Contains(exceptions, e):
+				needed[e] = true
+			default:
+				found = append(found, err.Error())
+			}
+		}
+		if _, _, ok := ruleOf(from); !ok {
+			found = append(found, check(from, "", false).Error())
+			continue
+		}
+		for _, to := range p.Imports {
+			report(to, false)
+		}
+		for _, to := range slices.Concat(p.TestImports, p.XTestImports) {
+			report(to, true)
+		}
+	}
+	for _, e := range exceptions {
+		if !needed[e] {
+			found = append(found, fmt.Sprintf("the exception for %s, which imports %s, is not needed any more", e.from, e.to))
+		}
+	}
+	return found
+}
+
+func TestImportsFollowTheRules(t *testing.T) {
+	for _, mistake := range mistakes(packages(t), notYet) {
+		t.Error(mistake)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	odoo := imported{ImportPath: module + "shared/odoo", Imports: []string{"fmt", module + "shared/mts"}}
+	for _, c := range []struct {
+		name       string
+		packages   []imported
+		exceptions []exception
+		want       string
+	}{
+		{"import against a rule", []imported{odoo}, nil, "shared/odoo must not import"},
+		{"exception", []imported{odoo}, []exception{{"shared/odoo", "shared/mts"}}, ""},
+		{"exception of another package", []imported{odoo}, []exception{{"shared/jq", "shared/mts"}}, "shared/odoo must not import"},
+		{"exception that is not needed", nil, []exception{{"shared/odoo", "shared/mts"}}, "not needed any more"},
+		{"place without a rule", []imported{{ImportPath: module + "tools/x"}}, nil, "tools/x: no rule"},
+		{"module's root", []imported{{ImportPath: strings.TrimSuffix(module, "/")}}, nil, "no rule"},
+		{
+			"test of a simulator",
+			[]imported{{ImportPath: module + "infra/simulators/mtssim", XTestImports: []string{module + "shared/mts"}}},
+			nil, "mtssim must not import",
+		},
+		{
+			"test of an adapter",
+			[]imported{{ImportPath: module + "shared/mts", TestImports: []string{module + "infra/simulators/mtssim"}}},
+			nil, "",
+		},
+	} {
+		found := strings.Join(mistakes(c.packages, c.exceptions), "\n")
+		if c.want == "" && found != "" || !strings.Contains(found, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, found, c.want)
+		}
+	}
+}
+
+func TestRules(t *testing.T) {
+	const (
+		no   = "no"
+		yes  = "yes"
+		test = "in tests only"
+	)
+	for _, c := range []struct{ from, to, may string }{
+		// Domains and use cases.
+		{"shared/seeding", "crypto/hmac", yes},
+		{"shared/seeding", "golang.org/x/sync/errgroup", test},
+		{"shared/seeding", module + "shared/partnering", test},
+		{"shared/seeding", module + "shared/seeding/submit", test},
+		{"shared/seeding", module + "shared/dynamo", test},
+		{"shared/partnering", module + "shared/seeding", test},
+		{"shared/seeding/submit", "time", yes},
+		{"shared/seeding/submit", module + "shared/seeding", yes},
+		{"shared/seeding/submit", module + "shared/seeding/patch", test},
+		{"shared/seeding/submit", module + "shared/partnering", test},
+		{"shared/seeding/submit", module + "shared/outgoing", test},
+		{"shared/seeding/submit", "github.com/itchyny/gojq", test},
+		{"shared/partnering/approve", module + "shared/partnering", yes},
+		{"shared/partnering/approve", module + "shared/seeding", test},
+
+		// Kits and what stands on them.
+		{"shared/dynamo", "github.com/aws/aws-sdk-go-v2/aws", yes},
+		{"shared/dynamo", module + "shared/seeding", test},
+		{"shared/dynamo", module + "shared/dynamo/seedingdb", test},
+		{"shared/function", module + "shared/gateway", test},
+		{"shared/gateway", module + "shared/api", test},
+		{"shared/dynamo/seedingdb", module + "shared/dynamo", yes},
+		{"shared/dynamo/seedingdb", module + "shared/seeding", yes},
+		{"shared/dynamo/seedingdb", module + "shared/seeding/submit", test},
+		{"shared/dynamo/seedingdb", module + "shared/partnering", test},
+		{"shared/dynamo/seedingdb", module + "shared/dynamo/partneringdb", test},
+		{"shared/dynamo/partneringdb", module + "shared/partnering", yes},
+		{"shared/dynamo/lease", module + "shared/dynamo", yes},
+		{"shared/dynamo/lease", module + "shared/seeding", test},
+		{"shared/api/connectors", module + "shared/api", yes},
+		{"shared/api/connectors", module + "shared/seeding", yes},
+		{"shared/api/connectors", module + "shared/seeding/setup", yes},
+		{"shared/api/connectors", module + "shared/seeding/submit", test},
+		{"shared/api/connectors", module + "shared/api/partners", test},
+		{"shared/api/connectors", module + "shared/dynamo/seedingdb", test},
+		{"shared/api/connectors", module + "shared/gateway", test},
+
+		// Adapters.
+		{"shared/callback", module + "shared/seeding", yes},
+		{"shared/callback", module + "shared/seeding/receive", yes},
+		{"shared/callback", module + "shared/seeding/patch", test},
+		{"shared/odoo", module + "shared/seeding", yes},
+		{"shared/odoo", module + "shared/seeding/patch", test},
+		{"shared/odoo", module + "shared/outgoing", test},
+		{"shared/odoo", module + "shared/mts", test},
+		{"shared/odoo", module + "infra/simulators/odoosim", test},
+		{"shared/odk", module + "shared/partnering", yes}, // a place that no rule names
+		{"shared/odk", module + "shared/odoo", test},
+		{"shared/odk/forms", module + "shared/odk", yes},
+		{"shared/odk/forms", module + "shared/jq", test},
+
+		// What tests share.
+		{"shared/odoo/odootest", module + "shared/odoo", yes},
+		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo/seedingdb", yes},
+		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo", yes},
+		{"shared/odoo/odootest", module + "shared/mts", test},
+		{"shared/odoo", module + "shared/odoo/odootest", test},
+		{"shared/jq", module + "shared/odoo/odootest", test},
+
+		// Functions.
+		{"functions/submit", module + "shared/odoo", yes},
+		{"functions/submit", module + "shared/seeding/submit", yes},
+		{"functions/submit", module + "shared/odoo/odootest", test},
+		{"functions/submit", module + "shared/dynamo/seedingdb/seedingdbtest", test},
+		{"functions/submit", module + "functions/patch", test},
+		{"functions/submit", module + "infra/template", test},
+
+		// Simulators: their tests follow the rule as well.
+		{"infra/simulators/mtssim", module + "infra/simulators/python", yes},
+		{"infra/simulators/mtssim", module + "infra/simulators/mtssim", yes},
+		{"infra/simulators/mtssim", module + "infra/simulators/odoosim", no},
+		{"infra/simulators/mtssim", module + "shared/mts", no},
+		{"infra/simulators/mtssim", module + "shared/seeding", no},
+		{"infra/simulators/odksim", module + "shared/odk", no},
+		{"infra/simulators/python", module + "infra/simulators/mtssim", no},
+		{"infra/simulators/python", "github.com/itchyny/gojq", no},
+		{"infra/simulators/cmd/mtssim", module + "infra/simulators/mtssim", yes},
+		{"infra/simulators/cmd/mtssim", module + "infra/local", no},
+
+		// The rest of infra wires what it likes but functions.
+		{"infra/inprocess", module + "shared/odoo", yes},
+		{"infra/local/run", module + "infra/simulators/mtssim", yes},
+		{"infra/inprocess", module + "functions/submit", test},
+
+		// Places without a rule.
+		{"cmd/tool", "fmt", no},
+		{"shared", "fmt", no},
+		{"shared/mts/v2/client", "fmt", no},
+		{"functions/submit/steps", "fmt", no},
+	} {
+		may := no
+		switch {
+		case check(c.from, c.to, false) == nil:
+			may = yes
+		case check(c.from, c.to, true) == nil:
+			may = test
+		}
+		if may != c.may {
+			t.Errorf("%s may import %s: %s, want %s", c.from, c.to, may, c.may)
+		}
+	}
+}
