@@ -1,0 +1,193 @@
+package layout_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/infra/template"
+)
+
+// sources are the files of packages, without tests, by their path relative to
+// the module.
+type sources map[string][]*ast.File
+
+// declaration returns the interface of a name and the file that declares it.
+func (s sources) declaration(pkg, name string) (contract *ast.InterfaceType, in *ast.File, ok bool) {
+	for _, file := range s[pkg] {
+		for _, declaration := range file.Decls {
+			types, isGeneral := declaration.(*ast.GenDecl)
+			if !isGeneral {
+				continue
+			}
+			for _, spec := range types.Specs {
+				declared, isType := spec.(*ast.TypeSpec)
+				if !isType || declared.Name.Name != name {
+					continue
+				}
+				contract, ok = declared.Type.(*ast.InterfaceType)
+				return contract, file, ok
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+// methods returns the names of the methods of an interface, those of embedded
+// interfaces included.
+func (s sources) methods(pkg, name string) (all []string, err error) {
+	contract, file, ok := s.declaration(pkg, name)
+	if !ok {
+		return nil, fmt.Errorf("%q has no interface %s", pkg, name)
+	}
+	for _, field := range contract.Methods.List {
+		for _, method := range field.Names {
+			all = append(all, method.Name)
+		}
+		from, embedded := pkg, ""
+		switch e := field.Type.(type) {
+		case *ast.FuncType:
+			continue
+		case *ast.Ident:
+			embedded = e.Name
+		case *ast.SelectorExpr:
+			from, embedded = imports(file)[e.X.(*ast.Ident).Name], e.Sel.Name
+		}
+		more, err := s.methods(from, embedded)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// imports returns the packages of the module that a file imports, by their name
+// in it.
+func imports(file *ast.File) map[string]string {
+	all := map[string]string{}
+	for _, spec := range file.Imports {
+		to, _ := strconv.Unquote(spec.Path.Value)
+		inner, own := strings.CutPrefix(to, module)
+		if !own {
+			continue
+		}
+		name := path.Base(inner)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		all[name] = inner
+	}
+	return all
+}
+
+// uncalled returns the methods of the package's interface Store that none of
+// its files calls. A package without one asks for nothing.
+func (s sources) uncalled(pkg string) ([]string, error) {
+	if _, _, ok := s.declaration(pkg, "Store"); !ok {
+		return nil, nil
+	}
+	called := map[string]bool{}
+	for _, file := range s[pkg] {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				if method, ok := call.Fun.(*ast.SelectorExpr); ok {
+					called[method.Sel.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	methods, err := s.methods(pkg, "Store")
+	return slices.DeleteFunc(methods, func(name string) bool { return called[name] }), err
+}
+
+// Each use case declares the store that it needs: what it does not call is not
+// in there, so that a test or another store need not provide it.
+func TestStoresAskForNoMoreThanIsCalled(t *testing.T) {
+	root, err := template.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "shared/*/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deeper, err := filepath.Glob(filepath.Join(root, "shared/*/*/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sources{}
+	for _, name := range slices.Concat(files, deeper) {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkg, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s[filepath.ToSlash(pkg)] = append(s[filepath.ToSlash(pkg)], file)
+	}
+	for pkg := range s {
+		r, _, _ := ruleOf(pkg)
+		if r.place != "shared/{domain}/{room}" && r.place != "shared/api/{area}" {
+			continue
+		}
+		methods, err := s.uncalled(pkg)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, method := range methods {
+			t.Errorf("%s: its Store has %s, which the package never calls", pkg, method)
+		}
+	}
+}
+
+func TestUncalled(t *testing.T) {
+	const (
+		contracts = `package seeding
+			type Leases interface { Renew(); Release() }
+			type Holder struct{}`
+		imported = `import words "openg2p.org/mts-connector/shared/seeding"`
+	)
+	for _, c := range []struct{ name, source, want string }{
+		{"all called", `type Store interface { Get(); Put() }; func f(s Store) { s.Get(); defer s.Put() }`, ""},
+		{"called through fields", `type Store interface { Get() }; func f(w work) { w.in.store.Get() }`, ""},
+		{"one not called", `type Store interface { Get(); Put() }; func f(s Store) { s.Get() }`, "Put"},
+		{"a function of this name is no method", `type Store interface { Get() }; func f() { Get() }`, "Get"},
+		{"embedded", imported + `; type Store interface { words.Leases; Get() }; func f(s Store) { s.Get(); s.Renew() }`, "Release"},
+		{"embedded of the same package", `type Reader interface { Get() }; type Store interface { Reader }`, "Get"},
+		{"another interface", `type Clock interface { Now() }`, ""},
+		{"embedded that does not exist", imported + `; type Store interface { words.Locks }`, `"shared/seeding" has no interface Locks`},
+		{"embedded that is no interface", imported + `; type Store interface { words.Holder }`, `"shared/seeding" has no interface Holder`},
+		{"embedded of another module", `import "io"; type Store interface { io.Reader }`, `"" has no interface Reader`},
+	} {
+		s := sources{}
+		for pkg, source := range map[string]string{"shared/seeding": contracts, "shared/seeding/submit": "package submit; " + c.source} {
+			file, err := parser.ParseFile(token.NewFileSet(), pkg+".go", source, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s[pkg] = []*ast.File{file}
+		}
+		methods, err := s.uncalled("shared/seeding/submit")
+		got := strings.Join(methods, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
