@@ -337,8 +337,8 @@ func TestNoPOSTOutlivesItsLease(t *testing.T) {
 }
 
 // An MTS at its real pace (facts/mts.md 9) before an identity system that takes
-// its time, which deletes what is older than 20 s (W8): wherever in its clean-up
-// a run begins, everybody gets a token, and few are sent twice.
+// its time, which deletes what is older than 20 s (facts/mts.md W8): wherever
+// in its clean-up a run begins, everybody gets a token, and few are sent twice.
 func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 	t.Parallel()
 	const n = 3000

@@ -1,6 +1,6 @@
 // Package jq evaluates a connector's mapping as MTS would (facts/mts.md 2.3 and
-// 2.4), without what makes jq in MTS dangerous (W11): an expression here sees
-// the record and nothing else, and it cannot run for ever.
+// 2.4), without what makes jq in MTS dangerous (facts/mts.md W11): an
+// expression here sees the record and nothing else, and it cannot run for ever.
 package jq
 
 import (

@@ -204,7 +204,7 @@ func TestEveryBadExpressionIsNamed(t *testing.T) {
 	}
 }
 
-// Nothing beyond the record can be seen (W11).
+// Nothing beyond the record can be seen (facts/mts.md W11).
 func TestClosed(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_PROCESS", "leaked")
 	for _, path := range []string{

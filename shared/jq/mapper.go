@@ -71,7 +71,7 @@ func text(s string) seeding.Value {
 }
 
 // strict is the rule for gender and date of birth: MTS fails the whole batch
-// on any number or boolean (W12).
+// on any number or boolean (facts/mts.md W12).
 func strict(v any) seeding.Value {
 	switch v := v.(type) {
 	case nil:
@@ -87,8 +87,8 @@ func strict(v any) seeding.Value {
 }
 
 // loose is the rule for phone number and e-mail: a number becomes its digits
-// (MTS would write 2014391641351279.0, W13). MTS writes true as "True", which
-// is no use to anybody, so that is not text either.
+// (MTS would write 2014391641351279.0, facts/mts.md W13). MTS writes true as
+// "True", which is no use to anybody, so that is not text either.
 func loose(v any) seeding.Value {
 	if digits, is := decimal(v); is {
 		return text(digits)

@@ -34,7 +34,7 @@ func New(client *http.Client, now func() time.Time) *Client {
 var _ seeding.Seeder = (*Client)(nil)
 
 // Submit posts a batch: JSON in, one bulk JSON callback out. The POST is never
-// repeated here, because MTS would process it again (W19).
+// repeated here, because MTS would process it again (facts/mts.md W19).
 func (c *Client) Submit(ctx context.Context, s seeding.Submission) (string, error) {
 	// 1,000 records are well below 1 MB, so one buffer will do; its length goes
 	// along, and nothing of it outlives the call.

@@ -35,7 +35,7 @@ type staticBearer struct {
 }
 
 // record holds texts only: one number or boolean makes MTS fail the whole batch
-// (W12), and numbers lose digits in its jq (W13).
+// (facts/mts.md W12), and numbers lose digits in its jq (facts/mts.md W13).
 type record struct {
 	VID         string `json:"vid,omitempty"`
 	Name        string `json:"name,omitempty"`

@@ -183,7 +183,8 @@ func isConstant(leaf []any) bool {
 // himself. Therefore two conditions of the usual domain are left out, because
 // Odoo needs half a minute for them on a large registry (facts/odoo.md B3): that
 // there is an identifier of vidType, and that there is none of tokenType. All
-// others go on as they are: "=like" cannot be put in other words (A3).
+// others go on as they are: "=like" cannot be put in other words
+// (facts/odoo.md A3).
 func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 	conditions := make([][]any, 0, len(d.conjuncts)+1)
 	for _, c := range d.conjuncts {

@@ -24,7 +24,7 @@ type rpcError struct {
 
 // lostSession tells that the call was not executed for want of a session. Code
 // 404 says it where Odoo cannot tell the database without one, and once after
-// PostgreSQL was down (A1.4, A4).
+// PostgreSQL was down (facts/odoo.md A1.4, A4).
 func (e *rpcError) lostSession() bool {
 	return e.Code == codeSessionExpired || e.Code == http.StatusNotFound
 }
@@ -70,7 +70,7 @@ var classes = map[string]seeding.FaultKind{
 }
 
 // schemaWords are the only marks of a missing field or a wrong domain among
-// ValueErrors, and of a missing model among UserErrors (A1.7).
+// ValueErrors, and of a missing model among UserErrors (facts/odoo.md A1.7).
 var schemaWords = map[string][]string{
 	"ValueError": {"Invalid field ", "Invalid leaf ", "Invalid domain ", "Invalid operator ", "Domain() "}, // the last two are Odoo 19's
 	"UserError":  {"Object "},
@@ -172,7 +172,7 @@ func notOdoo(writes bool, status int) error {
 	case status < 300:
 		return broken(writes, "BadAnswer", nil)
 	}
-	return broken(writes, httpCode(status), nil) // for instance Odoo's 500 in HTML (A1.4)
+	return broken(writes, httpCode(status), nil) // for instance Odoo's 500 in HTML (facts/odoo.md A1.4)
 }
 
 func httpCode(status int) string { return fmt.Sprintf("HTTP-%d", status) }

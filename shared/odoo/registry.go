@@ -165,7 +165,7 @@ func (r *Registry) Holders(ctx context.Context, tokens []string) ([]seeding.Iden
 }
 
 // Create is one transaction of Odoo: one refused token refuses all, and Odoo
-// does not say which (A2).
+// does not say which (facts/odoo.md A2).
 func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error {
 	if len(tokens) == 0 {
 		return nil
@@ -204,7 +204,8 @@ func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s sche
 	return err
 }
 
-// Remove unlinks; Odoo answers the same when some are gone already (A2).
+// Remove unlinks; Odoo answers the same when some are gone already
+// (facts/odoo.md A2).
 func (r *Registry) Remove(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil

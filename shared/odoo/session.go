@@ -88,7 +88,8 @@ func (s *session) signedIn(ctx context.Context, stale string) (string, error) {
 	if answer.err != nil {
 		return "", answer.err.signInFault(s.access.Database)
 	}
-	// A cookie is set even by a failed sign-in; the user's number decides (A4).
+	// A cookie is set even by a failed sign-in; the user's number decides
+	// (facts/odoo.md A4).
 	if uid, ok := info.UID.(json.Number); !ok || uid == "0" {
 		return "", &seeding.Fault{Kind: seeding.RefusedSignIn}
 	}
@@ -103,7 +104,7 @@ func (s *session) signedIn(ctx context.Context, stale string) (string, error) {
 
 // explain finds out what an error page instead of a sign-in means. An Odoo with
 // several databases has it for a wrong password and an unknown database too
-// (A1.4), but says false to common.login and lists its databases.
+// (facts/odoo.md A1.4), but says false to common.login and lists its databases.
 func (s *session) explain(ctx context.Context, page *seeding.Fault) error {
 	service := func(name, method string, args []any, result any) error {
 		answer, err := s.exchange(ctx, "/jsonrpc", "", false, map[string]any{"service": name, "method": method, "args": args}, result)

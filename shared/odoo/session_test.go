@@ -37,7 +37,7 @@ func TestLostSessions(t *testing.T) {
 			f := newFake(t, wellKnown(func(c call) reply {
 				if creates++; creates <= test.times {
 					useless := test.lost
-					useless.cookie = "useless" // Odoo gives a new cookie, without a user (A4)
+					useless.cookie = "useless" // Odoo gives a new cookie, without a user (facts/odoo.md A4)
 					return useless
 				}
 				if c.cookie != "session2" {

@@ -27,7 +27,7 @@ const MaxCallback = 5 << 20
 
 // Inbox makes an answer durable, in milliseconds, whatever state the registry
 // is in. It reads no table and moves no state: MTS never retries and ignores
-// our reply (W4), so the stored answer is all there will ever be.
+// our reply (facts/mts.md W4), so the stored answer is all there will ever be.
 type Inbox struct {
 	Capabilities Keyring
 	Answers      AnswerInbox

@@ -62,7 +62,7 @@ type RowMAC [8]byte
 
 // RowMACOf covers batch, registrant, identifier, VID and fingerprint. With it
 // no token can reach a registrant, or a VID, that it was not made for: MTS
-// itself carries no id of ours into a callback (W6).
+// itself carries no id of ours into a callback (facts/mts.md W6).
 func RowMACOf(k Key, batch string, m Member, vid string, p Print) RowMAC {
 	return RowMAC(k.sum("row", batch, strconv.FormatInt(m.Registrant, 10), strconv.FormatInt(m.Identifier, 10), vid, string(p[:]))[:8])
 }

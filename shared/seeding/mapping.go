@@ -24,7 +24,7 @@ func (e *MappingError) Error() string { return "mapping " + e.Field + ": " + e.T
 type Value struct {
 	Text    string
 	Present bool // a result that is not null; an empty text may be present
-	NotText bool // a list, an object, or a number or boolean where MTS would fail the whole batch (W12)
+	NotText bool // a list, an object, or a number or boolean where MTS would fail the whole batch (facts/mts.md W12)
 }
 
 // Demographics are the seven fields of one registrant. They live in memory

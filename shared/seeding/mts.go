@@ -26,7 +26,7 @@ type Submission struct {
 
 // SeedRecord is one registrant as MTS gets it: its seven canonical fields as
 // texts, absent ones empty, and the correlation key. Anything but a text makes
-// MTS refuse the whole batch (W12).
+// MTS refuse the whole batch (facts/mts.md W12).
 type SeedRecord struct {
 	VID         string
 	Name        string
@@ -53,5 +53,5 @@ var seederStatusNames = [...]string{"working", "finished", "failed", "unknown"}
 func (s SeederStatus) String() string { return seederStatusNames[s] }
 
 // OutputFormat is the jq that MTS gets: a short row per record. Users' jq never
-// reaches MTS, where it could crash the worker or read its environment (W11).
+// reaches MTS, where it could crash the worker or read its environment (facts/mts.md W11).
 const OutputFormat = `[.input.key,.output.status,.output.token,.output.errorCode,.output.errorMessage]`

@@ -33,7 +33,7 @@ const (
 	// askLimit is the time limit of a status call.
 	askLimit = 5 * time.Second
 	// lostAloneLimit losses of a registrant that was sent alone reject it: one
-	// record can hang MTS (W2).
+	// record can hang MTS (facts/mts.md W2).
 	lostAloneLimit = 2
 	// lossesAtOne in a row say something of the MTS, not of the registrants.
 	lossesAtOne = 3

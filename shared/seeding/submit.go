@@ -40,7 +40,7 @@ const (
 	// connectorsAtOnce bounds what one tick keeps busy.
 	connectorsAtOnce = 3
 	// unansweredAtOnce keeps MTS busy while we wait for an answer, and no more:
-	// what is in its memory is lost when it restarts (W1).
+	// what is in its memory is lost when it restarts (facts/mts.md W1).
 	unansweredAtOnce = 2
 	// pageMost bounds a page; beyond it pages gain little (facts/odoo.md B2).
 	pageMost = 1000

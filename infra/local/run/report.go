@@ -153,7 +153,7 @@ func (a *account) print(out io.Writer) {
 	}
 
 	head("What the batches saw, beside the truth", "batches", "truth")
-	wrong = "differs" // they can miss after faults (protocol, "Totals")
+	wrong = "differs" // they can miss after faults (protocol, "Patch" 5)
 	for _, f := range a.batches {
 		row(f.is, f.should, f.what)
 	}

@@ -60,7 +60,8 @@ func hangUp(w http.ResponseWriter) {
 }
 
 // serve handles one request when it is its turn: a POST blocks everything else,
-// /ping included (W18). A client that gives up waiting is served all the same.
+// /ping included (facts/mts.md W18). A client that gives up waiting is served
+// all the same.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.isDown() {
 		hangUp(w)

@@ -62,7 +62,7 @@ var special = map[string]Verdict{
 //	     96        the identity system cannot be reached (AUT_BAS_001)
 //	     97        the partner may not (IDA-MPA-005)
 //	     98        accepted with a new random token every time
-//	     99        never answered: the worker hangs until a restart (W2)
+//	     99        never answered: the worker hangs until a restart (facts/mts.md W2)
 //	any other bb   accepted; every VID of a person gives the same token
 //
 // A token is 36 decimal digits: see Token.

@@ -19,7 +19,8 @@ type program struct {
 	code *gojq.Code
 }
 
-// errCrashed is the end of the process by a jq program that reads input (W11).
+// errCrashed is the end of the process by a jq program that reads input
+// (facts/mts.md W11).
 var errCrashed = errors.New("jq input ends the process")
 
 var errNotJQ15 = errors.New("not a jq 1.5 program")
@@ -40,9 +41,9 @@ func compile(text string) (program, error) {
 }
 
 // first returns the first result of the program. Any failure, even one after
-// the first result, and no result at all, are nil (W14). All results are
-// computed; an endless program ends only with ctx. The only error is
-// errCrashed.
+// the first result, and no result at all, are nil (facts/mts.md W14). All
+// results are computed; an endless program ends only with ctx. The only error
+// is errCrashed.
 func (p program) first(ctx context.Context, input any) (result any, err error) {
 	if p.code == nil {
 		return nil, nil
@@ -71,7 +72,7 @@ func (p program) first(ctx context.Context, input any) (result any, err error) {
 }
 
 // asJQNumbers is v with its numbers as jq 1.5 gives them: whole ones within 32
-// bits are ints, all others floats (W13).
+// bits are ints, all others floats (facts/mts.md W13).
 func asJQNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:

@@ -135,7 +135,8 @@ func TestCleanUpDeletesWhatIsInProgress(t *testing.T) {
 	})
 }
 
-// W1: what was queued or running keeps its status; what comes later works.
+// facts/mts.md W1: what was queued or running keeps its status; what comes
+// later works.
 func TestRestartLosesTheQueue(t *testing.T) {
 	options := mtssim.Options{IdentityLatency: time.Second, Expiry: time.Hour, CleanupInterval: time.Hour}
 	inBubble(t, options, func(t *testing.T, s *mtssim.Server, do doer) {
@@ -196,8 +197,8 @@ func TestForget(t *testing.T) {
 	})
 }
 
-// W7: "processed" can be seen while the callback is still under way, and an
-// outputFormat takes 2 ms per record between the two.
+// facts/mts.md W7: "processed" can be seen while the callback is still under
+// way, and an outputFormat takes 2 ms per record between the two.
 func TestProcessedIsVisibleBeforeDelivery(t *testing.T) {
 	inBubble(t, mtssim.Options{Pace: 1}, func(t *testing.T, s *mtssim.Server, do doer) {
 		e := submission(object{"url": "http://127.0.0.1:1/", "timeoutSeconds": 0, "callInBulk": true}, people(1000)...)
@@ -215,8 +216,8 @@ func TestProcessedIsVisibleBeforeDelivery(t *testing.T) {
 	})
 }
 
-// W2: one record that the identity system never answers holds up everything,
-// and a clean-up does not help.
+// facts/mts.md W2: one record that the identity system never answers holds up
+// everything, and a clean-up does not help.
 func TestOneRecordHangsTheWorker(t *testing.T) {
 	options := mtssim.Options{Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second}
 	inBubble(t, options, func(t *testing.T, s *mtssim.Server, do doer) {
@@ -239,7 +240,8 @@ func TestOneRecordHangsTheWorker(t *testing.T) {
 	})
 }
 
-// W11: jq input ends the process, in a mapping and in an outputFormat.
+// facts/mts.md W11: jq input ends the process, in a mapping and in an
+// outputFormat.
 func TestInputCrashesTheProcess(t *testing.T) {
 	inBubble(t, mtssim.Options{}, func(t *testing.T, s *mtssim.Server, do doer) {
 		e := submission(nil, valid(ann))

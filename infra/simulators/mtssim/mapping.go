@@ -99,7 +99,7 @@ type invalidRecord struct{ code, message string }
 func (e *invalidRecord) Error() string { return e.code }
 
 // errWrongType is a value of a JSON type that MTS trips over: the whole batch
-// ends as HTTP 500 (W12). The facts do not give the texts.
+// ends as HTTP 500 (facts/mts.md W12). The facts do not give the texts.
 var errWrongType = errors.New("wrong type of a field")
 
 var (

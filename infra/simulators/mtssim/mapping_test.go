@@ -67,7 +67,7 @@ func TestRecordValidation(t *testing.T) {
 	}
 }
 
-// One wrong JSON type fails the whole batch (W12).
+// One wrong JSON type fails the whole batch (facts/mts.md W12).
 func TestWrongTypes(t *testing.T) {
 	good := valid("2000000000000001")
 	for name, record := range map[string]object{

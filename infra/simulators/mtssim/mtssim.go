@@ -48,7 +48,8 @@ type Options struct {
 
 	// Identify is the identity system; nil means Rules. It is called by one
 	// goroutine at a time; its context ends with the process that asks, so that
-	// an Identify which blocks is what W2 describes and a restart ends it.
+	// an Identify which blocks is what facts/mts.md W2 describes and a restart
+	// ends it.
 	Identify func(context.Context, Applicant) Verdict
 
 	// Dial connects to who is called back; nil means the network. A test in
@@ -112,7 +113,7 @@ func (s *Server) Close() {
 
 // Restart is SIGKILL and a start on the same database: connections are closed,
 // the POST being handled leaves nothing behind, what was queued or running is
-// lost and keeps its status until clean-up (W1).
+// lost and keeps its status until clean-up (facts/mts.md W1).
 func (s *Server) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,8 +129,8 @@ func (s *Server) restart() {
 	s.counters.Restarts++
 }
 
-// crash is the end of one process by its own doing (W11). It does nothing if
-// that process is no longer the one that runs.
+// crash is the end of one process by its own doing (facts/mts.md W11). It does
+// nothing if that process is no longer the one that runs.
 func (s *Server) crash(p *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +139,8 @@ func (s *Server) crash(p *process) {
 	}
 }
 
-// Forget deletes every request, as a container with a new database does (W9).
+// Forget deletes every request, as a container with a new database does
+// (facts/mts.md W9).
 func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ type process struct {
 	sim     *Server
 	ctx     context.Context
 	kill    context.CancelFunc
-	started string        // the responsetime of every reply of this life (W28)
+	started string        // the responsetime of every reply of this life (facts/mts.md W28)
 	turn    chan struct{} // held by the HTTP request that is being handled
 	core    *core
 

@@ -69,7 +69,8 @@ func (s *Server) stillWanted(p *process, r *request) bool {
 	return p.ctx.Err() == nil && s.requests[r.id] == r
 }
 
-// cleanUp deletes requests by age alone, also those being processed (W8).
+// cleanUp deletes requests by age alone, also those being processed
+// (facts/mts.md W8).
 func (s *Server) cleanUp() {
 	tick := time.NewTicker(s.options.CleanupInterval)
 	defer tick.Stop()

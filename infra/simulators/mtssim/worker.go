@@ -37,7 +37,7 @@ func (p *process) handle(r *request, worker *meter) {
 			status = processedWithErrors
 		}
 	}
-	// The status is committed before anything is delivered (W7).
+	// The status is committed before anything is delivered (facts/mts.md W7).
 	if !s.setStatus(p, r, status) || r.delivery != deliverCallback {
 		return
 	}

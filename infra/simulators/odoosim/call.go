@@ -172,7 +172,8 @@ func locked(db *database, run func(*work) (any, *tx, *oops), w *work) (any, *tx,
 }
 
 // commit writes. If another call changed the same rows meanwhile, this one is
-// run again from its start, as Odoo does (A6): the last writer wins.
+// run again from its start, as Odoo does (facts/odoo.md A6): the last writer
+// wins.
 func commit(db *database, t *tx, result any, run func(*work) (any, *tx, *oops), w *work) (any, *oops) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -187,7 +188,7 @@ func commit(db *database, t *tx, result any, run func(*work) (any, *tx, *oops), 
 }
 
 // spend takes the time of the work; too much of it reloads the server, and
-// everything under way is lost (A6).
+// everything under way is lost (facts/odoo.md A6).
 func (s *Server) spend(w *work) error {
 	if s.options.Pace <= 0 {
 		return nil

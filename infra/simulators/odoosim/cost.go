@@ -12,7 +12,7 @@ type Latency struct {
 	Row          time.Duration // per row returned
 	Scan         time.Duration // per row examined
 	ListScan     time.Duration // per row examined and member of the longest "in" list, if the rows are scanned
-	Look         time.Duration // per row examined once for every registrant (the cliff of B3)
+	Look         time.Duration // per row examined once for every registrant (the cliff of facts/odoo.md B3)
 	Create       time.Duration // per record, without the look-up of the uniqueness rule
 	Write        time.Duration // per record
 	Unlink       time.Duration // per record
@@ -49,7 +49,8 @@ func (w *work) scan(rows int) {
 
 // lookInto counts the sub-selects of a domain. Each reads its whole table once;
 // above hashRows identifiers PostgreSQL no longer keeps the result of a subplan
-// in a hash table and reads g2p_reg_id for every registrant looked at (B3).
+// in a hash table and reads g2p_reg_id for every registrant looked at
+// (facts/odoo.md B3).
 func (w *work) lookInto(e *env, tables []*table, subplans, tested int) {
 	for _, t := range tables {
 		w.examined += int64(len(t.ids))

@@ -11,7 +11,7 @@ import (
 // Domains as Odoo reads them: normalised, then every `!` pushed down to the
 // terms, and only then turned into a test. That order is why `!` before `=`
 // through a one2many means "some child differs" and before `=like` means "no
-// child matches" (A3).
+// child matches" (facts/odoo.md A3).
 
 // truth is SQL's: a comparison with NULL is unknown, and so is its negation.
 type truth int8

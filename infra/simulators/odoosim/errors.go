@@ -9,7 +9,7 @@ import (
 
 // oops is a Python exception on its way to the client. On the wire it is HTTP
 // 200 with an error object (facts/odoo.md A1.1), unless the server does not
-// know the database of the request (A1.4).
+// know the database of the request (facts/odoo.md A1.4).
 type oops struct {
 	name    string // class with module, as in data.name
 	message string
@@ -81,7 +81,7 @@ func stillUsed(m *model, constraint string) *oops {
 		"If possible, archive it instead.\n\nModel: %s (%s), Constraint: %s", m.label, m.name, constraint)
 }
 
-// serializationFailure is SQLSTATE 40001 (A6).
+// serializationFailure is SQLSTATE 40001 (facts/odoo.md A6).
 func serializationFailure() *oops {
 	return raise("psycopg2.errors.SerializationFailure", "could not serialize access due to concurrent update\n")
 }

@@ -29,7 +29,8 @@ const (
 	Expired       Outcome = "expired"       // error code 100
 	Raised        Outcome = "raised"        // the exception in Name and Message
 	// Late closes the connection too; what passed the checks by then is written
-	// when CommitLate says so (A6: Odoo commits what its client gave up on).
+	// when CommitLate says so (facts/odoo.md A6: Odoo commits what its client
+	// gave up on).
 	Late Outcome = "late"
 )
 
@@ -194,7 +195,7 @@ func (s *Server) SetDown(down bool) {
 }
 
 // Restart kills the server and starts it again: calls under way end without an
-// answer and without a commit, sessions survive (A6).
+// answer and without a commit, sessions survive (facts/odoo.md A6).
 func (s *Server) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +203,8 @@ func (s *Server) Restart() {
 }
 
 // SetDatabaseDown stops PostgreSQL: calls under way fail, new ones get HTTP 500
-// text/html, and sessions that are used meanwhile are lost (A4, A6).
+// text/html, and sessions that are used meanwhile are lost (facts/odoo.md A4,
+// A6).
 func (s *Server) SetDatabaseDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

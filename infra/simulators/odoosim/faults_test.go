@@ -13,7 +13,8 @@ import (
 
 const token10 = `"g2p.reg.id", "create", [{"partner_id": 10, "id_type": 2, "value": "t"}], {}`
 
-// The uniqueness rule races: calls that are checked at the same time all pass (A6).
+// The uniqueness rule races: calls that are checked at the same time all pass
+// (facts/odoo.md A6).
 func TestParallelCreatesPassTheCheck(t *testing.T) {
 	c := registry(t, odoosim.Options{})
 	var checked sync.WaitGroup
@@ -152,7 +153,7 @@ func TestFaultsRunOut(t *testing.T) {
 	lift()
 }
 
-// The commit comes although the client has gone (A6).
+// The commit comes although the client has gone (facts/odoo.md A6).
 func TestCommitAfterTheClientGaveUp(t *testing.T) {
 	c := registry(t, odoosim.Options{})
 	checked, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -172,7 +173,8 @@ func TestCommitAfterTheClientGaveUp(t *testing.T) {
 }
 
 // What a Late fault keeps back has passed its checks: it comes beside what was
-// written meanwhile, and a call that was refused, or killed, never comes (A6).
+// written meanwhile, and a call that was refused, or killed, never comes
+// (facts/odoo.md A6).
 func TestLateCommit(t *testing.T) {
 	for _, each := range []struct {
 		name, call string

@@ -84,7 +84,7 @@ var methods = map[string]method{
 	"unlink": {records: true, writes: true,
 		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *oops) { return true, t.unlink(m, ids) }},
 	// enable_registrant stands for the methods that return nothing: its reply
-	// has neither result nor error (A1.3).
+	// has neither result nor error (facts/odoo.md A1.3).
 	"enable_registrant": {records: true, writes: true,
 		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *oops) {
 			column := t.db.partners.model.column("disabled")

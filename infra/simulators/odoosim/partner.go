@@ -27,7 +27,8 @@ func age(today string, birthdate any) string {
 }
 
 // commands carries out what was written to reg_ids. Changes are made at once;
-// removals run before additions, in whatever order they were given (A2).
+// removals run before additions, in whatever order they were given
+// (facts/odoo.md A2).
 func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 	list, ok := vals["reg_ids"].([]any)
 	if m.name != partnerModel || !ok {

@@ -110,7 +110,8 @@ func TestPopulateIsTheSameForASeed(t *testing.T) {
 	}
 }
 
-// Rows returned and rows examined, by what PostgreSQL would do (B3).
+// Rows returned and rows examined, by what PostgreSQL would do
+// (facts/odoo.md B3).
 func TestRowsRead(t *testing.T) {
 	page := `"g2p.reg.id", "search_read", [[["id_type", "=", 1], ["id", ">", 100]]], {"fields": ["partner_id"], "order": "id", "limit": 50}`
 	look := `"g2p.reg.id", "search_read", [[["partner_id", "in", [7, 8, 9]], ["id_type", "in", [1, 2]]]], {"fields": ["value"]}`
@@ -187,7 +188,8 @@ func TestPace(t *testing.T) {
 }
 
 // Above a size every registrant costs a look through the whole table; and a
-// call that would take two minutes takes the server with it (B3, A6).
+// call that would take two minutes takes the server with it (facts/odoo.md B3,
+// A6).
 func TestTheCliff(t *testing.T) {
 	var slept time.Duration
 	c := serve(t, odoosim.Options{Pace: 1, HashRows: 100, Sleep: func(d time.Duration) { slept += d }})

@@ -45,8 +45,8 @@ func (t *tx) identifierKeys(m *model, r *row) *oops {
 // identifierRules are the module's two checks in Python, in its order: first
 // that nobody has two identifiers of a type, then the expression of the type.
 // The first only sees what is committed and what this call made, so that calls
-// at the same time pass it together (A6). The second ends at the first empty
-// value, and lets everything after it through (A2).
+// at the same time pass it together (facts/odoo.md A6). The second ends at the
+// first empty value, and lets everything after it through (facts/odoo.md A2).
 func (t *tx) identifierRules(ids []int64, written map[string]bool) *oops {
 	m := t.db.regs.model
 	partner, idType, value := m.column("partner_id"), m.column("id_type"), m.column("value")

@@ -76,7 +76,7 @@ var rights = map[string]map[string][]string{
 	userModel:    {"read": {groupInternal}},
 }
 
-// may refuses with Odoo's AccessError (A1.8).
+// may refuses with Odoo's AccessError (facts/odoo.md A1.8).
 func (e *env) may(operation string, m *model) *oops {
 	groups := rights[m.name][operation]
 	denied := e.denied[m.name+" "+operation]

@@ -49,7 +49,7 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 		x.database = s.options.Databases[0]
 	}
 	if s.databaseDown() {
-		// The session does not outlive it (A4).
+		// The session does not outlive it (facts/odoo.md A4).
 		if x.live && isJSON {
 			x.sid = s.replaceSession(x.sid, nil)
 			return x.withCookie(x.failed(notFound()))
@@ -96,7 +96,7 @@ func (x *exchange) parse(body []byte) *reply {
 	var request any
 	err := decoder.Decode(&request)
 	if err != nil || decoder.More() {
-		// The page repeats the whole body (A1.5).
+		// The page repeats the whole body (facts/odoo.md A1.5).
 		echo := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(python.Repr(string(body)))
 		return badRequest("Invalid JSON data: " + echo)
 	}
@@ -260,7 +260,7 @@ func (x *exchange) common(name string, args []any) (any, error) {
 		if u := db.login(python.Str(args[1]), python.Str(args[2])); u != nil {
 			return u.id, nil, nil
 		}
-		return false, nil, nil // not an error (A1.6)
+		return false, nil, nil // not an error (facts/odoo.md A1.6)
 	})
 }
 

@@ -52,7 +52,8 @@ type field struct {
 	compute      func(e *env, r *row) (any, *oops)
 }
 
-// stamp is microseconds since 1970 in UTC: what PostgreSQL keeps (A7).
+// stamp is microseconds since 1970 in UTC: what PostgreSQL keeps
+// (facts/odoo.md A7).
 type stamp int64
 
 type model struct {

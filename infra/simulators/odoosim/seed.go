@@ -100,7 +100,7 @@ func (db *database) addRegistrant(r Registrant, now stamp) int64 {
 }
 
 // AddIdentifier gives the new identifier's id. It checks nothing: a second
-// identifier of a type is possible, as it is in Odoo (A6).
+// identifier of a type is possible, as it is in Odoo (facts/odoo.md A6).
 func (s *Server) AddIdentifier(i Identifier) int64 {
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()

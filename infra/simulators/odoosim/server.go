@@ -23,16 +23,16 @@ import (
 type Options struct {
 	// Databases are their names; the first has the data that the Go methods
 	// work on. Several make Odoo hide errors from callers without a session
-	// (A1.4).
+	// (facts/odoo.md A1.4).
 	Databases []string
 	// Status adds the fields status and description that later lines have.
 	Status bool
 	// NoIndex leaves g2p_reg_id without indexes on partner_id and value, as the
-	// module is shipped: look-ups read the whole table (B3).
+	// module is shipped: look-ups read the whole table (facts/odoo.md B3).
 	NoIndex bool
 	// HashRows is the size of g2p_reg_id from which a domain that looks into
-	// reg_ids reads the table once per registrant (B3): 0 is 260000, as with
-	// PostgreSQL's default work_mem; negative is never.
+	// reg_ids reads the table once per registrant (facts/odoo.md B3): 0 is
+	// 260000, as with PostgreSQL's default work_mem; negative is never.
 	HashRows int
 	// Pace scales Latency: 0 answers at once, 1 takes the time of the real one.
 	Pace float64
@@ -42,11 +42,11 @@ type Options struct {
 	// take longer (at pace 1) reloads the server. Not at pace 0.
 	TimeLimit time.Duration
 	// Window is the least time between the checks of a write and its commit, in
-	// which parallel writes pass each other's checks (A6): 1 ms by default,
-	// negative is none.
+	// which parallel writes pass each other's checks (facts/odoo.md A6): 1 ms
+	// by default, negative is none.
 	Window time.Duration
 	// Workers is how many calls the server works on at once, at a pace above 0;
-	// 1 by default, and the real one gains little from more (B4).
+	// 1 by default, and the real one gains little from more (facts/odoo.md B4).
 	Workers int
 	// Now is the server's clock; time.Now by default.
 	Now func() time.Time
@@ -141,7 +141,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.admin.ServeHTTP(w, r)
 		return
 	}
-	body, err := io.ReadAll(r.Body) // no limit, as there (A5); never unpacked
+	body, err := io.ReadAll(r.Body) // no limit, as there (facts/odoo.md A5); never unpacked
 	if err != nil || s.isDown() {
 		hangUp(w)
 		return
@@ -163,7 +163,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // send writes an HTTP/1.0 answer and closes the connection: no keep-alive, no
-// compression (A5). Without a connection to take over it comes near to that.
+// compression (facts/odoo.md A5). Without a connection to take over it comes
+// near to that.
 func (s *Server) send(w http.ResponseWriter, answer *reply) {
 	header := append(answer.header,
 		[2]string{"Content-Length", fmt.Sprint(len(answer.body))},
@@ -207,7 +208,7 @@ func page(status int, title, text string) *reply {
 func badRequest(text string) *reply { return page(http.StatusBadRequest, "Bad Request", text) }
 
 // internal is what is left of an error when the server does not know the
-// database of the request, or cannot reach it (A1.4, A6).
+// database of the request, or cannot reach it (facts/odoo.md A1.4, A6).
 func internal() *reply {
 	return page(http.StatusInternalServerError, "Internal Server Error", "The server encountered an internal error and was unable "+
 		"to complete your request. Either the server is overloaded or there is an error in the application.")

@@ -9,7 +9,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
-// Sessions (A4). They survive a restart of the server.
+// Sessions (facts/odoo.md A4). They survive a restart of the server.
 
 type session struct {
 	db       string

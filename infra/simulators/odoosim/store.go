@@ -9,7 +9,7 @@ import (
 // The store: tables of immutable rows with ascending ids, and transactions
 // that are checked without the lock and committed under it. The gap between
 // the two is Odoo's: under REPEATABLE READ a check in Python does not see what
-// others are about to commit (A6).
+// others are about to commit (facts/odoo.md A6).
 
 // row is never changed once it is stored; a change stores another.
 type row struct {

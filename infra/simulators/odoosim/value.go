@@ -14,7 +14,7 @@ import (
 
 // Values: from JSON to a column, from a column to the wire, and compared.
 
-// toColumn turns what a client writes into what is stored (A2).
+// toColumn turns what a client writes into what is stored (facts/odoo.md A2).
 func (f *field) toColumn(m *model, v any) (any, *oops) {
 	switch f.kind {
 	case boolKind:
@@ -88,7 +88,7 @@ func dateToColumn(s string) (any, *oops) {
 }
 
 // idToColumn takes an id to write: a bare number or a numeric string. The
-// [id, name] pair that read returns is refused (A2).
+// [id, name] pair that read returns is refused (facts/odoo.md A2).
 func idToColumn(v any) (any, *oops) {
 	switch v := v.(type) {
 	case nil:
@@ -128,7 +128,7 @@ func notInteger(s string) *oops {
 	return raise("psycopg2.errors.InvalidTextRepresentation", "invalid input syntax for type integer: %q\n", s)
 }
 
-// show is the value as read returns it: empty is false (A2).
+// show is the value as read returns it: empty is false (facts/odoo.md A2).
 func (f *field) show(e *env, r *row, bare bool) (any, *oops) {
 	v := f.get(r)
 	if f.compute != nil {
@@ -175,7 +175,7 @@ func (s stamp) time() time.Time { return time.UnixMicro(int64(s)).UTC() }
 func (s stamp) wire() string { return s.time().Format(wireTime) }
 
 // parseStamp reads a timestamp as PostgreSQL does for a column without a time
-// zone: T and Z are taken, an offset is taken and ignored (A7).
+// zone: T and Z are taken, an offset is taken and ignored (facts/odoo.md A7).
 func parseStamp(s string, now time.Time) (stamp, error) {
 	switch day := now.Truncate(24 * time.Hour); strings.ToLower(s) {
 	case "now":

@@ -199,7 +199,7 @@ func TestDebugIsPersonal(t *testing.T) {
 	}
 }
 
-// With two databases and no session, errors are hidden (A1.4).
+// With two databases and no session, errors are hidden (facts/odoo.md A1.4).
 func TestTwoDatabases(t *testing.T) {
 	c := registry(t, odoosim.Options{Databases: []string{"g2p", "g2pbig"}})
 	cookie := c.login("admin", "admin")

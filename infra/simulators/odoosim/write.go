@@ -66,7 +66,7 @@ func (t *tx) create(m *model, list []map[string]any) ([]int64, *oops) {
 }
 
 // write changes records; a missing id is an error, an empty vals is not: it
-// moves write_date all the same (A7).
+// moves write_date all the same (facts/odoo.md A7).
 func (t *tx) write(m *model, ids []int64, vals map[string]any) *oops {
 	if len(ids) == 0 {
 		return nil
@@ -112,8 +112,9 @@ func (t *tx) write(m *model, ids []int64, vals map[string]any) *oops {
 	return t.constraints(m, ids, written)
 }
 
-// unlink removes what is there; what is gone already is fine (A2), but for
-// partners, of which Odoo looks at more before they go.
+// unlink removes what is there; what is gone already is fine
+// (facts/odoo.md A2), but for partners, of which Odoo looks at more before they
+// go.
 func (t *tx) unlink(m *model, ids []int64) *oops {
 	if len(ids) == 0 {
 		return nil

@@ -103,7 +103,7 @@ func TestStatusOfLaterLines(t *testing.T) {
 	c.want(`"g2p.reg.id", "fields_get", [["status"]], {"attributes": ["selection"]}`, `{"status": {"selection": [["invalid", "Invalid"], ["valid", "Valid"]]}}`)
 }
 
-// What moves a registrant's write date (A7).
+// What moves a registrant's write date (facts/odoo.md A7).
 func TestWriteDates(t *testing.T) {
 	for _, each := range []struct {
 		call  string
@@ -135,7 +135,8 @@ func TestWriteDates(t *testing.T) {
 	}
 }
 
-// The stored time has microseconds, the wire has whole seconds (A7).
+// The stored time has microseconds, the wire has whole seconds
+// (facts/odoo.md A7).
 func TestWriteDateTerms(t *testing.T) {
 	c := registry(t, odoosim.Options{}) // written at 12:00:00.123456
 	for _, each := range []struct {
