@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"openg2p.org/mts-connector/shared/callback"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/secrets"
@@ -29,7 +29,7 @@ func main() {
 
 	inbox := &seeding.Inbox{
 		Capabilities: secrets.Keyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
-		Answers:      dynamo.NewInbox(dynamodb.NewFromConfig(cfg), answers),
+		Answers:      seedingdb.NewInbox(dynamodb.NewFromConfig(cfg), answers),
 		Clock:        function.Clock{},
 		Times:        times,
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"openg2p.org/mts-connector/shared/api"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/jq"
@@ -29,7 +29,7 @@ func main() {
 	function.Must(log, err)
 
 	handler := api.New(api.Options{
-		Store:    dynamo.New(dynamodb.NewFromConfig(cfg), connectors, ""),
+		Store:    seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, ""),
 		Secrets:  secrets.Connectors(secretsmanager.NewFromConfig(cfg), prefix),
 		Mappings: jq.Mappings{},
 		CheckDomain: func(domain string) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
@@ -36,7 +36,7 @@ func main() {
 	clock := function.Clock{}
 	vault := secretsmanager.NewFromConfig(cfg)
 	patcher := &seeding.Patcher{
-		Store:      dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Rows:       secrets.Keyring(vault, rowKey),
 		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},

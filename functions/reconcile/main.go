@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
@@ -30,7 +30,7 @@ func main() {
 
 	clock := function.Clock{}
 	reconciler := &seeding.Reconciler{
-		Store:   dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Store:   seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Seeder:  mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
 		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: patch},
 		Meter:   function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},

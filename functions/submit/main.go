@@ -11,7 +11,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
@@ -38,7 +38,7 @@ func main() {
 	client := outgoing.New(outgoing.Options{AllowedRanges: ranges})
 	vault := secretsmanager.NewFromConfig(cfg)
 	submitter := &seeding.Submitter{
-		Store:        dynamo.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Store:        seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries:   odoo.New(client, secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Seeder:       mts.New(client, clock.Now),
 		Mappings:     jq.Mappings{},

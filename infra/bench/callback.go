@@ -21,7 +21,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/shared/callback"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -69,7 +69,7 @@ func (m *measurer) door(ctx context.Context, r *report) error {
 	db, random := m.db.Client(), rand.New(rand.NewPCG(1, 2))
 	var log tail
 	handle := gateway.Handler(callback.New(&seeding.Inbox{
-		Capabilities: inprocess.Keyring("capability"), Answers: dynamo.NewInbox(db, tables.Answers),
+		Capabilities: inprocess.Keyring("capability"), Answers: seedingdb.NewInbox(db, tables.Answers),
 		Clock: function.Clock{}, Times: seeding.DefaultTimes(),
 	}, function.Log(&log)), seeding.MaxCallback, function.Log(&log))
 	var ours, bare []time.Duration

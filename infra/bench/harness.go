@@ -19,7 +19,7 @@ import (
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
@@ -48,7 +48,7 @@ type harness struct {
 	registry  *odoosim.Server
 	seeder    *mtssim.Server
 	connector seeding.Connector
-	direct    *dynamo.Store // past the meter
+	direct    *seedingdb.Store // past the meter
 	units     *units
 	sent      *recorder
 
@@ -78,12 +78,12 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 		return nil, err
 	}
 	h.closers = append(h.closers, func() { tables.Drop(ctx, db.Client()) })
-	h.direct, h.units = dynamo.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
-	h.wire(dynamo.New(h.units, tables.Connectors, tables.Answers), dynamo.NewInbox(h.units, tables.Answers))
+	h.direct, h.units = seedingdb.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
+	h.wire(seedingdb.New(h.units, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
 	return h, h.prepare(ctx)
 }
 
-func (h *harness) wire(store *dynamo.Store, inbox seeding.AnswerInbox) {
+func (h *harness) wire(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	calls := loopback()
 	h.sent = &recorder{Seeder: mts.New(calls, time.Now)}
 	h.Functions = inprocess.Wire(inprocess.Surroundings{

@@ -12,8 +12,8 @@ import (
 
 	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
-	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -44,7 +44,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 		return spent, err
 	}
 	defer tables.Drop(ctx, m.db.Client())
-	direct, u := dynamo.New(m.db.Client(), tables.Connectors, tables.Answers), newUnits(m.db)
+	direct, u := seedingdb.New(m.db.Client(), tables.Connectors, tables.Answers), newUnits(m.db)
 	c := inprocess.Connector("bench", "http://127.0.0.1:1", "http://127.0.0.1:2", time.Now().UTC())
 	if err := layOut(ctx, direct, c, open); err != nil {
 		return spent, err
@@ -57,7 +57,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	var log tail
 	clock := function.Clock{}
 	reconciler := &seeding.Reconciler{
-		Store: dynamo.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Invoker: noInvoker{}, Clock: clock,
+		Store: seedingdb.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Invoker: noInvoker{}, Clock: clock,
 		Meter: function.Meter{Out: io.Discard, Now: clock.Now}, Times: seeding.DefaultTimes(), Log: function.Log(&log),
 	}
 	if err := reconciler.Tick(ctx); err != nil {
@@ -71,7 +71,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 }
 
 // layOut claims open batches of one run, and one more that it closes.
-func layOut(ctx context.Context, store *dynamo.Store, c seeding.Connector, open int) error {
+func layOut(ctx context.Context, store *seedingdb.Store, c seeding.Connector, open int) error {
 	now := time.Now().UTC()
 	if err := errors.Join(store.CreateConnector(ctx, c), store.SetStatus(ctx, c.ID, seeding.Running, now)); err != nil {
 		return err

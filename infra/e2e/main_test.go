@@ -25,7 +25,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/template"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -37,7 +37,7 @@ const times = "deadline_base=10s,record_first=5ms,answer_wait=2s,poll=150ms,page
 var (
 	stack  *local.Stack
 	db     *dynamodb.Client
-	store  *dynamo.Store // for what no user can see: leases, answers, the time of the next run
+	store  *seedingdb.Store // for what no user can see: leases, answers, the time of the next run
 	ticker = &metronome{}
 	vault  = newSearch() // everything that may stand nowhere
 )
@@ -67,7 +67,7 @@ func run(m *testing.M) int {
 	}
 	defer stack.Stop()
 	db = stack.DynamoDB()
-	store = dynamo.New(db, stack.Output("ConnectorsTable"), stack.Output("AnswersTable"))
+	store = seedingdb.New(db, stack.Output("ConnectorsTable"), stack.Output("AnswersTable"))
 	if err := keepKeysSecret(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "the keys of the deployment:", err)
 		return 1

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"openg2p.org/mts-connector/infra/inprocess"
-	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 )
 
 // The stores keep their contract on the emulator too, on tables of the template
@@ -20,6 +20,6 @@ func TestStoresKeepTheirContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { names.Drop(t.Context(), db) })
-	tables := dynamotest.Tables{Client: dynamodb.NewFromConfig(config), Connectors: names.Connectors, Answers: names.Answers}
-	dynamotest.RunContract(t, func(*testing.T) dynamotest.Tables { return tables })
+	tables := seedingdbtest.Tables{Client: dynamodb.NewFromConfig(config), Connectors: names.Connectors, Answers: names.Answers}
+	seedingdbtest.RunContract(t, func(*testing.T) seedingdbtest.Tables { return tables })
 }

@@ -16,7 +16,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/template"
 	"openg2p.org/mts-connector/shared/callback"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
@@ -25,7 +25,7 @@ import (
 
 // Surroundings are what the functions are wired to.
 type Surroundings struct {
-	Store  *dynamo.Store
+	Store  *seedingdb.Store
 	Inbox  seeding.AnswerInbox
 	Stream func(ctx context.Context, registry string) error // of the answers table, called for each that is put
 	Seeder seeding.Seeder

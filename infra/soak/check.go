@@ -8,13 +8,13 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // place is everything that a trial is checked by.
 type place struct {
-	store     *dynamo.Store
+	store     *seedingdb.Store
 	registry  *odoosim.Server
 	seeder    *mtssim.Server
 	connector seeding.Connector
@@ -22,7 +22,7 @@ type place struct {
 	before    map[int64][]odoosim.Identifier // of every registrant
 }
 
-func newPlace(store *dynamo.Store, registry *odoosim.Server, seeder *mtssim.Server, t trial) *place {
+func newPlace(store *seedingdb.Store, registry *odoosim.Server, seeder *mtssim.Server, t trial) *place {
 	p := &place{store: store, registry: registry, seeder: seeder, expected: registry.Populate(t.registrants, t.seed)}
 	p.before = registry.Snapshot()
 	return p

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/local"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 )
 
@@ -24,7 +24,7 @@ const times = "page_limit=3s,post_base=3s,post_per_record=2ms,answer_wait=1s,pol
 // stage is a running stack that is ticked.
 type stage struct {
 	stack *local.Stack
-	store *dynamo.Store // of the stack's tables, as the one who deploys
+	store *seedingdb.Store // of the stack's tables, as the one who deploys
 	say   func(format string, a ...any)
 	end   func()
 }
@@ -37,7 +37,7 @@ func open(ctx context.Context, say func(string, ...any)) (*stage, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &stage{
 		stack: stack, say: say,
-		store: dynamo.New(stack.DynamoDB(), stack.Output("ConnectorsTable"), stack.Output("AnswersTable")),
+		store: seedingdb.New(stack.DynamoDB(), stack.Output("ConnectorsTable"), stack.Output("AnswersTable")),
 	}
 	var ticking sync.WaitGroup
 	ticking.Go(func() { s.tick(ctx) })

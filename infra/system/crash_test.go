@@ -173,7 +173,7 @@ func (c crashing) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(
 	return c.Client.Query(ctx, in, o...)
 }
 
-var storeFrame = regexp.MustCompile(`shared/dynamo\.\(\*(?:Store|Inbox)\)\.([A-Z]\w*)`)
+var storeFrame = regexp.MustCompile(`shared/dynamo/seedingdb\.\(\*(?:Store|Inbox)\)\.([A-Z]\w*)`)
 
 // storeMethod is the exported method of the store that is writing.
 func storeMethod() string {

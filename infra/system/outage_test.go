@@ -17,7 +17,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -121,7 +121,7 @@ func TestRunsSurvive(t *testing.T) {
 // was under way: no batch open, and no answer in work.
 func (w *world) struck() {
 	w.strikes.Add(1)
-	store := dynamo.New(w.client, w.tables.Connectors, w.tables.Answers) // which no trouble reaches
+	store := seedingdb.New(w.client, w.tables.Connectors, w.tables.Answers) // which no trouble reaches
 	states, err := store.RegistryStates(w.Context())
 	if err != nil {
 		w.Error(err)

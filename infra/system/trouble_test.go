@@ -14,7 +14,7 @@ import (
 	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -665,7 +665,7 @@ func (c *collected) PutPart(_ context.Context, p seeding.AnswerPart) error {
 // put stores a part of an answer and works it off.
 func (w *world) put(p seeding.AnswerPart) {
 	w.Helper()
-	if err := dynamo.NewInbox(w.client, w.tables.Answers).PutPart(w.Context(), p); err != nil {
+	if err := seedingdb.NewInbox(w.client, w.tables.Answers).PutPart(w.Context(), p); err != nil {
 		w.Fatal(err)
 	}
 	if err := w.patcher.Ring(w.Context(), p.Ref.Registry); err != nil {

@@ -30,6 +30,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
@@ -48,7 +49,7 @@ type world struct {
 
 	client    *dynamodb.Client
 	tables    inprocess.Tables
-	store     *dynamo.Store
+	store     *seedingdb.Store
 	calls     *http.Client
 	log       *bytes.Buffer
 	logger    *slog.Logger
@@ -160,7 +161,7 @@ func newWorld(t *testing.T, o options) *world {
 			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
 		})
 	}
-	w.store = dynamo.New(watched{database, w}, w.tables.Connectors, w.tables.Answers)
+	w.store = seedingdb.New(watched{database, w}, w.tables.Connectors, w.tables.Answers)
 	w.calls = outgoing.New(outgoing.Options{
 		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
 	})
@@ -182,7 +183,7 @@ func newWorld(t *testing.T, o options) *world {
 		}
 	}
 	functions := inprocess.Wire(inprocess.Surroundings{
-		Store: w.store, Inbox: dynamo.NewInbox(database, w.tables.Answers), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Invoker: invoker{w},
+		Store: w.store, Inbox: seedingdb.NewInbox(database, w.tables.Answers), Stream: w.stream, Seeder: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Invoker: invoker{w},
 		Meter: w, Clock: w.clock, Times: o.times, Log: w.logger,
 	})
 	w.submitter, w.patcher, w.reconcile = functions.Submitter, functions.Patcher, functions.Reconciler

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -9,149 +10,178 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// item is what DynamoDB calls an item, or the values of an expression.
-type item = map[string]types.AttributeValue
+// Item holds the attributes of an item, or the values of an expression.
+type Item = map[string]types.AttributeValue
 
-func number[N int | int64](v N) types.AttributeValue {
+// Text is a string attribute.
+func Text(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
+
+// Number is a number attribute.
+func Number[N int | int64](v N) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(v), 10)}
 }
 
-func instant(t time.Time) types.AttributeValue {
+// Instant is a time in Unix milliseconds; the zero time is 0.
+func Instant(t time.Time) types.AttributeValue {
 	if t.IsZero() {
-		return number(0)
+		return Number(0)
 	}
-	return number(t.UnixMilli())
+	return Number(t.UnixMilli())
 }
 
-func duration(d time.Duration) types.AttributeValue { return number(d.Microseconds()) }
-func flag(v bool) types.AttributeValue              { return &types.AttributeValueMemberBOOL{Value: v} }
-func binary(v []byte) types.AttributeValue          { return &types.AttributeValueMemberB{Value: v} }
-func set(v []string) types.AttributeValue           { return &types.AttributeValueMemberSS{Value: v} }
+// Duration is a duration in microseconds.
+func Duration(d time.Duration) types.AttributeValue { return Number(d.Microseconds()) }
 
-// lean drops what reads the same when it is absent.
-func lean(it item) item {
-	for name, value := range it {
-		switch v := value.(type) {
-		case *types.AttributeValueMemberN:
-			if v.Value == "0" {
-				delete(it, name)
-			}
-		case *types.AttributeValueMemberS:
-			if v.Value == "" {
-				delete(it, name)
-			}
-		case *types.AttributeValueMemberBOOL:
-			if !v.Value {
-				delete(it, name)
-			}
-		case *types.AttributeValueMemberB:
-			if len(v.Value) == 0 {
-				delete(it, name)
-			}
-		case *types.AttributeValueMemberSS: // DynamoDB knows no empty set
-			if len(v.Value) == 0 {
-				delete(it, name)
-			}
-		}
-	}
+// Flag is a boolean attribute.
+func Flag(v bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: v} }
+
+// Binary is an attribute of bytes.
+func Binary(v []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: v} }
+
+// Set is a set of strings, which DynamoDB keeps in no order.
+func Set(v []string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: v} }
+
+// Map is an attribute that holds attributes.
+func Map(v Item) types.AttributeValue { return &types.AttributeValueMemberM{Value: v} }
+
+// OmitZero removes from an item what reads the same when it is absent, and
+// returns the item. An empty set must go: DynamoDB refuses it.
+func OmitZero(it Item) Item {
+	maps.DeleteFunc(it, func(_ string, value types.AttributeValue) bool { return isZero(value) })
 	return it
 }
 
-// reader reads attributes and keeps the first error, which names the attribute
-// and never its value.
-type reader struct {
-	item item
+func isZero(value types.AttributeValue) bool {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberN:
+		return v.Value == "0"
+	case *types.AttributeValueMemberS:
+		return v.Value == ""
+	case *types.AttributeValueMemberBOOL:
+		return !v.Value
+	case *types.AttributeValueMemberB:
+		return len(v.Value) == 0
+	case *types.AttributeValueMemberSS:
+		return len(v.Value) == 0
+	}
+	return false
+}
+
+// Reader reads the attributes of an item. An absent attribute is the zero
+// value. The first attribute that cannot be read makes the item damaged: a
+// decoder reads everything and then returns through Decoded.
+type Reader struct {
+	item Item
 	err  error
 }
 
-func (r *reader) damaged(name string) {
+// NewReader returns a reader of the item.
+func NewReader(it Item) *Reader { return &Reader{item: it} }
+
+// Decoded ends a decoder: it returns v, or the error of a damaged item, which
+// names an attribute and never its value.
+func Decoded[T any](r *Reader, v T) (T, error) {
+	if r.err != nil {
+		var zero T
+		return zero, r.err
+	}
+	return v, nil
+}
+
+// Damaged notes that the attribute cannot be read.
+func (r *Reader) Damaged(name string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("dynamo: damaged item: attribute %q", name)
 	}
 }
 
-// attribute is nil when it is absent; one of another type than wanted is damage.
-func attribute[T types.AttributeValue](r *reader, name string) (value T, ok bool) {
+// Key is the key of the item, zero where the item has none.
+func (r *Reader) Key() Key { return Key{r.Text(partitionName), r.Text(sortName)} }
+
+// Names are the names of all attributes, sorted.
+func (r *Reader) Names() []string { return slices.Sorted(maps.Keys(r.item)) }
+
+// attribute is false for one that is absent; one of another type is damage.
+func attribute[T types.AttributeValue](r *Reader, name string) (value T, ok bool) {
 	raw, present := r.item[name]
 	if !present {
 		return value, false
 	}
 	if value, ok = raw.(T); !ok {
-		r.damaged(name)
+		r.Damaged(name)
 	}
 	return value, ok
 }
 
-func (r *reader) text(name string) string {
+// Text reads a string.
+func (r *Reader) Text(name string) string {
 	if v, ok := attribute[*types.AttributeValueMemberS](r, name); ok {
 		return v.Value
 	}
 	return ""
 }
 
-func (r *reader) number(name string) int64 {
+// Number reads a whole number.
+func (r *Reader) Number(name string) int64 {
 	v, ok := attribute[*types.AttributeValueMemberN](r, name)
 	if !ok {
 		return 0
 	}
 	n, err := strconv.ParseInt(v.Value, 10, 64)
 	if err != nil {
-		r.damaged(name)
+		r.Damaged(name)
 	}
 	return n
 }
 
-func (r *reader) count(name string) int { return int(r.number(name)) }
+// Int reads a whole number as an int.
+func (r *Reader) Int(name string) int { return int(r.Number(name)) }
 
-func (r *reader) instant(name string) time.Time {
-	if ms := r.number(name); ms != 0 {
+// Instant reads a time, in UTC.
+func (r *Reader) Instant(name string) time.Time {
+	if ms := r.Number(name); ms != 0 {
 		return time.UnixMilli(ms).UTC()
 	}
 	return time.Time{}
 }
 
-func (r *reader) duration(name string) time.Duration {
-	return time.Duration(r.number(name)) * time.Microsecond
+// Duration reads a duration.
+func (r *Reader) Duration(name string) time.Duration {
+	return time.Duration(r.Number(name)) * time.Microsecond
 }
 
-func (r *reader) flag(name string) bool {
+// Flag reads a boolean.
+func (r *Reader) Flag(name string) bool {
 	v, ok := attribute[*types.AttributeValueMemberBOOL](r, name)
 	return ok && v.Value
 }
 
-func (r *reader) binary(name string) []byte {
+// Binary reads bytes.
+func (r *Reader) Binary(name string) []byte {
 	if v, ok := attribute[*types.AttributeValueMemberB](r, name); ok {
 		return v.Value
 	}
 	return nil
 }
 
-// set is sorted, because DynamoDB keeps no order.
-func (r *reader) set(name string) []string {
+// Set reads a set of strings, sorted.
+func (r *Reader) Set(name string) []string {
 	if v, ok := attribute[*types.AttributeValueMemberSS](r, name); ok {
 		return slices.Sorted(slices.Values(v.Value))
 	}
 	return nil
 }
 
-// within reads a map attribute; what is damaged in it is damage of the item.
-func (r *reader) within(name string, read func(*reader)) {
+// Map calls read with a reader of the attributes that a map holds, if it is
+// there. Damage in it is damage of the map.
+func (r *Reader) Map(name string, read func(*Reader)) {
 	v, ok := attribute[*types.AttributeValueMemberM](r, name)
 	if !ok {
 		return
 	}
-	inner := &reader{item: v.Value}
+	inner := NewReader(v.Value)
 	read(inner)
 	if inner.err != nil {
-		r.damaged(name)
+		r.Damaged(name)
 	}
-}
-
-// decoded is the end of every decoder.
-func decoded[T any](r *reader, v T) (T, error) {
-	if r.err != nil {
-		var none T
-		return none, r.err
-	}
-	return v, nil
 }

@@ -1,3 +1,6 @@
+// Package dynamotest tests what stands on package dynamo: it measures capacity
+// units, loses replies, and lets others write between a read and a write. It
+// knows no store.
 package dynamotest
 
 import (

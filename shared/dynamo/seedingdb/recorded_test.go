@@ -2,7 +2,6 @@ package seedingdb_test
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,9 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"openg2p.org/mts-connector/infra/inprocess"
-	"openg2p.org/mts-connector/infra/local/dynamolocal"
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -57,12 +55,12 @@ type contents struct {
 func TestRecordedItems(t *testing.T) {
 	t.Run("today", func(t *testing.T) {
 		tables := newTables(t)
-		store := dynamo.New(tables.client, tables.connectors, tables.answers)
+		store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
 		want := story()
-		tell(t, store, dynamo.NewInbox(tables.client, tables.answers), want)
+		tell(t, store, seedingdb.NewInbox(tables.Client, tables.Answers), want)
 		compare(t, read(t, store), want)
 		if *record != "" {
-			tables.dump(t, *record)
+			dump(t, tables, *record)
 		}
 	})
 	for _, test := range []struct {
@@ -73,8 +71,8 @@ func TestRecordedItems(t *testing.T) {
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			tables := newTables(t)
-			tables.load(t, test.file)
-			compare(t, read(t, dynamo.New(tables.client, tables.connectors, tables.answers)), test.want)
+			load(t, tables, test.file)
+			compare(t, read(t, seedingdb.New(tables.Client, tables.Connectors, tables.Answers)), test.want)
 		})
 	}
 }
@@ -201,7 +199,7 @@ func story() contents {
 }
 
 // tell writes the story through a store, in the order in which it happened.
-func tell(t *testing.T, store *dynamo.Store, inbox *dynamo.Inbox, s contents) {
+func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s contents) {
 	t.Helper()
 	ctx := t.Context()
 	c, state := s.Connector, s.State
@@ -283,7 +281,7 @@ func tell(t *testing.T, store *dynamo.Store, inbox *dynamo.Inbox, s contents) {
 }
 
 // read reads everything back that the story tells.
-func read(t *testing.T, store *dynamo.Store) (got contents) {
+func read(t *testing.T, store *seedingdb.Store) (got contents) {
 	t.Helper()
 	ctx := t.Context()
 	want := story()
@@ -324,27 +322,6 @@ func compare(t *testing.T, got, want contents) {
 	}
 }
 
-// tables are two fresh tables of the template on DynamoDB Local.
-type tables struct {
-	client              *dynamodb.Client
-	connectors, answers string
-}
-
-func newTables(t *testing.T) tables {
-	t.Helper()
-	server, err := dynamolocal.Shared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := server.Client()
-	names, err := inprocess.CreateTables(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { names.Drop(context.WithoutCancel(t.Context()), client) })
-	return tables{client: client, connectors: names.Connectors, answers: names.Answers}
-}
-
 // recording is a recorded file: the items of each table, in the order of their
 // keys, as DynamoDB's own JSON has them.
 type recording struct {
@@ -352,10 +329,10 @@ type recording struct {
 	Answers    []map[string]any `json:"answers"`
 }
 
-func (ts tables) dump(t *testing.T, file string) {
+func dump(t *testing.T, tables seedingdbtest.Tables, file string) {
 	t.Helper()
 	all := func(table string) (list []map[string]any) {
-		out, err := ts.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+		out, err := tables.Client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -367,7 +344,7 @@ func (ts tables) dump(t *testing.T, file string) {
 		})
 		return list
 	}
-	text, err := json.MarshalIndent(recording{Connectors: all(ts.connectors), Answers: all(ts.answers)}, "", "\t")
+	text, err := json.MarshalIndent(recording{Connectors: all(tables.Connectors), Answers: all(tables.Answers)}, "", "\t")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +353,7 @@ func (ts tables) dump(t *testing.T, file string) {
 	}
 }
 
-func (ts tables) load(t *testing.T, file string) {
+func load(t *testing.T, tables seedingdbtest.Tables, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -386,9 +363,9 @@ func (ts tables) load(t *testing.T, file string) {
 	if err := json.Unmarshal(text, &items); err != nil {
 		t.Fatal(err)
 	}
-	for table, list := range map[string][]map[string]attribute{ts.connectors: items.Connectors, ts.answers: items.Answers} {
+	for table, list := range map[string][]map[string]attribute{tables.Connectors: items.Connectors, tables.Answers: items.Answers} {
 		for _, it := range list {
-			if _, err := ts.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: fromJSON(it)}); err != nil {
+			if _, err := tables.Client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: fromJSON(it)}); err != nil {
 				t.Fatal(err)
 			}
 		}

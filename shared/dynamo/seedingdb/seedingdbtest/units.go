@@ -1,4 +1,4 @@
-package dynamotest
+package seedingdbtest
 
 import (
 	"encoding/binary"
@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -18,7 +22,7 @@ func (s *suite) units() {
 
 // batchOfThousand has ids that lie up to gap apart.
 func (s *suite) batchOfThousand(gap int64) {
-	meter := &Meter{}
+	meter := &dynamotest.Meter{}
 	if s.tables.Sizing {
 		meter.Sizing = s.tables.Client
 	}
@@ -111,4 +115,9 @@ func digits(random *rand.Rand, n int) string {
 		text[i] = "0123456789"[random.IntN(10)]
 	}
 	return string(text)
+}
+
+// meteredInbox is an inbox whose client reports to the meter.
+func (s *suite) meteredInbox(meter *dynamotest.Meter) *seedingdb.Inbox {
+	return seedingdb.NewInbox(dynamodb.New(s.tables.Client.Options(), meter.Options), s.tables.Answers)
 }

@@ -1,4 +1,4 @@
-package dynamotest
+package seedingdbtest
 
 import (
 	"math"

@@ -1,4 +1,4 @@
-package dynamo_test
+package seedingdb_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -19,7 +19,7 @@ var serial atomic.Int64
 // claimed, then submitted, then closed once and for ever; parts counted once.
 func TestBatchStates(t *testing.T) {
 	tables := newTables(t)
-	store := dynamo.New(tables.Client, tables.Connectors, tables.Answers)
+	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
 	base := time.UnixMilli(1_800_000_000_000).UTC()
 	rapid.Check(t, func(t *rapid.T) {
 		id := fmt.Sprintf("c%d", serial.Add(1))
@@ -137,7 +137,7 @@ func TestBatchStates(t *testing.T) {
 // writes under a fence that is not the last.
 func TestLeaseStates(t *testing.T) {
 	tables := newTables(t)
-	store := dynamo.New(tables.Client, tables.Connectors, tables.Answers)
+	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := t.Context()
 		key := fmt.Sprintf("r%d", serial.Add(1))

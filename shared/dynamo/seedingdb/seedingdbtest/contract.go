@@ -1,8 +1,7 @@
-// Package dynamotest holds the contract that the stores of package dynamo keep
-// on any DynamoDB: AWS's own local one for exact conditions and units, and the
-// emulator that everything else runs on. It also holds a meter of capacity
-// units.
-package dynamotest
+// Package seedingdbtest holds the contract that the stores of package seedingdb
+// keep on any DynamoDB: AWS's own local one for exact conditions and units, and
+// the emulator that everything else runs on.
+package seedingdbtest
 
 import (
 	"context"
@@ -15,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -27,7 +25,7 @@ type Tables struct {
 	Client     *dynamodb.Client
 	Connectors string
 	Answers    string
-	// Sizing is for a Meter on an engine that miscounts transactions, as
+	// Sizing is for a dynamotest.Meter on an engine that miscounts transactions, as
 	// DynamoDB Local does.
 	Sizing bool
 }
@@ -83,8 +81,8 @@ type suite struct {
 	*testing.T
 	ctx    context.Context
 	tables Tables
-	store  *dynamo.Store
-	inbox  *dynamo.Inbox
+	store  *seedingdb.Store
+	inbox  *seedingdb.Inbox
 	prefix string
 }
 
@@ -92,8 +90,8 @@ func newSuite(t *testing.T, tables Tables) *suite {
 	t.Helper()
 	return &suite{
 		T: t, ctx: t.Context(), tables: tables,
-		store:  dynamo.New(tables.Client, tables.Connectors, tables.Answers),
-		inbox:  dynamo.NewInbox(tables.Client, tables.Answers),
+		store:  seedingdb.New(tables.Client, tables.Connectors, tables.Answers),
+		inbox:  seedingdb.NewInbox(tables.Client, tables.Answers),
 		prefix: strings.ToLower(rand.Text()[:10]),
 	}
 }
@@ -102,16 +100,9 @@ func newSuite(t *testing.T, tables Tables) *suite {
 func (s *suite) id(name string) string { return s.prefix + "-" + name }
 
 // with returns the store over a client with other options.
-func (s *suite) with(options ...func(*dynamodb.Options)) *dynamo.Store {
+func (s *suite) with(options ...func(*dynamodb.Options)) *seedingdb.Store {
 	client := dynamodb.New(s.tables.Client.Options(), options...)
-	return dynamo.New(client, s.tables.Connectors, s.tables.Answers)
-}
-
-// impatient is a client's own retry policy without waiting.
-func impatient(o *dynamodb.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-	})
+	return seedingdb.New(client, s.tables.Connectors, s.tables.Answers)
 }
 
 // Everything happens around t0. Stores keep milliseconds.

@@ -1,36 +1,16 @@
-package dynamotest
+package seedingdbtest
 
 import (
-	"net/http"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// meddler does something before the first request of an operation goes out.
-type meddler struct {
-	dynamodb.HTTPClient
-	operation string
-	do        func()
-	once      sync.Once
-}
-
-func (m *meddler) Do(request *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(request.Header.Get("X-Amz-Target"), "."+m.operation) {
-		m.once.Do(m.do)
-	}
-	return m.HTTPClient.Do(request)
-}
-
 // meddled returns the store on whose first such operation somebody else is quicker.
-func (s *suite) meddled(operation string, do func()) *dynamo.Store {
-	wire := &meddler{HTTPClient: s.tables.Client.Options().HTTPClient, operation: operation, do: do}
-	return s.with(func(o *dynamodb.Options) { o.HTTPClient = wire })
+func (s *suite) meddled(operation string, do func()) *seedingdb.Store {
+	return s.with(dynamotest.Before(operation, do))
 }
 
 // between is what happens between a look and the write that relies on it.

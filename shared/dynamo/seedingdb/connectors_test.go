@@ -1,10 +1,11 @@
-package dynamo
+package seedingdb
 
 import (
 	"reflect"
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -40,7 +41,7 @@ func TestStoredConnectorIsReadAndWrittenAsBefore(t *testing.T) {
 		Secrets:  map[string]string{seeding.RegistryPassword: "v1"},
 		Created:  time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), Updated: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
 	}
-	stored := item{"version": number(3), "config": text(recorded)}
+	stored := dynamo.Item{"version": dynamo.Number(3), "config": dynamo.Text(recorded)}
 	got, err := decodeConnector(stored)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("read as\n     %+v %v\nwant %+v", got, err, want)

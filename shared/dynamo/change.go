@@ -1,0 +1,74 @@
+package dynamo
+
+import (
+	"maps"
+	"regexp"
+	"strings"
+)
+
+// Change is one conditional write of an item, alone or in a transaction.
+type Change struct {
+	Key       Key
+	Item      Item   // of a put: the attributes besides the key
+	Update    string // of an update: the expression
+	Condition string // under which the write is made; "" is none
+	Values    Item   // of the expressions; those that none uses are left out
+}
+
+// Conditions of every table.
+const (
+	Exists = "attribute_exists(#" + partitionName + ")"
+	Absent = "attribute_not_exists(#" + partitionName + ")"
+)
+
+// Full is the item of a put with its key.
+func (c Change) Full() Item {
+	it := maps.Clone(c.Item)
+	if it == nil {
+		return c.Key.item()
+	}
+	maps.Copy(it, c.Key.item())
+	return it
+}
+
+// condition is nil when there is none, as DynamoDB wants it.
+func (c Change) condition() *string {
+	if c.Condition == "" {
+		return nil
+	}
+	return &c.Condition
+}
+
+func (c Change) names() map[string]string { return namesIn(c.Update, c.Condition) }
+
+// values are those that the expressions use, nil when they use none: DynamoDB
+// refuses others, and an empty map.
+func (c Change) values() Item {
+	var used Item
+	for _, name := range valueName.FindAllString(c.Update+" "+c.Condition, -1) {
+		if used == nil {
+			used = Item{}
+		}
+		used[name] = c.Values[name]
+	}
+	return used
+}
+
+var (
+	attributeName = regexp.MustCompile(`#\w+`)
+	valueName     = regexp.MustCompile(`:\w+`)
+)
+
+// namesIn resolves every #name of the expressions to name.
+func namesIn(expressions ...string) map[string]string {
+	var names map[string]string
+	for _, expression := range expressions {
+		for _, alias := range attributeName.FindAllString(expression, -1) {
+			if names == nil {
+				names = map[string]string{}
+			}
+			names[alias] = strings.TrimPrefix(alias, "#")
+		}
+	}
+	return names
+}

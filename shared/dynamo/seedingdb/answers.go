@@ -1,0 +1,109 @@
+package seedingdb
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Inbox implements seeding.AnswerInbox. It is apart from Store because the
+// public function may do this one call and nothing else.
+type Inbox struct{ answers dynamo.Table }
+
+// NewInbox returns the inbox on the answers table, given by name. It calls
+// nothing of the client but PutItem.
+func NewInbox(client dynamo.Client, answersTable string) *Inbox {
+	return &Inbox{dynamo.NewTable(client, answersTable)}
+}
+
+// PutPart implements seeding.AnswerInbox. The key holds the hash of the rows,
+// so an item with this key is this part.
+func (i *Inbox) PutPart(ctx context.Context, part seeding.AnswerPart) error {
+	_, err := i.answers.Create(ctx, partKey(part), encodePart(part))
+	return err
+}
+
+func partKey(p seeding.AnswerPart) dynamo.Key {
+	return dynamo.Key{Partition: p.Ref.Registry, Sort: fmt.Sprintf("%s#%s#%04d#%04d", p.Ref.Batch, p.Content, p.Part, p.Of)}
+}
+
+func partsOf(registry, batch string) dynamo.Span {
+	return dynamo.Span{Partition: registry, From: batch + "#", To: dynamo.AfterAll(batch)}
+}
+
+// NextAnswer implements seeding.Answers.
+func (s *Store) NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error) {
+	span := dynamo.Span{Partition: registry, Limit: 1}
+	if after != "" {
+		span.From = dynamo.AfterAll(after)
+	}
+	err = s.answers.Each(ctx, span, func(it dynamo.Item) (bool, error) {
+		part, err := decodePart(registry)(it)
+		ref, found = part.Ref, true
+		return false, err
+	})
+	return ref, found && err == nil, err
+}
+
+// HasAnswer implements seeding.Answers.
+func (s *Store) HasAnswer(ctx context.Context, registry, batch string) (found bool, err error) {
+	span := partsOf(registry, batch)
+	span.Limit = 1
+	err = s.answers.Each(ctx, span, func(dynamo.Item) (bool, error) {
+		found = true
+		return false, nil
+	})
+	return found, err
+}
+
+// AnswerParts implements seeding.Answers.
+func (s *Store) AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error) {
+	return dynamo.All(ctx, s.answers, partsOf(registry, batch), decodePart(registry))
+}
+
+// DeleteParts implements seeding.Answers. It needs no condition: the item of
+// the key of a part never changes.
+func (s *Store) DeleteParts(ctx context.Context, parts []seeding.AnswerPart) error {
+	return dynamo.Parallel(ctx, parts, func(ctx context.Context, part seeding.AnswerPart) error {
+		return s.answers.Delete(ctx, dynamo.Change{Key: partKey(part)})
+	})
+}
+
+func encodePart(p seeding.AnswerPart) dynamo.Item {
+	return dynamo.OmitZero(dynamo.Item{
+		"connector": dynamo.Text(p.Ref.Connector), "run": dynamo.Text(p.Ref.Run),
+		"received": dynamo.Instant(p.Received), "rows": dynamo.Binary(p.Packed),
+		"expires": dynamo.Number(p.Expires.Unix()), // TTL wants seconds
+	})
+}
+
+// decodePart returns the decoder of the parts of a registry's answers.
+func decodePart(registry string) func(dynamo.Item) (seeding.AnswerPart, error) {
+	return func(it dynamo.Item) (seeding.AnswerPart, error) {
+		r := dynamo.NewReader(it)
+		part := seeding.AnswerPart{
+			Ref:      seeding.BatchRef{Registry: registry, Connector: r.Text("connector"), Run: r.Text("run")},
+			Received: r.Instant("received"),
+			Packed:   r.Binary("rows"),
+		}
+		if seconds := r.Number("expires"); seconds != 0 {
+			part.Expires = time.Unix(seconds, 0).UTC()
+		}
+		names, ok := dynamo.SplitSort(r.Key().Sort, 4)
+		if !ok {
+			r.Damaged("sk")
+			return dynamo.Decoded(r, part)
+		}
+		number, err1 := strconv.Atoi(names[2])
+		of, err2 := strconv.Atoi(names[3])
+		if err1 != nil || err2 != nil {
+			r.Damaged("sk")
+		}
+		part.Ref.Batch, part.Content, part.Part, part.Of = names[0], names[1], number, of
+		return dynamo.Decoded(r, part)
+	}
+}

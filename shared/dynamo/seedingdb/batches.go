@@ -1,0 +1,275 @@
+package seedingdb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func openBatches(registry string) string         { return "R#" + registry + "#open" }
+func closedBatches(connector, run string) string { return runs(connector) + "#" + run }
+
+func openKey(ref seeding.BatchRef) dynamo.Key {
+	return dynamo.Key{Partition: openBatches(ref.Registry), Sort: ref.Batch}
+}
+
+func closedKey(ref seeding.BatchRef) dynamo.Key {
+	return dynamo.Key{Partition: closedBatches(ref.Connector, ref.Run), Sort: ref.Batch}
+}
+
+// OpenBatches implements seeding.Batches.
+func (s *Store) OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error) {
+	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: openBatches(registry)}, decodeBatch(seeding.BatchRef{Registry: registry}))
+}
+
+// ClosedBatches implements seeding.Batches.
+func (s *Store) ClosedBatches(ctx context.Context, connector, run string) ([]seeding.Batch, error) {
+	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: closedBatches(connector, run)},
+		decodeBatch(seeding.BatchRef{Connector: connector, Run: run}))
+}
+
+// Batch implements seeding.Batches. A batch moves from open to closed only: in
+// this order it cannot slip through between the two reads.
+func (s *Store) Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error) {
+	b, err := get(ctx, s, openKey(ref), decodeBatch(ref))
+	if errors.Is(err, seeding.ErrNotFound) {
+		return get(ctx, s, closedKey(ref), decodeBatch(ref))
+	}
+	return b, err
+}
+
+// Claim implements seeding.Batches.
+func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
+	counted := unmovedCounter(c.Batch.Ref.Registry, c.Counter)
+	counted.Update = "SET #counter = :next"
+	counted.Values[":next"] = dynamo.Number(c.Counter + 1)
+	return conflict(dynamo.Transact(ctx, s.client,
+		s.connectors.ToPut(dynamo.Change{Key: openKey(c.Batch.Ref), Item: encodeBatch(c.Batch), Condition: dynamo.Absent}),
+		s.connectors.ToUpdate(counted),
+		s.connectors.ToUpdate(runProgress(c.Run)),
+		s.connectors.ToCheck(dynamo.Change{
+			Key:       stateKey(c.Batch.Ref.Connector),
+			Condition: "#status = :running AND #version = :version AND #fence = :fence AND #run = :run",
+			Values: dynamo.Item{
+				":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(c.Version),
+				":fence": dynamo.Number(c.Fence), ":run": dynamo.Text(c.Run.ID),
+			},
+		}),
+	))
+}
+
+// MarkSubmitted implements seeding.Batches. A batch whose answer overtook the
+// reply of its POST is closed by now, and a conflict.
+func (s *Store) MarkSubmitted(ctx context.Context, ref seeding.BatchRef, requestID string, now time.Time) error {
+	_, err := s.connectors.Update(ctx, dynamo.Change{
+		Key:       openKey(ref),
+		Update:    "SET #state = :state, #request = :request, #submitted = :submitted",
+		Condition: "#state = :claimed",
+		Values: dynamo.Item{
+			":state": dynamo.Text(string(seeding.Submitted)), ":claimed": dynamo.Text(string(seeding.Claimed)),
+			":request": dynamo.Text(requestID), ":submitted": dynamo.Instant(now),
+		},
+	})
+	marked := func(old dynamo.Item) bool { return dynamo.NewReader(old).Text("request") == requestID }
+	return conflict(dynamo.Already(err, marked))
+}
+
+// CountParts implements seeding.Batches. The totals are added under the
+// condition that the parts are not there yet, so a part counts once.
+func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string, add seeding.Totals) error {
+	if len(parts) == 0 {
+		return errors.New("dynamo: totals can be added only for a part of an answer")
+	}
+	c := dynamo.Change{
+		Update:    "ADD #parts :parts",
+		Condition: dynamo.Exists,
+		Values:    dynamo.Item{":parts": dynamo.Set(parts)},
+	}
+	for i, part := range parts {
+		name := fmt.Sprintf(":part%d", i)
+		c.Condition += " AND NOT contains(#parts, " + name + ")"
+		c.Values[name] = dynamo.Text(part)
+	}
+	for name, n := range totals(add) {
+		if n != 0 {
+			c.Update += ", #" + name + " :" + name
+			c.Values[":"+name] = dynamo.Number(n)
+		}
+	}
+	return s.updateBatch(ctx, b, c, nil)
+}
+
+// Postpone implements seeding.Batches. One that is no failure can be repeated,
+// to a later time.
+func (s *Store) Postpone(ctx context.Context, b seeding.Batch, failures int, notBefore time.Time) error {
+	later := ""
+	if failures == b.Failures {
+		later = " OR #failures = :failures AND #notBefore < :notBefore"
+	}
+	postponed := func(old dynamo.Item) bool {
+		r := dynamo.NewReader(old)
+		return r.Int("failures") == failures && r.Instant("notBefore").UnixMilli() == notBefore.UnixMilli()
+	}
+	return s.updateBatch(ctx, b, dynamo.Change{
+		Update:    "SET #failures = :failures, #notBefore = :notBefore",
+		Condition: dynamo.Exists + " AND (attribute_not_exists(#failures) OR #failures < :failures" + later + ")",
+		Values:    dynamo.Item{":failures": dynamo.Number(failures), ":notBefore": dynamo.Instant(notBefore)},
+	}, postponed)
+}
+
+// updateBatch changes a batch in the place where it is; it may have been closed
+// since it was read.
+func (s *Store) updateBatch(ctx context.Context, b seeding.Batch, c dynamo.Change, already func(old dynamo.Item) bool) error {
+	update := func(key dynamo.Key) error {
+		c.Key = key
+		_, err := s.connectors.Update(ctx, c)
+		if already != nil {
+			err = dynamo.Already(err, already)
+		}
+		return notFoundOrConflict(err)
+	}
+	if b.State.Open() {
+		if err := update(openKey(b.Ref)); !errors.Is(err, seeding.ErrNotFound) {
+			return err
+		}
+	}
+	return update(closedKey(b.Ref))
+}
+
+// Close implements seeding.Batches. b was read a while ago: what others wrote
+// since must not get lost in the move. A request identifier is taken along; a
+// part that b does not know is a conflict.
+func (s *Store) Close(ctx context.Context, b seeding.Batch) error {
+	return conflict(dynamo.RetryRefused(func() error {
+		open, err := get(ctx, s, openKey(b.Ref), decodeBatch(b.Ref))
+		if errors.Is(err, seeding.ErrNotFound) {
+			return s.closedAlready(ctx, b)
+		}
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(open.Parts, func(part string) bool { return !b.HasPart(part) }) {
+			return seeding.ErrConflict
+		}
+		closed := b
+		closed.RequestID = cmp.Or(b.RequestID, open.RequestID)
+		return dynamo.Transact(ctx, s.client,
+			s.connectors.ToDelete(dynamo.Change{
+				Key:       openKey(b.Ref),
+				Condition: "#state = :state AND " + countedParts(len(open.Parts)),
+				Values:    dynamo.Item{":state": dynamo.Text(string(open.State)), ":parts": dynamo.Number(len(open.Parts))},
+			}),
+			s.connectors.ToPut(dynamo.Change{Key: closedKey(b.Ref), Item: encodeBatch(closed), Condition: dynamo.Absent}),
+		)
+	}))
+}
+
+// closedAlready is no error when the batch was closed just as b would close it.
+func (s *Store) closedAlready(ctx context.Context, b seeding.Batch) error {
+	closed, err := get(ctx, s, closedKey(b.Ref), decodeBatch(b.Ref))
+	if err != nil {
+		return err
+	}
+	parts := slices.Sorted(slices.Values(b.Parts))
+	if closed.State == b.State && closed.Totals == b.Totals && slices.Equal(closed.Parts, parts) {
+		return nil
+	}
+	return seeding.ErrConflict
+}
+
+// countedParts is the condition that a batch has n parts. They only grow, so as
+// many are the same; a set that is not there has no size.
+func countedParts(n int) string {
+	if n == 0 {
+		return "attribute_not_exists(#parts)"
+	}
+	return "size(#parts) = :parts"
+}
+
+// noOpenBatches returns the check under which a transaction can rely on the
+// connector having no open batch in the registry: that nobody claims in
+// between. seeding.ErrOpenBatches when it has one.
+func (s *Store) noOpenBatches(ctx context.Context, registry, connector string) (dynamo.Write, error) {
+	state, err := s.RegistryState(ctx, registry) // the counter first, as before a claim
+	if err != nil {
+		return dynamo.Write{}, err
+	}
+	open, err := s.OpenBatches(ctx, registry)
+	if err != nil {
+		return dynamo.Write{}, err
+	}
+	if slices.ContainsFunc(open, func(b seeding.Batch) bool { return b.Ref.Connector == connector }) {
+		return dynamo.Write{}, seeding.ErrOpenBatches
+	}
+	return s.connectors.ToCheck(unmovedCounter(registry, state.Counter)), nil
+}
+
+// encodeBatch leaves out what the key of an open or closed batch says, and the
+// members of a closed one.
+func encodeBatch(b seeding.Batch) dynamo.Item {
+	it := dynamo.Item{
+		"state": dynamo.Text(string(b.State)), "mts": dynamo.Text(b.MTS), "url": dynamo.Text(b.MTSURL),
+		"size": dynamo.Number(b.Size), "inLine": dynamo.Number(b.InLine),
+		"claimed": dynamo.Instant(b.Claimed), "submitted": dynamo.Instant(b.Submitted),
+		"deadline": dynamo.Instant(b.Deadline), "request": dynamo.Text(b.RequestID),
+		"rowKey": dynamo.Text(b.RowKey), "printKey": dynamo.Text(b.PrintKey),
+		"count": dynamo.Number(b.Count), "parts": dynamo.Set(b.Parts),
+		"failures": dynamo.Number(b.Failures), "notBefore": dynamo.Instant(b.NotBefore),
+		"closed": dynamo.Instant(b.Closed),
+	}
+	for name, n := range totals(b.Totals) {
+		it[name] = dynamo.Number(n)
+	}
+	if b.State.Open() {
+		it["connector"], it["run"] = dynamo.Text(b.Ref.Connector), dynamo.Text(b.Ref.Run)
+		it["members"] = dynamo.Binary(seeding.PackMembers(b.Members))
+	} else {
+		it["registry"] = dynamo.Text(b.Ref.Registry)
+	}
+	return dynamo.OmitZero(it)
+}
+
+// decodeBatch returns the decoder of batches of which the key says ref.
+func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) {
+	return func(it dynamo.Item) (seeding.Batch, error) {
+		r := dynamo.NewReader(it)
+		b := seeding.Batch{
+			Ref:       ref,
+			State:     seeding.BatchState(r.Text("state")),
+			MTS:       r.Text("mts"),
+			MTSURL:    r.Text("url"),
+			Size:      r.Int("size"),
+			InLine:    r.Int("inLine"),
+			Claimed:   r.Instant("claimed"),
+			Submitted: r.Instant("submitted"),
+			Deadline:  r.Instant("deadline"),
+			RequestID: r.Text("request"),
+			RowKey:    r.Text("rowKey"),
+			PrintKey:  r.Text("printKey"),
+			Count:     r.Int("count"),
+			Parts:     r.Set("parts"),
+			Totals:    decodeTotals(r),
+			Failures:  r.Int("failures"),
+			NotBefore: r.Instant("notBefore"),
+			Closed:    r.Instant("closed"),
+		}
+		b.Ref.Batch = r.Key().Sort
+		if b.State.Open() {
+			b.Ref.Connector, b.Ref.Run = r.Text("connector"), r.Text("run")
+			members, err := seeding.UnpackMembers(r.Binary("members"))
+			if err != nil {
+				r.Damaged("members")
+			}
+			b.Members = members
+		} else {
+			b.Ref.Registry = r.Text("registry")
+		}
+		return dynamo.Decoded(r, b)
+	}
+}

@@ -1,0 +1,66 @@
+package seedingdb
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func TestDamagedItems(t *testing.T) {
+	number, words := dynamo.Number(1), dynamo.Text("x")
+	decoders := map[string]func(dynamo.Item) error{
+		"connector": func(it dynamo.Item) error { _, err := decodeConnector(it); return err },
+		"state":     func(it dynamo.Item) error { _, err := decodeState(it); return err },
+		"run":       func(it dynamo.Item) error { _, err := decodeRun(it); return err },
+		"batch":     func(it dynamo.Item) error { _, err := decodeBatch(seeding.BatchRef{})(it); return err },
+		"rejection": func(it dynamo.Item) error { _, err := decodeRejection("r")(it); return err },
+		"registry":  func(it dynamo.Item) error { _, err := decodeRegistry(it); return err },
+		"MTS":       func(it dynamo.Item) error { _, err := decodeMTS(it); return err },
+		"part":      func(it dynamo.Item) error { _, err := decodePart("r")(it); return err },
+	}
+	for _, test := range []struct {
+		kind, attribute string
+		value           types.AttributeValue
+	}{
+		{"connector", "config", dynamo.Text("{Ana")},
+		{"connector", "config", number},
+		{"state", "due", words},
+		{"state", "problems", words},
+		{"state", "problems", &types.AttributeValueMemberM{Value: dynamo.Item{"mts": words}}},
+		{"run", "cursor", &types.AttributeValueMemberN{Value: "1.5"}},
+		{"run", "over", words},
+		{"run", "pk", nil},
+		{"batch", "members", dynamo.Binary([]byte("Ana"))},
+		{"batch", "parts", words},
+		{"rejection", "print", dynamo.Binary([]byte{1})},
+		{"rejection", "sk", dynamo.Text("9")},
+		{"rejection", "sk", dynamo.Text("nine#c")},
+		{"registry", "fence", words},
+		{"MTS", "pace", &types.AttributeValueMemberM{Value: dynamo.Item{"size": words}}},
+		{"part", "sk", dynamo.Text("b#h#1")},
+		{"part", "sk", dynamo.Text("b#h#one#1")},
+		{"part", "rows", words},
+	} {
+		it := dynamo.Item{"pk": dynamo.Text("p"), "sk": dynamo.Text("0#c"), "config": dynamo.Text("{}"), "state": dynamo.Text("claimed")}
+		switch test.kind {
+		case "part":
+			it["sk"] = dynamo.Text("b#h#0001#0001")
+		case "batch":
+			it["members"] = dynamo.Binary(seeding.PackMembers(nil))
+		}
+		if err := decoders[test.kind](it); err != nil {
+			t.Errorf("%s: %v", test.kind, err)
+		}
+		if it[test.attribute] = test.value; test.value == nil {
+			delete(it, test.attribute)
+		}
+		err := decoders[test.kind](it)
+		if err == nil || !strings.Contains(err.Error(), `"`+test.attribute+`"`) || strings.Contains(err.Error(), "Ana") {
+			t.Errorf("%s with a damaged %s: %v", test.kind, test.attribute, err)
+		}
+	}
+}

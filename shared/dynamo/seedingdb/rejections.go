@@ -1,0 +1,136 @@
+package seedingdb
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func rejections(registry string) string { return "R#" + registry + "#rejections" }
+
+func rejectionKey(r seeding.Rejection) dynamo.Key {
+	return dynamo.Key{Partition: rejections(r.Registry), Sort: dynamo.Padded(r.Identifier) + "#" + r.Connector}
+}
+
+// Rejections implements seeding.Rejections.
+func (s *Store) Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error) {
+	if to < from || to < 0 {
+		return nil, nil
+	}
+	return dynamo.All(ctx, s.connectors, dynamo.Span{
+		Partition: rejections(registry),
+		From:      dynamo.Padded(from), To: dynamo.AfterAll(dynamo.Padded(to)),
+	}, decodeRejection(registry))
+}
+
+// PutRejections implements seeding.Rejections.
+func (s *Store) PutRejections(ctx context.Context, list []seeding.Rejection) (conflicts int, err error) {
+	var lost atomic.Int64
+	err = dynamo.Parallel(ctx, list, func(ctx context.Context, r seeding.Rejection) error {
+		err := s.putRejection(ctx, r)
+		if errors.Is(err, seeding.ErrConflict) {
+			lost.Add(1)
+			return nil
+		}
+		return err
+	})
+	return int(lost.Load()), err
+}
+
+func (s *Store) putRejection(ctx context.Context, r seeding.Rejection) error {
+	c := dynamo.Change{
+		Key: rejectionKey(r), Item: encodeRejection(r),
+		Condition: "#version = :version", Values: dynamo.Item{":version": dynamo.Number(r.Version)},
+	}
+	if r.Version == 0 {
+		c.Condition = dynamo.Absent
+	}
+	written := func(old dynamo.Item) bool {
+		decode := decodeRejection(r.Registry)
+		before, err := decode(old)
+		wanted, _ := decode(c.Full())
+		return err == nil && before == wanted
+	}
+	return conflict(dynamo.Already(s.connectors.Put(ctx, c), written))
+}
+
+// DeleteRejections implements seeding.Rejections. One that was written anew
+// stays: that is somebody's later word.
+func (s *Store) DeleteRejections(ctx context.Context, list []seeding.Rejection) error {
+	return dynamo.Parallel(ctx, list, func(ctx context.Context, r seeding.Rejection) error {
+		err := s.connectors.Delete(ctx, dynamo.Change{
+			Key: rejectionKey(r), Condition: "#version = :version", Values: dynamo.Item{":version": dynamo.Number(r.Version)},
+		})
+		return dynamo.Explain(err, nil, nil)
+	})
+}
+
+// ListRejections implements seeding.Administration. A page mark is the sort key
+// of the last rejection of the page.
+func (s *Store) ListRejections(ctx context.Context, registry, connector, after string, limit int) ([]seeding.Rejection, string, error) {
+	wanted := func(it dynamo.Item) bool {
+		sort := dynamo.SortKey(it)
+		parts, ok := dynamo.SplitSort(sort, 2)
+		return ok && parts[1] == connector && sort != after
+	}
+	list, more, err := dynamo.Page(ctx, s.connectors,
+		dynamo.Span{Partition: rejections(registry), From: after, Limit: max(limit+2, 200)}, limit,
+		wanted, decodeRejection(registry))
+	if err != nil || !more {
+		return list, "", err
+	}
+	return list, rejectionKey(list[len(list)-1]).Sort, nil
+}
+
+func encodeRejection(r seeding.Rejection) dynamo.Item {
+	it := dynamo.Item{
+		"registrant": dynamo.Number(r.Registrant), "kind": dynamo.Text(string(r.Kind)), "code": dynamo.Text(r.Code),
+		"holder": dynamo.Number(r.Holder), "configured": dynamo.Number(r.Configured), "printKey": dynamo.Text(r.PrintKey),
+		"attempts": dynamo.Number(r.Attempts), "next": dynamo.Instant(r.Next), "since": dynamo.Instant(r.Since),
+		"version": dynamo.Number(r.Version + 1),
+	}
+	if r.Print != (seeding.Print{}) {
+		it["print"] = dynamo.Binary(r.Print[:])
+	}
+	return dynamo.OmitZero(it)
+}
+
+// decodeRejection returns the decoder of a registry's rejections.
+func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, error) {
+	return func(it dynamo.Item) (seeding.Rejection, error) {
+		r := dynamo.NewReader(it)
+		rejection := seeding.Rejection{
+			Registry:   registry,
+			Registrant: r.Number("registrant"),
+			Kind:       seeding.RejectionKind(r.Text("kind")),
+			Code:       r.Text("code"),
+			Holder:     r.Number("holder"),
+			PrintKey:   r.Text("printKey"),
+			Configured: r.Int("configured"),
+			Attempts:   r.Int("attempts"),
+			Next:       r.Instant("next"),
+			Since:      r.Instant("since"),
+			Version:    r.Int("version"),
+		}
+		if p := r.Binary("print"); len(p) == len(rejection.Print) {
+			rejection.Print = seeding.Print(p)
+		} else if len(p) > 0 {
+			r.Damaged("print")
+		}
+		parts, ok := dynamo.SplitSort(r.Key().Sort, 2)
+		if !ok {
+			r.Damaged("sk")
+			return dynamo.Decoded(r, rejection)
+		}
+		identifier, err := strconv.ParseInt(parts[0], 10, 64)
+		if err != nil {
+			r.Damaged("sk")
+		}
+		rejection.Identifier, rejection.Connector = identifier, parts[1]
+		return dynamo.Decoded(r, rejection)
+	}
+}

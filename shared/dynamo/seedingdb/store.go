@@ -1,0 +1,80 @@
+// Package seedingdb keeps the durable state of seeding in two DynamoDB tables
+// without indexes.
+//
+// Connectors table:
+//
+//	connectors                    <id>                      configuration, as JSON
+//	states                        <id>                      state of a connector: status, due time, run lease, problems
+//	C#<connector>                 run#<run>                 run
+//	C#<connector>#<run>           <batch>                   closed batch, without members
+//	R#<registry>#open             <batch>                   open batch, members packed
+//	R#<registry>#rejections       <identifier>#<connector>  rejection
+//	registries                    <registry>                claim counter, patch lease, outage, pace of calls
+//	seeders                       <MTS>                     POST lease, waiter, pace
+//
+// Answers table, with the TTL attribute expires:
+//
+//	<registry>                    <batch>#<content>#<part>#<of>
+//
+// Each kind of item has its keys and its codec in the file of its subject.
+package seedingdb
+
+import (
+	"context"
+	"errors"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Store implements every store of seeding but the inbox.
+type Store struct {
+	client     dynamo.Client
+	connectors dynamo.Table
+	answers    dynamo.Table
+}
+
+var (
+	_ seeding.Connectors     = (*Store)(nil)
+	_ seeding.Runs           = (*Store)(nil)
+	_ seeding.Batches        = (*Store)(nil)
+	_ seeding.Rejections     = (*Store)(nil)
+	_ seeding.RegistryStates = (*Store)(nil)
+	_ seeding.Seeders        = (*Store)(nil)
+	_ seeding.Answers        = (*Store)(nil)
+	_ seeding.Administration = (*Store)(nil)
+	_ seeding.AnswerInbox    = (*Inbox)(nil)
+)
+
+// New returns the store on the two tables, given by name. A function that uses
+// no answers may leave their table's name empty.
+func New(client dynamo.Client, connectorsTable, answersTable string) *Store {
+	return &Store{
+		client:     client,
+		connectors: dynamo.NewTable(client, connectorsTable),
+		answers:    dynamo.NewTable(client, answersTable),
+	}
+}
+
+// get reads and decodes one item of the connectors table, or
+// seeding.ErrNotFound.
+func get[T any](ctx context.Context, s *Store, key dynamo.Key, decode func(dynamo.Item) (T, error)) (v T, err error) {
+	it, err := s.connectors.Get(ctx, key)
+	if errors.Is(err, dynamo.ErrNotFound) {
+		return v, seeding.ErrNotFound
+	}
+	if err != nil {
+		return v, err
+	}
+	return decode(it)
+}
+
+// notFoundOrConflict says of a refused write that its item is missing, or else
+// that the item changed since it was read.
+func notFoundOrConflict(err error) error {
+	return dynamo.Explain(err, seeding.ErrNotFound, seeding.ErrConflict)
+}
+
+// conflict says of a refused write or transaction that what its caller read has
+// changed; an item that is missing is such a change too.
+func conflict(err error) error { return dynamo.Explain(err, seeding.ErrConflict, seeding.ErrConflict) }

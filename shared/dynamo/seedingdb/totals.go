@@ -1,0 +1,21 @@
+package seedingdb
+
+import (
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// totals by the attributes that hold them, of a run as of a batch.
+func totals(t seeding.Totals) map[string]int {
+	return map[string]int{
+		"sent": t.Sent, "tokenised": t.Tokenised, "refused": t.Refused,
+		"duplicate": t.Duplicate, "conflict": t.Conflict, "noToken": t.NoToken,
+	}
+}
+
+func decodeTotals(r *dynamo.Reader) seeding.Totals {
+	return seeding.Totals{
+		Sent: r.Int("sent"), Tokenised: r.Int("tokenised"), Refused: r.Int("refused"),
+		Duplicate: r.Int("duplicate"), Conflict: r.Int("conflict"), NoToken: r.Int("noToken"),
+	}
+}

@@ -1,0 +1,192 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Table is a table with string keys pk and sk.
+type Table struct {
+	client Client
+	name   string
+}
+
+// NewTable returns the table of that name.
+func NewTable(client Client, name string) Table { return Table{client: client, name: name} }
+
+// Get reads one item, or ErrNotFound.
+func (t Table) Get(ctx context.Context, key Key) (Item, error) {
+	if !key.valid() {
+		return nil, ErrNotFound
+	}
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &t.name, Key: key.item(), ConsistentRead: aws.Bool(true),
+	})
+	switch {
+	case err != nil:
+		return nil, translate("get", err)
+	case len(out.Item) == 0:
+		return nil, ErrNotFound
+	}
+	return out.Item, nil
+}
+
+// Span is a stretch of one partition, in the order of sort keys.
+type Span struct {
+	Partition string
+	From, To  string // sort keys, both included; "" is the beginning and the end
+	Backward  bool
+	Limit     int // items that one request reads; 0 is as many as DynamoDB gives
+}
+
+// empty is true of a span that no item can be in, and of which DynamoDB would
+// complain.
+func (s Span) empty() bool {
+	return !(Key{s.Partition, s.From}).valid() || len(s.To) > longestSort || s.To != "" && s.To < s.From
+}
+
+// Each calls visit with every item of the span until it returns false or an
+// error.
+func (t Table) Each(ctx context.Context, span Span, visit func(Item) (more bool, err error)) error {
+	if span.From == "" {
+		span.From = " " // sorts before every sort key; DynamoDB takes no empty one
+	}
+	if span.empty() {
+		return nil
+	}
+	in := t.query(span)
+	for {
+		out, err := t.client.Query(ctx, in)
+		if err != nil {
+			return translate("query", err)
+		}
+		for _, it := range out.Items {
+			if more, err := visit(it); err != nil || !more {
+				return err
+			}
+		}
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+			return nil
+		}
+	}
+}
+
+func (t Table) query(span Span) *dynamodb.QueryInput {
+	condition, values := "#pk = :pk AND #sk >= :from", Item{":pk": Text(span.Partition), ":from": Text(span.From)}
+	if span.To != "" {
+		condition = "#pk = :pk AND #sk BETWEEN :from AND :to"
+		values[":to"] = Text(span.To)
+	}
+	in := &dynamodb.QueryInput{
+		TableName: &t.name, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(!span.Backward),
+		KeyConditionExpression: &condition, ExpressionAttributeNames: namesIn(condition), ExpressionAttributeValues: values,
+	}
+	if span.Limit > 0 {
+		in.Limit = aws.Int32(int32(min(span.Limit, 1000)))
+	}
+	return in
+}
+
+// All decodes every item of a span.
+func All[T any](ctx context.Context, t Table, span Span, decode func(Item) (T, error)) ([]T, error) {
+	var list []T
+	err := t.Each(ctx, span, func(it Item) (bool, error) {
+		v, err := decode(it)
+		list = append(list, v)
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// Page decodes up to limit items that are wanted, one at least, and says
+// whether there are more of them.
+func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func(Item) bool, decode func(Item) (T, error)) (list []T, more bool, err error) {
+	limit = max(limit, 1)
+	err = t.Each(ctx, span, func(it Item) (bool, error) {
+		if !wanted(it) {
+			return true, nil
+		}
+		if len(list) == limit {
+			more = true
+			return false, nil
+		}
+		v, err := decode(it)
+		list = append(list, v)
+		return true, err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return list, more, nil
+}
+
+// Put writes a whole item; *Refused when the condition does not hold.
+func (t Table) Put(ctx context.Context, c Change) error {
+	return t.put(ctx, c, types.ReturnValuesOnConditionCheckFailureAllOld)
+}
+
+// Create writes an item unless there is one, and says whether it did. It has no
+// condition of its own, and does not fetch the item that is there.
+func (t Table) Create(ctx context.Context, key Key, it Item) (created bool, err error) {
+	err = t.put(ctx, Change{Key: key, Item: it, Condition: Absent}, types.ReturnValuesOnConditionCheckFailureNone)
+	if _, exists := errors.AsType[*Refused](err); exists {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (t Table) put(ctx context.Context, c Change, refused types.ReturnValuesOnConditionCheckFailure) error {
+	err := retryCollisions(ctx, func() error {
+		_, err := t.client.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: &t.name, Item: c.Full(),
+			ConditionExpression: c.condition(), ExpressionAttributeNames: c.names(), ExpressionAttributeValues: c.values(),
+			ReturnValuesOnConditionCheckFailure: refused,
+		})
+		return err
+	})
+	return translate("put", err)
+}
+
+// Update changes attributes of an item, which it creates when there is none and
+// the condition allows it, and returns the item as it is then; *Refused when
+// the condition does not hold.
+func (t Table) Update(ctx context.Context, c Change) (Item, error) {
+	if !c.Key.valid() {
+		return nil, &Refused{Old: []Item{nil}}
+	}
+	var updated Item
+	err := retryCollisions(ctx, func() error {
+		out, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &t.name, Key: c.Key.item(), UpdateExpression: &c.Update,
+			ConditionExpression: c.condition(), ExpressionAttributeNames: c.names(), ExpressionAttributeValues: c.values(),
+			ReturnValues:                        types.ReturnValueAllNew,
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
+		if err == nil {
+			updated = out.Attributes
+		}
+		return err
+	})
+	return updated, translate("update", err)
+}
+
+// Delete deletes an item; none is a success, unless there is a condition.
+// *Refused when the condition does not hold.
+func (t Table) Delete(ctx context.Context, c Change) error {
+	err := retryCollisions(ctx, func() error {
+		_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: &t.name, Key: c.Key.item(),
+			ConditionExpression: c.condition(), ExpressionAttributeNames: c.names(), ExpressionAttributeValues: c.values(),
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
+		return err
+	})
+	return translate("delete", err)
+}
