@@ -169,9 +169,10 @@ C15 · a correction
 				"1: [a](protocol.md#submitting): infra/protocol.md has no heading with the anchor #submitting",
 				"2: [b](../LICENSE): there is no LICENSE",
 				"3: [c](#now): infra/runbook.md has no heading with the anchor #now"}},
-		"an anchor in prose":  {"README.md", "See `infra/runbook.md#twice` and infra/runbook.md#thrice.", []string{"1: infra/runbook.md#thrice: infra/runbook.md has no heading with the anchor #thrice"}},
-		"code blocks":         {"README.md", "```\nW12 facts/none.md [a](b)\n```", nil},
-		"a list below a name": {"README.md", "1. Read `infra/facts/mts.md`\n9. and more", nil},
+		"an anchor in prose":      {"README.md", "See `infra/runbook.md#twice` and infra/runbook.md#thrice.", []string{"1: infra/runbook.md#thrice: infra/runbook.md has no heading with the anchor #thrice"}},
+		"code blocks":             {"README.md", "```\nW12 facts/none.md [a](b)\n```", nil},
+		"a list below a name":     {"README.md", "1. Read `infra/facts/mts.md`\n9. and more", nil},
+		"a figure behind a comma": {"README.md", "in `infra/facts/mts.md`, 198 KB", nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ type reference struct {
 //	[text](infra/states.md#run)   a link of a Markdown file
 var (
 	documentName = regexp.MustCompile(`(?:[\w.-]+/)*[\w-]+\.md\b`)
-	labels       = regexp.MustCompile("^`?,? +(" + numberedLabel + `|[A-Z]\b)((?:(?:,|,? +and| +to) +` + numberedLabel + `\b)*)`)
+	labels       = regexp.MustCompile("^`? +(" + numberedLabel + `|[A-Z]\b)((?:(?:,|,? +and| +to) +` + numberedLabel + `\b)*)`)
 	oneLabel     = regexp.MustCompile(numberedLabel + `|[A-Z]\b`)
 	wordLabel    = regexp.MustCompile("^`?, +([A-Z][a-z]+[A-Z]\\w+)")
 	anchorName   = regexp.MustCompile(`^#([\w-]+)`)
