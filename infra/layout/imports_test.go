@@ -285,6 +285,7 @@ func TestRules(t *testing.T) {
 		{"shared/odoo/odootest", module + "shared/odoo", yes},
 		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo/seedingdb", yes},
 		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo", yes},
+		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo/dynamotest", yes},
 		{"shared/odoo/odootest", module + "shared/mts", test},
 		{"shared/odoo", module + "shared/odoo/odootest", test},
 		{"shared/jq", module + "shared/odoo/odootest", test},

@@ -88,23 +88,61 @@ func imports(file *ast.File) map[string]string {
 	return all
 }
 
-// uncalled returns the methods of the package's interface Store that none of
-// its files calls. A package without one asks for nothing.
-func (s sources) uncalled(pkg string) ([]string, error) {
-	if _, _, ok := s.declaration(pkg, "Store"); !ok {
-		return nil, nil
-	}
-	called := map[string]bool{}
+// called returns the names of the methods that a package calls, directly or by
+// handing its store to a function of another package of the module that asks for
+// an interface, as seeding.MovePace asks for a seeding.PaceStore.
+func (s sources) called(pkg string) map[string]bool {
+	all := map[string]bool{}
 	for _, file := range s[pkg] {
+		imported := imports(file)
 		ast.Inspect(file, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok {
-				if method, ok := call.Fun.(*ast.SelectorExpr); ok {
-					called[method.Sel.Name] = true
+			call, isCall := n.(*ast.CallExpr)
+			if !isCall {
+				return true
+			}
+			selector, isSelector := call.Fun.(*ast.SelectorExpr)
+			if !isSelector {
+				return true
+			}
+			all[selector.Sel.Name] = true
+			if of, ok := selector.X.(*ast.Ident); ok && imported[of.Name] != "" {
+				for _, method := range s.asked(imported[of.Name], selector.Sel.Name) {
+					all[method] = true
 				}
 			}
 			return true
 		})
 	}
+	return all
+}
+
+// asked returns the methods of the interfaces of its own package that a function
+// takes.
+func (s sources) asked(pkg, function string) (all []string) {
+	for _, file := range s[pkg] {
+		for _, declaration := range file.Decls {
+			f, ok := declaration.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || f.Name.Name != function {
+				continue
+			}
+			for _, parameter := range f.Type.Params.List {
+				if named, ok := parameter.Type.(*ast.Ident); ok {
+					methods, _ := s.methods(pkg, named.Name) // none of what is no interface
+					all = append(all, methods...)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// uncalled returns the methods of the package's interface Store that the
+// package does not call. A package without one asks for nothing.
+func (s sources) uncalled(pkg string) ([]string, error) {
+	if _, _, ok := s.declaration(pkg, "Store"); !ok {
+		return nil, nil
+	}
+	called := s.called(pkg)
 	methods, err := s.methods(pkg, "Store")
 	return slices.DeleteFunc(methods, func(name string) bool { return called[name] }), err
 }
@@ -158,7 +196,9 @@ func TestUncalled(t *testing.T) {
 	const (
 		contracts = `package seeding
 			type Leases interface { Renew(); Release() }
-			type Holder struct{}`
+			type Holder struct{}
+			func Renewed(n int, leases Leases) {}
+			func Held(h Holder) {}`
 		imported = `import words "openg2p.org/mts-connector/shared/seeding"`
 	)
 	for _, c := range []struct{ name, source, want string }{
@@ -168,6 +208,8 @@ func TestUncalled(t *testing.T) {
 		{"a function of this name is no method", `type Store interface { Get() }; func f() { Get() }`, "Get"},
 		{"embedded", imported + `; type Store interface { words.Leases; Get() }; func f(s Store) { s.Get(); s.Renew() }`, "Release"},
 		{"embedded of the same package", `type Reader interface { Get() }; type Store interface { Reader }`, "Get"},
+		{"called by a function of the domain", imported + `; type Store interface { Renew(); Release() }; func f(s Store) { words.Renewed(1, s) }`, ""},
+		{"not called by a function of the domain", imported + `; type Store interface { Renew() }; func f(s Store) { words.Held(nil) }`, "Renew"},
 		{"another interface", `type Clock interface { Now() }`, ""},
 		{"embedded that does not exist", imported + `; type Store interface { words.Locks }`, `"shared/seeding" has no interface Locks`},
 		{"embedded that is no interface", imported + `; type Store interface { words.Holder }`, `"shared/seeding" has no interface Holder`},
