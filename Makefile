@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BIN := .cache/bin
 PACKAGES ?= ./...
 
-# What `make run` can be told; see the README.
+# The variables of `make run`; see the README.
 export MTSC_ONCE := $(ONCE)
 export MTSC_REGISTRANTS := $(REGISTRANTS)
 export MTSC_PACE := $(PACE)

@@ -20,9 +20,9 @@ type client struct {
 
 var web = &http.Client{Timeout: time.Minute}
 
-// call sends body unless it is nil, and reads the answer unless that is nil.
-// Its errors hold what the API says of a request, and nothing that a simulator
-// says: that may be about registrants.
+// call sends body unless it is nil, and reads the reply into answer unless that
+// is nil. Its errors contain the API's own text about a request, but no text of a
+// simulator, because that may be about registrants.
 func (c client) call(ctx context.Context, method, path string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -48,12 +48,12 @@ func (c client) call(ctx context.Context, method, path string, body, answer any)
 		return nil
 	}
 	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
-		return fmt.Errorf("%s answers %s %s with something else than JSON: %w", c.name, method, path, err)
+		return fmt.Errorf("%s answers %s %s without JSON: %w", c.name, method, path, err)
 	}
 	return nil
 }
 
-// refusal is what a problem (RFC 9457) says, behind a colon.
+// refusal is the text of a problem (RFC 9457) behind a colon, or "".
 func refusal(response *http.Response) string {
 	var problem struct {
 		Detail string `json:"detail"`
@@ -67,20 +67,20 @@ func refusal(response *http.Response) string {
 		json.NewDecoder(response.Body).Decode(&problem) != nil {
 		return ""
 	}
-	said := ": " + problem.Detail
+	text := ": " + problem.Detail
 	for _, e := range problem.Errors {
-		said += fmt.Sprintf(" %s%s %s.", e.Pointer, e.Parameter, e.Detail)
+		text += fmt.Sprintf(" %s%s %s.", e.Pointer, e.Parameter, e.Detail)
 	}
-	return said
+	return text
 }
 
-// What the demo reads of the API's replies.
+// The parts of the API's replies that the demo reads.
 type (
 	connector struct {
-		ID       string                   `json:"id"`
-		Problems map[string]standingIssue `json:"problems"`
+		ID       string           `json:"id"`
+		Problems map[string]issue `json:"problems"`
 	}
-	standingIssue struct {
+	issue struct {
 		Text   string `json:"text"`
 		Remedy string `json:"remedy"`
 	}
@@ -120,8 +120,8 @@ type (
 // rejected is how many were rejected after they were sent, of all kinds.
 func (t totals) rejected() int { return t.Refused + t.Duplicate + t.Conflict + t.NoToken }
 
-// pages reads a list of the API to its end; the list is the member name of
-// every page.
+// pages reads all pages of a list of the API; each page has the list in its
+// member name.
 func pages[T any](ctx context.Context, api client, path, name string, limit int) ([]T, error) {
 	var all []T
 	query := url.Values{"limit": {fmt.Sprint(limit)}}

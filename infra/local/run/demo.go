@@ -17,19 +17,19 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// The demo's registry is the same every time.
+// seed of the demo's registry, which is the same every time.
 const seed = 1
 
-// patience is how long nothing may move before the demo is given up. The
-// longest that the protocol waits for one batch is shorter.
+// patience is how long the demo waits while nothing changes. It is longer than
+// the protocol ever waits for one batch.
 const patience = 15 * time.Minute
 
-// demo is everything that runs, and the connector that works it off.
+// demo is everything that runs, and the connector that processes the registry.
 type demo struct {
-	settings settings
-	stack    *local.Stack
-	seeder   *simulator // MTS
-	office   *simulator // the registry
+	settings          settings
+	stack             *local.Stack
+	mtsSimulator      *simulator
+	registrySimulator *simulator
 
 	api, mts, registry client
 	startedIn          time.Duration
@@ -39,7 +39,7 @@ type demo struct {
 	before    []odoosim.Entry
 }
 
-// start builds and starts everything, side by side.
+// start builds and starts everything, concurrently.
 func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 	began := time.Now()
 	d := &demo{settings: s}
@@ -51,19 +51,19 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		d.seeder, err = startSimulator(ctx2, "mtssim", "-pace", fmt.Sprint(s.pace))
+		d.mtsSimulator, err = startSimulator(ctx2, "mtssim", "-pace", fmt.Sprint(s.pace))
 		return err
 	})
 	group.Go(func() (err error) {
-		d.office, err = startSimulator(ctx2, "odoosim")
+		d.registrySimulator, err = startSimulator(ctx2, "odoosim")
 		return err
 	})
 	err := group.Wait()
 	if err == nil {
 		d.api = client{"the API", d.stack.APIURL(), d.stack.Token}
-		d.mts = client{"the MTS simulator", d.seeder.address, nil}
-		d.registry = client{"the registry simulator", d.office.address, nil}
-		err = d.calledBack(ctx)
+		d.mts = client{"the MTS simulator", d.mtsSimulator.address, nil}
+		d.registry = client{"the registry simulator", d.registrySimulator.address, nil}
+		err = d.checkCallbackBase(ctx)
 	}
 	if err != nil {
 		d.stop()
@@ -77,13 +77,13 @@ func (d *demo) stop() {
 	if d.stack != nil {
 		d.stack.Stop()
 	}
-	d.seeder.stop()
-	d.office.stop()
+	d.mtsSimulator.stop()
+	d.registrySimulator.stop()
 }
 
-// calledBack makes sure that a callback address given by the user leads here:
-// to where a callback without a capability is refused.
-func (d *demo) calledBack(ctx context.Context) error {
+// checkCallbackBase makes sure that the callback address that the user gave leads
+// to this API, which refuses a callback without a capability with 401.
+func (d *demo) checkCallbackBase(ctx context.Context) error {
 	base := d.settings.callbackBase
 	if base == "" {
 		return nil
@@ -104,10 +104,10 @@ func (d *demo) calledBack(ctx context.Context) error {
 	return nil
 }
 
-// play fills the registry, lets a connector work it off, and gives the account.
-func (d *demo) play(ctx context.Context, show *progress) (*account, error) {
+// run populates the registry, lets a connector process it, and makes the report.
+func (d *demo) run(ctx context.Context, show *progress) (*report, error) {
 	show.say(fmt.Sprintf("a registry of %s registrants", number(d.settings.registrants)))
-	if err := d.fill(ctx); err != nil {
+	if err := d.populate(ctx); err != nil {
 		return nil, err
 	}
 	if err := d.create(ctx); err != nil {
@@ -118,11 +118,11 @@ func (d *demo) play(ctx context.Context, show *progress) (*account, error) {
 	defer stop()
 	changed := make(chan change, 1)
 	group.Go(func() error {
-		c, err := d.changeUnderWay(ticking)
+		c, err := d.changeVIDDuringRun(ticking)
 		changed <- c
 		return err
 	})
-	group.Go(func() error { d.tick(ticking, tickAtWork, show); return nil })
+	group.Go(func() error { d.tick(ticking, tickDuringRun, show); return nil })
 
 	began := time.Now()
 	show.start()
@@ -138,11 +138,11 @@ func (d *demo) play(ctx context.Context, show *progress) (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.account(ctx, last, <-changed, took)
+	return d.report(ctx, last, <-changed, took)
 }
 
-// fill populates the registry and remembers how it was.
-func (d *demo) fill(ctx context.Context) error {
+// populate makes the registrants and remembers them.
+func (d *demo) populate(ctx context.Context) error {
 	order := map[string]int{"registrants": d.settings.registrants, "seed": seed}
 	if err := d.registry.call(ctx, http.MethodPost, "/_simulator/populate", order, &d.expected); err != nil {
 		return err
@@ -153,22 +153,22 @@ func (d *demo) fill(ctx context.Context) error {
 	return d.registry.call(ctx, http.MethodPost, "/_simulator/reset-tallies", nil, nil)
 }
 
-// create makes the demo connector; all that is not given has its default.
+// create creates the demo connector; everything else has its default.
 func (d *demo) create(ctx context.Context) error {
 	var made connector
 	err := d.api.call(ctx, http.MethodPost, "/connectors", map[string]any{
-		"name": "Demo", "mts_url": d.seeder.address,
-		"registry": map[string]any{"url": d.office.address, "database": "g2p", "username": "admin", "password": "admin"},
+		"name": "Demo", "mts_url": d.mtsSimulator.address,
+		"registry": map[string]any{"url": d.registrySimulator.address, "database": "g2p", "username": "admin", "password": "admin"},
 	}, &made)
 	d.connector = made.ID
 	return err
 }
 
-// changeUnderWay gives one registrant another person's VID while its answer is
-// on the way. The lowest VIDs are sent first, so the lowest of a registrant
-// that will get a token is in the first batch; and MTS has that batch, claimed
-// before, when it has its first POST.
-func (d *demo) changeUnderWay(ctx context.Context) (change, error) {
+// changeVIDDuringRun gives one registrant another person's VID after it was sent
+// and before it is answered. The lowest VIDs are sent first, so the registrant
+// with the lowest VID that can get a token is in the first batch; and that batch
+// is claimed before MTS receives its first POST.
+func (d *demo) changeVIDDuringRun(ctx context.Context) (change, error) {
 	c := change{vid: odoosim.DemoVID(9_999_999_999, 1, odoosim.Normal)}
 	lowest := int64(0)
 	for _, entry := range d.before {
@@ -193,17 +193,17 @@ func (d *demo) changeUnderWay(ctx context.Context) (change, error) {
 		}
 		pause(ctx, 5*time.Millisecond)
 	}
-	return change{}, nil // the demo is over, and nothing was sent
+	return change{}, nil // the run ended, and nothing was sent
 }
 
-// tick does what the schedules do, until it is told to end. A tick that fails
-// is shown; the next one may go well.
+// tick does what the schedules do, until ctx ends. A tick that fails is shown;
+// the next one may succeed.
 func (d *demo) tick(ctx context.Context, every time.Duration, show *progress) {
-	said := ""
+	last := "" // error that was shown
 	for {
-		if err := d.stack.Tick(ctx); err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			show.say("a tick failed: " + said)
+		if err := d.stack.Tick(ctx); err != nil && ctx.Err() == nil && err.Error() != last {
+			last = err.Error()
+			show.say("a tick failed: " + last)
 		}
 		if !pause(ctx, every) {
 			return
@@ -211,7 +211,7 @@ func (d *demo) tick(ctx context.Context, every time.Duration, show *progress) {
 	}
 }
 
-// pause waits; it is false when there is nothing to wait for any more.
+// pause waits; it reports false when ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -223,7 +223,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// answersLeft counts what waits in the answers table, as the one who deploys.
+// answersLeft counts the answers table, with the rights of whoever deploys.
 func (d *demo) answersLeft(ctx context.Context) (int, error) {
 	pages := dynamodb.NewScanPaginator(d.stack.DynamoDB(), &dynamodb.ScanInput{
 		TableName: aws.String(d.stack.Output("AnswersTable")), Select: types.SelectCount, ConsistentRead: aws.Bool(true),

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// explain says how to use what runs.
+// explain prints how to use what is running.
 func (d *demo) explain(out io.Writer) {
 	id, secret := d.stack.Issuer().Client()
 	reach := "Its functions reach " + d.settings.ranges + " only: start with ALLOW=<ranges> for servers elsewhere"
@@ -20,14 +20,14 @@ func (d *demo) explain(out io.Writer) {
 	fmt.Fprint(out, strings.NewReplacer(
 		"{api}", d.stack.APIURL(), "{token}", d.stack.Token(), "{connector}", d.connector,
 		"{issuer}", d.stack.Issuer().Address(), "{id}", id, "{secret}", secret,
-		"{registry}", d.office.address, "{mts}", d.seeder.address, "{reach}", reach, "{back}", back,
-	).Replace(`It goes on running, with a tick every few seconds, until Ctrl-C.
+		"{registry}", d.registrySimulator.address, "{mts}", d.mtsSimulator.address, "{reach}", reach, "{back}", back,
+	).Replace(`It keeps running, with a tick every few seconds, until Ctrl-C.
 
   API               {api}/connectors
   demo registry     {registry} (database g2p, admin/admin)
   demo MTS          {mts}
 
-Look at the demo (the token is good for an hour):
+Look at the demo (the token is valid for an hour):
 
   TOKEN={token}
   curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}
@@ -38,7 +38,7 @@ Another token:
 
   TOKEN=$(curl -s -u {id}:{secret} -d grant_type=client_credentials {issuer}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
-A connector for an MTS and an Odoo of your own, and its start:
+Create a connector for your own MTS and Odoo, and start it:
 
   curl -X POST {api}/connectors -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{
     "name": "Ours",

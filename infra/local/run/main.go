@@ -1,7 +1,7 @@
-// Program run is `make run`: it starts the whole connector on this machine,
-// with a simulated MTS and a simulated registry as programs of their own,
-// lets a demo connector work off the registry, and accounts for every
-// registrant. Then it stays up, or ends if it was told ONCE=1.
+// Program run is `make run`: it starts the whole connector on this machine, with
+// a simulated MTS and a simulated registry as separate programs, lets a demo
+// connector process the registry, and prints a reconciliation report about every
+// registrant. Then it keeps running, or ends with ONCE=1.
 package main
 
 import (
@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// How often the schedules tick; deployed it is every minute.
+// Time between two ticks of the schedules; deployed it is a minute.
 const (
-	tickAtWork = time.Second
-	tickAtRest = 5 * time.Second
+	tickDuringRun = time.Second
+	tickAfterRun  = 5 * time.Second
 )
 
 func main() {
@@ -32,7 +32,7 @@ func main() {
 }
 
 // run fails when something cannot be started, or, with ONCE=1, when the
-// account is not as it should be.
+// reconciliation report is not as it should be.
 func run(ctx context.Context, env func(string) string, out io.Writer) error {
 	s, err := readSettings(env)
 	if err != nil {
@@ -46,7 +46,7 @@ func run(ctx context.Context, env func(string) string, out io.Writer) error {
 	}
 	switch {
 	case ctx.Err() != nil && s.once:
-		return errors.New("interrupted before the end of the account")
+		return errors.New("interrupted before the reconciliation report")
 	case ctx.Err() != nil:
 		show.say("stopped")
 		return nil
@@ -54,20 +54,20 @@ func run(ctx context.Context, env func(string) string, out io.Writer) error {
 	return err
 }
 
-// present runs the demo, prints its account, and stays up unless told not to.
+// present runs the demo, prints its report, and keeps running unless ONCE=1.
 func (d *demo) present(ctx context.Context, show *progress, out io.Writer) error {
-	a, err := d.play(ctx, show)
+	r, err := d.run(ctx, show)
 	if err != nil {
 		return err
 	}
-	a.print(out)
+	r.print(out)
 	if d.settings.once {
-		return a.verdict()
+		return r.verdict()
 	}
-	if err := a.verdict(); err != nil {
+	if err := r.verdict(); err != nil {
 		show.say(err.Error())
 	}
 	d.explain(out)
-	d.tick(ctx, tickAtRest, show)
+	d.tick(ctx, tickAfterRun, show)
 	return nil
 }

@@ -18,21 +18,21 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// snapshot is how the demo stands at a moment.
+// snapshot is the state of the demo at one moment.
 type snapshot struct {
 	phase     string
 	batches   int // sent to MTS
 	tokenised int // by the registry, since the start
 	rejected  int // by the API
-	pending   int // VIDs in the registry that should go
-	looked    int // VIDs that the run looked at
+	pending   int // VIDs in the registry that are to be removed
+	looked    int // VIDs that the run has read
 
-	problems map[string]standingIssue
+	problems map[string]issue
 	run      seedingRun
 	registry odoosim.State
 	mts      mtssim.State
 	answers  int  // left in the table, once the run is completed
-	settled  bool // the run is completed, and nothing is under way
+	finished bool // the run is completed, and nothing is under way
 }
 
 // line is a snapshot in words, short enough for a terminal.
@@ -59,7 +59,7 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 	}
 	s.phase, s.problems = "waiting", c.Problems
 	if len(runs) > 0 {
-		s.run = runs[len(runs)-1] // the first: a second one finds nothing to do
+		s.run = runs[len(runs)-1] // the first run: a second one has nothing to do
 		s.phase = fmt.Sprintf("pass %d", s.run.Passes)
 	}
 	if s.run.State == "completed" && s.run.OpenBatches == 0 {
@@ -67,7 +67,7 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 		if s.answers, err = d.answersLeft(ctx); err != nil {
 			return s, err
 		}
-		if s.settled = s.answers == 0; s.settled {
+		if s.finished = s.answers == 0; s.finished {
 			s.phase = "done"
 		}
 	}
@@ -79,27 +79,27 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 	return s, nil
 }
 
-// watch shows how the demo goes on until it is settled, or until nothing moved
-// for longer than anybody waits. It returns the last it saw.
+// watch shows the progress until the demo is finished, or until nothing has
+// changed for as long as patience. It returns the last snapshot.
 func (d *demo) watch(ctx context.Context, show *progress) (snapshot, error) {
-	moved, before := time.Now(), ""
-	said := map[string]bool{}
+	changed, before := time.Now(), ""
+	shown := map[string]bool{} // texts of problems
 	for {
 		s, err := d.look(ctx)
 		if err != nil {
 			return s, err
 		}
 		for _, source := range slices.Sorted(maps.Keys(s.problems)) {
-			if p := s.problems[source]; !said[p.Text] {
-				said[p.Text] = true
+			if p := s.problems[source]; !shown[p.Text] {
+				shown[p.Text] = true
 				show.say("the connector has a problem: " + p.Text + " " + p.Remedy)
 			}
 		}
-		show.show(s.line(), s.settled)
+		show.show(s.line(), s.finished)
 		if now := fmt.Sprint(s.line(), s.looked, s.answers); now != before {
-			moved, before = time.Now(), now
+			changed, before = time.Now(), now
 		}
-		if s.settled || time.Since(moved) > patience {
+		if s.finished || time.Since(changed) > patience {
 			return s, nil
 		}
 		if !pause(ctx, 500*time.Millisecond) {
@@ -108,44 +108,45 @@ func (d *demo) watch(ctx context.Context, show *progress) (snapshot, error) {
 	}
 }
 
-// progress writes lines, and one that moves if somebody watches.
+// progress writes lines. On a terminal it also keeps one status line that is
+// overwritten.
 type progress struct {
 	mu       sync.Mutex
 	out      io.Writer
-	moving   bool
-	standing bool // the moving line stands in the terminal
+	terminal bool
+	status   bool // the last line of the terminal is the status line
 	began    time.Time
-	shown    string
-	at       time.Time
+	shown    string    // without a terminal: the last status that was written,
+	at       time.Time // and when
 }
 
-// between is the least time between two plain lines of progress.
+// between is the least time between two statuses without a terminal.
 const between = 3 * time.Second
 
-func newProgress(out io.Writer) *progress { return &progress{out: out, moving: isTerminal(out)} }
+func newProgress(out io.Writer) *progress { return &progress{out: out, terminal: isTerminal(out)} }
 
 func isTerminal(out io.Writer) bool {
-	file, is := out.(*os.File)
-	if !is {
+	file, ok := out.(*os.File)
+	if !ok {
 		return false
 	}
 	about, err := file.Stat()
 	return err == nil && about.Mode()&os.ModeCharDevice != 0
 }
 
-// start begins to count the time.
+// start starts the clock of the status.
 func (p *progress) start() { p.began = time.Now() }
 
-// show shows how things stand: on the moving line, or as a line of its own if
-// something changed. The last one is always shown.
+// show shows a status: on the status line of a terminal, otherwise as a line of
+// its own if it has changed. The last one is always shown.
 func (p *progress) show(text string, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := fmt.Sprintf("%5s %s", time.Since(p.began).Round(time.Second), text)
 	switch {
-	case p.moving:
+	case p.terminal:
 		fmt.Fprint(p.out, "\r"+wide(line))
-		if p.standing = !last; last {
+		if p.status = !last; last {
 			fmt.Fprintln(p.out)
 		}
 	case last, text != p.shown && time.Since(p.at) >= between:
@@ -158,14 +159,14 @@ func (p *progress) show(text string, last bool) {
 func (p *progress) say(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.standing {
+	if p.status {
 		fmt.Fprint(p.out, "\r"+wide("")+"\r")
-		p.standing = false
+		p.status = false
 	}
 	fmt.Fprintln(p.out, line)
 }
 
-// Write lets others write their lines.
+// Write writes the lines of other writers.
 func (p *progress) Write(text []byte) (int, error) {
 	for line := range strings.Lines(string(text)) {
 		p.say(strings.TrimRight(line, "\n"))
@@ -173,7 +174,7 @@ func (p *progress) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// wide makes a text fill the line of a small terminal, and no more.
+// wide pads or cuts a text to the width of a small terminal.
 func wide(text string) string {
 	const width = 79
 	if n := utf8.RuneCountInString(text); n < width {

@@ -14,15 +14,15 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// account is what became of the demo: of every registrant, of the registry as
-// a whole, and what it took.
-type account struct {
+// report is the reconciliation report of the demo: what happened to every
+// registrant, the registry as a whole, and what it took.
+type report struct {
 	lines     []counted
 	reasons   map[line]string
 	misplaced int
-	registry  []figure // must be as they should
-	batches   []figure // what batches saw, beside the truth; may miss after faults
-	under     []figure // what should not be under way any more
+	registry  []figure // must be as expected
+	batches   []figure // the totals of batches beside the truth; after faults they may be lower
+	open      []figure // what should not be under way any more
 	problems  []string
 
 	expected  odoosim.Expectation
@@ -32,8 +32,8 @@ type account struct {
 	took      time.Duration
 }
 
-// account collects the evidence and draws up the account.
-func (d *demo) account(ctx context.Context, last snapshot, changed change, took time.Duration) (*account, error) {
+// report collects the evidence and makes the report.
+func (d *demo) report(ctx context.Context, last snapshot, changed change, took time.Duration) (*report, error) {
 	e := evidence{before: d.before, changed: changed}
 	if err := d.registry.call(ctx, http.MethodGet, "/_simulator/registrants", nil, &e.after); err != nil {
 		return nil, err
@@ -47,138 +47,138 @@ func (d *demo) account(ctx context.Context, last snapshot, changed change, took 
 	if err != nil {
 		return nil, err
 	}
-	a := &account{
+	r := &report{
 		expected: d.expected, last: last, startedIn: d.startedIn, took: took,
 		reasons: e.reasons(), states: map[string]int{},
 	}
 	for _, b := range batches {
-		a.states[b.State]++
+		r.states[b.State]++
 	}
 	for _, p := range last.problems {
-		a.problems = append(a.problems, p.Text)
+		r.problems = append(r.problems, p.Text)
 	}
-	a.lines, a.misplaced = e.registrants()
-	a.registry = e.registry(last.registry, d.expected)
-	a.batches = e.batches(last, d.expected)
-	a.under = []figure{
+	r.lines, r.misplaced = e.registrants()
+	r.registry = e.registry(last.registry, d.expected)
+	r.batches = e.batches(last, d.expected)
+	r.open = []figure{
 		{"open batches", last.run.OpenBatches, 0},
 		{"answers in the table", last.answers, 0},
 		{"problems of the connector", len(last.problems), 0},
 	}
-	return a, nil
+	return r, nil
 }
 
-// batches are the totals of the run beside what the two servers know.
+// batches are the totals of the run beside the numbers of the two servers.
 func (e evidence) batches(last snapshot, expected odoosim.Expectation) []figure {
 	lines, _ := e.registrants()
 	count := func(o outcome, kind string) (n int) {
 		for _, l := range lines {
 			if l.outcome == o && (kind == "" || l.kind == kind) {
-				n += l.is
+				n += l.actual
 			}
 		}
 		return n
 	}
-	saw, received := last.run.Totals, last.mts.Counters.RecordsReceived
+	totals, received := last.run.Totals, last.mts.Counters.RecordsReceived
 	return []figure{
-		{"records sent; received by MTS", saw.Sent, received},
-		{"left undecided by their batch; sent again", saw.Pending, received - expected.Submitted},
-		{"tokenised", saw.Tokenised, count(tokenised, "") + count(tokenisedAnew, "")},
-		{"refused by MOSIP or the registry", saw.Refused, count(rejected, "refused")},
-		{"duplicates", saw.Duplicate, count(rejected, "duplicate")},
-		{"conflicts", saw.Conflict, count(rejected, "conflict")},
-		{"no answer though sent alone", saw.NoToken, count(rejected, "no_token")},
+		{"records sent; received by MTS", totals.Sent, received},
+		{"left undecided by their batch; sent again", totals.Pending, received - expected.Submitted},
+		{"tokenised", totals.Tokenised, count(tokenised, "") + count(newVIDTokenised, "")},
+		{"refused by MOSIP or the registry", totals.Refused, count(rejected, "refused")},
+		{"duplicates", totals.Duplicate, count(rejected, "duplicate")},
+		{"conflicts", totals.Conflict, count(rejected, "conflict")},
+		{"no answer though sent alone", totals.NoToken, count(rejected, "no_token")},
 		{"rejected unsent", last.run.Tally.Invalid, count(rejected, "invalid")},
-		{"VIDs of token holders removed", last.run.Tally.Removed, count(relieved, "")},
+		{"VIDs removed of registrants that had a token", last.run.Tally.Removed, count(vidRemoved, "")},
 	}
 }
 
-// verdict is nil if every registrant is accounted for and the registry holds
-// exactly what it should; otherwise it says what differs.
-func (a *account) verdict() error {
+// verdict is nil if every registrant is in the right line and the registry has
+// exactly what it should; otherwise it names the differences.
+func (r *report) verdict() error {
 	var differs []string
-	if a.misplaced > 0 {
+	if r.misplaced > 0 {
 		var where []string
-		for _, l := range a.lines {
-			if l.is != l.should {
-				where = append(where, fmt.Sprintf("%s instead of %s %s", number(l.is), number(l.should), l.text(a.reasons)))
+		for _, l := range r.lines {
+			if l.actual != l.expected {
+				where = append(where, fmt.Sprintf("%s instead of %s %s", number(l.actual), number(l.expected), l.text(r.reasons)))
 			}
 		}
-		differs = append(differs, fmt.Sprintf("%s registrants are not where they should be (%s)", number(a.misplaced), strings.Join(where, "; ")))
+		differs = append(differs, fmt.Sprintf("%s registrants are not where they should be (%s)", number(r.misplaced), strings.Join(where, "; ")))
 	}
-	for _, f := range slices.Concat(a.registry, a.under) {
-		if f.is != f.should {
-			differs = append(differs, fmt.Sprintf("%s: %s instead of %s", f.what, number(f.is), number(f.should)))
+	for _, f := range slices.Concat(r.registry, r.open) {
+		if f.actual != f.expected {
+			differs = append(differs, fmt.Sprintf("%s: %s instead of %s", f.what, number(f.actual), number(f.expected)))
 		}
 	}
-	if a.sum() != a.expected.Registrants {
-		differs = append(differs, fmt.Sprintf("the account has %s registrants of %s", number(a.sum()), number(a.expected.Registrants)))
+	if r.sum() != r.expected.Registrants {
+		differs = append(differs, fmt.Sprintf("the report has %s registrants of %s", number(r.sum()), number(r.expected.Registrants)))
 	}
-	if !a.last.settled {
-		differs = append(differs, fmt.Sprintf("the run was not over when nothing had moved for %s", patience))
+	if !r.last.finished {
+		differs = append(differs, fmt.Sprintf("the run was not finished when nothing had changed for %s", patience))
 	}
 	if len(differs) == 0 {
 		return nil
 	}
-	return errors.New("the account is not as it should be: " + strings.Join(differs, "; "))
+	return errors.New("the reconciliation report is not as it should be: " + strings.Join(differs, "; "))
 }
 
-func (a *account) sum() (n int) {
-	for _, l := range a.lines {
-		n += l.is
+func (r *report) sum() (n int) {
+	for _, l := range r.lines {
+		n += l.actual
 	}
 	return n
 }
 
-// print writes counts and reasons, and nothing of any registrant.
-func (a *account) print(out io.Writer) {
-	head := func(title, is, should string) { fmt.Fprintf(out, "\n%s\n%11s %11s\n", title, is, should) }
+// print writes counts and reasons, and no data of any registrant.
+func (r *report) print(out io.Writer) {
+	head := func(title, actual, expected string) { fmt.Fprintf(out, "\n%s\n%11s %11s\n", title, actual, expected) }
 	wrong := "WRONG"
-	row := func(is, should int, text string) {
+	row := func(actual, expected int, text string) {
 		mark := "ok"
-		if is != should {
+		if actual != expected {
 			mark = wrong
 		}
-		fmt.Fprintf(out, "%11s %11s  %-7s %s\n", number(is), number(should), mark, text)
+		fmt.Fprintf(out, "%11s %11s  %-7s %s\n", number(actual), number(expected), mark, text)
 	}
-	head("What became of every registrant", "registrants", "should be")
-	for _, l := range a.lines {
-		row(l.is, l.should, l.text(a.reasons))
+	head("Reconciliation report: every registrant", "registrants", "expected")
+	for _, l := range r.lines {
+		row(l.actual, l.expected, l.text(r.reasons))
 	}
-	row(a.sum(), a.expected.Registrants, "in all, each in one line")
+	row(r.sum(), r.expected.Registrants, "in all, each in one line")
 
-	head("The registry now", "is", "should be")
-	for _, f := range slices.Concat(a.registry, a.under) {
-		row(f.is, f.should, f.what)
+	head("The registry now", "actual", "expected")
+	for _, f := range slices.Concat(r.registry, r.open) {
+		row(f.actual, f.expected, f.what)
 	}
 
-	head("What the batches saw, beside the truth", "batches", "truth")
-	wrong = "differs" // they can miss after faults (protocol, "Patch" 5)
-	for _, f := range a.batches {
-		row(f.is, f.should, f.what)
+	head("Totals of the batches beside the truth", "batches", "truth")
+	wrong = "differs" // after faults they may be lower (protocol, "Patch" 5)
+	for _, f := range r.batches {
+		row(f.actual, f.expected, f.what)
 	}
-	a.printEffort(out)
-	for _, p := range a.problems {
+	r.printEffort(out)
+	for _, p := range r.problems {
 		fmt.Fprintf(out, "the connector has a problem: %s\n", p)
 	}
 	fmt.Fprintln(out)
 }
 
-// printEffort writes what it took.
-func (a *account) printEffort(out io.Writer) {
-	c, calls := a.last.mts.Counters, a.last.registry.Calls
-	closed := make([]string, 0, len(a.states))
-	for _, state := range slices.Sorted(maps.Keys(a.states)) {
-		closed = append(closed, fmt.Sprintf("%s %s", number(a.states[state]), state))
+// printEffort writes the time and the calls that it took.
+func (r *report) printEffort(out io.Writer) {
+	c, calls := r.last.mts.Counters, r.last.registry.Calls
+	closed := make([]string, 0, len(r.states))
+	for _, state := range slices.Sorted(maps.Keys(r.states)) {
+		closed = append(closed, fmt.Sprintf("%s %s", number(r.states[state]), state))
 	}
 	fmt.Fprintf(out, "\nWhat it took\n")
 	fmt.Fprintf(out, "  time      %s to build and start everything, %s from the start of the connector to the end\n",
-		a.startedIn.Round(100*time.Millisecond), a.took.Round(100*time.Millisecond))
-	fmt.Fprintf(out, "  batches   %s, in %d passes\n", strings.Join(closed, ", "), a.last.run.Passes)
-	fmt.Fprintf(out, "  MTS       %s POSTs with %s records, %.3f per registrant worth sending; %s questions for a status\n",
-		number(c.Posts), number(c.RecordsReceived), float64(c.RecordsReceived)/float64(max(a.expected.Submitted, 1)), number(c.StatusRequests))
-	fmt.Fprintf(out, "  registry  %s calls, %.1f per 1,000 tokenised, log-in included\n",
-		number(a.last.registry.Total.Calls), 1000*float64(a.last.registry.Total.Calls)/float64(max(a.last.tokenised, 1)))
+		r.startedIn.Round(100*time.Millisecond), r.took.Round(100*time.Millisecond))
+	fmt.Fprintf(out, "  batches   %s, in %d passes\n", strings.Join(closed, ", "), r.last.run.Passes)
+	fmt.Fprintf(out, "  MTS       %s POSTs with %s records, %.3f per registrant to send; %s status requests\n",
+		number(c.Posts), number(c.RecordsReceived), float64(c.RecordsReceived)/float64(max(r.expected.Submitted, 1)), number(c.StatusRequests))
+	fmt.Fprintf(out, "  registry  %s calls, %.1f per 1,000 tokenised, sign-in included\n",
+		number(r.last.registry.Total.Calls), 1000*float64(r.last.registry.Total.Calls)/float64(max(r.last.tokenised, 1)))
 	for _, method := range slices.Sorted(maps.Keys(calls)) {
 		t := calls[method]
 		fmt.Fprintf(out, "            %6s  %s%s\n", number(t.Calls), method, failures(t))

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// settings are what `make run` can be told.
+// settings are the variables of `make run`.
 type settings struct {
 	once         bool
 	registrants  int
 	pace         float64 // of the MTS: 0 is at once, 1 is the real one's
-	ranges       string  // that functions may reach, loopback among them
+	ranges       string  // that functions may reach, loopback included
 	callbackBase string  // "" is the API's address
 	listen       string  // preferred address of the API
 }
@@ -25,8 +25,8 @@ const (
 	mostRegistrants = 1_000_000
 )
 
-// readSettings reads the environment that the Makefile makes; every error is
-// one sentence about the setting as the user wrote it.
+// readSettings reads the environment variables that the Makefile sets; every
+// error is one sentence about the setting as the user wrote it.
 func readSettings(env func(string) string) (s settings, err error) {
 	switch text := env("MTSC_ONCE"); text {
 	case "", "0":
@@ -76,9 +76,9 @@ func readRanges(text string) (string, error) {
 	return strings.Join(ranges, ","), nil
 }
 
-// readBase returns the base address of callbacks and where the API listens:
-// right there if the address is one of this machine's, otherwise on loopback,
-// and it is the user who leads callbacks to it.
+// readBase returns the base address of callbacks and the address where the API
+// listens: the same if it is an address of this machine; otherwise loopback, and
+// the user forwards callbacks to it.
 func readBase(text string) (base, listen string, err error) {
 	if text == "" {
 		return "", preferred, nil

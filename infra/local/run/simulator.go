@@ -21,7 +21,7 @@ type simulator struct {
 }
 
 // startSimulator builds a simulator into a folder of its own, starts it there
-// and waits until it says where it listens. It ends with us.
+// and waits until it prints its address. It ends with this process.
 func startSimulator(ctx context.Context, name string, args ...string) (*simulator, error) {
 	dir, err := os.MkdirTemp("", name+"-")
 	if err != nil {
@@ -61,20 +61,20 @@ func build(ctx context.Context, program, source string) error {
 	}
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, source)
 	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if said, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s: %w\n%s", source, err, bytes.TrimSpace(said))
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", source, err, bytes.TrimSpace(output))
 	}
 	return nil
 }
 
-// listening finds the address in what a simulator said so far.
+// listening finds the address in the log of a simulator; "" if it is not there yet.
 func listening(log string) string {
 	text, err := os.ReadFile(log)
 	if err != nil {
 		return ""
 	}
 	for line := range strings.Lines(string(text)) {
-		if address, says := strings.CutPrefix(line, "listening "); says && strings.HasSuffix(address, "\n") {
+		if address, found := strings.CutPrefix(line, "listening "); found && strings.HasSuffix(address, "\n") {
 			return strings.TrimSpace(address)
 		}
 	}

@@ -31,6 +31,6 @@ func isWhole(n json.Number) bool { return !strings.ContainsAny(n.String(), ".eE"
 
 // asFloat is infinite for a number that is too large.
 func asFloat(n json.Number) float64 {
-	f, _ := n.Float64() //nolint:errcheck // the only error is that it is out of range
+	f, _ := n.Float64() // the only error is that it is out of range
 	return f
 }

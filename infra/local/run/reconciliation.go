@@ -10,68 +10,69 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// outcome is what became of a registrant, in the order of the account. The
-// last of them should never occur.
+// outcome is what happened to a registrant, in the order of the report. From
+// pending on, none should occur.
 type outcome int
 
 const (
-	tokenised     outcome = iota // got the token of its VID, and the VID is gone
-	tokenisedAnew                // the same, by the VID it was given under way
-	relieved                     // held a token before, and the VID is gone
-	rejected                     // with kind and code
-	untouched                    // for a cause, by what it was made as
-	pending                      // has a VID, no token, and nobody rejected it
-	kept                         // has a token now, and still the VID
-	several                      // holds more than one token
-	foreign                      // holds a token that was not made for it
-	bereft                       // has lost its VID or its token, and has none now
-	gone                         // is no longer in the registry
-	strange                      // was not there before
+	tokenised       outcome = iota // has the token of its VID, and the VID is removed
+	newVIDTokenised                // the same, with the VID that it was given during the run
+	vidRemoved                     // had a token before, and the VID is removed
+	rejected                       // with kind and code
+	untouched                      // for a reason that follows from its demo kind
+	pending                        // has a VID, no token and no rejection
+	vidKept                        // has a new token and still the VID
+	severalTokens                  // has more than one token
+	wrongToken                     // has a token that was not made for it
+	lost                           // has lost its VID or its token, and has no token
+	missing                        // is no longer in the registry
+	added                          // was not in the registry at the start
 )
 
 var outcomeTexts = map[outcome]string{
-	tokenised:     "tokenised, and the VID removed",
-	tokenisedAnew: "tokenised by its new VID, having been given it under way, and the VID removed",
-	relieved:      "held a token already; the VID removed",
-	rejected:      "rejected",
-	untouched:     "not touched",
-	pending:       "pending: has a VID and no token, and is not rejected",
-	kept:          "has a token and still a VID",
-	several:       "holds several tokens",
-	foreign:       "holds a token that was not made for it",
-	bereft:        "lost its VID or its token, and has none",
-	gone:          "no longer in the registry",
-	strange:       "was not in the registry at the start",
+	tokenised:       "tokenised, and the VID removed",
+	newVIDTokenised: "tokenised with the new VID that it was given during the run, and the VID removed",
+	vidRemoved:      "had a token already; the VID removed",
+	rejected:        "rejected",
+	untouched:       "not touched",
+	pending:         "pending: has a VID and no token, and is not rejected",
+	vidKept:         "has a token and still a VID",
+	severalTokens:   "has several tokens",
+	wrongToken:      "has a token that was not made for it",
+	lost:            "lost its VID or its token, and has no token",
+	missing:         "no longer in the registry",
+	added:           "was not in the registry at the start",
 }
 
-// line is one line of the account. A registrant is in exactly one.
+// line is one line of the report. Every registrant belongs to exactly one.
 type line struct {
 	outcome outcome
 	kind    string // of a rejection, or why a registrant was not touched
 	code    string // of a rejection
 }
 
-// counted is a line with how many registrants are in it and should be.
+// counted is a line with the number of registrants that are in it and that
+// should be.
 type counted struct {
 	line
-	is, should int
+	actual, expected int
 }
 
-// evidence is everything that the account of registrants is made from.
+// evidence is everything that the report on the registrants is made from.
 type evidence struct {
 	before, after []odoosim.Entry // the registry at the start and now
 	rejections    []rejection     // as the API lists them
 	changed       change
 }
 
-// change is the VID that one registrant was given under way.
+// change is the VID that one registrant was given during the run.
 type change struct {
-	registrant int64 // 0: nobody
+	registrant int64 // 0: none
 	vid        string
 }
 
-// registrants puts every registrant into its line, and counts beside it who
-// should be in it. misplaced are those who are in another than they should be.
+// registrants counts for every line the registrants that are in it and those
+// that should be. misplaced is how many are in another line than they should be.
 func (e evidence) registrants() (lines []counted, misplaced int) {
 	rejections := map[int64]rejection{}
 	for _, r := range e.rejections {
@@ -81,34 +82,34 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 	for _, entry := range e.after {
 		after[entry.Registrant] = entry
 	}
-	is, should := map[line]int{}, map[line]int{}
-	people := map[string]bool{} // who have a first registrant
+	actual, expected := map[line]int{}, map[line]int{}
+	persons := map[string]bool{} // of the registrants looked at before
 	for _, was := range e.before {
 		who := person(was)
-		now, there := after[was.Registrant]
+		now, exists := after[was.Registrant]
 		delete(after, was.Registrant)
-		found := line{outcome: gone}
-		if there {
+		found := line{outcome: missing}
+		if exists {
 			rejection, isRejected := rejections[was.Registrant]
 			found = e.find(was, now, rejection, isRejected)
 		}
-		wanted := e.want(was, people[who], found)
-		people[who] = who != ""
-		is[found]++
-		should[wanted]++
-		if found != wanted {
+		right := e.expect(was, persons[who], found)
+		persons[who] = who != ""
+		actual[found]++
+		expected[right]++
+		if found != right {
 			misplaced++
 		}
 	}
 	if len(after) > 0 {
-		is[line{outcome: strange}] = len(after)
+		actual[line{outcome: added}] = len(after)
 		misplaced += len(after)
 	}
-	for l := range should {
-		is[l] += 0
+	for l := range expected {
+		actual[l] += 0
 	}
-	for l, n := range is {
-		lines = append(lines, counted{l, n, should[l]})
+	for l, n := range actual {
+		lines = append(lines, counted{l, n, expected[l]})
 	}
 	slices.SortFunc(lines, func(a, b counted) int {
 		return cmp.Or(cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.kind, b.kind), cmp.Compare(a.code, b.code))
@@ -116,50 +117,51 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 	return lines, misplaced
 }
 
-// find is where a registrant is, by what it held and holds.
+// find is the line of a registrant, by the identifiers it had and has.
 func (e evidence) find(was, now odoosim.Entry, r rejection, isRejected bool) line {
-	vids, tokens := held(now, odoosim.VIDType), held(now, odoosim.TokenType)
-	vidsBefore, tokensBefore := held(was, odoosim.VIDType), held(was, odoosim.TokenType)
+	vids, tokens := values(now, odoosim.VIDType), values(now, odoosim.TokenType)
+	vidsBefore, tokensBefore := values(was, odoosim.VIDType), values(was, odoosim.TokenType)
 	switch isChanged := was.Registrant == e.changed.registrant; {
 	case len(tokens) > 1:
-		return line{outcome: several}
+		return line{outcome: severalTokens}
 	case len(tokens) == 0 && (len(tokensBefore) > 0 || len(vids) < len(vidsBefore)):
-		return line{outcome: bereft}
+		return line{outcome: lost}
 	case len(tokens) == 1 && !slices.Equal(tokens, tokensBefore) && !e.madeFor(was, tokens[0]):
-		return line{outcome: foreign}
+		return line{outcome: wrongToken}
 	case len(tokens) == 1 && len(vids) > 0:
-		return line{outcome: kept}
+		return line{outcome: vidKept}
 	case len(tokens) == 1 && len(tokensBefore) == 0 && isChanged:
-		return line{outcome: tokenisedAnew}
+		return line{outcome: newVIDTokenised}
 	case len(tokens) == 1 && len(tokensBefore) == 0:
 		return line{outcome: tokenised}
 	case len(tokens) == 1 && len(vidsBefore) > 0:
-		return line{outcome: relieved}
+		return line{outcome: vidRemoved}
 	case isRejected:
 		return line{rejected, r.Kind, r.Code}
-	case idle(was.Kind) != "":
-		return line{outcome: untouched, kind: idle(was.Kind)}
+	case whyUntouched(was.Kind) != "":
+		return line{outcome: untouched, kind: whyUntouched(was.Kind)}
 	}
 	return line{outcome: pending}
 }
 
-// madeFor tells whether MTS makes this token from the VID that a registrant
-// has: the one it was given under way, if it was.
+// madeFor reports whether the token is the one that MTS makes from the VID of a
+// registrant: from the VID that it was given during the run, if there is one.
 func (e evidence) madeFor(was odoosim.Entry, token string) bool {
 	if was.Registrant == e.changed.registrant {
 		return mtssim.Token(e.changed.vid) == token
 	}
-	vids := held(was, odoosim.VIDType)
+	vids := values(was, odoosim.VIDType)
 	return len(vids) == 1 && mtssim.Token(vids[0]) == token
 }
 
-// want is where a registrant should be, by what it was made as. Where several
-// codes are right, the one found is wanted.
-func (e evidence) want(was odoosim.Entry, second bool, found line) line {
+// expect is the line in which a registrant should be, by its demo kind. second
+// means that an earlier registrant is the same person. If several codes are
+// right, the one that was found is expected.
+func (e evidence) expect(was odoosim.Entry, second bool, found line) line {
 	right, isRejected := toReject[was.Kind]
 	switch {
 	case was.Registrant == e.changed.registrant:
-		return line{outcome: tokenisedAnew}
+		return line{outcome: newVIDTokenised}
 	case was.Kind == odoosim.SharedPerson && second:
 		return line{rejected, "duplicate", "MTSC-HELD"}
 	case isRejected && found.kind == right.kind && allOf(found.code, right.codes):
@@ -167,14 +169,14 @@ func (e evidence) want(was odoosim.Entry, second bool, found line) line {
 	case isRejected:
 		return line{rejected, right.kind, right.codes[0]}
 	case was.Kind == odoosim.TokenisedVID:
-		return line{outcome: relieved}
-	case idle(was.Kind) != "":
-		return line{outcome: untouched, kind: idle(was.Kind)}
+		return line{outcome: vidRemoved}
+	case whyUntouched(was.Kind) != "":
+		return line{outcome: untouched, kind: whyUntouched(was.Kind)}
 	}
 	return line{outcome: tokenised}
 }
 
-// allOf tells whether every one of several codes, joined by commas, is right.
+// allOf reports whether every one of several codes, joined by commas, is right.
 func allOf(codes string, right []string) bool {
 	for code := range strings.SplitSeq(codes, ",") {
 		if !slices.Contains(right, code) {
@@ -184,7 +186,7 @@ func allOf(codes string, right []string) bool {
 	return true
 }
 
-// toReject are the kinds of registrants that should be rejected, and how
+// toReject are the demo kinds that should be rejected, and how
 // (facts/mts.md 2.4, 2.7).
 var toReject = map[odoosim.Kind]struct {
 	kind  string
@@ -201,10 +203,11 @@ var toReject = map[odoosim.Kind]struct {
 	odoosim.EmptyToken:   {"refused", []string{"MTSC-EMPTY-TOKEN"}},
 }
 
-// idle says why a run has nothing to do with a kind of registrants; "" if it has.
-func idle(kind odoosim.Kind) string {
+// whyUntouched says why a run does not touch registrants of a demo kind; "" if it
+// does.
+func whyUntouched(kind odoosim.Kind) string {
 	return map[odoosim.Kind]string{
-		odoosim.Tokenised:   "holds a token already, and no VID",
+		odoosim.Tokenised:   "has a token already, and no VID",
 		odoosim.ExpiredVID:  "the VID has expired",
 		odoosim.InvalidVID:  "the VID is marked invalid",
 		odoosim.ArchivedVID: "archived",
@@ -213,54 +216,54 @@ func idle(kind odoosim.Kind) string {
 	}[kind]
 }
 
-// held are the values of one type that a registrant holds.
-func held(entry odoosim.Entry, identifierType int64) (values []string) {
+// values are those of a registrant's identifiers of one type.
+func values(entry odoosim.Entry, identifierType int64) (list []string) {
 	for _, i := range entry.Identifiers {
 		if i.Type == identifierType {
-			values = append(values, i.Value)
+			list = append(list, i.Value)
 		}
 	}
-	return values
+	return list
 }
 
 // person is the part of a demo VID that names the person.
 func person(entry odoosim.Entry) string {
-	for _, vid := range held(entry, odoosim.VIDType) {
+	for _, vid := range values(entry, odoosim.VIDType) {
 		return vid[:min(10, len(vid))]
 	}
 	return ""
 }
 
-// reasons are the API's words for each rejected line.
+// reasons are the API's texts for the lines of rejections.
 func (e evidence) reasons() map[line]string {
-	said := map[line]string{}
+	reasons := map[line]string{}
 	for _, r := range e.rejections {
-		said[line{rejected, r.Kind, r.Code}] = r.Reason
+		reasons[line{rejected, r.Kind, r.Code}] = r.Reason
 	}
-	return said
+	return reasons
 }
 
 func (l line) text(reasons map[line]string) string {
 	switch l.outcome {
 	case rejected:
-		return fmt.Sprintf("rejected, %s: %s (%s)", l.kind, cmp.Or(reasons[l], "no reason was given"), l.code)
+		return fmt.Sprintf("rejected, %s: %s (%s)", l.kind, cmp.Or(reasons[l], "no reason given"), l.code)
 	case untouched:
 		return "not touched: " + l.kind
 	}
 	return outcomeTexts[l.outcome]
 }
 
-// figure is one number beside what it should be.
+// figure is a number and what it should be.
 type figure struct {
-	what       string
-	is, should int
+	what             string
+	actual, expected int
 }
 
 // registry are the figures of the registry as a whole.
 func (e evidence) registry(state odoosim.State, expected odoosim.Expectation) []figure {
 	count := func(entries []odoosim.Entry, identifierType int64) (n int) {
 		for _, entry := range entries {
-			n += len(held(entry, identifierType))
+			n += len(values(entry, identifierType))
 		}
 		return n
 	}
