@@ -208,14 +208,8 @@ func repository(t *testing.T) string {
 func read(t *testing.T, root string) library {
 	t.Helper()
 	l := library{documents: map[string]document{}}
-	git := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-	if list, err := git.Output(); err == nil {
-		for name := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
-			if _, err := os.Stat(filepath.Join(root, name)); err == nil { // else deleted, and not yet committed
-				l.files = append(l.files, name)
-			}
-		}
-	} else {
+	var ok bool
+	if l.files, ok = listed(t, root); !ok {
 		l.files = walk(t, root)
 	}
 	for _, name := range l.files {
@@ -224,6 +218,37 @@ func read(t *testing.T, root string) library {
 		}
 	}
 	return l
+}
+
+// listed is false where there is no Git.
+func listed(t *testing.T, root string) (files []string, ok bool) {
+	t.Helper()
+	git := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+	list, err := git.Output()
+	if err != nil {
+		return nil, false
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
+		if _, err := os.Stat(filepath.Join(root, name)); err == nil { // else deleted, and not yet committed
+			files = append(files, name)
+		}
+	}
+	return files, true
+}
+
+func TestWithoutGitTheSameFilesAreRead(t *testing.T) {
+	root := repository(t)
+	files, ok := listed(t, root)
+	if !ok {
+		t.Skip("there is no Git to compare with")
+	}
+	walked := walk(t, root)
+	for _, name := range files {
+		hidden := strings.HasPrefix(name, ".") || strings.Contains(name, "/.")
+		if !hidden && !slices.Contains(walked, name) {
+			t.Errorf("%s is not found without Git", name)
+		}
+	}
 }
 
 func walk(t *testing.T, root string) (files []string) {
