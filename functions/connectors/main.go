@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/gateway"
@@ -23,13 +24,13 @@ import (
 func main() {
 	log := function.Log(os.Stdout)
 	var env function.Env
-	connectors, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
+	table, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
 	function.Must(log, env.Err())
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
 
-	handler := api.New(api.Options{
-		Store:    seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, ""),
+	handler := connectors.New(connectors.Options{
+		Store:    seedingdb.New(dynamodb.NewFromConfig(cfg), table, ""),
 		Secrets:  secrets.Connectors(secretsmanager.NewFromConfig(cfg), prefix),
 		Mappings: jq.Mappings{},
 		CheckDomain: func(domain string) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
@@ -67,7 +67,7 @@ func newOffice(t *testing.T) *office {
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{o.vault, f}, "stack/connectors/")
 	o.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword})
-	o.api = api.New(api.Options{
+	o.api = connectors.New(connectors.Options{
 		Store: o.store, Secrets: passwords, Mappings: jq.Mappings{}, Invoker: invoker{o.world}, Now: o.clock.Now, NewID: function.NewID, Log: o.logger,
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
@@ -246,7 +246,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 
 	reads := []string{"Connector", "State", "ListConnectors", "ListRuns", "Run", "RunBatches", "ListRejections"}
 	var points []string
-	for i, port := 0, reflect.TypeFor[seeding.Administration](); i < port.NumMethod(); i++ {
+	for i, port := 0, reflect.TypeFor[connectors.Store](); i < port.NumMethod(); i++ {
 		if name := port.Method(i).Name; !slices.Contains(reads, name) {
 			points = append(points, "connectors: dynamodb "+name)
 		}

@@ -1,19 +1,9 @@
-// Package api is the HTTP API of connectors:
-//
-//	GET, POST         /connectors
-//	GET, PUT, DELETE  /connectors/{id}
-//	POST              /connectors/{id}/start, /connectors/{id}/stop
-//	GET               /connectors/{id}/runs, …/runs/{run}, …/runs/{run}/batches
-//	GET               /connectors/{id}/rejections
-//
-// Who may call is decided in front of it. A request is answered with JSON, a
-// refused one with a problem (RFC 9457) that says what to do. Secrets go in
-// and never come out.
+// Package api is a kit for HTTP APIs that speak JSON: routes and methods,
+// problem replies (RFC 9457), reading of bodies, pages of lists, and ETags. It
+// knows no domain.
 package api
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,133 +11,70 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
-
-	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Secrets keeps the secret fields of connectors. The API cannot read them.
-type Secrets interface {
-	// Put stores a value and returns its version.
-	Put(ctx context.Context, connectorID, field, value string) (version string, err error)
-	// Delete removes all versions; what is gone already is no error.
-	Delete(ctx context.Context, connectorID, field string) error
+// API is what one handler serves.
+type API struct {
+	// Routes are the paths, as http.ServeMux writes them, without a method.
+	Routes map[string]Methods
+	// Elsewhere is the detail of the reply at every other path.
+	Elsewhere string
+	// Translate makes a problem of an endpoint's error that is none itself.
+	Translate func(*http.Request, error) *Problem
+	// Log takes the requests that failed with a status of 500 and above: the
+	// kind of their error, and what Attributes tells of them.
+	Log        *slog.Logger
+	Attributes func(*http.Request) []any
 }
 
-// Options are what the API stands on. Now, NewID and Log have defaults.
-type Options struct {
-	Store    seeding.Administration
-	Secrets  Secrets
-	Mappings seeding.Mappings
-	// CheckDomain tells, in words for the user, why a domain (a JSON array as
-	// text) cannot be used.
-	CheckDomain func(domain string) error
-	Invoker     seeding.Invoker
-	Now         func() time.Time
-	NewID       func() string // 26 letters and digits that nobody can guess
-	Log         *slog.Logger
-}
+// Methods are the endpoints of one path, by HTTP method.
+type Methods map[string]Endpoint
 
-type api struct{ Options }
+// Endpoint answers a request, or returns the error that answers it.
+type Endpoint func(http.ResponseWriter, *http.Request) error
 
-// MaxBody is the largest request body, in bytes.
-const MaxBody = 256 << 10
-
-// New returns the handler.
-func New(o Options) http.Handler {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.NewID == nil {
-		o.NewID = rand.Text
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	a := &api{o}
+// Handler serves the routes. A method that a path does not take is answered
+// with 405 and the list of those that it takes.
+func (a API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for path, methods := range map[string]map[string]endpoint{
-		"/connectors":                         {"GET": a.list, "POST": a.create},
-		"/connectors/{id}":                    {"GET": a.show, "PUT": a.replace, "DELETE": a.remove},
-		"/connectors/{id}/start":              {"POST": a.start},
-		"/connectors/{id}/stop":               {"POST": a.stop},
-		"/connectors/{id}/runs":               {"GET": a.runs},
-		"/connectors/{id}/runs/{run}":         {"GET": a.run},
-		"/connectors/{id}/runs/{run}/batches": {"GET": a.batches},
-		"/connectors/{id}/rejections":         {"GET": a.rejections},
-		"/connectors/{id}/rejections/retry":   {"POST": a.retry},
-	} {
-		mux.Handle(path, a.serve(methods))
+	for path, methods := range a.Routes {
+		mux.Handle(path, a.serve(func(w http.ResponseWriter, r *http.Request) error {
+			if endpoint, found := methods[r.Method]; found {
+				return endpoint(w, r)
+			}
+			allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
+			w.Header().Set("Allow", allowed)
+			return NewProblem(http.StatusMethodNotAllowed, "This path takes "+allowed+".")
+		}))
 	}
-	mux.Handle("/", a.serve(nil))
+	mux.Handle("/", a.serve(func(http.ResponseWriter, *http.Request) error {
+		return NewProblem(http.StatusNotFound, a.Elsewhere)
+	}))
 	return mux
 }
 
-// endpoint answers a request, or returns the error that answers it.
-type endpoint func(http.ResponseWriter, *http.Request) error
-
-func (a *api) serve(methods map[string]endpoint) http.Handler {
+// serve is the one place where an error becomes a reply.
+func (a API) serve(endpoint Endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, known := methods[r.Method]
-		var err error
-		switch {
-		case methods == nil:
-			err = problem(http.StatusNotFound, "There is nothing at this path. The API begins at /connectors.")
-		case !known:
-			allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
-			w.Header().Set("Allow", allow)
-			err = problem(http.StatusMethodNotAllowed, "This path takes "+allow+".")
-		default:
-			err = answer(w, r)
+		err := endpoint(w, r)
+		if err == nil {
+			return
 		}
-		if err != nil {
-			a.refuse(w, r, err)
+		problem, ok := errors.AsType[*Problem](err)
+		if !ok {
+			problem = a.Translate(r, err)
 		}
+		if problem.Status >= http.StatusInternalServerError {
+			a.Log.With(a.Attributes(r)...).ErrorContext(r.Context(), "request failed",
+				"route", r.Pattern, "method", r.Method, "kind", Kind(err))
+		}
+		Reply(w, problem.Status, problem)
 	})
 }
 
-// refuse is the one place where an error becomes a reply. An error that is not
-// in the table is a fault of ours: its kind is logged, and nothing of it shown.
-func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	told, is := errors.AsType[*Problem](err)
-	if !is {
-		told = problemOf(r.Method, err)
-	}
-	if told.Status >= http.StatusInternalServerError {
-		a.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "method", r.Method,
-			"connector", r.PathValue("id"), "kind", kindOf(err))
-	}
-	reply(w, told.Status, told)
-}
-
-func problemOf(method string, err error) *Problem {
-	switch {
-	case errors.Is(err, seeding.ErrNotFound):
-		return problem(http.StatusNotFound, "There is no such connector, or run of it.")
-	case errors.Is(err, seeding.ErrConflict) && (method == http.MethodPut || method == http.MethodDelete):
-		return stale()
-	case errors.Is(err, seeding.ErrConflict):
-		return problem(http.StatusConflict, "The connector was changed at the same moment. Send the request again.")
-	case errors.Is(err, seeding.ErrOpenBatches) && method == http.MethodDelete:
-		return problem(http.StatusConflict, "Batches of this connector are under way, and their answers are still to be written. "+
-			"Stop the connector, wait until no batch of its last run is open, then delete it.")
-	case errors.Is(err, seeding.ErrOpenBatches):
-		return problem(http.StatusConflict, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
-			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
-	case errors.Is(err, seeding.ErrHeld):
-		return problem(http.StatusConflict, "The connector is being worked on. Try again in a minute.")
-	}
-	return problem(http.StatusInternalServerError, "Something went wrong here, and it is not known whether the request took effect. "+
-		"Look at the connector, then try again; if it stays, tell the operator.")
-}
-
-func stale() *Problem {
-	return problem(http.StatusPreconditionFailed, "The connector was changed since you read it. Read it again, and send your change with its new ETag in If-Match.")
-}
-
-// kindOf names the types of an error and of what it wraps. Texts are left out:
-// they may hold anything.
-func kindOf(err error) string {
+// Kind names the types of an error and of what it wraps, for a log. Texts are
+// left out: they may hold anything.
+func Kind(err error) string {
 	var kinds []string
 	for ; err != nil && len(kinds) < 6; err = errors.Unwrap(err) {
 		kinds = append(kinds, fmt.Sprintf("%T", err))

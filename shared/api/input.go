@@ -15,241 +15,261 @@ import (
 	"unicode/utf8"
 )
 
-// readJSON reads a body as JSON, numbers as written.
-func readJSON(w http.ResponseWriter, r *http.Request) (any, error) {
+// MaxBody is the largest request body, in bytes.
+const MaxBody = 256 << 10
+
+// ReadJSON reads a body as JSON, numbers as they are written.
+func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, problem(http.StatusUnsupportedMediaType, "Send the request as JSON, with Content-Type: application/json.")
+		return nil, NewProblem(http.StatusUnsupportedMediaType, "Send the request as JSON, with Content-Type: application/json.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	if tooLarge, is := errors.AsType[*http.MaxBytesError](err); is {
-		return nil, problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit))
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, NewProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit))
 	}
 	if err != nil {
-		return nil, problem(http.StatusBadRequest, "The body ended too early. Send the request again.")
+		return nil, NewProblem(http.StatusBadRequest, "The body ended too early. Send the request again.")
 	}
 	if !utf8.Valid(body) {
-		return nil, problem(http.StatusBadRequest, "The body is not UTF-8.")
+		return nil, NewProblem(http.StatusBadRequest, "The body is not UTF-8.")
 	}
 	var raw json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
-		return nil, problem(http.StatusBadRequest, "The body is not JSON"+position(body, err)+".")
+		return nil, NewProblem(http.StatusBadRequest, "The body is not JSON"+position(body, err)+".")
 	}
 	var v any
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&v); err != nil {
-		return nil, problem(http.StatusBadRequest, "The body is not JSON.")
+		return nil, NewProblem(http.StatusBadRequest, "The body is not JSON.")
 	}
 	return v, nil
 }
 
 // position says where JSON is broken, without repeating what stands there.
 func position(body []byte, err error) string {
-	broken, is := errors.AsType[*json.SyntaxError](err)
-	if !is {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
 		return ""
 	}
-	before := body[:min(max(broken.Offset-1, 0), int64(len(body)))]
+	before := body[:min(max(syntax.Offset-1, 0), int64(len(body)))]
 	line := 1 + bytes.Count(before, []byte("\n"))
 	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 	return fmt.Sprintf(": it breaks off, or goes wrong, at line %d, column %d", line, column)
 }
 
-// faults collects everything that is wrong with a body.
-type faults []Fault
-
-func (f *faults) add(pointer, detail string) {
-	*f = append(*f, Fault{Pointer: &pointer, Detail: detail})
-}
-
-// at tells whether something is wrong at a pointer or below it.
-func (f *faults) at(pointer string) bool {
-	return slices.ContainsFunc(*f, func(x Fault) bool {
-		return *x.Pointer == pointer || strings.HasPrefix(*x.Pointer, pointer+"/")
-	})
-}
-
-// object reads the members of a JSON object one by one. Every reading method
-// returns its fallback where the member is absent or null, and adds a fault
-// where it is not what it should be.
-type object struct {
-	faults  *faults
+// Object reads the members of a JSON object one by one. A member that is absent
+// or null reads as its fallback; one that is not what it should be is added to
+// the errors.
+type Object struct {
+	errors  *FieldErrors
 	pointer string
 	members map[string]any
-	broken  bool // was no object at all: its members are not missed
+	broken  bool // is no object at all: its members are not missed
 	read    map[string]bool
 }
 
-func newObject(f *faults, pointer string, v any) *object {
-	members, is := v.(map[string]any)
-	if !is && v != nil {
-		f.add(pointer, "must be an object, in { }")
+// NewObject reads v, which stands at a pointer of the body. What is wrong is
+// added to errors.
+func NewObject(errors *FieldErrors, pointer string, v any) *Object {
+	members, ok := v.(map[string]any)
+	broken := !ok && v != nil
+	if broken {
+		errors.Add(pointer, "must be an object, in { }")
 	}
-	return &object{faults: f, pointer: pointer, members: members, broken: !is && v != nil, read: map[string]bool{}}
+	return &Object{errors: errors, pointer: pointer, members: members, broken: broken, read: map[string]bool{}}
 }
 
-func (o *object) at(name string) string {
+// Pointer is the JSON pointer of a member.
+func (o *Object) Pointer(name string) string {
 	return o.pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// take returns a member that is there and not null.
-func (o *object) take(name string) (any, bool) {
+// Add notes what is wrong with a member.
+func (o *Object) Add(name, detail string) { o.errors.Add(o.Pointer(name), detail) }
+
+// AddEntry notes what is wrong with an entry of a member that is a list.
+func (o *Object) AddEntry(name string, i int, detail string) {
+	o.errors.Add(o.Pointer(name)+"/"+strconv.Itoa(i), detail)
+}
+
+// Take returns a member; given is false where it is absent or null.
+func (o *Object) Take(name string) (v any, given bool) {
 	o.read[name] = true
-	v := o.members[name]
+	v = o.members[name]
 	return v, v != nil
 }
 
-func (o *object) object(name string) *object {
-	v, _ := o.take(name)
-	inner := newObject(o.faults, o.at(name), v)
+// Object reads a member that is an object itself.
+func (o *Object) Object(name string) *Object {
+	v, _ := o.Take(name)
+	inner := NewObject(o.errors, o.Pointer(name), v)
 	inner.broken = inner.broken || o.broken
 	return inner
 }
 
-// required is the fallback of a text that must be given.
-const required = "\x00required"
+// Required is the fallback of a text that must be given.
+const Required = "\x00required"
 
-// check returns what is wrong with a text, or "".
-type check func(string) string
+// Check returns what is wrong with a text, or "".
+type Check func(string) string
 
-// text reads a text that is not empty.
-func (o *object) text(name, fallback string, most int, checks ...check) string {
-	v, given := o.take(name)
+// Text reads a text of one line that is not empty, of up to most characters.
+func (o *Object) Text(name, fallback string, most int, checks ...Check) string {
+	v, given := o.Take(name)
 	if !given {
-		if fallback == required {
+		if fallback == Required {
 			if !o.broken {
-				o.faults.add(o.at(name), "is required")
+				o.Add(name, "is required")
 			}
 			return ""
 		}
 		return fallback
 	}
-	s, wrong := oneLine(v, most)
-	if wrong == "" && s == "" {
-		wrong = "must not be empty"
-	}
-	for _, wrongWith := range checks {
-		if wrong == "" {
-			wrong = wrongWith(s)
-		}
-	}
+	text, wrong := checked(v, most, checks)
 	if wrong != "" {
-		o.faults.add(o.at(name), wrong)
+		o.Add(name, wrong)
 		return ""
 	}
-	return s
+	return text
+}
+
+// checked returns a text, or what is wrong with it.
+func checked(v any, most int, checks []Check) (text, wrong string) {
+	text, wrong = oneLine(v, most)
+	if wrong == "" && text == "" {
+		wrong = "must not be empty"
+	}
+	for _, check := range checks {
+		if wrong == "" {
+			wrong = check(text)
+		}
+	}
+	return text, wrong
 }
 
 // oneLine is what a text has to be everywhere.
-func oneLine(v any, most int) (s, wrong string) {
-	s, is := v.(string)
+func oneLine(v any, most int) (text, wrong string) {
+	text, ok := v.(string)
 	switch {
-	case !is:
+	case !ok:
 		return "", "must be a text, in quotes"
-	case utf8.RuneCountInString(s) > most:
+	case utf8.RuneCountInString(text) > most:
 		return "", fmt.Sprintf("is longer than %d characters", most)
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "", "holds a line break or another control character"
-	case strings.TrimSpace(s) != s:
+	case strings.TrimSpace(text) != text:
 		return "", "begins or ends with a space"
 	}
-	return s, ""
+	return text, ""
 }
 
-// none is for members that may be given empty only, and says why.
-func (o *object) none(name, why string) {
-	v, given := o.take(name)
-	if s, is := v.(string); given && !is {
-		o.faults.add(o.at(name), "must be a text, in quotes")
-	} else if s != "" {
-		o.faults.add(o.at(name), why)
+// Empty is for a member that may be given empty only; why is the reason.
+func (o *Object) Empty(name, why string) {
+	v, given := o.Take(name)
+	text, ok := v.(string)
+	switch {
+	case given && !ok:
+		o.Add(name, "must be a text, in quotes")
+	case text != "":
+		o.Add(name, why)
 	}
 }
 
-func (o *object) whole(name string, fallback, least, most int) int {
-	v, given := o.take(name)
+// Only is for a member with one allowed value. Others that people know from
+// elsewhere are refused with the reason, everything else with the value that is
+// allowed.
+func (o *Object) Only(name, allowed, reason string, others ...string) {
+	o.Text(name, allowed, 50, func(text string) string {
+		switch {
+		case text == allowed:
+			return ""
+		case slices.Contains(others, text):
+			return `must be "` + allowed + `": ` + reason
+		}
+		return `must be "` + allowed + `"`
+	})
+}
+
+// Whole reads a whole number within limits.
+func (o *Object) Whole(name string, fallback, least, most int) int {
+	v, given := o.Take(name)
 	if !given {
 		return fallback
 	}
-	number, is := v.(json.Number)
+	number, ok := v.(json.Number)
 	n, err := strconv.Atoi(number.String())
 	switch {
-	case !is:
-		o.faults.add(o.at(name), "must be a number, without quotes")
+	case !ok:
+		o.Add(name, "must be a number, without quotes")
 	case err != nil && !errors.Is(err, strconv.ErrRange):
-		o.faults.add(o.at(name), "must be a whole number")
+		o.Add(name, "must be a whole number")
 	case err != nil || n < least || n > most:
-		o.faults.add(o.at(name), fmt.Sprintf("must be from %d to %d", least, most))
+		o.Add(name, fmt.Sprintf("must be from %d to %d", least, most))
 	default:
 		return n
 	}
 	return fallback
 }
 
-func (o *object) boolean(name string, fallback bool) bool {
-	v, given := o.take(name)
+// Boolean reads true or false.
+func (o *Object) Boolean(name string, fallback bool) bool {
+	v, given := o.Take(name)
 	if !given {
 		return fallback
 	}
-	b, is := v.(bool)
-	if !is {
-		o.faults.add(o.at(name), "must be true or false, without quotes")
+	b, ok := v.(bool)
+	if !ok {
+		o.Add(name, "must be true or false, without quotes")
 	}
 	return b
 }
 
-// texts reads a list of texts, none of them twice.
-func (o *object) texts(name string, fallback []string, most int, checks ...check) []string {
-	v, given := o.take(name)
+// Texts reads a list of texts, none of them twice.
+func (o *Object) Texts(name string, fallback []string, most int, checks ...Check) []string {
+	v, given := o.Take(name)
 	if !given {
 		return slices.Clone(fallback)
 	}
-	list, is := v.([]any)
-	if !is {
-		o.faults.add(o.at(name), `must be a list of texts, such as ["id", "name"]`)
+	list, ok := v.([]any)
+	if !ok {
+		o.Add(name, `must be a list of texts, such as ["id", "name"]`)
 		return nil
 	}
 	if len(list) > most {
-		o.faults.add(o.at(name), fmt.Sprintf("has more than %d entries", most))
+		o.Add(name, fmt.Sprintf("has more than %d entries", most))
 		return nil
 	}
-	out := []string{}
-	seen := map[string]bool{}
+	texts := []string{}
+	once := func(text string) string {
+		if slices.Contains(texts, text) {
+			return "stands in the list twice"
+		}
+		return ""
+	}
 	for i, entry := range list {
-		s, wrong := oneLine(entry, 1000)
-		if wrong == "" && s == "" {
-			wrong = "must not be empty"
-		}
-		if wrong == "" && seen[s] {
-			wrong = "stands in the list twice"
-		}
-		for _, wrongWith := range checks {
-			if wrong == "" {
-				wrong = wrongWith(s)
-			}
-		}
+		text, wrong := checked(entry, 1000, append([]Check{once}, checks...))
 		if wrong != "" {
-			o.faults.add(o.at(name)+"/"+strconv.Itoa(i), wrong)
+			o.AddEntry(name, i, wrong)
 			continue
 		}
-		seen[s] = true
-		out = append(out, s)
+		texts = append(texts, text)
 	}
-	return out
+	return texts
 }
 
-// ignore passes over members that a reply holds and a request need not take out.
-func (o *object) ignore(names ...string) {
+// Ignore passes over members that a reply has and a request may leave in.
+func (o *Object) Ignore(names ...string) {
 	for _, name := range names {
 		o.read[name] = true
 	}
 }
 
-// rest refuses every member that nobody asked for.
-func (o *object) rest() {
+// Rest refuses every member that nobody has read.
+func (o *Object) Rest() {
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
 		if !o.read[name] {
-			o.faults.add(o.at(name), "is not a field of this request")
+			o.Add(name, "is not a field of this request")
 		}
 	}
 }

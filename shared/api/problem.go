@@ -3,41 +3,74 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // Problem is a reply of type application/problem+json (RFC 9457).
 type Problem struct {
-	Title  string  `json:"title"`
-	Status int     `json:"status"`
-	Detail string  `json:"detail"`
-	Errors []Fault `json:"errors,omitempty"`
+	Title  string      `json:"title"`
+	Status int         `json:"status"`
+	Detail string      `json:"detail"`
+	Errors FieldErrors `json:"errors,omitempty"`
 }
 
-// Fault is one thing that is wrong with a request: in its body, at a JSON
+func (p *Problem) Error() string { return p.Title }
+
+// NewProblem has the status's own text as its title.
+func NewProblem(status int, detail string, errors ...FieldError) *Problem {
+	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Errors: errors}
+}
+
+// FieldError is one thing that is wrong with a request: in its body, at a JSON
 // pointer ("" is the whole body), or in a parameter of its address.
-type Fault struct {
+type FieldError struct {
 	Pointer   *string `json:"pointer,omitempty"`
 	Parameter string  `json:"parameter,omitempty"`
 	Detail    string  `json:"detail"`
 }
 
-func (p *Problem) Error() string { return p.Title }
+// FieldErrors collects everything that is wrong with a body.
+type FieldErrors []FieldError
 
-func problem(status int, detail string, faults ...Fault) *Problem {
-	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Errors: faults}
+// Add notes what is wrong at a pointer.
+func (e *FieldErrors) Add(pointer, detail string) {
+	*e = append(*e, FieldError{Pointer: &pointer, Detail: detail})
 }
 
-// reply writes v as JSON. What the API tells is current only now.
-func reply(w http.ResponseWriter, status int, v any) {
+// Touch tells whether something is wrong at a pointer, below it, or with what
+// holds it.
+func (e FieldErrors) Touch(pointer string) bool {
+	return slices.ContainsFunc(e, func(x FieldError) bool {
+		return *x.Pointer == pointer || strings.HasPrefix(*x.Pointer, pointer+"/") || strings.HasPrefix(pointer, *x.Pointer+"/")
+	})
+}
+
+// Err is nil if nothing is wrong, else the problem that tells all of it.
+func (e FieldErrors) Err() error {
+	switch len(e) {
+	case 0:
+		return nil
+	case 1:
+		return NewProblem(http.StatusUnprocessableEntity, "One field is wrong. It stands below with what it needs; nothing was saved.", e...)
+	}
+	return NewProblem(http.StatusUnprocessableEntity,
+		fmt.Sprintf("%d fields are wrong. They stand below with what each of them needs; nothing was saved.", len(e)), e...)
+}
+
+// Reply writes v as JSON. No cache may keep it: what an API says is true only
+// now.
+func Reply(w http.ResponseWriter, status int, v any) {
 	contentType := "application/json"
-	if _, is := v.(*Problem); is {
+	if _, ok := v.(*Problem); ok {
 		contentType = "application/problem+json"
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil { // not for the types of this package
+	if err := encoder.Encode(v); err != nil { // only for a type that no JSON can be made of
 		status, contentType = http.StatusInternalServerError, "application/problem+json"
 		text.Reset()
 		text.WriteString(`{"title":"Internal Server Error","status":500,"detail":"The reply cannot be written."}`)

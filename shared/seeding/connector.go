@@ -145,31 +145,43 @@ type Lease struct {
 // (facts/aws.md 1).
 func (l Lease) Live(now time.Time) bool { return l.Owner != "" && l.Until.After(now) }
 
-// RegistryKey normalises origin and database to the key under which everything
-// of one registry is kept.
+// RegistryKey makes the key under which everything of one registry is kept from
+// its address and database, however the address is written.
 func RegistryKey(address, database string) string {
-	sum := sha256.Sum256([]byte(normalOrigin(address) + "\n" + database))
+	sum := sha256.Sum256([]byte(normalAddress(address) + "\n" + database))
 	return "r" + hex.EncodeToString(sum[:10])
 }
 
-// MTSKey normalises the address of an MTS; its path counts, because Helm
+// MTSKey makes the key of an MTS from its address. The path counts, because Helm
 // publishes MTS behind a context path (facts/mts.md 1.0).
 func MTSKey(address string) string {
-	sum := sha256.Sum256([]byte(normalOrigin(address)))
+	sum := sha256.Sum256([]byte(normalAddress(address)))
 	return "m" + hex.EncodeToString(sum[:10])
 }
 
-// normalOrigin makes equal what reaches the same server: scheme and host in
-// lower case, the default port named, no trailing slash.
-func normalOrigin(address string) string {
+// Origin is scheme, host and port of an address: the scheme and host in lower
+// case, the default port named. What is no address is returned as it is.
+func Origin(address string) string {
+	origin, _ := split(address)
+	return origin
+}
+
+// normalAddress makes equal what reaches the same server and path: the origin,
+// and the path without a slash at its end.
+func normalAddress(address string) string {
+	origin, path := split(address)
+	return origin + path
+}
+
+func split(address string) (origin, path string) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return address
+		return address, ""
 	}
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname())
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}
-	return fmt.Sprintf("%s://%s:%s%s", scheme, host, port, strings.TrimRight(u.Path, "/"))
+	return fmt.Sprintf("%s://%s:%s", scheme, host, port), strings.TrimRight(u.Path, "/")
 }

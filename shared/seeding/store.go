@@ -135,39 +135,3 @@ type Clock interface {
 	// Sleep waits, or returns the context's error when that ends first.
 	Sleep(ctx context.Context, d time.Duration) error
 }
-
-// Administration is what the connectors API does with connectors.
-type Administration interface {
-	Connector(ctx context.Context, id string) (Connector, error)
-	State(ctx context.Context, id string) (State, error)
-	// CreateConnector writes configuration and state, stopped; ErrConflict when the id is taken.
-	CreateConnector(ctx context.Context, c Connector) error
-	// ListConnectors returns up to limit connectors with id > after, ordered
-	// by id. next is "" at the end, else what to pass as after.
-	ListConnectors(ctx context.Context, after string, limit int) (list []Connector, next string, err error)
-	// ReplaceConnector writes c, whose Version is the read one plus one, clears
-	// the problems and makes a running connector due now. ErrOpenBatches when
-	// the registry would change while batches of the connector are open.
-	ReplaceConnector(ctx context.Context, c Connector, now time.Time) error
-	// DeleteConnector deletes configuration and state of the read version. Its
-	// rejections go when another connector of the registry passes them.
-	// ErrOpenBatches while batches are open or submit is at work.
-	DeleteConnector(ctx context.Context, id string, version int, now time.Time) error
-	// SetStatus starts or stops; either is a success when it is so already.
-	// Starting clears the problems and makes the connector due now.
-	SetStatus(ctx context.Context, id string, status Status, now time.Time) error
-	// TryAgain makes the rejections of a kind due, or all with the kind "", and
-	// the connector due now.
-	TryAgain(ctx context.Context, id string, kind RejectionKind, now time.Time) error
-	// TryAgainOf makes the rejections of a few identifiers due, and the
-	// connector due now. It returns how many there were.
-	TryAgainOf(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error)
-	// ListRuns returns up to limit runs, newest first, with ids below before ("" for all).
-	ListRuns(ctx context.Context, connector, before string, limit int) (list []Run, next string, err error)
-	Run(ctx context.Context, connector, id string) (Run, error)
-	// RunBatches returns all batches of a run, open and closed, oldest first.
-	RunBatches(ctx context.Context, registry, connector, run string) ([]Batch, error)
-	// ListRejections returns up to limit rejections of a connector in the
-	// order of their identifiers, after the given page mark.
-	ListRejections(ctx context.Context, registry, connector, after string, limit int) (list []Rejection, next string, err error)
-}

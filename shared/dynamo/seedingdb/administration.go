@@ -12,7 +12,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// CreateConnector implements seeding.Administration.
+// CreateConnector implements the store of the connectors API.
 func (s *Store) CreateConnector(ctx context.Context, c seeding.Connector) error {
 	config, err := encodeConnector(c)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) CreateConnector(ctx context.Context, c seeding.Connector) error 
 	))
 }
 
-// ListConnectors implements seeding.Administration.
+// ListConnectors implements the store of the connectors API.
 func (s *Store) ListConnectors(ctx context.Context, after string, limit int) ([]seeding.Connector, string, error) {
 	list, more, err := dynamo.Page(ctx, s.connectors,
 		dynamo.Span{Partition: configs, From: after, Limit: limit + 2}, limit,
@@ -35,7 +35,7 @@ func (s *Store) ListConnectors(ctx context.Context, after string, limit int) ([]
 	return list, list[len(list)-1].ID, nil
 }
 
-// ReplaceConnector implements seeding.Administration.
+// ReplaceConnector implements the store of the connectors API.
 func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now time.Time) error {
 	config, err := encodeConnector(c)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 	})
 }
 
-// DeleteConnector implements seeding.Administration. Runs, closed batches and
+// DeleteConnector implements the store of the connectors API. Runs, closed batches and
 // rejections stay.
 func (s *Store) DeleteConnector(ctx context.Context, id string, version int, now time.Time) error {
 	values := dynamo.Item{":read": dynamo.Number(version), ":now": dynamo.Instant(now)}
@@ -105,7 +105,7 @@ func (s *Store) administer(ctx context.Context, id string, version int, writes f
 	}))
 }
 
-// SetStatus implements seeding.Administration. To start what runs already is
+// SetStatus implements the store of the connectors API. To start what runs already is
 // how a person says "try again now". A stop is looked at now as well, because
 // submit ends the open run.
 func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error {
@@ -120,7 +120,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status,
 	return notFoundOrConflict(err)
 }
 
-// TryAgain implements seeding.Administration with one write, however many
+// TryAgain implements the store of the connectors API with one write, however many
 // rejections there are: each compares its own time with it.
 func (s *Store) TryAgain(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
@@ -130,7 +130,7 @@ func (s *Store) TryAgain(ctx context.Context, id string, kind seeding.RejectionK
 	return notFoundOrConflict(err)
 }
 
-// TryAgainOf implements seeding.Administration.
+// TryAgainOf implements the store of the connectors API.
 func (s *Store) TryAgainOf(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
 	var count atomic.Int64
 	err = dynamo.Parallel(ctx, identifiers, func(ctx context.Context, identifier int64) error {
@@ -154,7 +154,7 @@ func (s *Store) TryAgainOf(ctx context.Context, registry, id string, identifiers
 	return found, notFoundOrConflict(err)
 }
 
-// ListRuns implements seeding.Administration.
+// ListRuns implements the store of the connectors API.
 func (s *Store) ListRuns(ctx context.Context, connector, before string, limit int) ([]seeding.Run, string, error) {
 	span := dynamo.Span{Partition: runs(connector), From: runPrefix, To: afterRuns, Backward: true, Limit: limit + 2}
 	if before != "" {
@@ -168,7 +168,7 @@ func (s *Store) ListRuns(ctx context.Context, connector, before string, limit in
 	return list, list[len(list)-1].ID, nil
 }
 
-// RunBatches implements seeding.Administration. Open ones are read first: one
+// RunBatches implements the store of the connectors API. Open ones are read first: one
 // that is closed in between is then seen twice instead of never.
 func (s *Store) RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error) {
 	open, err := s.OpenBatches(ctx, registry)

@@ -13,7 +13,7 @@ const configs = "connectors"
 
 func configKey(id string) dynamo.Key { return dynamo.Key{Partition: configs, Sort: id} }
 
-// Connector implements seeding.Connectors and seeding.Administration.
+// Connector implements seeding.Connectors and the store of the connectors API.
 func (s *Store) Connector(ctx context.Context, id string) (seeding.Connector, error) {
 	return get(ctx, s, configKey(id), decodeConnector)
 }

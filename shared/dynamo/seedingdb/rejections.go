@@ -69,7 +69,7 @@ func (s *Store) DeleteRejections(ctx context.Context, list []seeding.Rejection) 
 	})
 }
 
-// ListRejections implements seeding.Administration. A page mark is the sort key
+// ListRejections implements the store of the connectors API. A page mark is the sort key
 // of the last rejection of the page.
 func (s *Store) ListRejections(ctx context.Context, registry, connector, after string, limit int) ([]seeding.Rejection, string, error) {
 	wanted := func(it dynamo.Item) bool {

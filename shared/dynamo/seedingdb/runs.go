@@ -19,7 +19,7 @@ func runKey(connector, run string) dynamo.Key {
 	return dynamo.Key{Partition: runs(connector), Sort: runPrefix + run}
 }
 
-// Run implements seeding.Runs and seeding.Administration.
+// Run implements seeding.Runs and the store of the connectors API.
 func (s *Store) Run(ctx context.Context, connector, id string) (seeding.Run, error) {
 	if id == "" {
 		return seeding.Run{}, seeding.ErrNotFound

@@ -15,7 +15,7 @@ const states = "states"
 
 func stateKey(id string) dynamo.Key { return dynamo.Key{Partition: states, Sort: id} }
 
-// State implements seeding.Connectors and seeding.Administration.
+// State implements seeding.Connectors and the store of the connectors API.
 func (s *Store) State(ctx context.Context, id string) (seeding.State, error) {
 	return get(ctx, s, stateKey(id), decodeState)
 }

@@ -42,7 +42,6 @@ var (
 	_ seeding.RegistryStates = (*Store)(nil)
 	_ seeding.Seeders        = (*Store)(nil)
 	_ seeding.Answers        = (*Store)(nil)
-	_ seeding.Administration = (*Store)(nil)
 	_ seeding.AnswerInbox    = (*Inbox)(nil)
 )
 

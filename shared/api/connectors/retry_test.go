@@ -1,4 +1,4 @@
-package api_test
+package connectors_test
 
 import (
 	"maps"

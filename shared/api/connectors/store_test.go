@@ -1,8 +1,7 @@
-package api_test
+package connectors_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// store is Administration in memory, as conditional as the real one. fail lets
+// store is connectors.Store in memory, as conditional as the real one. fail lets
 // one call of a method fail, before or after it took effect.
 type store struct {
 	mu         sync.Mutex
@@ -250,10 +249,6 @@ type invoker struct {
 func (i *invoker) InvokeSubmit(_ context.Context, connector string) error {
 	i.invoked = append(i.invoked, connector)
 	return i.err
-}
-
-func (i *invoker) InvokePatch(context.Context, string) error {
-	return errors.New("the API patches nothing")
 }
 
 func (s *store) TryAgain(_ context.Context, id string, kind seeding.RejectionKind, now time.Time) error {

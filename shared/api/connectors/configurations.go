@@ -1,0 +1,226 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *service) list(w http.ResponseWriter, r *http.Request) error {
+	page, err := api.ReadPage(r, "connectors", 100)
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Store.ListConnectors(r.Context(), page.Mark, page.Limit)
+	if err != nil {
+		return err
+	}
+	list := []connectorReply{}
+	for _, c := range found {
+		state, err := s.Store.State(r.Context(), c.ID)
+		if errors.Is(err, seeding.ErrNotFound) {
+			continue // deleted a moment ago
+		}
+		if err != nil {
+			return err
+		}
+		list = append(list, newConnectorReply(c, state))
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Connectors []connectorReply `json:"connectors"`
+		Next       string           `json:"next,omitempty"`
+	}{list, page.Cursor(next)})
+	return nil
+}
+
+func (s *service) show(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	return s.tell(w, r, http.StatusOK, c)
+}
+
+// tell answers with the connector as it is.
+func (s *service) tell(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector) error {
+	state, err := s.Store.State(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", api.ETag(c.Version))
+	api.Reply(w, status, newConnectorReply(c, state))
+	return nil
+}
+
+func (s *service) create(w http.ResponseWriter, r *http.Request) error {
+	body, err := api.ReadJSON(w, r)
+	if err != nil {
+		return err
+	}
+	c, password, err := s.configuration(body, nil)
+	if err != nil {
+		return err
+	}
+	now := s.Now().UTC()
+	c.ID, c.Version, c.Created, c.Updated = s.NewID(), 1, now, now
+	version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
+	if err != nil {
+		s.dropSecret(r.Context(), c.ID) // it may have been stored all the same
+		return err
+	}
+	c.Secrets = map[string]string{seeding.RegistryPassword: version}
+	if err := s.Store.CreateConnector(r.Context(), c); err != nil && !s.created(r.Context(), c) {
+		return err
+	}
+	w.Header().Set("Location", "/connectors/"+c.ID)
+	return s.tell(w, r, http.StatusCreated, c)
+}
+
+// created looks whether a write that failed took effect all the same. If it
+// surely did not, the secret goes; if that cannot be known, it stays.
+func (s *service) created(ctx context.Context, c seeding.Connector) bool {
+	ctx, cancel := toTheEnd(ctx)
+	defer cancel()
+	stored, err := s.Store.Connector(ctx, c.ID)
+	if errors.Is(err, seeding.ErrNotFound) {
+		s.dropSecret(ctx, c.ID)
+	}
+	return err == nil && stored.Secrets[seeding.RegistryPassword] == c.Secrets[seeding.RegistryPassword]
+}
+
+// toTheEnd is for what has to be done though the client may be gone.
+func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+}
+
+// dropSecret removes the secret of a connector that came to nothing.
+func (s *service) dropSecret(ctx context.Context, id string) {
+	ctx, cancel := toTheEnd(ctx)
+	defer cancel()
+	if err := s.Secrets.Delete(ctx, id, seeding.RegistryPassword); err != nil {
+		s.Log.ErrorContext(ctx, "a secret without connector is left over", "connector", id, "kind", api.Kind(err))
+	}
+}
+
+func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
+	former, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	if err := matches(r, former); err != nil {
+		return err
+	}
+	body, err := api.ReadJSON(w, r)
+	if err != nil {
+		return err
+	}
+	c, password, err := s.configuration(body, &former)
+	if err != nil {
+		return err
+	}
+	now := s.Now().UTC()
+	c.ID, c.Version, c.Created, c.Updated = former.ID, former.Version+1, former.Created, now
+	c.Secrets = former.Secrets
+	if password != "" {
+		if err := s.mayMove(r.Context(), former, c); err != nil {
+			return err
+		}
+		version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
+		if err != nil {
+			return err
+		}
+		c.Secrets = map[string]string{seeding.RegistryPassword: version}
+	}
+	if err := s.Store.ReplaceConnector(r.Context(), c, now); err != nil {
+		return err
+	}
+	return s.tell(w, r, http.StatusOK, c)
+}
+
+// mayMove looks for open batches before a password is stored with a change of
+// the registry. The store refuses such a change in any case; but each refusal
+// would leave a version of the secret, and push out the one in use.
+func (s *service) mayMove(ctx context.Context, former, c seeding.Connector) error {
+	if former.RegistryKey() == c.RegistryKey() {
+		return nil
+	}
+	state, err := s.Store.State(ctx, c.ID)
+	if err != nil || state.Run == "" {
+		return err
+	}
+	batches, err := s.Store.RunBatches(ctx, former.RegistryKey(), c.ID, state.Run)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if b.State.Open() {
+			return seeding.ErrOpenBatches
+		}
+	}
+	return nil
+}
+
+func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.load(r)
+	if errors.Is(err, seeding.ErrNotFound) && connectorID.MatchString(r.PathValue("id")) {
+		// Sent again after the secret could not be removed.
+		if err := s.Secrets.Delete(r.Context(), r.PathValue("id"), seeding.RegistryPassword); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := matches(r, c); err != nil {
+		return err
+	}
+	if err := s.Store.DeleteConnector(r.Context(), c.ID, c.Version, s.Now().UTC()); err != nil {
+		return err
+	}
+	if err := s.Secrets.Delete(r.Context(), c.ID, seeding.RegistryPassword); err != nil {
+		s.Log.ErrorContext(r.Context(), "a secret without connector is left over", "connector", c.ID, "kind", api.Kind(err))
+		return api.NewProblem(http.StatusInternalServerError, "The connector is deleted, but its password could not be removed. "+
+			"Send the same request again: it removes the password, and answers that there is no such connector.")
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *service) start(w http.ResponseWriter, r *http.Request) error {
+	return s.setStatus(w, r, seeding.Running)
+}
+
+func (s *service) stop(w http.ResponseWriter, r *http.Request) error {
+	return s.setStatus(w, r, seeding.Stopped)
+}
+
+func (s *service) setStatus(w http.ResponseWriter, r *http.Request, status seeding.Status) error {
+	c, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.SetStatus(r.Context(), c.ID, status, s.Now().UTC()); err != nil {
+		return err
+	}
+	if status == seeding.Running {
+		if err := s.Invoker.InvokeSubmit(r.Context(), c.ID); err != nil { // the next tick finds it due
+			s.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", api.Kind(err))
+		}
+	}
+	return s.tell(w, r, http.StatusOK, c)
+}
+
+// matches checks If-Match, so that nobody overwrites what they did not see.
+func matches(r *http.Request, c seeding.Connector) error {
+	switch given, same := api.IfMatch(r, api.ETag(c.Version)); {
+	case !given:
+		return api.NewProblem(http.StatusPreconditionRequired, "Read the connector first, and send its ETag in the header If-Match.")
+	case !same:
+		return outdated()
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package connectors_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/api/connectors"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func TestReadChangeAndSendBack(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id := idOf(path)
+	read := s.want(200, "GET", path, "")
+	read.body["name"] = "Laguna, second"
+	body, _ := json.Marshal(read.body)
+	s.now = s.now.Add(time.Hour)
+
+	changed := s.want(200, "PUT", path, string(body), "If-Match", read.Header().Get("ETag"))
+	if changed.Header().Get("ETag") != `"2"` || changed.body["name"] != "Laguna, second" || changed.body["version"] != 2.0 ||
+		changed.body["created"] != "2026-11-21T09:00:00Z" || changed.body["updated"] != "2026-11-21T10:00:00Z" {
+		t.Errorf("%v", changed.body)
+	}
+	if len(s.vault.stored(id)) != 1 || s.store.connectors[id].Secrets[seeding.RegistryPassword] != "version-1" {
+		t.Errorf("the password was not kept: %v", s.store.connectors[id].Secrets)
+	}
+	// What was left out is the default again, as in every replacement.
+	s.want(200, "PUT", path, with("registry.password", nil, "language", "ara"), "If-Match", `"2"`)
+	if c := s.store.connectors[id]; c.MTS.Language != "ara" || c.Name != "Registry of Laguna" || c.Version != 3 {
+		t.Errorf("%+v", c)
+	}
+	s.want(200, "PUT", path, with("registry.password", "hunter2"), "If-Match", `W/"9", "3"`)
+	if c := s.store.connectors[id]; c.Secrets[seeding.RegistryPassword] != "version-2" || !slices.Equal(s.vault.stored(id), []string{password, "hunter2"}) {
+		t.Errorf("%+v", c.Secrets)
+	}
+	s.want(200, "PUT", path, with("registry.password", nil), "If-Match", `*`)
+}
+
+func TestPreconditions(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	for _, method := range []string{"PUT", "DELETE"} {
+		s.want(428, method, path, with())
+		for _, tag := range []string{`"2"`, `1`, `W/"1"`, `"x"`} {
+			s.want(412, method, path, with(), "If-Match", tag)
+		}
+	}
+	// Changed between our read and our write.
+	for _, method := range []string{"PUT", "DELETE"} {
+		s.store.fail[map[string]string{"PUT": "ReplaceConnector", "DELETE": "DeleteConnector"}[method]] = failure{err: fmt.Errorf("item: %w", seeding.ErrConflict)}
+		s.want(412, method, path, with(), "If-Match", `"1"`)
+	}
+	if c := s.store.connectors[idOf(path)]; c.Version != 1 || c.Secrets[seeding.RegistryPassword] != "version-1" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// An editor must not be able to send the stored password to another host.
+func TestAnotherHostAsksForThePassword(t *testing.T) {
+	for address, asks := range map[string]bool{
+		"https://registry.example.org":          false,
+		"https://REGISTRY.example.org:443/":     false,
+		"https://registry.example.org/odoo":     false,
+		"https://evil.example.org":              true,
+		"http://registry.example.org":           true,
+		"https://registry.example.org:8443":     true,
+		"https://registry.example.org.evil.com": true,
+	} {
+		s := newService(t)
+		path := s.create()
+		a := s.do("PUT", path, with("registry.password", nil, "registry.url", address), "If-Match", `"1"`)
+		if asks && (a.Code != 422 || !strings.Contains(a.faults()["/registry/password"], "another host")) || !asks && a.Code != 200 {
+			t.Errorf("%s: %d %s", address, a.Code, a.Body)
+		}
+		s.want(200, "PUT", path, with("registry.password", "hunter2", "registry.url", address), "If-Match", "*")
+	}
+}
+
+func TestOpenBatches(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id := idOf(path)
+	c := s.store.connectors[id]
+	s.store.batches = []seeding.Batch{{Ref: seeding.BatchRef{Registry: c.RegistryKey(), Connector: id, Run: "r1", Batch: "b1"}, State: seeding.Submitted}}
+	state := s.store.states[id]
+	state.Run = "r1"
+	s.store.states[id] = state
+
+	for _, changes := range [][]any{
+		{"registry.database", "other"},
+		{"registry.database", "other", "registry.password", nil},
+		{"registry.url", "https://other.example.org"},
+	} {
+		a := s.want(409, "PUT", path, with(changes...), "If-Match", `"1"`)
+		if !strings.Contains(fmt.Sprint(a.body["detail"]), "Stop the connector") {
+			t.Errorf("%v", a.body)
+		}
+	}
+	if len(s.vault.stored(id)) != 1 {
+		t.Error("each refusal pushed a password out")
+	}
+	s.want(200, "PUT", path, with("interval_minutes", 5), "If-Match", `"1"`) // anything else may change
+	s.want(409, "DELETE", path, "", "If-Match", `"2"`)
+
+	s.store.batches[0].State = seeding.Patched
+	s.want(200, "PUT", path, with("registry.database", "other"), "If-Match", `"2"`)
+	s.want(204, "DELETE", path, "", "If-Match", `"3"`)
+}
+
+func TestDeleteTakesTheSecretAlong(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	s.want(204, "DELETE", path, "", "If-Match", `"1"`)
+	if len(s.vault.values)+len(s.store.connectors) > 0 {
+		t.Error("something is left")
+	}
+	s.want(404, "GET", path, "")
+
+	path = s.create()
+	s.vault.fail["Delete"] = errors.New("no answer")
+	a := s.want(500, "DELETE", path, "", "If-Match", `"1"`)
+	if !strings.Contains(fmt.Sprint(a.body["detail"]), "same request again") || len(s.vault.values) != 1 {
+		t.Errorf("%v", a.body)
+	}
+	s.want(404, "DELETE", path, "", "If-Match", `"1"`)
+	if len(s.vault.values) > 0 {
+		t.Error("the secret is left")
+	}
+}
+
+// A create that fails leaves no secret; one that took effect, though it seemed
+// to fail, is a success.
+func TestCreateThatFails(t *testing.T) {
+	broken := errors.New(password) // whatever an error says, nobody sees it
+	for name, c := range map[string]struct {
+		method  string
+		failure failure
+		status  int
+		secrets int
+	}{
+		"not stored":          {"CreateConnector", failure{broken, false}, 500, 0},
+		"stored all the same": {"CreateConnector", failure{broken, true}, 201, 1},
+		"conflict":            {"CreateConnector", failure{seeding.ErrConflict, false}, 409, 0},
+		"told badly":          {"State", failure{broken, false}, 500, 1},
+	} {
+		s := newService(t)
+		s.store.fail[c.method] = c.failure
+		s.want(c.status, "POST", "/connectors", with())
+		if len(s.vault.values) != c.secrets || len(s.store.connectors) != c.secrets {
+			t.Errorf("%s: %d secrets, %d connectors", name, len(s.vault.values), len(s.store.connectors))
+		}
+		if c.status == 500 && !strings.Contains(s.log.String(), "errors.errorString") {
+			t.Errorf("%s: the kind is not logged: %s", name, s.log.String())
+		}
+	}
+	s := newService(t)
+	s.vault.fail["Put"] = broken
+	s.want(500, "POST", "/connectors", with())
+	if len(s.store.connectors) > 0 {
+		t.Error("a connector without password")
+	}
+}
+
+func TestStartAndStop(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id := idOf(path)
+	a := s.want(200, "POST", path+"/start", "")
+	if a.body["status"] != "running" || a.body["due"] != "2026-11-21T09:00:00Z" || !slices.Equal(s.invoker.invoked, []string{id}) {
+		t.Errorf("%v %v", a.body, s.invoker.invoked)
+	}
+	s.invoker.err = errors.New(password)
+	s.want(200, "POST", path+"/start", "") // an invocation may be lost
+	a = s.want(200, "POST", path+"/stop", "")
+	if a.body["status"] != "stopped" || a.body["due"] != nil || len(s.invoker.invoked) != 2 {
+		t.Errorf("%v %v", a.body, s.invoker.invoked)
+	}
+}
+
+func TestProblemsAreShown(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	state := s.store.states[idOf(path)]
+	state.Status, state.Run, state.Due = seeding.Running, "run1", s.now.Add(time.Minute)
+	state.Problems = map[seeding.Source]seeding.Problem{
+		seeding.ProblemSignIn: {Text: "The registry refuses the sign-in.", Remedy: "Check the password.", Since: s.now, Tries: 2, Next: s.now.Add(2 * time.Minute)},
+		seeding.ProblemUnlink: {Text: "VIDs stay.", Remedy: "Give the right.", Since: s.now},
+	}
+	s.store.states[idOf(path)] = state
+	want := map[string]any{
+		"sign_in": map[string]any{"text": "The registry refuses the sign-in.", "remedy": "Check the password.",
+			"since": "2026-11-21T09:00:00Z", "next_probe": "2026-11-21T09:02:00Z"},
+		"unlink": map[string]any{"text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z"},
+	}
+	for _, body := range []map[string]any{
+		s.want(200, "GET", path, "").body,
+		s.want(200, "GET", "/connectors", "").body["connectors"].([]any)[0].(map[string]any),
+	} {
+		if fmt.Sprint(body["problems"]) != fmt.Sprint(want) || body["run"] != "run1" || body["due"] != "2026-11-21T09:01:00Z" {
+			t.Errorf("%v", body)
+		}
+	}
+}
+
+func TestIDsThatNobodyCanGuess(t *testing.T) {
+	s := newStore()
+	h := connectors.New(connectors.Options{Store: s, Secrets: &vault{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
+	for range 3 {
+		r := httptest.NewRequest("POST", "/connectors", strings.NewReader(with()))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		get := httptest.NewRecorder()
+		h.ServeHTTP(get, httptest.NewRequest("GET", w.Header().Get("Location"), nil))
+		if w.Code != 201 || get.Code != 200 {
+			t.Fatalf("%d %s %d", w.Code, w.Body, get.Code)
+		}
+	}
+	if len(s.connectors) != 3 {
+		t.Errorf("%d connectors", len(s.connectors))
+	}
+}

@@ -1,0 +1,110 @@
+// Package connectors is the HTTP API of connectors:
+//
+//	GET, POST         /connectors
+//	GET, PUT, DELETE  /connectors/{id}
+//	POST              /connectors/{id}/start, /connectors/{id}/stop
+//	GET               /connectors/{id}/runs, …/runs/{run}, …/runs/{run}/batches
+//	GET               /connectors/{id}/rejections
+//	POST              /connectors/{id}/rejections/retry
+//
+// Who may call is decided in front of it. A request is answered with JSON, a
+// refused one with a problem that says what to do. Secrets go in and never come
+// out.
+package connectors
+
+import (
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"time"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Options are what the API stands on. Now, NewID and Log have defaults.
+type Options struct {
+	Store    Store
+	Secrets  Secrets
+	Mappings seeding.Mappings
+	// CheckDomain tells, in words for the user, why a domain (a JSON array as
+	// text) cannot be used.
+	CheckDomain func(domain string) error
+	Invoker     Invoker
+	Now         func() time.Time
+	NewID       func() string // 26 letters and digits that nobody can guess
+	Log         *slog.Logger
+}
+
+type service struct{ Options }
+
+// New returns the handler.
+func New(o Options) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = rand.Text
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &service{o}
+	return api.API{
+		Routes: map[string]api.Methods{
+			"/connectors":                         {"GET": s.list, "POST": s.create},
+			"/connectors/{id}":                    {"GET": s.show, "PUT": s.replace, "DELETE": s.remove},
+			"/connectors/{id}/start":              {"POST": s.start},
+			"/connectors/{id}/stop":               {"POST": s.stop},
+			"/connectors/{id}/runs":               {"GET": s.runs},
+			"/connectors/{id}/runs/{run}":         {"GET": s.run},
+			"/connectors/{id}/runs/{run}/batches": {"GET": s.batches},
+			"/connectors/{id}/rejections":         {"GET": s.rejections},
+			"/connectors/{id}/rejections/retry":   {"POST": s.retry},
+		},
+		Elsewhere:  "There is nothing at this path. The API begins at /connectors.",
+		Translate:  translate,
+		Log:        o.Log,
+		Attributes: func(r *http.Request) []any { return []any{"connector", r.PathValue("id")} },
+	}.Handler()
+}
+
+var connectorID = regexp.MustCompile(`^[0-9A-Za-z]{26}$`)
+
+// load reads the connector that the path names.
+func (s *service) load(r *http.Request) (seeding.Connector, error) {
+	id := r.PathValue("id")
+	if !connectorID.MatchString(id) {
+		return seeding.Connector{}, seeding.ErrNotFound
+	}
+	return s.Store.Connector(r.Context(), id)
+}
+
+// translate says what an error of the store means to the client. An error that
+// is not in the table is a failure of ours, and nothing of it is shown.
+func translate(r *http.Request, err error) *api.Problem {
+	switch {
+	case errors.Is(err, seeding.ErrNotFound):
+		return api.NewProblem(http.StatusNotFound, "There is no such connector, or run of it.")
+	case errors.Is(err, seeding.ErrConflict) && (r.Method == http.MethodPut || r.Method == http.MethodDelete):
+		return outdated()
+	case errors.Is(err, seeding.ErrConflict):
+		return api.NewProblem(http.StatusConflict, "The connector was changed at the same moment. Send the request again.")
+	case errors.Is(err, seeding.ErrOpenBatches) && r.Method == http.MethodDelete:
+		return api.NewProblem(http.StatusConflict, "Batches of this connector are under way, and their answers are still to be written. "+
+			"Stop the connector, wait until no batch of its last run is open, then delete it.")
+	case errors.Is(err, seeding.ErrOpenBatches):
+		return api.NewProblem(http.StatusConflict, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
+			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
+	case errors.Is(err, seeding.ErrHeld):
+		return api.NewProblem(http.StatusConflict, "The connector is being worked on. Try again in a minute.")
+	}
+	return api.NewProblem(http.StatusInternalServerError, "Something went wrong here, and it is not known whether the request took effect. "+
+		"Look at the connector, then try again; if it stays, tell the operator.")
+}
+
+func outdated() *api.Problem {
+	return api.NewProblem(http.StatusPreconditionFailed, "The connector was changed since you read it. Read it again, and send your change with its new ETag in If-Match.")
+}

@@ -1,0 +1,153 @@
+package connectors
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func (s *service) runs(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	page, err := api.ReadPage(r, "runs", 100)
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Store.ListRuns(r.Context(), c.ID, page.Mark, page.Limit)
+	if err != nil {
+		return err
+	}
+	list := []runReply{}
+	for _, run := range found {
+		told, err := s.tellRun(r.Context(), c, run)
+		if err != nil {
+			return err
+		}
+		list = append(list, told)
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Runs []runReply `json:"runs"`
+		Next string     `json:"next,omitempty"`
+	}{list, page.Cursor(next)})
+	return nil
+}
+
+func (s *service) run(w http.ResponseWriter, r *http.Request) error {
+	c, run, err := s.loadRun(r)
+	if err != nil {
+		return err
+	}
+	told, err := s.tellRun(r.Context(), c, run)
+	if err != nil {
+		return err
+	}
+	api.Reply(w, http.StatusOK, told)
+	return nil
+}
+
+var runID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+func (s *service) loadRun(r *http.Request) (seeding.Connector, seeding.Run, error) {
+	c, err := s.load(r)
+	if err != nil {
+		return c, seeding.Run{}, err
+	}
+	if !runID.MatchString(r.PathValue("run")) {
+		return c, seeding.Run{}, seeding.ErrNotFound
+	}
+	run, err := s.Store.Run(r.Context(), c.ID, r.PathValue("run"))
+	return c, run, err
+}
+
+// tellRun adds up the batches of a run that is not completed: its own totals
+// are made when it is.
+func (s *service) tellRun(ctx context.Context, c seeding.Connector, run seeding.Run) (runReply, error) {
+	open := 0
+	if run.Completed.IsZero() {
+		batches, err := s.Store.RunBatches(ctx, c.RegistryKey(), c.ID, run.ID)
+		if err != nil {
+			return runReply{}, err
+		}
+		run.Totals = seeding.Totals{}
+		for _, b := range batches {
+			if b.State.Open() {
+				open++
+			}
+			run.Totals = run.Totals.Plus(totalsOf(b))
+		}
+	}
+	return newRunReply(run, open), nil
+}
+
+// totalsOf a batch; what was sent counts as sent before the batch is closed.
+func totalsOf(b seeding.Batch) seeding.Totals {
+	t := b.Totals
+	t.Sent = max(t.Sent, b.Count)
+	return t
+}
+
+func (s *service) batches(w http.ResponseWriter, r *http.Request) error {
+	c, run, err := s.loadRun(r)
+	if err != nil {
+		return err
+	}
+	page, err := api.ReadPage(r, "batches", 100)
+	if err != nil {
+		return err
+	}
+	all, err := s.Store.RunBatches(r.Context(), c.RegistryKey(), c.ID, run.ID)
+	if err != nil {
+		return err
+	}
+	if page.Mark != "" {
+		last := slices.IndexFunc(all, func(b seeding.Batch) bool { return b.Ref.Batch == page.Mark })
+		if last < 0 {
+			return api.BadCursor()
+		}
+		all = all[last+1:]
+	}
+	next := ""
+	if len(all) > page.Limit {
+		all = all[:page.Limit]
+		next = all[page.Limit-1].Ref.Batch
+	}
+	list := []batchReply{}
+	for _, b := range all {
+		list = append(list, newBatchReply(b))
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Batches []batchReply `json:"batches"`
+		Next    string       `json:"next,omitempty"`
+	}{list, page.Cursor(next)})
+	return nil
+}
+
+func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	page, err := api.ReadPage(r, "rejections", 500)
+	if err != nil {
+		return err
+	}
+	found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, page.Mark, page.Limit)
+	if err != nil {
+		return err
+	}
+	list := []rejectionReply{}
+	for _, x := range found {
+		list = append(list, newRejectionReply(x))
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Rejections []rejectionReply `json:"rejections"`
+		Next       string           `json:"next,omitempty"`
+	}{list, page.Cursor(next)})
+	return nil
+}

@@ -1,0 +1,143 @@
+package connectors_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// pages walks through a list and returns the given member of every entry.
+func (s *service) pages(path, list, member string, limit int) (found []string) {
+	s.t.Helper()
+	cursor := ""
+	for range 100 {
+		a := s.want(200, "GET", fmt.Sprintf("%s?limit=%d&cursor=%s", path, limit, cursor), "")
+		entries := a.body[list].([]any)
+		if len(entries) > limit {
+			s.t.Errorf("%d entries on a page of %d", len(entries), limit)
+		}
+		for _, e := range entries {
+			found = append(found, fmt.Sprint(e.(map[string]any)[member]))
+		}
+		next, more := a.body["next"].(string)
+		if !more {
+			return found
+		}
+		cursor = next
+	}
+	s.t.Fatal("the pages have no end")
+	return nil
+}
+
+func TestPages(t *testing.T) {
+	s := newService(t)
+	for range 7 {
+		s.create()
+	}
+	path := s.create()
+	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
+	for i := range 5 {
+		run := fmt.Sprint("run", i)
+		s.store.runs[run] = seeding.Run{ID: run, Connector: id, Completed: s.now}
+		s.store.batches = append(s.store.batches, seeding.Batch{Ref: seeding.BatchRef{Registry: key, Connector: id, Run: "run0", Batch: fmt.Sprint("b", i)}, State: seeding.Patched})
+		s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Identifier: int64(100 - i), Registrant: int64(i)})
+	}
+	for _, c := range []struct {
+		path, list, member string
+		want               []string
+	}{
+		{path + "/runs", "runs", "id", []string{"run4", "run3", "run2", "run1", "run0"}},
+		{path + "/runs/run0/batches", "batches", "id", []string{"b0", "b1", "b2", "b3", "b4"}},
+		{path + "/rejections", "rejections", "identifier", []string{"96", "97", "98", "99", "100"}},
+	} {
+		for _, limit := range []int{1, 2, 5, 6} {
+			if got := s.pages(c.path, c.list, c.member, limit); !slices.Equal(got, c.want) {
+				t.Errorf("%s by %d: %v", c.path, limit, got)
+			}
+		}
+	}
+	if got := s.pages("/connectors", "connectors", "name", 3); len(got) != 8 {
+		t.Errorf("%v", got)
+	}
+	runs := s.want(200, "GET", path+"/runs?limit=2", "").body["next"].(string)
+	for _, query := range []string{"limit=0", "limit=101", "limit=x", "limit=", "cursor=%25%25", "cursor=" + runs, "cursor=eDp5"} {
+		if a := s.want(400, "GET", "/connectors?"+query, ""); len(a.faults()) != 1 {
+			t.Errorf("%s: %s", query, a.Body)
+		}
+	}
+	s.want(200, "GET", path+"/rejections?limit=500", "")
+	s.want(400, "GET", path+"/rejections?limit=501", "")
+	s.want(400, "GET", path+"/runs/run0/batches?cursor=YmF0Y2hlczpnb25l", "")
+}
+
+func TestRunsAndBatches(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
+	s.store.runs["old"] = seeding.Run{ID: "old", Connector: id, Version: 1, Started: s.now, Completed: s.now.Add(time.Minute), Passes: 2,
+		Tally: seeding.Tally{Looked: 12, Invalid: 1, Removed: 1}, Totals: seeding.Totals{Sent: 10, Tokenised: 7, Refused: 1, Duplicate: 1}}
+	s.store.runs["now"] = seeding.Run{ID: "now", Connector: id, Started: s.now, Passes: 1}
+	ref := func(b string) seeding.BatchRef {
+		return seeding.BatchRef{Registry: key, Connector: id, Run: "now", Batch: b}
+	}
+	s.store.batches = []seeding.Batch{
+		{Ref: ref("b1"), State: seeding.Patched, Count: 50, Totals: seeding.Totals{Sent: 50, Tokenised: 48, Conflict: 1, NoToken: 1}, Claimed: s.now, Deadline: s.now.Add(time.Minute), Closed: s.now},
+		{Ref: ref("b2"), State: seeding.Submitted, Count: 100, RequestID: "hunter2", Claimed: s.now, Deadline: s.now.Add(time.Minute), Members: []seeding.Member{{Registrant: 1, Identifier: 2}}},
+	}
+	same := func(got any, want string) {
+		t.Helper()
+		var expected any
+		if err := json.Unmarshal([]byte(want), &expected); err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(expected) {
+			t.Errorf("\n got %v\nwant %v", got, expected)
+		}
+	}
+	same(s.want(200, "GET", path+"/runs/old", "").body, `{"id":"old","state":"completed","version":1,"started":"2026-11-21T09:00:00Z",
+		"completed":"2026-11-21T09:01:00Z","passes":2,"tally":{"looked":12,"invalid":1,"removed":1},"open_batches":0,
+		"totals":{"sent":10,"tokenised":7,"refused":1,"duplicate":1,"conflict":0,"no_token":0,"pending":1}}`)
+	running := `{"id":"now","state":"open","version":0,"started":"2026-11-21T09:00:00Z","passes":1,"tally":{"looked":0,"invalid":0,"removed":0},
+		"open_batches":1,"totals":{"sent":150,"tokenised":48,"refused":0,"duplicate":0,"conflict":1,"no_token":1,"pending":100}}`
+	same(s.want(200, "GET", path+"/runs/now", "").body, running)
+	same(s.want(200, "GET", path+"/runs", "").body["runs"].([]any)[1], running)
+	same(s.want(200, "GET", path+"/runs/now/batches", "").body, `{"batches":[
+		{"id":"b1","state":"patched","count":50,"claimed":"2026-11-21T09:00:00Z","deadline":"2026-11-21T09:01:00Z","closed":"2026-11-21T09:00:00Z",
+			"totals":{"sent":50,"tokenised":48,"refused":0,"duplicate":0,"conflict":1,"no_token":1,"pending":0}},
+		{"id":"b2","state":"submitted","count":100,"claimed":"2026-11-21T09:00:00Z","deadline":"2026-11-21T09:01:00Z",
+			"totals":{"sent":100,"tokenised":0,"refused":0,"duplicate":0,"conflict":0,"no_token":0,"pending":100}}]}`)
+
+	other := s.create()
+	s.want(404, "GET", other+"/runs/now", "") // a run of somebody else
+	s.want(404, "GET", other+"/runs/now/batches", "")
+}
+
+func TestRejections(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
+	s.store.rejections = []seeding.Rejection{
+		{Registry: key, Connector: id, Identifier: 5, Registrant: 50, Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Next: s.now.Add(24 * time.Hour), Since: s.now, Print: seeding.Print{1}, PrintKey: "k"},
+		{Registry: key, Connector: id, Identifier: 6, Registrant: 60, Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 61, Attempts: 2, Next: s.now, Since: s.now},
+		{Registry: key, Connector: "somebody else", Identifier: 7},
+	}
+	got := s.want(200, "GET", path+"/rejections", "").body["rejections"].([]any)
+	if len(got) != 2 {
+		t.Fatalf("%v", got)
+	}
+	var want any
+	if err := json.Unmarshal([]byte(`{"identifier":5,"registrant":50,"kind":"invalid","code":"ATS-REQ-012","reason":"The date of birth is missing.",
+		"attempts":1,"next_attempt":"2026-11-22T09:00:00Z","since":"2026-11-21T09:00:00Z"}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(got[0]) != fmt.Sprint(want) {
+		t.Errorf("\n got %v\nwant %v", got[0], want)
+	}
+	if got[1].(map[string]any)["holder"] != 61.0 {
+		t.Errorf("%v", got[1])
+	}
+}

@@ -1,0 +1,263 @@
+package connectors
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
+)
+
+// trialTime bounds the trials of one configuration's mapping. They take
+// milliseconds, unless an expression is made to be slow.
+const trialTime = 2 * time.Second
+
+// configuration reads a document, which replaces the connector before if that
+// is not nil, and checks it by form and by meaning. The connector is without id,
+// version, secrets and times; password is the registry's, "" when not given. The
+// error is a problem with everything that is wrong.
+func (s *service) configuration(body any, before *seeding.Connector) (c seeding.Connector, password string, err error) {
+	var wrong api.FieldErrors
+	c, password = readDocument(api.NewObject(&wrong, "", body), before != nil)
+	until := time.Now().Add(trialTime)
+	rules := setup.Rules{
+		Mappings:    s.Mappings,
+		CheckDomain: s.CheckDomain,
+		Expired:     func() bool { return time.Now().After(until) },
+	}
+	findings := rules.Check(setup.Proposal{
+		Connector: c, Before: before, PasswordGiven: password != "",
+		Unread: func(f setup.Field) bool { return wrong.Touch(pointer(f)) },
+	})
+	for _, finding := range findings {
+		wrong.Add(pointer(finding.Field), finding.Text)
+	}
+	return setup.Normalise(c), password, wrong.Err()
+}
+
+// pointers are where the fields that rules look at stand in the document. Below
+// the mapping both have MTS's names.
+var pointers = map[setup.Field]string{
+	setup.RegistryURL:      "/registry/url",
+	setup.RegistryPassword: "/registry/password",
+	setup.VIDType:          "/registry/vid_type",
+	setup.TokenType:        "/registry/token_type",
+	setup.Domain:           "/domain",
+	setup.Fields:           "/fields",
+	setup.Mandatory:        "/mandatory_fields",
+	setup.Mapping:          "/mapping",
+}
+
+func pointer(f setup.Field) string {
+	field, below, found := strings.Cut(string(f), "/")
+	at := pointers[setup.Field(field)]
+	if found {
+		at += "/" + below
+	}
+	return at
+}
+
+// readDocument reads a configuration. A replacing one may hold what a reply
+// holds, so that what was read can be sent back. A field of the wrong form is
+// empty, or its default.
+func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password string) {
+	if replacing {
+		o.Ignore("id", "version", "status", "problems", "due", "run", "created", "updated")
+	}
+	c = setup.Defaults()
+	c.Name = o.Text("name", api.Required, 100)
+	c.MTS.URL = o.Text("mts_url", api.Required, 1000, address, notEndpoint)
+	o.Only("input_type", inputType, "ODK as a source comes later", "odk")
+	o.Only("output_type", outputType, "MTS gives the connector JSON and nothing else", "csv")
+	o.Empty("output_format", "an output format comes later; leave it empty, and the token is written as an identifier of its own")
+	o.Only("delivery_type", deliveryType, "the connector is called back, it downloads nothing", "download")
+	o.Only("job_type", jobType, "one-time jobs come later; start and stop a recurring one", "onetime", "one_time")
+	c.MTS.Language = o.Text("language", c.MTS.Language, 50, pattern(language, "must be a language code of three letters, such as eng"))
+	c.Schedule.Interval = minutes(o.Whole("interval_minutes", inMinutes(c.Schedule.Interval), 1, 7*24*60))
+	c.MTS.BatchMaximum = o.Whole("batch_maximum", c.MTS.BatchMaximum, 1, 1000)
+	c.Output.RemoveVIDs = o.Boolean("remove_vids", c.Output.RemoveVIDs)
+	c.Delivery = readCallback(o.Object("callback"), c.Delivery, replacing)
+	c.Registry, password = readRegistry(o.Object("registry"), c.Registry, replacing)
+	c.Source.Fields = o.Texts("fields", c.Source.Fields, 200, selectable)
+	c.Source.Mandatory = o.Texts("mandatory_fields", c.Source.Mandatory, 20, mandatory)
+	c.Source.Mapping = readMapping(o.Object("mapping"), c.Source.Mapping)
+	c.Source.Domain = readDomain(o, setup.DefaultDomain(c.Registry))
+	o.Rest()
+	return c, password
+}
+
+func readCallback(o *api.Object, d seeding.Delivery, replacing bool) seeding.Delivery {
+	const direct = "belongs to a direct callback address, which comes later; leave it empty"
+	if replacing {
+		o.Ignore("auth_password_set")
+	}
+	o.Empty("url", "a direct callback address comes later; leave it empty, and the connector receives the answers of MTS itself")
+	o.Empty("auth_database", direct)
+	o.Empty("auth_username", direct)
+	o.Empty("auth_password", direct)
+	o.Only("http_method", httpMethod, "the connector is called by POST; other methods "+direct, "PUT", "GET", "PATCH")
+	o.Only("auth_type", authType, "the connector is called with a bearer of its own; other types "+direct, "odoo", "oauth", "none")
+	d.TimeoutSeconds = o.Whole("timeout_seconds", d.TimeoutSeconds, 1, 300)
+	o.Rest()
+	return d
+}
+
+func readRegistry(o *api.Object, r seeding.RegistryAccess, replacing bool) (_ seeding.RegistryAccess, password string) {
+	if replacing {
+		o.Ignore("password_set")
+	}
+	r.URL = o.Text("url", api.Required, 1000, address)
+	r.Database = o.Text("database", api.Required, 100)
+	r.Username = o.Text("username", api.Required, 200)
+	r.VIDType = o.Text("vid_type", r.VIDType, 100)
+	r.TokenType = o.Text("token_type", r.TokenType, 100)
+	password = readPassword(o)
+	o.Rest()
+	return r, password
+}
+
+// readPassword takes a password as it is, spaces and all.
+func readPassword(o *api.Object) string {
+	v, given := o.Take("password")
+	if !given {
+		return ""
+	}
+	text, ok := v.(string)
+	switch {
+	case !ok:
+		o.Add("password", "must be a text, in quotes")
+	case text == "":
+		o.Add("password", "must not be empty; leave it out to keep the one that is stored")
+	case len(text) > 4000:
+		o.Add("password", "is longer than 4000 bytes")
+	}
+	return text
+}
+
+func readMapping(o *api.Object, m seeding.Mapping) seeding.Mapping {
+	const most = 1000
+	m.VID = o.Text("vid", m.VID, most)
+	m.Name = o.Texts("name", m.Name, 20)
+	m.Gender = o.Text("gender", m.Gender, most)
+	m.DOB = o.Text("dob", m.DOB, most)
+	m.PhoneNumber = o.Text("phoneNumber", m.PhoneNumber, most)
+	m.EmailID = o.Text("emailId", m.EmailID, most)
+	m.FullAddress = o.Texts("fullAddress", m.FullAddress, 20)
+	o.Rest()
+	return m
+}
+
+// readDomain returns the domain as compact JSON text. It may come as JSON or,
+// as in Odoo, as a text that holds JSON.
+func readDomain(o *api.Object, fallback string) string {
+	const most = 20_000
+	v, given := o.Take("domain")
+	if !given {
+		return fallback
+	}
+	if text, ok := v.(string); ok {
+		if strings.TrimSpace(text) == "" {
+			o.Add("domain", "must not be blank; leave it out for the default")
+			return ""
+		}
+		v = nil
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.UseNumber()
+		if err := decoder.Decode(&v); err != nil || decoder.More() {
+			o.Add("domain", "is not JSON: write lists in [ ], texts in double quotes, and true, false and null in small letters")
+			return ""
+		}
+	}
+	if _, ok := v.([]any); !ok {
+		o.Add("domain", "must be a list of conditions, such as "+`[["is_registrant","=",true]]`)
+		return ""
+	}
+	domain := compact(v)
+	if len(domain) > most {
+		o.Add("domain", "is longer than 20000 bytes")
+		return ""
+	}
+	return domain
+}
+
+func compact(v any) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v) // of values that were read from JSON
+	return strings.TrimSpace(text.String())
+}
+
+func minutes(n int) time.Duration   { return time.Duration(n) * time.Minute }
+func inMinutes(d time.Duration) int { return int(d / time.Minute) }
+
+var (
+	language  = regexp.MustCompile(`^[a-z]{3}$`)
+	fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+func pattern(p *regexp.Regexp, wrong string) api.Check {
+	return func(text string) string {
+		if p.MatchString(text) {
+			return ""
+		}
+		return wrong
+	}
+}
+
+func selectable(field string) string {
+	switch {
+	case field == "vid":
+		return "is put into every record by the connector; leave it out"
+	case !fieldName.MatchString(field):
+		return "is not the name of a field: letters, digits and _ only"
+	}
+	return ""
+}
+
+func mandatory(field string) string {
+	switch {
+	case field == "vid":
+		return "is mandatory in any case; leave it out"
+	case !slices.Contains(seeding.SeederFields, field):
+		return "must be one of " + strings.Join(seeding.SeederFields[1:], ", ")
+	}
+	return ""
+}
+
+// address checks the base address of a server.
+func address(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "":
+		return "must be an address such as https://server.example.org"
+	case u.Port() != "" && !port(u.Port()):
+		return "has a port that is none"
+	case u.User != nil:
+		return "must not hold a user name or password"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
+		return "must end before ? and #"
+	}
+	return ""
+}
+
+func port(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n > 0 && n < 1<<16
+}
+
+// notEndpoint refuses the address of one of MTS's calls, to which the
+// connector would add the call once more.
+func notEndpoint(text string) string {
+	if strings.Contains(text, "/authtoken") {
+		return "must be the address of MTS itself, without /authtoken and what follows"
+	}
+	return ""
+}

@@ -1,0 +1,184 @@
+package connectors_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func TestCreateFillsInWhatFits(t *testing.T) {
+	s := newService(t)
+	a := s.want(201, "POST", "/connectors", with())
+	if a.Header().Get("ETag") != `"1"` || a.Header().Get("Location") != "/connectors/C0000000000000000000000001" {
+		t.Errorf("%v", a.Header())
+	}
+	want := `{
+		"id": "C0000000000000000000000001", "version": 1, "status": "stopped", "problems": {},
+		"name": "Registry of Laguna", "mts_url": "https://mts.example.org", "input_type": "registry",
+		"mapping": {"vid": "vid", "name": ["given_name", "family_name"], "gender": "gender", "dob": "birthdate",
+			"phoneNumber": "phone", "emailId": "email", "fullAddress": ["address"]},
+		"output_type": "json", "output_format": "", "delivery_type": "callback", "job_type": "recurring", "language": "eng",
+		"interval_minutes": 60,
+		"domain": "[[\"is_registrant\",\"=\",true],[\"reg_ids.id_type\",\"=like\",\"MOSIP VID\"],\"!\",[\"reg_ids.id_type\",\"=like\",\"MOSIP UIN TOKEN\"]]",
+		"fields": ["id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"],
+		"callback": {"url": "", "http_method": "POST", "timeout_seconds": 30, "auth_type": "static_bearer",
+			"auth_database": "", "auth_username": "", "auth_password_set": false},
+		"registry": {"url": "https://registry.example.org", "database": "g2p", "username": "connector",
+			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "password_set": true},
+		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "remove_vids": true,
+		"created": "2026-11-21T09:00:00Z", "updated": "2026-11-21T09:00:00Z"}`
+	var expected map[string]any
+	if err := json.Unmarshal([]byte(want), &expected); err != nil {
+		t.Fatal(err)
+	}
+	for name := range maps.Keys(expected) {
+		if fmt.Sprint(a.body[name]) != fmt.Sprint(expected[name]) {
+			t.Errorf("%s:\n got %v\nwant %v", name, a.body[name], expected[name])
+		}
+	}
+	for name := range maps.Keys(a.body) {
+		if _, known := expected[name]; !known {
+			t.Errorf("%s was not expected", name)
+		}
+	}
+	id := idOf(a.Header().Get("Location"))
+	if got := s.vault.stored(id); !slices.Equal(got, []string{password}) {
+		t.Errorf("stored %d passwords", len(got))
+	}
+	if v := s.store.connectors[id].Secrets[seeding.RegistryPassword]; v != "version-1" {
+		t.Errorf("the configuration names %q", v)
+	}
+}
+
+func TestAcceptedForms(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes []any
+		check   func(seeding.Connector) bool
+	}{
+		"slashes at the end": {[]any{"mts_url", "https://MTS.example.org/seeder//", "registry.url", "http://10.0.0.7:8069/"}, func(c seeding.Connector) bool {
+			return c.MTS.URL == "https://MTS.example.org/seeder" && c.Registry.URL == "http://10.0.0.7:8069"
+		}},
+		"domain as JSON": {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18]]` }},
+		"domain as text": {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18.50]]` }},
+		"domain of the types": {[]any{"registry.vid_type", "VID", "registry.token_type", "Token <1>"}, func(c seeding.Connector) bool {
+			return strings.Contains(c.Source.Domain, `"=like","VID"`) && strings.Contains(c.Source.Domain, `"Token <1>"`)
+		}},
+		"nothing mandatory": {[]any{"mandatory_fields", []any{}, "fields", []any{"name"}}, func(c seeding.Connector) bool { return c.Source.Mandatory != nil && len(c.Source.Mandatory) == 0 }},
+		"null is the default": {[]any{"interval_minutes", null{}, "mapping", null{}, "callback", null{}, "output_format", null{}, "domain", null{}}, func(c seeding.Connector) bool {
+			return c.Schedule.Interval == time.Hour && c.Source.Mapping.DOB == "birthdate"
+		}},
+		"empty callback texts": {[]any{"callback.url", "", "callback.auth_password", "", "output_format", ""}, func(seeding.Connector) bool { return true }},
+		"limits": {[]any{"interval_minutes", 10080, "batch_maximum", 1, "callback.timeout_seconds", 300, "remove_vids", false, "language", "ara"}, func(c seeding.Connector) bool {
+			return c.MTS.BatchMaximum == 1 && !c.Output.RemoveVIDs && c.MTS.Language == "ara"
+		}},
+		"relation":            {[]any{"fields", []any{"name", "gender", "birthdate", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"state_id[1]"}}, func(seeding.Connector) bool { return true }},
+		"text and relation":   {[]any{"fields", []any{"name", "gender", "birthdate", "street", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{`street + ", " + .state_id[1]`}}, func(seeding.Connector) bool { return true }},
+		"date":                {[]any{"mapping.dob", `birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`}, func(seeding.Connector) bool { return true }},
+		"a country's words":   {[]any{"mapping.gender", `gender | if . == "Babae" then "Female" else null end`}, func(seeding.Connector) bool { return true }},
+		"one name is enough":  {[]any{"mapping.name", []any{"missing", "family_name"}}, func(seeding.Connector) bool { return true }},
+		"number as text":      {[]any{"fields", []any{"id", "name", "gender", "birthdate", "zip"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"zip|tostring"}}, func(seeding.Connector) bool { return true }},
+		"four fields at once": {[]any{"fields", []any{"a", "b", "c", "d", "e"}, "mandatory_fields", []any{"name"}, "mapping.name", []any{`a[1] + .b[1] + .c + .d`}}, func(seeding.Connector) bool { return true }},
+		"phone as number":     {[]any{"mandatory_fields", []any{"phoneNumber"}, "mapping.phoneNumber", `phone|tonumber`}, func(seeding.Connector) bool { return true }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			if c2 := s.store.connectors[idOf(s.create(c.changes...))]; !c.check(c2) {
+				t.Errorf("%+v", c2)
+			}
+		})
+	}
+}
+
+// Every wrong field is named, and nothing is saved (facts/mts.md D11, D12, D20
+// to D23, D30).
+func TestWrongFields(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes []any
+		want    map[string]string // pointer to a part of the detail
+	}{
+		"nothing given": {[]any{"name", nil, "mts_url", nil, "registry", nil}, map[string]string{
+			"/name": "required", "/mts_url": "required", "/registry/url": "required", "/registry/database": "required",
+			"/registry/username": "required", "/registry/password": "required"}},
+		"wrong types": {[]any{"name", 7, "mts_url", true, "interval_minutes", "60", "batch_maximum", 1.5, "remove_vids", "yes",
+			"fields", "id", "mandatory_fields", map[string]any{}, "language", []any{}, "domain", 5, "mapping.vid", 1, "mapping.name", "given_name",
+			"callback.timeout_seconds", "30", "registry.url", 1, "registry.password", 12345, "registry.vid_type", []any{"x"}}, map[string]string{
+			"/name": "text", "/mts_url": "text", "/interval_minutes": "number", "/batch_maximum": "whole", "/remove_vids": "true or false",
+			"/fields": "list", "/mandatory_fields": "list", "/language": "text", "/domain": "list", "/mapping/vid": "text", "/mapping/name": "list",
+			"/callback/timeout_seconds": "number", "/registry/url": "text", "/registry/password": "text", "/registry/vid_type": "text"}},
+		"no objects": {[]any{"mapping", []any{}, "callback", "x", "registry", 1}, map[string]string{
+			"/mapping": "object", "/callback": "object", "/registry": "object"}},
+		"unknown fields": {[]any{"url", "x", "a/b~c", 1, "registry.passwort", "hunter2", "callback.bulk", true, "mapping.phone", "phone", "id", "x", "status", "running"}, map[string]string{
+			"/url": "not a field", "/a~1b~0c": "not a field", "/registry/passwort": "not a field", "/callback/bulk": "not a field",
+			"/mapping/phone": "not a field", "/id": "not a field", "/status": "not a field"}},
+		"numbers out of range": {[]any{"interval_minutes", 0, "batch_maximum", 1001, "callback.timeout_seconds", 1e99}, map[string]string{
+			"/interval_minutes": "from 1 to 10080", "/batch_maximum": "from 1 to 1000", "/callback/timeout_seconds": "whole"}},
+		"what comes later": {[]any{"input_type", "odk", "output_format", ".output", "job_type", "onetime", "callback.url", "https://registry.example.org/cb",
+			"callback.http_method", "PUT", "callback.auth_type", "odoo", "callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2"}, map[string]string{
+			"/input_type": "comes later", "/output_format": "comes later", "/job_type": "come later", "/callback/url": "comes later",
+			"/callback/http_method": "comes later", "/callback/auth_type": "comes later", "/callback/auth_database": "comes later",
+			"/callback/auth_username": "comes later", "/callback/auth_password": "comes later"}},
+		"no such choice": {[]any{"input_type", "csv", "output_type", "xml", "delivery_type", "download", "callback.auth_type", "basic"}, map[string]string{
+			"/input_type": `"registry"`, "/output_type": `"json"`, "/delivery_type": "callback", "/callback/auth_type": "static_bearer"}},
+		"addresses": {[]any{"mts_url", "mts.example.org", "registry.url", "https://user:hunter2@registry.example.org"}, map[string]string{
+			"/mts_url": "such as", "/registry/url": "user name"}},
+		"more addresses":  {[]any{"mts_url", "https://mts.example.org/authtoken/json", "registry.url", "https://registry.example.org?db=g2p"}, map[string]string{"/mts_url": "without /authtoken", "/registry/url": "before ?"}},
+		"and more":        {[]any{"mts_url", "ftp://mts.example.org", "registry.url", "https://registry.example.org/#"}, map[string]string{"/mts_url": "such as", "/registry/url": "before ?"}},
+		"ports":           {[]any{"mts_url", "http://mts.example.org:70000", "registry.url", "http://"}, map[string]string{"/mts_url": "port", "/registry/url": "such as"}},
+		"texts":           {[]any{"name", " x", "registry.database", "a\nb", "registry.username", "", "language", "english"}, map[string]string{"/name": "space", "/registry/database": "control", "/registry/username": "empty", "/language": "three letters"}},
+		"too long":        {[]any{"name", strings.Repeat("x", 101), "registry.password", strings.Repeat("x", 4001)}, map[string]string{"/name": "100", "/registry/password": "4000"}},
+		"empty password":  {[]any{"registry.password", ""}, map[string]string{"/registry/password": "empty"}},
+		"same types":      {[]any{"registry.vid_type", "X", "registry.token_type", "X"}, map[string]string{"/registry/token_type": "another"}},
+		"lists":           {[]any{"fields", []any{"id", "id", "", "a.b", "vid", 5, "address"}, "mandatory_fields", []any{"name", "name", "vid", "phone"}}, map[string]string{"/fields/1": "twice", "/fields/2": "empty", "/fields/3": "letters", "/fields/4": "by the connector", "/fields/5": "text", "/mandatory_fields/1": "twice", "/mandatory_fields/2": "in any case", "/mandatory_fields/3": "one of"}},
+		"no fields":       {[]any{"fields", []any{}, "mandatory_fields", []any{}}, map[string]string{"/fields": "one field"}},
+		"mapping":         {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.gender", "input", "mapping.dob", "x | input", "mapping.emailId", ""}, map[string]string{"/mapping/emailId": "empty", "/mapping/vid": "dot", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input"}},
+		"jq":              {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.dob", "x | input"}, map[string]string{"/mapping/vid": "leave it out", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input is not available"}},
+		"D11":             {[]any{"mapping.name", []any{"name"}, "mapping.dob", "dob", "mapping.fullAddress", []any{"fullAddress"}}, map[string]string{"/mapping/name": "selected fields", "/mapping/dob": "selected fields", "/mapping/fullAddress": "selected fields"}},
+		"D11, fields":     {[]any{"fields", []any{"id", "email"}}, map[string]string{"/mapping/name": "selected", "/mapping/gender": "selected", "/mapping/dob": "selected", "/mapping/fullAddress": "selected"}},
+		"D11, vid":        {[]any{"mapping.vid", "uin"}, map[string]string{"/mapping/vid": "selected"}},
+		"never a text":    {[]any{"mapping.gender", "gender|length", "mapping.name", []any{}, "mapping.fullAddress", []any{"id"}}, map[string]string{"/mapping/gender": "no text", "/mapping/name": "no text", "/mapping/fullAddress": "no text"}},
+		"mandatory phone": {[]any{"mandatory_fields", []any{"phoneNumber", "emailId"}, "fields", []any{"id"}}, map[string]string{"/mapping/phoneNumber": "selected", "/mapping/emailId": "selected"}},
+		"blank domain":    {[]any{"domain", "  "}, map[string]string{"/domain": "blank"}},
+		"python domain":   {[]any{"domain", "[('is_registrant', '=', True)]"}, map[string]string{"/domain": "double quotes"}},
+		"domain and more": {[]any{"domain", `[] []`}, map[string]string{"/domain": "JSON"}},
+		"domain object":   {[]any{"domain", `{"a":1}`}, map[string]string{"/domain": "list"}},
+		"domain refused":  {[]any{"domain", `[["id","child_of",1]]`}, map[string]string{"/domain": "child_of is not supported"}},
+		"D12":             {[]any{"registry.vid_type", "VID", "domain", `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`}, map[string]string{"/domain": "other identifier types"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			a := s.want(422, "POST", "/connectors", with(c.changes...))
+			found := a.faults()
+			for at, part := range c.want {
+				if !strings.Contains(found[at], part) {
+					t.Errorf("%s: %q, want %q", at, found[at], part)
+				}
+			}
+			for at, detail := range found {
+				if _, expected := c.want[at]; !expected {
+					t.Errorf("not expected: %s %s", at, detail)
+				}
+			}
+			if len(s.store.connectors)+len(s.vault.values) > 0 {
+				t.Error("something was saved")
+			}
+		})
+	}
+}
+
+// A mapping with a field of the wrong form is told all the same where it does
+// not compile.
+func TestEveryFaultOfAMappingIsTold(t *testing.T) {
+	s := newService(t)
+	a := s.want(http.StatusUnprocessableEntity, "POST", "/connectors", with("mapping", map[string]any{
+		"gender": "[unclosed", "name": "no list", "colour": "x"}))
+	if got := strings.Join(slices.Sorted(maps.Keys(a.faults())), " "); got != "/mapping/colour /mapping/gender /mapping/name" {
+		t.Errorf("%s", got)
+	}
+}

@@ -1,0 +1,29 @@
+package setup
+
+import (
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Defaults fit each other and a fresh OpenG2P registry. Those of the seeder that
+// we replace do not: out of the box each of its records is invalid
+// (facts/mts.md D11). The default domain is made of the identifier types, by
+// DefaultDomain.
+func Defaults() seeding.Connector {
+	return seeding.Connector{
+		MTS:      seeding.MTSAccess{Language: "eng", BatchMaximum: 1000},
+		Registry: seeding.RegistryAccess{VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN"},
+		Source: seeding.RegistrySource{
+			Fields: []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
+			Mapping: seeding.Mapping{
+				VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
+				PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
+			},
+			Mandatory: []string{"name", "gender", "dob", "fullAddress"}, // as MTS itself is configured
+		},
+		Delivery: seeding.Delivery{TimeoutSeconds: 30},
+		Schedule: seeding.Schedule{Interval: time.Hour},
+		Output:   seeding.Output{RemoveVIDs: true},
+	}
+}
