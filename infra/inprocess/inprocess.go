@@ -94,8 +94,14 @@ var tableCount atomic.Int64
 // Tables are names of tables.
 type Tables struct{ Connectors, Answers string }
 
+// TableMaker creates and deletes tables: *dynamodb.Client, or *memory.Client.
+type TableMaker interface {
+	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
+	DeleteTable(context.Context, *dynamodb.DeleteTableInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error)
+}
+
 // CreateTables creates the template's, under names that no other call gives.
-func CreateTables(ctx context.Context, client *dynamodb.Client) (Tables, error) {
+func CreateTables(ctx context.Context, client TableMaker) (Tables, error) {
 	all, err := template.Tables()
 	if err != nil {
 		return Tables{}, err
@@ -114,7 +120,7 @@ func CreateTables(ctx context.Context, client *dynamodb.Client) (Tables, error) 
 
 // Drop deletes the tables, also when ctx is over. What it leaves ends with the
 // server.
-func (t Tables) Drop(ctx context.Context, client *dynamodb.Client) {
+func (t Tables) Drop(ctx context.Context, client TableMaker) {
 	for _, name := range []string{t.Connectors, t.Answers} {
 		_, _ = client.DeleteTable(context.WithoutCancel(ctx), &dynamodb.DeleteTableInput{TableName: &name})
 	}

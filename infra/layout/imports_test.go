@@ -286,6 +286,9 @@ func TestRules(t *testing.T) {
 		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo/seedingdb", yes},
 		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo", yes},
 		{"shared/dynamo/seedingdb/seedingdbtest", module + "shared/dynamo/dynamotest", yes},
+		{"shared/dynamo/dynamotest", module + "shared/dynamo/memory", yes},
+		{"shared/dynamo/seedingdb", module + "shared/dynamo/memory", test},
+		{"shared/dynamo/memory", module + "shared/dynamo", test},
 		{"shared/odoo/odootest", module + "shared/mts", test},
 		{"shared/odoo", module + "shared/odoo/odootest", test},
 		{"shared/jq", module + "shared/odoo/odootest", test},
@@ -295,6 +298,7 @@ func TestRules(t *testing.T) {
 		{"functions/submit", module + "shared/seeding/submit", yes},
 		{"functions/submit", module + "shared/odoo/odootest", test},
 		{"functions/submit", module + "shared/dynamo/seedingdb/seedingdbtest", test},
+		{"functions/submit", module + "shared/dynamo/memory", test},
 		{"functions/submit", module + "functions/patch", test},
 		{"functions/submit", module + "infra/template", test},
 

@@ -27,7 +27,7 @@ var vocabulary = map[string][]string{
 var rules = []rule{
 	{
 		place:   "shared/{parent...}/{name}test",
-		imports: []string{"shared/{parent}", "shared/{domain}", "shared/{kit}", "shared/{kit}/{support}test"},
+		imports: []string{"shared/{parent}", "shared/{domain}", "shared/{kit}", "shared/{kit}/{support}test", "shared/dynamo/memory"},
 		modules: true,
 		reason:  "what tests share supports the package above it, and never ships",
 	},
@@ -54,6 +54,11 @@ var rules = []rule{
 		imports: []string{"shared/dynamo", "shared/{domain}"},
 		modules: true,
 		reason:  "a store keeps the data of one domain in the tables of the kit",
+	},
+	{
+		place:   "shared/dynamo/memory",
+		modules: true,
+		reason:  "DynamoDB in memory knows nothing but DynamoDB, and never ships",
 	},
 	{
 		place:   "shared/api/{area}",
@@ -91,7 +96,7 @@ var rules = []rule{
 	// What is deployed.
 	{
 		place:   "functions/{function}",
-		imports: []string{"shared/{any...}", "!shared/{parent...}/{support}test"},
+		imports: []string{"shared/{any...}", "!shared/{parent...}/{support}test", "!shared/dynamo/memory"},
 		modules: true,
 		reason:  "a function wires what is shared, and ships without other functions and without infra",
 	},

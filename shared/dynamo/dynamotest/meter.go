@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
+
+	"openg2p.org/mts-connector/shared/dynamo/memory"
 )
 
 // Meter adds up the capacity units that clients consume. What a refused write
@@ -200,7 +202,7 @@ func (t *transaction) look(ctx context.Context, client *dynamodb.Client) error {
 		if err != nil {
 			return err
 		}
-		t.sizes[i] = max(t.sizes[i], sizeOf(out.Item))
+		t.sizes[i] = max(t.sizes[i], memory.Size(out.Item))
 	}
 	return nil
 }
@@ -212,33 +214,5 @@ func (t *transaction) report(m *Meter) {
 	}
 	for table, n := range units {
 		m.add("TransactWriteItems", table, Spent{Calls: 1, Writes: n})
-	}
-}
-
-// sizeOf is the size of an item as DynamoDB counts it, in bytes.
-func sizeOf(it map[string]types.AttributeValue) (bytes int) {
-	for name, value := range it {
-		bytes += len(name) + valueSize(value)
-	}
-	return bytes
-}
-
-func valueSize(value types.AttributeValue) (bytes int) {
-	switch v := value.(type) {
-	case *types.AttributeValueMemberS:
-		return len(v.Value)
-	case *types.AttributeValueMemberN:
-		return len(strings.Trim(v.Value, "-0."))/2 + 2
-	case *types.AttributeValueMemberB:
-		return len(v.Value)
-	case *types.AttributeValueMemberSS:
-		for _, member := range v.Value {
-			bytes += len(member)
-		}
-		return bytes
-	case *types.AttributeValueMemberM:
-		return 3 + len(v.Value) + sizeOf(v.Value)
-	default: // booleans
-		return 1
 	}
 }

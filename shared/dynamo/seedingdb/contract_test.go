@@ -5,13 +5,30 @@ import (
 
 	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/shared/dynamo/memory"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 )
 
-// TestContract runs on AWS's own DynamoDB Local.
+// TestContract runs on AWS's own DynamoDB Local, and on the one in memory that the
+// tests of whole runs stand on.
 func TestContract(t *testing.T) {
-	tables := newTables(t)
-	seedingdbtest.RunContract(t, func(*testing.T) seedingdbtest.Tables { return tables })
+	for name, open := range map[string]func(*testing.T) seedingdbtest.Tables{"DynamoDB Local": newTables, "memory": inMemory} {
+		t.Run(name, func(t *testing.T) {
+			tables := open(t)
+			seedingdbtest.RunContract(t, func(*testing.T) seedingdbtest.Tables { return tables })
+		})
+	}
+}
+
+// inMemory makes the tables of template.yaml in memory.
+func inMemory(t *testing.T) seedingdbtest.Tables {
+	t.Helper()
+	client := memory.New()
+	names, err := inprocess.CreateTables(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seedingdbtest.Tables{Client: client.SDK(), Connectors: names.Connectors, Answers: names.Answers}
 }
 
 // newTables makes the tables of template.yaml.

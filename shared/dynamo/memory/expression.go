@@ -1,0 +1,257 @@
+package memory
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// scope is what an expression is about: an item, and the names and values of the
+// request.
+type scope struct {
+	item   item
+	names  map[string]string
+	values item
+}
+
+// path is a document path as it is written: #a, or #a.#b. Of the names that need no
+// #, because they are no reserved words, pk and sk are known.
+type path []string
+
+// operand is a path, a :value, or a function of one. It has no value (nil) where
+// the item has none.
+type operand interface {
+	in(*scope) types.AttributeValue
+}
+
+type value string
+
+func (v value) in(s *scope) types.AttributeValue { return s.values[string(v)] }
+
+func (p path) in(s *scope) types.AttributeValue {
+	it := s.item
+	for i, name := range p {
+		v := it[s.nameOf(name)]
+		if i == len(p)-1 {
+			return v
+		}
+		m, ok := v.(*types.AttributeValueMemberM)
+		if !ok {
+			return nil
+		}
+		it = m.Value
+	}
+	return nil
+}
+
+// nameOf is the attribute that a name in an expression means.
+func (s *scope) nameOf(name string) string {
+	if strings.HasPrefix(name, "#") {
+		return s.names[name]
+	}
+	return name
+}
+
+type sizeOf struct{ operand }
+
+func (o sizeOf) in(s *scope) types.AttributeValue { return length(o.operand.in(s)) }
+
+// ifNotExists is the value of the path, or else the other operand's, which must have
+// one all the same.
+type ifNotExists struct {
+	path  path
+	other operand
+}
+
+func (o ifNotExists) in(s *scope) types.AttributeValue {
+	other := o.other.in(s)
+	if v := o.path.in(s); v != nil && other != nil {
+		return v
+	}
+	return other
+}
+
+// expression is one that was read: a condition or an update.
+type expression struct {
+	condition condition
+	update    *update
+	used      []string // names and values
+	err       error
+}
+
+// parser reads an expression. The first mistake ends it.
+type parser struct {
+	tokens []string
+	used   []string
+	err    error
+}
+
+var token = regexp.MustCompile(`^\s*(#\w+|:\w+|\w+|<>|<=|>=|[=<>(),.+-])`)
+
+const longestExpression = 4096
+
+func newParser(text string) *parser {
+	p := &parser{}
+	if strings.TrimSpace(text) == "" {
+		p.fail("The expression can not be empty")
+	}
+	if len(text) > longestExpression {
+		p.fail("Expression size has exceeded the maximum allowed size")
+	}
+	for text = strings.TrimSpace(text); text != ""; {
+		m := token.FindStringSubmatch(text)
+		if m == nil {
+			p.fail("Syntax error; near: %q", text)
+			break
+		}
+		p.tokens, text = append(p.tokens, m[1]), text[len(m[0]):]
+	}
+	return p
+}
+
+// parsed keeps every expression that was read: the stores have a few dozen.
+var parsed sync.Map
+
+// parse reads the text with read, once.
+func parse(kind, text string, read func(*parser, *expression)) *expression {
+	if known, ok := parsed.Load(kind + text); ok {
+		return known.(*expression)
+	}
+	p, e := newParser(text), &expression{}
+	if p.err == nil {
+		read(p, e)
+		if len(p.tokens) > 0 {
+			p.fail("Syntax error; token: %q", p.tokens[0])
+		}
+	}
+	e.used, e.err = p.used, p.err
+	parsed.Store(kind+text, e)
+	return e
+}
+
+func (p *parser) fail(format string, a ...any) {
+	if p.err == nil {
+		p.err = invalid("Invalid expression: "+format, a...)
+	}
+	p.tokens = nil
+}
+
+func (p *parser) peek(i int) string {
+	if i < len(p.tokens) {
+		return p.tokens[i]
+	}
+	return ""
+}
+
+func (p *parser) next() string {
+	t := p.peek(0)
+	if t == "" {
+		p.fail("Syntax error; it ends too soon")
+		return ""
+	}
+	p.tokens = p.tokens[1:]
+	return t
+}
+
+// accept takes one of some tokens, keywords in any case, and returns it as it is
+// listed, or "".
+func (p *parser) accept(wanted ...string) string {
+	for _, w := range wanted {
+		if strings.EqualFold(p.peek(0), w) {
+			p.tokens = p.tokens[1:]
+			return w
+		}
+	}
+	return ""
+}
+
+func (p *parser) want(t string) {
+	if p.accept(t) == "" {
+		p.fail("Syntax error; %q is missing before %q", t, p.peek(0))
+	}
+}
+
+func (p *parser) path() (list path) {
+	for {
+		name := p.next()
+		switch {
+		case strings.HasPrefix(name, "#"):
+			p.used = append(p.used, name)
+		case name != "pk" && name != "sk":
+			p.fail("this DynamoDB knows attributes by #name only, not %q", name)
+			return nil
+		}
+		if list = append(list, name); p.accept(".") == "" {
+			return list
+		}
+	}
+}
+
+func (p *parser) value() value {
+	name := p.next()
+	if !strings.HasPrefix(name, ":") {
+		p.fail("Syntax error; %q is no value", name)
+	}
+	p.used = append(p.used, name)
+	return value(name)
+}
+
+func (p *parser) operand() operand {
+	if strings.HasPrefix(p.peek(0), ":") {
+		return p.value()
+	}
+	return p.path()
+}
+
+// bound is what a request says beside its expressions, checked: they use every
+// name and value that is given, and nothing else.
+func bound(names map[string]string, values item, expressions ...*expression) (*scope, error) {
+	used := map[string]bool{}
+	for _, e := range expressions {
+		if e.err != nil {
+			return nil, e.err
+		}
+		for _, name := range e.used {
+			used[name] = true
+		}
+	}
+	if names != nil && len(names) == 0 || values != nil && len(values) == 0 {
+		return nil, invalid("ExpressionAttributeNames or ExpressionAttributeValues must not be empty")
+	}
+	given := slices.Concat(slices.Collect(maps.Keys(names)), slices.Collect(maps.Keys(values)))
+	for _, name := range given {
+		if !used[name] {
+			return nil, invalid("Value provided unused in expressions: %s", name)
+		}
+	}
+	if len(given) < len(used) {
+		return nil, invalid("An expression attribute name or value used in an expression is not defined")
+	}
+	for _, name := range names {
+		if name == "" {
+			return nil, invalid("ExpressionAttributeNames contains an invalid value")
+		}
+	}
+	copied, err := checked(values)
+	if err != nil {
+		return nil, err
+	}
+	s := &scope{names: maps.Clone(names), values: copied}
+	for _, e := range expressions {
+		if e.condition != nil {
+			if err := e.condition.check(s); err != nil {
+				return nil, err
+			}
+		}
+		if e.update != nil {
+			if err := e.update.check(s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}

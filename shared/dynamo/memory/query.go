@@ -1,0 +1,189 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"sort"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// largestPage is where a page ends, in bytes of items.
+const largestPage = 1024 * 1024
+
+// span is what a key condition asks for: one partition, or what of its sort keys
+// lies between two.
+type span struct {
+	pk       string
+	from, to *string // both included; nil is open
+}
+
+// goesOn is whether a page may begin behind sk: not behind the last of the span.
+func (r span) goesOn(sk string, forward bool) bool {
+	return (r.from == nil || sk > *r.from || forward && sk == *r.from) && (r.to == nil || sk < *r.to || !forward && sk == *r.to)
+}
+
+// Query reads a page of the items of one partition. Its key condition is
+//
+//	#pk = :pk
+//	#pk = :pk AND #sk >= :from, and <=
+//	#pk = :pk AND #sk BETWEEN :from AND :to
+func (c *Client) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	if err := only(in, "TableName", "ConsistentRead", "ExclusiveStartKey", "ExpressionAttributeNames", "ExpressionAttributeValues",
+		"KeyConditionExpression", "Limit", "ReturnConsumedCapacity", "ScanIndexForward"); err != nil {
+		return nil, err
+	}
+	if in.Limit != nil && *in.Limit < 1 {
+		return nil, invalid("Limit must be 1 or more")
+	}
+	r, err := spanOf(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, err := c.table(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	p := t[r.pk]
+	if p == nil {
+		p = &partition{}
+	}
+	forward := in.ScanIndexForward == nil || *in.ScanIndexForward
+	keys, err := r.keys(p, in.ExclusiveStartKey, forward)
+	if err != nil {
+		return nil, err
+	}
+	out, bytes := &dynamodb.QueryOutput{Items: []map[string]types.AttributeValue{}}, 0
+	for i, sk := range keys {
+		it := p.items[sk]
+		bytes += Size(it)
+		out.Items = append(out.Items, clone(it))
+		full := bytes >= largestPage && i < len(keys)-1
+		if full || in.Limit != nil && len(out.Items) == int(*in.Limit) {
+			if r.goesOn(sk, forward) {
+				out.LastEvaluatedKey = key{r.pk, sk}.item()
+			}
+			break
+		}
+	}
+	out.Count, out.ScannedCount = int32(len(out.Items)), int32(len(out.Items)) //nolint:gosec // a page is small
+	units := readUnits(bytes, in.ConsistentRead)
+	if bytes == 0 {
+		units = 0
+	}
+	out.ConsumedCapacity, err = capacity(in.ReturnConsumedCapacity, in.TableName, units)
+	return out, err
+}
+
+// keys are the sort keys of the span behind start, in the order that is asked for.
+func (r span) keys(p *partition, start item, forward bool) ([]string, error) {
+	low, high := 0, len(p.order)
+	if r.from != nil {
+		low = sort.SearchStrings(p.order, *r.from)
+	}
+	if r.to != nil {
+		high = sort.Search(len(p.order), func(i int) bool { return p.order[i] > *r.to })
+	}
+	if start != nil {
+		k, err := keyOf(start)
+		if err != nil {
+			return nil, err
+		}
+		if k.pk != r.pk || !r.goesOn(k.sk, forward) {
+			return nil, invalid("The provided starting key is outside query boundaries based on provided conditions")
+		}
+		if forward {
+			low = max(low, sort.Search(len(p.order), func(i int) bool { return p.order[i] > k.sk }))
+		} else {
+			high = min(high, sort.SearchStrings(p.order, k.sk))
+		}
+	}
+	keys := slices.Clone(p.order[low:max(low, high)])
+	if !forward {
+		slices.Reverse(keys)
+	}
+	return keys, nil
+}
+
+func spanOf(in *dynamodb.QueryInput) (r span, err error) {
+	e := parseCondition(aws.ToString(in.KeyConditionExpression))
+	s, err := bound(in.ExpressionAttributeNames, in.ExpressionAttributeValues, e)
+	if err != nil {
+		return span{}, err
+	}
+	of, more := e.condition, condition(nil)
+	if pair, ok := of.(both); ok {
+		of, more = pair.a, pair.b
+	}
+	partition, ok := of.(comparison)
+	pk, isText := s.keyValue(partition.b)
+	if !ok || !isText || partition.operator != "=" || !s.isKey(partition.a, "pk") {
+		return span{}, invalid("Query condition missed key schema element: pk")
+	}
+	r.pk = *pk
+	valid := true
+	switch sorted := more.(type) {
+	case nil:
+	case comparison:
+		bound, isText := s.keyValue(sorted.b)
+		valid = isText && s.isKey(sorted.a, "sk")
+		switch sorted.operator {
+		case ">=":
+			r.from = bound
+		case "<=":
+			r.to = bound
+		default:
+			valid = false
+		}
+	case between:
+		var isText, areTexts bool
+		r.from, isText = s.keyValue(sorted.from)
+		r.to, areTexts = s.keyValue(sorted.to)
+		valid = isText && areTexts && s.isKey(sorted.v, "sk")
+	default:
+		valid = false
+	}
+	if !valid {
+		return span{}, invalid("this DynamoDB does not know the key condition")
+	}
+	for _, sk := range []*string{r.from, r.to} {
+		if err := (key{r.pk, aws.ToString(orSome(sk))}).check(); err != nil {
+			return span{}, err
+		}
+	}
+	return r, nil
+}
+
+// orSome is a sort key in the place of none.
+func orSome(sk *string) *string {
+	if sk == nil {
+		return aws.String(" ")
+	}
+	return sk
+}
+
+// isKey is whether an operand is a key attribute of that name.
+func (s *scope) isKey(o operand, name string) bool {
+	p, ok := o.(path)
+	return ok && len(p) == 1 && s.nameOf(p[0]) == name
+}
+
+// keyValue is the text of a :value.
+func (s *scope) keyValue(o operand) (*string, bool) {
+	v, ok := o.(value)
+	if !ok {
+		return nil, false
+	}
+	text, ok := v.in(s).(*types.AttributeValueMemberS)
+	if !ok {
+		return nil, false
+	}
+	return &text.Value, true
+}
