@@ -19,7 +19,7 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := []connectorReply{}
+	list := []connectorDocument{}
 	for _, c := range found {
 		state, err := s.Store.State(r.Context(), c.ID)
 		if errors.Is(err, seeding.ErrNotFound) {
@@ -28,11 +28,11 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		list = append(list, newConnectorReply(c, state))
+		list = append(list, newConnectorDocument(c, state))
 	}
 	api.Reply(w, http.StatusOK, struct {
-		Connectors []connectorReply `json:"connectors"`
-		Next       string           `json:"next,omitempty"`
+		Connectors []connectorDocument `json:"connectors"`
+		Next       string              `json:"next,omitempty"`
 	}{list, page.Cursor(next)})
 	return nil
 }
@@ -42,17 +42,17 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.tell(w, r, http.StatusOK, c)
+	return s.reply(w, r, http.StatusOK, c)
 }
 
-// tell answers with the connector as it is.
-func (s *service) tell(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector) error {
+// reply answers with a connector and its state, which is read for it.
+func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector) error {
 	state, err := s.Store.State(r.Context(), c.ID)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("ETag", api.ETag(c.Version))
-	api.Reply(w, status, newConnectorReply(c, state))
+	api.Reply(w, status, newConnectorDocument(c, state))
 	return nil
 }
 
@@ -69,37 +69,37 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 	c.ID, c.Version, c.Created, c.Updated = s.NewID(), 1, now, now
 	version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
 	if err != nil {
-		s.dropSecret(r.Context(), c.ID) // it may have been stored all the same
+		s.deleteSecret(r.Context(), c.ID) // it may have been stored all the same
 		return err
 	}
 	c.Secrets = map[string]string{seeding.RegistryPassword: version}
-	if err := s.Store.CreateConnector(r.Context(), c); err != nil && !s.created(r.Context(), c) {
+	if err := s.Store.CreateConnector(r.Context(), c); err != nil && !s.wasCreated(r.Context(), c) {
 		return err
 	}
 	w.Header().Set("Location", "/connectors/"+c.ID)
-	return s.tell(w, r, http.StatusCreated, c)
+	return s.reply(w, r, http.StatusCreated, c)
 }
 
-// created looks whether a write that failed took effect all the same. If it
-// surely did not, the secret goes; if that cannot be known, it stays.
-func (s *service) created(ctx context.Context, c seeding.Connector) bool {
-	ctx, cancel := toTheEnd(ctx)
+// wasCreated looks whether a write that failed took effect all the same. If it
+// surely did not, the secret is deleted; if that cannot be known, it stays.
+func (s *service) wasCreated(ctx context.Context, c seeding.Connector) bool {
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	stored, err := s.Store.Connector(ctx, c.ID)
 	if errors.Is(err, seeding.ErrNotFound) {
-		s.dropSecret(ctx, c.ID)
+		s.deleteSecret(ctx, c.ID)
 	}
 	return err == nil && stored.Secrets[seeding.RegistryPassword] == c.Secrets[seeding.RegistryPassword]
 }
 
-// toTheEnd is for what has to be done though the client may be gone.
-func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+// detached is for what has to be done even if the client is gone.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-// dropSecret removes the secret of a connector that came to nothing.
-func (s *service) dropSecret(ctx context.Context, id string) {
-	ctx, cancel := toTheEnd(ctx)
+// deleteSecret deletes the secret of a connector that was not created.
+func (s *service) deleteSecret(ctx context.Context, id string) {
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := s.Secrets.Delete(ctx, id, seeding.RegistryPassword); err != nil {
 		s.Log.ErrorContext(ctx, "a secret without connector is left over", "connector", id, "kind", api.Kind(err))
@@ -107,26 +107,26 @@ func (s *service) dropSecret(ctx context.Context, id string) {
 }
 
 func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
-	former, err := s.load(r)
+	before, err := s.load(r)
 	if err != nil {
 		return err
 	}
-	if err := matches(r, former); err != nil {
+	if err := matches(r, before); err != nil {
 		return err
 	}
 	body, err := api.ReadJSON(w, r)
 	if err != nil {
 		return err
 	}
-	c, password, err := s.configuration(body, &former)
+	c, password, err := s.configuration(body, &before)
 	if err != nil {
 		return err
 	}
 	now := s.Now().UTC()
-	c.ID, c.Version, c.Created, c.Updated = former.ID, former.Version+1, former.Created, now
-	c.Secrets = former.Secrets
+	c.ID, c.Version, c.Created, c.Updated = before.ID, before.Version+1, before.Created, now
+	c.Secrets = before.Secrets
 	if password != "" {
-		if err := s.mayMove(r.Context(), former, c); err != nil {
+		if err := s.checkRegistryChange(r.Context(), before, c); err != nil {
 			return err
 		}
 		version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
@@ -138,21 +138,22 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Store.ReplaceConnector(r.Context(), c, now); err != nil {
 		return err
 	}
-	return s.tell(w, r, http.StatusOK, c)
+	return s.reply(w, r, http.StatusOK, c)
 }
 
-// mayMove looks for open batches before a password is stored with a change of
-// the registry. The store refuses such a change in any case; but each refusal
-// would leave a version of the secret, and push out the one in use.
-func (s *service) mayMove(ctx context.Context, former, c seeding.Connector) error {
-	if former.RegistryKey() == c.RegistryKey() {
+// checkRegistryChange looks for open batches before a password is stored with a
+// change of the registry. The store refuses such a change in any case. But each
+// refused request would store a version of the secret, and Secrets Manager keeps
+// only two: the one in use would be lost.
+func (s *service) checkRegistryChange(ctx context.Context, before, c seeding.Connector) error {
+	if before.RegistryKey() == c.RegistryKey() {
 		return nil
 	}
 	state, err := s.Store.State(ctx, c.ID)
 	if err != nil || state.Run == "" {
 		return err
 	}
-	batches, err := s.Store.RunBatches(ctx, former.RegistryKey(), c.ID, state.Run)
+	batches, err := s.Store.RunBatches(ctx, before.RegistryKey(), c.ID, state.Run)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (s *service) mayMove(ctx context.Context, former, c seeding.Connector) erro
 func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.load(r)
 	if errors.Is(err, seeding.ErrNotFound) && connectorID.MatchString(r.PathValue("id")) {
-		// Sent again after the secret could not be removed.
+		// The request is sent again after the secret could not be deleted.
 		if err := s.Secrets.Delete(r.Context(), r.PathValue("id"), seeding.RegistryPassword); err != nil {
 			return err
 		}
@@ -211,7 +212,7 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, status seedi
 			s.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", api.Kind(err))
 		}
 	}
-	return s.tell(w, r, http.StatusOK, c)
+	return s.reply(w, r, http.StatusOK, c)
 }
 
 // matches checks If-Match, so that nobody overwrites what they did not see.

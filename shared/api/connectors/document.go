@@ -6,8 +6,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Members of the document that have one value only: the others belong to what
-// comes later.
+// Members that have one value only: the others belong to what comes later.
 const (
 	inputType    = "registry"
 	outputType   = "json"
@@ -17,34 +16,34 @@ const (
 	authType     = "static_bearer"
 )
 
-// connectorReply is a connector as it is told: its configuration, which may be
-// sent back as it is, and how it stands. Secrets are not in it, only whether
+// connectorDocument is a connector as the API shows it: its configuration, which
+// may be sent back as it is, and its state. Secrets are not in it, only whether
 // they are set.
-type connectorReply struct {
-	ID       string                          `json:"id"`
-	Version  int                             `json:"version"`
-	Status   seeding.Status                  `json:"status"`
-	Problems map[seeding.Source]problemReply `json:"problems"`
-	Due      *time.Time                      `json:"due,omitempty"` // when it is looked at next
-	Run      string                          `json:"run,omitempty"` // the open one
+type connectorDocument struct {
+	ID       string                             `json:"id"`
+	Version  int                                `json:"version"`
+	Status   seeding.Status                     `json:"status"`
+	Problems map[seeding.Source]problemDocument `json:"problems"`
+	Due      *time.Time                         `json:"due,omitempty"` // when it is looked at next
+	Run      string                             `json:"run,omitempty"` // the open one
 
-	Name            string          `json:"name"`
-	MTSURL          string          `json:"mts_url"`
-	InputType       string          `json:"input_type"`
-	Mapping         mappingDocument `json:"mapping"`
-	OutputType      string          `json:"output_type"`
-	OutputFormat    string          `json:"output_format"`
-	DeliveryType    string          `json:"delivery_type"`
-	JobType         string          `json:"job_type"`
-	Language        string          `json:"language"`
-	IntervalMinutes int             `json:"interval_minutes"`
-	Domain          string          `json:"domain"`
-	Fields          []string        `json:"fields"`
-	Callback        callbackReply   `json:"callback"`
-	Registry        registryReply   `json:"registry"`
-	MandatoryFields []string        `json:"mandatory_fields"`
-	BatchMaximum    int             `json:"batch_maximum"`
-	RemoveVIDs      bool            `json:"remove_vids"`
+	Name            string           `json:"name"`
+	MTSURL          string           `json:"mts_url"`
+	InputType       string           `json:"input_type"`
+	Mapping         mappingDocument  `json:"mapping"`
+	OutputType      string           `json:"output_type"`
+	OutputFormat    string           `json:"output_format"`
+	DeliveryType    string           `json:"delivery_type"`
+	JobType         string           `json:"job_type"`
+	Language        string           `json:"language"`
+	IntervalMinutes int              `json:"interval_minutes"`
+	Domain          string           `json:"domain"`
+	Fields          []string         `json:"fields"`
+	Callback        callbackDocument `json:"callback"`
+	Registry        registryDocument `json:"registry"`
+	MandatoryFields []string         `json:"mandatory_fields"`
+	BatchMaximum    int              `json:"batch_maximum"`
+	RemoveVIDs      bool             `json:"remove_vids"`
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
@@ -60,7 +59,7 @@ type mappingDocument struct {
 	FullAddress []string `json:"fullAddress"`
 }
 
-type callbackReply struct {
+type callbackDocument struct {
 	URL             string `json:"url"`
 	HTTPMethod      string `json:"http_method"`
 	TimeoutSeconds  int    `json:"timeout_seconds"`
@@ -70,7 +69,7 @@ type callbackReply struct {
 	AuthPasswordSet bool   `json:"auth_password_set"`
 }
 
-type registryReply struct {
+type registryDocument struct {
 	URL         string `json:"url"`
 	Database    string `json:"database"`
 	Username    string `json:"username"`
@@ -79,26 +78,26 @@ type registryReply struct {
 	PasswordSet bool   `json:"password_set"`
 }
 
-type problemReply struct {
+type problemDocument struct {
 	Text      string     `json:"text"`
 	Remedy    string     `json:"remedy"`
 	Since     time.Time  `json:"since"`
 	NextProbe *time.Time `json:"next_probe,omitempty"`
 }
 
-func newConnectorReply(c seeding.Connector, s seeding.State) connectorReply {
+func newConnectorDocument(c seeding.Connector, s seeding.State) connectorDocument {
 	m := c.Source.Mapping
-	told := connectorReply{
-		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemReply{}, Run: s.Run,
+	document := connectorDocument{
+		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run,
 		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
 		Mapping: mappingDocument{
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
 			PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: list(m.FullAddress),
 		},
 		OutputType: outputType, DeliveryType: deliveryType, JobType: jobType, Language: c.MTS.Language,
-		IntervalMinutes: int(c.Schedule.Interval / time.Minute), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
-		Callback: callbackReply{HTTPMethod: httpMethod, TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: authType},
-		Registry: registryReply{
+		IntervalMinutes: inMinutes(c.Schedule.Interval), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
+		Callback: callbackDocument{HTTPMethod: httpMethod, TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: authType},
+		Registry: registryDocument{
 			URL: c.Registry.URL, Database: c.Registry.Database, Username: c.Registry.Username,
 			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
 			PasswordSet: c.Secrets[seeding.RegistryPassword] != "",
@@ -107,15 +106,15 @@ func newConnectorReply(c seeding.Connector, s seeding.State) connectorReply {
 		Created: c.Created, Updated: c.Updated,
 	}
 	if s.Status == seeding.Running || s.Run != "" {
-		told.Due = moment(s.Due)
+		document.Due = moment(s.Due)
 	}
 	for source, p := range s.Problems {
-		told.Problems[source] = problemReply{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(p.Next)}
+		document.Problems[source] = problemDocument{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(p.Next)}
 	}
-	return told
+	return document
 }
 
-// list is never null, which would mean the default when it is sent back.
+// list is never null: sent back, null would mean the default.
 func list(texts []string) []string {
 	if texts == nil {
 		return []string{}
@@ -132,26 +131,26 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-type runReply struct {
-	ID        string      `json:"id"`
-	State     string      `json:"state"`   // open or completed
-	Version   int         `json:"version"` // of the configuration that it ran under
-	Started   time.Time   `json:"started"`
-	Completed *time.Time  `json:"completed,omitempty"`
-	Passes    int         `json:"passes"`
-	Tally     tallyReply  `json:"tally"`
-	Totals    totalsReply `json:"totals"`
+type runDocument struct {
+	ID        string         `json:"id"`
+	State     string         `json:"state"`   // open or completed
+	Version   int            `json:"version"` // of the configuration that it ran under
+	Started   time.Time      `json:"started"`
+	Completed *time.Time     `json:"completed,omitempty"`
+	Passes    int            `json:"passes"`
+	Tally     tallyDocument  `json:"tally"`
+	Totals    totalsDocument `json:"totals"`
 	// OpenBatches are those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
 }
 
-type tallyReply struct {
+type tallyDocument struct {
 	Looked  int `json:"looked"`
 	Invalid int `json:"invalid"`
 	Removed int `json:"removed"`
 }
 
-type totalsReply struct {
+type totalsDocument struct {
 	Sent      int `json:"sent"`
 	Tokenised int `json:"tokenised"`
 	Refused   int `json:"refused"`
@@ -161,42 +160,42 @@ type totalsReply struct {
 	Pending   int `json:"pending"`
 }
 
-func newTotalsReply(t seeding.Totals) totalsReply {
-	return totalsReply{
+func newTotalsDocument(t seeding.Totals) totalsDocument {
+	return totalsDocument{
 		Sent: t.Sent, Tokenised: t.Tokenised, Refused: t.Refused, Duplicate: t.Duplicate,
 		Conflict: t.Conflict, NoToken: t.NoToken, Pending: t.Pending(),
 	}
 }
 
-func newRunReply(r seeding.Run, open int) runReply {
+func newRunDocument(r seeding.Run, open int) runDocument {
 	state := "completed"
 	if r.Completed.IsZero() {
 		state = "open"
 	}
-	return runReply{
+	return runDocument{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: tallyReply(r.Tally), Totals: newTotalsReply(r.Totals), OpenBatches: open,
+		Tally: tallyDocument(r.Tally), Totals: newTotalsDocument(r.Totals), OpenBatches: open,
 	}
 }
 
-type batchReply struct {
+type batchDocument struct {
 	ID       string             `json:"id"`
 	State    seeding.BatchState `json:"state"`
 	Count    int                `json:"count"`
-	Totals   totalsReply        `json:"totals"`
+	Totals   totalsDocument     `json:"totals"`
 	Claimed  time.Time          `json:"claimed"`
 	Deadline time.Time          `json:"deadline"`
 	Closed   *time.Time         `json:"closed,omitempty"`
 }
 
-func newBatchReply(b seeding.Batch) batchReply {
-	return batchReply{
-		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsReply(totalsOf(b)),
+func newBatchDocument(b seeding.Batch) batchDocument {
+	return batchDocument{
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(totalsOf(b)),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
 	}
 }
 
-type rejectionReply struct {
+type rejectionDocument struct {
 	Identifier  int64                 `json:"identifier"` // in the registry, that holds the VID
 	Registrant  int64                 `json:"registrant"`
 	Kind        seeding.RejectionKind `json:"kind"`
@@ -208,8 +207,8 @@ type rejectionReply struct {
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
 }
 
-func newRejectionReply(x seeding.Rejection) rejectionReply {
-	return rejectionReply{
+func newRejectionDocument(x seeding.Rejection) rejectionDocument {
+	return rejectionDocument{
 		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: seeding.Reason(x.Kind, x.Code),
 		Attempts: x.Attempts, NextAttempt: moment(x.Next), Since: x.Since, Holder: x.Holder,
 	}

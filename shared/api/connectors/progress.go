@@ -23,17 +23,17 @@ func (s *service) runs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := []runReply{}
+	list := []runDocument{}
 	for _, run := range found {
-		told, err := s.tellRun(r.Context(), c, run)
+		document, err := s.describe(r.Context(), c, run)
 		if err != nil {
 			return err
 		}
-		list = append(list, told)
+		list = append(list, document)
 	}
 	api.Reply(w, http.StatusOK, struct {
-		Runs []runReply `json:"runs"`
-		Next string     `json:"next,omitempty"`
+		Runs []runDocument `json:"runs"`
+		Next string        `json:"next,omitempty"`
 	}{list, page.Cursor(next)})
 	return nil
 }
@@ -43,11 +43,11 @@ func (s *service) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	told, err := s.tellRun(r.Context(), c, run)
+	document, err := s.describe(r.Context(), c, run)
 	if err != nil {
 		return err
 	}
-	api.Reply(w, http.StatusOK, told)
+	api.Reply(w, http.StatusOK, document)
 	return nil
 }
 
@@ -65,14 +65,14 @@ func (s *service) loadRun(r *http.Request) (seeding.Connector, seeding.Run, erro
 	return c, run, err
 }
 
-// tellRun adds up the batches of a run that is not completed: its own totals
-// are made when it is.
-func (s *service) tellRun(ctx context.Context, c seeding.Connector, run seeding.Run) (runReply, error) {
+// describe gives the document of a run. The batches of one that is not completed
+// are added up: its own totals are made when it is.
+func (s *service) describe(ctx context.Context, c seeding.Connector, run seeding.Run) (runDocument, error) {
 	open := 0
 	if run.Completed.IsZero() {
 		batches, err := s.Store.RunBatches(ctx, c.RegistryKey(), c.ID, run.ID)
 		if err != nil {
-			return runReply{}, err
+			return runDocument{}, err
 		}
 		run.Totals = seeding.Totals{}
 		for _, b := range batches {
@@ -82,10 +82,11 @@ func (s *service) tellRun(ctx context.Context, c seeding.Connector, run seeding.
 			run.Totals = run.Totals.Plus(totalsOf(b))
 		}
 	}
-	return newRunReply(run, open), nil
+	return newRunDocument(run, open), nil
 }
 
-// totalsOf a batch; what was sent counts as sent before the batch is closed.
+// totalsOf is what became of a batch so far. Its records count as sent before it
+// is closed.
 func totalsOf(b seeding.Batch) seeding.Totals {
 	t := b.Totals
 	t.Sent = max(t.Sent, b.Count)
@@ -117,13 +118,13 @@ func (s *service) batches(w http.ResponseWriter, r *http.Request) error {
 		all = all[:page.Limit]
 		next = all[page.Limit-1].Ref.Batch
 	}
-	list := []batchReply{}
+	list := []batchDocument{}
 	for _, b := range all {
-		list = append(list, newBatchReply(b))
+		list = append(list, newBatchDocument(b))
 	}
 	api.Reply(w, http.StatusOK, struct {
-		Batches []batchReply `json:"batches"`
-		Next    string       `json:"next,omitempty"`
+		Batches []batchDocument `json:"batches"`
+		Next    string          `json:"next,omitempty"`
 	}{list, page.Cursor(next)})
 	return nil
 }
@@ -141,13 +142,13 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := []rejectionReply{}
+	list := []rejectionDocument{}
 	for _, x := range found {
-		list = append(list, newRejectionReply(x))
+		list = append(list, newRejectionDocument(x))
 	}
 	api.Reply(w, http.StatusOK, struct {
-		Rejections []rejectionReply `json:"rejections"`
-		Next       string           `json:"next,omitempty"`
+		Rejections []rejectionDocument `json:"rejections"`
+		Next       string              `json:"next,omitempty"`
 	}{list, page.Cursor(next)})
 	return nil
 }

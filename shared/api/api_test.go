@@ -1,0 +1,186 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/api"
+)
+
+var errGone = errors.New("gone")
+
+func TestRoutesAndErrors(t *testing.T) {
+	var log bytes.Buffer
+	fails := func(err error) api.Endpoint {
+		return func(http.ResponseWriter, *http.Request) error { return err }
+	}
+	handler := api.API{
+		Routes: map[string]api.Methods{
+			"/things": {"GET": func(w http.ResponseWriter, _ *http.Request) error {
+				api.Reply(w, http.StatusOK, map[string]string{"sign": "<&>"})
+				return nil
+			}, "POST": fails(api.NewProblem(http.StatusTeapot, "Not here."))},
+			"/things/{id}":     {"DELETE": fails(fmt.Errorf("wrapped: %w", errGone)), "PUT": fails(errors.New("a secret"))},
+			"/things/{id}/sub": {"GET": fails(fmt.Errorf("wrapped: %w", api.NewProblem(http.StatusConflict, "Later.")))},
+		},
+		Elsewhere: "Nothing here.",
+		Translate: func(r *http.Request, err error) *api.Problem {
+			if errors.Is(err, errGone) && r.Method == http.MethodDelete {
+				return api.NewProblem(http.StatusNotFound, "It is gone.")
+			}
+			return api.NewProblem(http.StatusInternalServerError, "Ours.")
+		},
+		Log:        slog.New(slog.NewJSONHandler(&log, nil)),
+		Attributes: func(r *http.Request) []any { return []any{"thing", r.PathValue("id")} },
+	}.Handler()
+	for _, c := range []struct {
+		method, path string
+		status       int
+		kind         string
+		body         string
+		allow        string
+	}{
+		{"GET", "/things", 200, "application/json", `{"sign":"<&>"}`, ""},
+		{"POST", "/things", 418, "application/problem+json", `{"title":"I'm a teapot","status":418,"detail":"Not here."}`, ""},
+		{"PATCH", "/things", 405, "application/problem+json", "This path takes GET, POST.", "GET, POST"},
+		{"GET", "/else", 404, "application/problem+json", "Nothing here.", ""},
+		{"DELETE", "/things/7", 404, "application/problem+json", "It is gone.", ""},
+		{"PUT", "/things/7", 500, "application/problem+json", "Ours.", ""},
+		{"GET", "/things/7/sub", 409, "application/problem+json", "Later.", ""},
+	} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		if w.Code != c.status || w.Header().Get("Content-Type") != c.kind || w.Header().Get("Cache-Control") != "no-store" ||
+			!strings.Contains(w.Body.String(), c.body) || w.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s: %d %v %s", c.method, c.path, w.Code, w.Header(), w.Body)
+		}
+	}
+	// Only what failed for a reason of ours is logged, and of its error the kind.
+	if text := log.String(); strings.Count(text, "\n") != 1 || strings.Contains(text, "a secret") ||
+		!strings.Contains(text, `"thing":"7","route":"/things/{id}","method":"PUT","kind":"*errors.errorString"`) {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestIfMatch(t *testing.T) {
+	tag := api.ETag(3)
+	for _, c := range []struct {
+		headers        []string
+		given, matches bool
+	}{
+		{nil, false, false},
+		{[]string{" "}, false, false},
+		{[]string{`"3"`}, true, true},
+		{[]string{`"2", "3"`}, true, true},
+		{[]string{`"2"`, `"3"`}, true, true},
+		{[]string{`*`}, true, true},
+		{[]string{`"2"`}, true, false},
+		{[]string{`W/"3"`}, true, false}, // RFC 9110, 13.1.1: the comparison is strong
+		{[]string{`3`}, true, false},
+	} {
+		r := httptest.NewRequest("PUT", "/", nil)
+		for _, header := range c.headers {
+			r.Header.Add("If-Match", header)
+		}
+		if given, matches := api.IfMatch(r, tag); given != c.given || matches != c.matches {
+			t.Errorf("%q: %t %t", c.headers, given, matches)
+		}
+	}
+}
+
+func TestPage(t *testing.T) {
+	next := api.Page{List: "runs"}.Cursor("a:b")
+	for query, want := range map[string]string{
+		"":                                  "runs:50",
+		"limit=1":                           "runs:1",
+		"limit=100&cursor=":                 "runs:100",
+		"cursor=" + next:                    "runs:a:b:50",
+		"limit=0":                           "?limit",
+		"limit=101":                         "?limit",
+		"limit=":                            "?limit",
+		"limit=x":                           "?limit",
+		"cursor=%25":                        "?cursor",
+		"cursor=" + next + "%3D":            "?cursor",
+		"cursor=" + cursorOf("batches", ""): "?cursor",
+	} {
+		p, err := api.ReadPage(httptest.NewRequest("GET", "/?"+query, nil), "runs", 100)
+		got := strings.Join(strings.FieldsFunc(fmt.Sprint(p.List, ":", p.Mark, ":", p.Limit), func(r rune) bool { return r == ':' }), ":")
+		if problem, ok := errors.AsType[*api.Problem](err); ok {
+			got = "?" + problem.Errors[0].Parameter
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	if end := (api.Page{List: "runs"}).Cursor(""); end != "" {
+		t.Errorf("a cursor after the end: %s", end)
+	}
+}
+
+func cursorOf(list, mark string) string { return api.Page{List: list}.Cursor(mark + "x") }
+
+func TestObject(t *testing.T) {
+	read := func(text string) (wrong api.FieldErrors, values string) {
+		t.Helper()
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.UseNumber()
+		var body any
+		if err := decoder.Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		o := api.NewObject(&wrong, "", body)
+		inner := o.Object("in/ner")
+		values = fmt.Sprintf("%s %d %t %v %s",
+			o.Text("text", "fallback", 5), o.Whole("whole", 7, 1, 9), o.Boolean("boolean", true), o.Texts("texts", []string{"x"}, 3),
+			inner.Text("must", api.Required, 5))
+		o.Only("only", "this", "the other comes later", "other")
+		o.Empty("empty", "comes later")
+		inner.Rest()
+		o.Ignore("ignored")
+		o.Rest()
+		return wrong, values
+	}
+	for body, want := range map[string]struct{ values, wrong string }{
+		`{"in/ner": {"must": "y"}, "ignored": 1}`:                                                                        {"fallback 7 true [x] y", ""},
+		`{"in/ner": {"must": "y"}, "text": null, "whole": null}`:                                                         {"fallback 7 true [x] y", ""},
+		`{"in/ner": {"must": "y"}, "text": "é", "whole": 9, "boolean": false, "texts": [], "only": "this", "empty": ""}`: {"é 9 false [] y", ""},
+		`{"in/ner": {"must": "", "m~re": 1}}`:                                                                            {"fallback 7 true [x] ", "@/in~1ner/must @/in~1ner/m~0re"},
+		`{}`:                                                                                                             {"fallback 7 true [x] ", "@/in~1ner/must"},
+		`null`:                                                                                                           {"fallback 7 true [x] ", "@/in~1ner/must"},
+		`[]`:                                                                                                             {"fallback 7 true [x] ", "@"},
+		`{"in/ner": []}`:                                                                                                 {"fallback 7 true [x] ", "@/in~1ner"},
+		`{"in/ner": {"must": "y"}, "text": "longer", "whole": 10, "boolean": "true", "texts": ["a", "a", 1], "only": "other", "empty": "x", "x": 1}`: {
+			" 7 false [a] y", "@/text @/whole @/boolean @/texts/1 @/texts/2 @/only @/empty @/x"},
+	} {
+		wrong, values := read(body)
+		var pointers []string
+		for _, e := range wrong {
+			pointers = append(pointers, "@"+*e.Pointer)
+		}
+		if got := strings.Join(pointers, " "); got != want.wrong || values != want.values {
+			t.Errorf("%s:\n got %s; %s\nwant %s; %s", body, values, got, want.values, want.wrong)
+		}
+	}
+}
+
+func TestTouch(t *testing.T) {
+	var wrong api.FieldErrors
+	wrong.Add("/a/b", "x")
+	for pointer, want := range map[string]bool{"/a/b": true, "/a": true, "": true, "/a/b/c": true, "/a/bc": false, "/a/c": false, "/b": false} {
+		if wrong.Touch(pointer) != want {
+			t.Errorf("%q: want %t", pointer, want)
+		}
+	}
+	wrong = nil
+	wrong.Add("", "x")
+	if !wrong.Touch("/a") {
+		t.Error("what is wrong with the whole body is wrong with every member")
+	}
+}

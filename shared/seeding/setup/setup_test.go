@@ -1,0 +1,219 @@
+package setup_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
+)
+
+func rules() setup.Rules {
+	return setup.Rules{
+		Mappings: jq.Mappings{},
+		CheckDomain: func(domain string) error {
+			if strings.Contains(domain, "child_of") {
+				return errors.New("child_of is not supported")
+			}
+			return nil
+		},
+	}
+}
+
+// complete is a configuration of the defaults and what has none.
+func complete() seeding.Connector {
+	c := setup.Defaults()
+	c.Name, c.MTS.URL = "Registry of Laguna", "https://mts.example.org"
+	c.Registry.URL, c.Registry.Database, c.Registry.Username = "https://registry.example.org", "g2p", "connector"
+	c.Source.Domain = setup.DefaultDomain(c.Registry)
+	return c
+}
+
+func TestDefaultsFitEachOther(t *testing.T) {
+	if found := rules().Check(setup.Proposal{Connector: complete(), PasswordGiven: true}); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}
+
+// Each case changes a complete configuration, and names the fields that are
+// then wrong.
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*setup.Proposal)
+		want   string
+	}{
+		"same types": {func(p *setup.Proposal) {
+			p.Connector.Registry.VIDType, p.Connector.Registry.TokenType = "X", "X"
+			p.Connector.Source.Domain = setup.DefaultDomain(p.Connector.Registry)
+		}, "token_type"},
+		"same types, one of them unread": {func(p *setup.Proposal) {
+			p.Connector.Registry.VIDType, p.Connector.Registry.TokenType = "", ""
+			p.Connector.Source.Domain = setup.DefaultDomain(p.Connector.Registry)
+			p.Unread = only(setup.VIDType)
+		}, ""},
+		"no password":            {func(p *setup.Proposal) { p.PasswordGiven = false }, "registry_password"},
+		"password unread":        {func(p *setup.Proposal) { p.PasswordGiven, p.Unread = false, only(setup.RegistryPassword) }, ""},
+		"password kept":          {replacing("https://REGISTRY.example.org:443/odoo/", false), ""},
+		"another host":           {replacing("https://registry.example.org.evil.example", false), "registry_password"},
+		"another host, password": {replacing("https://registry.example.org.evil.example", true), ""},
+		"address unread": {func(p *setup.Proposal) {
+			replacing("", false)(p)
+			p.Unread = only(setup.RegistryURL)
+		}, ""},
+		"domain refused":     {func(p *setup.Proposal) { p.Connector.Source.Domain = `[["id","child_of",1]]` }, "domain"},
+		"domain unread":      {func(p *setup.Proposal) { p.Connector.Source.Domain, p.Unread = "child_of", only(setup.Domain) }, ""},
+		"domain of its own":  {func(p *setup.Proposal) { p.Connector.Source.Domain = `[["age",">=",18]]` }, ""},
+		"another type":       {func(p *setup.Proposal) { p.Connector.Registry.VIDType = "VID" }, "domain"},
+		"another type of it": {func(p *setup.Proposal) { p.Connector.Registry.VIDType, p.Unread = "", only(setup.VIDType) }, ""},
+		"no field":           {func(p *setup.Proposal) { p.Connector.Source.Fields, p.Connector.Source.Mandatory = nil, nil }, "fields"},
+		"fields unread":      {func(p *setup.Proposal) { p.Connector.Source.Fields, p.Unread = nil, only(setup.Fields) }, ""},
+		"not jq": {func(p *setup.Proposal) {
+			p.Connector.Source.Mapping.VID, p.Connector.Source.Mapping.Name = ".vid", []string{"given_name", "family_name |"}
+		}, "mapping/vid mapping/name/1"},
+		"not jq, one unread": {func(p *setup.Proposal) {
+			p.Connector.Source.Mapping.VID, p.Connector.Source.Mapping.Name = "", []string{"family_name |"}
+			p.Unread = only(setup.MappingOf("vid"))
+		}, "mapping/name/0"},
+		"unknown mandatory field": {func(p *setup.Proposal) { p.Connector.Source.Mandatory = []string{"shoe_size"} }, "mapping/shoe_size"},
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		c.change(&p)
+		var fields []string
+		for _, f := range rules().Check(p) {
+			fields = append(fields, string(f.Field))
+		}
+		if got := strings.Join(fields, " "); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// only says that one field could not be read, and nothing below it.
+func only(unread setup.Field) func(setup.Field) bool {
+	return func(f setup.Field) bool { return f == unread }
+}
+
+func replacing(address string, password bool) func(*setup.Proposal) {
+	return func(p *setup.Proposal) {
+		before := complete()
+		p.Before, p.Connector.Registry.URL, p.PasswordGiven = &before, address, password
+	}
+}
+
+func TestSameHost(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"https://registry.example.org", "https://registry.example.org/", true},
+		{"https://registry.example.org", "HTTPS://REGISTRY.example.org:443/odoo", true},
+		{"http://registry.example.org:80", "http://registry.example.org", true},
+		{"https://registry.example.org", "http://registry.example.org", false},
+		{"https://registry.example.org", "https://registry.example.org:8443", false},
+		{"https://registry.example.org", "https://registry.example.org.evil.example", false},
+		{"https://registry.example.org", "https://evil.example/registry.example.org", false},
+		{"https://registry.example.org", "", false},
+		{"https://[::1]:443", "https://[::1]", true},
+	} {
+		if setup.SameHost(c.a, c.b) != c.want || setup.SameHost(c.b, c.a) != c.want {
+			t.Errorf("%s, %s: want %t", c.a, c.b, c.want)
+		}
+	}
+}
+
+func TestNamesOtherTypes(t *testing.T) {
+	r := seeding.RegistryAccess{VIDType: `VID "new" <1>`, TokenType: "Token"}
+	for _, c := range []struct {
+		name, domain string
+		want         bool
+	}{
+		{"its own default", setup.DefaultDomain(r), false},
+		{"default of other types", setup.DefaultDomain(seeding.RegistryAccess{VIDType: "VID", TokenType: "Token"}), true},
+		{"types exchanged", setup.DefaultDomain(seeding.RegistryAccess{VIDType: r.TokenType, TokenType: r.VIDType}), true},
+		{"with spaces", strings.ReplaceAll(setup.DefaultDomain(seeding.RegistryAccess{VIDType: "A", TokenType: "B"}), ",", " , "), true},
+		{"another condition", `[["is_registrant","=",true],["age",">=",18],"!",["reg_ids.id_type","=like","B"]]`, false},
+		{"one more", `[["is_registrant","=",true],["reg_ids.id_type","=like","A"],"!",["reg_ids.id_type","=like","B"],["age",">=",18]]`, false},
+		{"no list", `{"a":1}`, false},
+		{"no JSON", `[`, false},
+		{"empty", ``, false},
+	} {
+		if got := setup.NamesOtherTypes(c.domain, r); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
+func TestNormalise(t *testing.T) {
+	c := complete()
+	c.MTS.URL, c.Registry.URL = "https://MTS.example.org/seeder//", "http://10.0.0.7:8069/"
+	n := setup.Normalise(c)
+	if n.MTS.URL != "https://MTS.example.org/seeder" || n.Registry.URL != "http://10.0.0.7:8069" {
+		t.Errorf("%s %s", n.MTS.URL, n.Registry.URL)
+	}
+}
+
+// A mandatory field must be able to come out of the selected fields, whatever
+// kind of value the registry keeps there.
+func TestWhatAMappingCanGive(t *testing.T) {
+	for _, c := range []struct {
+		gender string   // the expression
+		fields []string // that are selected
+		want   bool
+	}{
+		{"gender", []string{"gender"}, true},
+		{"gender", []string{"sex"}, false},
+		{"vid", []string{"sex"}, true}, // is in every record
+		{"id", []string{"sex"}, false}, // is a number
+		{"id|tostring", []string{"sex"}, true},
+		{"gender|length", []string{"gender"}, false},
+		{"gender_id[1]", []string{"gender_id"}, true}, // a relation: number and name
+		{`gender | if . == "Babae" then "Female" else null end`, []string{"gender"}, true},
+		{`birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`, []string{"birthdate"}, true},
+		{"zip|tostring", []string{"zip"}, true},
+		{"alive | if . == true then \"x\" else null end", []string{"alive"}, true},
+		{"a[1] + .b[1] + .c + .d", []string{"a", "b", "c", "d", "e"}, true},
+		{"a + .missing[1]", []string{"a"}, true}, // null adds nothing
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Fields, p.Connector.Source.Mandatory = c.fields, []string{"gender"}
+		p.Connector.Source.Mapping.Gender = c.gender
+		found := rules().Check(p)
+		if given := len(found) == 0; given != c.want || !given && found[0].Field != setup.MappingOf("gender") {
+			t.Errorf("%s of %v: %v", c.gender, c.fields, found)
+		}
+	}
+}
+
+// What cannot be tried in time is taken on trust.
+func TestTrialEnds(t *testing.T) {
+	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+	p.Connector.Source.Fields = []string{"nothing_of_use"}
+	r := rules()
+	if found := r.Check(p); len(found) != len(p.Connector.Source.Mandatory) {
+		t.Fatalf("%v", found)
+	}
+	tried := 0
+	r.Expired = func() bool { tried++; return true }
+	if found := r.Check(p); len(found) > 0 || tried == 0 {
+		t.Errorf("%v after %d records", found, tried)
+	}
+}
+
+// Every field of MTS can be mandatory, and each is found missing by itself.
+func TestEveryFieldOfMTS(t *testing.T) {
+	for _, field := range seeding.SeederFields[1:] {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Mandatory = []string{field}
+		if found := rules().Check(p); len(found) > 0 {
+			t.Errorf("%s: %v", field, found)
+		}
+		p.Connector.Source.Fields = []string{"nothing_of_use"}
+		found := rules().Check(p)
+		if !slices.ContainsFunc(found, func(f setup.Finding) bool { return f.Field == setup.MappingOf(field) }) || len(found) != 1 {
+			t.Errorf("%s: %v", field, found)
+		}
+	}
+}
