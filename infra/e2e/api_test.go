@@ -14,7 +14,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-func TestTheAPIWantsAToken(t *testing.T) {
+func TestTheAPIRequiresAToken(t *testing.T) {
 	t.Parallel()
 	claims := func(change string, value any) map[string]any {
 		c := map[string]any{"iss": stack.Issuer().Address(), "aud": local.Audience, "sub": "e2e", "exp": time.Now().Add(time.Hour).Unix()}
@@ -41,7 +41,7 @@ func TestTheAPIWantsAToken(t *testing.T) {
 			}
 		}
 	}
-	// One from the issuer's token endpoint, as a program gets it, is good.
+	// A token from the issuer's token endpoint, as a program gets it, is accepted.
 	id, secret := stack.Issuer().Client()
 	response, err := web.PostForm(stack.Issuer().Address()+"/token", url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret},
@@ -56,12 +56,12 @@ func TestTheAPIWantsAToken(t *testing.T) {
 	if err := json.NewDecoder(response.Body).Decode(&given); err != nil {
 		t.Fatal(err)
 	}
-	vault.add("token of the API", given.Token)
-	expect(t, "status with a good token", send(t, "GET", "/connectors", nil, "Authorization: Bearer "+given.Token).status, http.StatusOK)
+	forbiddenTexts.add("token of the API", given.Token)
+	expect(t, "status with a valid token", send(t, "GET", "/connectors", nil, "Authorization: Bearer "+given.Token).status, http.StatusOK)
 }
 
-// Every wrong field is told, each where it is, all in one reply.
-func TestEveryWrongFieldIsToldAtOnce(t *testing.T) {
+// One reply names every wrong field with its place.
+func TestOneReplyNamesEveryWrongField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	got := call(t, "POST", "/connectors", map[string]any{
@@ -76,12 +76,12 @@ func TestEveryWrongFieldIsToldAtOnce(t *testing.T) {
 		"colour":           "blue",
 	})
 	expect(t, "content type", got.header.Get("Content-Type"), "application/problem+json")
-	var told struct {
+	var problem struct {
 		Errors []struct{ Pointer, Detail string } `json:"errors"`
 	}
-	got.into(t, http.StatusUnprocessableEntity, &told)
+	got.into(t, http.StatusUnprocessableEntity, &problem)
 	var pointers []string
-	for _, e := range told.Errors {
+	for _, e := range problem.Errors {
 		pointers = append(pointers, e.Pointer)
 		if e.Detail == "" {
 			t.Errorf("%s: no detail", e.Pointer)
@@ -94,19 +94,19 @@ func TestEveryWrongFieldIsToldAtOnce(t *testing.T) {
 		"/registry/url", "/registry/database", "/registry/username", "/registry/token_type", "/colour",
 	} {
 		if !slices.Contains(pointers, want) {
-			t.Errorf("%s is not told; told are %v", want, pointers)
+			t.Errorf("%s is not named; named are %v", want, pointers)
 		}
 	}
 	if text := string(got.body); strings.Contains(text, w.password) {
-		t.Error("the password comes back")
+		t.Error("the reply contains the password")
 	}
 }
 
-// The password goes in and never comes out, and belongs to its host.
+// The API never shows the password, and uses it for its host only.
 func TestThePasswordBelongsToItsHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	ids := w.plain(20)
+	ids := w.addRegistrants(20)
 	c := w.create()
 	var shown map[string]any
 	read := func() (etag string) {
@@ -118,7 +118,7 @@ func TestThePasswordBelongsToItsHost(t *testing.T) {
 	}
 	etag := read()
 	registry := shown["registry"].(map[string]any)
-	if _, there := registry["password"]; there || registry["password_set"] != true {
+	if _, shown := registry["password"]; shown || registry["password_set"] != true {
 		t.Errorf("registry is shown as %v", registry)
 	}
 
@@ -128,75 +128,75 @@ func TestThePasswordBelongsToItsHost(t *testing.T) {
 	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusOK, nil)
 	expect(t, "status with an old ETag", call(t, "PUT", c.path(""), shown, "If-Match: "+etag).status, http.StatusPreconditionFailed)
 
-	// Another host must not get the password of this one.
+	// Another host must not receive the password of this one.
 	etag = read()
-	thief := newWorld(t, options{hosts: [2]string{"127.0.0.9", ""}})
-	shown["registry"].(map[string]any)["url"] = thief.registryURL
-	var told struct {
+	moved := newWorld(t, options{hosts: [2]string{"127.0.0.9", ""}})
+	shown["registry"].(map[string]any)["url"] = moved.registryURL
+	var problem struct {
 		Errors []struct{ Pointer string } `json:"errors"`
 	}
-	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusUnprocessableEntity, &told)
-	if len(told.Errors) != 1 || told.Errors[0].Pointer != "/registry/password" {
-		t.Errorf("told are %v", told.Errors)
+	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusUnprocessableEntity, &problem)
+	if len(problem.Errors) != 1 || problem.Errors[0].Pointer != "/registry/password" {
+		t.Errorf("named are %v", problem.Errors)
 	}
 	c.start()
-	c.settled(1)
-	w.done(ids)
-	expect(t, "requests to the other host", thief.registry.State().Requests, 0)
+	c.waitForRuns(1)
+	w.checkTokenised(ids)
+	expect(t, "requests to the other host", moved.registry.State().Requests, 0)
 
 	// With its own password the new host is used, from now on.
 	etag = read()
 	registry = shown["registry"].(map[string]any)
-	registry["url"], registry["password"] = thief.registryURL, thief.password
-	others := thief.plain(20)
+	registry["url"], registry["password"] = moved.registryURL, moved.password
+	others := moved.addRegistrants(20)
 	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusOK, nil)
-	thief.until("the new registry is worked off", func() bool { return thief.registry.State().VIDs == 0 && c.quiet() })
-	thief.done(others)
+	moved.until("the new registry is processed", func() bool { return moved.registry.State().VIDs == 0 && c.idle() })
+	moved.checkTokenised(others)
 
 	call(t, "POST", c.path("/stop"), nil).into(t, http.StatusOK, nil)
-	w.until("the connector is idle", c.quiet)
+	w.until("the connector is idle", c.idle)
 	etag = read()
 	call(t, "DELETE", c.path(""), nil, "If-Match: "+etag).into(t, http.StatusNoContent, nil)
-	expect(t, "status when it is deleted", call(t, "GET", c.path(""), nil).status, http.StatusNotFound)
+	expect(t, "status after the deletion", call(t, "GET", c.path(""), nil).status, http.StatusNotFound)
 }
 
-// Stop makes no new batches and lets the answer under way be patched; a
-// connector with batches under way cannot be deleted; start goes on.
+// A stopped connector makes no new batches, but its open batches are patched; a
+// connector with open batches cannot be deleted; a started one continues.
 func TestStopAndStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	ids := w.plain(200)
+	ids := w.addRegistrants(200)
 	c := w.create(with("batch_maximum", 10))
-	letThemPatch := c.keepPatchersOut() // an answered batch stays open until it is patched
+	releaseLease := c.holdPatchLease() // an answered batch stays open until it is patched
 	c.start()
-	w.until("an answer is stored", func() bool { return c.storedParts() > 0 })
+	w.until("an answer is stored", func() bool { return c.answerParts() > 0 })
 	c.stop()
 	etag := call(t, "GET", c.path(""), nil).header.Get("ETag")
 	w.until("the submitter is idle", func() bool { return !c.state().Lease.Live(time.Now()) })
 	got := call(t, "DELETE", c.path(""), nil, "If-Match: "+etag)
 	expect(t, "status of a deletion while a batch is open", got.status, http.StatusConflict)
-	posts := w.front.all()
+	posts := w.recorder.all()
 	w.ticks(5)
-	expect(t, "batches since it was stopped", len(w.front.all()), len(posts))
-	expect(t, "tokens before anybody patches", w.tokenised(), 0)
+	expect(t, "batches since it was stopped", len(w.recorder.all()), len(posts))
+	expect(t, "tokens before the patch", w.tokenised(), 0)
 
-	letThemPatch()
-	w.until("the answers are patched", c.quiet)
+	releaseLease()
+	w.until("the answers are patched", c.idle)
 	sent := 0
 	for _, p := range posts {
 		sent += len(p.Records)
 	}
-	expect(t, "tokenised when it is stopped", w.tokenised(), sent)
+	expect(t, "tokenised while it is stopped", w.tokenised(), sent)
 	w.ticks(5)
-	expect(t, "batches since it was stopped", len(w.front.all()), len(posts))
+	expect(t, "batches since it was stopped", len(w.recorder.all()), len(posts))
 	expect(t, "status", c.view().Status, "stopped")
 
 	c.start()
-	c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.quiet() })
-	w.done(ids)
-	w.sentOnce()
+	c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.idle() })
+	w.checkTokenised(ids)
+	w.checkSentOnce()
 
-	// What the API tells of it, by pages of one.
+	// What the API shows of it, in pages of one entry.
 	runs := pages[runView](c, "/runs", "runs", 1)
 	expect(t, "runs", len(runs), 2)
 	total := 0
@@ -222,7 +222,7 @@ func TestStopAndStart(t *testing.T) {
 	}
 }
 
-// listed are all connectors, by pages of two.
+// listed are all connectors, in pages of two.
 func listed(t *testing.T) (all []connectorView) {
 	t.Helper()
 	query := url.Values{"limit": {"2"}}
@@ -240,24 +240,24 @@ func listed(t *testing.T) (all []connectorView) {
 	}
 }
 
-// Rejected registrants keep nobody waiting, are listed with kind and reason,
-// and are sent again when their data changed, and only then.
-func TestRejectionsAreListedAndMended(t *testing.T) {
+// Rejected registrants do not delay the others, are listed with kind and reason,
+// and are sent again when their data has changed, and only then.
+func TestRejectionsAreListedAndCorrected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	incomplete := w.plain(25, func(r *odoosim.Registrant) { r.Birthdate = "" })
-	ids := w.plain(30)
+	incomplete := w.addRegistrants(25, func(r *odoosim.Registrant) { r.Birthdate = "" })
+	ids := w.addRegistrants(30)
 	var unknown []int64
 	for range 3 {
-		id := w.registry.AddRegistrant(w.someone())
+		id := w.registry.AddRegistrant(w.newRegistrant())
 		vid := w.nextVID(odoosim.Refused)
-		w.keepVID(id, vid)
+		w.rememberVID(id, vid)
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: vid})
 		unknown = append(unknown, id)
 	}
-	c := w.started()
-	c.settled(1)
-	w.done(ids)
+	c := w.createStarted()
+	c.waitForRuns(1)
+	w.checkTokenised(ids)
 	list := pages[rejectionView](c, "/rejections", "rejections", 10)
 	want := map[string]int{"invalid ATS-REQ-012": len(incomplete), "refused IDA-MLC-009": len(unknown)}
 	expect(t, "rejections", fmt.Sprint(byKind(list)), fmt.Sprint(want))
@@ -268,18 +268,18 @@ func TestRejectionsAreListedAndMended(t *testing.T) {
 		}
 		seen[r.Identifier] = true
 	}
-	expect(t, "status of a page that is none", call(t, "GET", c.path("/rejections?cursor=x"), nil).status, http.StatusBadRequest)
+	expect(t, "status with an invalid cursor", call(t, "GET", c.path("/rejections?cursor=x"), nil).status, http.StatusBadRequest)
 
 	for _, id := range incomplete[:5] {
 		w.registry.SetRegistrant(id, map[string]any{"birthdate": "1971-08-09"})
 	}
 	corrected := w.nextVID(odoosim.Normal)
-	w.keepVID(unknown[0], corrected)
+	w.rememberVID(unknown[0], corrected)
 	w.registry.SetVID(unknown[0], corrected)
-	c.again()
-	c.settled(2)
-	w.done(append(incomplete[:5:5], unknown[0]))
+	c.makeDue()
+	c.waitForRuns(2)
+	w.checkTokenised(append(incomplete[:5:5], unknown[0]))
 	want = map[string]int{"invalid ATS-REQ-012": len(incomplete) - 5, "refused IDA-MLC-009": len(unknown) - 1}
-	expect(t, "rejections after mending", fmt.Sprint(byKind(c.rejections())), fmt.Sprint(want))
-	w.sentOnce()
+	expect(t, "rejections after the correction", fmt.Sprint(byKind(c.rejections())), fmt.Sprint(want))
+	w.checkSentOnce()
 }

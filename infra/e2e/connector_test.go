@@ -19,13 +19,13 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// transcript is every reply of the API that a test has seen.
+// transcript contains every reply of the API that a test has received.
 var transcript struct {
 	sync.Mutex
 	replies [][]byte
 }
 
-// reply is one of them.
+// reply is a reply of the API.
 type reply struct {
 	status int
 	header http.Header
@@ -65,11 +65,12 @@ func send(t testing.TB, method, path string, body []byte, headers ...string) rep
 
 var token = sync.OnceValue(func() string {
 	token := stack.Token()
-	vault.add("token of the API", token)
+	forbiddenTexts.add("token of the API", token)
 	return token
 })
 
-// call makes a request to the API with a good token; body is JSON, or nil.
+// call makes a request to the API with a valid token; body is encoded as JSON
+// unless it is nil.
 func call(t testing.TB, method, path string, body any, headers ...string) reply {
 	t.Helper()
 	var text []byte
@@ -83,7 +84,7 @@ func call(t testing.TB, method, path string, body any, headers ...string) reply 
 	return send(t, method, path, text, append(headers, "Authorization: Bearer "+token())...)
 }
 
-// into decodes a reply of the status that is wanted.
+// into decodes a reply, which must have this status.
 func (r reply) into(t testing.TB, status int, v any) {
 	t.Helper()
 	if r.status != status {
@@ -97,7 +98,7 @@ func (r reply) into(t testing.TB, status int, v any) {
 	}
 }
 
-// What the API tells.
+// The parts of the API's replies that the tests read.
 type (
 	connectorView struct {
 		ID       string             `json:"id"`
@@ -150,11 +151,11 @@ type (
 	}
 )
 
-// connector is one that was created through the API.
+// connector is a connector that was created through the API.
 type connector struct {
 	*world
 	id  string
-	key string // of its registry, in the tables
+	key string // of its registry in the tables
 }
 
 // body is what a user sends to create a connector; change alters it.
@@ -177,7 +178,7 @@ func withRegistry(name string, value any) func(map[string]any) {
 	return func(body map[string]any) { body["registry"].(map[string]any)[name] = value }
 }
 
-// create makes a connector, stopped.
+// create creates a connector, which is stopped at first.
 func (w *world) create(change ...func(map[string]any)) *connector {
 	w.Helper()
 	body := w.body(change...)
@@ -188,15 +189,15 @@ func (w *world) create(change ...func(map[string]any)) *connector {
 		world: w, id: made.ID,
 		key: seeding.RegistryKey(strings.TrimRight(registry["url"].(string), "/"), registry["database"].(string)),
 	}
-	w.Cleanup(c.end)
+	w.Cleanup(c.cleanUp)
 	return c
 }
 
-// end stops the connector before its servers go, so that it keeps nobody
-// waiting, and tells how it stood if the test failed.
-func (c *connector) end() {
+// cleanUp stops the connector before its servers end, so that no function waits for
+// them, and logs its state if the test failed.
+func (c *connector) cleanUp() {
 	if c.Failed() {
-		c.explain()
+		c.logState()
 	}
 	call(c, "POST", c.path("/stop"), nil)
 	within(15*time.Second, func() bool {
@@ -205,8 +206,8 @@ func (c *connector) end() {
 	})
 }
 
-// started makes a connector and starts it.
-func (w *world) started(change ...func(map[string]any)) *connector {
+// createStarted creates a connector and starts it.
+func (w *world) createStarted(change ...func(map[string]any)) *connector {
 	w.Helper()
 	c := w.create(change...)
 	c.start()
@@ -231,7 +232,7 @@ func (c *connector) view() (v connectorView) {
 	return v
 }
 
-// pages reads a list of the connector to its end, some entries at a time.
+// pages reads all pages of a list of the connector, of at most limit entries each.
 func pages[T any](c *connector, below, name string, limit int) (all []T) {
 	c.Helper()
 	query := url.Values{"limit": {fmt.Sprint(limit)}}
@@ -269,10 +270,10 @@ func (c *connector) rejections() []rejectionView {
 	return pages[rejectionView](c, "/rejections", "rejections", 200)
 }
 
-// ctx outlives the test: connectors are ended by its clean-up.
+// ctx outlives the test, because connectors are stopped in its clean-up.
 func (c *connector) ctx() context.Context { return context.WithoutCancel(c.Context()) }
 
-// state is what the functions share about the connector.
+// state is the stored state of the connector.
 func (c *connector) state() seeding.State {
 	c.Helper()
 	state, err := store.State(c.ctx(), c.id)
@@ -282,8 +283,8 @@ func (c *connector) state() seeding.State {
 	return state
 }
 
-// quiet tells whether nothing is under way: no run, no batch, no answer.
-func (c *connector) quiet() bool {
+// idle reports whether nothing is under way: no run, no batch, no answer.
+func (c *connector) idle() bool {
 	c.Helper()
 	if state := c.state(); state.Run != "" || state.Lease.Live(time.Now()) {
 		return false
@@ -299,22 +300,22 @@ func (c *connector) quiet() bool {
 	return len(open) == 0 && len(answers) == 0
 }
 
-// settled waits until a run, the latest of n, is complete and nothing is under way.
-func (c *connector) settled(n int) {
+// waitForRuns waits until n runs are complete and nothing is under way.
+func (c *connector) waitForRuns(n int) {
 	c.Helper()
 	if !within(patience, func() bool {
 		list, _, err := store.ListRuns(c.ctx(), c.id, "", n)
 		if err != nil {
 			c.Fatal(err)
 		}
-		return len(list) == n && c.quiet()
+		return len(list) == n && c.idle()
 	}) {
 		c.Fatalf("%d runs are not complete", n)
 	}
 }
 
-// again makes the connector due, as time does.
-func (c *connector) again() {
+// makeDue makes the connector's next run due now.
+func (c *connector) makeDue() {
 	c.Helper()
 	c.until("the connector is idle", func() bool {
 		state := c.state()
@@ -322,17 +323,18 @@ func (c *connector) again() {
 			return false
 		}
 		err := store.LeaveRun(c.ctx(), c.id, state.Lease.Fence, time.Now(), time.Time{})
-		if err != nil && !errors.Is(err, seeding.ErrConflict) { // a tick was quicker
+		if err != nil && !errors.Is(err, seeding.ErrConflict) { // a tick was faster
 			c.Fatal(err)
 		}
 		return err == nil
 	})
 }
 
-// shows waits until a problem stands and has the words that a user needs.
-func (c *connector) shows(source seeding.Source) problem {
+// waitForProblem waits until the connector has a problem, and checks that the API
+// shows its text, its remedy and its time.
+func (c *connector) waitForProblem(source seeding.Source) problem {
 	c.Helper()
-	c.until("problem "+string(source), func() bool { _, stands := c.state().Problems[source]; return stands })
+	c.until("problem "+string(source), func() bool { _, exists := c.state().Problems[source]; return exists })
 	p, shown := c.view().Problems[string(source)]
 	if !shown || p.Text == "" || p.Remedy == "" || p.Since.IsZero() {
 		c.Errorf("problem %s is shown as %+v", source, p)
@@ -340,10 +342,10 @@ func (c *connector) shows(source seeding.Source) problem {
 	return p
 }
 
-// isClear waits until no problem stands.
-func (c *connector) isClear() {
+// waitForNoProblem waits until the connector has no problem.
+func (c *connector) waitForNoProblem() {
 	c.Helper()
-	c.until("no problem stands", func() bool { return len(c.state().Problems) == 0 })
+	c.until("the connector has no problem", func() bool { return len(c.state().Problems) == 0 })
 }
 
 // byKind counts rejections by kind and code.
@@ -355,7 +357,8 @@ func byKind(list []rejectionView) map[string]int {
 	return n
 }
 
-func (c *connector) explain() {
+// logState logs the state, the runs and the latest log lines of the connector.
+func (c *connector) logState() {
 	state, err := store.State(c.ctx(), c.id)
 	if err != nil {
 		return // deleted

@@ -10,32 +10,32 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// Functions die by SIGKILL in the middle of a remote write. What they were at
-// is found, waited for, and done once. Those who want submit dead come second,
-// or the others would have nothing to patch for a long time.
+// Functions are killed (SIGKILL) in the middle of a remote write. The unfinished
+// work is found, waited for, and done once. The cases that kill submit start
+// second; otherwise the others would have nothing to patch for a long time.
 func TestKilledFunctionsLoseAndDoubleNothing(t *testing.T) {
 	const regID = "g2p.reg.id"
-	submit, patch := newDeath("submit", 2), newDeath("patch", 4)
+	submit, patch := newJointKill("submit", 2), newJointKill("patch", 4)
 	cases := map[string]func(w *world){
 		"submit in its POST, which MTS takes": func(w *world) {
-			w.front.watch(func(p post) bool { submit.of(w, p.number == 1); return true })
+			w.recorder.watch(func(p post) bool { submit.when(w, p.number == 1); return true })
 		},
 		"submit in its POST, which never arrives": func(w *world) {
-			w.front.watch(func(p post) bool { submit.of(w, p.number == 1); return p.number > 1 })
+			w.recorder.watch(func(p post) bool { submit.when(w, p.number == 1); return p.number > 1 })
 		},
 		"patch in create, which takes effect": func(w *world) {
-			w.atFirst(odoosim.After, regID, "create", func() { patch.of(w, true) })
+			w.atFirst(odoosim.After, regID, "create", func() { patch.when(w, true) })
 		},
 		"patch in create, which does not": func(w *world) {
 			w.registry.Inject(odoosim.Fault{Model: regID, Method: "create", Times: 1, Outcome: odoosim.Closed})
-			w.atFirst(odoosim.Before, regID, "create", func() { patch.of(w, true) })
+			w.atFirst(odoosim.Before, regID, "create", func() { patch.when(w, true) })
 		},
 		"patch between create and unlink": func(w *world) {
 			w.registry.Inject(odoosim.Fault{Model: regID, Method: "unlink", Times: 1, Point: odoosim.Arrival, Outcome: odoosim.Closed})
-			w.atFirst(odoosim.Before, regID, "unlink", func() { patch.of(w, true) })
+			w.atFirst(odoosim.Before, regID, "unlink", func() { patch.when(w, true) })
 		},
 		"patch in unlink, which takes effect": func(w *world) {
-			w.atFirst(odoosim.After, regID, "unlink", func() { patch.of(w, true) })
+			w.atFirst(odoosim.After, regID, "unlink", func() { patch.when(w, true) })
 		},
 	}
 	t.Run("all", func(t *testing.T) {
@@ -43,18 +43,18 @@ func TestKilledFunctionsLoseAndDoubleNothing(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, options{})
-				ids := w.plain(40)
+				ids := w.addRegistrants(40)
 				plan(w)
 				if strings.HasPrefix(name, "submit ") {
 					select {
-					case <-patch.come:
-					case <-time.After(5 * meeting): // it is not among the tests that were asked for
+					case <-patch.done:
+					case <-time.After(5 * gathering): // those tests were not selected to run
 					}
 				}
-				c := w.started()
-				c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.quiet() })
-				w.done(ids)
-				expect(t, "deaths", w.deaths.Load(), 1)
+				c := w.createStarted()
+				c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.idle() })
+				w.checkTokenised(ids)
+				expect(t, "kills", w.kills.Load(), 1)
 				for vid, times := range w.seeder.TokensGiven() {
 					if times > 1 {
 						t.Errorf("MTS made a token for the VID ending in %s %d times", vid[10:], times)
@@ -62,63 +62,64 @@ func TestKilledFunctionsLoseAndDoubleNothing(t *testing.T) {
 				}
 				expect(t, "registrants with many tokens", w.registry.State().ManyTokens, 0)
 				expect(t, "rejections", len(c.rejections()), 0)
-				c.isClear()
+				c.waitForNoProblem()
 			})
 		}
 	})
 }
 
-// death is that of a function. SIGKILL hits all processes of it, whoever they
-// work for, so those who want it meet first: then one hits them all.
-type death struct {
+// jointKill kills a function for several tests at once. SIGKILL hits all processes
+// of a function, whichever test they work for; so the tests wait for each other,
+// and then one of them kills for all.
+type jointKill struct {
 	function string
-	wanted   int64
-	here     atomic.Int64
-	all      chan struct{} // closed when all are here
-	come     chan struct{} // closed when it has come
+	tests    int64
+	arrived  atomic.Int64
+	all      chan struct{} // closed when all tests have arrived
+	done     chan struct{} // closed after the first kill
 
 	mu   sync.Mutex
 	last time.Time
 }
 
-func newDeath(function string, wanted int64) *death {
-	return &death{function: function, wanted: wanted, all: make(chan struct{}), come: make(chan struct{})}
+func newJointKill(function string, tests int64) *jointKill {
+	return &jointKill{function: function, tests: tests, all: make(chan struct{}), done: make(chan struct{})}
 }
 
-// meeting is how long one waits for the others. It is shorter than what it
-// keeps waiting.
-const meeting = 2 * time.Second
+// gathering is how long a test waits for the others. It is shorter than the time
+// limits of the calls that wait meanwhile.
+const gathering = 2 * time.Second
 
-// of a world, if it is its time.
-func (d *death) of(w *world, now bool) {
+// when kills the function for a world if the moment has come.
+func (k *jointKill) when(w *world, now bool) {
 	if !now {
 		return
 	}
-	came := time.Now()
-	w.deaths.Add(1)
-	if d.here.Add(1) == d.wanted {
-		close(d.all)
+	arrived := time.Now()
+	w.kills.Add(1)
+	if k.arrived.Add(1) == k.tests {
+		close(k.all)
 	}
 	select {
-	case <-d.all:
-	case <-time.After(meeting):
+	case <-k.all:
+	case <-time.After(gathering):
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.last.After(came) {
-		return // with another
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.last.After(arrived) {
+		return // killed together with another test
 	}
-	killed, err := stack.KillFunctionProcesses(d.function)
+	killed, err := stack.KillFunctionProcesses(k.function)
 	if err != nil || killed == 0 {
-		w.Errorf("%d processes of %s killed, %v", killed, d.function, err)
+		w.Errorf("%d processes of %s killed, %v", killed, k.function, err)
 	}
-	if d.last.IsZero() {
-		close(d.come)
+	if k.last.IsZero() {
+		close(k.done)
 	}
-	d.last = time.Now()
+	k.last = time.Now()
 }
 
-// atFirst calls f at a moment of the first call of a method.
+// atFirst calls f at a moment of the first call of a method, and only then.
 func (w *world) atFirst(at odoosim.Moment, model, method string, f func()) {
 	var once sync.Once
 	w.registry.Hook(at, func(m, n string) {

@@ -1,12 +1,12 @@
 // Package e2e_test runs the functions as they are deployed: the binaries of
-// `make build`, template.yaml on the emulator of AWS, every function under its
-// own role, enforced. MTS and registry are the simulators, on loopback.
-// Everything is done through the API with a token, as a user would.
+// `make build` and template.yaml on the emulator of AWS, which enforces the role
+// of every function. MTS and registry are the simulators, on loopback. The tests
+// do everything through the API with a token, as a user would.
 //
-// All tests share one stack. Those that kill processes, stop the ticks or
-// change the stack run first, one after the other; the others run side by side,
-// each with servers and connectors of its own. When all are done everything
-// that the stack has stored and logged is searched once more.
+// All tests share one stack. Those that kill processes, stop the ticks or change
+// the stack run first, one after the other; the others run in parallel, each with
+// servers and connectors of its own. After all of them, everything that the stack
+// has stored and logged is searched for personal data and secrets.
 package e2e_test
 
 import (
@@ -29,23 +29,23 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// The waiting times of the protocol, short enough for a death to be waited out
-// and long enough for a busy machine.
+// The waiting times of the protocol: short enough that a test can wait until the
+// work of a killed function is resumed, and long enough for a busy machine.
 const times = "deadline_base=10s,record_first=5ms,answer_wait=2s,poll=150ms,page_limit=4s,post_base=3s,post_per_record=1ms," +
 	"probe_first=1s,probe_max=4s,patch_work=6s,commit_grace=3s"
 
 var (
-	stack  *local.Stack
-	db     *dynamodb.Client
-	store  *seedingdb.Store // for what no user can see: leases, answers, the time of the next run
-	ticker = &metronome{}
-	vault  = newSearch() // everything that may stand nowhere
+	stack          *local.Stack
+	db             *dynamodb.Client
+	store          *seedingdb.Store // for what the API does not show: leases, answers, the time of the next run
+	ticker         = &schedule{}
+	forbiddenTexts = newSearch() // of all worlds: what the stack must not store, log or reply
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Tests wait for functions most of the time, so the number of processors
-	// says nothing about how many fit side by side.
+	// Tests wait for functions most of the time, so more of them can run in
+	// parallel than there are processors.
 	if err := flag.Set("test.parallel", "10"); err != nil {
 		panic(err)
 	}
@@ -56,11 +56,11 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var err error
-	for range 3 { // an answer may be dropped here too, as aws_test.go says
+	for range 3 { // the emulator may drop an answer
 		if stack, err = local.Start(ctx, local.Options{Name: "e2e", Times: times}); err == nil {
 			break
 		}
-		fmt.Fprintln(os.Stderr, "the stack does not start:", err)
+		fmt.Fprintln(os.Stderr, "the stack did not start:", err)
 	}
 	if err != nil {
 		return 1
@@ -68,68 +68,68 @@ func run(m *testing.M) int {
 	defer stack.Stop()
 	db = stack.DynamoDB()
 	store = seedingdb.New(db, stack.Output("ConnectorsTable"), stack.Output("AnswersTable"))
-	if err := keepKeysSecret(ctx); err != nil {
+	if err := forbidDeploymentKeys(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "the keys of the deployment:", err)
 		return 1
 	}
 	go ticker.run(ctx)
 	code := m.Run()
-	ticker.hold()
-	for _, wrong := range lookBack(ctx) {
+	ticker.stop()
+	for _, wrong := range checkAfterAll(ctx) {
 		fmt.Fprintln(os.Stderr, "--- FAIL: after all tests:", wrong)
 		code = 1
 	}
 	return code
 }
 
-// lookBack looks through everything that the tests of this process have left
-// behind.
-func lookBack(ctx context.Context) (wrong []string) {
-	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+// checkAfterAll checks everything that the tests of this process have left behind:
+// failed ticks, leaked texts, missing and unused rights, stored answers.
+func checkAfterAll(ctx context.Context) (wrong []string) {
+	report := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	for _, err := range ticker.failures() {
-		say("a tick failed: %v", err)
+		report("a tick failed: %v", err)
 	}
-	found, err := searchStack(ctx, vault)
+	found, err := searchStack(ctx, forbiddenTexts)
 	if err != nil {
-		say("%v", err)
+		report("%v", err)
 	}
 	for _, f := range found {
-		say("%s", f)
+		report("%s", f)
 	}
 	lines, err := stack.Logs(ctx)
 	if err != nil {
-		say("%v", err)
+		report("%v", err)
 	}
 	for _, line := range denials(lines) {
-		say("a function lacks a right: %s", line)
+		report("a function lacks a right: %s", line)
 	}
 	if n, err := answersLeft(ctx); err != nil || n > 0 {
-		say("%d parts of answers are left, %v", n, err)
+		report("%d parts of answers are left, %v", n, err)
 	}
-	if flag.Lookup("test.run").Value.String() == "" { // else a part of the tests, which do not use everything
-		for _, right := range unused(say) {
-			say("nothing has used the right %v: take it away, or test what needs it", right)
+	if flag.Lookup("test.run").Value.String() == "" { // only some of the tests do not use everything
+		for _, right := range unused(report) {
+			report("the right %v was not used: remove it, or test what needs it", right)
 		}
 	}
 	return wrong
 }
 
 // unused are the rights of the template that no function has used.
-func unused(say func(string, ...any)) []template.Right {
+func unused(report func(string, ...any)) []template.Right {
 	rights, err := template.Rights()
 	if err != nil {
-		say("%v", err)
+		report("%v", err)
 	}
 	left, err := stack.UnusedRights(rights)
 	if err != nil {
-		say("%v", err)
+		report("%v", err)
 	}
 	return slices.DeleteFunc(left, template.Right.UsedByAWSOnly)
 }
 
-// metronome does what the schedules do, only sooner.
-type metronome struct {
-	ticking sync.Mutex // held during a tick
+// schedule does what the deployed schedules do, only more often.
+type schedule struct {
+	ticking sync.Mutex // locked during a tick
 	count   atomic.Int64
 
 	mu     sync.Mutex
@@ -138,11 +138,11 @@ type metronome struct {
 
 const tickEvery = 300 * time.Millisecond
 
-func (m *metronome) run(ctx context.Context) {
+func (s *schedule) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		m.ticking.Lock()
-		m.tick(ctx)
-		m.ticking.Unlock()
+		s.ticking.Lock()
+		s.tick(ctx)
+		s.ticking.Unlock()
 		select {
 		case <-ctx.Done():
 		case <-time.After(tickEvery):
@@ -150,39 +150,39 @@ func (m *metronome) run(ctx context.Context) {
 	}
 }
 
-func (m *metronome) tick(ctx context.Context) {
-	err := fault(stack.Tick(ctx))
-	m.count.Add(1)
+func (s *schedule) tick(ctx context.Context) {
+	err := functionError(stack.Tick(ctx))
+	s.count.Add(1)
 	if err == nil {
 		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.failed = append(m.failed, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = append(s.failed, err)
 }
 
-// fault is what a function reported of its tick. All else is not its fault; and
-// tests kill functions, of which one may have been at its tick.
-func fault(err error) error {
+// functionError is the error that a function returned from a tick, or nil. Other
+// errors do not count: tests kill functions, and one may have been in a tick.
+func functionError(err error) error {
 	if failed := (*local.FunctionError)(nil); errors.As(err, &failed) && failed.Type != "Runtime.ExitError" {
 		return failed
 	}
 	return nil
 }
 
-// hold stops the ticks, for good.
-func (m *metronome) hold() { m.ticking.Lock() }
+// stop stops the ticks until the process ends.
+func (s *schedule) stop() { s.ticking.Lock() }
 
-// pause stops the ticks until the test is over. The test may tick by itself.
-func (m *metronome) pause(t *testing.T) {
-	m.ticking.Lock()
-	t.Cleanup(m.ticking.Unlock)
+// pause stops the ticks until the end of the test, which may tick by itself.
+func (s *schedule) pause(t *testing.T) {
+	s.ticking.Lock()
+	t.Cleanup(s.ticking.Unlock)
 }
 
-func (m *metronome) failures() []error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.failed
+func (s *schedule) failures() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // answersLeft counts the items of the answers table.
@@ -192,7 +192,7 @@ func answersLeft(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// Of one registry.
+// answersOf are the stored parts of answers for one registry.
 func answersOf(ctx context.Context, registry string) ([]seeding.AnswerPart, error) {
 	var all []seeding.AnswerPart
 	after := ""

@@ -19,14 +19,14 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// That no function lacks a right says something only if rights are enforced,
-// and if one that is lacked shows in a log. Here one is taken away.
-func TestARightThatIsLackedShows(t *testing.T) {
+// That no log line reports a missing right proves something only if rights are
+// enforced and a missing one is logged. Here one is taken away.
+func TestAMissingRightIsLogged(t *testing.T) {
 	capability := seeding.Capability(deploymentKey(t, "CapabilityKeySecret"), seeding.BatchRef{
-		Registry: "r-nobody", Connector: "nobody", Run: "none", Batch: lackingBatch,
+		Registry: "r-unknown", Connector: "unknown", Run: "none", Batch: deniedBatch,
 	}, time.Now().Add(time.Minute))
 	deliver := func() int {
-		return send(t, "POST", "/callback/"+lackingBatch, bulk([]string{strangeRow}), "Authorization: Bearer "+capability).status
+		return send(t, "POST", "/callback/"+deniedBatch, bulk([]string{unknownRow}), "Authorization: Bearer "+capability).status
 	}
 	const policy = "e2e-nothing"
 	role := roleOf(t, "callback")
@@ -34,7 +34,7 @@ func TestARightThatIsLackedShows(t *testing.T) {
 		"RoleName": {role}, "PolicyName": {policy},
 		"PolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"dynamodb:*","Resource":"*"}]}`},
 	})
-	t.Cleanup(func() { // also when it failed: nothing else would work
+	t.Cleanup(func() { // also after a failure, because no other test would work
 		iam(t, "DeleteRolePolicy", url.Values{"RoleName": {role}, "PolicyName": {policy}})
 		expect(t, "status with the right", deliver(), http.StatusOK)
 	})
@@ -43,31 +43,31 @@ func TestARightThatIsLackedShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, lackingBatch) && lacking.MatchString(line) }) {
-		t.Error("the log does not tell")
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, deniedBatch) && denied.MatchString(line) }) {
+		t.Error("the log does not report the missing right")
 	}
 }
 
-// The batch whose answer is refused on purpose, and a row of nobody.
+// The batch whose answer is denied on purpose, and a row that belongs to no batch.
 const (
-	lackingBatch = "00000000000000000000000000"
-	strangeRow   = `["1.1.AAAAAAAAAAAAAAAA","processed","000000000000000000000000000000000001",null,null]`
+	deniedBatch = "00000000000000000000000000"
+	unknownRow  = `["1.1.AAAAAAAAAAAAAAAA","processed","000000000000000000000000000000000001",null,null]`
 )
 
-var lacking = regexp.MustCompile(`AccessDeniedException|(?i)not authorized`)
+var denied = regexp.MustCompile(`AccessDeniedException|(?i)not authorized`)
 
-// denials are the lines of logs that tell of a right that a role lacks. (What a
-// registry denies is told in other words.)
+// denials are the log lines about a right that a role lacks. (Lines about rights
+// in a registry have other texts.)
 func denials(lines []string) (found []string) {
 	for _, line := range lines {
-		if lacking.MatchString(line) && !strings.Contains(line, lackingBatch) {
+		if denied.MatchString(line) && !strings.Contains(line, deniedBatch) {
 			found = append(found, line)
 		}
 	}
 	return found
 }
 
-// everyFunctionRan checks that every function was invoked and lacked no right.
+// everyFunctionRan checks that every function was invoked and had all its rights.
 func everyFunctionRan(t *testing.T) {
 	t.Helper()
 	for _, function := range []string{"submit", "callback", "patch", "reconcile", "connectors"} {
@@ -110,8 +110,8 @@ func roleOf(t *testing.T, function string) string {
 	return arn[strings.LastIndexByte(arn, '/')+1:]
 }
 
-// iam makes a call as the one who deploys, of whom the emulator checks no
-// signature. It spares the tests a client of one more service.
+// iam makes a call with the rights of whoever deploys, whose signature the emulator
+// does not check. So the tests need no client of one more service.
 func iam(t *testing.T, action string, parameters url.Values) {
 	t.Helper()
 	parameters.Set("Action", action)
@@ -136,7 +136,7 @@ func iam(t *testing.T, action string, parameters url.Values) {
 }
 
 // deploymentKey is a key of the deployment, by the output that names it. Only
-// the one who deploys can read it, and the functions that need it.
+// whoever deploys can read it, and the functions that need it.
 func deploymentKey(t *testing.T, output string) seeding.Key {
 	t.Helper()
 	out, err := secretsmanager.NewFromConfig(stack.AWS()).GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{

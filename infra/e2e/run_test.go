@@ -7,16 +7,16 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// A whole run over registrants of every kind, by the API alone. What it leaves
-// behind names nobody.
-func TestEveryRegistrantIsAccountedForAndNothingIsLeft(t *testing.T) {
+// A whole run over registrants of every demo kind, seen through the API only. It
+// leaves no personal data behind.
+func TestEveryRegistrantIsReconciledAndNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	e := w.populate(500)
-	c := w.started()
-	c.settled(1)
-	w.check()
-	w.sentOnce()
+	c := w.createStarted()
+	c.waitForRuns(1)
+	w.checkInvariants()
+	w.checkSentOnce()
 
 	state := w.registry.State()
 	expect(t, "tokens", state.Tokens, e.Tokens)
@@ -29,7 +29,7 @@ func TestEveryRegistrantIsAccountedForAndNothingIsLeft(t *testing.T) {
 	for _, r := range rejections {
 		if r.Kind == "duplicate" {
 			expect(t, "kind of a duplicate", e.Kinds[r.Registrant], odoosim.SharedPerson)
-			expect(t, "kind of who holds its token", e.Kinds[r.Holder], odoosim.SharedPerson)
+			expect(t, "kind of the holder of its token", e.Kinds[r.Holder], odoosim.SharedPerson)
 		} else {
 			got[e.Kinds[r.Registrant]]++
 		}
@@ -38,7 +38,7 @@ func TestEveryRegistrantIsAccountedForAndNothingIsLeft(t *testing.T) {
 		}
 	}
 	if !maps.Equal(got, want) {
-		t.Errorf("rejected by what they are: %v, want %v", got, want)
+		t.Errorf("rejected by demo kind: %v, want %v", got, want)
 	}
 	expect(t, "duplicates", len(rejections)-len(want)-sum(got)+len(got), e.Duplicates)
 	expect(t, "no rejection twice", len(rejections), e.Rejected())
@@ -54,14 +54,14 @@ func TestEveryRegistrantIsAccountedForAndNothingIsLeft(t *testing.T) {
 	expect(t, "invalid", runs[0].Tally.Invalid, sum(e.Invalid))
 	expect(t, "removed without MTS", runs[0].Tally.Removed, e.Made[odoosim.TokenisedVID])
 
-	// A second run sends nobody again.
-	posts := len(w.front.all())
-	c.again()
-	c.settled(2)
-	expect(t, "POSTs of the second run", len(w.front.all())-posts, 0)
+	// A second run sends no registrant again.
+	posts := len(w.recorder.all())
+	c.makeDue()
+	c.waitForRuns(2)
+	expect(t, "POSTs of the second run", len(w.recorder.all())-posts, 0)
 
-	expect(t, "parts of answers left", c.storedParts(), 0)
-	w.nothingTells()
+	expect(t, "parts of answers left", c.answerParts(), 0)
+	w.checkNothingLeaked()
 	everyFunctionRan(t)
 }
 

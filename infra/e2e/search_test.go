@@ -29,10 +29,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// search finds texts that may stand nowhere, in whatever form: as they are, in
-// JSON, in base64, in hex, escaped for an address, deflated, and any of these in
-// any other; numbers also in binary and as plain hashes, from which sixteen
-// digits could be guessed back.
+// search finds texts in any form: as they are, in JSON, in base64, in hex, escaped
+// for a URL, compressed, and any of these within any other; numbers also in binary
+// and as plain hashes, from which sixteen digits could be guessed.
 type search struct {
 	mu       sync.Mutex
 	byPrefix map[[prefix]byte][]needle
@@ -40,8 +39,8 @@ type search struct {
 }
 
 type needle struct {
-	kind string // what a finding is called: the text itself goes into no log of ours either
-	text []byte // in small letters
+	kind string // reported in the place of the text, which must not be logged here either
+	text []byte // in lower case
 }
 
 // prefix is the length of the shortest needle.
@@ -56,7 +55,7 @@ func (s *search) add(kind, text string) { s.addBytes(kind, []byte(text)) }
 func (s *search) addBytes(kind string, text []byte) {
 	text = fold(text)
 	if len(text) < prefix {
-		return // would be found in anything
+		return // would be found everywhere
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,8 +67,8 @@ func (s *search) addBytes(kind string, text []byte) {
 	s.byPrefix[at] = append(s.byPrefix[at], needle{kind, text})
 }
 
-// fold makes capitals small. It leaves all other bytes alone, which
-// bytes.ToLower does not where they are no text.
+// fold makes ASCII letters lower case. Unlike bytes.ToLower it leaves all other
+// bytes unchanged, also those that are not UTF-8.
 func fold(text []byte) []byte {
 	folded := bytes.Clone(text)
 	for i, b := range folded {
@@ -80,7 +79,7 @@ func fold(text []byte) []byte {
 	return folded
 }
 
-// addNumber adds a number of many digits in all its forms.
+// addNumber adds a number of many digits in all forms.
 func (s *search) addNumber(kind, digits string) {
 	s.add(kind, digits)
 	s.add(kind+" without leading zeros", strings.TrimLeft(digits, "0"))
@@ -96,11 +95,11 @@ func (s *search) addNumber(kind, digits string) {
 	}
 }
 
-// in names the kinds of what a text holds.
+// in returns the kinds of the texts that are found in a text.
 func (s *search) in(text []byte) (kinds []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	unfold(text, 0, func(form []byte) {
+	decode(text, 0, func(form []byte) {
 		form = fold(form)
 		for i := 0; i+prefix <= len(form); i++ {
 			for _, n := range s.byPrefix[[prefix]byte(form[i:i+prefix])] {
@@ -113,7 +112,7 @@ func (s *search) in(text []byte) (kinds []string) {
 	return kinds
 }
 
-// deepest is how many foldings lie one in another at most.
+// deepest is how many encodings within each other are decoded.
 const deepest = 6
 
 var (
@@ -121,13 +120,13 @@ var (
 	hexText    = regexp.MustCompile(`(?:[0-9a-fA-F]{2}){6,}`)
 )
 
-// unfold shows a text in every form that can be made of it.
-func unfold(text []byte, depth int, show func([]byte)) {
+// decode passes a text to show, and everything that can be decoded from it.
+func decode(text []byte, depth int, show func([]byte)) {
 	if len(text) < prefix || depth > deepest {
 		return
 	}
 	show(text)
-	deeper := func(form []byte) { unfold(form, depth+1, show) }
+	deeper := func(form []byte) { decode(form, depth+1, show) }
 	for _, open := range []func(io.Reader) (io.Reader, error){
 		func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil },
 		func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) },
@@ -170,7 +169,7 @@ func unfold(text []byte, depth int, show func([]byte)) {
 	}
 }
 
-// texts are all names and values of what JSON holds.
+// texts passes all names and values of a JSON value to show.
 func texts(value any, show func(string)) {
 	switch v := value.(type) {
 	case string:
@@ -189,10 +188,10 @@ func texts(value any, show func(string)) {
 	}
 }
 
-// item is one of DynamoDB's.
+// item is an item of DynamoDB.
 type item = map[string]types.AttributeValue
 
-// attributes are all names and values of an item.
+// attributes passes all names and values of an attribute to show.
 func attributes(value types.AttributeValue, show func([]byte)) {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
@@ -225,18 +224,18 @@ func attributes(value types.AttributeValue, show func([]byte)) {
 	}
 }
 
-// finding is a place that holds what it may not.
+// finding is a place with texts that it must not contain.
 type finding struct {
 	place string
 	kinds []string
 }
 
 func (f finding) String() string {
-	return fmt.Sprintf("%s holds %s", f.place, strings.Join(f.kinds, ", "))
+	return fmt.Sprintf("%s contains %s", f.place, strings.Join(f.kinds, ", "))
 }
 
 // searchStack searches every attribute of every item of every table, every line
-// of every log, and every reply of the API that was seen.
+// of every log, and every reply of the API that the tests received.
 func searchStack(ctx context.Context, s *search) (found []finding, err error) {
 	look := func(text []byte, place string, args ...any) {
 		if kinds := s.in(text); len(kinds) > 0 {
@@ -286,8 +285,8 @@ func eachItem(ctx context.Context, table string, visit func(item)) error {
 	return nil
 }
 
-// keepKeysSecret adds the keys of the deployment to what may stand nowhere.
-func keepKeysSecret(ctx context.Context) error {
+// forbidDeploymentKeys forbids the keys of the deployment.
+func forbidDeploymentKeys(ctx context.Context) error {
 	for _, name := range []string{"CapabilityKeySecret", "RowKeySecret", "FingerprintKeySecret"} {
 		key, err := secretsmanager.NewFromConfig(stack.AWS()).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 			SecretId: aws.String(stack.Output(name)),
@@ -295,7 +294,7 @@ func keepKeysSecret(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		vault.add("key of the deployment", aws.ToString(key.SecretString))
+		forbiddenTexts.add("key of the deployment", aws.ToString(key.SecretString))
 	}
 	return nil
 }

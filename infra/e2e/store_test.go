@@ -9,12 +9,12 @@ import (
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 )
 
-// The stores keep their contract on the emulator too, on tables of the template
-// that no function works on.
-func TestStoresKeepTheirContract(t *testing.T) {
+// The stores fulfil their contract on the emulator too, on tables of the template
+// that no function uses.
+func TestStoresFulfilTheirContract(t *testing.T) {
 	t.Parallel()
 	config := stack.AWS()
-	config.RetryMaxAttempts = 3 // as the functions have it
+	config.RetryMaxAttempts = 3 // as in the functions
 	names, err := inprocess.CreateTables(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)

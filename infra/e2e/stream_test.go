@@ -10,22 +10,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// The stream rings patch: without a single tick everything is patched.
+// The stream invokes patch: everything is patched without a single tick.
 func TestTheStreamAloneIsEnough(t *testing.T) {
 	w := newWorld(t, options{})
 	ticker.pause(t)
-	ids := w.plain(120)
-	c := w.started()
+	ids := w.addRegistrants(120)
+	c := w.createStarted()
 	event, err := json.Marshal(map[string]string{"connector": c.id})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.until("everybody is tokenised", func() bool {
-		if w.tokenised() == len(ids) && c.quiet() {
+		if w.tokenised() == len(ids) && c.idle() {
 			return true
 		}
-		// Submit may have waited long enough for a slow machine; its own tick
-		// would wake it, and nothing else.
+		// On a slow machine submit may have stopped waiting for the answer; then
+		// only its own tick would invoke it again.
 		if state := c.state(); state.Run != "" && !state.Lease.Live(time.Now()) {
 			if err := stack.InvokeAsync(t.Context(), "submit", event); err != nil {
 				t.Fatal(err)
@@ -34,18 +34,18 @@ func TestTheStreamAloneIsEnough(t *testing.T) {
 		}
 		return false
 	})
-	w.done(ids)
-	w.sentOnce()
+	w.checkTokenised(ids)
+	w.checkSentOnce()
 }
 
-// With the stream switched off the ticks ring.
+// With the stream switched off, the ticks invoke patch.
 func TestWithoutTheStreamEverythingIsPatched(t *testing.T) {
 	w := newWorld(t, options{})
 	ticker.pause(t)
 	switchStream(t, false)
 	t.Cleanup(func() { switchStream(t, true) })
-	ids := w.plain(120)
-	c := w.started()
+	ids := w.addRegistrants(120)
+	c := w.createStarted()
 	answered := func() bool {
 		answers, err := answersOf(t.Context(), c.key)
 		if err != nil {
@@ -55,14 +55,14 @@ func TestWithoutTheStreamEverythingIsPatched(t *testing.T) {
 	}
 	w.until("an answer is stored", answered)
 	if within(time.Second, func() bool { return !answered() || w.tokenised() > 0 }) {
-		t.Fatal("somebody patches, so the stream is not switched off")
+		t.Fatal("something was patched, so the stream is not switched off")
 	}
 	w.until("everybody is tokenised", func() bool {
 		ticker.tick(t.Context())
-		return w.tokenised() == len(ids) && c.quiet()
+		return w.tokenised() == len(ids) && c.idle()
 	})
-	w.done(ids)
-	w.sentOnce()
+	w.checkTokenised(ids)
+	w.checkSentOnce()
 }
 
 // switchStream enables or disables the event source mapping of the answers
@@ -81,11 +81,11 @@ func switchStream(t *testing.T, on bool) {
 		t.Fatal(err)
 	}
 	if !within(patience, func() bool {
-		is, err := client.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: id})
+		mapping, err := client.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return aws.ToString(is.State) == wanted
+		return aws.ToString(mapping.State) == wanted
 	}) {
 		t.Fatalf("the mapping does not become %s", wanted)
 	}

@@ -24,22 +24,22 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// world is the servers of one test: a registry with people in it, and an MTS.
+// world has the servers of one test: a registry with registrants, and an MTS.
 type world struct {
 	*testing.T
-	registry *odoosim.Server
-	seeder   *mtssim.Server
-	front    *front
-	private  *search // what may stand nowhere, of this world alone
+	registry  *odoosim.Server
+	seeder    *mtssim.Server
+	recorder  *recorder
+	forbidden *search // texts of this world that the stack must not store, log or reply
 
 	registryURL, mtsURL string
 	database, password  string
 
 	rng    *rand.Rand
-	person int64            // the last one made up
+	person int64            // number of the last person that was made up
 	vids   map[int64]string // that registrants ever had
-	held   map[int64]string // tokens that were there from the beginning
-	deaths atomic.Int64     // of functions that worked for this world
+	before map[int64]string // tokens that registrants had from the beginning
+	kills  atomic.Int64     // of functions that worked for this world
 }
 
 type options struct {
@@ -51,9 +51,10 @@ type options struct {
 
 var worlds atomic.Int64
 
-// sources looks at what the stack was built from. That happened before the
-// tests began, so go test did not see it, and would call a result good that
-// other sources gave.
+// sources reads the folders that the stack was built from, so that go test knows
+// that the result depends on them. The build itself happened before the tests
+// began, where go test does not notice it, and would cache a result of older
+// sources.
 var sources = sync.OnceFunc(func() {
 	root, err := template.Root()
 	if err != nil {
@@ -63,7 +64,7 @@ var sources = sync.OnceFunc(func() {
 		panic(err)
 	}
 	for _, folder := range []string{"functions", "shared", "infra/local"} {
-		// go test notes every folder that is read, with what is in it.
+		// go test records every folder that is read, with its content.
 		if err := filepath.WalkDir(filepath.Join(root, folder), func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 			panic(err)
 		}
@@ -77,17 +78,17 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{
 		T: t, registry: odoosim.New(o.odoo), seeder: mtssim.New(o.mts), database: "g2p",
 		rng: rand.New(rand.NewPCG(uint64(n), 7)), person: 4_000_000_000 + n*1_000_000,
-		private: newSearch(), vids: map[int64]string{}, held: map[int64]string{},
+		forbidden: newSearch(), vids: map[int64]string{}, before: map[int64]string{},
 	}
 	if len(o.odoo.Databases) > 0 {
 		w.database = o.odoo.Databases[0]
 	}
-	w.password = "Sesame-" + w.word()
-	w.hide("password", w.password)
+	w.password = "Password-" + w.word()
+	w.forbid("password", w.password)
 	w.registry.SetPassword("admin", w.password)
-	w.front = &front{behind: w.seeder, path: o.path, hide: w.hide}
+	w.recorder = &recorder{mts: w.seeder, path: o.path, forbid: w.forbid}
 	w.registryURL = serve(t, o.hosts[0], w.registry)
-	w.mtsURL = serve(t, o.hosts[1], w.front) + o.path
+	w.mtsURL = serve(t, o.hosts[1], w.recorder) + o.path
 	t.Cleanup(w.seeder.Close)
 	return w
 }
@@ -110,17 +111,17 @@ func serve(t *testing.T, host string, h http.Handler) string {
 	return server.URL
 }
 
-// hide adds to what may stand nowhere.
-func (w *world) hide(kind, text string) {
-	w.private.add(kind, text)
-	vault.add(kind, text)
+// forbid adds a text that the stack must not store, log or reply.
+func (w *world) forbid(kind, text string) {
+	w.forbidden.add(kind, text)
+	forbiddenTexts.add(kind, text)
 }
 
-// nothingTells checks that nothing of this world can be found in the stack,
-// when all of it is done.
-func (w *world) nothingTells() {
+// checkNothingLeaked checks, after a run, that the stack contains none of the
+// forbidden texts of this world.
+func (w *world) checkNothingLeaked() {
 	w.Helper()
-	found, err := searchStack(w.Context(), w.private)
+	found, err := searchStack(w.Context(), w.forbidden)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func (w *world) nothingTells() {
 	}
 }
 
-// word is one that stands nowhere else.
+// word is a random word that occurs nowhere else.
 func (w *world) word() string {
 	letters := make([]byte, 12)
 	for i := range letters {
@@ -141,8 +142,8 @@ func (w *world) word() string {
 	return strings.ToUpper(string(letters[:1])) + string(letters[1:])
 }
 
-// someone is a registrant of whom every field could be found again.
-func (w *world) someone() odoosim.Registrant {
+// newRegistrant is a registrant with unique texts in every field, all forbidden.
+func (w *world) newRegistrant() odoosim.Registrant {
 	r := odoosim.Registrant{
 		GivenName: w.word(), FamilyName: w.word(), Gender: "Female",
 		Birthdate: fmt.Sprintf("%d-%02d-%02d", 1930+w.rng.IntN(70), 1+w.rng.IntN(12), 1+w.rng.IntN(28)),
@@ -151,56 +152,57 @@ func (w *world) someone() odoosim.Registrant {
 		Phone:     fmt.Sprintf("+63917%07d", w.rng.IntN(1e7)),
 	}
 	r.Name = strings.ToUpper(r.FamilyName + ", " + r.GivenName)
-	w.hide("given name", r.GivenName)
-	w.hide("family name", r.FamilyName)
-	w.hide("birth date", r.Birthdate)
-	w.hide("birth date", strings.ReplaceAll(r.Birthdate, "-", "/")) // as MTS writes it
+	w.forbid("given name", r.GivenName)
+	w.forbid("family name", r.FamilyName)
+	w.forbid("birth date", r.Birthdate)
+	w.forbid("birth date", strings.ReplaceAll(r.Birthdate, "-", "/")) // as MTS writes it
 	for part := range strings.FieldsSeq(r.Address) {
 		if len(part) == 12 {
-			w.hide("address", part)
+			w.forbid("address", part)
 		}
 	}
-	w.hide("e-mail", r.Email)
-	w.hide("phone", r.Phone[1:])
+	w.forbid("e-mail", r.Email)
+	w.forbid("phone", r.Phone[1:])
 	return r
 }
 
-// keepVID remembers a VID, with the token that it leads to.
-func (w *world) keepVID(registrant int64, vid string) {
+// rememberVID remembers the VID of a registrant, and forbids it and its token.
+func (w *world) rememberVID(registrant int64, vid string) {
 	w.vids[registrant] = vid
-	for _, s := range []*search{w.private, vault} {
+	for _, s := range []*search{w.forbidden, forbiddenTexts} {
 		s.addNumber("VID", vid)
 		s.addNumber("token", mtssim.Token(vid))
 	}
 }
 
-// nextVID is that of a new person.
+// nextVID is the VID of a new person.
 func (w *world) nextVID(behaviour int) string {
 	w.person++
 	return odoosim.DemoVID(w.person, 1, behaviour)
 }
 
-// plain adds n registrants who should all get a token; change alters them first.
-func (w *world) plain(n int, change ...func(*odoosim.Registrant)) []int64 {
+// addRegistrants adds n registrants who should all get a token; change alters them
+// before.
+func (w *world) addRegistrants(n int, change ...func(*odoosim.Registrant)) []int64 {
 	ids := make([]int64, n)
 	for i := range ids {
-		r := w.someone()
+		r := w.newRegistrant()
 		for _, f := range change {
 			f(&r)
 		}
 		ids[i] = w.registry.AddRegistrant(r)
 		vid := w.nextVID(odoosim.Normal)
-		w.keepVID(ids[i], vid)
+		w.rememberVID(ids[i], vid)
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[i], Type: odoosim.VIDType, Value: vid})
 	}
 	return ids
 }
 
-// populate adds n registrants of all kinds, and gives every one of them words
-// and numbers of its own.
+// populate adds n registrants of all demo kinds, each with unique texts and
+// numbers.
 func (w *world) populate(n int) odoosim.Expectation {
 	e := w.registry.Populate(n, 1)
-	persons := map[string]int64{} // by the VIDs that Populate made: some share one
+	persons := map[string]int64{} // by the VIDs that Populate made: some registrants share a person
 	for _, entry := range w.registry.Entries() {
 		w.rename(entry)
 		for _, i := range entry.Identifiers {
@@ -213,20 +215,20 @@ func (w *world) populate(n int) odoosim.Expectation {
 					persons[i.Value[:10]] = person
 				}
 				vid := fmt.Sprintf("%010d", person) + i.Value[10:]
-				w.keepVID(entry.Registrant, vid)
+				w.rememberVID(entry.Registrant, vid)
 				w.registry.SetValue(i.ID, vid)
 			case odoosim.TokenType:
-				w.held[entry.Registrant] = i.Value
-				w.hide("token", i.Value)
+				w.before[entry.Registrant] = i.Value
+				w.forbid("token", i.Value)
 			}
 		}
 	}
 	return e
 }
 
-// rename fills the fields that a registrant of its kind has.
+// rename puts unique texts into the fields that a registrant of its kind has.
 func (w *world) rename(entry odoosim.Entry) {
-	r := w.someone()
+	r := w.newRegistrant()
 	values := map[string]any{
 		"name": r.Name, "given_name": r.GivenName, "family_name": r.FamilyName, "birthdate": r.Birthdate,
 		"address": r.Address, "email": r.Email, "phone": r.Phone,
@@ -246,18 +248,18 @@ func (w *world) rename(entry odoosim.Entry) {
 		}
 	}
 	if !w.registry.SetRegistrant(entry.Registrant, values) {
-		w.Fatalf("registrant %d is not there", entry.Registrant)
+		w.Fatalf("registrant %d does not exist", entry.Registrant)
 	}
 }
 
-// holds are the values of one type that a registrant has.
-func (w *world) holds(registrant, idType int64) (values []string) {
+// values are those of a registrant's identifiers of one type.
+func (w *world) values(registrant, idType int64) (list []string) {
 	for _, i := range w.registry.Identifiers(registrant) {
 		if i.Type == idType {
-			values = append(values, i.Value)
+			list = append(list, i.Value)
 		}
 	}
-	return values
+	return list
 }
 
 // tokenised counts registrants with a token.
@@ -270,71 +272,72 @@ func (w *world) tokenised() (n int) {
 	return n
 }
 
-// check holds the registry to what must be true whatever went wrong: nobody has
-// two tokens, one that was not made for it, or has lost the VID for nothing.
-func (w *world) check() {
+// checkInvariants checks what must be true whatever went wrong: no registrant has
+// two tokens, a token that was not made for it, or has lost its VID without
+// getting a token.
+func (w *world) checkInvariants() {
 	w.Helper()
 	holder := map[string]int64{}
 	for _, entry := range w.registry.Entries() {
 		id := entry.Registrant
-		tokens := w.holds(id, odoosim.TokenType)
+		tokens := w.values(id, odoosim.TokenType)
 		if len(tokens) > 1 {
-			w.Errorf("registrant %d holds %d tokens", id, len(tokens))
+			w.Errorf("registrant %d has %d tokens", id, len(tokens))
 		}
 		for _, token := range tokens {
-			if token != w.held[id] && (w.vids[id] == "" || token != mtssim.Token(w.vids[id])) {
-				w.Errorf("registrant %d holds a token that was not made for it", id)
+			if token != w.before[id] && (w.vids[id] == "" || token != mtssim.Token(w.vids[id])) {
+				w.Errorf("registrant %d has a token that was not made for it", id)
 			}
 			if other, twice := holder[token]; twice {
-				w.Errorf("registrants %d and %d hold one token", id, other)
+				w.Errorf("registrants %d and %d have the same token", id, other)
 			}
 			holder[token] = id
 		}
-		if w.vids[id] != "" && len(tokens) == 0 && len(w.holds(id, odoosim.VIDType)) == 0 {
+		if w.vids[id] != "" && len(tokens) == 0 && len(w.values(id, odoosim.VIDType)) == 0 {
 			w.Errorf("registrant %d lost its VID and has no token", id)
 		}
 	}
 }
 
-// done checks that each of these has its token and lost its VID.
-func (w *world) done(registrants []int64) {
+// checkTokenised checks that each of these has its token and no VID any more.
+func (w *world) checkTokenised(registrants []int64) {
 	w.Helper()
-	w.check()
+	w.checkInvariants()
 	for _, id := range registrants {
-		if got := w.holds(id, odoosim.TokenType); !slices.Equal(got, []string{mtssim.Token(w.vids[id])}) {
-			w.Errorf("registrant %d has %d tokens, and not its own alone", id, len(got))
+		if got := w.values(id, odoosim.TokenType); !slices.Equal(got, []string{mtssim.Token(w.vids[id])}) {
+			w.Errorf("registrant %d has %d tokens, and not only its own", id, len(got))
 		}
-		if vids := w.holds(id, odoosim.VIDType); len(vids) > 0 {
+		if vids := w.values(id, odoosim.VIDType); len(vids) > 0 {
 			w.Errorf("registrant %d still has its VID", id)
 		}
 	}
 }
 
-// sentOnce checks that no VID came to the MTS more than once.
-func (w *world) sentOnce() {
+// checkSentOnce checks that the MTS received no VID more than once.
+func (w *world) checkSentOnce() {
 	w.Helper()
 	times := map[string]int{}
-	for _, p := range w.front.all() {
+	for _, p := range w.recorder.all() {
 		for _, r := range p.Records {
 			if times[r.VID]++; times[r.VID] == 2 {
-				w.Errorf("a VID was submitted more than once, in POST %d too", p.number)
+				w.Errorf("a VID was submitted more than once, again in POST %d", p.number)
 			}
 		}
 	}
 }
 
-// front stands before an MTS, at its context path, and sees what comes.
-type front struct {
-	behind http.Handler
+// recorder serves an MTS below a context path, and records what it receives.
+type recorder struct {
+	mts    http.Handler
 	path   string
-	hide   func(kind, text string)
+	forbid func(kind, text string)
 
 	mu     sync.Mutex
 	posts  []post
-	onPost func(post) (pass bool) // one that does not pass is never answered, and reaches nobody
+	onPost func(post) (pass bool) // false: the POST does not reach MTS and is never answered
 }
 
-// post is a submission.
+// post is a POST of records.
 type post struct {
 	number   int // from 1
 	Callback struct {
@@ -349,25 +352,25 @@ type post struct {
 	} `json:"authdata"`
 }
 
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	inner := strings.TrimPrefix(r.URL.Path, f.path)
-	if f.path != "" && inner == r.URL.Path {
-		http.NotFound(w, r)
+func (r *recorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	inner := strings.TrimPrefix(request.URL.Path, r.path)
+	if r.path != "" && inner == request.URL.Path {
+		http.NotFound(w, request)
 		return
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := io.ReadAll(request.Body)
 	if err != nil {
 		return
 	}
-	if r.Method == http.MethodPost && inner == "/authtoken/json" && !f.saw(body) {
-		<-r.Context().Done()
+	if request.Method == http.MethodPost && inner == "/authtoken/json" && !r.record(body) {
+		<-request.Context().Done()
 		return
 	}
-	r.URL.Path, r.URL.RawPath, r.Body = inner, "", io.NopCloser(bytes.NewReader(body))
-	f.behind.ServeHTTP(w, r)
+	request.URL.Path, request.URL.RawPath, request.Body = inner, "", io.NopCloser(bytes.NewReader(body))
+	r.mts.ServeHTTP(w, request)
 }
 
-func (f *front) saw(body []byte) (pass bool) {
+func (r *recorder) record(body []byte) (pass bool) {
 	var envelope struct {
 		Request post `json:"request"`
 	}
@@ -375,38 +378,39 @@ func (f *front) saw(body []byte) (pass bool) {
 		return true
 	}
 	p := envelope.Request
-	f.hide("capability", p.Callback.Bearer.Token)
+	r.forbid("capability", p.Callback.Bearer.Token)
 	for part := range strings.SplitSeq(p.Callback.Bearer.Token, ".") {
-		f.hide("part of a capability", part)
+		r.forbid("part of a capability", part)
 	}
-	f.mu.Lock()
-	p.number = len(f.posts) + 1
-	f.posts = append(f.posts, p)
-	on := f.onPost
-	f.mu.Unlock()
+	r.mu.Lock()
+	p.number = len(r.posts) + 1
+	r.posts = append(r.posts, p)
+	on := r.onPost
+	r.mu.Unlock()
 	return on == nil || on(p)
 }
 
-func (f *front) watch(on func(post) (pass bool)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onPost = on
+// watch calls on for every POST from now on.
+func (r *recorder) watch(on func(post) (pass bool)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.onPost = on
 }
 
-func (f *front) all() []post {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.posts)
+func (r *recorder) all() []post {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.posts)
 }
 
-// first waits for the first POST.
-func (w *world) first() post {
+// firstPost waits for the first POST.
+func (w *world) firstPost() post {
 	w.Helper()
-	w.until("a POST comes to the MTS", func() bool { return len(w.front.all()) > 0 })
-	return w.front.all()[0]
+	w.until("the MTS receives a POST", func() bool { return len(w.recorder.all()) > 0 })
+	return w.recorder.all()[0]
 }
 
-// rows are what the MTS would call back with.
+// rows are the rows of the answer that the MTS would give.
 func (p post) rows() []string {
 	rows := make([]string, len(p.Records))
 	for i, r := range p.Records {
@@ -417,21 +421,22 @@ func (p post) rows() []string {
 
 func bulk(rows []string) []byte { return []byte("[" + strings.Join(rows, ",") + "]") }
 
-// patience is how long a test waits for what must come. It is never waited in
-// vain but by a test that fails.
+// patience is how long a test waits for what must happen. Only a test that fails
+// waits that long.
 const patience = 2 * time.Minute
 
-// until waits for what comes by itself.
-func (w *world) until(what string, is func() bool) {
+// until waits until a condition is true.
+func (w *world) until(what string, condition func() bool) {
 	w.Helper()
-	if !within(patience, is) {
-		w.Fatalf("it does not come to this: %s", what)
+	if !within(patience, condition) {
+		w.Fatalf("waited in vain: %s", what)
 	}
 }
 
-func within(limit time.Duration, is func() bool) bool {
+// within reports whether a condition becomes true within the limit.
+func within(limit time.Duration, condition func() bool) bool {
 	for end := time.Now().Add(limit); ; time.Sleep(40 * time.Millisecond) {
-		if is() {
+		if condition() {
 			return true
 		}
 		if time.Now().After(end) {
@@ -440,11 +445,11 @@ func within(limit time.Duration, is func() bool) bool {
 	}
 }
 
-// ticks waits until n more ticks are over, from the first to the last.
+// ticks waits until n whole ticks have passed.
 func (w *world) ticks(n int64) {
 	w.Helper()
 	from := ticker.count.Load()
-	w.until("the ticks go on", func() bool { return ticker.count.Load() > from+n })
+	w.until("the ticks continue", func() bool { return ticker.count.Load() > from+n })
 }
 
 func expect[T comparable](t testing.TB, what string, got, want T) {

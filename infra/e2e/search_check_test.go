@@ -25,9 +25,9 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// A search that finds nothing proves something only if it finds what is there.
-// So what must be found is planted, in every form and in every kind of place.
-func TestTheSearchFindsWhatIsThere(t *testing.T) {
+// That a search finds nothing proves something only if it would find what exists.
+// So this test stores texts in every form and in every kind of place.
+func TestTheSearchFindsEveryFormInEveryPlace(t *testing.T) {
 	t.Parallel()
 	const vid, name = "7301994426800041", "Quelimanezo"
 	number, err := strconv.ParseUint(vid, 10, 64)
@@ -53,27 +53,27 @@ func TestTheSearchFindsWhatIsThere(t *testing.T) {
 		"a varint":             binary.AppendUvarint([]byte{9}, number),
 		"a plain hash":         []byte(hex.EncodeToString(hash[:])),
 	}
-	planted := newSearch()
-	planted.addNumber("VID", vid)
-	planted.add("name", name)
+	s := newSearch()
+	s.addNumber("VID", vid)
+	s.add("name", name)
 	for form, text := range forms {
-		if len(planted.in(text)) == 0 {
-			t.Errorf("not found %s", form)
+		if len(s.in(text)) == 0 {
+			t.Errorf("not found: %s", form)
 		}
 	}
-	if found := planted.in([]byte("7301994426800042 Quelimane " + base64.StdEncoding.EncodeToString(deflated(t, []byte("nobody"))))); len(found) > 0 {
-		t.Errorf("found %v where nothing is", found)
+	if found := s.in([]byte("7301994426800042 Quelimane " + base64.StdEncoding.EncodeToString(deflated(t, []byte("nobody"))))); len(found) > 0 {
+		t.Errorf("found %v where there is nothing", found)
 	}
 
 	// And in every place.
-	table, group := "planted", "/planted"
-	plantItem(t, table, forms)
-	plantLine(t, group, "INFO "+string(forms["base64 within base64"]))
+	table, group := "search-check", "/search-check"
+	storeItem(t, table, forms)
+	logLine(t, group, "INFO "+string(forms["base64 within base64"]))
 	transcript.Lock()
-	transcript.replies = append(transcript.replies, []byte(`{"planted":"`+vid+`"}`))
+	transcript.replies = append(transcript.replies, []byte(`{"stored":"`+vid+`"}`))
 	transcript.Unlock()
 
-	found, err := searchStack(t.Context(), planted)
+	found, err := searchStack(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,14 +82,14 @@ func TestTheSearchFindsWhatIsThere(t *testing.T) {
 			t.Errorf("not found in an item %s", form)
 		}
 	}
-	for _, place := range []string{"table planted, attribute nested", "table planted, attribute pk", "log line ", "reply "} {
+	for _, place := range []string{"table search-check, attribute nested", "table search-check, attribute pk", "log line ", "reply "} {
 		if !slices.ContainsFunc(found, func(f finding) bool { return strings.HasPrefix(f.place, place) }) {
 			t.Errorf("not found in %s", place)
 		}
 	}
 }
 
-func plantItem(t *testing.T, table string, forms map[string][]byte) {
+func storeItem(t *testing.T, table string, forms map[string][]byte) {
 	t.Helper()
 	client := db
 	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
@@ -119,9 +119,9 @@ func plantItem(t *testing.T, table string, forms map[string][]byte) {
 	}
 }
 
-func plantLine(t *testing.T, group, line string) {
+func logLine(t *testing.T, group, line string) {
 	t.Helper()
-	client, stream := cloudwatchlogs.NewFromConfig(stack.AWS()), aws.String("planted")
+	client, stream := cloudwatchlogs.NewFromConfig(stack.AWS()), aws.String("search-check")
 	if _, err := client.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group}); err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,9 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// The stack serves other people's servers: what differs from the simulators'
-// defaults is in the configuration, and takes effect without a restart.
-func TestOtherPeoplesServers(t *testing.T) {
+// The stack works with servers that differ from the simulators' defaults: the
+// differences are in the configuration, and take effect without a restart.
+func TestServersThatDiffer(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		options   options
@@ -41,83 +41,34 @@ func TestOtherPeoplesServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, o.options)
-			ids := w.plain(70)
+			ids := w.addRegistrants(70)
 			w.registry.RenameType(odoosim.VIDType, o.types[0])
 			w.registry.RenameType(odoosim.TokenType, o.types[1])
-			if o.options.odoo.Status { // as that line of Odoo has it
+			if o.options.odoo.Status { // as in that line of Odoo
 				for i, id := range ids {
 					vid := w.registry.Identifiers(id)[0]
 					w.registry.DeleteIdentifier(vid.ID)
 					vid.Status = []string{"valid", ""}[i%2]
 					w.registry.AddIdentifier(vid)
 				}
-				revoked := w.plain(1)[0]
+				revoked := w.addRegistrants(1)[0]
 				vid := w.registry.Identifiers(revoked)[0]
 				w.registry.DeleteIdentifier(vid.ID)
 				vid.Status = "invalid"
 				w.registry.AddIdentifier(vid)
 			}
-			c := w.started(
+			c := w.createStarted(
 				withRegistry("vid_type", o.types[0]), withRegistry("token_type", o.types[1]),
 				func(body map[string]any) { o.configure(w, body) },
 			)
-			c.settled(1)
-			w.done(ids)
-			w.sentOnce()
+			c.waitForRuns(1)
+			w.checkTokenised(ids)
+			w.checkSentOnce()
 			expect(t, "rejections", len(c.rejections()), 0)
 			expect(t, "problems", len(c.view().Problems), 0)
 		})
 	}
 }
 
-// named puts a name in the place of the loopback address.
+// named has a host name in the place of the loopback address.
 func named(address string) string { return "http://localhost" + address[len("http://127.0.0.1"):] }
-
-// Two connectors on one registry, each with an MTS of its own so that nothing
-// but the registry's own rules keeps them apart, and ten ticks at once.
-func TestNobodyIsSubmittedOrPatchedTwice(t *testing.T) {
-	t.Parallel()
-	w, other := newWorld(t, options{}), newWorld(t, options{})
-	ids := w.plain(300)
-	first := w.create(with("batch_maximum", 40))
-	second := other.create(with("batch_maximum", 60), withRegistry("url", w.registryURL), withRegistry("password", w.password))
-	first.start()
-	second.start()
-	w.until("both are done", func() bool {
-		failed := make(chan error)
-		for range 10 {
-			go func() { failed <- stack.Tick(t.Context()) }()
-		}
-		for range 10 {
-			if err := fault(<-failed); err != nil {
-				t.Error(err)
-			}
-		}
-		return w.tokenised() == len(ids) && first.quiet() && second.quiet()
-	})
-	w.done(ids)
-	expect(t, "registrants with many tokens", w.registry.State().ManyTokens, 0)
-	times := map[string]int{}
-	for _, f := range []*front{w.front, other.front} {
-		for _, p := range f.all() {
-			for _, r := range p.Records {
-				times[r.VID]++
-			}
-		}
-	}
-	expect(t, "VIDs submitted", len(times), len(ids))
-	for vid, n := range times {
-		if n > 1 {
-			t.Errorf("the VID ending in %s was submitted %d times", vid[10:], n)
-		}
-	}
-	sent := 0
-	for _, c := range []*connector{first, second} {
-		for _, r := range c.runs() {
-			expect(t, "pending", r.Totals.Pending, 0)
-			sent += r.Totals.Sent
-		}
-		expect(t, "rejections", len(c.rejections()), 0)
-	}
-	expect(t, "sent by both", sent, len(ids))
-}

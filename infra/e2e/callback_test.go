@@ -14,32 +14,32 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// The public door. Two connectors have a batch under way each, of the same
-// registrants in two registries that are alike to the last id, so that nothing
-// but the batch tells their rows apart. Their answers never come by themselves,
-// and nobody patches before the test lets them: what is stored stays to be seen.
-func TestCallbackDoor(t *testing.T) {
+// The public callback endpoint. Two connectors have one open batch each, of the
+// same registrants in two registries with the same ids, so that their rows differ
+// by the batch only. MTS never answers, and nothing is patched before the test
+// allows it, so that the test can see what is stored.
+func TestCallbackEndpoint(t *testing.T) {
 	t.Parallel()
 	a, b := newWorld(t, options{}), newWorld(t, options{})
-	idsA, idsB := a.plain(30), b.plain(30)
+	idsA, idsB := a.addRegistrants(30), b.addRegistrants(30)
 	for i, id := range idsB {
 		expect(t, "registrant", id, idsA[i])
 		b.registry.SetVID(id, a.vids[id])
 		b.vids[id] = a.vids[id]
 	}
 	cA, cB := a.create(), b.create()
-	letA, letB := cA.keepPatchersOut(), cB.keepPatchersOut()
+	releaseA, releaseB := cA.holdPatchLease(), cB.holdPatchLease()
 	for _, w := range []*world{a, b} {
 		w.seeder.SetFaults(mtssim.Faults{LoseNext: -1})
 	}
 	cA.start()
 	cB.start()
-	postA, postB := a.first(), b.first()
-	cA.stop() // nothing more is sent; what is under way may still be answered
+	postA, postB := a.firstPost(), b.firstPost()
+	cA.stop() // nothing more is sent; open batches may still be answered
 	cB.stop()
-	d := door{T: t, post: postA, stored: func() int { return cA.storedParts() + cB.storedParts() }}
+	d := delivery{T: t, post: postA, stored: func() int { return cA.answerParts() + cB.answerParts() }}
 
-	t.Run("without a right to it", func(t *testing.T) {
+	t.Run("without a valid capability", func(t *testing.T) {
 		d := d.in(t)
 		good := postA.Callback.Bearer.Token
 		ref := seeding.BatchRef{Registry: cA.key, Connector: cA.id, Run: cA.runs()[0].ID, Batch: postA.batch()}
@@ -62,14 +62,14 @@ func TestCallbackDoor(t *testing.T) {
 			"of an unknown key":         "Bearer " + seeding.Capability(seeding.Key{ID: "k", Secret: key.Secret}, ref, hour),
 			"of an unknown key's bytes": "Bearer " + seeding.Capability(seeding.Key{ID: key.ID, Secret: []byte("x")}, ref, hour),
 		} {
-			a.hide("capability", strings.TrimPrefix(bearer, "Bearer "))
+			a.forbid("capability", strings.TrimPrefix(bearer, "Bearer "))
 			d.refused(name, http.StatusUnauthorized, d.post.path(), bearer, bulk(postA.rows()))
 		}
 		d.refused("for another batch", http.StatusUnauthorized, postB.path(), "Bearer "+good, bulk(postA.rows()))
 		d.refused("for no batch", http.StatusUnauthorized, "/callback/x", "Bearer "+good, bulk(postA.rows()))
 	})
 
-	t.Run("with nothing well-formed in it", func(t *testing.T) {
+	t.Run("without a well-formed row", func(t *testing.T) {
 		d := d.in(t)
 		row := postA.rows()[0]
 		whole := bulk(postA.rows())
@@ -87,7 +87,7 @@ func TestCallbackDoor(t *testing.T) {
 			"an unknown status":         []byte(`[["` + postA.Records[0].Key + `","done","1",null,null]]`),
 			"cut short":                 whole[:len(whole)-1],
 			"two documents":             append(slices.Clone(whole), whole...),
-			"5 MB of rows of nobody":    []byte("[" + strings.Repeat(garbage, seeding.MaxCallback/len(garbage)-1) + "null]"),
+			"5 MB of unknown rows":      []byte("[" + strings.Repeat(garbage, seeding.MaxCallback/len(garbage)-1) + "null]"),
 			"5 MB that are not JSON":    bytes.Repeat([]byte("x"), seeding.MaxCallback),
 			"5 MB of binary, not UTF-8": bytes.Repeat([]byte{0xff, 0x00}, seeding.MaxCallback/2),
 		} {
@@ -109,7 +109,7 @@ func TestCallbackDoor(t *testing.T) {
 			rows = slices.Concat(rows[3*i:], rows[:3*i])
 			if i%2 == 1 {
 				slices.Reverse(rows)
-				rows = append(rows, "null", rows[0]) // and rows that are none, or come twice
+				rows = append(rows, "null", rows[0]) // and a row that is none, and one twice
 			}
 			all.Go(func() {
 				if got := send(t, "POST", d.post.path(), bulk(rows), "Authorization: "+d.bearer()); got.status != http.StatusOK {
@@ -136,42 +136,42 @@ func TestCallbackDoor(t *testing.T) {
 		expect(t, "answers stored", d.stored(), 3)
 	})
 
-	letA()
-	letB()
-	a.until("everybody is tokenised", func() bool { return a.registry.State().VIDs == 0 && cA.quiet() })
-	a.done(idsA)
+	releaseA()
+	releaseB()
+	a.until("everybody is tokenised", func() bool { return a.registry.State().VIDs == 0 && cA.idle() })
+	a.checkTokenised(idsA)
 	// The totals of a run are frozen when it ends, which was perhaps before the
 	// answer came; those of its batch are not.
 	expect(t, "tokenised", cA.batches(cA.runs()[0].ID)[0].Totals.Tokenised, len(idsA))
 	expect(t, "rejections", len(cA.rejections()), 0)
 
-	b.until("the rows of nobody are gone", cB.quiet)
+	b.until("the rows of the other batch are ignored", cB.idle)
 	b.ticks(2)
 	expect(t, "tokens in the other registry", b.registry.State().Tokens, 0)
 	expect(t, "VIDs in the other registry", b.registry.State().VIDs, len(idsB))
 	expect(t, "rejections of the other", len(cB.rejections()), 0)
 
-	// Nobody is the worse for it: the next run tokenises them.
+	// No harm is done: the next run tokenises them.
 	b.seeder.SetFaults(mtssim.Faults{})
 	cB.start()
-	b.until("everybody is tokenised", func() bool { return b.registry.State().VIDs == 0 && cB.quiet() })
-	b.done(idsB)
-	a.nothingTells()
-	b.nothingTells()
+	b.until("everybody is tokenised", func() bool { return b.registry.State().VIDs == 0 && cB.idle() })
+	b.checkTokenised(idsB)
+	a.checkNothingLeaked()
+	b.checkNothingLeaked()
 }
 
-// door is where answers to one post are delivered.
-type door struct {
+// delivery delivers answers to one POST.
+type delivery struct {
 	*testing.T
 	post   post
 	stored func() int // parts of answers
 }
 
-func (d door) in(t *testing.T) door { d.T = t; return d }
+func (d delivery) in(t *testing.T) delivery { d.T = t; return d }
 
-func (d door) bearer() string { return "Bearer " + d.post.Callback.Bearer.Token }
+func (d delivery) bearer() string { return "Bearer " + d.post.Callback.Bearer.Token }
 
-func (d door) refused(name string, status int, path, authorization string, body []byte) {
+func (d delivery) refused(name string, status int, path, authorization string, body []byte) {
 	d.Helper()
 	before := d.stored()
 	var headers []string
@@ -186,12 +186,12 @@ func (d door) refused(name string, status int, path, authorization string, body 
 	}
 }
 
-// path and batch are those that the MTS was told to call back.
+// path and batch are those of the callback address that the MTS received.
 func (p post) path() string { return p.Callback.URL[strings.Index(p.Callback.URL, "/callback/"):] }
 
 func (p post) batch() string { return strings.TrimPrefix(p.path(), "/callback/") }
 
-func (c *connector) storedParts() int {
+func (c *connector) answerParts() int {
 	c.Helper()
 	parts, err := answersOf(c.ctx(), c.key)
 	if err != nil {
@@ -200,9 +200,9 @@ func (c *connector) storedParts() int {
 	return len(parts)
 }
 
-// keepPatchersOut takes the patch lease of the connector's registry, as a
-// patcher would that is at work for long, and returns what gives it back.
-func (c *connector) keepPatchersOut() (release func()) {
+// holdPatchLease takes the patch lease of the connector's registry, as a patch
+// that takes long would, and returns a function that releases it.
+func (c *connector) holdPatchLease() (release func()) {
 	c.Helper()
 	now := time.Now()
 	state, err := store.TakePatch(c.ctx(), c.key, fmt.Sprintf("test of %s", c.id), now, now.Add(time.Hour))

@@ -8,9 +8,9 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// A refusal that has nothing to do with anybody's data rejects nobody. It
-// shows, and when it is mended all goes on by itself.
-func TestProblemsShowRejectNobodyAndEnd(t *testing.T) {
+// A refusal that has nothing to do with a registrant's data rejects no registrant.
+// The connector shows a problem, and continues by itself when the cause is removed.
+func TestProblemsAreShownRejectNobodyAndEnd(t *testing.T) {
 	t.Parallel()
 	refusal := func(code string) func(*world) {
 		return func(w *world) {
@@ -19,8 +19,8 @@ func TestProblemsShowRejectNobodyAndEnd(t *testing.T) {
 	}
 	healthy := func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }
 	cases := map[string]struct {
-		source        seeding.Source
-		provoke, mend func(w *world)
+		source          seeding.Source
+		provoke, repair func(w *world)
 	}{
 		"create denied": {seeding.ProblemWrite,
 			func(w *world) { w.registry.Deny("g2p.reg.id", "create") }, func(w *world) { w.registry.Allow("g2p.reg.id", "create") }},
@@ -41,53 +41,53 @@ func TestProblemsShowRejectNobodyAndEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(60)
+			ids := w.addRegistrants(60)
 			p.provoke(w)
-			c := w.started()
-			c.shows(p.source)
-			w.ticks(4) // and goes on trying, with single registrants
+			c := w.createStarted()
+			c.waitForProblem(p.source)
+			w.ticks(4) // and it keeps trying, with single registrants
 			expect(t, "rejections", len(c.rejections()), 0)
 			expect(t, "tokens", w.tokenised(), 0)
-			p.mend(w)
-			c.isClear()
-			c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.quiet() })
-			w.done(ids)
+			p.repair(w)
+			c.waitForNoProblem()
+			c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.idle() })
+			w.checkTokenised(ids)
 			expect(t, "rejections after all", len(c.rejections()), 0)
 			expect(t, "problems after all", len(c.view().Problems), 0)
 		})
 	}
 }
 
-// Without the right to remove identifiers tokens are written all the same; the
-// VIDs follow when the right is there.
-func TestVIDsAreRemovedWhenTheyMayBe(t *testing.T) {
+// Without the right to remove identifiers the tokens are written all the same; the
+// VIDs are removed when the right is given.
+func TestVIDsAreRemovedOnceTheRightIsGiven(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	ids := w.plain(60)
+	ids := w.addRegistrants(60)
 	w.registry.Deny("g2p.reg.id", "unlink")
-	c := w.started()
-	c.shows(seeding.ProblemUnlink)
-	c.settled(1)
-	w.check()
+	c := w.createStarted()
+	c.waitForProblem(seeding.ProblemUnlink)
+	c.waitForRuns(1)
+	w.checkInvariants()
 	expect(t, "tokens", w.tokenised(), len(ids))
 	expect(t, "VIDs", w.registry.State().VIDs, len(ids))
 
-	// The next run finds the same, and sends nobody.
-	posts := len(w.front.all())
-	c.again()
-	c.settled(2)
+	// The next run finds the same, and sends no registrant.
+	posts := len(w.recorder.all())
+	c.makeDue()
+	c.waitForRuns(2)
 	expect(t, "VIDs after a second run", w.registry.State().VIDs, len(ids))
-	c.shows(seeding.ProblemUnlink)
+	c.waitForProblem(seeding.ProblemUnlink)
 
 	w.registry.Allow("g2p.reg.id", "unlink")
-	c.until("the VIDs are gone", func() bool {
-		if w.registry.State().VIDs > 0 && c.quiet() {
-			c.again()
+	c.until("the VIDs are removed", func() bool {
+		if w.registry.State().VIDs > 0 && c.idle() {
+			c.makeDue()
 		}
-		return w.registry.State().VIDs == 0 && c.quiet()
+		return w.registry.State().VIDs == 0 && c.idle()
 	})
-	c.isClear()
-	w.done(ids)
-	expect(t, "POSTs since the first run", len(w.front.all())-posts, 0)
+	c.waitForNoProblem()
+	w.checkTokenised(ids)
+	expect(t, "POSTs since the first run", len(w.recorder.all())-posts, 0)
 	expect(t, "rejections", len(c.rejections()), 0)
 }

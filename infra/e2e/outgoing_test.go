@@ -11,11 +11,11 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// The local stack may reach 127.0.0.0/8. Everything else is refused where the
-// connection would be made, so nobody is called, and it shows as a problem.
+// The local stack may reach 127.0.0.0/8. A connection to any other address is
+// refused before it is made, and the connector shows a problem.
 func TestCallsStayWithinTheAllowedRanges(t *testing.T) {
 	t.Parallel()
-	six := listenSix(t)
+	outside := listenIPv6(t)
 	cases := map[string]struct {
 		target string // "mts" or "registry"
 		url    string // of it
@@ -26,27 +26,27 @@ func TestCallsStayWithinTheAllowedRanges(t *testing.T) {
 		"metadata as registry":            {"registry", "http://169.254.169.254/latest/meta-data", seeding.ProblemRegistry, "AddressNotAllowed"},
 		"private MTS":                     {"mts", "http://10.0.0.1", seeding.ProblemMTS, "AddressNotAllowed"},
 		"private registry":                {"registry", "http://10.0.0.1:8069", seeding.ProblemRegistry, "AddressNotAllowed"},
-		"metadata in IPv6 clothes":        {"registry", "http://[::ffff:169.254.169.254]", seeding.ProblemRegistry, "AddressNotAllowed"},
-		"private MTS in IPv6 clothes":     {"mts", "http://[::ffff:10.0.0.1]:80", seeding.ProblemMTS, "AddressNotAllowed"},
-		"loopback of IPv6 as MTS":         {"mts", six.url, seeding.ProblemMTS, "AddressNotAllowed"},
-		"loopback of IPv6 as registry":    {"registry", six.url, seeding.ProblemRegistry, "AddressNotAllowed"},
+		"metadata mapped to IPv6":         {"registry", "http://[::ffff:169.254.169.254]", seeding.ProblemRegistry, "AddressNotAllowed"},
+		"private MTS mapped to IPv6":      {"mts", "http://[::ffff:10.0.0.1]:80", seeding.ProblemMTS, "AddressNotAllowed"},
+		"loopback of IPv6 as MTS":         {"mts", outside.url, seeding.ProblemMTS, "AddressNotAllowed"},
+		"loopback of IPv6 as registry":    {"registry", outside.url, seeding.ProblemRegistry, "AddressNotAllowed"},
 		"any address as MTS":              {"mts", "http://0.0.0.0:9", seeding.ProblemMTS, "AddressNotAllowed"},
 		"registry redirects to metadata":  {"registry", redirecting(t, "http://169.254.169.254/"), seeding.ProblemRead, "HTTP-307"},
-		"registry redirects out of range": {"registry", redirecting(t, six.url), seeding.ProblemRead, "HTTP-307"},
-		"MTS redirects out of range":      {"mts", redirecting(t, six.url), seeding.ProblemMTS, "HTTP-307"},
+		"registry redirects out of range": {"registry", redirecting(t, outside.url), seeding.ProblemRead, "HTTP-307"},
+		"MTS redirects out of range":      {"mts", redirecting(t, outside.url), seeding.ProblemMTS, "HTTP-307"},
 	}
 	for name, g := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(3)
+			w.addRegistrants(3)
 			change := with("mts_url", g.url)
 			if g.target == "registry" {
 				change = withRegistry("url", g.url)
 			}
-			c := w.started(change)
-			c.shows(g.source)
-			w.until("the log says why", func() bool {
+			c := w.createStarted(change)
+			c.waitForProblem(g.source)
+			w.until("the log names the reason", func() bool {
 				lines, err := logOf(t.Context(), "submit")
 				if err != nil {
 					t.Fatal(err)
@@ -56,31 +56,31 @@ func TestCallsStayWithinTheAllowedRanges(t *testing.T) {
 				})
 			})
 			if g.target == "registry" {
-				expect(t, "POSTs to the MTS", len(w.front.all()), 0)
+				expect(t, "POSTs to the MTS", len(w.recorder.all()), 0)
 			}
 			expect(t, "tokens", w.tokenised(), 0)
 			c.stop()
 			w.until("the run ends", func() bool { return c.state().Run == "" })
 			expect(t, "rejections", len(c.rejections()), 0)
-			expect(t, "connections to the address out of range", six.connections.Load(), 0)
+			expect(t, "connections to the address out of range", outside.connections.Load(), 0)
 		})
 	}
 }
 
-// A redirect is not followed to an allowed address either: what is sent is for
-// the server that was named.
+// A redirect to an allowed address is not followed either: a request is for the
+// configured server only.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	elsewhere := serve(t, "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
 	w := newWorld(t, options{})
-	w.plain(3)
-	registry := w.started(withRegistry("url", redirecting(t, elsewhere)))
-	seeder := w.started(with("mts_url", redirecting(t, elsewhere)))
-	registry.shows(seeding.ProblemRead)
-	seeder.shows(seeding.ProblemMTS)
+	w.addRegistrants(3)
+	registry := w.createStarted(withRegistry("url", redirecting(t, elsewhere)))
+	seeder := w.createStarted(with("mts_url", redirecting(t, elsewhere)))
+	registry.waitForProblem(seeding.ProblemRead)
+	seeder.waitForProblem(seeding.ProblemMTS)
 	w.ticks(3)
-	expect(t, "calls to where it redirects", calls.Load(), 0)
+	expect(t, "calls to the target of the redirect", calls.Load(), 0)
 }
 
 func redirecting(t *testing.T, to string) string {
@@ -90,22 +90,22 @@ func redirecting(t *testing.T, to string) string {
 	}))
 }
 
-// six listens on this machine, at an address out of range.
-type six struct {
+// ipv6Listener listens on this machine, at an address that is out of range.
+type ipv6Listener struct {
 	url         string
 	connections atomic.Int64
 }
 
-func listenSix(t *testing.T) *six {
+func listenIPv6(t *testing.T) *ipv6Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
 		// Without IPv6 a connection could not be made anyway.
 		t.Logf("no IPv6 here: %v", err)
-		return &six{url: "http://[::1]:9"}
+		return &ipv6Listener{url: "http://[::1]:9"}
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	s := &six{url: "http://" + listener.Addr().String()}
+	s := &ipv6Listener{url: "http://" + listener.Addr().String()}
 	go func() {
 		for {
 			connection, err := listener.Accept()
