@@ -47,3 +47,28 @@ func TestTranslate(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatARefusedWriteMeans(t *testing.T) {
+	absent, conflict, other := errors.New("absent"), errors.New("conflict"), errors.New("other")
+	written := func(old Item) bool { return NewReader(old).Text("name") == "written" }
+	none, same := &Refused{Old: []Item{nil}}, &Refused{Old: []Item{{"name": Text("written")}}}
+	another := &Refused{Old: []Item{{"name": Text("another")}}}
+	for _, test := range []struct {
+		name           string
+		err            error
+		plain, already error // as Explain says, without and after Already
+	}{
+		{"success", nil, nil, nil},
+		{"another error", other, other, other},
+		{"no item", none, absent, absent},
+		{"an item that says so already", same, conflict, nil},
+		{"an item that says otherwise", another, conflict, conflict},
+	} {
+		if err := Explain(test.err, absent, conflict); !errors.Is(err, test.plain) {
+			t.Errorf("%s: %v, want %v", test.name, err, test.plain)
+		}
+		if err := Explain(Already(test.err, written), absent, conflict); !errors.Is(err, test.already) {
+			t.Errorf("%s, or so already: %v, want %v", test.name, err, test.already)
+		}
+	}
+}

@@ -98,6 +98,17 @@ func (r *Reader) Damaged(name string) {
 // Key is the key of the item, zero where the item has none.
 func (r *Reader) Key() Key { return Key{r.Text(partitionName), r.Text(sortName)} }
 
+// Form is the number of the form in which the item is stored: its attribute
+// form, or 1 without one. A form that is newer than the newest that its decoder
+// knows is damage: it must not be misread.
+func (r *Reader) Form(newest int) int {
+	form := max(1, r.Int("form"))
+	if form > newest {
+		r.Damaged("form")
+	}
+	return form
+}
+
 // Names are the names of all attributes, sorted.
 func (r *Reader) Names() []string { return slices.Sorted(maps.Keys(r.item)) }
 

@@ -86,3 +86,27 @@ func TestRetryCollisions(t *testing.T) {
 		}
 	})
 }
+
+func TestRetryRefused(t *testing.T) {
+	refused := &Refused{Old: []Item{nil}}
+	for _, test := range []struct {
+		name     string
+		errs     []error // of the attempts; the last one repeats
+		want     error
+		attempts int
+	}{
+		{"success", []error{nil}, nil, 1},
+		{"success after others", []error{refused, refused, nil}, nil, 3},
+		{"another error", []error{refused, errOther}, errOther, 2},
+		{"others without end", []error{refused}, refused, attempts},
+	} {
+		made := 0
+		err := RetryRefused(func() error {
+			made++
+			return test.errs[min(made, len(test.errs))-1]
+		})
+		if !errors.Is(err, test.want) || made != test.attempts {
+			t.Errorf("%s: %v after %d attempts, want %v after %d", test.name, err, made, test.want, test.attempts)
+		}
+	}
+}

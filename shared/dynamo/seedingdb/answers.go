@@ -85,6 +85,7 @@ func encodePart(p seeding.AnswerPart) dynamo.Item {
 func decodePart(registry string) func(dynamo.Item) (seeding.AnswerPart, error) {
 	return func(it dynamo.Item) (seeding.AnswerPart, error) {
 		r := dynamo.NewReader(it)
+		r.Form(1)
 		part := seeding.AnswerPart{
 			Ref:      seeding.BatchRef{Registry: registry, Connector: r.Text("connector"), Run: r.Text("run")},
 			Received: r.Instant("received"),

@@ -239,6 +239,7 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) {
 	return func(it dynamo.Item) (seeding.Batch, error) {
 		r := dynamo.NewReader(it)
+		r.Form(1)
 		b := seeding.Batch{
 			Ref:       ref,
 			State:     seeding.BatchState(r.Text("state")),

@@ -18,37 +18,82 @@ func (s *Store) Connector(ctx context.Context, id string) (seeding.Connector, er
 	return get(ctx, s, configKey(id), decodeConnector)
 }
 
-// storedConnector is the document of a configuration in its item. Members that
-// no function reads are written as they always were, so that the program of
-// before can still read what this one writes.
-type storedConnector struct {
-	ID      string `json:"id"`
-	Version int    `json:"version"`
+// configurationForm is the newest form of a stored configuration: a JSON
+// document in the attribute document, apart from id and version.
+const configurationForm = 2
 
-	Name            string        `json:"name"`
-	MTSURL          string        `json:"mts_url"`
-	InputType       string        `json:"input_type"` // "registry"
-	Mapping         storedMapping `json:"mapping"`
-	OutputType      string        `json:"output_type"`   // "json"
-	OutputFormat    string        `json:"output_format"` // ""
-	DeliveryType    string        `json:"delivery_type"` // "callback"
-	JobType         string        `json:"job_type"`      // "recurring"
-	Language        string        `json:"language"`
-	IntervalMinutes int           `json:"interval_minutes"`
-	Domain          string        `json:"domain"`
-	Fields          []string      `json:"fields"`
+func encodeConnector(c seeding.Connector) (dynamo.Item, error) {
+	document, err := json.Marshal(configurationOf(c))
+	if err != nil {
+		return nil, err
+	}
+	return dynamo.Item{
+		"form":     dynamo.Number(configurationForm),
+		"version":  dynamo.Number(c.Version),
+		"document": dynamo.Text(string(document)),
+	}, nil
+}
 
-	Callback storedCallback `json:"callback"`
-	Registry storedRegistry `json:"registry"`
+func decodeConnector(it dynamo.Item) (seeding.Connector, error) {
+	r := dynamo.NewReader(it)
+	var c seeding.Connector
+	switch r.Form(configurationForm) {
+	case 1:
+		c = readJSON[configurationForm1](r, "config").connector()
+	case configurationForm:
+		c = readJSON[configuration](r, "document").connector()
+	}
+	c.ID, c.Version = r.Key().Sort, r.Int("version")
+	return dynamo.Decoded(r, c)
+}
 
-	MandatoryFields []string `json:"mandatory_fields"`
-	BatchMaximum    int      `json:"batch_maximum"`
-	RemoveVIDs      bool     `json:"remove_vids"`
+// readJSON reads a document. What is wrong with it is not told: the error of
+// the JSON package would quote the document.
+func readJSON[T any](r *dynamo.Reader, name string) (document T) {
+	if err := json.Unmarshal([]byte(r.Text(name)), &document); err != nil {
+		r.Damaged(name)
+	}
+	return document
+}
 
-	Secrets map[string]string `json:"secrets"`
+// configuration is the document of form 2. Other sources, deliveries and
+// schedules can be added beside those that are there.
+type configuration struct {
+	Name     string            `json:"name"`
+	MTS      storedMTS         `json:"mts"`
+	Registry storedRegistry    `json:"registry"`
+	Source   storedSource      `json:"source"`
+	Delivery storedDelivery    `json:"delivery"`
+	Schedule storedSchedule    `json:"schedule"`
+	Output   storedOutput      `json:"output"`
+	Secrets  map[string]string `json:"secrets"`
+	Created  time.Time         `json:"created"`
+	Updated  time.Time         `json:"updated"`
+}
 
-	Created time.Time `json:"created"`
-	Updated time.Time `json:"updated"`
+type storedMTS struct {
+	URL          string `json:"url"`
+	Language     string `json:"language"`
+	BatchMaximum int    `json:"batch_maximum"`
+}
+
+type storedRegistry struct {
+	URL       string `json:"url"`
+	Database  string `json:"database"`
+	Username  string `json:"username"`
+	VIDType   string `json:"vid_type"`
+	TokenType string `json:"token_type"`
+}
+
+type storedSource struct {
+	Registry storedRegistrySource `json:"registry"`
+}
+
+type storedRegistrySource struct {
+	Domain    string        `json:"domain"`
+	Fields    []string      `json:"fields"`
+	Mapping   storedMapping `json:"mapping"`
+	Mandatory []string      `json:"mandatory"`
 }
 
 type storedMapping struct {
@@ -61,50 +106,77 @@ type storedMapping struct {
 	FullAddress []string `json:"fullAddress"`
 }
 
-type storedCallback struct {
-	URL            string `json:"url"`         // ""
-	HTTPMethod     string `json:"http_method"` // "POST"
-	TimeoutSeconds int    `json:"timeout_seconds"`
-	AuthType       string `json:"auth_type"`     // "static_bearer"
-	AuthDatabase   string `json:"auth_database"` // ""
-	AuthUsername   string `json:"auth_username"` // ""
+type storedDelivery struct {
+	TimeoutSeconds int `json:"timeout_seconds"`
 }
 
-type storedRegistry struct {
-	URL       string `json:"url"`
-	Database  string `json:"database"`
-	Username  string `json:"username"`
-	VIDType   string `json:"vid_type"`
-	TokenType string `json:"token_type"`
+type storedSchedule struct {
+	IntervalMicroseconds int64 `json:"interval_us"`
 }
 
-func encodeConnector(c seeding.Connector) (dynamo.Item, error) {
-	config, err := json.Marshal(storedConnector{
-		ID: c.ID, Version: c.Version, Name: c.Name,
-		MTSURL: c.MTS.URL, Language: c.MTS.Language, BatchMaximum: c.MTS.BatchMaximum,
-		Registry:  storedRegistry(c.Registry),
-		InputType: "registry", Domain: c.Source.Domain, Fields: c.Source.Fields,
-		Mapping: storedMapping(c.Source.Mapping), MandatoryFields: c.Source.Mandatory,
-		DeliveryType: "callback",
-		Callback:     storedCallback{HTTPMethod: "POST", TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: "static_bearer"},
-		JobType:      "recurring", IntervalMinutes: int(c.Schedule.Interval / time.Minute),
-		OutputType: "json", RemoveVIDs: c.Output.RemoveVIDs,
-		Secrets: c.Secrets, Created: c.Created, Updated: c.Updated,
-	})
-	if err != nil {
-		return nil, err
+type storedOutput struct {
+	RemoveVIDs bool `json:"remove_vids"`
+}
+
+func configurationOf(c seeding.Connector) configuration {
+	return configuration{
+		Name:     c.Name,
+		MTS:      storedMTS(c.MTS),
+		Registry: storedRegistry(c.Registry),
+		Source: storedSource{Registry: storedRegistrySource{
+			Domain: c.Source.Domain, Fields: c.Source.Fields, Mapping: storedMapping(c.Source.Mapping), Mandatory: c.Source.Mandatory,
+		}},
+		Delivery: storedDelivery(c.Delivery),
+		Schedule: storedSchedule{IntervalMicroseconds: c.Schedule.Interval.Microseconds()},
+		Output:   storedOutput(c.Output),
+		Secrets:  c.Secrets,
+		Created:  c.Created, Updated: c.Updated,
 	}
-	return dynamo.Item{"version": dynamo.Number(c.Version), "config": dynamo.Text(string(config))}, nil
 }
 
-func decodeConnector(it dynamo.Item) (seeding.Connector, error) {
-	r := dynamo.NewReader(it)
-	var c storedConnector
-	if err := json.Unmarshal([]byte(r.Text("config")), &c); err != nil {
-		r.Damaged("config") // the error would quote the configuration
+// connector is without id and version, which stand beside the document.
+func (c configuration) connector() seeding.Connector {
+	source := c.Source.Registry
+	return seeding.Connector{
+		Name:     c.Name,
+		MTS:      seeding.MTSAccess(c.MTS),
+		Registry: seeding.RegistryAccess(c.Registry),
+		Source: seeding.RegistrySource{
+			Domain: source.Domain, Fields: source.Fields, Mapping: seeding.Mapping(source.Mapping), Mandatory: source.Mandatory,
+		},
+		Delivery: seeding.Delivery(c.Delivery),
+		Schedule: seeding.Schedule{Interval: time.Duration(c.Schedule.IntervalMicroseconds) * time.Microsecond},
+		Output:   seeding.Output(c.Output),
+		Secrets:  c.Secrets,
+		Created:  c.Created, Updated: c.Updated,
 	}
-	return dynamo.Decoded(r, seeding.Connector{
-		ID: c.ID, Version: c.Version, Name: c.Name,
+}
+
+// configurationForm1 is the document of form 1 in the attribute config: flat,
+// with id and version. It had more members, which no function read.
+type configurationForm1 struct {
+	Name            string         `json:"name"`
+	MTSURL          string         `json:"mts_url"`
+	Language        string         `json:"language"`
+	BatchMaximum    int            `json:"batch_maximum"`
+	Registry        storedRegistry `json:"registry"`
+	Domain          string         `json:"domain"`
+	Fields          []string       `json:"fields"`
+	Mapping         storedMapping  `json:"mapping"`
+	MandatoryFields []string       `json:"mandatory_fields"`
+	Callback        struct {
+		TimeoutSeconds int `json:"timeout_seconds"`
+	} `json:"callback"`
+	IntervalMinutes int               `json:"interval_minutes"`
+	RemoveVIDs      bool              `json:"remove_vids"`
+	Secrets         map[string]string `json:"secrets"`
+	Created         time.Time         `json:"created"`
+	Updated         time.Time         `json:"updated"`
+}
+
+func (c configurationForm1) connector() seeding.Connector {
+	return seeding.Connector{
+		Name:     c.Name,
 		MTS:      seeding.MTSAccess{URL: c.MTSURL, Language: c.Language, BatchMaximum: c.BatchMaximum},
 		Registry: seeding.RegistryAccess(c.Registry),
 		Source: seeding.RegistrySource{
@@ -113,6 +185,7 @@ func decodeConnector(it dynamo.Item) (seeding.Connector, error) {
 		Delivery: seeding.Delivery{TimeoutSeconds: c.Callback.TimeoutSeconds},
 		Schedule: seeding.Schedule{Interval: time.Duration(c.IntervalMinutes) * time.Minute},
 		Output:   seeding.Output{RemoveVIDs: c.RemoveVIDs},
-		Secrets:  c.Secrets, Created: c.Created, Updated: c.Updated,
-	})
+		Secrets:  c.Secrets,
+		Created:  c.Created, Updated: c.Updated,
+	}
 }

@@ -13,40 +13,54 @@ import (
 func TestDamagedItems(t *testing.T) {
 	number, words := dynamo.Number(1), dynamo.Text("x")
 	decoders := map[string]func(dynamo.Item) error{
-		"connector": func(it dynamo.Item) error { _, err := decodeConnector(it); return err },
-		"state":     func(it dynamo.Item) error { _, err := decodeState(it); return err },
-		"run":       func(it dynamo.Item) error { _, err := decodeRun(it); return err },
-		"batch":     func(it dynamo.Item) error { _, err := decodeBatch(seeding.BatchRef{})(it); return err },
-		"rejection": func(it dynamo.Item) error { _, err := decodeRejection("r")(it); return err },
-		"registry":  func(it dynamo.Item) error { _, err := decodeRegistry(it); return err },
-		"MTS":       func(it dynamo.Item) error { _, err := decodeMTS(it); return err },
-		"part":      func(it dynamo.Item) error { _, err := decodePart("r")(it); return err },
+		"connector":           func(it dynamo.Item) error { _, err := decodeConnector(it); return err },
+		"connector of form 1": func(it dynamo.Item) error { _, err := decodeConnector(it); return err },
+		"state":               func(it dynamo.Item) error { _, err := decodeState(it); return err },
+		"run":                 func(it dynamo.Item) error { _, err := decodeRun(it); return err },
+		"batch":               func(it dynamo.Item) error { _, err := decodeBatch(seeding.BatchRef{})(it); return err },
+		"rejection":           func(it dynamo.Item) error { _, err := decodeRejection("r")(it); return err },
+		"registry":            func(it dynamo.Item) error { _, err := decodeRegistry(it); return err },
+		"MTS":                 func(it dynamo.Item) error { _, err := decodeMTS(it); return err },
+		"part":                func(it dynamo.Item) error { _, err := decodePart("r")(it); return err },
 	}
 	for _, test := range []struct {
 		kind, attribute string
 		value           types.AttributeValue
 	}{
-		{"connector", "config", dynamo.Text("{Ana")},
-		{"connector", "config", number},
+		{"connector of form 1", "config", dynamo.Text("{Ana")},
+		{"connector of form 1", "config", number},
+		{"connector", "document", dynamo.Text("{Ana")},
+		{"connector", "document", number},
+		{"connector", "form", words},
+		{"connector", "form", dynamo.Number(3)},
 		{"state", "due", words},
 		{"state", "problems", words},
 		{"state", "problems", &types.AttributeValueMemberM{Value: dynamo.Item{"mts": words}}},
+		{"state", "form", dynamo.Number(2)},
 		{"run", "cursor", &types.AttributeValueMemberN{Value: "1.5"}},
 		{"run", "over", words},
 		{"run", "pk", nil},
+		{"run", "form", dynamo.Number(2)},
 		{"batch", "members", dynamo.Binary([]byte("Ana"))},
 		{"batch", "parts", words},
+		{"batch", "form", dynamo.Number(2)},
 		{"rejection", "print", dynamo.Binary([]byte{1})},
 		{"rejection", "sk", dynamo.Text("9")},
 		{"rejection", "sk", dynamo.Text("nine#c")},
+		{"rejection", "form", dynamo.Number(2)},
 		{"registry", "fence", words},
+		{"registry", "form", dynamo.Number(2)},
 		{"MTS", "pace", &types.AttributeValueMemberM{Value: dynamo.Item{"size": words}}},
+		{"MTS", "form", dynamo.Number(2)},
 		{"part", "sk", dynamo.Text("b#h#1")},
 		{"part", "sk", dynamo.Text("b#h#one#1")},
 		{"part", "rows", words},
+		{"part", "form", dynamo.Number(2)},
 	} {
 		it := dynamo.Item{"pk": dynamo.Text("p"), "sk": dynamo.Text("0#c"), "config": dynamo.Text("{}"), "state": dynamo.Text("claimed")}
 		switch test.kind {
+		case "connector":
+			it["form"], it["document"] = dynamo.Number(configurationForm), dynamo.Text("{}")
 		case "part":
 			it["sk"] = dynamo.Text("b#h#0001#0001")
 		case "batch":

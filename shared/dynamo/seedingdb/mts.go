@@ -106,6 +106,7 @@ func (s *Store) SavePace(ctx context.Context, id string, read, next seeding.Pace
 
 func decodeMTS(it dynamo.Item) (seeding.MTS, error) {
 	r := dynamo.NewReader(it)
+	r.Form(1)
 	return dynamo.Decoded(r, seeding.MTS{
 		Key:       r.Key().Sort,
 		Lease:     seeding.Lease(r.Lease()),

@@ -21,12 +21,13 @@ import (
 )
 
 // Items that a deployment of an earlier commit has written must stay readable:
-// testdata holds one of each kind, as the store of that commit wrote them.
-// Before a stored form changes, record what today's store writes:
+// testdata holds one of each kind, as the store of that commit wrote them. When
+// a form is added, record what the store writes then:
 //
-//	go test ./shared/dynamo/seedingdb -run TestRecordedItems -record testdata/recorded-v1.json
+//	go test ./shared/dynamo/seedingdb -run TestRecordedItems/today -record testdata/recorded-v2.json
 //
-// and add the file to TestRecordedItems. Recorded files never change.
+// and add the file to TestRecordedItems. Recorded files never change
+// (infra/decisions.md, "How a stored form changes").
 var record = flag.String("record", "", "write the items of today's store to this file")
 
 // t0 is when the recorded story begins.
@@ -67,7 +68,8 @@ func TestRecordedItems(t *testing.T) {
 		file string
 		want contents
 	}{
-		{"testdata/recorded-v0.json", story()},
+		{"testdata/recorded-v0.json", story()}, // every kind in its first form
+		{"testdata/recorded-v1.json", story()}, // configurations in their second
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			tables := newTables(t)

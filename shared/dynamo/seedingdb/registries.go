@@ -90,6 +90,7 @@ func (s *Store) NoteOutage(ctx context.Context, id string, until time.Time, trie
 
 func decodeRegistry(it dynamo.Item) (seeding.RegistryState, error) {
 	r := dynamo.NewReader(it)
+	r.Form(1)
 	return dynamo.Decoded(r, seeding.RegistryState{
 		Key:          r.Key().Sort,
 		Counter:      r.Number("counter"),

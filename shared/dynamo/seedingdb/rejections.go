@@ -103,6 +103,7 @@ func encodeRejection(r seeding.Rejection) dynamo.Item {
 func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, error) {
 	return func(it dynamo.Item) (seeding.Rejection, error) {
 		r := dynamo.NewReader(it)
+		r.Form(1)
 		rejection := seeding.Rejection{
 			Registry:   registry,
 			Registrant: r.Number("registrant"),

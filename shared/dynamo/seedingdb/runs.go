@@ -98,6 +98,7 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 
 func decodeRun(it dynamo.Item) (seeding.Run, error) {
 	r := dynamo.NewReader(it)
+	r.Form(1)
 	key := r.Key()
 	if key.Partition == "" {
 		r.Damaged("pk")

@@ -120,6 +120,7 @@ func noProblems() types.AttributeValue { return dynamo.Map(dynamo.Item{}) }
 
 func decodeState(it dynamo.Item) (seeding.State, error) {
 	r := dynamo.NewReader(it)
+	r.Form(1)
 	state := seeding.State{
 		Connector: r.Key().Sort,
 		Registry:  r.Text("registry"),

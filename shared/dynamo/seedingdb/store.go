@@ -3,7 +3,7 @@
 //
 // Connectors table:
 //
-//	connectors                    <id>                      configuration, as JSON
+//	connectors                    <id>                      configuration, as a JSON document
 //	states                        <id>                      state of a connector: status, due time, run lease, problems
 //	C#<connector>                 run#<run>                 run
 //	C#<connector>#<run>           <batch>                   closed batch, without members
@@ -16,7 +16,10 @@
 //
 //	<registry>                    <batch>#<content>#<part>#<of>
 //
-// Each kind of item has its keys and its codec in the file of its subject.
+// Each kind of item has its keys and its codec in the file of its subject. A
+// codec writes the newest form of its kind, and reads that and the one before:
+// the number of the form is in the attribute form, absent for the first one. How
+// a form changes is written in infra/decisions.md.
 package seedingdb
 
 import (

@@ -12,7 +12,6 @@ import (
 func (s *suite) configurations() {
 	full := filled[seeding.Connector]()
 	full.ID, full.Version = s.id("full"), 1
-	full.Schedule.Interval = 36 * time.Minute // stored in whole minutes
 	s.ok(s.store.CreateConnector(s.ctx, full), "create")
 	got, err := s.store.Connector(s.ctx, full.ID)
 	s.ok(err, "read")
