@@ -21,6 +21,7 @@ import (
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
 // Surroundings are what the functions are wired to.
@@ -145,27 +146,15 @@ func (k Keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 	return k.Key(), nil
 }
 
-// Connector is one to an MTS and a simulated registry, as the API would save it.
+// Connector is one to an MTS and a simulated registry, as the API saves it when
+// nothing else is configured.
 func Connector(name, mtsURL, registryURL string, now time.Time) seeding.Connector {
-	return seeding.Connector{
-		ID: function.NewID(), Version: 1, Name: name,
-		MTS: seeding.MTSAccess{URL: mtsURL, Language: "eng", BatchMaximum: 1000},
-		Registry: seeding.RegistryAccess{
-			URL: registryURL, Database: "g2p", Username: "admin", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
-		},
-		Source: seeding.RegistrySource{
-			Domain: `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
-			Fields: []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},
-			Mapping: seeding.Mapping{
-				VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate",
-				PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"},
-			},
-			Mandatory: []string{"name", "gender", "dob", "fullAddress"},
-		},
-		Delivery: seeding.Delivery{TimeoutSeconds: 30},
-		Schedule: seeding.Schedule{Interval: time.Hour},
-		Output:   seeding.Output{RemoveVIDs: true},
-		Secrets:  map[string]string{seeding.RegistryPassword: "v1"},
-		Created:  now, Updated: now,
-	}
+	c := setup.Defaults()
+	c.ID, c.Version, c.Name = function.NewID(), 1, name
+	c.MTS.URL = mtsURL
+	c.Registry.URL, c.Registry.Database, c.Registry.Username = registryURL, "g2p", "admin"
+	c.Source.Domain = setup.DefaultDomain(c.Registry)
+	c.Secrets = map[string]string{seeding.RegistryPassword: "v1"}
+	c.Created, c.Updated = now, now
+	return c
 }

@@ -39,9 +39,9 @@ func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 			return problem(refusal), nil
 		}
 		defer func() {
-			if fault := recover(); fault != nil {
+			if cause := recover(); cause != nil {
 				// The value may hold anything; its type and place do not.
-				log.ErrorContext(ctx, "panic", "kind", fmt.Sprintf("%T at %s", fault, place()))
+				log.ErrorContext(ctx, "panic", "kind", fmt.Sprintf("%T at %s", cause, place()))
 				response = problem(http.StatusInternalServerError)
 			}
 		}()
@@ -78,7 +78,7 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit
 		ctx = context.WithValue(ctx, claimsKey{}, rc.Authorizer.JWT.Claims)
 	}
 	request, err := http.NewRequestWithContext(ctx, rc.HTTP.Method, "/", bytes.NewReader(body))
-	if err != nil { // only for a method that is none
+	if err != nil { // only for a method that HTTP does not allow
 		return nil, http.StatusBadRequest
 	}
 	request.URL, request.RequestURI = address, address.RequestURI()
