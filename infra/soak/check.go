@@ -12,8 +12,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// place is everything that a trial is checked by.
-type place struct {
+// check has everything that a trial is checked with.
+type check struct {
 	store     *seedingdb.Store
 	registry  *odoosim.Server
 	seeder    *mtssim.Server
@@ -22,16 +22,16 @@ type place struct {
 	before    map[int64][]odoosim.Identifier // of every registrant
 }
 
-func newPlace(store *seedingdb.Store, registry *odoosim.Server, seeder *mtssim.Server, t trial) *place {
-	p := &place{store: store, registry: registry, seeder: seeder, expected: registry.Populate(t.registrants, t.seed)}
-	p.before = registry.Snapshot()
-	return p
+func newCheck(store *seedingdb.Store, registry *odoosim.Server, seeder *mtssim.Server, t trial) *check {
+	c := &check{store: store, registry: registry, seeder: seeder, expected: registry.Populate(t.registrants, t.seed)}
+	c.before = registry.Snapshot()
+	return c
 }
 
-// settle waits until the run is complete and nothing is under way.
-func (p *place) settle(ctx context.Context) error {
+// waitUntilDone waits until the run is complete and nothing is under way.
+func (c *check) waitUntilDone(ctx context.Context) error {
 	for {
-		under, err := p.underWay(ctx)
+		under, err := c.underWay(ctx)
 		if err != nil || len(under) == 0 {
 			return err
 		}
@@ -41,24 +41,24 @@ func (p *place) settle(ctx context.Context) error {
 	}
 }
 
-// underWay lists what is not over: a run, batches, answers, problems.
-func (p *place) underWay(ctx context.Context) (list []string, err error) {
-	key := p.connector.RegistryKey()
-	// The answer first: what is deleted after its look-up was under way then.
-	_, answer, err := p.store.NextAnswer(ctx, key, "")
+// underWay lists what has not ended: a run, batches, answers, problems.
+func (c *check) underWay(ctx context.Context) (list []string, err error) {
+	key := c.connector.RegistryKey()
+	// The answers first: one that is deleted after this read was under way then.
+	_, answer, err := c.store.NextAnswer(ctx, key, "")
 	if err != nil {
 		return nil, err
 	}
-	open, err := p.store.OpenBatches(ctx, key)
+	open, err := c.store.OpenBatches(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	state, err := p.store.State(ctx, p.connector.ID)
+	state, err := c.store.State(ctx, c.connector.ID)
 	if err != nil {
 		return nil, err
 	}
 	if state.Run != "" || !state.Due.After(time.Now()) {
-		list = append(list, "the run is not over")
+		list = append(list, "the run has not ended")
 	}
 	if len(open) > 0 {
 		list = append(list, fmt.Sprintf("%d batches are open", len(open)))
@@ -72,18 +72,18 @@ func (p *place) underWay(ctx context.Context) (list []string, err error) {
 	return list, nil
 }
 
-// undone lists what the next run has still to do.
-func (p *place) undone(ctx context.Context) (list []string, err error) {
-	differs := func(what string, is, should int) {
-		if is != should {
-			list = append(list, fmt.Sprintf("%s: %d instead of %d", what, is, should))
+// remaining lists what the next run still has to do.
+func (c *check) remaining(ctx context.Context) (list []string, err error) {
+	compare := func(what string, actual, expected int) {
+		if actual != expected {
+			list = append(list, fmt.Sprintf("%s: %d instead of %d", what, actual, expected))
 		}
 	}
-	state := p.registry.State()
-	differs("tokens", state.Tokens, p.expected.Tokens)
-	differs("VIDs left", state.VIDs, p.expected.VIDsLeft)
-	differs("registrants with token and VID", state.Both, 0)
-	rejections, err := p.store.Rejections(ctx, p.connector.RegistryKey(), 0, math.MaxInt64)
+	state := c.registry.State()
+	compare("tokens", state.Tokens, c.expected.Tokens)
+	compare("VIDs left", state.VIDs, c.expected.VIDsLeft)
+	compare("registrants with token and VID", state.Both, 0)
+	rejections, err := c.store.Rejections(ctx, c.connector.RegistryKey(), 0, math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +91,12 @@ func (p *place) undone(ctx context.Context) (list []string, err error) {
 	for _, r := range rejections {
 		kinds[r.Kind]++
 		if r.Next.IsZero() && (r.Kind == seeding.Refused || r.Kind == seeding.NoToken || r.Kind == seeding.SetAside) {
-			list = append(list, fmt.Sprintf("registrant %d is rejected (%s) for ever", r.Registrant, r.Kind))
+			list = append(list, fmt.Sprintf("registrant %d is rejected (%s) without another attempt", r.Registrant, r.Kind))
 		}
 	}
 	for _, kind := range seeding.RejectionKinds {
-		differs("rejections, "+string(kind), kinds[kind], map[seeding.RejectionKind]int{
-			seeding.Invalid: sum(p.expected.Invalid), seeding.Refused: sum(p.expected.Refused), seeding.Duplicate: p.expected.Duplicates,
+		compare("rejections, "+string(kind), kinds[kind], map[seeding.RejectionKind]int{
+			seeding.Invalid: sum(c.expected.Invalid), seeding.Refused: sum(c.expected.Refused), seeding.Duplicate: c.expected.Duplicates,
 		}[kind])
 	}
 	return list, nil
@@ -109,35 +109,35 @@ func sum(kinds map[odoosim.Kind]int) (n int) {
 	return n
 }
 
-// violations lists what is not as it must be once everything is settled:
-// everybody who can has exactly its own token, nothing is doubled, no VID is
-// gone without a token, everybody else is rejected with a cause or has nothing
-// to do with it, and nothing is under way.
-func (p *place) violations(ctx context.Context) ([]string, error) {
-	list, err := p.underWay(ctx)
+// violations lists what is wrong once nothing is under way any more. Every
+// registrant that can has exactly its own token; there is no second token; no VID
+// is removed without a token; every other registrant is rejected with a reason or
+// needs no token.
+func (c *check) violations(ctx context.Context) ([]string, error) {
+	list, err := c.underWay(ctx)
 	if err != nil {
 		return nil, err
 	}
-	undone, err := p.undone(ctx)
+	remaining, err := c.remaining(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(list, undone...), p.misplaced()...), nil
+	return append(append(list, remaining...), c.misplaced()...), nil
 }
 
 // misplaced lists what is wrong with the identifiers of single registrants.
-func (p *place) misplaced() (list []string) {
+func (c *check) misplaced() (list []string) {
 	holders := map[string]int64{}
-	now := p.registry.Snapshot()
-	if len(now) != len(p.before) {
-		list = append(list, fmt.Sprintf("%d registrants with identifiers instead of %d", len(now), len(p.before)))
+	now := c.registry.Snapshot()
+	if len(now) != len(c.before) {
+		list = append(list, fmt.Sprintf("%d registrants with identifiers instead of %d", len(now), len(c.before)))
 	}
-	for id, was := range p.before {
-		is := now[id]
-		tokens, tokensBefore := values(is, odoosim.TokenType), values(was, odoosim.TokenType)
-		vids, vidsBefore := values(is, odoosim.VIDType), values(was, odoosim.VIDType)
+	for id, was := range c.before {
+		has := now[id]
+		tokens, tokensBefore := values(has, odoosim.TokenType), values(was, odoosim.TokenType)
+		vids, vidsBefore := values(has, odoosim.VIDType), values(was, odoosim.VIDType)
 		if len(tokens) > 1 {
-			list = append(list, fmt.Sprintf("registrant %d holds %d tokens", id, len(tokens)))
+			list = append(list, fmt.Sprintf("registrant %d has %d tokens", id, len(tokens)))
 		}
 		if len(tokens) == 0 && (len(vids) < len(vidsBefore) || len(tokensBefore) > 0) {
 			list = append(list, fmt.Sprintf("registrant %d lost its VID or its token, and has none", id))
@@ -149,11 +149,11 @@ func (p *place) misplaced() (list []string) {
 				list = append(list, fmt.Sprintf("registrant %d holds a token that was not made for it", id))
 			}
 			if other, twice := holders[token]; twice {
-				list = append(list, fmt.Sprintf("registrants %d and %d hold one token", other, id))
+				list = append(list, fmt.Sprintf("registrants %d and %d have the same token", other, id))
 			}
 			holders[token] = id
 		}
-		if len(values(was, odoosim.NationalType)) != len(values(is, odoosim.NationalType)) {
+		if len(values(was, odoosim.NationalType)) != len(values(has, odoosim.NationalType)) {
 			list = append(list, fmt.Sprintf("another identifier of registrant %d was touched", id))
 		}
 	}
@@ -169,14 +169,14 @@ func values(identifiers []odoosim.Identifier, identifierType int64) (list []stri
 	return list
 }
 
-// lost counts the batches that were lost, of all runs.
-func (p *place) lost(ctx context.Context) (n int, err error) {
-	runs, _, err := p.store.ListRuns(ctx, p.connector.ID, "", 100)
+// lost counts the lost batches of all runs.
+func (c *check) lost(ctx context.Context) (n int, err error) {
+	runs, _, err := c.store.ListRuns(ctx, c.connector.ID, "", 100)
 	if err != nil {
 		return 0, err
 	}
 	for _, run := range runs {
-		batches, err := p.store.ClosedBatches(ctx, p.connector.ID, run.ID)
+		batches, err := c.store.ClosedBatches(ctx, c.connector.ID, run.ID)
 		if err != nil {
 			return 0, err
 		}

@@ -8,38 +8,38 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// Killed at random moments, the functions lose and double nothing. The three
-// runs go side by side, so each is met by the kills of all.
+// Functions that are killed at random moments lose nothing and do nothing twice.
+// The three runs are parallel, so each is hit by the kills of all.
 func TestKilledAtRandom(t *testing.T) {
-	s, err := open(t.Context(), func(format string, a ...any) { t.Logf(format, a...) })
+	r, err := open(t.Context(), func(format string, a ...any) { t.Logf(format, a...) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
+	t.Cleanup(r.close)
 	t.Run("runs", func(t *testing.T) {
 		for name, seed := range map[string]int64{"one": 101, "two": 102, "three": 103} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				r, err := s.make(t.Context(), trial{
+				result, err := r.run(t.Context(), trial{
 					seed: seed, registrants: 200, kills: 2, spacing: 600 * time.Millisecond, mts: mtssim.Options{Pace: 0.1},
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, v := range r.violations {
+				for _, v := range result.violations {
 					t.Error(v)
 				}
-				if r.kills == 0 {
+				if result.kills == 0 {
 					t.Error("nothing was killed")
 				}
-				t.Logf("%+v", r)
+				t.Logf("%+v", result)
 			})
 		}
 	})
 }
 
-// The check sees what it is there for.
-func TestTheCheckSees(t *testing.T) {
+// The check finds what it has to find.
+func TestTheCheckFindsViolations(t *testing.T) {
 	for name, spoil := range map[string]func(r *odoosim.Server, id int64, vid odoosim.Identifier){
 		"a VID gone without a token": func(r *odoosim.Server, _ int64, vid odoosim.Identifier) { r.DeleteIdentifier(vid.ID) },
 		"two tokens": func(r *odoosim.Server, id int64, vid odoosim.Identifier) {
@@ -54,11 +54,11 @@ func TestTheCheckSees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry := odoosim.New(odoosim.Options{})
-			p := newPlace(nil, registry, nil, trial{registrants: 200, seed: 1})
-			if list := p.misplaced(); len(list) > 0 {
+			c := newCheck(nil, registry, nil, trial{registrants: 200, seed: 1})
+			if list := c.misplaced(); len(list) > 0 {
 				t.Fatalf("of an untouched registry: %v", list)
 			}
-			for id, identifiers := range p.before {
+			for id, identifiers := range c.before {
 				if vids := values(identifiers, odoosim.VIDType); len(vids) == 1 && len(values(identifiers, odoosim.TokenType)) == 0 {
 					for _, i := range identifiers {
 						if i.Type == odoosim.VIDType {
@@ -68,8 +68,8 @@ func TestTheCheckSees(t *testing.T) {
 					break
 				}
 			}
-			if list := p.misplaced(); len(list) == 0 {
-				t.Error("nothing is seen")
+			if list := c.misplaced(); len(list) == 0 {
+				t.Error("nothing was found")
 			}
 		})
 	}

@@ -17,18 +17,18 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 )
 
-// trial is one run with what goes wrong in it.
+// trial is one run, and what goes wrong during it.
 type trial struct {
 	name        string
 	seed        int64 // of the registry, and of what is killed when
 	registrants int
-	kills       int           // at most: the run may be over before
+	kills       int           // at most: the run may end before
 	spacing     time.Duration // between two kills, on average
 	mts         mtssim.Options
 	// batchMaximum of the connector, if it is not the default.
 	batchMaximum int
-	// trouble makes trouble until ctx ends.
-	trouble func(ctx context.Context, s *stage, seeder *mtssim.Server) error
+	// disturb disturbs the run until ctx ends.
+	disturb func(ctx context.Context, r *runner, seeder *mtssim.Server) error
 }
 
 // result of a trial.
@@ -37,90 +37,90 @@ type result struct {
 	lost       int // batches
 	further    int // runs that were needed after the first
 	took       time.Duration
-	sent       float64 // records per registrant worth sending
+	sent       float64 // records per registrant to send
 	violations []string
 }
 
 const (
 	// patience is how long a run may take; without kills it is 20 s.
 	patience = 4 * time.Minute
-	// furtherRuns is how many may follow the first. Whoever was lost in it is
-	// due in the next, for which nobody waits an hour here.
+	// furtherRuns is how many may follow the first: a registrant whose batch was
+	// lost is due in the next run, which is started at once here.
 	furtherRuns = 3
 )
 
-// make carries out a trial and checks what it left behind.
-func (s *stage) make(ctx context.Context, t trial) (r result, err error) {
+// run carries out a trial and checks what it left behind.
+func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	registry, seeder := odoosim.New(odoosim.Options{}), mtssim.New(t.mts)
-	office, mts := httptest.NewServer(registry), httptest.NewServer(seeder)
-	defer office.Close()
-	defer mts.Close()
+	registryServer, mtsServer := httptest.NewServer(registry), httptest.NewServer(seeder)
+	defer registryServer.Close()
+	defer mtsServer.Close()
 	defer seeder.Close()
-	p := newPlace(s.store, registry, seeder, t)
-	id, err := s.connector(ctx, t, mts.URL, office.URL)
+	c := newCheck(r.store, registry, seeder, t)
+	id, err := r.connector(ctx, t, mtsServer.URL, registryServer.URL)
 	if err != nil {
-		return r, err
+		return out, err
 	}
-	if p.connector, err = s.store.Connector(ctx, id); err != nil {
-		return r, err
+	if c.connector, err = r.store.Connector(ctx, id); err != nil {
+		return out, err
 	}
 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	trouble := make(chan error, 1)
-	var made sync.WaitGroup
-	working, over := context.WithCancel(limited)
-	if t.trouble != nil {
-		made.Go(func() { trouble <- t.trouble(working, s, seeder) })
+	disturbed := make(chan error, 1)
+	var disturbing sync.WaitGroup
+	running, end := context.WithCancel(limited)
+	if t.disturb != nil {
+		disturbing.Go(func() { disturbed <- t.disturb(running, r, seeder) })
 	}
-	made.Go(func() { r.kills, err = s.kill(working, t) })
-	start := func() error { return s.call(limited, http.MethodPost, "/connectors/"+id+"/start", nil, nil) }
-	settled := start()
-	for settled == nil {
-		if settled = p.settle(limited); settled != nil || r.further == furtherRuns {
+	disturbing.Go(func() { out.kills, err = r.kill(running, t) })
+	start := func() error { return r.call(limited, http.MethodPost, "/connectors/"+id+"/start", nil, nil) }
+	failure := start()
+	for failure == nil {
+		if failure = c.waitUntilDone(limited); failure != nil || out.further == furtherRuns {
 			break
 		}
-		undone, failed := p.undone(limited)
-		if failed != nil || len(undone) == 0 {
-			settled = failed
+		remaining, failed := c.remaining(limited)
+		if failed != nil || len(remaining) == 0 {
+			failure = failed
 			break
 		}
-		s.say("seed %d: one more run: %v", t.seed, undone)
-		r.further++
-		settled = start()
+		r.say("seed %d: one more run: %v", t.seed, remaining)
+		out.further++
+		failure = start()
 	}
-	over()
-	made.Wait()
-	r.took = time.Since(began)
+	end()
+	disturbing.Wait()
+	out.took = time.Since(began)
 	select {
-	case failed := <-trouble:
+	case failed := <-disturbed:
 		err = errors.Join(err, failed)
 	default:
 	}
 	if err != nil || ctx.Err() != nil {
-		return r, errors.Join(err, ctx.Err())
+		return out, errors.Join(err, ctx.Err())
 	}
-	if settled != nil && limited.Err() == nil {
-		return r, settled
+	if failure != nil && limited.Err() == nil {
+		return out, failure
 	}
-	if settled != nil { // the limit of the run is one more thing that may be violated
-		r.violations = append(r.violations, fmt.Sprintf("not settled after %s: %v", patience, settled))
+	if failure != nil { // the run took too long, which is a violation too
+		out.violations = append(out.violations, fmt.Sprintf("not done after %s: %v", patience, failure))
 	}
-	violations, err := p.violations(ctx)
+	violations, err := c.violations(ctx)
 	if err != nil {
-		return r, err
+		return out, err
 	}
-	r.violations = append(r.violations, violations...)
-	if r.lost, err = p.lost(ctx); err != nil {
-		return r, err
+	out.violations = append(out.violations, violations...)
+	if out.lost, err = c.lost(ctx); err != nil {
+		return out, err
 	}
-	r.sent = float64(seeder.Counters().RecordsReceived) / float64(p.expected.Submitted)
-	return r, s.call(ctx, http.MethodPost, "/connectors/"+id+"/stop", nil, nil)
+	out.sent = float64(seeder.Counters().RecordsReceived) / float64(c.expected.Submitted)
+	return out, r.call(ctx, http.MethodPost, "/connectors/"+id+"/stop", nil, nil)
 }
 
-// connector creates one with the least it needs.
-func (s *stage) connector(ctx context.Context, t trial, mts, registry string) (id string, err error) {
+// connector creates a connector with the settings that it needs, and no more.
+func (r *runner) connector(ctx context.Context, t trial, mts, registry string) (id string, err error) {
 	var made struct {
 		ID string `json:"id"`
 	}
@@ -131,40 +131,40 @@ func (s *stage) connector(ctx context.Context, t trial, mts, registry string) (i
 	if t.batchMaximum > 0 {
 		configuration["batch_maximum"] = t.batchMaximum
 	}
-	err = s.call(ctx, http.MethodPost, "/connectors", configuration, &made)
+	err = r.call(ctx, http.MethodPost, "/connectors", configuration, &made)
 	return made.ID, err
 }
 
-// victims are the functions that move registrants.
-var victims = []string{"submit", "callback", "patch", "reconcile"}
+// killed are the functions that process registrants.
+var killed = []string{"submit", "callback", "patch", "reconcile"}
 
-// kill kills until ctx ends, and returns how many processes that hit. A
-// function that has none at the moment is killed as soon as it has.
-func (s *stage) kill(ctx context.Context, t trial) (processes int, err error) {
+// kill kills functions until ctx ends, and returns the number of processes that
+// were killed. A function without a process is killed as soon as it has one.
+func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 	random := rand.New(rand.NewPCG(uint64(t.seed), 0))
 	for range t.kills {
-		wait, victim := time.Duration(random.Int64N(int64(2*t.spacing))), victims[random.IntN(len(victims))]
+		wait, function := time.Duration(random.Int64N(int64(2*t.spacing))), killed[random.IntN(len(killed))]
 		if !pause(ctx, wait) {
 			return processes, nil
 		}
 		n := 0
 		for n == 0 {
-			if n, err = s.stack.KillFunctionProcesses(victim); err != nil {
+			if n, err = r.stack.KillFunctionProcesses(function); err != nil {
 				return processes, err
 			}
 			if n == 0 && !pause(ctx, 20*time.Millisecond) {
 				return processes, nil
 			}
 		}
-		s.say("seed %d: %v later %s is killed (%d)", t.seed, wait.Round(time.Millisecond), victim, n)
+		r.say("seed %d: %v later %s is killed (%d)", t.seed, wait.Round(time.Millisecond), function, n)
 		processes += n
 	}
 	return processes, nil
 }
 
 // withoutStream switches off the stream of the answers table.
-func withoutStream(ctx context.Context, s *stage, _ *mtssim.Server) error {
-	functions := lambda.NewFromConfig(s.stack.AWS())
+func withoutStream(ctx context.Context, r *runner, _ *mtssim.Server) error {
+	functions := lambda.NewFromConfig(r.stack.AWS())
 	mappings, err := functions.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{})
 	if err != nil {
 		return err
@@ -184,9 +184,10 @@ func withoutStream(ctx context.Context, s *stage, _ *mtssim.Server) error {
 	return enable(context.WithoutCancel(ctx), true)
 }
 
-// restarts restarts MTS three times at most: first when a request waits behind
-// another, then when there is any, because after a loss batches go out alone.
-func restarts(ctx context.Context, s *stage, seeder *mtssim.Server) error {
+// restarts restarts MTS at most three times: first when a request waits behind
+// another one, then when there is any, because after a loss the batches are sent
+// one at a time.
+func restarts(ctx context.Context, r *runner, seeder *mtssim.Server) error {
 	const most = 3
 	for done := 0; done < most; {
 		if !pause(ctx, 5*time.Millisecond) {
@@ -196,7 +197,7 @@ func restarts(ctx context.Context, s *stage, seeder *mtssim.Server) error {
 			return nil
 		}
 		if open := seeder.Open(); open >= 2 || done > 0 && open > 0 {
-			s.say("MTS restarts with %d requests", open)
+			r.say("MTS restarts with %d requests", open)
 			seeder.Restart()
 			done++
 		}
