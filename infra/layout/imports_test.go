@@ -148,25 +148,18 @@ func packages(t *testing.T) []imported {
 	return all
 }
 
-// mistakes returns the imports against the rules without an exception, and the
-// exceptions that are not needed.
-func mistakes(all []imported, exceptions []exception) (found []string) {
-	needed := map[exception]bool{}
+// mistakes returns the packages without a place, and the imports against the
+// rules.
+func mistakes(all []imported) (found []string) {
 	for _, p := range all {
 		from := strings.TrimPrefix(p.ImportPath, module)
 		report := func(to string, test bool) {
-			e := exception{from, strings.TrimPrefix(to, module)}
-			err := check(from, to, test)
-			switch {
-			case err == nil:
-			case slices.Contains(exceptions, e):
-				needed[e] = true
-			default:
+			if err := check(from, to, test); err != nil {
 				found = append(found, err.Error())
 			}
 		}
 		if _, _, ok := ruleOf(from); !ok {
-			found = append(found, check(from, "", false).Error())
+			report("", false)
 			continue
 		}
 		for _, to := range p.Imports {
@@ -176,46 +169,40 @@ func mistakes(all []imported, exceptions []exception) (found []string) {
 			report(to, true)
 		}
 	}
-	for _, e := range exceptions {
-		if !needed[e] {
-			found = append(found, fmt.Sprintf("the exception for %s, which imports %s, is not needed any more", e.from, e.to))
-		}
-	}
 	return found
 }
 
 func TestImportsFollowTheRules(t *testing.T) {
-	for _, mistake := range mistakes(packages(t), notYet) {
+	for _, mistake := range mistakes(packages(t)) {
 		t.Error(mistake)
 	}
 }
 
 func TestMistakes(t *testing.T) {
-	odoo := imported{ImportPath: module + "shared/odoo", Imports: []string{"fmt", module + "shared/mts"}}
 	for _, c := range []struct {
-		name       string
-		packages   []imported
-		exceptions []exception
-		want       string
+		name string
+		p    imported
+		want string
 	}{
-		{"import against a rule", []imported{odoo}, nil, "shared/odoo must not import"},
-		{"exception", []imported{odoo}, []exception{{"shared/odoo", "shared/mts"}}, ""},
-		{"exception of another package", []imported{odoo}, []exception{{"shared/jq", "shared/mts"}}, "shared/odoo must not import"},
-		{"exception that is not needed", nil, []exception{{"shared/odoo", "shared/mts"}}, "not needed any more"},
-		{"place without a rule", []imported{{ImportPath: module + "tools/x"}}, nil, "tools/x: no rule"},
-		{"module's root", []imported{{ImportPath: strings.TrimSuffix(module, "/")}}, nil, "no rule"},
 		{
-			"test of a simulator",
-			[]imported{{ImportPath: module + "infra/simulators/mtssim", XTestImports: []string{module + "shared/mts"}}},
-			nil, "mtssim must not import",
+			"import against a rule",
+			imported{ImportPath: module + "shared/odoo", Imports: []string{"fmt", module + "shared/mts"}},
+			"shared/odoo must not import " + module + "shared/mts: ",
 		},
 		{
-			"test of an adapter",
-			[]imported{{ImportPath: module + "shared/mts", TestImports: []string{module + "infra/simulators/mtssim"}}},
-			nil, "",
+			"import in a test",
+			imported{ImportPath: module + "shared/mts", TestImports: []string{module + "infra/simulators/mtssim"}},
+			"",
 		},
+		{
+			"import in a test of a simulator",
+			imported{ImportPath: module + "infra/simulators/mtssim", XTestImports: []string{module + "shared/mts"}},
+			"infra/simulators/mtssim must not import " + module + "shared/mts: ",
+		},
+		{"place without a rule", imported{ImportPath: module + "tools/x"}, "tools/x: no rule"},
+		{"root of the module", imported{ImportPath: strings.TrimSuffix(module, "/")}, "no rule"},
 	} {
-		found := strings.Join(mistakes(c.packages, c.exceptions), "\n")
+		found := strings.Join(mistakes([]imported{c.p}), "\n")
 		if c.want == "" && found != "" || !strings.Contains(found, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, found, c.want)
 		}

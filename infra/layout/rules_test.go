@@ -127,11 +127,3 @@ var rules = []rule{
 		reason:  "infra starts functions as they ship, and imports none",
 	},
 }
-
-// exception is an import of a package by another one, both relative to the
-// module.
-type exception struct{ from, to string }
-
-// notYet lists imports against the rules that are about to be removed. An entry
-// that is not needed any more fails the test.
-var notYet = []exception{}
