@@ -20,7 +20,7 @@ import (
 )
 
 // Meter adds up the capacity units that clients consume. What a refused write
-// costs is not told by DynamoDB and not in the sum.
+// costs is not reported by DynamoDB, and not in the sum.
 type Meter struct {
 	// Sizing is for DynamoDB Local, which adds up only different figures of a
 	// transaction (three writes of 2 units are 2, of 2 and 4 are 6). With this

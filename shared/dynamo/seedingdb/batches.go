@@ -35,7 +35,7 @@ func (s *Store) ClosedBatches(ctx context.Context, connector, run string) ([]see
 }
 
 // Batch implements seeding.Batches. A batch moves from open to closed only: in
-// this order it cannot slip through between the two reads.
+// this order it is not missed between the two reads.
 func (s *Store) Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error) {
 	b, err := get(ctx, s, openKey(ref), decodeBatch(ref))
 	if errors.Is(err, seeding.ErrNotFound) {

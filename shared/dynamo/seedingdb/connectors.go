@@ -47,7 +47,7 @@ func decodeConnector(it dynamo.Item) (seeding.Connector, error) {
 	return dynamo.Decoded(r, c)
 }
 
-// readJSON reads a document. What is wrong with it is not told: the error of
+// readJSON reads a document. Its error does not say what is wrong: the error of
 // the JSON package would quote the document.
 func readJSON[T any](r *dynamo.Reader, name string) (document T) {
 	if err := json.Unmarshal([]byte(r.Text(name)), &document); err != nil {

@@ -83,7 +83,7 @@ func (s *suite) claimRefused() {
 	}
 }
 
-// claimRaced: many connectors of one registry read one counter; one gets on.
+// claimRaced: many connectors of one registry read one counter; one succeeds.
 func (s *suite) claimRaced() {
 	c, run := s.running("c")
 	for round := range 3 {
@@ -231,7 +231,7 @@ func (s *suite) closing() {
 	s.same(got, full, "a batch with every field")
 }
 
-// closingRaced: reconcile gives a batch up while patch works its answer off.
+// closingRaced: reconcile gives up a batch while patch processes its answer.
 func (s *suite) closingRaced() {
 	c, run := s.running("c")
 	for round := range 3 {

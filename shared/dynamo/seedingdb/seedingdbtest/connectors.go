@@ -219,7 +219,7 @@ func (s *suite) moving() {
 	moved(after(6*time.Second), "a start")
 }
 
-// dueTime: whoever wants submit to look earlier is heard, whenever they speak.
+// dueTime: a wish that submit looks earlier counts, whenever it is made.
 func (s *suite) dueTime() {
 	wishes := map[string]func(c seeding.Connector, at time.Time) error{
 		"start": func(c seeding.Connector, at time.Time) error {
@@ -236,7 +236,7 @@ func (s *suite) dueTime() {
 			return s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS, seeding.ProblemRead}, at)
 		},
 	}
-	const speak, leave = 10 * time.Second, 20 * time.Second
+	const wished, leave = 10 * time.Second, 20 * time.Second
 	for name, wish := range wishes {
 		c := s.connector(strings.ReplaceAll(name, " ", "-"))
 		take := func(at time.Duration) seeding.State {
@@ -256,15 +256,15 @@ func (s *suite) dueTime() {
 		s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
 
 		fence := take(0).Lease.Fence
-		s.ok(wish(c, after(speak)), name)
+		s.ok(wish(c, after(wished)), name)
 		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(leave), time.Time{}), "leave")
-		s.same(due(), after(speak), name+" under a lease")
+		s.same(due(), after(wished), name+" under a lease")
 
 		state := take(leave)
-		s.same(state.Due, after(speak), name+", as who takes the lease sees it")
-		s.same(due(), after(speak), name+", after who heard it has died")
+		s.same(state.Due, after(wished), name+", as who takes the lease sees it")
+		s.same(due(), after(wished), name+", after that one has died")
 		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
-		s.same(due(), after(time.Hour), name+", heard")
+		s.same(due(), after(time.Hour), name+", done")
 
 		fence = take(leave).Lease.Fence
 		s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(2*time.Hour)), "start")

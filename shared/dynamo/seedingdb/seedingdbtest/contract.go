@@ -62,11 +62,11 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"rejection pages", (*suite).rejectionPages},
 		{"trying again", (*suite).tryingAgain},
 		{"registries", (*suite).registries},
-		{"seeders", (*suite).seeders},
+		{"MTS", (*suite).mts},
 		{"pace", (*suite).pace},
 		{"answers", (*suite).answers},
 		{"big answers", (*suite).bigAnswers},
-		{"between look and write", (*suite).between},
+		{"between read and write", (*suite).between},
 		{"lost replies", (*suite).lostReplies},
 		{"units", (*suite).units},
 	} {
