@@ -16,6 +16,7 @@ import (
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
 func main() {
@@ -27,11 +28,11 @@ func main() {
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
 
-	inbox := &seeding.Inbox{
+	inbox := &receive.Inbox{
 		Capabilities: secrets.Keyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
 		Answers:      seedingdb.NewInbox(dynamodb.NewFromConfig(cfg), answers),
 		Clock:        function.Clock{},
 		Times:        times,
 	}
-	lambda.Start(gateway.Handler(callback.New(inbox, log), seeding.MaxCallback, log))
+	lambda.Start(gateway.Handler(callback.New(inbox, log), receive.MaxBody, log))
 }

@@ -19,6 +19,7 @@ import (
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/patch"
 )
 
 func main() {
@@ -35,7 +36,7 @@ func main() {
 
 	clock := function.Clock{}
 	vault := secretsmanager.NewFromConfig(cfg)
-	patcher := &seeding.Patcher{
+	patcher := &patch.Patcher{
 		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Rows:       secrets.Keyring(vault, rowKey),
@@ -48,7 +49,7 @@ func main() {
 	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
 		var failed error
 		for _, registry := range registries(event) {
-			failed = errors.Join(failed, patcher.Ring(ctx, registry))
+			failed = errors.Join(failed, patcher.Patch(ctx, registry))
 		}
 		return failed
 	})

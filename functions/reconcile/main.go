@@ -15,6 +15,7 @@ import (
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/reconcile"
 )
 
 func main() {
@@ -29,7 +30,7 @@ func main() {
 	function.Must(log, err)
 
 	clock := function.Clock{}
-	reconciler := &seeding.Reconciler{
+	reconciler := &reconcile.Reconciler{
 		Store:   seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Seeder:  mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
 		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: patch},

@@ -19,6 +19,7 @@ import (
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/submit"
 )
 
 func main() {
@@ -37,7 +38,7 @@ func main() {
 	clock := function.Clock{}
 	client := outgoing.New(outgoing.Options{AllowedRanges: ranges})
 	vault := secretsmanager.NewFromConfig(cfg)
-	submitter := &seeding.Submitter{
+	submitter := &submit.Submitter{
 		Store:        seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries:   odoo.New(client, secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
 		Seeder:       mts.New(client, clock.Now),

@@ -25,6 +25,7 @@ import (
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
 // capability is the bearer of a batch that ends in an hour.
@@ -68,10 +69,10 @@ func (m *measurer) door(ctx context.Context, r *report) error {
 	defer tables.Drop(ctx, m.db.Client())
 	db, random := m.db.Client(), rand.New(rand.NewPCG(1, 2))
 	var log tail
-	handle := gateway.Handler(callback.New(&seeding.Inbox{
+	handle := gateway.Handler(callback.New(&receive.Inbox{
 		Capabilities: inprocess.Keyring("capability"), Answers: seedingdb.NewInbox(db, tables.Answers),
 		Clock: function.Clock{}, Times: seeding.DefaultTimes(),
-	}, function.Log(&log)), seeding.MaxCallback, function.Log(&log))
+	}, function.Log(&log)), receive.MaxBody, function.Log(&log))
 	var ours, bare []time.Duration
 	for i := range warm + times {
 		ref := seeding.BatchRef{Registry: "registry", Connector: function.NewID(), Run: function.NewID(), Batch: function.NewID()}
@@ -139,7 +140,7 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 	random, rows := rand.New(rand.NewPCG(1, 2)), 0
 	for body.WriteByte('['); ; rows++ {
 		row := answerRow(random, rows)
-		if body.Len()+len(row)+2 > seeding.MaxCallback {
+		if body.Len()+len(row)+2 > receive.MaxBody {
 			break
 		}
 		if rows > 0 {

@@ -188,7 +188,7 @@ func (h *harness) InvokeSubmit(ctx context.Context, connector string) error {
 }
 
 func (h *harness) InvokePatch(ctx context.Context, registry string) error {
-	h.rings.Go(func() { h.ended(h.Patcher.Ring(context.WithoutCancel(ctx), registry)) })
+	h.rings.Go(func() { h.ended(h.Patcher.Patch(context.WithoutCancel(ctx), registry)) })
 	return nil
 }
 

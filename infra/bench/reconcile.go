@@ -16,6 +16,7 @@ import (
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/reconcile"
 )
 
 // reconcile compares what a tick reads with many closed batches and with none.
@@ -56,7 +57,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	}
 	var log tail
 	clock := function.Clock{}
-	reconciler := &seeding.Reconciler{
+	reconciler := &reconcile.Reconciler{
 		Store: seedingdb.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Invoker: noInvoker{}, Clock: clock,
 		Meter: function.Meter{Out: io.Discard, Now: clock.Now}, Times: seeding.DefaultTimes(), Log: function.Log(&log),
 	}

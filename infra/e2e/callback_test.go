@@ -12,6 +12,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
 // The public callback endpoint. Two connectors have one open batch each, of the
@@ -87,14 +88,14 @@ func TestCallbackEndpoint(t *testing.T) {
 			"an unknown status":         []byte(`[["` + postA.Records[0].Key + `","done","1",null,null]]`),
 			"cut short":                 whole[:len(whole)-1],
 			"two documents":             append(slices.Clone(whole), whole...),
-			"5 MB of unknown rows":      []byte("[" + strings.Repeat(garbage, seeding.MaxCallback/len(garbage)-1) + "null]"),
-			"5 MB that are not JSON":    bytes.Repeat([]byte("x"), seeding.MaxCallback),
-			"5 MB of binary, not UTF-8": bytes.Repeat([]byte{0xff, 0x00}, seeding.MaxCallback/2),
+			"5 MB of unknown rows":      []byte("[" + strings.Repeat(garbage, receive.MaxBody/len(garbage)-1) + "null]"),
+			"5 MB that are not JSON":    bytes.Repeat([]byte("x"), receive.MaxBody),
+			"5 MB of binary, not UTF-8": bytes.Repeat([]byte{0xff, 0x00}, receive.MaxBody/2),
 		} {
 			d.refused(name, http.StatusBadRequest, d.post.path(), d.bearer(), body)
 		}
 		for name, body := range map[string][]byte{
-			"one byte more than 5 MB": append(slices.Clone(whole), bytes.Repeat([]byte(" "), seeding.MaxCallback+1-len(whole))...),
+			"one byte more than 5 MB": append(slices.Clone(whole), bytes.Repeat([]byte(" "), receive.MaxBody+1-len(whole))...),
 			"6 MB":                    append(slices.Clone(whole), bytes.Repeat([]byte(" "), 6<<20)...),
 		} {
 			d.refused(name, http.StatusRequestEntityTooLarge, d.post.path(), d.bearer(), body)
@@ -124,7 +125,7 @@ func TestCallbackEndpoint(t *testing.T) {
 	t.Run("with some of the rows, padded to 5 MB", func(t *testing.T) {
 		d := d.in(t)
 		some := bulk(postA.rows()[:10])
-		some = append(some, bytes.Repeat([]byte(" "), seeding.MaxCallback-len(some))...)
+		some = append(some, bytes.Repeat([]byte(" "), receive.MaxBody-len(some))...)
 		expect(t, "status", send(t, "POST", d.post.path(), some, "Authorization: "+d.bearer()).status, http.StatusOK)
 		expect(t, "answers stored", d.stored(), 2)
 	})

@@ -35,7 +35,7 @@ func TestTheSearchFindsEveryFormInEveryPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash := sha256.Sum256([]byte(vid))
-	rows := seeding.PackRows([]seeding.Row{{Member: seeding.Member{Registrant: 1, Identifier: 2}, Status: seeding.RowProcessed, Token: vid}})
+	rows := seeding.PackRows([]seeding.Row{{Subject: seeding.Member{Registrant: 1, Identifier: 2}.Subject(), Status: seeding.RowProcessed, Token: vid}})
 	forms := map[string][]byte{
 		"as it is":             []byte("a " + vid + " b"),
 		"in capitals":          []byte(strings.ToUpper(name)),

@@ -21,7 +21,11 @@ import (
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/patch"
+	"openg2p.org/mts-connector/shared/seeding/receive"
+	"openg2p.org/mts-connector/shared/seeding/reconcile"
 	"openg2p.org/mts-connector/shared/seeding/setup"
+	"openg2p.org/mts-connector/shared/seeding/submit"
 )
 
 // Surroundings are what the functions are wired to.
@@ -42,10 +46,10 @@ type Surroundings struct {
 
 // Functions are the four that take part in a run.
 type Functions struct {
-	Submitter  *seeding.Submitter // CallbackBase is left to who serves Callback
+	Submitter  *submit.Submitter // CallbackBase is left to who serves Callback
 	Callback   http.Handler
-	Patcher    *seeding.Patcher
-	Reconciler *seeding.Reconciler
+	Patcher    *patch.Patcher
+	Reconciler *reconcile.Reconciler
 }
 
 // Wire connects the functions with s.
@@ -59,19 +63,19 @@ func Wire(s Surroundings) Functions {
 		return odoo.New(s.Calls, s.Password, s.Clock.Now)
 	}
 	return Functions{
-		Submitter: &seeding.Submitter{
+		Submitter: &submit.Submitter{
 			Store: s.Store, Registries: registries(), Seeder: s.Seeder, Mappings: jq.Mappings{},
 			Capabilities: capability, Rows: rows, Prints: prints,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
-		Callback: callback.New(&seeding.Inbox{
+		Callback: callback.New(&receive.Inbox{
 			Capabilities: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
 		}, s.Log),
-		Patcher: &seeding.Patcher{
+		Patcher: &patch.Patcher{
 			Store: s.Store, Registries: registries(), Rows: rows,
 			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
-		Reconciler: &seeding.Reconciler{
+		Reconciler: &reconcile.Reconciler{
 			Store: s.Store, Seeder: s.Seeder, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}

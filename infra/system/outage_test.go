@@ -645,7 +645,7 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 			expect(t, "tries", w.tried(), 1)
 			other := w.connector(nil)
 			w.submit(other)
-			if err := w.patcher.Ring(t.Context(), c.RegistryKey()); err != nil {
+			if err := w.patcher.Patch(t.Context(), c.RegistryKey()); err != nil {
 				t.Fatal(err)
 			}
 			expect(t, "tries during the outage", w.tried(), 1)

@@ -256,7 +256,7 @@ func TestOrderOfReads(t *testing.T) {
 			}
 			if pages++; pages == 2 { // the second connector has its VIDs, and the tokens they hold
 				expect(t, "status", w.post(held.Load(), string(held.Load().body)), http.StatusOK)
-				if err := w.patcher.Ring(t.Context(), first.RegistryKey()); err != nil {
+				if err := w.patcher.Patch(t.Context(), first.RegistryKey()); err != nil {
 					t.Error(err)
 				}
 			}

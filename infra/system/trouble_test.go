@@ -16,6 +16,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
 // once runs f at the first call of a method, before it takes effect.
@@ -647,7 +648,7 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 func (w *world) keep(c *heldCallback, body string) []seeding.AnswerPart {
 	w.Helper()
 	var parts collected
-	inbox := seeding.Inbox{Capabilities: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
+	inbox := receive.Inbox{Capabilities: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
 	_, batch, _ := strings.Cut(c.path, "/callback/")
 	if _, err := inbox.Receive(w.Context(), batch, strings.TrimPrefix(c.bearer, "Bearer "), []byte(body)); err != nil {
 		w.Fatal(err)
@@ -668,7 +669,7 @@ func (w *world) put(p seeding.AnswerPart) {
 	if err := seedingdb.NewInbox(w.client, w.tables.Answers).PutPart(w.Context(), p); err != nil {
 		w.Fatal(err)
 	}
-	if err := w.patcher.Ring(w.Context(), p.Ref.Registry); err != nil {
+	if err := w.patcher.Patch(w.Context(), p.Ref.Registry); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -772,7 +773,7 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 	c := w.connector(nil)
 	// One of them was set aside before, and is due.
 	if _, err := w.store.PutRejections(t.Context(), []seeding.Rejection{{
-		Registry: c.RegistryKey(), Identifier: w.vidOf(ids[0]).ID, Connector: c.ID, Registrant: ids[0], Kind: seeding.SetAside,
+		Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Registrant: ids[0], Identifier: w.vidOf(ids[0]).ID}.Subject(), Kind: seeding.SetAside,
 		Code: seeding.CodeSetAside, Configured: c.Version, Attempts: 3, Since: w.clock.Now().Add(-time.Hour), Next: w.clock.Now().Add(-time.Minute),
 	}}); err != nil {
 		t.Fatal(err)

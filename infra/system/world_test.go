@@ -35,6 +35,9 @@ import (
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/patch"
+	"openg2p.org/mts-connector/shared/seeding/reconcile"
+	"openg2p.org/mts-connector/shared/seeding/submit"
 )
 
 // world is everything that takes part in a run.
@@ -53,9 +56,9 @@ type world struct {
 	calls     *http.Client
 	log       *bytes.Buffer
 	logger    *slog.Logger
-	submitter *seeding.Submitter
-	patcher   *seeding.Patcher
-	reconcile *seeding.Reconciler
+	submitter *submit.Submitter
+	patcher   *patch.Patcher
+	reconcile *reconcile.Reconciler
 
 	before       map[int64]string       // VIDs at the start, for tests of changes
 	faults       *faults                // crash points, if there are any
@@ -268,7 +271,7 @@ func (i invoker) InvokeSubmit(_ context.Context, connector string) error {
 }
 
 func (i invoker) InvokePatch(_ context.Context, registry string) error {
-	i.start("patch", func(ctx context.Context) error { return i.patcher.Ring(ctx, registry) })
+	i.start("patch", func(ctx context.Context) error { return i.patcher.Patch(ctx, registry) })
 	return nil
 }
 

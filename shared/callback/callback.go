@@ -9,17 +9,17 @@ import (
 	"net/http"
 	"strings"
 
-	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
 // New serves POST /callback/{batch} with a bearer that is a capability for that
 // batch. MTS ignores what we answer (facts/mts.md W4); the status is for
 // people. Replies: 200 stored, 400 no row in the body, 401 no capability for
 // this batch, 413 body too large, 500 not stored.
-func New(inbox *seeding.Inbox, log *slog.Logger) http.Handler {
+func New(inbox *receive.Inbox, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /callback/{batch}", func(w http.ResponseWriter, r *http.Request) {
-		status, rows, err := receive(inbox, w, r)
+		status, rows, err := store(inbox, w, r)
 		if status == http.StatusInternalServerError {
 			log.Error("answer not stored", "batch", r.PathValue("batch"), "fault", err.Error())
 		} else {
@@ -32,12 +32,12 @@ func New(inbox *seeding.Inbox, log *slog.Logger) http.Handler {
 	return mux
 }
 
-func receive(inbox *seeding.Inbox, w http.ResponseWriter, r *http.Request) (status, rows int, err error) {
+func store(inbox *receive.Inbox, w http.ResponseWriter, r *http.Request) (status, rows int, err error) {
 	bearer, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !found {
-		return http.StatusUnauthorized, 0, seeding.ErrUnauthorised
+		return http.StatusUnauthorized, 0, receive.ErrUnauthorised
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, seeding.MaxCallback))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, receive.MaxBody))
 	if err != nil {
 		return http.StatusRequestEntityTooLarge, 0, err
 	}
@@ -45,9 +45,9 @@ func receive(inbox *seeding.Inbox, w http.ResponseWriter, r *http.Request) (stat
 	switch {
 	case err == nil:
 		return http.StatusOK, rows, nil
-	case errors.Is(err, seeding.ErrUnauthorised):
+	case errors.Is(err, receive.ErrUnauthorised):
 		return http.StatusUnauthorized, 0, err
-	case errors.Is(err, seeding.ErrMalformed):
+	case errors.Is(err, receive.ErrMalformed):
 		return http.StatusBadRequest, 0, err
 	}
 	return http.StatusInternalServerError, 0, err

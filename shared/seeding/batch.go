@@ -15,7 +15,7 @@ const (
 	Submitted BatchState = "submitted" // MTS gave a request identifier
 	Patched   BatchState = "patched"   // its answer is in the registry
 	Lost      BatchState = "lost"      // no answer came in time
-	Failed    BatchState = "failed"    // MTS surely did not take it, or its answer could not be worked off
+	Failed    BatchState = "failed"    // MTS surely did not take it, or its answer could not be processed
 )
 
 // Open tells whether registrants of the batch are out of reach for others.
@@ -43,14 +43,15 @@ type Batch struct {
 	Claimed   time.Time
 	Submitted time.Time // when MTS's reply to the POST came; zero until then
 	Deadline  time.Time
-	RequestID string // of MTS; "" until it is known
-	RowKey    string // id of the key of its rows
-	PrintKey  string // id of the key of its fingerprints
-	Members   []Member
-	Count     int // of members; stays when the batch is closed and they are dropped
+	RequestID string   // of MTS; "" until it is known
+	RowKey    string   // id of the key of its rows
+	PrintKey  string   // id of the key of its fingerprints
+	Members   []Member // of a batch of registrants
+	Window    Window   // of a batch of submissions
+	Count     int      // of records; stays when the batch is closed and its members are dropped
 	Parts     []string
 	Totals    Totals
-	Failures  int       // attempts to work its answer off that failed for an unknown reason
+	Failures  int       // attempts to process its answer that failed for an unknown reason
 	NotBefore time.Time // of the next such attempt
 	Closed    time.Time
 }
@@ -58,33 +59,51 @@ type Batch struct {
 // Member is a registrant of a batch, with the identifier that holds its VID.
 type Member struct{ Registrant, Identifier int64 }
 
+// Subject is whom a row of an answer, or a rejection, speaks of: a registrant of
+// the registry, or a submission of ODK by its id; the other one is zero.
+type Subject struct {
+	Member
+	Submission string
+}
+
+// Subject is the member as a subject.
+func (m Member) Subject() Subject { return Subject{Member: m} }
+
+// Window is the content of a batch that MTS fetches from ODK itself: everything
+// submitted from From on and before To. Such a batch has no members.
+type Window struct{ From, To time.Time }
+
 // HasPart tells whether the totals know this part of an answer.
 func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 
-// counted tells whether the totals know all of these parts: whoever counted
+// Counted tells whether the totals know all of these parts: whoever counted
 // them had written their tokens and rejections before.
-func (b Batch) counted(parts []AnswerPart) bool {
+func (b Batch) Counted(parts []AnswerPart) bool {
 	return !slices.ContainsFunc(parts, func(p AnswerPart) bool { return !b.HasPart(p.ID()) })
 }
 
 // Wait is the time the batch is given before it is asked about.
 func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
 
-// lastWait is when even a batch that MTS still works on is given up.
-func (b Batch) lastWait() time.Time { return b.Claimed.Add(waits * b.Wait()) }
+// MaxWaits is how many deadlines a batch is given while MTS is at work, or
+// silent because it is: during a POST it answers nothing (facts/mts.md 9).
+const MaxWaits = 3
 
-// kept is how long MTS has had the batch, as far as is known: it counts from
-// the end of the POST, which an answer may overtake.
-func (b Batch) kept(until time.Time) time.Duration {
+// GivenUp is when even a batch that MTS still works on is closed as lost.
+func (b Batch) GivenUp() time.Time { return b.Claimed.Add(MaxWaits * b.Wait()) }
+
+// heldByMTS is how long MTS has had the batch, as far as is known: it counts
+// from the end of the POST, which an answer may overtake.
+func (b Batch) heldByMTS(until time.Time) time.Duration {
 	if b.Submitted.IsZero() {
 		return until.Sub(b.Claimed)
 	}
 	return until.Sub(b.Submitted)
 }
 
-// deadline of a batch claimed now: a fixed time plus four times what the
+// Deadline of a batch claimed now: a fixed time plus four times what the
 // records in line should need.
-func deadline(now time.Time, perRecord time.Duration, inLine int, times Times) time.Time {
+func Deadline(now time.Time, perRecord time.Duration, inLine int, times Times) time.Time {
 	return now.Add(times.DeadlineBase + 4*perRecord*time.Duration(inLine))
 }
 

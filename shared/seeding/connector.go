@@ -9,14 +9,6 @@ import (
 	"time"
 )
 
-// Status says whether a connector makes new batches.
-type Status string
-
-const (
-	Running Status = "running"
-	Stopped Status = "stopped"
-)
-
 // Connector is what a user configures: where registrants are, how they are
 // mapped, which MTS makes their tokens, when, and what becomes of them. Secrets
 // are not part of it, only the versions under which Secrets Manager holds them.
@@ -107,43 +99,6 @@ func (c Connector) MTSKey() string { return MTSKey(c.MTS.URL) }
 const (
 	RegistryPassword = "registry-password"
 )
-
-// State is what the functions share about a connector; it is apart from the
-// configuration because a lease must not cost kilobytes.
-type State struct {
-	Connector string
-	Registry  string // RegistryKey of the configuration
-	MTS       string // MTSKey of the configuration
-	Version   int    // of the configuration
-	Status    Status
-	Due       time.Time // when submit should look next
-	Run       string    // the open run, or ""
-	Moved     time.Time // when the open run last moved, or waited for what is under way
-	Lease     Lease     // held by the submit invocation that works on it
-	Problems  map[Source]Problem
-	// Again is when somebody last said "try again" of the rejections of a kind;
-	// the kind "" is all of them.
-	Again map[RejectionKind]time.Time
-}
-
-// Wants tells whether the tick should wake submit for the connector: it is
-// running, or it is stopped with a run that must still be ended.
-func (s State) Wants(now time.Time) bool {
-	return (s.Status == Running || s.Run != "") && !s.Due.After(now) && !s.Lease.Live(now)
-}
-
-// Lease is the right to work on something alone until a time. Fence grows with
-// every taking, and every write made under a lease carries it, so a holder who
-// was thought dead cannot write any more.
-type Lease struct {
-	Owner string
-	Until time.Time
-	Fence int64
-}
-
-// Live compares the time itself: expiry by DynamoDB's TTL comes days late
-// (facts/aws.md 1).
-func (l Lease) Live(now time.Time) bool { return l.Owner != "" && l.Until.After(now) }
 
 // RegistryKey makes the key under which everything of one registry is kept from
 // its address and database, however the address is written.

@@ -1,6 +1,7 @@
 package seeding
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -77,4 +78,32 @@ func FaultOf(err error) *Fault {
 	return &Fault{Kind: Unknown, Cause: err}
 }
 
-func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+// IsNotFound tells whether an error says that something does not exist.
+func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
+// IgnoreConflict is for a write that need not be made when somebody else moved
+// what it stood on.
+func IgnoreConflict(err error) error {
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// ErrorKind is what may be logged of an error: never its text.
+func ErrorKind(err error) string {
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f.Error()
+	}
+	switch {
+	case errors.Is(err, ErrConflict):
+		return "conflict"
+	case errors.Is(err, ErrNotFound):
+		return "not found"
+	case errors.Is(err, ErrDamaged):
+		return "damaged"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "deadline"
+	}
+	return "storage"
+}

@@ -77,8 +77,8 @@ func CorrelationKey(m Member, mac RowMAC, p Print) string {
 		base64.RawURLEncoding.EncodeToString(append(mac[:], p[:]...))
 }
 
-// parseCorrelationKey is false for anything that CorrelationKey cannot have made.
-func parseCorrelationKey(text string) (m Member, mac RowMAC, p Print, ok bool) {
+// ParseCorrelationKey returns ok false for anything that CorrelationKey cannot have made.
+func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Print, ok bool) {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
 		return m, mac, p, false
@@ -117,7 +117,7 @@ func OpenCapability(ctx context.Context, ring Keyring, bearer string, now time.T
 	}
 	key, err := ring.ByID(ctx, parts[4])
 	switch {
-	case isNotFound(err):
+	case IsNotFound(err):
 		return BatchRef{}, false, nil
 	case err != nil:
 		return BatchRef{}, false, err

@@ -1,38 +1,20 @@
 package seeding_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
 
-var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-
-// ring is a keyring in memory; the last key is current.
-type ring []seeding.Key
-
-func (r ring) Current(context.Context) (seeding.Key, error) { return r[len(r)-1], nil }
-
-func (r ring) ByID(_ context.Context, id string) (seeding.Key, error) {
-	for _, k := range r {
-		if k.ID == id {
-			return k, nil
-		}
-	}
-	return seeding.Key{}, seeding.ErrNotFound
-}
-
-func key(id string) seeding.Key {
-	return seeding.Key{ID: id, Secret: []byte(strings.Repeat(id, 40))}
-}
+var now = seedingtest.Now
 
 var ref = seeding.BatchRef{Registry: "r1", Connector: "c1", Run: "run1", Batch: "b1"}
 
 func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
-	old, current := key("k1"), key("k2")
+	old, current := seedingtest.Key("k1"), seedingtest.Key("k2")
 	good := seeding.Capability(current, ref, now.Add(time.Hour))
 	cases := map[string]struct {
 		bearer string
@@ -43,7 +25,7 @@ func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
 		"last second":           {good, now.Add(time.Hour - time.Second), true},
 		"expired":               {good, now.Add(time.Hour), false},
 		"by the key before":     {seeding.Capability(old, ref, now.Add(time.Hour)), now, true},
-		"by a key that is gone": {seeding.Capability(key("k0"), ref, now.Add(time.Hour)), now, false},
+		"by a key that is gone": {seeding.Capability(seedingtest.Key("k0"), ref, now.Add(time.Hour)), now, false},
 		"by a foreign key of the same id": {
 			seeding.Capability(seeding.Key{ID: "k2", Secret: []byte("other")}, ref, now.Add(time.Hour)), now, false},
 		"empty":           {"", now, false},
@@ -56,7 +38,7 @@ func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, ok, err := seeding.OpenCapability(t.Context(), ring{old, current}, c.bearer, c.at)
+			got, ok, err := seeding.OpenCapability(t.Context(), seedingtest.Keyring{old, current}, c.bearer, c.at)
 			if err != nil || ok != c.ok || (ok && got != ref) {
 				t.Errorf("got %+v, %v, %v; want ok %v", got, ok, err, c.ok)
 			}
@@ -65,12 +47,12 @@ func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
 }
 
 func TestEveryBitOfACapabilityCounts(t *testing.T) {
-	k := key("k1")
+	k := seedingtest.Key("k1")
 	good := seeding.Capability(k, ref, now.Add(time.Hour))
 	for i := range good {
 		changed := []byte(good)
 		changed[i] ^= 1
-		if _, ok, _ := seeding.OpenCapability(t.Context(), ring{k}, string(changed), now); ok {
+		if _, ok, _ := seeding.OpenCapability(t.Context(), seedingtest.Keyring{k}, string(changed), now); ok {
 			t.Fatalf("byte %d changed, and still accepted", i)
 		}
 	}
@@ -78,21 +60,21 @@ func TestEveryBitOfACapabilityCounts(t *testing.T) {
 
 func TestRowMACBindsEverything(t *testing.T) {
 	m, p := seeding.Member{Registrant: 7, Identifier: 9}, seeding.Print{1, 2, 3, 4}
-	mac := seeding.RowMACOf(key("k1"), "b1", m, "1234567890123456", p)
+	mac := seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123456", p)
 	others := map[string]seeding.RowMAC{
-		"key":         seeding.RowMACOf(key("k2"), "b1", m, "1234567890123456", p),
-		"batch":       seeding.RowMACOf(key("k1"), "b2", m, "1234567890123456", p),
-		"registrant":  seeding.RowMACOf(key("k1"), "b1", seeding.Member{Registrant: 8, Identifier: 9}, "1234567890123456", p),
-		"identifier":  seeding.RowMACOf(key("k1"), "b1", seeding.Member{Registrant: 7, Identifier: 8}, "1234567890123456", p),
-		"VID":         seeding.RowMACOf(key("k1"), "b1", m, "1234567890123457", p),
-		"fingerprint": seeding.RowMACOf(key("k1"), "b1", m, "1234567890123456", seeding.Print{}),
+		"key":         seeding.RowMACOf(seedingtest.Key("k2"), "b1", m, "1234567890123456", p),
+		"batch":       seeding.RowMACOf(seedingtest.Key("k1"), "b2", m, "1234567890123456", p),
+		"registrant":  seeding.RowMACOf(seedingtest.Key("k1"), "b1", seeding.Member{Registrant: 8, Identifier: 9}, "1234567890123456", p),
+		"identifier":  seeding.RowMACOf(seedingtest.Key("k1"), "b1", seeding.Member{Registrant: 7, Identifier: 8}, "1234567890123456", p),
+		"VID":         seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123457", p),
+		"fingerprint": seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123456", seeding.Print{}),
 	}
 	for what, other := range others {
 		if mac.Fits(other) {
 			t.Errorf("another %s gives the same MAC", what)
 		}
 	}
-	if !mac.Fits(seeding.RowMACOf(key("k1"), "b1", m, "1234567890123456", p)) {
+	if !mac.Fits(seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123456", p)) {
 		t.Error("the same row gives another MAC")
 	}
 }
@@ -100,7 +82,7 @@ func TestRowMACBindsEverything(t *testing.T) {
 func TestPrintTellsChangedFromUnchanged(t *testing.T) {
 	text := func(s string) seeding.Value { return seeding.Value{Text: s, Present: true} }
 	d := seeding.Demographics{VID: text("1"), Name: text("Ana"), Gender: text("Female")}
-	same := seeding.PrintOf(key("k"), d)
+	same := seeding.PrintOf(seedingtest.Key("k"), d)
 	if same == (seeding.Print{}) {
 		t.Error("the zero print stands for unknown")
 	}
@@ -109,14 +91,14 @@ func TestPrintTellsChangedFromUnchanged(t *testing.T) {
 	absent := d
 	absent.Gender = seeding.Value{}
 	for what, other := range map[string]seeding.Demographics{"moved": changed, "absent": absent} {
-		if seeding.PrintOf(key("k"), other) == same {
+		if seeding.PrintOf(seedingtest.Key("k"), other) == same {
 			t.Errorf("%s data have the same print", what)
 		}
 	}
-	if seeding.PrintOf(key("k"), d) != same {
+	if seeding.PrintOf(seedingtest.Key("k"), d) != same {
 		t.Error("unchanged data have another print")
 	}
-	if seeding.PrintOf(key("l"), d) == same {
+	if seeding.PrintOf(seedingtest.Key("l"), d) == same {
 		t.Error("the print does not depend on the key")
 	}
 }

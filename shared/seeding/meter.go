@@ -56,12 +56,12 @@ func (s State) Stalled(now time.Time) bool {
 	}
 	blocked, _ := s.Blocked()
 	nobody := !s.Lease.Live(now) && now.Sub(s.Due) >= overdueAfter
-	nothing := s.Run != "" && !blocked && now.Sub(s.Moved) >= motionlessAfter
+	nothing := (s.Run != "" || len(s.Imports) > 0) && !blocked && now.Sub(s.Moved) >= motionlessAfter
 	return nobody || nothing
 }
 
-// measure tells the meter what a batch, or a part of its answer, came to.
-func (t Totals) measure(meter Meter) {
+// Measure tells the meter what a batch, or a part of its answer, came to.
+func (t Totals) Measure(meter Meter) {
 	for _, c := range []struct {
 		metric Metric
 		n      int

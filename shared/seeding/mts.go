@@ -1,6 +1,9 @@
 package seeding
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Seeder is what the functions need of an MTS. Errors are *Fault: Unreachable
 // and RefusedRequest mean surely not taken.
@@ -47,6 +50,10 @@ const (
 	StatusFailed                       // error_…
 	StatusUnknown                      // 404: cleaned up, lost, another replica
 )
+
+// StatusLimit is the time limit of a status call. A longer silence means that
+// MTS is busy with a POST, or cannot be reached (facts/mts.md 9).
+const StatusLimit = 5 * time.Second
 
 var seederStatusNames = [...]string{"working", "finished", "failed", "unknown"}
 

@@ -1,6 +1,10 @@
 package seeding
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // FirstBatchSize is where an MTS that nobody knows begins.
 const FirstBatchSize = 50
@@ -61,7 +65,7 @@ func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok 
 	next = p
 	next.Losses = 0
 	if took := received.Sub(b.Claimed); took > 0 {
-		next.PerRecord = average(p.PerRecord, took, b.InLine)
+		next.PerRecord = Average(p.PerRecord, took, b.InLine)
 	}
 	if p.Size == 0 {
 		next.Size = b.Size
@@ -78,7 +82,7 @@ func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok 
 		}
 		// Only from the batch's own size: two batches of one size double it once.
 		if larger := min(2*b.Size, maximum); next.Size == b.Size && larger > b.Size {
-			if next.Ceiling == 0 && b.kept(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
+			if next.Ceiling == 0 && b.heldByMTS(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
 				next.Ceiling = larger
 			}
 			if next.Ceiling == 0 || larger < next.Ceiling {
@@ -117,4 +121,28 @@ func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
 		next.Losses++
 	}
 	return next, next != p
+}
+
+// PaceStore is what MovePace calls of Seeders.
+type PaceStore interface {
+	MTS(ctx context.Context, key string) (MTS, error)
+	SavePace(ctx context.Context, key string, read, next Pace) error
+}
+
+// MovePace changes the pace of an MTS from whatever it is now. move may be
+// called several times; it returns false when nothing is to be written.
+func MovePace(ctx context.Context, store PaceStore, key string, move func(Pace) (Pace, bool)) error {
+	for {
+		mts, err := store.MTS(ctx, key)
+		if err != nil {
+			return err
+		}
+		next, moves := move(mts.Pace)
+		if !moves {
+			return nil
+		}
+		if err = store.SavePace(ctx, key, mts.Pace, next); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
 }

@@ -20,9 +20,7 @@ const (
 	ProblemConfig   Source = "config"   // our own secrets or keys cannot be read, or the configuration cannot be run
 )
 
-// Problem is shown on the connector. Text and Remedy are ours; nothing that a
-// server wrote is in them, because server texts may hold identifier values
-// (facts/odoo.md A1.7).
+// Problem is shown on the connector. Text and Remedy come from a Description.
 type Problem struct {
 	Text   string
 	Remedy string
@@ -60,23 +58,24 @@ func (s State) Blocked() (blocked bool, next time.Time) {
 	return blocked, next
 }
 
-// again is the problem after one more failure of what it names.
-func (p Problem) again(now time.Time, text, remedy string, times Times) Problem {
-	next := Problem{Text: text, Remedy: remedy, Since: p.Since, Tries: p.Tries + 1}
+// Raised is the problem after one more failure of what it names. The zero
+// Problem is one that did not stand before.
+func (p Problem) Raised(now time.Time, d Description, times Times) Problem {
+	next := Problem{Text: d.Text, Remedy: d.Remedy, Since: p.Since, Tries: p.Tries + 1}
 	if next.Since.IsZero() {
 		next.Since = now
 	}
-	next.Next = now.Add(backOff(times.ProbeFirst, times.ProbeMax, p.Tries))
+	next.Next = now.Add(BackOff(times.ProbeFirst, times.ProbeMax, p.Tries))
 	return next
 }
 
-// backOff doubles first with every try, up to limit.
-func backOff(first, limit time.Duration, tries int) time.Duration {
-	d := first
-	for range tries {
-		if d *= 2; d >= limit {
-			return limit
+// Standing returns those of the sources that have a problem.
+func (s State) Standing(sources ...Source) []Source {
+	var standing []Source
+	for _, source := range sources {
+		if _, stands := s.Problems[source]; stands {
+			standing = append(standing, source)
 		}
 	}
-	return min(d, limit)
+	return standing
 }

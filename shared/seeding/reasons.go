@@ -12,7 +12,7 @@ func Reason(kind RejectionKind, code string) string {
 			said = append(said, text)
 		}
 	}
-	if len(said) == 0 && blameOf(code) == blameSystem {
+	if len(said) == 0 && CauseOf(code) == CauseSystem {
 		return "MOSIP refused the partner, its licence or its policy for this registrant, while others were answered. It is tried again."
 	}
 	if len(said) == 0 {
@@ -28,7 +28,7 @@ var kindReasons = map[RejectionKind]string{
 	Duplicate: "Another registrant holds this person's token: both are probably one person.",
 	Conflict:  "The registrant holds another token than MOSIP gives now.",
 	NoToken:   "MTS took this registrant's data and never answered.",
-	SetAside:  "The answer for this registrant could not be worked off; it is asked for again.",
+	SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
 }
 
 // reasons by code: ours, those of MTS (facts/mts.md 2.7) and those of MOSIP's
@@ -41,7 +41,7 @@ var reasons = map[string]string{
 	CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
 	CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",
 	CodeNoAnswer:    "MTS took this registrant's data, alone, and never answered.",
-	CodeSetAside:    "The answer for this registrant could not be worked off; it is asked for again.",
+	CodeSetAside:    "The answer for this registrant could not be processed; it is asked for again.",
 
 	"ATS-REQ-003": "The name is empty.",
 	"ATS-REQ-004": "The gender is empty.",

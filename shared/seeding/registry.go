@@ -53,6 +53,12 @@ type Registry interface {
 	Remove(ctx context.Context, identifiers []int64) error
 }
 
+// OutageEnd is until when nobody calls a registry that could not be reached,
+// after a number of attempts that failed before.
+func OutageEnd(now time.Time, before int, times Times) time.Time {
+	return now.Add(BackOff(times.ProbeFirst, times.ProbeMax/4, before))
+}
+
 // Record is a registrant as the registry sent it: field to JSON value.
 type Record map[string]any
 
@@ -68,4 +74,26 @@ type Identifier struct {
 type NewToken struct {
 	Registrant int64
 	Value      string
+}
+
+// ByRegistrant groups identifiers by the registrants that hold them.
+func ByRegistrant(identifiers []Identifier) map[int64][]Identifier {
+	m := map[int64][]Identifier{}
+	for _, i := range identifiers {
+		m[i.Registrant] = append(m[i.Registrant], i)
+	}
+	return m
+}
+
+// RegistrantsOf names every registrant that holds one of the identifiers, once.
+func RegistrantsOf(identifiers []Identifier) []int64 {
+	seen := map[int64]bool{}
+	var ids []int64
+	for _, i := range identifiers {
+		if !seen[i.Registrant] {
+			seen[i.Registrant] = true
+			ids = append(ids, i.Registrant)
+		}
+	}
+	return ids
 }

@@ -15,16 +15,16 @@ const (
 	Duplicate RejectionKind = "duplicate" // another registrant holds its token
 	Conflict  RejectionKind = "conflict"  // it holds another token, or its VID changed while the token was written
 	NoToken   RejectionKind = "no_token"  // sent alone, and no answer came
-	SetAside  RejectionKind = "set_aside" // its answer could not be worked off
+	SetAside  RejectionKind = "set_aside" // its answer could not be processed
 )
 
-// Rejection is one registrant that waits for its data to change or for its
-// next attempt. It holds nothing of the registrant but ids.
+// Rejection is a registrant, or a submission, that waits for its data to change
+// or for its next attempt. It holds nothing of a person but ids.
 type Rejection struct {
-	Registry   string
-	Identifier int64 // that holds the VID
-	Connector  string
-	Registrant int64
+	Registry  string
+	Connector string
+	Subject   // the identifier is the one that holds the VID
+
 	Kind       RejectionKind
 	Code       string // of MTS, MOSIP or the registry: "ATS-REQ-012", "IDA-MLC-009", "ValidationError"
 	Holder     int64  // of a duplicate: who holds the token
@@ -51,43 +51,90 @@ func (r Rejection) Due(now time.Time, today Print, version int, again map[Reject
 		again[r.Kind].After(r.Since) || again[""].After(r.Since)
 }
 
-// standing are the rejections that the connector of a batch has of identifiers,
-// at least one, and maybe of others between them.
-func standing(ctx context.Context, store Rejections, ref BatchRef, identifiers []int64) (map[int64]Rejection, error) {
+// Systemic tells whether the registrant met a code that blames the system while
+// others of its answer were answered.
+func (r Rejection) Systemic() bool { return r.Kind == Refused && CauseOf(r.Code) == CauseSystem }
+
+// Finding is why a subject is rejected.
+type Finding struct {
+	Kind     RejectionKind
+	Code     string
+	Holder   int64 // of a duplicate: who holds the token
+	Print    Print // of the data that were rejected; zero where they are not known
+	PrintKey string
+}
+
+// Reject makes the rejection of a subject over the one that stood before: the
+// zero Rejection for none. Every rejection is made here. configured is the
+// version of the connector's configuration.
+func (f Finding) Reject(registry, connector string, who Subject, configured int, before Rejection, now time.Time, times Times) Rejection {
+	r := Rejection{
+		Registry: registry, Connector: connector, Subject: who,
+		Kind: f.Kind, Code: f.Code, Holder: f.Holder, Print: f.Print, PrintKey: f.PrintKey,
+		Configured: configured, Since: now, Version: before.Version,
+	}
+	r.Attempts = attempt(r, before)
+	r.Next = nextAttempt(r, times)
+	return r
+}
+
+// attempt counts, from 1. Where the wait grows with the attempts, only those
+// that ended alike count.
+func attempt(r, before Rejection) int {
+	alike := true
+	switch {
+	case r.Kind == NoToken, r.Kind == SetAside:
+		alike = before.Kind == r.Kind
+	case r.Systemic():
+		alike = before.Systemic()
+	}
+	if !alike {
+		return 1
+	}
+	return before.Attempts + 1
+}
+
+// LostAloneLimit losses of a registrant that was sent alone reject it: one
+// record can hang MTS (facts/mts.md W2).
+const LostAloneLimit = 2
+
+// nextAttempt is when a rejection is tried again though nothing changed; zero is
+// never. Time mends no invalid data, no duplicate and no conflict.
+func nextAttempt(r Rejection, times Times) time.Time {
+	switch {
+	case r.Kind == NoToken || r.Systemic():
+		if r.Attempts < LostAloneLimit { // mostly it was passing trouble
+			return r.Since
+		}
+		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-LostAloneLimit))
+	case r.Kind == SetAside:
+		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-1))
+	case r.Kind == Refused:
+		return r.Since.Add(times.RejectedAgain)
+	}
+	return time.Time{}
+}
+
+// RejectionReader is what StandingRejections calls of Rejections.
+type RejectionReader interface {
+	Rejections(ctx context.Context, registry string, from, to int64) ([]Rejection, error)
+}
+
+// StandingRejections returns the rejections that the connector of a batch has of
+// the identifiers, by identifier, and maybe of others between them.
+func StandingRejections(ctx context.Context, store RejectionReader, ref BatchRef, identifiers []int64) (map[int64]Rejection, error) {
+	mine := map[int64]Rejection{}
+	if len(identifiers) == 0 {
+		return mine, nil
+	}
 	list, err := store.Rejections(ctx, ref.Registry, slices.Min(identifiers), slices.Max(identifiers))
 	if err != nil {
 		return nil, err
 	}
-	mine := map[int64]Rejection{}
 	for _, r := range list {
 		if r.Connector == ref.Connector {
 			mine[r.Identifier] = r
 		}
 	}
 	return mine, nil
-}
-
-// troubled: it met a code that speaks of the system while others were answered.
-func (r Rejection) troubled() bool { return r.Kind == Refused && blameOf(r.Code) == blameSystem }
-
-// troubledAgain is the next attempt of such a rejection: mostly it is passing
-// trouble, so the first is due at once.
-func troubledAgain(attempts int, now time.Time, times Times) time.Time {
-	if attempts <= 1 {
-		return now
-	}
-	return now.Add(backOff(times.ProbeMax, times.RejectedAgain, attempts-2))
-}
-
-// nextAttempt is when a rejection is tried again though nothing changed. Time
-// mends no invalid data, no duplicate and no conflict. attempts counts from 1.
-func nextAttempt(kind RejectionKind, attempts int, now time.Time, times Times) time.Time {
-	switch kind {
-	case Refused:
-		return now.Add(times.RejectedAgain)
-	case NoToken, SetAside:
-		return now.Add(backOff(times.ProbeMax, times.RejectedAgain, attempts-1))
-	default:
-		return time.Time{}
-	}
 }

@@ -2,11 +2,20 @@ package seeding
 
 import "time"
 
-// Run is one working off of a connector's registrants: up to three passes over
+// RunKind says what began a run.
+type RunKind string
+
+const (
+	Recurring RunKind = "recurring" // the schedule; one of a connector is open at a time
+	Import    RunKind = "import"    // a person; any number stand beside the recurring one
+)
+
+// Run is one processing of a connector's registrants: up to three passes over
 // the VIDs of the registry, from the lowest identifier to the highest.
 type Run struct {
 	ID          string
 	Connector   string
+	Kind        RunKind
 	Version     int // of the configuration that it runs under
 	Started     time.Time
 	Cursor      int64 // the last identifier looked at in this pass

@@ -27,15 +27,17 @@ type Connectors interface {
 	// RaiseProblem sets the problem of a source.
 	RaiseProblem(ctx context.Context, id string, source Source, p Problem) error
 	// ClearProblems removes problems and, if one of them stood, makes the
-	// connector due now. From now on its run may move again.
+	// connector due now. From now on its run may move again. No sources are no
+	// write.
 	ClearProblems(ctx context.Context, id string, sources []Source, now time.Time) error
 }
 
 // Runs keeps the runs of connectors.
 type Runs interface {
 	Run(ctx context.Context, connector, id string) (Run, error)
-	// OpenRun writes a new run and enters it in the state, which must be
-	// running at the run's version, without an open run, under the run's fence.
+	// OpenRun writes a new run and enters it in the state, which must be at the
+	// run's version. For a recurring run it must be running, without an open
+	// one, under the run's fence; an import may be opened by anybody.
 	OpenRun(ctx context.Context, r Run) error
 	// SaveRun writes cursor, passes and tally of an open run.
 	SaveRun(ctx context.Context, r Run) error

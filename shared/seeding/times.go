@@ -47,6 +47,28 @@ func DefaultTimes() Times {
 	}
 }
 
+// BackOff is the wait after a number of attempts that failed before: first, then
+// twice as long with every attempt, up to limit.
+func BackOff(first, limit time.Duration, before int) time.Duration {
+	d := first
+	for range before {
+		if d *= 2; d >= limit {
+			return limit
+		}
+	}
+	return min(d, limit)
+}
+
+// Average follows a measured time per record: a quarter of what was measured
+// now, three quarters of what was known before. 0 stands for "not known".
+func Average(before, elapsed time.Duration, records int) time.Duration {
+	measured := max(elapsed/time.Duration(max(records, 1)), time.Microsecond)
+	if before == 0 {
+		return measured
+	}
+	return (3*before + measured) / 4
+}
+
 // ParseTimes reads "name=duration,…" over the defaults, for instance
 // "deadline_base=5s,commit_grace=2s". An empty text is the defaults.
 func ParseTimes(text string) (Times, error) {

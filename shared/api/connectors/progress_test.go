@@ -44,7 +44,7 @@ func TestPages(t *testing.T) {
 		run := fmt.Sprint("run", i)
 		s.store.runs[run] = seeding.Run{ID: run, Connector: id, Completed: s.now}
 		s.store.batches = append(s.store.batches, seeding.Batch{Ref: seeding.BatchRef{Registry: key, Connector: id, Run: "run0", Batch: fmt.Sprint("b", i)}, State: seeding.Patched})
-		s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Identifier: int64(100 - i), Registrant: int64(i)})
+		s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Subject: seeding.Member{Registrant: int64(i), Identifier: int64(100 - i)}.Subject()})
 	}
 	for _, c := range []struct {
 		path, list, member string
@@ -121,9 +121,9 @@ func TestRejections(t *testing.T) {
 	path := s.create()
 	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
 	s.store.rejections = []seeding.Rejection{
-		{Registry: key, Connector: id, Identifier: 5, Registrant: 50, Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Next: s.now.Add(24 * time.Hour), Since: s.now, Print: seeding.Print{1}, PrintKey: "k"},
-		{Registry: key, Connector: id, Identifier: 6, Registrant: 60, Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 61, Attempts: 2, Next: s.now, Since: s.now},
-		{Registry: key, Connector: "somebody else", Identifier: 7},
+		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 50, Identifier: 5}.Subject(), Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Next: s.now.Add(24 * time.Hour), Since: s.now, Print: seeding.Print{1}, PrintKey: "k"},
+		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 60, Identifier: 6}.Subject(), Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 61, Attempts: 2, Next: s.now, Since: s.now},
+		{Registry: key, Connector: "somebody else", Subject: seeding.Member{Identifier: 7}.Subject()},
 	}
 	got := s.want(200, "GET", path+"/rejections", "").body["rejections"].([]any)
 	if len(got) != 2 {

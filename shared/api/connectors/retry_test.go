@@ -17,7 +17,7 @@ func TestRetry(t *testing.T) {
 	registry := s.store.connectors[id].RegistryKey()
 	for i := range int64(3) {
 		s.store.rejections = append(s.store.rejections, seeding.Rejection{
-			Registry: registry, Connector: id, Identifier: i + 1, Registrant: i + 10, Kind: seeding.Duplicate})
+			Registry: registry, Connector: id, Subject: seeding.Member{Registrant: i + 10, Identifier: i + 1}.Subject(), Kind: seeding.Duplicate})
 	}
 	path := "/connectors/" + id + "/rejections/retry"
 

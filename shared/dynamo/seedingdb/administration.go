@@ -135,7 +135,7 @@ func (s *Store) TryAgainOf(ctx context.Context, registry, id string, identifiers
 	var count atomic.Int64
 	err = dynamo.Parallel(ctx, identifiers, func(ctx context.Context, identifier int64) error {
 		_, err := s.connectors.Update(ctx, dynamo.Change{
-			Key:    rejectionKey(seeding.Rejection{Registry: registry, Identifier: identifier, Connector: id}),
+			Key:    rejectionKey(seeding.Rejection{Registry: registry, Connector: id, Subject: seeding.Member{Identifier: identifier}.Subject()}),
 			Update: "SET #next = :now ADD #version :one", Condition: dynamo.Exists,
 			Values: dynamo.Item{":now": dynamo.Instant(now), ":one": dynamo.Number(1)},
 		})

@@ -55,7 +55,7 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 		s.connectors.ToUpdate(runProgress(c.Run)),
 		s.connectors.ToCheck(dynamo.Change{
 			Key:       stateKey(c.Batch.Ref.Connector),
-			Condition: "#status = :running AND #version = :version AND #fence = :fence AND #run = :run",
+			Condition: "#status = :running AND #version = :version AND #fence = :fence AND " + isOpen(c.Run),
 			Values: dynamo.Item{
 				":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(c.Version),
 				":fence": dynamo.Number(c.Fence), ":run": dynamo.Text(c.Run.ID),
@@ -222,6 +222,7 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		"count": dynamo.Number(b.Count), "parts": dynamo.Set(b.Parts),
 		"failures": dynamo.Number(b.Failures), "notBefore": dynamo.Instant(b.NotBefore),
 		"closed": dynamo.Instant(b.Closed),
+		"from":   dynamo.Instant(b.Window.From), "to": dynamo.Instant(b.Window.To),
 	}
 	for name, n := range totals(b.Totals) {
 		it[name] = dynamo.Number(n)
@@ -253,6 +254,7 @@ func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) 
 			RequestID: r.Text("request"),
 			RowKey:    r.Text("rowKey"),
 			PrintKey:  r.Text("printKey"),
+			Window:    seeding.Window{From: r.Instant("from"), To: r.Instant("to")},
 			Count:     r.Int("count"),
 			Parts:     r.Set("parts"),
 			Totals:    decodeTotals(r),

@@ -3,7 +3,9 @@ package seedingdb
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"openg2p.org/mts-connector/shared/dynamo"
@@ -13,7 +15,28 @@ import (
 func rejections(registry string) string { return "R#" + registry + "#rejections" }
 
 func rejectionKey(r seeding.Rejection) dynamo.Key {
-	return dynamo.Key{Partition: rejections(r.Registry), Sort: dynamo.Padded(r.Identifier) + "#" + r.Connector}
+	return dynamo.Key{Partition: rejections(r.Registry), Sort: encodeSubject(r.Subject) + "#" + r.Connector}
+}
+
+// submissionPrefix sorts submissions behind all identifiers, which are digits.
+const submissionPrefix = "s:"
+
+// encodeSubject writes the subject as it stands in a key.
+func encodeSubject(s seeding.Subject) string {
+	if s.Submission != "" {
+		return submissionPrefix + url.QueryEscape(s.Submission)
+	}
+	return dynamo.Padded(s.Identifier)
+}
+
+// decodeSubject is the inverse of encodeSubject; the registrant stands elsewhere.
+func decodeSubject(text string) (seeding.Subject, error) {
+	if submission, found := strings.CutPrefix(text, submissionPrefix); found {
+		id, err := url.QueryUnescape(submission)
+		return seeding.Subject{Submission: id}, err
+	}
+	identifier, err := strconv.ParseInt(text, 10, 64)
+	return seeding.Member{Identifier: identifier}.Subject(), err
 }
 
 // Rejections implements seeding.Rejections.
@@ -106,7 +129,6 @@ func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, erro
 		r.Form(1)
 		rejection := seeding.Rejection{
 			Registry:   registry,
-			Registrant: r.Number("registrant"),
 			Kind:       seeding.RejectionKind(r.Text("kind")),
 			Code:       r.Text("code"),
 			Holder:     r.Number("holder"),
@@ -127,11 +149,12 @@ func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, erro
 			r.Damaged("sk")
 			return dynamo.Decoded(r, rejection)
 		}
-		identifier, err := strconv.ParseInt(parts[0], 10, 64)
+		subject, err := decodeSubject(parts[0])
 		if err != nil {
 			r.Damaged("sk")
 		}
-		rejection.Identifier, rejection.Connector = identifier, parts[1]
+		subject.Registrant = r.Number("registrant")
+		rejection.Subject, rejection.Connector = subject, parts[1]
 		return dynamo.Decoded(r, rejection)
 	}
 }

@@ -1,6 +1,7 @@
 package seedingdb
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -29,18 +30,31 @@ func (s *Store) Run(ctx context.Context, connector, id string) (seeding.Run, err
 
 // OpenRun implements seeding.Runs.
 func (s *Store) OpenRun(ctx context.Context, r seeding.Run) error {
+	enter := dynamo.Change{
+		Key:       stateKey(r.Connector),
+		Update:    "SET #run = :run, #moved = :started",
+		Condition: "#status = :running AND #version = :version AND #fence = :fence AND attribute_not_exists(#run)",
+		Values: dynamo.Item{
+			":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":started": dynamo.Instant(r.Started),
+			":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(r.Version), ":fence": dynamo.Number(r.Fence),
+		},
+	}
+	if r.Kind == seeding.Import {
+		enter.Update = "SET #moved = :started ADD #imports :runs"
+		enter.Condition = "#version = :version AND NOT contains(#imports, :run)"
+	}
 	return conflict(dynamo.Transact(ctx, s.client,
 		s.connectors.ToPut(dynamo.Change{Key: runKey(r.Connector, r.ID), Item: encodeNewRun(r), Condition: dynamo.Absent}),
-		s.connectors.ToUpdate(dynamo.Change{
-			Key:       stateKey(r.Connector),
-			Update:    "SET #run = :run, #moved = :started",
-			Condition: "#status = :running AND #version = :version AND #fence = :fence AND attribute_not_exists(#run)",
-			Values: dynamo.Item{
-				":run": dynamo.Text(r.ID), ":started": dynamo.Instant(r.Started), ":running": dynamo.Text(string(seeding.Running)),
-				":version": dynamo.Number(r.Version), ":fence": dynamo.Number(r.Fence),
-			},
-		}),
+		s.connectors.ToUpdate(enter),
 	))
+}
+
+// isOpen is the condition on a state that the run :run is open.
+func isOpen(r seeding.Run) string {
+	if r.Kind == seeding.Import {
+		return "contains(#imports, :run)"
+	}
+	return "#run = :run"
 }
 
 // SaveRun implements seeding.Runs.
@@ -60,15 +74,16 @@ func (s *Store) CompleteRun(ctx context.Context, r seeding.Run) error {
 			end.Values[":"+name] = dynamo.Number(n)
 		}
 	}
-	return conflict(dynamo.Transact(ctx, s.client,
-		s.connectors.ToUpdate(end),
-		s.connectors.ToUpdate(dynamo.Change{
-			Key:       stateKey(r.Connector),
-			Update:    "REMOVE #run",
-			Condition: "#run = :run AND #fence = :fence",
-			Values:    dynamo.Item{":run": dynamo.Text(r.ID), ":fence": dynamo.Number(r.Fence)},
-		}),
-	))
+	leave := dynamo.Change{
+		Key:       stateKey(r.Connector),
+		Update:    "REMOVE #run",
+		Condition: isOpen(r) + " AND #fence = :fence",
+		Values:    dynamo.Item{":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":fence": dynamo.Number(r.Fence)},
+	}
+	if r.Kind == seeding.Import {
+		leave.Update = "DELETE #imports :runs"
+	}
+	return conflict(dynamo.Transact(ctx, s.client, s.connectors.ToUpdate(end), s.connectors.ToUpdate(leave)))
 }
 
 // runProgress writes what moves in an open run.
@@ -87,8 +102,15 @@ func runProgress(r seeding.Run) dynamo.Change {
 	}
 }
 
+// encodeNewRun leaves the kind out of a recurring run, as it was before there
+// were others.
 func encodeNewRun(r seeding.Run) dynamo.Item {
+	kind := r.Kind
+	if kind == seeding.Recurring {
+		kind = ""
+	}
 	return dynamo.OmitZero(dynamo.Item{
+		"kind":    dynamo.Text(string(kind)),
 		"version": dynamo.Number(r.Version), "started": dynamo.Instant(r.Started), "cursor": dynamo.Number(r.Cursor),
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted),
 		"looked": dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
@@ -106,6 +128,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 	return dynamo.Decoded(r, seeding.Run{
 		ID:          strings.TrimPrefix(key.Sort, runPrefix),
 		Connector:   strings.TrimPrefix(key.Partition, runs("")),
+		Kind:        cmp.Or(seeding.RunKind(r.Text("kind")), seeding.Recurring),
 		Version:     r.Int("version"),
 		Started:     r.Instant("started"),
 		Cursor:      r.Number("cursor"),

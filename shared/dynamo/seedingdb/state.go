@@ -129,6 +129,7 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Status:    seeding.Status(r.Text("status")),
 		Due:       r.Instant("due"),
 		Run:       r.Text("run"),
+		Imports:   r.Set("imports"),
 		Moved:     r.Instant("moved"),
 		Lease:     seeding.Lease(r.Lease()),
 		Problems:  map[seeding.Source]seeding.Problem{},

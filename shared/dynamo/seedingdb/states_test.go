@@ -34,7 +34,7 @@ func TestBatchStates(t *testing.T) {
 		must(store.SetStatus(ctx, id, seeding.Running, base))
 		state, err := store.TakeRun(ctx, id, "me", base, base.Add(time.Hour), time.Time{})
 		must(err)
-		run := seeding.Run{ID: "run", Connector: id, Version: 1, Started: base, Passes: 1, Fence: state.Lease.Fence}
+		run := seeding.Run{ID: "run", Connector: id, Kind: seeding.Recurring, Version: 1, Started: base, Passes: 1, Fence: state.Lease.Fence}
 		must(store.OpenRun(ctx, run))
 		ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: id, Run: "run", Batch: "b"}
 		batch := seeding.Batch{

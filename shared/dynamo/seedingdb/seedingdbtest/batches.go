@@ -286,7 +286,7 @@ func (s *suite) batchesOfRun() {
 	s.ok(s.store.SetStatus(s.ctx, other.ID, seeding.Running, t0), "start")
 	state, err := s.store.TakeRun(s.ctx, other.ID, "submitter", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
-	otherRun := seeding.Run{ID: "r", Connector: other.ID, Version: 1, Started: t0, Fence: state.Lease.Fence}
+	otherRun := seeding.Run{ID: "r", Connector: other.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: state.Lease.Fence}
 	s.ok(s.store.OpenRun(s.ctx, otherRun), "open run")
 	s.claimedAt(other, otherRun, "others", t0)
 

@@ -58,6 +58,8 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"closing", (*suite).closing},
 		{"closing raced", (*suite).closingRaced},
 		{"batches of a run", (*suite).batchesOfRun},
+		{"imports", (*suite).imports},
+		{"submissions", (*suite).submissions},
 		{"rejections", (*suite).rejections},
 		{"rejection pages", (*suite).rejectionPages},
 		{"trying again", (*suite).tryingAgain},
@@ -174,7 +176,7 @@ func (s *suite) running(name string) (seeding.Connector, seeding.Run) {
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
 	state, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take run")
-	run := seeding.Run{ID: c.ID + "-run", Connector: c.ID, Version: 1, Started: t0, Passes: 1, PassStarted: t0, Fence: state.Lease.Fence}
+	run := seeding.Run{ID: c.ID + "-run", Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Passes: 1, PassStarted: t0, Fence: state.Lease.Fence}
 	s.ok(s.store.OpenRun(s.ctx, run), "open run")
 	return c, run
 }

@@ -28,7 +28,7 @@ func (s *suite) lostReplies() {
 	closing.State, closing.Closed, closing.Totals = seeding.Patched, t0, seeding.Totals{Sent: 2, Tokenised: 2}
 	mts, registry := s.id("mts"), s.id("registry")
 	part := s.part("b", "hash", 1, 1)
-	rejection := seeding.Rejection{Registry: registry, Identifier: 1, Connector: "c", Kind: seeding.Invalid, Since: t0}
+	rejection := seeding.Rejection{Registry: registry, Connector: "c", Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Invalid, Since: t0}
 	fresh := c
 	fresh.ID = s.id("fresh")
 	replaced := c
@@ -76,7 +76,7 @@ func (s *suite) lostReplies() {
 			return d.CompleteRun(s.ctx, run)
 		}, nil},
 		{"OpenRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
-			return d.OpenRun(s.ctx, seeding.Run{ID: "next", Connector: c.ID, Version: 1, Started: t0, Fence: lease()})
+			return d.OpenRun(s.ctx, seeding.Run{ID: "next", Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: lease()})
 		}, nil},
 		{"LeaveRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			return d.LeaveRun(s.ctx, c.ID, lease(), t0, time.Time{})

@@ -22,7 +22,8 @@ func (s *suite) rejections() {
 		return list
 	}
 	full := filled[seeding.Rejection]()
-	full.Registry, full.Identifier, full.Connector, full.Version = registry, 9, "c", 0
+	full.Registry, full.Connector, full.Version = registry, "c", 0
+	full.Subject = seeding.Member{Registrant: 6, Identifier: 9}.Subject()
 	stored := full
 	stored.Version = 1
 	put(0, full)
@@ -38,7 +39,7 @@ func (s *suite) rejections() {
 	s.same(read(9, 9)[0].Version, 2, "version")
 
 	bare := func(id int64, connector string) seeding.Rejection {
-		return seeding.Rejection{Registry: registry, Identifier: id, Connector: connector, Registrant: id, Kind: seeding.Invalid}
+		return seeding.Rejection{Registry: registry, Connector: connector, Subject: seeding.Member{Registrant: id, Identifier: id}.Subject(), Kind: seeding.Invalid}
 	}
 	put(0, bare(10, "c"), bare(10, "d"), bare(100, "c"), bare(2_000_000_000, "c"))
 	ids := func(list []seeding.Rejection) (ids []int64) {
@@ -84,7 +85,7 @@ func (s *suite) rejectionPages() {
 			connector = "other"
 		}
 		list = append(list, seeding.Rejection{
-			Registry: registry, Identifier: 2 * i, Connector: connector, Registrant: i, Kind: seeding.Refused,
+			Registry: registry, Connector: connector, Subject: seeding.Member{Registrant: i, Identifier: 2 * i}.Subject(), Kind: seeding.Refused,
 			Code: "IDA-MLC-009", Next: after(time.Hour), Since: t0, PrintKey: "k", Print: seeding.Print{1, 2, 3, 4},
 		})
 	}
@@ -135,9 +136,9 @@ func (s *suite) tryingAgain() {
 	s.same(state.Due.After(after(time.Minute)), false, "due")
 
 	_, err = s.store.PutRejections(s.ctx, []seeding.Rejection{
-		{Registry: registry, Identifier: 1, Connector: c.ID, Kind: seeding.Duplicate},
-		{Registry: registry, Identifier: 2, Connector: c.ID, Kind: seeding.Duplicate},
-		{Registry: registry, Identifier: 1, Connector: "other", Kind: seeding.Duplicate},
+		{Registry: registry, Connector: c.ID, Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Duplicate},
+		{Registry: registry, Connector: c.ID, Subject: seeding.Member{Identifier: 2}.Subject(), Kind: seeding.Duplicate},
+		{Registry: registry, Connector: "other", Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Duplicate},
 	})
 	s.ok(err, "put")
 	found, err := s.store.TryAgainOf(s.ctx, registry, c.ID, []int64{1, 3}, after(time.Hour))

@@ -12,7 +12,7 @@ func (s *suite) runs() {
 	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	run := filled[seeding.Run]()
-	run.ID, run.Connector, run.Version, run.Fence = s.id("run"), c.ID, 1, state.Lease.Fence
+	run.ID, run.Connector, run.Kind, run.Version, run.Fence = s.id("run"), c.ID, seeding.Recurring, 1, state.Lease.Fence
 	run.Completed, run.Totals = time.Time{}, seeding.Totals{}
 
 	s.is(s.store.OpenRun(s.ctx, run), seeding.ErrConflict, "open while stopped")
@@ -40,7 +40,7 @@ func (s *suite) runs() {
 	s.is(s.store.OpenRun(s.ctx, second), seeding.ErrConflict, "open a second run")
 
 	moved := filled[seeding.Run]() // other values than the first: the fence is not the last of them
-	moved.ID, moved.Connector, moved.Version, moved.Started = run.ID, c.ID, run.Version, run.Started
+	moved.ID, moved.Connector, moved.Kind, moved.Version, moved.Started = run.ID, c.ID, run.Kind, run.Version, run.Started
 	moved.Cursor, moved.PassOver, moved.Passes, moved.PassStarted = 4711, false, 2, after(time.Hour)
 	moved.Completed, moved.Totals = time.Time{}, seeding.Totals{}
 	state, err = s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
@@ -82,7 +82,7 @@ func (s *suite) createdAgain() {
 	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	s.same(state.Run, "", "run of the new connector")
-	fresh := seeding.Run{ID: s.id("fresh"), Connector: c.ID, Version: 1, Started: t0, Fence: state.Lease.Fence}
+	fresh := seeding.Run{ID: s.id("fresh"), Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: state.Lease.Fence}
 	s.ok(s.store.OpenRun(s.ctx, fresh), "open")
 	old.Fence = state.Lease.Fence
 	s.is(s.store.Claim(s.ctx, s.aClaim(c, old, "b")), seeding.ErrConflict, "claim for the old run")
@@ -98,7 +98,7 @@ func (s *suite) runPages() {
 	s.ok(err, "take")
 	var ids []string
 	for i := range 5 {
-		run := seeding.Run{ID: fmt.Sprintf("run%d", 5-i), Connector: c.ID, Version: 1, Started: t0, Fence: state.Lease.Fence, Completed: t0}
+		run := seeding.Run{ID: fmt.Sprintf("run%d", 5-i), Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: state.Lease.Fence, Completed: t0}
 		s.ok(s.store.OpenRun(s.ctx, run), "open")
 		s.ok(s.store.CompleteRun(s.ctx, run), "complete")
 		ids = append(ids, run.ID)

@@ -35,7 +35,7 @@ func (s *suite) batchOfThousand(gap int64) {
 		member.Registrant += 1 + random.Int64N(gap)
 		member.Identifier += 1 + random.Int64N(2*gap)
 		members[i] = member
-		rows[i] = seeding.Row{Member: member, Status: seeding.RowProcessed, Token: digits(random, 36)}
+		rows[i] = seeding.Row{Subject: member.Subject(), Status: seeding.RowProcessed, Token: digits(random, 36)}
 		binary.BigEndian.PutUint64(rows[i].MAC[:], random.Uint64())
 		binary.BigEndian.PutUint32(rows[i].Print[:], random.Uint32())
 	}

@@ -1,4 +1,6 @@
-package seeding
+// Package receive takes the callbacks of MTS and makes their answers durable
+// (infra/protocol.md, "Callback").
+package receive
 
 import (
 	"bytes"
@@ -11,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // Errors of the inbox, for whoever posts to it.
@@ -21,26 +25,39 @@ var (
 	ErrMalformed = errors.New("the body holds no row of an answer")
 )
 
-// MaxCallback bounds the body of a callback in bytes. A batch of 1,000 needs
+// MaxBody bounds the body of a callback in bytes. A batch of 1,000 needs
 // about 100 KB (facts/mts.md 9).
-const MaxCallback = 5 << 20
+const MaxBody = 5 << 20
 
 // Inbox makes an answer durable, in milliseconds, whatever state the registry
 // is in. It reads no table and moves no state: MTS never retries and ignores
 // our reply (facts/mts.md W4), so the stored answer is all there will ever be.
 type Inbox struct {
-	Capabilities Keyring
-	Answers      AnswerInbox
-	Clock        Clock
-	Times        Times
+	Capabilities seeding.Keyring
+	Answers      Answers
+	Clock        seeding.Clock
+	Times        seeding.Times
 }
+
+// Answers is all that the public function may do.
+type Answers interface {
+	// PutPart stores a part; one that is there already is a success.
+	PutPart(ctx context.Context, part seeding.AnswerPart) error
+}
+
+const (
+	maxToken = 100 // bytes; Odoo cuts longer identifier values off in silence (facts/odoo.md A2)
+	maxCode  = 120
+	// rowsPerPart keeps the largest possible part below DynamoDB's 400 KB.
+	rowsPerPart = 1500
+)
 
 // Receive checks the bearer against the batch that the path names and stores
 // the rows of the body. It returns how many rows were well formed. A repeat,
 // in whatever order its rows come, is a success without a second write.
 func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte) (rows int, err error) {
 	now := in.Clock.Now()
-	ref, ok, err := OpenCapability(ctx, in.Capabilities, bearer, now)
+	ref, ok, err := seeding.OpenCapability(ctx, in.Capabilities, bearer, now)
 	if err != nil {
 		return 0, err
 	}
@@ -54,12 +71,12 @@ func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte)
 	var packed [][]byte
 	hash := sha256.New()
 	for chunk := range slices.Chunk(all, rowsPerPart) {
-		packed = append(packed, PackRows(chunk))
+		packed = append(packed, seeding.PackRows(chunk))
 		hash.Write(packed[len(packed)-1])
 	}
 	content := hex.EncodeToString(hash.Sum(nil)[:12])
 	for i := range packed {
-		part := AnswerPart{
+		part := seeding.AnswerPart{
 			Ref: ref, Content: content, Part: i + 1, Of: len(packed),
 			Received: now, Expires: now.Add(in.Times.AnswerLife), Packed: packed[i],
 		}
@@ -73,7 +90,7 @@ func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte)
 // parseRows reads the bulk array that OutputFormat makes. What is no row is
 // left out: an element is null where MTS's jq failed (facts/mts.md 3.5). Rows
 // are sorted and single, so a repeat in another order has the same content.
-func parseRows(body []byte) []Row {
+func parseRows(body []byte) []seeding.Row {
 	if !json.Valid(body) { // a body cut short must not pass for a complete answer
 		return nil
 	}
@@ -81,7 +98,7 @@ func parseRows(body []byte) []Row {
 	if open, err := in.Token(); err != nil || open != json.Delim('[') {
 		return nil
 	}
-	var rows []Row
+	var rows []seeding.Row
 	for in.More() {
 		var element json.RawMessage
 		if err := in.Decode(&element); err != nil {
@@ -92,20 +109,20 @@ func parseRows(body []byte) []Row {
 		}
 	}
 	slices.SortFunc(rows, compareRows)
-	return slices.CompactFunc(rows, func(a, b Row) bool { return a == b })
+	return slices.CompactFunc(rows, func(a, b seeding.Row) bool { return a == b })
 }
 
-func compareRows(a, b Row) int {
+func compareRows(a, b seeding.Row) int {
 	return cmp.Or(
 		cmp.Compare(a.Identifier, b.Identifier), cmp.Compare(a.Registrant, b.Registrant),
 		bytes.Compare(a.MAC[:], b.MAC[:]), bytes.Compare(a.Print[:], b.Print[:]),
 		cmp.Compare(a.Status, b.Status), cmp.Compare(a.Token, b.Token), cmp.Compare(a.Code, b.Code))
 }
 
-func parseRow(element json.RawMessage) (Row, bool) {
+func parseRow(element json.RawMessage) (seeding.Row, bool) {
 	var cells []any
 	if json.Unmarshal(element, &cells) != nil || len(cells) != 5 {
-		return Row{}, false
+		return seeding.Row{}, false
 	}
 	var texts [5]string
 	for i, cell := range cells {
@@ -114,24 +131,24 @@ func parseRow(element json.RawMessage) (Row, bool) {
 		case string:
 			texts[i] = v
 		default:
-			return Row{}, false
+			return seeding.Row{}, false
 		}
 	}
 	key, status, token, code, message := texts[0], texts[1], texts[2], texts[3], texts[4]
-	member, mac, print, ok := parseCorrelationKey(key)
+	member, mac, print, ok := seeding.ParseCorrelationKey(key)
 	if !ok || len(token) > maxToken || strings.ContainsRune(token, 0) {
-		return Row{}, false
+		return seeding.Row{}, false
 	}
-	row := Row{Member: member, MAC: mac, Print: print}
+	row := seeding.Row{Subject: member.Subject(), MAC: mac, Print: print}
 	switch status {
 	case "processed":
-		row.Status, row.Token = RowProcessed, token
+		row.Status, row.Token = seeding.RowProcessed, token
 	case "error":
-		row.Status = RowError
+		row.Status = seeding.RowError
 	case "invalid":
-		row.Status = RowInvalid
+		row.Status = seeding.RowInvalid
 	default:
-		return Row{}, false
+		return seeding.Row{}, false
 	}
 	if row.Token == "" {
 		row.Code = rowCode(code, message)

@@ -1,8 +1,9 @@
-package seeding_test
+package receive_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/receive"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
 
 // shelf is an inbox in memory: a part that is there already is not written again.
@@ -35,22 +38,18 @@ func (s *shelf) PutPart(_ context.Context, p seeding.AnswerPart) error {
 	return nil
 }
 
-type fixedClock struct{ time.Time }
+var ref = seeding.BatchRef{Registry: "r1", Connector: "c1", Run: "run1", Batch: "b1"}
 
-func (c fixedClock) Now() time.Time { return c.Time }
-
-func (fixedClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
-func inbox() (*seeding.Inbox, *shelf, string) {
+func inbox() (*receive.Inbox, *shelf, string) {
 	s := &shelf{parts: map[string]seeding.AnswerPart{}}
-	k := key("k1")
-	in := &seeding.Inbox{Capabilities: ring{k}, Answers: s, Clock: fixedClock{now}, Times: seeding.DefaultTimes()}
-	return in, s, seeding.Capability(k, ref, now.Add(time.Hour))
+	k := seedingtest.Key("k1")
+	in := &receive.Inbox{Capabilities: seedingtest.Keyring{k}, Answers: s, Clock: seedingtest.Clock{Time: seedingtest.Now}, Times: seeding.DefaultTimes()}
+	return in, s, seeding.Capability(k, ref, seedingtest.Now.Add(time.Hour))
 }
 
 func TestInboxStoresEveryRowOnce(t *testing.T) {
 	in, s, bearer := inbox()
-	rows := answerRows(4000)
+	rows := seedingtest.Rows(4000)
 	backwards := slices.Clone(rows)
 	slices.Reverse(backwards)
 	var all sync.WaitGroup
@@ -72,7 +71,7 @@ func TestInboxStoresEveryRowOnce(t *testing.T) {
 	seen := map[int64]bool{}
 	for p := range maps.Values(s.parts) {
 		got, err := seeding.UnpackRows(p.Packed)
-		if err != nil || p.Ref != ref || p.Of != 3 || !p.Expires.After(now) || len(p.Packed) > 380<<10 {
+		if err != nil || p.Ref != ref || p.Of != 3 || !p.Expires.After(seedingtest.Now) || len(p.Packed) > 380<<10 {
 			t.Fatalf("part %d of %d of %+v: %v, %d bytes", p.Part, p.Of, p.Ref, err, len(p.Packed))
 		}
 		for _, row := range got {
@@ -88,7 +87,7 @@ func TestInboxStoresEveryRowOnce(t *testing.T) {
 }
 
 func TestInboxReadsRowsByTheWire(t *testing.T) {
-	r := answerRows(2)
+	r := seedingtest.Rows(2)
 	k1 := seeding.CorrelationKey(r[0].Member, r[0].MAC, r[0].Print)
 	k2 := seeding.CorrelationKey(r[1].Member, r[1].MAC, r[1].Print)
 	cases := map[string]struct {
@@ -121,7 +120,7 @@ func TestInboxReadsRowsByTheWire(t *testing.T) {
 			in, s, bearer := inbox()
 			n, err := in.Receive(t.Context(), "b1", bearer, []byte(c.body))
 			if len(c.want) == 0 {
-				if !errors.Is(err, seeding.ErrMalformed) || s.writes != 0 {
+				if !errors.Is(err, receive.ErrMalformed) || s.writes != 0 {
 					t.Fatalf("%d rows, %v, %d writes", n, err, s.writes)
 				}
 				return
@@ -143,12 +142,12 @@ func TestInboxReadsRowsByTheWire(t *testing.T) {
 
 func TestInboxStoresNothingForAStranger(t *testing.T) {
 	in, s, bearer := inbox()
-	body := []byte(bulkBody(answerRows(1)))
+	body := []byte(bulkBody(seedingtest.Rows(1)))
 	for name, c := range map[string]struct{ batch, bearer string }{
 		"no bearer": {"b1", ""}, "another batch": {"b2", bearer}, "a guess": {"b1", "x.y"},
-		"expired": {"b1", seeding.Capability(key("k1"), ref, now)},
+		"expired": {"b1", seeding.Capability(seedingtest.Key("k1"), ref, seedingtest.Now)},
 	} {
-		if _, err := in.Receive(t.Context(), c.batch, c.bearer, body); !errors.Is(err, seeding.ErrUnauthorised) {
+		if _, err := in.Receive(t.Context(), c.batch, c.bearer, body); !errors.Is(err, receive.ErrUnauthorised) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -160,7 +159,16 @@ func TestInboxStoresNothingForAStranger(t *testing.T) {
 func TestInboxReportsWhatItCouldNotStore(t *testing.T) {
 	in, s, bearer := inbox()
 	s.fail = errors.New("storage")
-	if _, err := in.Receive(t.Context(), "b1", bearer, []byte(bulkBody(answerRows(1)))); !errors.Is(err, s.fail) {
+	if _, err := in.Receive(t.Context(), "b1", bearer, []byte(bulkBody(seedingtest.Rows(1)))); !errors.Is(err, s.fail) {
 		t.Errorf("%v", err)
 	}
+}
+
+// bulkBody is the body of a callback with the rows.
+func bulkBody(rows []seeding.Row) string {
+	var elements []string
+	for _, r := range rows {
+		elements = append(elements, fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Print), r.Token))
+	}
+	return "[" + strings.Join(elements, ", ") + "]"
 }

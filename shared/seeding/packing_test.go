@@ -1,47 +1,24 @@
 package seeding_test
 
 import (
-	"fmt"
-	"math/rand/v2"
+	"encoding/base64"
 	"reflect"
-	"strings"
 	"testing"
 
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 	"pgregory.net/rapid"
 )
-
-func digits(r *rand.Rand, n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte('0' + r.IntN(10))
-	}
-	return string(b)
-}
-
-// answerRows are rows as a batch of n registrants gives them.
-func answerRows(n int) []seeding.Row {
-	r := rand.New(rand.NewPCG(1, 2))
-	rows := make([]seeding.Row, n)
-	for i := range rows {
-		rows[i].Member = seeding.Member{Registrant: int64(100001 + i), Identifier: int64(200001 + i)}
-		for j := range rows[i].MAC {
-			rows[i].MAC[j] = byte(r.IntN(256))
-		}
-		for j := range rows[i].Print {
-			rows[i].Print[j] = byte(r.IntN(256))
-		}
-		rows[i].Status, rows[i].Token = seeding.RowProcessed, digits(r, 36)
-	}
-	return rows
-}
 
 func TestPackedRowsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) seeding.Row {
 			row := seeding.Row{
-				Member: seeding.Member{
-					Registrant: rapid.Int64Min(1).Draw(t, "registrant"), Identifier: rapid.Int64Min(1).Draw(t, "identifier"),
+				Subject: seeding.Subject{
+					Member: seeding.Member{
+						Registrant: rapid.Int64Min(1).Draw(t, "registrant"), Identifier: rapid.Int64Min(1).Draw(t, "identifier"),
+					},
+					Submission: rapid.StringMatching(`(uuid:[0-9a-f]{8})?`).Draw(t, "submission"),
 				},
 				Status: rapid.SampledFrom([]seeding.RowStatus{seeding.RowProcessed, seeding.RowError, seeding.RowInvalid}).Draw(t, "status"),
 				Token:  rapid.StringMatching(`[0-9a-zA-Z_-]{0,50}`).Draw(t, "token"),
@@ -59,7 +36,7 @@ func TestPackedRowsComeBack(t *testing.T) {
 }
 
 func TestDamagedRowsAreAnErrorAndNoPanic(t *testing.T) {
-	packed := seeding.PackRows(answerRows(20))
+	packed := seeding.PackRows(seedingtest.Rows(20))
 	for i := range packed {
 		if rows, err := seeding.UnpackRows(packed[:i]); err == nil {
 			t.Fatalf("cut at %d of %d: %d rows", i, len(packed), len(rows))
@@ -73,7 +50,7 @@ func TestDamagedRowsAreAnErrorAndNoPanic(t *testing.T) {
 
 // The write units of a whole run hang on these two sizes (protocol, "Budget").
 func TestPackedSizes(t *testing.T) {
-	rows := answerRows(1000)
+	rows := seedingtest.Rows(1000)
 	if size := len(seeding.PackRows(rows)); size > 33<<10 {
 		t.Errorf("1,000 rows are %d bytes", size)
 	}
@@ -95,16 +72,33 @@ func TestPackedMembersComeBack(t *testing.T) {
 }
 
 func BenchmarkPackRows(b *testing.B) {
-	rows := answerRows(1000)
+	rows := seedingtest.Rows(1000)
 	for b.Loop() {
 		seeding.PackRows(rows)
 	}
 }
 
-func bulkBody(rows []seeding.Row) string {
-	var elements []string
-	for _, r := range rows {
-		elements = append(elements, fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Print), r.Token))
+// What was packed before there was a byte for the form is still read.
+func TestPackedBefore(t *testing.T) {
+	plain := func(text string) []byte {
+		packed, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packed
 	}
-	return "[" + strings.Join(elements, ", ") + "]"
+	want := seedingtest.Rows(2)
+	want[1].Status, want[1].Token, want[1].Code = seeding.RowError, "", "IDA-MLC-009"
+	rows, err := seeding.UnpackRows(plain("Yjo0i4epaasEk0BOx6yAPZV9C9rLAndOnBo7c8N7r6cJ/PEFqZaGxubmpgbGBmZGBsbm5haWJqZmpgZmlmaGxpYWxmYGZiaWpgwMDJ4ujrq+Ps66BgaWDIAAAAD//w=="))
+	if err != nil || !reflect.DeepEqual(rows, want) {
+		t.Errorf("rows: %+v, %v", rows, err)
+	}
+	members, err := seeding.UnpackMembers(plain("YuZi/vX/////9h18TK18gAAAAP//"))
+	if err != nil || !reflect.DeepEqual(members, []seeding.Member{{Registrant: 5, Identifier: 900}, {Registrant: 3, Identifier: 901}, {Registrant: 1 << 40, Identifier: 2}}) {
+		t.Errorf("members: %v, %v", members, err)
+	}
+	// A form that a later release writes is damage to this one, and no panic.
+	if rows, err := seeding.UnpackRows(append([]byte{0b0001_0110}, seeding.PackRows(want)[1:]...)); err == nil {
+		t.Errorf("an unknown form is read as %v", rows)
+	}
 }

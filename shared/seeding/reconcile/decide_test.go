@@ -1,4 +1,4 @@
-package seeding
+package reconcile
 
 import (
 	"testing"

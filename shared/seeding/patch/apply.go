@@ -1,0 +1,248 @@
+package patch
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// apply brings one answer into the registry: look, create, look again, reject,
+// close, remove VIDs, delete the answer. Every step can be repeated: after a
+// death at any point the next patcher does the same again and finds done what
+// was done. The batch is closed before VIDs are removed, so that the totals
+// count a row whose VID still fits, and once.
+func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error) {
+	rows, err := merge(a.parts)
+	if err != nil {
+		return proceed, err
+	}
+	key, err := p.Rows.ByID(ctx, a.batch.RowKey)
+	if err != nil && !seeding.IsNotFound(err) {
+		return p.unusable(ctx, a, seeding.KeysUnusable(err))
+	}
+	check := proof{key: key, batch: a.batch.Ref.Batch} // with the key gone no row fits, and all stay pending
+	registry, err := p.Registries.Open(ctx, a.connector)
+	if err != nil {
+		return p.unusable(ctx, a, seeding.RegistryUnusable(err))
+	}
+
+	before, err := look(ctx, registry, rows)
+	if err != nil {
+		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
+	}
+	verdicts := judge(rows, before, check, a.batch.State.Open())
+	created, refusals, err := p.create(ctx, t, registry, a.state, rowsOf(verdicts, create))
+	if err != nil {
+		return p.createFailed(ctx, t, a, err)
+	}
+	if len(created) > 0 {
+		vids, tokens, err := registry.Held(ctx, registrantsOf(created))
+		if err != nil {
+			return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
+		}
+		verdicts = append(verdicts, confirm(created, newHoldings(vids, tokens, nil), check)...)
+	}
+	verdicts = append(append(verdicts, refusals...), judgeTwins(verdicts, created)...)
+
+	r := sum(verdicts, before, a.batch.PrintKey, a.batch.Counted(a.parts))
+	r, identityRefused, err := p.writeRejections(ctx, a, r)
+	if err != nil {
+		return proceed, err
+	}
+	closed, err := p.count(ctx, a, r)
+	if err != nil {
+		return proceed, err
+	}
+	if err := p.settleProblems(ctx, t, a, r, len(created) > 0, closed, identityRefused); err != nil {
+		return proceed, err
+	}
+	gone, out, err := p.removeVIDs(ctx, t, a, registry, r.remove)
+	if out != proceed || err != nil {
+		return out, err
+	}
+	if !gone && !a.connector.Output.RemoveVIDs {
+		return proceed, p.postpone(ctx, a, seeding.ProblemUnlink) // nothing else knows what was sent
+	}
+	return proceed, p.Store.DeleteParts(ctx, a.parts)
+}
+
+// look reads what the registrants of the rows hold now, and who holds the tokens.
+func look(ctx context.Context, registry seeding.Registry, rows []seeding.Row) (holdings, error) {
+	if len(rows) == 0 {
+		return newHoldings(nil, nil, nil), nil
+	}
+	var wanted []string
+	for _, row := range rows {
+		if row.Token != "" {
+			wanted = append(wanted, row.Token)
+		}
+	}
+	slices.Sort(wanted)
+	vids, tokens, err := registry.Held(ctx, slices.Compact(registrantsOf(rows)))
+	if err != nil {
+		return holdings{}, err
+	}
+	var holders []seeding.Identifier
+	if wanted = slices.Compact(wanted); len(wanted) > 0 {
+		if holders, err = registry.Holders(ctx, wanted); err != nil {
+			return holdings{}, err
+		}
+	}
+	return newHoldings(vids, tokens, holders), nil
+}
+
+func registrantsOf(rows []seeding.Row) (registrants []int64) {
+	for _, row := range rows {
+		registrants = append(registrants, row.Registrant)
+	}
+	return registrants
+}
+
+// writeRejections writes the new ones over what stands, and deletes those of
+// registrants that have their token now. It returns the result with what codes
+// that blame the system came to, and whether they are the connector's problem.
+func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ result, identityRefused bool, err error) {
+	standing, err := seeding.StandingRejections(ctx, p.Store, a.batch.Ref, r.identifiers())
+	if err != nil {
+		return r, false, err
+	}
+	_, stands := a.state.Problems[seeding.ProblemIdentity]
+	r, identityRefused = decideSystemic(r, standing, stands, a.batch.PrintKey)
+	now := p.Clock.Now()
+	var rejections, over []seeding.Rejection
+	for _, x := range r.rejected {
+		rejections = append(rejections, x.finding.Reject(
+			a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, standing[x.who.Identifier], now, p.Times))
+	}
+	for _, who := range r.resolved {
+		if rejection, stands := standing[who.Identifier]; stands {
+			over = append(over, rejection)
+		}
+	}
+	if _, err := p.Store.PutRejections(ctx, rejections); err != nil {
+		return r, false, err
+	}
+	return r, identityRefused, p.Store.DeleteRejections(ctx, over)
+}
+
+// count closes the batch when its answer is complete or its time is over, and
+// otherwise adds up. A late answer adds to the closed batch, once per part.
+func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, err error) {
+	fresh := freshParts(a.batch, a.parts)
+	now := p.Clock.Now()
+	switch {
+	case !a.batch.State.Open():
+		if len(fresh) > 0 {
+			p.log(a).Info("late answer", "tokenised", r.totals.Tokenised)
+		}
+		return false, p.countParts(ctx, a.batch, fresh, r)
+	case !complete(a.parts, a.batch.Parts) && now.Before(a.batch.Deadline):
+		return false, p.countParts(ctx, a.batch, fresh, r)
+	}
+	b := a.batch
+	b.State, b.Closed = seeding.Patched, now
+	b.Totals = b.Totals.Plus(r.totals)
+	b.Totals.Sent = b.Count
+	b.Parts = append(slices.Clone(b.Parts), fresh...)
+	err = p.Store.Close(ctx, b)
+	if errors.Is(err, seeding.ErrConflict) {
+		// Reconcile was quicker, or a part was counted meanwhile. Now it is a
+		// late answer.
+		moved, err := p.Store.Batch(ctx, b.Ref)
+		if err != nil || moved.State.Open() {
+			return false, err
+		}
+		return false, p.countParts(ctx, moved, fresh, r)
+	}
+	if err != nil {
+		return false, err
+	}
+	p.measure(r, now)
+	p.log(a).Info("batch patched", "sent", b.Totals.Sent, "tokenised", b.Totals.Tokenised,
+		"rejected", b.Totals.Rejected(), "pending", b.Totals.Pending())
+	return true, p.movePace(ctx, a, b)
+}
+
+// countParts adds to a batch that is not closed now. A conflict means that the
+// parts are counted.
+func (p *Patcher) countParts(ctx context.Context, b seeding.Batch, fresh []string, r result) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	err := p.Store.CountParts(ctx, b, fresh, r.totals)
+	if err == nil {
+		p.measure(r, p.Clock.Now())
+	}
+	return seeding.IgnoreConflict(err)
+}
+
+// measure tells the meter what was counted.
+func (p *Patcher) measure(r result, now time.Time) {
+	r.totals.Measure(p.Meter)
+	var seconds float64 // the years of a backlog, added up, are too long for a Duration
+	for _, entered := range r.entered {
+		seconds += max(0, now.Sub(entered).Seconds()) // the registry's clock may be ahead
+	}
+	if n := len(r.entered); n > 0 {
+		p.Meter.Measure(seeding.MetricSecondsToToken, seconds/float64(n), "")
+	}
+}
+
+// movePace lets the batch size follow the MTS: whoever closes a batch moves it.
+func (p *Patcher) movePace(ctx context.Context, a answer, closed seeding.Batch) error {
+	received := a.parts[0].Received
+	for _, part := range a.parts {
+		if part.Received.Before(received) {
+			received = part.Received
+		}
+	}
+	return seeding.MovePace(ctx, p.Store, closed.MTS, func(pace seeding.Pace) (seeding.Pace, bool) {
+		return pace.Answered(closed, received, a.connector.MTS.BatchMaximum)
+	})
+}
+
+// removeVIDs removes the VIDs that were sent, whatever the setting for others.
+// gone is false where some are left: with the setting submit tries them again,
+// without it the answer waits. So many answers that wait make one attempt per
+// back-off.
+func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry seeding.Registry, identifiers []int64) (gone bool, out outcome, err error) {
+	if len(identifiers) == 0 {
+		return true, proceed, nil
+	}
+	if !a.connector.Output.RemoveVIDs && a.state.Problems[seeding.ProblemUnlink].Next.After(p.Clock.Now()) {
+		return false, proceed, nil
+	}
+	removal, err := seeding.RemoveVIDs(ctx, registry, p.Store, a.state, identifiers, p.Clock, p.Times)
+	switch {
+	case err != nil:
+		return false, proceed, err
+	case removal.Failed != nil:
+		out, err = p.callFailed(ctx, t, a, removal.Failed, seeding.ProblemUnlink, true)
+		return false, out, err
+	case removal.Refused != nil:
+		p.log(a).Warn("registry refuses to remove VIDs", "fault", removal.Refused.Error())
+		a.state.Problems[seeding.ProblemUnlink] = removal.Problem
+		return false, proceed, nil
+	}
+	return true, proceed, nil
+}
+
+// settleProblems clears what this answer proves to be over, and raises what it
+// shows. All of it looks at the whole answer, never at one row.
+func (p *Patcher) settleProblems(ctx context.Context, t *turn, a answer, r result, wrote, closed, identityRefused bool) error {
+	over := a.state.Standing(problemsOver(r, wrote, closed)...)
+	if err := p.Store.ClearProblems(ctx, a.connector.ID, over, p.Clock.Now()); err != nil {
+		return err
+	}
+	t.registry.OutageUntil, t.registry.OutageTries = time.Time{}, 0
+	switch {
+	case identityRefused:
+		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused)
+	case policySuspicious(r.totals):
+		return p.raise(ctx, a, seeding.ProblemPolicy, seeding.TokensDiffer)
+	}
+	return nil
+}

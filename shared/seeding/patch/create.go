@@ -1,0 +1,178 @@
+package patch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+const (
+	// firstCreate is the size of the first create at a registry that was never
+	// measured: without an index a create costs 100 ms per record, and a call
+	// over 120 s restarts Odoo (facts/odoo.md B3, A6).
+	firstCreate = 50
+	// maxCreate bounds a create, however fast the registry is.
+	maxCreate = 1000
+	// refusedAlikeLimit single records refused alike, none accepted between
+	// them, are no accident of data.
+	refusedAlikeLimit = 3
+)
+
+// errTimeUp: the working time is not enough for another call.
+var errTimeUp = errors.New("working time is over")
+
+// refusesAll is the error of a refusal that has nothing to do with one record's
+// data.
+type refusesAll struct{ fault *seeding.Fault }
+
+func (e *refusesAll) Error() string { return e.fault.Error() }
+
+// create writes the tokens in as few calls as the measured speed allows. A
+// refused bulk call does not say which record it was (facts/odoo.md A2): it is
+// halved until single records are refused, and those get a verdict. Several
+// single records refused alike with none accepted between them are a problem,
+// and reject nobody.
+func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry, state seeding.State, rows []seeding.Row) (created []seeding.Row, refusals []verdict, err error) {
+	_, writeRefused := state.Problems[seeding.ProblemWrite]
+	queue := chunks(rows, t.registry.Create, p.Times.CallAim)
+	for len(queue) > 0 {
+		chunk := queue[0]
+		queue = queue[1:]
+		if !p.timeFor(t) {
+			return nil, nil, errTimeUp
+		}
+		started := p.Clock.Now()
+		err := registry.Create(ctx, newTokens(chunk))
+		if err == nil {
+			t.registry.Create = seeding.Average(t.registry.Create, p.Clock.Now().Sub(started), len(chunk))
+			t.registry.RefusedAlike, t.registry.RefusedCode = 0, ""
+			created = append(created, chunk...)
+			if len(queue) > 1 && len(refusals) == 0 { // the speed is known better now
+				queue = chunks(slices.Concat(queue...), t.registry.Create, p.Times.CallAim)
+			}
+			continue
+		}
+		fault := seeding.FaultOf(err)
+		switch {
+		case fault.Kind == seeding.Unknown:
+			t.registry.Create = slower(t.registry.Create, p.Times.CallAim, len(chunk))
+			return nil, nil, fault
+		case fault.Kind != seeding.RefusedData:
+			return nil, nil, fault
+		case len(chunk) > 1:
+			half := len(chunk) / 2
+			queue = append([][]seeding.Row{chunk[:half], chunk[half:]}, queue...)
+			continue
+		}
+		t.registry = refusedAlike(t.registry, fault.Code)
+		if writeRefused || t.registry.RefusedAlike >= refusedAlikeLimit {
+			return nil, nil, &refusesAll{fault}
+		}
+		refusals = append(refusals, verdict{row: chunk[0], kind: notWritten, code: fault.Code})
+	}
+	return created, refusals, nil
+}
+
+// refusedAlike counts one more single record that was refused with a code.
+func refusedAlike(s seeding.RegistryState, code string) seeding.RegistryState {
+	if code != s.RefusedCode {
+		s.RefusedAlike, s.RefusedCode = 0, code
+	}
+	s.RefusedAlike++
+	return s
+}
+
+func newTokens(rows []seeding.Row) []seeding.NewToken {
+	tokens := make([]seeding.NewToken, len(rows))
+	for i, row := range rows {
+		tokens[i] = seeding.NewToken{Registrant: row.Registrant, Value: row.Token}
+	}
+	return tokens
+}
+
+// slower is the time per record to reckon with after a call of unknown outcome:
+// the next call has at most half as many records as that one, also at a registry
+// that was never measured. A single record is the least, whatever it takes.
+func slower(perRecord, aim time.Duration, records int) time.Duration {
+	return min(max(2*perRecord, 2*aim/time.Duration(records)), aim)
+}
+
+// chunks splits rows by the measured time per record, aiming at a time per call.
+// 0 is a registry that was never measured.
+func chunks(rows []seeding.Row, perRecord, aim time.Duration) [][]seeding.Row {
+	size := firstCreate
+	if perRecord > 0 {
+		size = min(max(int(aim/perRecord), 1), maxCreate)
+	}
+	return slices.Collect(slices.Chunk(rows, size))
+}
+
+// createFailed ends the batch for now; what was created is found as held when
+// the answer is processed again.
+func (p *Patcher) createFailed(ctx context.Context, t *turn, a answer, err error) (outcome, error) {
+	if errors.Is(err, errTimeUp) {
+		return end, nil
+	}
+	if all, ok := errors.AsType[*refusesAll](err); ok {
+		return p.refusedFor(ctx, a, seeding.ProblemWrite, all.fault)
+	}
+	return p.callFailed(ctx, t, a, err, seeding.ProblemWrite, true)
+}
+
+// callFailed turns a failed call into what it means: an outage of the registry,
+// which nobody tries before it is over, or a problem of the connector, with
+// which its answer waits. write tells whether the call may have changed the
+// registry.
+func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, op seeding.Source, write bool) (outcome, error) {
+	fault := seeding.FaultOf(err)
+	p.log(a).Warn("registry call failed", "fault", fault.Error(), "problem", string(op))
+	if fault.Kind != seeding.Unknown && fault.Kind != seeding.Unreachable {
+		return p.refusedFor(ctx, a, op, fault)
+	}
+	source, description := seeding.RegistryProblem(fault, op)
+	t.registry.OutageUntil = seeding.OutageEnd(p.Clock.Now(), t.registry.OutageTries, p.Times)
+	t.registry.OutageTries++
+	out := end
+	if write && fault.Kind == seeding.Unknown {
+		out = endUnknown
+	}
+	return out, p.raise(ctx, a, source, description)
+}
+
+// refusedFor leaves the answer where it is until the next probe of the problem.
+func (p *Patcher) refusedFor(ctx context.Context, a answer, op seeding.Source, fault *seeding.Fault) (outcome, error) {
+	source, description := seeding.RegistryProblem(fault, op)
+	if err := p.raise(ctx, a, source, description); err != nil {
+		return proceed, err
+	}
+	return proceed, p.postpone(ctx, a, source)
+}
+
+// unusable leaves the answer of a connector that cannot be run.
+func (p *Patcher) unusable(ctx context.Context, a answer, u *seeding.Unusable) (outcome, error) {
+	if err := p.raise(ctx, a, seeding.ProblemConfig, u.Description); err != nil {
+		return proceed, err
+	}
+	return proceed, p.postpone(ctx, a, seeding.ProblemConfig)
+}
+
+// postpone lets the answer wait until the next probe of a problem that stands.
+func (p *Patcher) postpone(ctx context.Context, a answer, source seeding.Source) error {
+	return seeding.IgnoreConflict(p.Store.Postpone(ctx, a.batch, a.batch.Failures, a.state.Problems[source].Next))
+}
+
+// raise sets a problem of the answer's connector.
+func (p *Patcher) raise(ctx context.Context, a answer, source seeding.Source, d seeding.Description) error {
+	problem := a.state.Problems[source].Raised(p.Clock.Now(), d, p.Times)
+	a.state.Problems[source] = problem
+	return p.Store.RaiseProblem(ctx, a.connector.ID, source, problem)
+}
+
+func (p *Patcher) log(a answer) *slog.Logger {
+	ref := a.batch.Ref
+	return p.Log.With("registry", ref.Registry, "connector", ref.Connector, "run", ref.Run, "batch", ref.Batch)
+}

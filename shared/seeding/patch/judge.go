@@ -1,0 +1,231 @@
+package patch
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// merge returns the rows of all parts, one per registrant and VID, in the order
+// of registrants: a row with a token goes before any other.
+func merge(parts []seeding.AnswerPart) ([]seeding.Row, error) {
+	best := map[seeding.Subject]seeding.Row{}
+	for _, part := range parts {
+		rows, err := seeding.UnpackRows(part.Packed)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if before, known := best[row.Subject]; !known || before.Token == "" && row.Token != "" {
+				best[row.Subject] = row
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(best), func(x, y seeding.Row) int {
+		return cmp.Or(cmp.Compare(x.Registrant, y.Registrant), cmp.Compare(x.Identifier, y.Identifier))
+	}), nil
+}
+
+// holdings are the identifiers of registrants as the registry has them now.
+type holdings struct {
+	vids    map[int64]seeding.Identifier   // by identifier
+	vidOf   map[int64]seeding.Identifier   // by registrant; one of them, where there are several
+	tokens  map[int64][]seeding.Identifier // by registrant
+	holders map[string][]int64             // registrants by the token that they hold
+}
+
+func newHoldings(vids, tokens, holders []seeding.Identifier) holdings {
+	h := holdings{
+		vids: map[int64]seeding.Identifier{}, vidOf: map[int64]seeding.Identifier{},
+		tokens: seeding.ByRegistrant(tokens), holders: map[string][]int64{},
+	}
+	for _, v := range vids {
+		h.vids[v.ID], h.vidOf[v.Registrant] = v, v
+	}
+	for _, i := range holders {
+		h.holders[i.Value] = append(h.holders[i.Value], i.Registrant)
+	}
+	return h
+}
+
+// holdsOnly tells whether the registrant holds this token, and no other.
+func (h holdings) holdsOnly(registrant int64, token string) bool {
+	held := h.tokens[registrant]
+	return len(held) > 0 && !slices.ContainsFunc(held, func(i seeding.Identifier) bool { return i.Value != token })
+}
+
+// otherHolder is a registrant other than this one that holds the token.
+func (h holdings) otherHolder(token string, registrant int64) (holder int64, found bool) {
+	for _, r := range h.holders[token] {
+		if r != registrant {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// proof is what a row is checked with: the batch that it was sent in, and the
+// key of its rows. With the zero Key, one that is gone, no row fits.
+type proof struct {
+	key   seeding.Key
+	batch string
+}
+
+// fits tells whether the row was made from the VID that the registrant has now.
+func (p proof) fits(row seeding.Row, h holdings) bool {
+	vid, there := h.vids[row.Identifier]
+	return there && vid.Registrant == row.Registrant && p.key.ID != "" &&
+		seeding.RowMACOf(p.key, p.batch, row.Member, vid.Value, row.Print).Fits(row.MAC)
+}
+
+// kind of a verdict: what becomes of a row.
+type kind int
+
+const (
+	// Decided by the look-up.
+	pending     kind = iota // nothing: its registrant is found by a later pass
+	held                    // the registrant holds this token, and its VID still fits: tokenised before
+	done                    // it holds this token, and no VID
+	replaced                // it holds this token, and another VID than was sent, which is not for us to judge
+	vidReplaced             // the same, of an open batch: we wrote the token, and the VID was changed since
+	otherToken              // it holds another token
+	duplicate               // another registrant holds the token
+	twin                    // a lower registrant of this answer is to get the token
+	create                  // the token is to be written
+	emptyToken              // MOSIP accepted the registrant and gave no token
+	refused                 // for its data
+	systemic                // its code blames the system
+
+	// Decided when tokens were written.
+	written         // the token is there, and the VID still fits
+	writtenVIDGone  // the token is there, and no VID
+	writtenReplaced // the token is there, and another VID than was sent
+	contested       // somebody else wrote a token at the same moment
+	notWritten      // the registry refused the token for its data
+	twinOfWritten   // the lower registrant got the token
+)
+
+// verdict is what becomes of one row.
+type verdict struct {
+	row    seeding.Row
+	kind   kind
+	at     int64  // identifier under which a conflict is listed, where it is not the row's
+	holder int64  // of a duplicate: who holds the token
+	code   string // of the registry, where it refused
+}
+
+// judge gives a verdict per row, in their order. Rows that are forged, or older
+// than what the registry holds, stay pending.
+func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
+	causeOf := seeding.CausesOf(rows)
+	wanted := map[string]bool{} // tokens that a lower registrant is to get
+	verdicts := make([]verdict, 0, len(rows))
+	for _, row := range rows {
+		v := judgeRow(row, h, p, open, causeOf(row))
+		if v.kind == create {
+			if wanted[row.Token] {
+				v.kind = twin
+			}
+			wanted[row.Token] = true
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts
+}
+
+func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Cause) verdict {
+	v := verdict{row: row}
+	fits := p.fits(row, h)
+	switch {
+	case row.Token != "" && h.holdsOnly(row.Registrant, row.Token):
+		// First, because an earlier attempt may have removed the VID that the
+		// MAC needs.
+		vid, there := h.vidOf[row.Registrant]
+		switch {
+		case fits:
+			v.kind = held
+		case !there:
+			v.kind = done
+		case open:
+			// We wrote the token and did not live to look again, or its reply
+			// was lost.
+			v.kind, v.at = vidReplaced, vid.ID
+		default:
+			v.kind = replaced
+		}
+	case !fits:
+		v.kind = pending
+	case len(h.tokens[row.Registrant]) > 0:
+		if row.Token != "" {
+			v.kind = otherToken
+		}
+	case row.Token != "":
+		v.kind = create
+		if other, found := h.otherHolder(row.Token, row.Registrant); found {
+			v.kind, v.holder = duplicate, other
+		}
+	case row.Status == seeding.RowProcessed:
+		v.kind = emptyToken
+	case cause == seeding.CauseSystem:
+		v.kind = systemic
+	default:
+		v.kind = refused
+	}
+	return v
+}
+
+// confirm gives the verdicts on rows whose tokens were written, after another
+// look. Odoo has no conditional write: where the VID is no longer the one that
+// was sent it is left alone, and a conflict on the VID now there tells the
+// people who must look.
+func confirm(created []seeding.Row, h holdings, p proof) []verdict {
+	verdicts := make([]verdict, 0, len(created))
+	for _, row := range created {
+		v := verdict{row: row}
+		single := len(h.tokens[row.Registrant]) == 1
+		vid, there := h.vidOf[row.Registrant]
+		switch {
+		case single && p.fits(row, h):
+			v.kind = written
+		case there && single:
+			v.kind, v.at = writtenReplaced, vid.ID
+		case there:
+			v.kind, v.at = contested, vid.ID
+		default:
+			v.kind = writtenVIDGone
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts
+}
+
+// judgeTwins: of several registrants with one token the lowest got it; the
+// others are duplicates of it, if it did.
+func judgeTwins(verdicts []verdict, created []seeding.Row) []verdict {
+	holder := map[string]int64{}
+	for _, row := range created {
+		holder[row.Token] = row.Registrant
+	}
+	var twins []verdict
+	for _, v := range verdicts {
+		if v.kind != twin {
+			continue
+		}
+		if got, known := holder[v.row.Token]; known {
+			twins = append(twins, verdict{row: v.row, kind: twinOfWritten, holder: got})
+		}
+	}
+	return twins
+}
+
+// rowsOf are the rows with a verdict of a kind.
+func rowsOf(verdicts []verdict, k kind) (rows []seeding.Row) {
+	for _, v := range verdicts {
+		if v.kind == k {
+			rows = append(rows, v.row)
+		}
+	}
+	return rows
+}

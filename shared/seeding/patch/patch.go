@@ -1,0 +1,278 @@
+// Package patch writes the tokens of stored answers into the registry and takes
+// the VIDs away (infra/protocol.md, "Patch").
+package patch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Store is what this package calls of the stores. What each method promises
+// stands in seeding/store.go.
+type Store interface {
+	Connector(ctx context.Context, id string) (seeding.Connector, error)
+	State(ctx context.Context, id string) (seeding.State, error)
+	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
+	ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error
+
+	Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error)
+	CountParts(ctx context.Context, b seeding.Batch, parts []string, add seeding.Totals) error
+	Postpone(ctx context.Context, b seeding.Batch, failures int, notBefore time.Time) error
+	Close(ctx context.Context, b seeding.Batch) error
+
+	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
+	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
+	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
+
+	TakePatch(ctx context.Context, key, owner string, now, until time.Time) (seeding.RegistryState, error)
+	LeavePatch(ctx context.Context, s seeding.RegistryState) error
+
+	MTS(ctx context.Context, key string) (seeding.MTS, error)
+	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
+
+	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
+	AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error)
+	DeleteParts(ctx context.Context, parts []seeding.AnswerPart) error
+}
+
+// Patcher patches registries. The stream of the answers table only starts it:
+// under the patch lease it takes every answer of the registry, whatever it was
+// invoked for.
+type Patcher struct {
+	Store      Store
+	Registries seeding.Registries
+	Rows       seeding.Keyring
+	Meter      seeding.Meter
+	Clock      seeding.Clock
+	Times      seeding.Times
+	NewID      func() string
+	Log        *slog.Logger
+}
+
+// setAsideAfter is how often an answer may fail for an unknown reason.
+const setAsideAfter = 10
+
+// Patch processes every answer of a registry that can be processed now. While
+// another patcher holds the lease it does nothing: that one, or the next tick of
+// reconcile, finds the answers.
+func (p *Patcher) Patch(ctx context.Context, registry string) error {
+	for {
+		more, err := p.round(ctx, registry)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// turn is one holding of a patch lease.
+type turn struct {
+	registry seeding.RegistryState // with what this turn measures and meets
+	until    time.Time             // of the working time
+	seen     map[string]bool       // batches looked at
+	log      *slog.Logger
+}
+
+// outcome of a batch, or of a turn.
+type outcome int
+
+const (
+	proceed    outcome = iota // with the next batch
+	end                       // the registry is out, or time is up: what is left waits
+	endUnknown                // a write may or may not have taken effect
+)
+
+// round takes the lease once. more is true when an answer came in so late that
+// the invocation for it found the lease taken.
+func (p *Patcher) round(ctx context.Context, registry string) (more bool, err error) {
+	now := p.Clock.Now()
+	state, err := p.Store.TakePatch(ctx, registry, p.NewID(), now, now.Add(p.Times.PatchWork+p.Times.CommitGrace))
+	if errors.Is(err, seeding.ErrHeld) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	t := &turn{
+		registry: state, until: now.Add(p.Times.PatchWork), seen: map[string]bool{},
+		log: p.Log.With("registry", registry),
+	}
+	out := end
+	if !state.OutageUntil.After(now) {
+		out, err = p.processAll(ctx, t)
+	}
+
+	// An orderly end frees the lease at once. After a write of unknown outcome
+	// it is left to run: Odoo may still commit what we gave up on.
+	t.registry.Patch.Until = p.Clock.Now()
+	if out == endUnknown {
+		t.registry.Patch.Until = p.Clock.Now().Add(p.Times.CommitGrace)
+	}
+	leave := p.Store.LeavePatch(context.WithoutCancel(ctx), t.registry)
+	// A conflict: the lease ran out and is somebody else's.
+	if err = errors.Join(err, seeding.IgnoreConflict(leave)); err != nil || out != proceed {
+		return false, err
+	}
+	return p.unseen(ctx, t)
+}
+
+// processAll goes through the answers of the registry, in the order of batch ids.
+func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
+	after := ""
+	for {
+		ref, found, err := p.Store.NextAnswer(ctx, t.registry.Key, after)
+		if err != nil || !found {
+			return proceed, err
+		}
+		after = ref.Batch
+		t.seen[ref.Batch] = true
+		if !p.timeFor(t) {
+			return end, nil
+		}
+		limited, cancel := context.WithTimeout(ctx, p.left(t))
+		out, err := p.process(limited, t, ref)
+		cancel()
+		if err != nil {
+			t.log.Error("answer could not be processed", "batch", ref.Batch, "kind", seeding.ErrorKind(err))
+			if err := p.failed(ctx, ref); err != nil {
+				return end, err
+			}
+		}
+		if out != proceed {
+			return out, nil
+		}
+	}
+}
+
+// left is the working time that is left.
+func (p *Patcher) left(t *turn) time.Duration { return t.until.Sub(p.Clock.Now()) }
+
+// timeFor tells whether the working time is enough for another call.
+func (p *Patcher) timeFor(t *turn) bool { return p.left(t) >= p.Times.PatchWork/4 }
+
+// unseen looks once more after the release.
+func (p *Patcher) unseen(ctx context.Context, t *turn) (bool, error) {
+	after := ""
+	for {
+		ref, found, err := p.Store.NextAnswer(ctx, t.registry.Key, after)
+		if err != nil || !found {
+			return false, err
+		}
+		if !t.seen[ref.Batch] {
+			return true, nil
+		}
+		after = ref.Batch
+	}
+}
+
+// answer is what was stored of the answer to one batch, with what it belongs to.
+type answer struct {
+	parts     []seeding.AnswerPart
+	batch     seeding.Batch
+	connector seeding.Connector
+	state     seeding.State
+}
+
+// process applies the answer to one batch. The error is unexpected; everything
+// foreseen ends in an outcome.
+func (p *Patcher) process(ctx context.Context, t *turn, ref seeding.BatchRef) (outcome, error) {
+	a := answer{}
+	var err error
+	if a.parts, err = p.Store.AnswerParts(ctx, ref.Registry, ref.Batch); err != nil || len(a.parts) == 0 {
+		return proceed, err
+	}
+	a.batch, err = p.Store.Batch(ctx, a.parts[0].Ref)
+	if err == nil {
+		a.connector, err = p.Store.Connector(ctx, a.batch.Ref.Connector)
+	}
+	if seeding.IsNotFound(err) {
+		// Nobody knows such a batch, so nothing fits its rows; or its connector
+		// was deleted after its batches were closed.
+		return proceed, p.Store.DeleteParts(ctx, a.parts)
+	}
+	if err != nil {
+		return proceed, err
+	}
+	if a.state, err = p.Store.State(ctx, a.connector.ID); err != nil {
+		return proceed, err
+	}
+	if a.waits(p.Clock.Now()) {
+		return proceed, nil
+	}
+	return p.apply(ctx, t, a)
+}
+
+// waits tells whether the answer is to be left alone for now. What waits with a
+// problem goes on when the problem is over. A refused unlink blocks nothing:
+// with it waits only what has nothing else to do.
+func (a answer) waits(now time.Time) bool {
+	if !a.batch.NotBefore.After(now) {
+		return false
+	}
+	blocked, _ := a.state.Blocked()
+	_, unlinkRefused := a.state.Problems[seeding.ProblemUnlink]
+	return blocked || a.batch.Failures > 0 || unlinkRefused && a.batch.Counted(a.parts)
+}
+
+// failed notes an unexpected failure. After ten of them the answer is set aside
+// and its registrants wait with a reason.
+func (p *Patcher) failed(ctx context.Context, ref seeding.BatchRef) error {
+	parts, err := p.Store.AnswerParts(ctx, ref.Registry, ref.Batch)
+	if err != nil || len(parts) == 0 {
+		return err
+	}
+	b, err := p.Store.Batch(ctx, parts[0].Ref)
+	if err != nil {
+		return err
+	}
+	now := p.Clock.Now()
+	if b.Failures+1 < setAsideAfter {
+		next := now.Add(seeding.BackOff(p.Times.ProbeFirst, p.Times.ProbeMax, b.Failures))
+		return seeding.IgnoreConflict(p.Store.Postpone(ctx, b, b.Failures+1, next))
+	}
+	rejected, err := p.setAside(ctx, b, now)
+	if err != nil {
+		return err
+	}
+	if len(rejected) > 0 {
+		if _, err := p.Store.PutRejections(ctx, rejected); err != nil {
+			return err
+		}
+		p.Meter.Measure(seeding.MetricRejected, float64(len(rejected)), string(seeding.SetAside))
+	}
+	if b.State.Open() {
+		b.State, b.Closed = seeding.Failed, now
+		b.Totals = b.Totals.Plus(seeding.Totals{Sent: b.Count - b.Totals.Sent})
+		if err := seeding.IgnoreConflict(p.Store.Close(ctx, b)); err != nil {
+			return err
+		}
+	}
+	return p.Store.DeleteParts(ctx, parts)
+}
+
+// setAside rejects the members of a batch whose answer cannot be processed. One
+// that is closed has none any more: the next pass finds its registrants.
+func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) ([]seeding.Rejection, error) {
+	var identifiers []int64
+	for _, m := range b.Members {
+		identifiers = append(identifiers, m.Identifier)
+	}
+	standing, err := seeding.StandingRejections(ctx, p.Store, b.Ref, identifiers)
+	if err != nil {
+		return nil, err
+	}
+	configured := 0
+	if c, err := p.Store.Connector(ctx, b.Ref.Connector); err == nil {
+		configured = c.Version
+	}
+	finding := seeding.Finding{Kind: seeding.SetAside, Code: seeding.CodeSetAside}
+	var rejected []seeding.Rejection
+	for _, m := range b.Members {
+		who := m.Subject()
+		rejected = append(rejected, finding.Reject(b.Ref.Registry, b.Ref.Connector, who, configured, standing[m.Identifier], now, p.Times))
+	}
+	return rejected, nil
+}

@@ -1,0 +1,116 @@
+package seeding
+
+// Description is what a problem tells people: what is wrong, and what they can
+// do. Nothing that a server wrote is in it, because server texts may hold
+// identifier values (facts/odoo.md A1.7).
+type Description struct{ Text, Remedy string }
+
+// Every text of a problem stands in this file.
+var (
+	// IdentityRefused is the problem "identity".
+	IdentityRefused = Description{
+		"MOSIP refuses every registrant alike: its service, or the licence, partner or policy that MTS uses.",
+		"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. Nobody is rejected for this; work goes on by itself.",
+	}
+	// TokensDiffer is the problem "policy".
+	TokensDiffer = Description{
+		"Many registrants hold another token than MOSIP gives now.",
+		"Check that the policy of the MOSIP partner has token type \"partner\" or \"policy\", not \"random\".",
+	}
+	// AnswersMissing is the problem "answers".
+	AnswersMissing = Description{
+		"MTS takes requests and never answers.",
+		"Check that MTS can reach the callback address of this deployment, and that its clean-up does not delete requests before they are processed.",
+	}
+)
+
+// RegistryProblem says which problem a failed call to the registry is. op is
+// the source to blame for a refusal: reading, writing or removing.
+func RegistryProblem(f *Fault, op Source) (Source, Description) {
+	switch f.Kind {
+	case Unknown, Unreachable:
+		return ProblemRegistry, Description{
+			"The registry cannot be reached, or does not answer in time.",
+			"Check that the registry is up and that its address is within the allowed ranges of the deployment. Work goes on by itself once it answers.",
+		}
+	case RefusedSignIn:
+		return ProblemSignIn, Description{
+			"The registry refuses the sign-in.",
+			"Check database, user name and password of the registry in the connector's configuration, and that the user is active.",
+		}
+	case RefusedTypes:
+		return ProblemTypes, Description{
+			"An identifier type of the configuration is not in the registry exactly once: " + f.Code + ".",
+			"Name the identifier types in the configuration as the registry names them.",
+		}
+	}
+	switch op {
+	case ProblemUnlink:
+		return op, Description{
+			"The registry refuses to remove VIDs (" + f.Code + ").",
+			"Give the connector's user the right to delete registrant identifiers. Tokens are written all the same.",
+		}
+	case ProblemWrite:
+		return op, Description{
+			"The registry refuses to create tokens, whoever they are for (" + f.Code + ").",
+			"Give the connector's user the right to create registrant identifiers, and check the rules of the token's identifier type.",
+		}
+	default:
+		return ProblemRead, Description{
+			"The registry refuses to let registrants be read (" + f.Code + ").",
+			"Check the user's rights, and that domain and field list name fields which the registry has.",
+		}
+	}
+}
+
+// MTSProblem is the problem of an MTS that surely did not take a request.
+func MTSProblem(f *Fault) Description {
+	if f.Kind == Unreachable {
+		return Description{
+			"MTS cannot be reached.",
+			"Check that MTS is up and that its address is within the allowed ranges of the deployment.",
+		}
+	}
+	return Description{
+		"MTS refuses our request (" + f.Code + ").",
+		"Check that the address is that of an MTS of version 1.1 (develop), with its context path.",
+	}
+}
+
+// Unusable is the error of a connector, or a deployment, that cannot be run as
+// it is: the problem "config".
+type Unusable struct {
+	Description
+	cause error
+}
+
+func (u *Unusable) Error() string { return u.Text }
+func (u *Unusable) Unwrap() error { return u.cause }
+
+// KeysUnusable is the error of keys that cannot be read.
+func KeysUnusable(cause error) *Unusable {
+	return &Unusable{Description{
+		"The keys of the deployment cannot be read.",
+		"Check the key secrets of the deployment and the role's right to read them.",
+	}, cause}
+}
+
+// MappingUnusable is the error of a mapping that does not compile.
+func MappingUnusable(cause error) *Unusable {
+	return &Unusable{Description{"The mapping cannot be used.", "Save the connector's mapping anew."}, cause}
+}
+
+// RegistryUnusable is the error of a registry that cannot even be opened: its
+// password is not there, or what the configuration says of it cannot be read.
+func RegistryUnusable(cause error) *Unusable {
+	if IsNotFound(cause) {
+		return &Unusable{Description{
+			"The registry's password is not stored.",
+			"Enter the password in the connector's configuration again.",
+		}, cause}
+	}
+	return &Unusable{Description{
+		"The registry cannot be opened as it is configured, or its password cannot be read.",
+		"Save the connector's configuration anew, with the password.",
+	}, cause}
+}

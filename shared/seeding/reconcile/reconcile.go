@@ -1,0 +1,210 @@
+// Package reconcile looks every minute for what nobody came for: answers whose
+// invocation of patch was lost, and batches whose answer never came
+// (infra/protocol.md, "Reconcile").
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Store is what this package calls of the stores. What each method promises
+// stands in seeding/store.go.
+type Store interface {
+	States(ctx context.Context) ([]seeding.State, error)
+	State(ctx context.Context, id string) (seeding.State, error)
+	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
+
+	OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error)
+	Close(ctx context.Context, b seeding.Batch) error
+
+	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
+	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
+
+	RegistryStates(ctx context.Context) ([]seeding.RegistryState, error)
+
+	MTS(ctx context.Context, key string) (seeding.MTS, error)
+	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
+
+	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
+	HasAnswer(ctx context.Context, registry, batch string) (bool, error)
+	AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error)
+}
+
+// Reconciler reconciles what is stored with what MTS says.
+type Reconciler struct {
+	Store   Store
+	Seeder  seeding.Seeder
+	Invoker Invoker
+	Meter   seeding.Meter
+	Clock   seeding.Clock
+	Times   seeding.Times
+	Log     *slog.Logger
+}
+
+// Invoker invokes patch for one registry, asynchronously.
+type Invoker interface {
+	InvokePatch(ctx context.Context, registry string) error
+}
+
+// Tick goes through all registries. What fails at one does not keep the others
+// waiting.
+func (r *Reconciler) Tick(ctx context.Context) error {
+	registries, err := r.Store.RegistryStates(ctx)
+	if err != nil {
+		return err
+	}
+	silentMTS := map[string]bool{}
+	var oldest time.Duration // that an answer waits
+	var failed error
+	for _, registry := range registries {
+		waits, err := r.invokePatch(ctx, registry)
+		oldest = max(oldest, waits)
+		failed = errors.Join(failed, err, r.overdue(ctx, registry.Key, silentMTS))
+	}
+	states, err := r.Store.States(ctx)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	for _, g := range gauges(states, oldest, r.Clock.Now()) {
+		r.Meter.Measure(g.metric, g.value, "")
+	}
+	return failed
+}
+
+// invokePatch invokes the patcher if there is an answer, whatever became of the
+// stream, and returns how long the first one waits.
+func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryState) (waits time.Duration, err error) {
+	now := r.Clock.Now()
+	ref, found, err := r.Store.NextAnswer(ctx, state.Key, "")
+	if err != nil || !found {
+		return 0, err
+	}
+	parts, err := r.Store.AnswerParts(ctx, state.Key, ref.Batch)
+	if err != nil {
+		return 0, err
+	}
+	for _, part := range parts {
+		waits = max(waits, now.Sub(part.Received))
+	}
+	if state.OutageUntil.After(now) || state.Patch.Live(now) {
+		return waits, nil
+	}
+	return waits, r.Invoker.InvokePatch(ctx, state.Key)
+}
+
+// overdue looks at the batches past their deadline that have no answer.
+// silentMTS are MTSs that did not answer in this tick; one silence is enough.
+func (r *Reconciler) overdue(ctx context.Context, registry string, silentMTS map[string]bool) error {
+	open, err := r.Store.OpenBatches(ctx, registry)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, b := range open {
+		if r.Clock.Now().Before(b.Deadline) {
+			continue
+		}
+		answered, err := r.Store.HasAnswer(ctx, registry, b.Ref.Batch)
+		if err == nil && !answered {
+			err = r.waitOrClose(ctx, b, silentMTS)
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// waitOrClose asks MTS about a batch, and closes it if it is lost.
+func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS map[string]bool) error {
+	f := r.ask(ctx, b, silentMTS)
+	now := r.Clock.Now()
+	log := r.Log.With("connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(f))
+	if !isLost(f, now.Sub(b.Claimed), b.Wait()) {
+		log.Info("batch is overdue; waiting")
+		return nil
+	}
+	answered, err := r.Store.HasAnswer(ctx, b.Ref.Registry, b.Ref.Batch)
+	if err != nil || answered {
+		return err // it came while we asked
+	}
+	b.State, b.Closed = seeding.Lost, now
+	b.Totals.Sent = b.Count
+	if len(b.Members) == 1 {
+		rejected, err := r.lostAlone(ctx, b, now)
+		if err != nil {
+			return err
+		}
+		if rejected {
+			b.Totals.NoToken = 1
+		}
+	}
+	if err := r.Store.Close(ctx, b); err != nil {
+		return seeding.IgnoreConflict(err)
+	}
+	log.Warn("batch lost", "count", b.Count)
+	r.Meter.Measure(seeding.MetricBatchesLost, 1, "")
+	b.Totals.Measure(r.Meter)
+	return r.slowDown(ctx, b, f)
+}
+
+func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[string]bool) finding {
+	switch {
+	case b.RequestID == "":
+		return neverAccepted
+	case silentMTS[b.MTS]:
+		return silent
+	}
+	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)
+	defer cancel()
+	status, err := r.Seeder.Status(limited, b.MTSURL, b.RequestID)
+	if err != nil {
+		silentMTS[b.MTS] = true
+		return silent
+	}
+	return findings[status]
+}
+
+// lostAlone notes that a registrant was sent alone and lost. The first time it
+// is due again at once; the second time it is rejected.
+func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Time) (rejected bool, err error) {
+	who := b.Members[0].Subject()
+	standing, err := seeding.StandingRejections(ctx, r.Store, b.Ref, []int64{who.Identifier})
+	if err != nil {
+		return false, err
+	}
+	state, err := r.Store.State(ctx, b.Ref.Connector)
+	if err != nil && !seeding.IsNotFound(err) {
+		return false, err
+	}
+	finding := seeding.Finding{Kind: seeding.NoToken, Code: seeding.CodeNoAnswer}
+	rejection := finding.Reject(b.Ref.Registry, b.Ref.Connector, who, state.Version, standing[who.Identifier], now, r.Times)
+	_, err = r.Store.PutRejections(ctx, []seeding.Rejection{rejection})
+	return rejection.Attempts >= seeding.LostAloneLimit, err
+}
+
+// slowDown makes batches for this MTS smaller where the size is to blame. When
+// even single records are lost MTS is probed like any problem.
+func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, f finding) error {
+	losses := 0
+	err := seeding.MovePace(ctx, r.Store, b.MTS, func(p seeding.Pace) (seeding.Pace, bool) {
+		next, moves := p.Missed(b, f.blamesSize())
+		losses = next.Losses
+		return next, moves
+	})
+	if err != nil || losses < lossesAtOne {
+		return err
+	}
+	state, err := r.Store.State(ctx, b.Ref.Connector)
+	if seeding.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	problem := state.Problems[seeding.ProblemAnswers].Raised(r.Clock.Now(), seeding.AnswersMissing, r.Times)
+	return r.Store.RaiseProblem(ctx, b.Ref.Connector, seeding.ProblemAnswers, problem)
+}

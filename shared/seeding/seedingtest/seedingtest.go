@@ -1,0 +1,67 @@
+// Package seedingtest has what tests of the seeding need in several places: a
+// keyring in memory, a clock that stands still, rows as a batch gives them.
+package seedingtest
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Now is the time at which such tests happen.
+var Now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// Keyring is a keyring in memory; the last key is current.
+type Keyring []seeding.Key
+
+// Current implements seeding.Keyring.
+func (r Keyring) Current(context.Context) (seeding.Key, error) { return r[len(r)-1], nil }
+
+// ByID implements seeding.Keyring.
+func (r Keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
+	for _, k := range r {
+		if k.ID == id {
+			return k, nil
+		}
+	}
+	return seeding.Key{}, seeding.ErrNotFound
+}
+
+// Key is a key of which the id makes the secret.
+func Key(id string) seeding.Key {
+	return seeding.Key{ID: id, Secret: []byte(strings.Repeat(id, 40))}
+}
+
+// Clock stands still at a time.
+type Clock struct{ time.Time }
+
+// Now implements seeding.Clock.
+func (c Clock) Now() time.Time { return c.Time }
+
+// Sleep implements seeding.Clock; no time passes.
+func (Clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// Rows are processed rows as a batch of n registrants gives them, with tokens of
+// 36 digits, the same with every call.
+func Rows(n int) []seeding.Row {
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same with every call is what is wanted
+	rows := make([]seeding.Row, n)
+	for i := range rows {
+		rows[i].Member = seeding.Member{Registrant: int64(100001 + i), Identifier: int64(200001 + i)}
+		for j := range rows[i].MAC {
+			rows[i].MAC[j] = byte(r.IntN(256))
+		}
+		for j := range rows[i].Print {
+			rows[i].Print[j] = byte(r.IntN(256))
+		}
+		token := make([]byte, 36)
+		for j := range token {
+			token[j] = byte('0' + r.IntN(10))
+		}
+		rows[i].Status, rows[i].Token = seeding.RowProcessed, string(token)
+	}
+	return rows
+}

@@ -1,0 +1,136 @@
+package submit
+
+import (
+	"maps"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// rules are what a decision about a VID follows, the same for a whole page.
+type rules struct {
+	registry   string // RegistryKey
+	connector  string
+	configured int // version of the configuration
+	mandatory  []string
+	removeVIDs bool
+	again      map[seeding.RejectionKind]time.Time // when somebody said "try again"
+	mapper     seeding.Mapper
+	printKey   seeding.Key
+	printKeys  map[string]seeding.Key // those of the rejections; one that is missing is gone
+	times      seeding.Times
+}
+
+// facts are what is known of the registrant of one VID.
+type facts struct {
+	taken        bool                 // it is in an open batch, or chosen already
+	record       seeding.Record       // nil when the domain does not let it through
+	tokens       []seeding.Identifier // that it holds
+	before       seeding.Rejection    // of this connector; the zero Rejection for none
+	holderTokens []seeding.Identifier // of a duplicate: what its holder holds
+	conflict     bool                 // some connector has a conflict over the VID
+}
+
+// choice is what is done with one VID.
+type choice int
+
+const (
+	skip   choice = iota // nothing: it is under way, or waits as rejected
+	forget               // its rejection has no cause any more
+	remove               // its registrant holds a token; its rejection is forgotten
+	reject               // it is not sent
+	take                 // for the batch
+)
+
+// decision about one VID.
+type decision struct {
+	choice    choice
+	finding   seeding.Finding // of reject
+	candidate candidate       // of take
+}
+
+// candidate is a registrant that is to be sent.
+type candidate struct {
+	member       seeding.Member
+	demographics seeding.Demographics
+	print        seeding.Print
+}
+
+// decide what is done with a VID.
+func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
+	switch {
+	case f.taken:
+		return decision{choice: skip}
+	case f.record == nil: // no longer this connector's registrant
+		return decision{choice: forget}
+	case len(f.tokens) > 0:
+		return r.holdsToken(f)
+	}
+	demographics := r.mapper.Map(withVID(f.record, vid.Value))
+	if rejected := f.before.Kind != ""; rejected && !f.causeGone() && !r.due(f.before, demographics, now) {
+		return decision{choice: skip}
+	}
+	print := seeding.PrintOf(r.printKey, demographics)
+	if code := demographics.Invalid(r.mandatory); code != "" {
+		return decision{choice: reject, finding: seeding.Finding{
+			Kind: seeding.Invalid, Code: code, Print: print, PrintKey: r.printKey.ID,
+		}}
+	}
+	return decision{choice: take, candidate: candidate{
+		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, demographics: demographics, print: print,
+	}}
+}
+
+// withVID is the record with its VID, as the mapping sees it.
+func withVID(record seeding.Record, vid string) seeding.Record {
+	seen := maps.Clone(record)
+	seen["vid"] = vid
+	return seen
+}
+
+// holdsToken decides about a registrant that holds a token. It is never sent.
+// Its VID goes, if the connector may remove VIDs and nobody has a conflict over
+// it.
+func (r rules) holdsToken(f facts) decision {
+	for _, token := range f.tokens {
+		switch {
+		case token.Value != "":
+		case f.before.Code == seeding.CodeEmptyHeld:
+			return decision{choice: skip}
+		default: // Odoo counts an empty identifier as one of its type (facts/odoo.md A3)
+			return decision{choice: reject, finding: seeding.Finding{
+				Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, PrintKey: r.printKey.ID,
+			}}
+		}
+	}
+	switch {
+	case f.conflict:
+		return decision{choice: skip}
+	case r.removeVIDs:
+		return decision{choice: remove}
+	}
+	return decision{choice: forget}
+}
+
+// causeGone tells whether a rejection is over: a conflict when the registrant
+// holds no token any more, a duplicate when the one that held its token does not.
+func (f facts) causeGone() bool {
+	switch f.before.Kind {
+	case seeding.Conflict:
+		return len(f.tokens) == 0
+	case seeding.Duplicate:
+		return len(f.holderTokens) == 0
+	}
+	return false
+}
+
+// due tells whether a rejected registrant is to be tried again. Its data are
+// fingerprinted with the key that the rejection was made with; when that key is
+// gone they count as changed.
+func (r rules) due(before seeding.Rejection, demographics seeding.Demographics, now time.Time) bool {
+	var today seeding.Print
+	if key, known := r.printKeys[before.PrintKey]; known {
+		today = seeding.PrintOf(key, demographics)
+	}
+	return before.Due(now, today, r.configured, r.again)
+}

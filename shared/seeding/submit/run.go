@@ -1,0 +1,163 @@
+package submit
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// open begins a recurring run.
+func (s *Submitter) open(ctx context.Context, v view, now time.Time) (*seeding.Run, error) {
+	run := seeding.Run{
+		ID: s.NewID(), Connector: v.connector.ID, Kind: seeding.Recurring, Version: v.connector.Version,
+		Started: now, Passes: 1, PassStarted: now, Fence: v.state.Lease.Fence,
+	}
+	if err := s.Store.OpenRun(ctx, run); err != nil {
+		return nil, err
+	}
+	s.log(v).Info("run opened", "run", run.ID)
+	return &run, nil
+}
+
+// passResult looks through the closed batches of a run: whether the pass sent
+// anybody, and whether somebody whom it sent is still pending.
+func passResult(run seeding.Run, closed []seeding.Batch) (sent, pending bool) {
+	for _, b := range closed {
+		if !b.Claimed.Before(run.PassStarted) {
+			sent, pending = true, pending || b.Totals.Pending() > 0
+		}
+	}
+	return sent, pending
+}
+
+// anotherPass is the run in its next pass; again is false when there is to be
+// none. While a problem stands passes do not count: they are made of probes.
+func anotherPass(run seeding.Run, pending, blocked bool, now time.Time) (_ seeding.Run, again bool) {
+	if !pending || !blocked && run.Passes >= seeding.MaxPasses {
+		return run, false
+	}
+	run.Cursor, run.PassOver, run.PassStarted = 0, false, now
+	if !blocked {
+		run.Passes++
+	}
+	return run, true
+}
+
+// endPass completes the run, or begins another pass when something that this
+// one sent is still pending.
+func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
+	run := *v.run
+	closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
+	if err != nil {
+		return next{}, err
+	}
+	sent, pending := passResult(run, closed)
+	if err := s.clearUnawaited(ctx, v, sent); err != nil {
+		return next{}, err
+	}
+	now := s.Clock.Now()
+	blocked, _ := v.state.Blocked()
+	if run, again := anotherPass(run, pending, blocked, now); again {
+		moved, err := s.saveRun(ctx, run)
+		return next{due: now, again: true, moved: moved}, err
+	}
+	if run, err = s.complete(ctx, run); err != nil {
+		return next{}, err
+	}
+	due := run.Started.Add(v.connector.Schedule.Interval)
+	if due.Before(now) {
+		due = now // the run took longer than its interval
+	}
+	return next{due: due}, nil
+}
+
+// saveRun notes how far the run is. It returns when the run moved.
+func (s *Submitter) saveRun(ctx context.Context, run seeding.Run) (moved time.Time, err error) {
+	if err := s.Store.SaveRun(ctx, run); err != nil {
+		return time.Time{}, err
+	}
+	return s.Clock.Now(), nil
+}
+
+// unawaited are the problems which only an answer, or a removed VID, would
+// clear, after a whole pass under them that found nobody to send, or no VID to
+// remove: nobody waits for them to end. Whoever comes later is sent, and raises
+// them again if need be.
+func unawaited(problems map[seeding.Source]seeding.Problem, run seeding.Run, sent bool) []seeding.Source {
+	var over []seeding.Source
+	for source, p := range problems {
+		switch source {
+		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers:
+			if !sent && !p.Since.After(run.PassStarted) {
+				over = append(over, source)
+			}
+		case seeding.ProblemUnlink: // the pass was free to try one
+			if p.Next.Before(run.PassStarted) {
+				over = append(over, source)
+			}
+		}
+	}
+	slices.Sort(over)
+	return over
+}
+
+// clearUnawaited clears those problems, unless an answer of the connector is
+// left, or for "answers" a registrant that was lost alone and waits for its next
+// attempt. No batch is open.
+func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error {
+	over := unawaited(v.state.Problems, *v.run, sent)
+	if len(over) == 0 {
+		return nil
+	}
+	left, err := s.answerLeft(ctx, v.connector)
+	if err != nil || left {
+		return err
+	}
+	if slices.Contains(over, seeding.ProblemAnswers) {
+		rejections, err := s.Store.Rejections(ctx, v.connector.RegistryKey(), 0, math.MaxInt64)
+		if err != nil {
+			return err
+		}
+		lost := func(r seeding.Rejection) bool { return r.Connector == v.connector.ID && r.Kind == seeding.NoToken }
+		if slices.ContainsFunc(rejections, lost) {
+			over = slices.DeleteFunc(over, func(s seeding.Source) bool { return s == seeding.ProblemAnswers })
+		}
+	}
+	return s.Store.ClearProblems(ctx, v.connector.ID, over, s.Clock.Now())
+}
+
+// answerLeft tells whether an answer of the connector waits to be patched.
+func (s *Submitter) answerLeft(ctx context.Context, c seeding.Connector) (bool, error) {
+	for after := ""; ; {
+		ref, found, err := s.Store.NextAnswer(ctx, c.RegistryKey(), after)
+		if err != nil || !found {
+			return false, err
+		}
+		if ref.Connector == c.ID {
+			return true, nil
+		}
+		after = ref.Batch
+	}
+}
+
+// complete ends the run, with the totals of its batches.
+func (s *Submitter) complete(ctx context.Context, run seeding.Run) (seeding.Run, error) {
+	closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
+	if err != nil {
+		return run, err
+	}
+	run.Totals = seeding.Totals{}
+	for _, b := range closed {
+		run.Totals = run.Totals.Plus(b.Totals)
+	}
+	run.Completed = s.Clock.Now()
+	if err := s.Store.CompleteRun(ctx, run); err != nil {
+		return run, err
+	}
+	s.Log.Info("run completed", "connector", run.Connector, "run", run.ID, "sent", run.Totals.Sent, "tokenised", run.Totals.Tokenised,
+		"rejected", run.Totals.Rejected()+run.Tally.Invalid, "passes", run.Passes)
+	return run, nil
+}

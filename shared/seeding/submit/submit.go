@@ -1,0 +1,195 @@
+// Package submit finds registrants that need a token and sends them to MTS,
+// batch by batch (infra/protocol.md, "Submit").
+package submit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Store is what this package calls of the stores. What each method promises
+// stands in seeding/store.go.
+type Store interface {
+	Connector(ctx context.Context, id string) (seeding.Connector, error)
+	States(ctx context.Context) ([]seeding.State, error)
+	State(ctx context.Context, id string) (seeding.State, error)
+	TakeRun(ctx context.Context, id, owner string, now, until, moved time.Time) (seeding.State, error)
+	LeaveRun(ctx context.Context, id string, fence int64, due, moved time.Time) error
+	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
+	ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error
+
+	Run(ctx context.Context, connector, id string) (seeding.Run, error)
+	OpenRun(ctx context.Context, r seeding.Run) error
+	SaveRun(ctx context.Context, r seeding.Run) error
+	CompleteRun(ctx context.Context, r seeding.Run) error
+
+	OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error)
+	ClosedBatches(ctx context.Context, connector, run string) ([]seeding.Batch, error)
+	Claim(ctx context.Context, c seeding.Claim) error
+	MarkSubmitted(ctx context.Context, ref seeding.BatchRef, requestID string, now time.Time) error
+	Close(ctx context.Context, b seeding.Batch) error
+
+	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
+	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
+	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
+
+	RegistryState(ctx context.Context, key string) (seeding.RegistryState, error)
+	NoteOutage(ctx context.Context, key string, until time.Time, tries int) error
+
+	MTS(ctx context.Context, key string) (seeding.MTS, error)
+	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (seeding.MTS, error)
+	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, tries int) error
+	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
+
+	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
+	HasAnswer(ctx context.Context, registry, batch string) (bool, error)
+}
+
+// Submitter moves connectors on.
+type Submitter struct {
+	Store        Store
+	Registries   seeding.Registries
+	Seeder       seeding.Seeder
+	Mappings     seeding.Mappings
+	Capabilities seeding.Keyring
+	Rows         seeding.Keyring
+	Prints       seeding.Keyring
+	Invoker      Invoker
+	Meter        seeding.Meter
+	Clock        seeding.Clock
+	Times        seeding.Times
+	NewID        func() string // sortable by time of making, and unique
+	CallbackBase string        // MTS calls back below it
+	Log          *slog.Logger
+}
+
+// Invoker invokes submit for one connector, asynchronously.
+type Invoker interface {
+	InvokeSubmit(ctx context.Context, connector string) error
+}
+
+const (
+	// connectorsAtOnce bounds what one tick keeps busy.
+	connectorsAtOnce = 3
+	// unansweredAtOnce keeps MTS busy while we wait for an answer, and no more:
+	// what is in its memory is lost when it restarts (facts/mts.md W1).
+	unansweredAtOnce = 2
+	// maxPage bounds a page; beyond it pages gain little (facts/odoo.md B2).
+	maxPage = 1000
+)
+
+// Tick only fans out: one asynchronous invocation per connector that is due, so
+// that a slow one holds up nobody. Those that waited longest come first.
+func (s *Submitter) Tick(ctx context.Context) error {
+	states, err := s.Store.States(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, connector := range due(states, s.Clock.Now()) {
+		failed = errors.Join(failed, s.Invoker.InvokeSubmit(ctx, connector))
+	}
+	return failed
+}
+
+// due chooses the connectors to invoke submit for.
+func due(states []seeding.State, now time.Time) (connectors []string) {
+	free := connectorsAtOnce
+	var waiting []seeding.State
+	for _, state := range states {
+		if state.Lease.Live(now) {
+			free--
+		} else if state.Wants(now) {
+			waiting = append(waiting, state)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b seeding.State) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Connector, b.Connector))
+	})
+	for _, state := range waiting[:min(len(waiting), max(free, 0))] {
+		connectors = append(connectors, state.Connector)
+	}
+	return connectors
+}
+
+// Work moves one connector on until there is nothing to do, or until the given
+// time. A second call for a connector in work finds its lease taken and returns
+// at once. Open runs take turns, a step each.
+func (s *Submitter) Work(ctx context.Context, connector string, until time.Time) error {
+	var (
+		owner = s.NewID()
+		moved time.Time // when this call last saw a run move; zero until then
+		due   time.Time // when the recurring run is to be looked at; zero until it had a turn
+		idle  int       // turns in a row with nothing more to do at once
+	)
+	for turn := 0; ; turn++ {
+		// Taking the lease again renews it, and reads what a person changed.
+		now := s.Clock.Now()
+		state, err := s.Store.TakeRun(ctx, connector, owner, now, now.Add(s.stepLimit()), moved)
+		if errors.Is(err, seeding.ErrHeld) || seeding.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		turns := state.Turns(now)
+		run := turns[turn%len(turns)]
+		next, err := s.step(ctx, state, run)
+		if errors.Is(err, seeding.ErrConflict) {
+			// Somebody moved what this step stood on. Look anew, by the tick if
+			// time is short.
+			next.due, next.again, err = now, true, s.Clock.Sleep(ctx, s.Times.Poll)
+		}
+		if !next.moved.IsZero() {
+			moved = next.moved
+		}
+		if run == state.Run {
+			due = next.due
+		}
+		if idle++; next.again {
+			idle = 0
+		}
+		if err == nil && idle < len(turns) && s.Clock.Now().Add(s.stepLimit()).Before(until) {
+			continue
+		}
+		if due.IsZero() {
+			due = state.Due
+		}
+		if err != nil {
+			due = now.Add(s.Times.ProbeFirst)
+		}
+		leave := s.Store.LeaveRun(ctx, connector, state.Lease.Fence, due, moved)
+		// A conflict: the lease ran out and is somebody else's.
+		return errors.Join(err, seeding.IgnoreConflict(leave))
+	}
+}
+
+// stepLimit is the longest that one step can last: a wait, a page, a POST.
+func (s *Submitter) stepLimit() time.Duration {
+	return s.Times.AnswerWait + s.Times.PageLimit + s.postLimit(maxPage) + 5*s.Times.Poll
+}
+
+// postLimit is the time limit of a POST. MTS needs about 16 ms per record
+// (facts/mts.md 9), but may be at another POST first.
+func (s *Submitter) postLimit(records int) time.Duration {
+	return s.Times.PostBase + time.Duration(records)*s.Times.PostPerRecord
+}
+
+// await looks until it sees what it waits for, at most for AnswerWait.
+func (s *Submitter) await(ctx context.Context, look func() (bool, error)) (bool, error) {
+	for limit := s.Clock.Now().Add(s.Times.AnswerWait); s.Clock.Now().Before(limit); {
+		if err := s.Clock.Sleep(ctx, s.Times.Poll); err != nil {
+			return false, err
+		}
+		if seen, err := look(); seen || err != nil {
+			return seen, err
+		}
+	}
+	return false, nil
+}
