@@ -13,7 +13,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
@@ -121,7 +124,7 @@ func TestRunsSurvive(t *testing.T) {
 // was under way: no batch open, and no answer in work.
 func (w *world) struck() {
 	w.strikes.Add(1)
-	store := seedingdb.New(w.client, w.tables.Connectors, w.tables.Answers) // which no trouble reaches
+	store := seedingdb.New(w.client, w.tables.Connectors, w.tables.Answers)
 	states, err := store.RegistryStates(w.Context())
 	if err != nil {
 		w.Error(err)
@@ -227,7 +230,7 @@ func TestSilenceIsNotLoss(t *testing.T) {
 	}
 	for name, silence := range silences {
 		t.Run(name, func(t *testing.T) {
-			inVirtualTime(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, options{virtual: true})
 				w.plain(40)
 				before := w.vids()
@@ -494,6 +497,7 @@ func (w *world) presize(size int) {
 // unruly is DynamoDB's wire: every other call is throttled, or in conflict if it
 // writes. The first the SDK repeats, the second the store.
 type unruly struct {
+	dynamodb.HTTPClient
 	world *world
 	calls atomic.Int64
 }
@@ -502,7 +506,7 @@ func (u *unruly) Do(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	reads := operation == "GetItem" || operation == "Query"
 	if !u.world.throttled.Load() || u.calls.Add(1)%2 == 0 {
-		return http.DefaultClient.Do(r)
+		return u.HTTPClient.Do(r)
 	}
 	name, more := "ProvisionedThroughputExceededException", ""
 	if !reads && u.calls.Load()%4 == 1 {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -16,7 +17,7 @@ import (
 
 // A whole run over a registry with registrants of every kind.
 func TestEveryRegistrantIsAccountedFor(t *testing.T) {
-	w := newWorld(t, options{})
+	w := newWorld(t, options{local: true})
 	e := w.registry.Populate(1200, 1)
 	before := w.vids()
 	c := w.connector(nil)
@@ -100,7 +101,7 @@ func TestNoAnswerIsLostOrDoubled(t *testing.T) {
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{})
+			w := newWorld(t, options{local: true})
 			w.plain(400)
 			before := w.vids()
 			w.seeder.SetFaults(f.faults)
@@ -351,7 +352,7 @@ func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("latency %s, begun at %s", c.latency, c.phase), func(t *testing.T) {
 			t.Parallel()
-			inVirtualTime(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, options{
 					virtual: true,
 					mts:     mtssim.Options{Pace: 1, IdentityLatency: c.latency, Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second},

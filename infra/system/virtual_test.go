@@ -8,34 +8,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"testing"
-	"testing/synctest"
-
-	"openg2p.org/mts-connector/infra/local/dynamolocal"
 )
 
-// inVirtualTime runs f where time passes only while everybody waits for it, so
-// that a run at the pace of the real MTS takes no longer than its work, and a
-// slow machine does not make MTS forget sooner. Nobody there may wait for the
-// network for long, so the simulators are reached through memory.
-func inVirtualTime(t *testing.T, f func(*testing.T)) {
-	t.Helper()
-	if _, err := dynamolocal.Shared(); err != nil { // which outlives the test
-		t.Fatal(err)
-	}
-	synctest.Test(t, f)
-}
+// handlers is a network in memory: handlers by host.
+type handlers map[string]http.Handler
 
-// memory is a network of handlers by host.
-type memory map[string]http.Handler
-
-func (m memory) serve(name string, h http.Handler) string {
+func (m handlers) serve(name string, h http.Handler) string {
 	m[name+":80"] = h
 	return "http://" + name + ":80"
 }
 
-// RoundTrip makes memory the transport of a client.
-func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip makes it the transport of a client.
+func (m handlers) RoundTrip(r *http.Request) (*http.Response, error) {
 	handler, known := m[r.URL.Host]
 	if !known {
 		return nil, errors.New("no such host")
@@ -70,7 +54,7 @@ func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // dial gives a connection on which one request is answered.
-func (m memory) dial(_ context.Context, _, address string) (net.Conn, error) {
+func (m handlers) dial(_ context.Context, _, address string) (net.Conn, error) {
 	handler, known := m[address]
 	if !known {
 		return nil, errors.New("no such host")

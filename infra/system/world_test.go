@@ -1,6 +1,6 @@
 // Package system_test runs the wired functions in one process: the real stores
-// on DynamoDB Local, the real clients against the two simulators over HTTP, and
-// a clock that moves only when somebody waits. What it proves are invariants of
+// on DynamoDB in memory (some runs on DynamoDB Local), the real clients against
+// the two simulators over HTTP, and a clock that moves only when somebody waits. What it proves are invariants of
 // whole runs.
 package system_test
 
@@ -30,6 +30,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/memory"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
@@ -50,7 +51,7 @@ type world struct {
 	mtsURL   string
 	baseURL  string
 
-	client    *dynamodb.Client
+	client    dynamo.Client // which no trouble reaches
 	tables    inprocess.Tables
 	store     *seedingdb.Store
 	calls     *http.Client
@@ -88,10 +89,15 @@ type options struct {
 	faults   *faults // crash points in all that writes
 	password func(context.Context, seeding.Connector) (string, error)
 	unruly   bool // with a database that can be made to behave badly
+	local    bool // on DynamoDB Local, and not in memory
 	mts      mtssim.Options
 	odoo     odoosim.Options
 	times    seeding.Times
-	virtual  bool // inVirtualTime, instead of the test's clock
+	// virtual is for a test in a synctest bubble, whose time is then the clock: a
+	// run at the pace of the real MTS takes no longer than its work, and a slow
+	// machine does not make MTS forget sooner. Nobody there may wait for the
+	// network, so the simulators are reached in memory.
+	virtual bool
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -103,7 +109,7 @@ func newWorld(t *testing.T, o options) *world {
 	w.clock = &clock{now: time.Now().UTC().Truncate(time.Millisecond), world: w, virtual: o.virtual}
 	w.logger = function.Log(&lockedWriter{w: w.log})
 
-	network := memory{}
+	network := handlers{}
 	serve := func(name string, h http.Handler) string {
 		if o.virtual {
 			return network.serve(name, h)
@@ -140,30 +146,8 @@ func newWorld(t *testing.T, o options) *world {
 	}))
 	t.Cleanup(w.seeder.Close)
 
-	server, err := dynamolocal.Shared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.client = server.Client()
-	if o.virtual { // an idle connection would hold the clock
-		w.client = dynamodb.New(w.client.Options(), func(o *dynamodb.Options) {
-			o.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		})
-	}
-	if w.tables, err = inprocess.CreateTables(t.Context(), w.client); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.tables.Drop(t.Context(), w.client) })
-	var database dynamo.Client = w.client
-	if w.faults = o.faults; w.faults != nil {
-		database = crashing{w.client, w.faults}
-	}
-	if o.unruly {
-		database = dynamodb.New(w.client.Options(), func(o *dynamodb.Options) {
-			o.HTTPClient = &unruly{world: w}
-			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
-		})
-	}
+	w.faults = o.faults
+	database := w.openDatabase(o)
 	w.store = seedingdb.New(watched{database, w}, w.tables.Connectors, w.tables.Answers)
 	w.calls = outgoing.New(outgoing.Options{
 		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
@@ -212,6 +196,38 @@ func newWorld(t *testing.T, o options) *world {
 		}
 	})
 	return w
+}
+
+// openDatabase creates the tables, in memory or on DynamoDB Local, and returns what
+// the functions see of them.
+func (w *world) openDatabase(o options) dynamo.Client {
+	w.Helper()
+	inMemory := memory.New()
+	var tables inprocess.TableMaker = inMemory
+	w.client = inMemory
+	sdk := inMemory.SDK
+	if o.local {
+		server, err := dynamolocal.Shared()
+		if err != nil {
+			w.Fatal(err)
+		}
+		tables, w.client, sdk = server.Client(), server.Client(), server.Client
+	}
+	var err error
+	if w.tables, err = inprocess.CreateTables(w.Context(), tables); err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { w.tables.Drop(w.Context(), tables) })
+	switch {
+	case o.unruly:
+		return dynamodb.New(sdk().Options(), func(o *dynamodb.Options) {
+			o.HTTPClient = &unruly{HTTPClient: o.HTTPClient, world: w}
+			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
+		})
+	case o.faults != nil:
+		return crashing{w.client, o.faults}
+	}
+	return w.client
 }
 
 func tail(s string, lines int) string {
