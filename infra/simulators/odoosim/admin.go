@@ -8,13 +8,13 @@ import (
 )
 
 // The administration below /_simulator/: the Go methods, for other processes.
-// Bodies and answers are JSON; every POST without something to say answers 204.
+// Bodies and answers are JSON; a POST without a result answers 204.
 //
 //	GET    state
 //	POST   populate              {"registrants": n, "seed": s}: answers the Expectation
 //	POST   reset-tallies
 //	POST   faults                a Fault (delay in nanoseconds)
-//	DELETE faults                all of them, denied rights and the throttle too
+//	DELETE faults                all of them, and the denied rights and the throttle
 //	POST   commit-late           answers {"calls"}
 //	POST   down, database-down   {"on": true}
 //	POST   restart, lose-sessions
@@ -38,7 +38,7 @@ func (s *Server) adminRoutes() http.Handler {
 			answer, ok := f(id, json.NewDecoder(r.Body))
 			switch {
 			case !ok:
-				http.Error(w, "no such thing, or a body that cannot be read", http.StatusBadRequest)
+				http.Error(w, "unknown id, or invalid body", http.StatusBadRequest)
 			case answer == nil:
 				w.WriteHeader(http.StatusNoContent)
 			default:
@@ -50,18 +50,18 @@ func (s *Server) adminRoutes() http.Handler {
 	do := func(f func()) func(int64, *json.Decoder) (any, bool) {
 		return func(int64, *json.Decoder) (any, bool) { f(); return nil, true }
 	}
-	with := func(f func(o order) (any, bool)) func(int64, *json.Decoder) (any, bool) {
+	with := func(f func(p parameters) (any, bool)) func(int64, *json.Decoder) (any, bool) {
 		return func(id int64, body *json.Decoder) (any, bool) {
-			var o order
-			if body.Decode(&o) != nil {
+			var p parameters
+			if body.Decode(&p) != nil {
 				return nil, false
 			}
-			o.id = id
-			return f(o)
+			p.id = id
+			return f(p)
 		}
 	}
 	handle("GET state", func(int64, *json.Decoder) (any, bool) { return s.State(), true })
-	handle("POST populate", with(func(o order) (any, bool) { return s.Populate(o.Registrants, o.Seed), o.Registrants > 0 }))
+	handle("POST populate", with(func(p parameters) (any, bool) { return s.Populate(p.Registrants, p.Seed), p.Registrants > 0 }))
 	handle("POST reset-tallies", do(s.ResetTallies))
 	handle("POST faults", func(_ int64, body *json.Decoder) (any, bool) {
 		var f Fault
@@ -73,16 +73,16 @@ func (s *Server) adminRoutes() http.Handler {
 	})
 	handle("DELETE faults", do(s.LiftAll))
 	handle("POST commit-late", func(int64, *json.Decoder) (any, bool) { return map[string]int{"calls": s.CommitLate()}, true })
-	handle("POST down", with(func(o order) (any, bool) { s.SetDown(o.On); return nil, true }))
-	handle("POST database-down", with(func(o order) (any, bool) { s.SetDatabaseDown(o.On); return nil, true }))
+	handle("POST down", with(func(p parameters) (any, bool) { s.SetDown(p.On); return nil, true }))
+	handle("POST database-down", with(func(p parameters) (any, bool) { s.SetDatabaseDown(p.On); return nil, true }))
 	handle("POST restart", do(s.Restart))
 	handle("POST lose-sessions", do(s.LoseSessions))
-	handle("POST throttle", with(func(o order) (any, bool) { s.Throttle(o.PerSecond); return nil, true }))
-	handle("POST rights", with(func(o order) (any, bool) {
-		s.setDenied(o.Model, o.Operation, o.Denied)
-		return nil, rights[o.Model] != nil
+	handle("POST throttle", with(func(p parameters) (any, bool) { s.Throttle(p.PerSecond); return nil, true }))
+	handle("POST rights", with(func(p parameters) (any, bool) {
+		s.setDenied(p.Model, p.Operation, p.Denied)
+		return nil, rights[p.Model] != nil
 	}))
-	handle("POST types/{id}", with(func(o order) (any, bool) { return nil, s.RenameType(o.id, o.Name) }))
+	handle("POST types/{id}", with(func(p parameters) (any, bool) { return nil, s.RenameType(p.id, p.Name) }))
 	handle("GET registrants", func(int64, *json.Decoder) (any, bool) { return s.Entries(), true })
 	handle("GET registrants/{id}", func(id int64, _ *json.Decoder) (any, bool) { return s.Identifiers(id), true })
 	handle("DELETE registrants/{id}", func(id int64, _ *json.Decoder) (any, bool) { return nil, s.DeleteRegistrant(id) })
@@ -100,7 +100,7 @@ func (s *Server) adminRoutes() http.Handler {
 		}
 		return nil, s.SetRegistrant(id, values)
 	})
-	handle("POST registrants/{id}/vid", with(func(o order) (any, bool) { return nil, s.SetVID(o.id, o.Value) }))
+	handle("POST registrants/{id}/vid", with(func(p parameters) (any, bool) { return nil, s.SetVID(p.id, p.Value) }))
 	handle("POST identifiers", func(_ int64, body *json.Decoder) (any, bool) {
 		var i Identifier
 		if body.Decode(&i) != nil || i.Registrant == 0 || i.Type == 0 {
@@ -108,13 +108,13 @@ func (s *Server) adminRoutes() http.Handler {
 		}
 		return map[string]int64{"id": s.AddIdentifier(i)}, true
 	})
-	handle("POST identifiers/{id}", with(func(o order) (any, bool) { return nil, s.SetValue(o.id, o.Value) }))
+	handle("POST identifiers/{id}", with(func(p parameters) (any, bool) { return nil, s.SetValue(p.id, p.Value) }))
 	handle("DELETE identifiers/{id}", func(id int64, _ *json.Decoder) (any, bool) { return nil, s.DeleteIdentifier(id) })
 	return mux
 }
 
-// order is the body of a simple one.
-type order struct {
+// parameters are the body of a POST with a few values.
+type parameters struct {
 	id          int64
 	On          bool   `json:"on"`
 	PerSecond   int    `json:"per_second"`

@@ -11,7 +11,7 @@ import (
 
 // One call of a method of a model, from its arguments to its commit.
 
-// request is a call as either wire brings it.
+// request is a call as either of the two routes brings it.
 type request struct {
 	db            *database
 	user          *user
@@ -21,7 +21,7 @@ type request struct {
 	args, kwargs  any
 }
 
-// call is what faults, hooks and counters know of one.
+// call is what faults, hooks and counters see of a call.
 type call struct {
 	db            *database // whose lock it needs; nil: none
 	model, method string
@@ -32,7 +32,7 @@ type call struct {
 // errClosed ends a call without an answer.
 var errClosed = errors.New("connection closed")
 
-// errLate ends it so, and its commit is still to come.
+// errLate ends a call without an answer; its commit comes later.
 var errLate = fmt.Errorf("%w, not yet committed", errClosed)
 
 func (s *Server) execute(q request) (any, error) {
@@ -73,7 +73,7 @@ func (s *Server) execute(q request) (any, error) {
 		}
 	}
 	if how.records {
-		var err *oops
+		var err *exception
 		if ids, err = browse(args[0]); err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (s *Server) execute(q request) (any, error) {
 		activeTest = python.Truthy(v)
 	}
 	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(python.Repr(q.args))}
-	return s.perform(c, func(w *work) (any, *tx, *oops) {
+	return s.perform(c, func(w *work) (any, *tx, *exception) {
 		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: s.clock(), activeTest: activeTest, work: w,
 			indexed: !s.options.NoIndex, hashRows: s.options.HashRows}
 		if !how.writes {
@@ -112,16 +112,16 @@ func excerpt(s string) string {
 	return s
 }
 
-// perform runs a call: faults and hooks on its way, its cost, its commit. run
-// checks everything and changes nothing; what it wants changed is in its tx.
-func (s *Server) perform(c call, run func(*work) (any, *tx, *oops)) (result any, err error) {
+// perform runs a call with its faults and hooks, its cost and its commit. run
+// checks everything and changes nothing; the changes are in its tx.
+func (s *Server) perform(c call, run func(*work) (any, *tx, *exception)) (result any, err error) {
 	w := &work{fixed: c.fixed}
 	defer func() { s.count(c, w, err != nil) }()
 	started := s.healthNow()
-	strikes := s.strikes(c.model, c.method)
+	faults := s.faultsOf(c.model, c.method)
 
 	s.fire(Before, c)
-	if err := s.suffer(strikes, Arrival); err != nil {
+	if err := s.applyFaults(faults, Arrival); err != nil {
 		return nil, err
 	}
 	result, t, failure := locked(c.db, run, w)
@@ -134,7 +134,7 @@ func (s *Server) perform(c call, run func(*work) (any, *tx, *oops)) (result any,
 	if t != nil && failure == nil {
 		s.fire(Checked, c)
 	}
-	if err := s.suffer(strikes, Commit); err != nil {
+	if err := s.applyFaults(faults, Commit); err != nil {
 		if errors.Is(err, errLate) && t != nil && failure == nil {
 			s.keepLate(func() bool {
 				if s.interrupted(started) != nil {
@@ -157,13 +157,13 @@ func (s *Server) perform(c call, run func(*work) (any, *tx, *oops)) (result any,
 		return nil, failure
 	}
 	s.fire(After, c)
-	if err := s.suffer(strikes, Reply); err != nil {
+	if err := s.applyFaults(faults, Reply); err != nil {
 		return nil, err
 	}
 	return result, nil
 }
 
-func locked(db *database, run func(*work) (any, *tx, *oops), w *work) (any, *tx, *oops) {
+func locked(db *database, run func(*work) (any, *tx, *exception), w *work) (any, *tx, *exception) {
 	if db != nil {
 		db.mu.RLock()
 		defer db.mu.RUnlock()
@@ -174,7 +174,7 @@ func locked(db *database, run func(*work) (any, *tx, *oops), w *work) (any, *tx,
 // commit writes. If another call changed the same rows meanwhile, this one is
 // run again from its start, as Odoo does (facts/odoo.md A6): the last writer
 // wins.
-func commit(db *database, t *tx, result any, run func(*work) (any, *tx, *oops), w *work) (any, *oops) {
+func commit(db *database, t *tx, result any, run func(*work) (any, *tx, *exception), w *work) (any, *exception) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	failure, conflict := t.commit()
@@ -187,8 +187,8 @@ func commit(db *database, t *tx, result any, run func(*work) (any, *tx, *oops), 
 	return result, failure
 }
 
-// spend takes the time of the work; too much of it reloads the server, and
-// everything under way is lost (facts/odoo.md A6).
+// spend waits for the cost of the work; a call that takes too long reloads the
+// server, and everything under way is lost (facts/odoo.md A6).
 func (s *Server) spend(w *work) error {
 	if s.options.Pace <= 0 {
 		return nil

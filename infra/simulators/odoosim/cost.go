@@ -6,13 +6,13 @@ import "time"
 // Measured.
 type Latency struct {
 	Call         time.Duration // a call without a session cookie (facts/odoo.md B1)
-	Session      time.Duration // a call with one
+	Session      time.Duration // a call with a session cookie
 	Login        time.Duration // common.login and common.authenticate
 	Authenticate time.Duration // /web/session/authenticate
 	Row          time.Duration // per row returned
 	Scan         time.Duration // per row examined
 	ListScan     time.Duration // per row examined and member of the longest "in" list, if the rows are scanned
-	Look         time.Duration // per row examined once for every registrant (the cliff of facts/odoo.md B3)
+	Look         time.Duration // per row examined once for every registrant (facts/odoo.md B3)
 	Create       time.Duration // per record, without the look-up of the uniqueness rule
 	Write        time.Duration // per record
 	Unlink       time.Duration // per record
@@ -60,15 +60,14 @@ func (w *work) lookInto(e *env, tables []*table, subplans, tested int) {
 	}
 }
 
-// scanning is PostgreSQL's part of the time at pace 1: it does not hold up
-// other calls.
+// scanning is PostgreSQL's part of the time at pace 1; other calls run meanwhile.
 func (w *work) scanning(l Latency) time.Duration {
 	return time.Duration(w.examined)*l.Scan +
 		time.Duration(w.listScanned)*l.ListScan +
 		time.Duration(w.looked)*l.Look
 }
 
-// computing is Odoo's own part, in which it does little else.
+// computing is Odoo's own part, during which it does little else.
 func (w *work) computing(l Latency) time.Duration {
 	return w.fixed +
 		time.Duration(w.returned)*l.Row +

@@ -22,7 +22,7 @@ const (
 	yes
 )
 
-func is(b bool) truth {
+func truthOf(b bool) truth {
 	if b {
 		return yes
 	}
@@ -43,7 +43,7 @@ type hint struct {
 	lo, hi int64 // of ids, both included; only when keys is nil
 }
 
-// token is a term, an operator, or rubbish that must still be complained of.
+// token is a term, an operator, or an invalid item that is refused later.
 type token struct {
 	term  []any
 	other any
@@ -57,7 +57,8 @@ var (
 var termOperators = []string{"=", "!=", "<=", "<", ">", ">=", "=?", "=like", "=ilike",
 	"like", "not like", "ilike", "not ilike", "in", "not in", "child_of", "parent_of", "<>"}
 
-// opposite: only these are rewritten under `!`; the others are negated as a whole.
+// opposite has the operators that are rewritten under `!`; terms with another
+// operator are negated as a whole.
 var opposite = map[string]string{
 	"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "!=", "!=": "=",
 	"in": "not in", "like": "not like", "ilike": "not ilike",
@@ -69,7 +70,7 @@ func negative(op string) bool {
 }
 
 // normalise makes the implied "&" explicit.
-func normalise(domain []any) ([]token, *oops) {
+func normalise(domain []any) ([]token, *exception) {
 	if len(domain) == 0 {
 		return []token{{term: trueTerm}}, nil
 	}
@@ -126,7 +127,7 @@ func (t token) constant() truth {
 	return unknown
 }
 
-// number knows that True is 1 in Python.
+// number turns a boolean into a number: True is 1 in Python.
 func number(v any) any {
 	switch v {
 	case true:
@@ -137,9 +138,9 @@ func number(v any) any {
 	return v
 }
 
-// hopeless is Odoo's shortcut: such a domain is answered with nothing, without
-// a look at its field names.
-func hopeless(tokens []token) (bool, *oops) {
+// matchesNothing is Odoo's shortcut: the answer to such a domain is empty, even if
+// its field names are wrong.
+func matchesNothing(tokens []token) (bool, *exception) {
 	var stack []truth
 	for _, t := range slices.Backward(tokens) {
 		n := len(stack)
@@ -162,7 +163,7 @@ func hopeless(tokens []token) (bool, *oops) {
 			}
 			v := unknown
 			if !python.Truthy(t.term[2]) {
-				v = is(t.term[1] == "not in")
+				v = truthOf(t.term[1] == "not in")
 			}
 			stack = append(stack, v)
 		default:
@@ -173,7 +174,7 @@ func hopeless(tokens []token) (bool, *oops) {
 }
 
 // pushDown distributes the negations.
-func pushDown(tokens []token) ([]token, *oops) {
+func pushDown(tokens []token) ([]token, *exception) {
 	var result []token
 	stack := []bool{false}
 	for _, t := range tokens {
@@ -219,7 +220,7 @@ func pushDown(tokens []token) ([]token, *oops) {
 
 // where compiles a domain on a model, with the records that the user may not
 // see and the archived ones left out.
-func (e *env) where(m *model, domain any) (node, *oops) {
+func (e *env) where(m *model, domain any) (node, *exception) {
 	nothing := node{test: func(*row) truth { return no }, hints: []hint{{column: idColumn, keys: []any{}}}}
 	if err := e.may("read", m); err != nil {
 		return nothing, err
@@ -232,7 +233,7 @@ func (e *env) where(m *model, domain any) (node, *oops) {
 	if err != nil {
 		return nothing, err
 	}
-	if none, err := hopeless(tokens); err != nil || none {
+	if none, err := matchesNothing(tokens); err != nil || none {
 		return nothing, err
 	}
 	if e.activeTest && m.named["active"] != nil && !slices.ContainsFunc(tokens, func(t token) bool {
@@ -249,14 +250,14 @@ func (e *env) where(m *model, domain any) (node, *oops) {
 	}
 	if m.name == partnerModel && !e.user.everyCompany() {
 		inner := n.test
-		n.test = func(r *row) truth { return min(is(e.user.sees(m, r)), inner(r)) }
+		n.test = func(r *row) truth { return min(truthOf(e.user.sees(m, r)), inner(r)) }
 	}
 	return n, nil
 }
 
 // compile works from right to left on a stack, as Odoo does, so that of
 // several errors the same one is reported.
-func (e *env) compile(m *model, tokens []token) (node, *oops) {
+func (e *env) compile(m *model, tokens []token) (node, *exception) {
 	for _, t := range tokens {
 		if t.other == "!" || t.other == "&" || t.other == "|" || t.isTerm() {
 			continue
@@ -334,7 +335,7 @@ func simplify(term []any) []any {
 }
 
 // term compiles one term on a model.
-func (e *env) term(m *model, term []any) (node, *oops) {
+func (e *env) term(m *model, term []any) (node, *exception) {
 	left, op, right := term[0].(string), term[1].(string), term[2]
 	name, rest, path := strings.Cut(left, ".")
 	f := m.named[name]
@@ -357,7 +358,7 @@ func (e *env) term(m *model, term []any) (node, *oops) {
 	case one2many:
 		return e.children(f, op, right)
 	case many2many, binaryKind: // always empty here
-		return node{test: func(*row) truth { return is(negative(op) != (right == false)) }}, nil
+		return node{test: func(*row) truth { return truthOf(negative(op) != (right == false)) }}, nil
 	case many2one:
 		names, isNames := right.([]any)
 		isNames = isNames && len(names) > 0 && !slices.ContainsFunc(names, func(v any) bool { _, ok := v.(string); return !ok })
@@ -369,7 +370,7 @@ func (e *env) term(m *model, term []any) (node, *oops) {
 }
 
 // path follows a relation: the rest is a domain of its own, on the other model.
-func (e *env) path(m *model, f *field, rest string, term []any) (node, *oops) {
+func (e *env) path(m *model, f *field, rest string, term []any) (node, *exception) {
 	other := e.db.tables[f.relation]
 	if f.kind != many2one && f.kind != one2many || other == nil {
 		class := strings.ToUpper(string(f.kind[:1])) + string(f.kind[1:])
@@ -393,7 +394,7 @@ func (e *env) path(m *model, f *field, rest string, term []any) (node, *oops) {
 			return unknown
 		}
 		target := other.rows[id]
-		return is(target != nil && sub.test(target) == yes)
+		return truthOf(target != nil && sub.test(target) == yes)
 	}}, nil
 }
 
@@ -402,8 +403,8 @@ func (e *env) someChild(test func(*row) truth) func(*row) truth {
 	regs := e.db.regs
 	column := regs.model.column("partner_id")
 	return func(r *row) truth {
-		held, _ := regs.having(column, r.id)
-		for _, id := range held {
+		regIDs, _ := regs.having(column, r.id)
+		for _, id := range regIDs {
 			if test(regs.rows[id]) == yes {
 				return yes
 			}
@@ -413,7 +414,7 @@ func (e *env) someChild(test func(*row) truth) func(*row) truth {
 }
 
 // children is a term on reg_ids itself.
-func (e *env) children(f *field, op string, right any) (node, *oops) {
+func (e *env) children(f *field, op string, right any) (node, *exception) {
 	regs := e.db.regs
 	e.work.subselects = append(e.work.subselects, regs)
 	if right == false {
@@ -425,7 +426,7 @@ func (e *env) children(f *field, op string, right any) (node, *oops) {
 		return node{test: func(r *row) truth { return yes - some(r) }}, nil
 	}
 	var sub node
-	var err *oops
+	var err *exception
 	positive := op
 	if negative(op) {
 		positive = opposite[op]
@@ -451,7 +452,7 @@ func (e *env) children(f *field, op string, right any) (node, *oops) {
 
 // named is a term that gives a many2one by name: the name search of the other
 // model decides, archived records included.
-func (e *env) named(f *field, op string, right any) (node, *oops) {
+func (e *env) named(f *field, op string, right any) (node, *exception) {
 	other := e.db.tables[f.relation]
 	if other == nil {
 		return node{}, raise("builtins.NotImplementedError", "odoosim has no model %s", f.relation)
@@ -493,7 +494,7 @@ func (e *env) named(f *field, op string, right any) (node, *oops) {
 			return unknown
 		}
 		target := other.rows[id]
-		return is(target != nil && sub.test(target) == yes)
+		return truthOf(target != nil && sub.test(target) == yes)
 	}}
 	if keys != nil {
 		n.hints = []hint{{column: f.column, keys: keys}}

@@ -14,7 +14,7 @@ import (
 func six(t *testing.T) (c *client, names map[int64]string) {
 	c = serve(t, odoosim.Options{})
 	names = map[int64]string{}
-	for i, held := range []struct {
+	for i, each := range []struct {
 		name string
 		ids  []odoosim.Identifier
 	}{
@@ -25,13 +25,13 @@ func six(t *testing.T) (c *client, names map[int64]string) {
 		{"vid+nat", []odoosim.Identifier{{Type: 1, Value: "3333333333333333"}, {Type: 3, Value: "n"}}},
 		{"vid+emptytok", []odoosim.Identifier{{Type: 1, Value: "4444444444444444"}, {Type: 2}}},
 	} {
-		r := odoosim.Registrant{Name: held.name}
+		r := odoosim.Registrant{Name: each.name}
 		if i < 2 {
-			r.Email = held.name + "@example.org"
+			r.Email = each.name + "@example.org"
 		}
 		id := c.sim.AddRegistrant(r)
-		names[id] = held.name
-		for _, it := range held.ids {
+		names[id] = each.name
+		for _, it := range each.ids {
 			it.Registrant = id
 			c.sim.AddIdentifier(it)
 		}

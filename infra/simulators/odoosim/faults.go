@@ -8,95 +8,95 @@ import (
 
 // Faults: what can go wrong between a client and its registry.
 
-// Point is where in a call a fault strikes.
+// Point is the point of a call at which a fault happens.
 type Point string
 
 const (
-	Arrival Point = "arrival" // before anything is looked at
+	Arrival Point = "arrival" // before anything is read
 	Commit  Point = "commit"  // everything is checked, nothing written; the default
 	Reply   Point = "reply"   // written, and the answer not sent
 )
 
-// Outcome is what a struck call ends in.
+// Outcome is how a call with a fault ends.
 type Outcome string
 
 const (
-	Pass          Outcome = ""              // its usual end, after the delay
+	Pass          Outcome = ""              // as usual, after the delay
 	Closed        Outcome = "closed"        // the connection is closed without an answer
 	HTML500       Outcome = "html500"       // HTTP 500 text/html
 	Serialization Outcome = "serialization" // psycopg2.errors.SerializationFailure
 	Denied        Outcome = "denied"        // AccessError
 	Expired       Outcome = "expired"       // error code 100
 	Raised        Outcome = "raised"        // the exception in Name and Message
-	// Late closes the connection too; what passed the checks by then is written
-	// when CommitLate says so (facts/odoo.md A6: Odoo commits what its client
+	// Late closes the connection too; what has passed the checks is written when
+	// CommitLate is called (facts/odoo.md A6: Odoo commits what its client
 	// gave up on).
 	Late Outcome = "late"
 )
 
-// Fault strikes calls. The server does not notice that a client has given up:
-// a delay at Commit is the commit that comes after it.
+// Fault makes calls fail. The server does not notice that a client has given up:
+// with a delay at Commit, the commit comes after the client's time limit.
 type Fault struct {
 	Model   string        `json:"model"`  // "": any; logins have "common" and "session"
 	Method  string        `json:"method"` // "": any
 	Skip    int           `json:"skip"`   // calls that still pass
-	Times   int           `json:"times"`  // calls struck; 0: until lifted
+	Times   int           `json:"times"`  // calls that fail; 0: all, until it is lifted
 	Point   Point         `json:"point"`
 	Delay   time.Duration `json:"delay"` // nanoseconds in JSON
 	Outcome Outcome       `json:"outcome"`
 	Name    string        `json:"name"`    // for Raised, such as odoo.exceptions.UserError
 	Message string        `json:"message"` // for Raised
-	Struck  func()        `json:"-"`       // called whenever it strikes, without any lock
+	Struck  func()        `json:"-"`       // called for each call that meets it, without any lock
 }
 
-type standing struct {
+type activeFault struct {
 	Fault
-	skipped, struck int
+	skipped, applied int
 }
 
-// Inject puts up a fault; lift takes it away.
+// Inject adds a fault; lift removes it.
 func (s *Server) Inject(f Fault) (lift func()) {
 	if f.Point == "" {
 		f.Point = Commit
 	}
-	it := &standing{Fault: f}
+	it := &activeFault{Fault: f}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, it)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.faults = slices.DeleteFunc(s.faults, func(x *standing) bool { return x == it })
+		s.faults = slices.DeleteFunc(s.faults, func(x *activeFault) bool { return x == it })
 	}
 }
 
-// LiftAll takes all faults away, and gives rights back.
+// LiftAll removes all faults and the throttle, and gives denied rights back.
 func (s *Server) LiftAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.denied, s.rate = nil, map[string]bool{}, rate{}
 }
 
-// strikes are the faults that this call meets.
-func (s *Server) strikes(model, method string) []Fault {
+// faultsOf are the faults that a call meets.
+func (s *Server) faultsOf(model, method string) []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var met []Fault
 	for _, f := range s.faults {
-		if f.Model != "" && f.Model != model || f.Method != "" && f.Method != method || f.Times > 0 && f.struck == f.Times {
+		if f.Model != "" && f.Model != model || f.Method != "" && f.Method != method || f.Times > 0 && f.applied == f.Times {
 			continue
 		}
 		if f.skipped < f.Skip {
 			f.skipped++
 			continue
 		}
-		f.struck++
+		f.applied++
 		met = append(met, f.Fault)
 	}
 	return met
 }
 
-func (s *Server) suffer(faults []Fault, at Point) error {
+func (s *Server) applyFaults(faults []Fault, at Point) error {
 	for _, f := range faults {
 		if f.Point != at {
 			continue
@@ -128,8 +128,8 @@ func (s *Server) suffer(faults []Fault, at Point) error {
 	return nil
 }
 
-// CommitLate writes what Late faults have kept back, and says how many calls
-// that were. The rules were checked at the call, and are not checked again.
+// CommitLate writes what Late faults have kept back, and returns the number of
+// these calls. The rules were checked at the call, and are not checked again.
 func (s *Server) CommitLate() (calls int) {
 	s.mu.Lock()
 	late := s.late
@@ -149,18 +149,18 @@ func (s *Server) keepLate(write func() bool) {
 	s.late = append(s.late, write)
 }
 
-// Deny takes a right away from everybody: operation is read, write, create or
+// Deny takes a right away from all users: operation is read, write, create or
 // unlink. It also holds for domains that look into the model and for commands
 // on reg_ids.
 func (s *Server) Deny(model, operation string) { s.setDenied(model, operation, true) }
 
-// Allow gives it back to those who had it.
+// Allow gives it back to the users who had it.
 func (s *Server) Allow(model, operation string) { s.setDenied(model, operation, false) }
 
 func (s *Server) setDenied(model, operation string, denied bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := maps.Clone(s.denied) // calls under way keep theirs
+	next := maps.Clone(s.denied) // calls under way keep the map that they have
 	next[model+" "+operation] = denied
 	s.denied = next
 }
@@ -171,7 +171,7 @@ func (s *Server) deniedNow() map[string]bool {
 	return s.denied
 }
 
-// health is what can be wrong with the whole server.
+// health is the state of the whole server.
 type health struct {
 	down, databaseDown       bool
 	restarts, databaseLosses int
@@ -186,8 +186,8 @@ func (s *Server) healthNow() health {
 func (s *Server) isDown() bool       { return s.healthNow().down }
 func (s *Server) databaseDown() bool { return s.healthNow().databaseDown }
 
-// SetDown stops the server as SIGTERM does: calls under way are finished, new
-// ones find nobody (here: a connection that is closed at once).
+// SetDown stops the server as SIGTERM does: calls under way are finished, and
+// the connections of new ones are closed at once.
 func (s *Server) SetDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,7 +213,8 @@ func (s *Server) SetDatabaseDown(down bool) {
 	}
 }
 
-// interrupted says what became of a call that was under way.
+// interrupted is the error of a call that was under way when the server or the
+// database ended; nil if neither did.
 func (s *Server) interrupted(started health) error {
 	switch now := s.healthNow(); {
 	case now.restarts != started.restarts:
@@ -231,7 +232,7 @@ func (s *Server) LoseSessions() {
 	s.sessions = map[string]session{}
 }
 
-// rate is a limit of requests per second, as a proxy in front sets it; the
+// rate is a limit of requests per second, as a reverse proxy sets it; the
 // answer beyond it is 429 with Retry-After (Odoo itself has none; not recorded).
 type rate struct {
 	perSecond, seen int
@@ -263,13 +264,13 @@ func (s *Server) throttled() bool {
 type Moment int
 
 const (
-	Before  Moment = iota // a call has come, nothing was read yet
+	Before  Moment = iota // a call has arrived, and nothing was read yet
 	Checked               // a write is checked and not yet committed
-	After                 // a call is done, its answer not sent
+	After                 // a call is done, and its answer is not sent yet
 )
 
 // Hook calls f at a moment of every call, without any lock: f may use the
-// methods of Server, as a second writer would. remove ends it.
+// methods of Server, as a second writer would. remove removes it.
 func (s *Server) Hook(at Moment, f func(model, method string)) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,13 +15,13 @@ type method struct {
 	signature
 	records bool // the first argument is a list of ids
 	writes  bool
-	read    func(e *env, m *model, ids []int64, a map[string]any) (any, *oops)
-	write   func(t *tx, m *model, ids []int64, a map[string]any) (any, *oops)
+	read    func(e *env, m *model, ids []int64, a map[string]any) (any, *exception)
+	write   func(t *tx, m *model, ids []int64, a map[string]any) (any, *exception)
 }
 
 var methods = map[string]method{
 	"search": {signature: signature{[]string{"args"}, []string{"offset", "limit", "order", "count"}},
-		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
 			if python.Truthy(a["count"]) {
 				return countOf(e, m, a["args"])
 			}
@@ -30,17 +30,17 @@ var methods = map[string]method{
 			return append([]int64{}, ids...), err
 		}},
 	"search_count": {signature: signature{[]string{"args"}, nil},
-		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) { return countOf(e, m, a["args"]) }},
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *exception) { return countOf(e, m, a["args"]) }},
 	"search_read": {signature: signature{nil, []string{"domain", "fields", "offset", "limit", "order"}},
-		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
 			ids, err := e.page(m, a["domain"], a)
-			if err != nil || len(ids) == 0 { // without a look at the field names
+			if err != nil || len(ids) == 0 { // even if field names are wrong
 				return []any{}, err
 			}
 			return e.read(m, ids, a["fields"], false)
 		}},
 	"read": {signature: signature{nil, []string{"fields", "load"}}, records: true,
-		read: func(e *env, m *model, ids []int64, a map[string]any) (any, *oops) {
+		read: func(e *env, m *model, ids []int64, a map[string]any) (any, *exception) {
 			if err := e.may("read", m); err != nil {
 				return nil, err
 			}
@@ -51,7 +51,7 @@ var methods = map[string]method{
 	"name_search": {signature: signature{nil, []string{"name", "args", "operator", "limit"}}, read: nameSearch},
 	"fields_get":  {signature: signature{nil, []string{"allfields", "attributes"}}, read: fieldsGet},
 	"check_access_rights": {signature: signature{[]string{"operation"}, []string{"raise_exception"}},
-		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
 			err := e.may(python.Str(a["operation"]), m)
 			if raising, given := a["raise_exception"]; err != nil && given && !python.Truthy(raising) {
 				return false, nil
@@ -59,7 +59,7 @@ var methods = map[string]method{
 			return true, err
 		}},
 	"create": {signature: signature{[]string{"vals_list"}, nil}, writes: true,
-		write: func(t *tx, m *model, _ []int64, a map[string]any) (any, *oops) {
+		write: func(t *tx, m *model, _ []int64, a map[string]any) (any, *exception) {
 			if vals, ok := a["vals_list"].(map[string]any); ok {
 				ids, err := t.create(m, []map[string]any{vals})
 				if err != nil {
@@ -74,7 +74,7 @@ var methods = map[string]method{
 			return results(t.create(m, list))
 		}},
 	"write": {signature: signature{[]string{"vals"}, nil}, records: true, writes: true,
-		write: func(t *tx, m *model, ids []int64, a map[string]any) (any, *oops) {
+		write: func(t *tx, m *model, ids []int64, a map[string]any) (any, *exception) {
 			vals, ok := a["vals"].(map[string]any)
 			if !ok && len(ids) > 0 {
 				return nil, notObject()
@@ -82,11 +82,11 @@ var methods = map[string]method{
 			return true, t.write(m, ids, vals)
 		}},
 	"unlink": {records: true, writes: true,
-		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *oops) { return true, t.unlink(m, ids) }},
+		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *exception) { return true, t.unlink(m, ids) }},
 	// enable_registrant stands for the methods that return nothing: its reply
 	// has neither result nor error (facts/odoo.md A1.3).
 	"enable_registrant": {records: true, writes: true,
-		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *oops) {
+		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *exception) {
 			column := t.db.partners.model.column("disabled")
 			for _, id := range ids {
 				if r := t.get(t.db.partners, id); r != nil && r.v[column] != nil {
@@ -102,16 +102,16 @@ var methods = map[string]method{
 // nothing is Python's None as a result.
 type nothing struct{}
 
-func results(ids []int64, err *oops) (any, *oops) {
+func results(ids []int64, err *exception) (any, *exception) {
 	if err != nil {
 		return nil, err
 	}
 	return ids, nil
 }
 
-func notObject() *oops { return raise("builtins.AttributeError", "values are no object") }
+func notObject() *exception { return raise("builtins.AttributeError", "values are no object") }
 
-func dicts(v any) ([]map[string]any, *oops) {
+func dicts(v any) ([]map[string]any, *exception) {
 	list, ok := v.([]any)
 	if !ok && python.Truthy(v) {
 		return nil, notObject()
@@ -126,7 +126,7 @@ func dicts(v any) ([]map[string]any, *oops) {
 }
 
 // browse reads the ids of a record method: a list, or one bare id.
-func browse(v any) ([]int64, *oops) {
+func browse(v any) ([]int64, *exception) {
 	list, ok := v.([]any)
 	if !ok {
 		if !python.Truthy(v) {
@@ -145,9 +145,9 @@ func browse(v any) ([]int64, *oops) {
 	return ids, nil
 }
 
-func (e *env) page(m *model, domain any, a map[string]any) ([]int64, *oops) {
+func (e *env) page(m *model, domain any, a map[string]any) ([]int64, *exception) {
 	q := query{domain: domain}
-	var err *oops
+	var err *exception
 	if q.offset, err = count(a["offset"]); err != nil {
 		return nil, err
 	}
@@ -160,13 +160,13 @@ func (e *env) page(m *model, domain any, a map[string]any) ([]int64, *oops) {
 	return e.search(m, q)
 }
 
-func countOf(e *env, m *model, domain any) (any, *oops) {
+func countOf(e *env, m *model, domain any) (any, *exception) {
 	ids, err := e.search(m, query{domain: domain, order: "id"})
 	return len(ids), err
 }
 
 // fieldsOf checks a list of field names; nil or empty asks for all of them.
-func (e *env) fieldsOf(m *model, names any) ([]*field, *oops) {
+func (e *env) fieldsOf(m *model, names any) ([]*field, *exception) {
 	list, ok := names.([]any)
 	if !ok && python.Truthy(names) {
 		return nil, raise("builtins.TypeError", "fields is no list")
@@ -194,8 +194,8 @@ func (e *env) fieldsOf(m *model, names any) ([]*field, *oops) {
 	return fields, nil
 }
 
-// read gives the records that exist; a missing id is left out without a word.
-func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *oops) {
+// read gives the records that exist; a missing id is left out without an error.
+func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *exception) {
 	if list, ok := names.([]any); ok && len(list) == 1 && list[0] == "id" {
 		names = []any{"id"}
 	}
@@ -242,7 +242,7 @@ func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *oops) {
 	return records, nil
 }
 
-func fieldsGet(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+func fieldsGet(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
 	wanted, _ := a["allfields"].([]any)
 	attributes, _ := a["attributes"].([]any)
 	locked := e.may("write", m) != nil && e.may("create", m) != nil
@@ -283,7 +283,7 @@ func fieldsGet(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 	return result, nil
 }
 
-func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
 	domain, _ := a["args"].([]any)
 	if name := a["name"]; python.Truthy(name) {
 		operator := a["operator"]
@@ -298,7 +298,7 @@ func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 	}
 	limit := 100
 	if v, given := a["limit"]; given {
-		var err *oops
+		var err *exception
 		if limit, err = count(v); err != nil {
 			return nil, err
 		}
@@ -313,7 +313,7 @@ func nameSearch(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
 }
 
 // readGroup counts records by one field.
-func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *oops) {
+func readGroup(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
 	by := a["groupby"]
 	if list, ok := by.([]any); ok && len(list) == 1 {
 		by = list[0]

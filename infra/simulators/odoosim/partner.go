@@ -26,10 +26,10 @@ func age(today string, birthdate any) string {
 	return strconv.Itoa(years)
 }
 
-// commands carries out what was written to reg_ids. Changes are made at once;
-// removals run before additions, in whatever order they were given
+// commands executes the commands that were written to reg_ids. Changes are made
+// at once; removals are made before additions, whatever their order
 // (facts/odoo.md A2).
-func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
+func (t *tx) commands(m *model, partners []int64, vals map[string]any) *exception {
 	list, ok := vals["reg_ids"].([]any)
 	if m.name != partnerModel || !ok {
 		return nil
@@ -37,8 +37,9 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *oops {
 	regs := t.db.regs.model
 	var remove []int64
 	var add []map[string]any
-	// cut takes identifiers from their registrant, which none can do without.
-	cut := func(keep map[int64]bool, only int64) *oops {
+	// cut takes identifiers away from their registrant, which is refused, because
+	// every identifier must have one.
+	cut := func(keep map[int64]bool, only int64) *exception {
 		for _, partner := range partners {
 			for _, r := range t.identifiers(partner) {
 				if !keep[r.id] && (only == 0 || only == r.id) {

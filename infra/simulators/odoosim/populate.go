@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind is what is particular about a registrant that Populate made.
+// Kind is the demo kind of a registrant that Populate made.
 type Kind string
 
 const (
@@ -18,20 +18,20 @@ const (
 	// token, the second is a duplicate.
 	SharedPerson Kind = "shared person"
 
-	NoBirthdate  Kind = "no birth date" // with a VID, and rejected for what is missing
+	NoBirthdate  Kind = "no birth date" // with a VID, and rejected because of the missing field
 	NoGender     Kind = "no gender"
 	NoName       Kind = "no name"
 	BlankAddress Kind = "blank address" // empty, or an empty text
 	GroupWithVID Kind = "group with VID"
 
-	RefusedVID Kind = "refused VID" // the identity system says IDA-MLC-009
+	RefusedVID Kind = "refused VID" // the identity system answers IDA-MLC-009
 	GoneUIN    Kind = "gone UIN"    // … IDA-MLC-002
 	ManyErrors Kind = "many errors" // … several errors: ATS-REQ-103
-	EmptyToken Kind = "empty token" // … yes, without a token
+	EmptyToken Kind = "empty token" // … accepted, without a token
 
-	TokenisedVID Kind = "tokenised with VID" // holds a token, and the VID should go
-	Tokenised    Kind = "tokenised"          // holds a token and no VID
-	ExpiredVID   Kind = "expired VID"        // nothing to do, as for all below
+	TokenisedVID Kind = "tokenised with VID" // has a token, and the VID is to be removed
+	Tokenised    Kind = "tokenised"          // has a token and no VID
+	ExpiredVID   Kind = "expired VID"        // a run does not touch it, like all that follow
 	InvalidVID   Kind = "invalid VID"        // status "invalid"; only with Options.Status
 	ArchivedVID  Kind = "archived"
 	NoVID        Kind = "no VID"
@@ -58,9 +58,9 @@ type Expectation struct {
 	VIDs        int          `json:"vids"`       // at the start, all kinds
 	NewTokens   int          `json:"new_tokens"` // made by the run
 	Tokens      int          `json:"tokens"`     // at the end
-	Removed     int          `json:"removed"`    // VIDs that go
+	Removed     int          `json:"removed"`    // VIDs that are removed
 	VIDsLeft    int          `json:"vids_left"`  // VIDs at the end
-	// Submitted is how many are worth a submission: those that get a token,
+	// Submitted is how many are to be sent to MTS: those that get a token,
 	// duplicates, and those that the identity system refuses.
 	Submitted int `json:"submitted"`
 	// Invalid are rejected before submission, Refused by the identity system;
@@ -68,9 +68,9 @@ type Expectation struct {
 	Invalid    map[Kind]int `json:"invalid"`
 	Refused    map[Kind]int `json:"refused"`
 	Duplicates int          `json:"duplicates"`
-	// Untouched is what a run has nothing to do with.
+	// Untouched are those that a run does not touch.
 	Untouched map[Kind]int `json:"untouched"`
-	// Kinds says what each registrant is.
+	// Kinds has the kind of each registrant.
 	Kinds map[int64]Kind `json:"-"`
 }
 
@@ -97,8 +97,8 @@ func total(m map[Kind]int) (n int) {
 	return n
 }
 
-// Behaviours of a demo VID: its last two digits. 0 to 87 are normal; the simulator of the
-// token seeder knows more of them than are made here.
+// Behaviours of a demo VID: its last two digits. 0 to 87 are normal. The MTS
+// simulator has more behaviours than Populate uses (mtssim.Rules).
 const (
 	Normal         = 0
 	Refused        = 90 // IDA-MLC-009
@@ -108,13 +108,13 @@ const (
 )
 
 // DemoVID makes a VID of 16 digits: ten of the person, four of a serial, two of
-// the behaviour. The simulator of the token seeder reads them so.
+// the behaviour. The MTS simulator reads them in this way.
 func DemoVID(person int64, serial, behaviour int) string {
 	return fmt.Sprintf("%010d%04d%02d", person%1e10, serial%1e4, behaviour%100)
 }
 
 // Populate adds n registrants, the same for the same seed. From n = 200 on
-// every kind is there.
+// there is at least one of every kind.
 func (s *Server) Populate(n int, seed int64) Expectation {
 	rng := rand.New(rand.NewPCG(uint64(seed), 0x6f646f6f))
 	kinds := make([]Kind, 0, n)
@@ -142,7 +142,7 @@ func (s *Server) Populate(n int, seed int64) Expectation {
 	e := Expectation{Registrants: n, Made: map[Kind]int{}, Invalid: map[Kind]int{}, Refused: map[Kind]int{},
 		Untouched: map[Kind]int{}, Kinds: make(map[int64]Kind, n)}
 	now := s.clock()
-	defer s.keep(e.Kinds)
+	defer s.rememberKinds(e.Kinds)
 	var waiting int64 // the person whose second registrant is still to come
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()
@@ -156,7 +156,7 @@ func (s *Server) Populate(n int, seed int64) Expectation {
 				waiting = person
 			}
 		}
-		id := s.main.addRegistrant(someone(rng, kind, i), now)
+		id := s.main.addRegistrant(makeRegistrant(rng, kind, i), now)
 		if kind == BlankAddress && rng.IntN(2) == 0 {
 			s.main.partners.change(id, now, map[string]any{"address": ""})
 		}
@@ -203,7 +203,7 @@ func (s *Server) Populate(n int, seed int64) Expectation {
 		s.main.addIdentifier(vid, now)
 		e.VIDs++
 	}
-	if waiting != 0 { // no room for the second
+	if waiting != 0 { // n is reached before the second
 		e.Made[SharedPerson]--
 		e.Made[Plain]++
 	}
@@ -226,7 +226,7 @@ var (
 	cities  = []string{"Quezon City", "Cebu City", "Davao City", "Iloilo City", "Baguio", "Zamboanga City"}
 )
 
-func someone(rng *rand.Rand, kind Kind, i int) Registrant {
+func makeRegistrant(rng *rand.Rand, kind Kind, i int) Registrant {
 	pick := func(list []string) string { return list[rng.IntN(len(list))] }
 	gender := "Female"
 	if rng.IntN(2) == 0 {

@@ -35,11 +35,12 @@ func TestPopulate(t *testing.T) {
 	if e.VIDsLeft != e.VIDs-e.Removed || e.Submitted+len(e.Invalid) == 0 || e.Rejected() == 0 {
 		t.Errorf("%+v", e)
 	}
-	// The account by the registry itself: who would be submitted, and what of it.
+	// The same numbers from the registry itself: who would be submitted, and with what
+	// result.
 	shape := regexp.MustCompile(`^\d{16}$`)
 	people := map[string]int{}
-	for id, held := range c.sim.Snapshot() {
-		for _, i := range held {
+	for id, identifiers := range c.sim.Snapshot() {
+		for _, i := range identifiers {
 			if i.Type != odoosim.VIDType {
 				continue
 			}
@@ -97,9 +98,9 @@ func TestPopulateIsTheSameForASeed(t *testing.T) {
 		return s.Populate(n, seed), s.Snapshot()
 	}
 	for _, n := range []int{1, 3, 7, 60, 250} {
-		a, held := populate(n, 5)
+		a, snapshot := populate(n, 5)
 		b, again := populate(n, 5)
-		if !maps.Equal(a.Kinds, b.Kinds) || fmt.Sprint(held) != fmt.Sprint(again) || len(a.Kinds) != n {
+		if !maps.Equal(a.Kinds, b.Kinds) || fmt.Sprint(snapshot) != fmt.Sprint(again) || len(a.Kinds) != n {
 			t.Errorf("%d: %s and %s", n, a, b)
 		}
 	}

@@ -11,12 +11,12 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
-// env is what one call runs in; the caller of its methods holds the
+// env is the environment of one call; the caller of its methods holds the
 // database's lock, at least for reading.
 type env struct {
 	db         *database
 	user       *user
-	denied     map[string]bool // "model operation": rights taken away from everybody
+	denied     map[string]bool // "model operation": rights taken away from all users
 	began      stamp           // start of the transaction
 	activeTest bool
 	work       *work
@@ -33,9 +33,8 @@ type query struct {
 	order         string
 }
 
-// search gives the ids of the page and how many matched in all; the second is
-// only true without a limit.
-func (e *env) search(m *model, q query) ([]int64, *oops) {
+// search returns the ids of the page.
+func (e *env) search(m *model, q query) ([]int64, *exception) {
 	before, subplans := len(e.work.subselects), e.work.subplans
 	n, err := e.where(m, q.domain)
 	if err != nil {
@@ -146,7 +145,7 @@ func (e *env) candidates(tab *table, hints []hint, walk bool) (ids []int64, scan
 		if !walk || !full || len(found) == 0 {
 			return len(all)
 		}
-		// A walk along the primary key that ended at the last one found.
+		// A scan along the primary key that ends at the last one found.
 		at, _ := slices.BinarySearch(all, found[len(found)-1])
 		if descending {
 			return len(all) - at
@@ -172,7 +171,7 @@ type sortKey struct {
 
 var orderShape = regexp.MustCompile(`(?i)^(\s*([a-z0-9:_]+|"[a-z0-9:_]+")(\s+(desc|asc))?\s*(,|$))+$`)
 
-func (e *env) ordering(m *model, order string) ([]sortKey, *oops) {
+func (e *env) ordering(m *model, order string) ([]sortKey, *exception) {
 	if order == "" {
 		order = m.order
 	}
@@ -196,8 +195,8 @@ func (e *env) ordering(m *model, order string) ([]sortKey, *oops) {
 	return keys, nil
 }
 
-// sort orders ids. Rows that are equal in every key come in no useful order,
-// as from PostgreSQL: not by id.
+// sort orders ids. Rows that are equal in every key come in an arbitrary
+// order that is not by id, as from PostgreSQL.
 func (e *env) sort(tab *table, ids []int64, keys []sortKey) {
 	e.work.sorted += len(ids)
 	value := func(k sortKey, id int64) any {
@@ -234,7 +233,7 @@ func (e *env) sort(tab *table, ids []int64, keys []sortKey) {
 func scramble(id int64) uint32 { return uint32(uint64(id)*0x9E3779B97F4A7C15>>33) >> 1 }
 
 // count reads a limit or an offset.
-func count(v any) (int, *oops) {
+func count(v any) (int, *exception) {
 	switch v := v.(type) {
 	case nil:
 		return 0, nil

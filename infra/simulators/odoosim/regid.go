@@ -9,7 +9,7 @@ import (
 // g2p.reg.id: one identifier of a registrant.
 
 // typeAsText is the related field id_type_as_str.
-func typeAsText(e *env, r *row) (any, *oops) {
+func typeAsText(e *env, r *row) (any, *exception) {
 	id, _ := r.v[e.db.regs.model.column("id_type")].(int64)
 	if name := e.db.nameOf(typeModel, id); name != "" {
 		return name, nil
@@ -19,7 +19,7 @@ func typeAsText(e *env, r *row) (any, *oops) {
 
 // registrantName is the display name of an identifier: its registrant's name.
 // It reads the registrant with the user's own rights.
-func registrantName(e *env, r *row) (any, *oops) {
+func registrantName(e *env, r *row) (any, *exception) {
 	id, _ := r.v[e.db.regs.model.column("partner_id")].(int64)
 	partner := e.db.partners.rows[id]
 	if partner == nil {
@@ -31,8 +31,8 @@ func registrantName(e *env, r *row) (any, *oops) {
 	return e.db.nameOf(partnerModel, id), nil
 }
 
-// identifierKeys is what the database refuses of an identifier.
-func (t *tx) identifierKeys(m *model, r *row) *oops {
+// identifierKeys are the foreign keys of an identifier.
+func (t *tx) identifierKeys(m *model, r *row) *exception {
 	if t.get(t.db.partners, r.v[m.column("partner_id")].(int64)) == nil {
 		return stillUsed(m, "g2p_reg_id_partner_id_fkey")
 	}
@@ -43,23 +43,23 @@ func (t *tx) identifierKeys(m *model, r *row) *oops {
 }
 
 // identifierRules are the module's two checks in Python, in its order: first
-// that nobody has two identifiers of a type, then the expression of the type.
+// that no registrant has two identifiers of a type, then the expression of the type.
 // The first only sees what is committed and what this call made, so that calls
 // at the same time pass it together (facts/odoo.md A6). The second ends at the
-// first empty value, and lets everything after it through (facts/odoo.md A2).
-func (t *tx) identifierRules(ids []int64, written map[string]bool) *oops {
+// first empty value, and does not check what follows (facts/odoo.md A2).
+func (t *tx) identifierRules(ids []int64, written map[string]bool) *exception {
 	m := t.db.regs.model
 	partner, idType, value := m.column("partner_id"), m.column("id_type"), m.column("value")
 	if written["partner_id"] || written["id_type"] {
 		for _, id := range ids {
 			r := t.get(t.db.regs, id)
-			held := t.identifiers(r.v[partner].(int64))
+			others := t.identifiers(r.v[partner].(int64))
 			if t.indexed {
-				t.work.scan(len(held))
+				t.work.scan(len(others))
 			} else {
 				t.work.scan(len(t.db.regs.ids))
 			}
-			for _, other := range held {
+			for _, other := range others {
 				if other.id != id && other.v[idType] == r.v[idType] {
 					return invalid("ID Type must be unique.")
 				}
@@ -137,7 +137,7 @@ func pythonMatch(expression string) (*regexp.Regexp, error) {
 }
 
 // typeRules: an identifier type's name is taken once, whatever its case.
-func (t *tx) typeRules(ids []int64, written map[string]bool) *oops {
+func (t *tx) typeRules(ids []int64, written map[string]bool) *exception {
 	if !written[nameField] {
 		return nil
 	}

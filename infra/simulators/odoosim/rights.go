@@ -18,7 +18,7 @@ const (
 	OtherCompany int64 = 2
 )
 
-// user is replaced, never changed.
+// user is immutable: a change replaces it.
 type user struct {
 	id              int64
 	login, password string
@@ -77,7 +77,7 @@ var rights = map[string]map[string][]string{
 }
 
 // may refuses with Odoo's AccessError (facts/odoo.md A1.8).
-func (e *env) may(operation string, m *model) *oops {
+func (e *env) may(operation string, m *model) *exception {
 	groups := rights[m.name][operation]
 	denied := e.denied[m.name+" "+operation]
 	if !denied && slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(e.user.groups, g) }) {
@@ -95,8 +95,8 @@ func (e *env) may(operation string, m *model) *oops {
 		verb, m.label, m.name, allowed)
 }
 
-// hidden is the refusal by record rule.
-func (e *env) hidden(operation string, m *model, r *row) *oops {
+// hidden is the refusal by a record rule.
+func (e *env) hidden(operation string, m *model, r *row) *exception {
 	verb := map[string]string{"read": "access", "write": "modify", "unlink": "delete"}[operation]
 	return raise("odoo.exceptions.AccessError", "Due to security restrictions, you are not allowed to %s '%s' (%s) records.\n\n"+
 		"Records: %s (id=%d)\nUser: %s (id=%d)\n\nThis restriction is due to the following rules:\n- res.partner company\n\n"+

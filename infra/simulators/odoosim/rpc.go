@@ -12,7 +12,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
-// The wire: which request is what, and how answers and errors are wrapped.
+// The wire: the routes, and how answers and errors are wrapped.
 
 // exchange is one request.
 type exchange struct {
@@ -89,7 +89,7 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	return x.withCookie(page(http.StatusNotFound, "Not Found", notFoundText))
 }
 
-// parse reads the JSON request; what cannot be read is answered in HTML.
+// parse reads the JSON request. The reply is HTML, and nil if it can be read.
 func (x *exchange) parse(body []byte) *reply {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -114,7 +114,7 @@ func (x *exchange) parse(body []byte) *reply {
 	return nil
 }
 
-// notJSON answers a JSON route that was asked with another content type.
+// notJSON is the reply of a JSON route to another content type.
 func notJSON(httpMethod, function, path string) *reply {
 	if httpMethod != http.MethodGet && httpMethod != http.MethodHead {
 		return badRequest("Session expired (invalid CSRF token)")
@@ -125,22 +125,22 @@ func notJSON(httpMethod, function, path string) *reply {
 
 // wrap makes the JSON answer of a call.
 func (x *exchange) wrap(result any, err error) *reply {
-	var exception *oops
+	var raised *exception
 	var whole *reply
 	switch {
 	case err == nil:
 		return x.done(result)
-	case errors.As(err, &exception) && x.database == "":
+	case errors.As(err, &raised) && x.database == "":
 		return internal()
-	case exception != nil:
-		return x.failed(exception)
+	case raised != nil:
+		return x.failed(raised)
 	case errors.As(err, &whole):
 		return whole
 	}
 	return nil // the connection is closed
 }
 
-// Error lets a whole answer stand for an error.
+// Error makes a whole reply an error.
 func (r *reply) Error() string { return "HTTP status " + strconv.Itoa(r.status) }
 
 func (x *exchange) done(result any) *reply {
@@ -151,7 +151,7 @@ func (x *exchange) done(result any) *reply {
 	return jsonReply(http.StatusOK, doc)
 }
 
-func (x *exchange) failed(err *oops) *reply {
+func (x *exchange) failed(err *exception) *reply {
 	status := http.StatusOK
 	if err.code == http.StatusNotFound {
 		status = http.StatusNotFound
@@ -248,7 +248,7 @@ func (x *exchange) common(name string, args []any) (any, error) {
 	if name == "version" {
 		fixed = x.server.options.Latency.Session
 	}
-	return x.server.perform(call{model: "common", method: name, fixed: fixed}, func(*work) (any, *tx, *oops) {
+	return x.server.perform(call{model: "common", method: name, fixed: fixed}, func(*work) (any, *tx, *exception) {
 		if name == "version" {
 			return python.Dict{{"server_version", "14.0"}, {"server_version_info", versionInfo},
 				{"server_serie", "14.0"}, {"protocol_version", 1}}, nil, nil
@@ -286,7 +286,7 @@ func (x *exchange) object(name string, args []any) (any, error) {
 	case !python.Truthy(args[2]):
 		return nil, accessDenied()
 	case u == nil:
-		return nil, gone(userModel, uid, uid)
+		return nil, missingRecord(userModel, uid, uid)
 	case u.password != python.Str(args[2]) || !u.active:
 		return nil, accessDenied()
 	}
@@ -313,7 +313,7 @@ func (x *exchange) object(name string, args []any) (any, error) {
 	return x.server.execute(call)
 }
 
-func asInt(v any) (int64, *oops) {
+func asInt(v any) (int64, *exception) {
 	switch v := v.(type) {
 	case bool:
 		if v {

@@ -28,7 +28,7 @@ const (
 	binaryKind    kind = "binary"
 )
 
-// Columns that are not a place in a row.
+// Columns that are not stored in a row.
 const (
 	idColumn = -1 // the row's id
 	noColumn = -2 // nothing is stored
@@ -47,9 +47,9 @@ type field struct {
 	required     bool
 	readonly     bool
 	selection    []string
-	related      string // a path: where this field's value stands
+	related      string // a path to the value of this field
 	unsearchable bool   // a term on it is ignored, as Odoo does
-	compute      func(e *env, r *row) (any, *oops)
+	compute      func(e *env, r *row) (any, *exception)
 }
 
 // stamp is microseconds since 1970 in UTC: what PostgreSQL keeps
@@ -76,7 +76,7 @@ func newModel(name, label, order string, fields ...field) *model {
 	m.add(field{name: "write_date", label: "Last Updated on", kind: datetimeKind, readonly: true})
 	written := m.named["write_date"].column
 	m.add(field{name: "__last_update", label: "Last Modified on", kind: datetimeKind, column: noColumn, readonly: true, unsearchable: true,
-		compute: func(_ *env, r *row) (any, *oops) { return r.v[written], nil }})
+		compute: func(_ *env, r *row) (any, *exception) { return r.v[written], nil }})
 	return m
 }
 
@@ -146,7 +146,7 @@ func newPartnerModel() *model {
 		field{name: "birth_place", label: "Birth Place", kind: charKind},
 		field{name: "birthdate", label: "Date of Birth", kind: dateKind},
 		field{name: "age", label: "Age", kind: charKind, readonly: true, unsearchable: true,
-			compute: func(e *env, r *row) (any, *oops) { return age(e.today(), m.named["birthdate"].get(r)), nil }},
+			compute: func(e *env, r *row) (any, *exception) { return age(e.today(), m.named["birthdate"].get(r)), nil }},
 		field{name: "gender", label: "Gender", kind: selectionKind, selection: []string{"Male", "Female", "Other"}},
 	)
 	// Stored in Odoo, and for a person without a company always the name.
@@ -179,7 +179,7 @@ func newNamedModel(name, label, order string, more ...field) *model {
 	fields := append([]field{{name: nameField, label: "Name", kind: charKind}}, more...)
 	m := newModel(name, label, order, fields...)
 	m.add(field{name: "display_name", label: "Display Name", kind: charKind, readonly: true, unsearchable: true,
-		compute: func(_ *env, r *row) (any, *oops) { return r.v[m.column(nameField)], nil }})
+		compute: func(_ *env, r *row) (any, *exception) { return r.v[m.column(nameField)], nil }})
 	m.first("id", "display_name")
 	return m
 }

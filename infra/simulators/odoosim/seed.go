@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// What tests and demonstrations do to the registry behind Odoo's back, or as
-// somebody else in the office would. These methods work on the first database,
-// keep no rules, and move the write dates of what they touch.
+// What tests and demonstrations change in the registry past Odoo, or as another
+// user of it would. These methods work on the first database, check no rules, and
+// set the write dates of what they change.
 
 // The identifier types of every new database.
 const (
@@ -72,7 +72,7 @@ func optional(s string) any {
 	return s
 }
 
-// AddRegistrant gives the new registrant's id.
+// AddRegistrant returns the id of the new registrant.
 func (s *Server) AddRegistrant(r Registrant) int64 {
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()
@@ -99,7 +99,7 @@ func (db *database) addRegistrant(r Registrant, now stamp) int64 {
 	return stored.id
 }
 
-// AddIdentifier gives the new identifier's id. It checks nothing: a second
+// AddIdentifier returns the id of the new identifier. It checks nothing: a second
 // identifier of a type is possible, as it is in Odoo (facts/odoo.md A6).
 func (s *Server) AddIdentifier(i Identifier) int64 {
 	s.main.mu.Lock()
@@ -123,7 +123,7 @@ func (db *database) addIdentifier(i Identifier, now stamp) int64 {
 	return stored.id
 }
 
-// change replaces columns of a row; false if it is not there. The caller holds
+// change replaces columns of a row; false if it does not exist. The caller holds
 // the lock.
 func (tab *table) change(id int64, now stamp, values map[string]any) bool {
 	r := tab.rows[id]
@@ -188,7 +188,7 @@ func (s *Server) SetValidation(id int64, expression string) bool {
 	return s.change(s.main.types, id, map[string]any{"id_validation": optional(expression)})
 }
 
-// DeleteIdentifier removes one identifier; false if it is not there.
+// DeleteIdentifier removes one identifier; false if it does not exist.
 func (s *Server) DeleteIdentifier(id int64) bool {
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()
@@ -201,9 +201,9 @@ func (s *Server) DeleteIdentifier(id int64) bool {
 func (s *Server) DeleteRegistrant(id int64) bool {
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()
-	held, _ := s.main.regs.having(s.main.regs.model.column("partner_id"), id)
+	regIDs, _ := s.main.regs.having(s.main.regs.model.column("partner_id"), id)
 	gone := map[int64]bool{}
-	for _, reg := range held {
+	for _, reg := range regIDs {
 		gone[reg] = true
 	}
 	s.main.regs.drop(gone)
@@ -254,9 +254,9 @@ func (s *Server) Identifiers(registrant int64) []Identifier {
 }
 
 func (db *database) identifiers(registrant int64) []Identifier {
-	held, _ := db.regs.having(db.regs.model.column("partner_id"), registrant)
-	list := make([]Identifier, len(held))
-	for i, id := range held {
+	regIDs, _ := db.regs.having(db.regs.model.column("partner_id"), registrant)
+	list := make([]Identifier, len(regIDs))
+	for i, id := range regIDs {
 		list[i] = db.identifier(id)
 	}
 	return list
@@ -277,12 +277,12 @@ func (s *Server) Snapshot() map[int64][]Identifier {
 	return all
 }
 
-// State is what there is and what was done.
+// State counts what the registry has and what was done.
 type State struct {
 	Registrants int `json:"registrants"`
 	VIDs        int `json:"vids"`
 	Tokens      int `json:"tokens"`
-	// ManyTokens are registrants with more than one token; Both hold a VID and a
+	// ManyTokens are registrants with more than one token; Both have a VID and a
 	// token; DistinctTokens are the different values of tokens.
 	ManyTokens     int              `json:"registrants_with_many_tokens"`
 	Both           int              `json:"registrants_with_vid_and_token"`

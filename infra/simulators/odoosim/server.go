@@ -3,11 +3,14 @@
 // 15.0-develop line, as facts/odoo.md and facts/odoo-recorded.md have them,
 // over a store in memory.
 //
-// It is never kinder than what was measured there. Where that means a choice
-// (the order of equal rows, the price of parallel calls) it takes the worse.
+// It is never more lenient than what was measured there. Where there is a choice
+// (the order of equal rows, the cost of parallel calls) it takes the worse.
 //
-// Server is an http.Handler. What a client could not do, tests and `make run`
-// do by its Go methods, or by HTTP below /_simulator/ (admin.go).
+// Server is an http.Handler. Tests and `make run` control it by its Go methods, or
+// by HTTP below /_simulator/ (admin.go).
+//
+// The error texts are Odoo's own where infra/realodoo compares them with a real
+// Odoo; elsewhere only the class of an error is faithful.
 package odoosim
 
 import (
@@ -65,7 +68,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[string]session
-	faults   []*standing
+	faults   []*activeFault
 	late     []func() bool // commits that are still to come
 	denied   map[string]bool
 	tallies  map[string]*Tally
@@ -129,7 +132,7 @@ func New(o Options) *Server {
 
 func (s *Server) clock() stamp { return stamp(s.options.Now().UnixMicro()) }
 
-// reply is what goes back; a nil reply closes the connection without a word.
+// reply is an HTTP reply; a nil reply closes the connection without an answer.
 type reply struct {
 	status int
 	header [][2]string

@@ -51,7 +51,7 @@ func (s *Server) session(sid string) (session, bool) {
 	return ses, ok
 }
 
-// replaceSession ends one session and starts another, if there is one to start.
+// replaceSession ends one session and starts another unless next is nil.
 func (s *Server) replaceSession(old string, next *session) (sid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (x *exchange) authenticate() (any, error) {
 	}
 	name, login, password := python.Str(x.params["db"]), python.Str(x.params["login"]), python.Str(x.params["password"])
 	return x.server.perform(call{model: "session", method: "authenticate", fixed: x.server.options.Latency.Authenticate},
-		func(*work) (any, *tx, *oops) {
+		func(*work) (any, *tx, *exception) {
 			db := x.server.databases[name]
 			if db == nil {
 				return nil, nil, noDatabase(name)

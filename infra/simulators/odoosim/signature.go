@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// How Python calls a method, and what it makes of wrong arguments.
+// How Python calls a method, and its errors for wrong arguments.
 
 // signature is the parameter list of a method after self.
 type signature struct {
@@ -15,8 +15,8 @@ type signature struct {
 }
 
 // bind maps positional and keyword arguments to names, with Python's own
-// complaints when they do not fit.
-func (s signature) bind(method string, args []any, kwargs map[string]any) (map[string]any, *oops) {
+// errors when they do not fit.
+func (s signature) bind(method string, args []any, kwargs map[string]any) (map[string]any, *exception) {
 	names := slices.Concat(s.required, s.optional)
 	if len(args) > len(names) {
 		takes := fmt.Sprintf("%d positional argument%s", len(names)+1, plural(len(names)+1))
@@ -45,7 +45,7 @@ func (s signature) bind(method string, args []any, kwargs map[string]any) (map[s
 }
 
 // missing names the required parameters that were not given.
-func missing(method string, required []string, given map[string]any) *oops {
+func missing(method string, required []string, given map[string]any) *exception {
 	var absent []string
 	for _, name := range required {
 		if _, ok := given[name]; !ok {

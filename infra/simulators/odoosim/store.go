@@ -144,8 +144,8 @@ type tx struct {
 	owned   map[int64][]int64  // partner: identifiers made here or moved to it
 }
 
-// change is a row as this transaction saw it (nil: it made it) and as it
-// leaves it (nil: it removes it).
+// change is a row as this transaction read it (nil: the row is new) and as it
+// leaves it (nil: the row is removed).
 type change struct{ old, now *row }
 
 func newTx(e *env) *tx {
@@ -178,13 +178,13 @@ func (t *tx) set(tab *table, id int64, now *row) {
 	}
 }
 
-// identifiers are the rows that the transaction sees at a registrant.
+// identifiers are the rows of a registrant that the transaction sees.
 func (t *tx) identifiers(partner int64) []*row {
 	column := t.db.regs.model.column("partner_id")
-	held, _ := t.db.regs.having(column, partner)
+	regIDs, _ := t.db.regs.having(column, partner)
 	var rows []*row
 	seen := map[int64]bool{}
-	for _, id := range slices.Concat(held, t.owned[partner]) {
+	for _, id := range slices.Concat(regIDs, t.owned[partner]) {
 		if r := t.get(t.db.regs, id); r != nil && !seen[id] && r.v[column] == partner {
 			seen[id] = true
 			rows = append(rows, r)
@@ -195,7 +195,7 @@ func (t *tx) identifiers(partner int64) []*row {
 
 // commit applies the changes; the caller holds the lock. conflict means that a
 // row was changed by another since this transaction saw it: PostgreSQL's 40001.
-func (t *tx) commit() (err *oops, conflict bool) {
+func (t *tx) commit() (err *exception, conflict bool) {
 	for tab, changes := range t.changes {
 		for id, c := range changes {
 			if tab.rows[id] != c.old {
@@ -224,7 +224,7 @@ func (t *tx) commit() (err *oops, conflict bool) {
 }
 
 // checkKeys is the database's foreign keys, on what is there at commit.
-func (t *tx) checkKeys() *oops {
+func (t *tx) checkKeys() *exception {
 	regs := t.db.regs
 	for _, key := range []struct {
 		column     string

@@ -9,7 +9,7 @@ import (
 )
 
 // column compiles a term on a stored column, with SQL's NULL.
-func (e *env) column(f *field, term []any) (node, *oops) {
+func (e *env) column(f *field, term []any) (node, *exception) {
 	op, right := term[1].(string), term[2]
 	if op == "=?" {
 		if right == nil || right == false {
@@ -30,13 +30,13 @@ func (e *env) column(f *field, term []any) (node, *oops) {
 			return node{test: func(r *row) truth {
 				v := f.get(r) == true
 				if op == "=" {
-					return is(v == want)
+					return truthOf(v == want)
 				}
-				return is(v != want)
+				return truthOf(v != want)
 			}}, nil
 		}
 		if right == nil || right == false {
-			return node{test: func(r *row) truth { return is((f.get(r) == nil) == (op == "=")) }}, nil
+			return node{test: func(r *row) truth { return truthOf((f.get(r) == nil) == (op == "=")) }}, nil
 		}
 	case "like", "ilike", "not like", "not ilike", "=like", "=ilike":
 		return e.pattern(f, op, right), nil
@@ -56,17 +56,17 @@ func (e *env) column(f *field, term []any) (node, *oops) {
 		c := compare(v, operand)
 		switch op {
 		case "=":
-			return is(c == 0)
+			return truthOf(c == 0)
 		case "!=":
-			return is(c != 0)
+			return truthOf(c != 0)
 		case "<":
-			return is(c < 0)
+			return truthOf(c < 0)
 		case "<=":
-			return is(c <= 0)
+			return truthOf(c <= 0)
 		case ">":
-			return is(c > 0)
+			return truthOf(c > 0)
 		}
-		return is(c >= 0)
+		return truthOf(c >= 0)
 	}}
 	switch id, isID := operand.(int64); {
 	case op == "=" && operand != nil:
@@ -84,7 +84,7 @@ func (e *env) column(f *field, term []any) (node, *oops) {
 }
 
 // among is "in" and "not in" with a list; a false in it stands for NULL.
-func (e *env) among(f *field, in bool, list []any) (node, *oops) {
+func (e *env) among(f *field, in bool, list []any) (node, *exception) {
 	set := make(map[any]bool, len(list))
 	keys := make([]any, 0, len(list))
 	null := false
@@ -116,7 +116,7 @@ func (e *env) among(f *field, in bool, list []any) (node, *oops) {
 			}
 			return unknown
 		}
-		return is(set[v] == in)
+		return truthOf(set[v] == in)
 	}}
 	if in && !null {
 		n.hints = []hint{{column: f.column, keys: keys}}
@@ -148,7 +148,7 @@ func (e *env) pattern(f *field, op string, right any) node {
 		case v == nil:
 			return unknown
 		}
-		return is(matches(plain(v)) != not)
+		return truthOf(matches(plain(v)) != not)
 	}}
 }
 

@@ -15,7 +15,7 @@ import (
 // Values: from JSON to a column, from a column to the wire, and compared.
 
 // toColumn turns what a client writes into what is stored (facts/odoo.md A2).
-func (f *field) toColumn(m *model, v any) (any, *oops) {
+func (f *field) toColumn(m *model, v any) (any, *exception) {
 	switch f.kind {
 	case boolKind:
 		return python.Truthy(v), nil
@@ -69,7 +69,7 @@ func (f *field) toColumn(m *model, v any) (any, *oops) {
 	return nil, nil
 }
 
-func dateToColumn(s string) (any, *oops) {
+func dateToColumn(s string) (any, *exception) {
 	if runes := []rune(s); len(runes) > 10 {
 		s = string(runes[:10])
 	}
@@ -89,7 +89,7 @@ func dateToColumn(s string) (any, *oops) {
 
 // idToColumn takes an id to write: a bare number or a numeric string. The
 // [id, name] pair that read returns is refused (facts/odoo.md A2).
-func idToColumn(v any) (any, *oops) {
+func idToColumn(v any) (any, *exception) {
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
@@ -122,27 +122,27 @@ func idToColumn(v any) (any, *oops) {
 	return nil, raise("psycopg2.errors.DatatypeMismatch", "column is of type integer but expression is of another type\n")
 }
 
-func notFloat() *oops { return valueError("could not convert string to float") }
+func notFloat() *exception { return valueError("could not convert string to float") }
 
-func notInteger(s string) *oops {
+func notInteger(s string) *exception {
 	return raise("psycopg2.errors.InvalidTextRepresentation", "invalid input syntax for type integer: %q\n", s)
 }
 
 // show is the value as read returns it: empty is false (facts/odoo.md A2).
-func (f *field) show(e *env, r *row, bare bool) (any, *oops) {
+func (f *field) show(e *env, r *row, bare bool) (any, *exception) {
 	v := f.get(r)
 	if f.compute != nil {
-		var err *oops
+		var err *exception
 		if v, err = f.compute(e, r); err != nil {
 			return nil, err
 		}
 	}
 	switch f.kind {
 	case one2many:
-		held, _ := e.db.regs.having(e.db.regs.model.column("partner_id"), r.id)
-		ids := make([]int64, len(held)) // newest first: the model's order
-		for i, id := range held {
-			ids[len(held)-1-i] = id
+		regIDs, _ := e.db.regs.having(e.db.regs.model.column("partner_id"), r.id)
+		ids := make([]int64, len(regIDs)) // newest first: the model's order
+		for i, id := range regIDs {
+			ids[len(regIDs)-1-i] = id
 		}
 		return ids, nil
 	case many2many:
@@ -206,7 +206,7 @@ func parseStamp(s string, now time.Time) (stamp, error) {
 }
 
 // toOperand turns the right side of a term into something to compare with.
-func (f *field) toOperand(e *env, op string, v any) (any, *oops) {
+func (f *field) toOperand(e *env, op string, v any) (any, *exception) {
 	if v == nil || v == false && f.kind != boolKind {
 		return nil, nil
 	}

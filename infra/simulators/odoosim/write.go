@@ -6,7 +6,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
-// Writing any model: what Odoo does before and after a model's own rules.
+// Writing any model: what Odoo does before and after the rules of the model.
 
 // defaults a create fills in.
 func (t *tx) defaults(m *model) map[string]any {
@@ -18,7 +18,7 @@ func (t *tx) defaults(m *model) map[string]any {
 	return nil
 }
 
-func (t *tx) create(m *model, list []map[string]any) ([]int64, *oops) {
+func (t *tx) create(m *model, list []map[string]any) ([]int64, *exception) {
 	if err := t.may("create", m); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (t *tx) create(m *model, list []map[string]any) ([]int64, *oops) {
 
 // write changes records; a missing id is an error, an empty vals is not: it
 // moves write_date all the same (facts/odoo.md A7).
-func (t *tx) write(m *model, ids []int64, vals map[string]any) *oops {
+func (t *tx) write(m *model, ids []int64, vals map[string]any) *exception {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (t *tx) write(m *model, ids []int64, vals map[string]any) *oops {
 		}
 	}
 	if missing != nil {
-		return gone(m.name, t.user.id, missing...)
+		return missingRecord(m.name, t.user.id, missing...)
 	}
 	if err := knownFields(m, vals); err != nil {
 		return err
@@ -112,10 +112,9 @@ func (t *tx) write(m *model, ids []int64, vals map[string]any) *oops {
 	return t.constraints(m, ids, written)
 }
 
-// unlink removes what is there; what is gone already is fine
-// (facts/odoo.md A2), but for partners, of which Odoo looks at more before they
-// go.
-func (t *tx) unlink(m *model, ids []int64) *oops {
+// unlink removes records. An id that does not exist is ignored (facts/odoo.md A2),
+// except of a partner, which Odoo reads before it removes it.
+func (t *tx) unlink(m *model, ids []int64) *exception {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -126,7 +125,7 @@ func (t *tx) unlink(m *model, ids []int64) *oops {
 	for _, id := range ids {
 		r := t.get(tab, id)
 		if r == nil && m.name == partnerModel {
-			return gone(m.name, t.user.id, id)
+			return missingRecord(m.name, t.user.id, id)
 		}
 		if r == nil {
 			continue
@@ -154,7 +153,7 @@ func (t *tx) unlink(m *model, ids []int64) *oops {
 	return nil
 }
 
-func knownFields(m *model, vals map[string]any) *oops {
+func knownFields(m *model, vals map[string]any) *exception {
 	names := make([]string, 0, len(vals))
 	for name := range vals {
 		names = append(names, name)
@@ -170,7 +169,7 @@ func knownFields(m *model, vals map[string]any) *oops {
 
 // fill stores the values. What a client may not set (ids, dates and users of
 // creation and change, computed fields) is ignored.
-func (t *tx) fill(m *model, r *row, vals map[string]any) *oops {
+func (t *tx) fill(m *model, r *row, vals map[string]any) *exception {
 	for _, f := range m.fields {
 		v, given := vals[f.name]
 		if !given || f.readonly || f.column < 0 {
@@ -185,8 +184,8 @@ func (t *tx) fill(m *model, r *row, vals map[string]any) *oops {
 	return nil
 }
 
-// insertable is what the database itself refuses: NOT NULL, CHECK, foreign keys.
-func (t *tx) insertable(m *model, r *row) *oops {
+// insertable checks what the database itself refuses: NOT NULL, CHECK, foreign keys.
+func (t *tx) insertable(m *model, r *row) *exception {
 	for _, f := range m.fields {
 		if f.required && f.get(r) == nil {
 			return notSet(m, f)
@@ -206,7 +205,7 @@ func (t *tx) insertable(m *model, r *row) *oops {
 	return nil
 }
 
-func (t *tx) constraints(m *model, ids []int64, written map[string]bool) *oops {
+func (t *tx) constraints(m *model, ids []int64, written map[string]bool) *exception {
 	switch m.name {
 	case regModel:
 		return t.identifierRules(ids, written)
