@@ -17,7 +17,7 @@ type State struct {
 	Counters Counters       `json:"counters"`
 	Faults   Faults         `json:"faults"`
 	Requests map[string]int `json:"requests"` // by status, as GET /authtoken/status would say
-	Open     int            `json:"open"`     // queued or being worked on
+	Open     int            `json:"open"`     // queued or being processed
 	VIDs     struct {
 		Processed        int `json:"processed"`        // VIDs that the identity system decided about
 		RepeatedAttempts int `json:"repeatedAttempts"` // decisions beyond the first per VID
@@ -26,7 +26,7 @@ type State struct {
 	} `json:"vids"`
 }
 
-// State tells how the simulator stands.
+// State returns the present state.
 func (s *Server) State() State {
 	state := State{Requests: map[string]int{}, Open: s.Open()}
 	s.mu.Lock()
@@ -46,7 +46,7 @@ func (s *Server) State() State {
 	return state
 }
 
-// serveAdministration answers, whatever the token seeder is doing:
+// serveAdministration answers also while a POST blocks the token seeder:
 //
 //	GET  /_simulator/state    the State
 //	POST /_simulator/faults   Faults as JSON; what is left out stays as it is

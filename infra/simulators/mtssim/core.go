@@ -13,8 +13,8 @@ const (
 	formatCost = 2 * time.Millisecond // outputFormat, between "processed" and the callback
 )
 
-// core is the one processor on which the POST handler and the worker take
-// turns: with both at work each proceeds at half speed.
+// core is the one processor that the POST handler and the worker share: when both
+// use it, each proceeds at half speed.
 type core struct {
 	mu      sync.Mutex
 	active  int

@@ -34,14 +34,14 @@ func (s *Server) count(f func(*Counters)) {
 	f(&s.counters)
 }
 
-// Attempts tells how often the identity system decided about each VID.
+// Attempts is how often the identity system decided about each VID.
 func (s *Server) Attempts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.attempts)
 }
 
-// TokensGiven tells how often each VID got a token. A value above 1 is a
+// TokensGiven is how often each VID got a token. A value above 1 is a
 // registrant who was submitted again after success.
 func (s *Server) TokensGiven() map[string]int {
 	s.mu.Lock()

@@ -2,8 +2,8 @@ package mtssim
 
 import "time"
 
-// Faults are what goes wrong until it is set otherwise. The zero value is a
-// healthy token seeder. In the fields named ...Next a positive number counts
+// Faults are what goes wrong, until they are set again. The zero value is a healthy
+// token seeder. In the fields named ...Next a positive number counts
 // down to 0 and a negative one means all.
 type Faults struct {
 	// DelayMS is added, in milliseconds, before each request is looked at.
@@ -38,7 +38,7 @@ type Refusal struct {
 	Message string `json:"message"`
 }
 
-// Faults returns the faults as they stand, with what is left of the counts.
+// Faults returns the present faults, with what is left of the counts.
 func (s *Server) Faults() Faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()

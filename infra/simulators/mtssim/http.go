@@ -46,7 +46,7 @@ func (p *process) enveloped(status int, errors []wireError, response any) reply 
 	}}
 }
 
-func (p *process) fault(f *fault) reply { return p.enveloped(f.status, f.errors, nil) }
+func (p *process) errorReply(e *errorReply) reply { return p.enveloped(e.status, e.errors, nil) }
 
 // hangUp closes the connection without an answer.
 func hangUp(w http.ResponseWriter) {
@@ -59,9 +59,8 @@ func hangUp(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// serve handles one request when it is its turn: a POST blocks everything else,
-// /ping included (facts/mts.md W18). A client that gives up waiting is served
-// all the same.
+// serve handles one request at a time: a POST blocks all others, /ping included
+// (facts/mts.md W18). A request is handled even if its client has given up.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.isDown() {
 		hangUp(w)
@@ -96,7 +95,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	write(w, out)
 }
 
-// answer lets the faults have their way with the answer to an accepted POST.
+// answer applies the faults to the answer to an accepted POST.
 func (p *process) answer(r *http.Request, accepted *request, out reply) reply {
 	plan := p.sim.planAnswer()
 	if plan.callbackFirst {
@@ -114,7 +113,7 @@ func (p *process) answer(r *http.Request, accepted *request, out reply) reply {
 		}
 		return reply{}
 	case plan.fail:
-		return p.fault(internal("a fault of the simulator"))
+		return p.errorReply(internal("a fault of the simulator"))
 	}
 	return out
 }
@@ -159,7 +158,7 @@ func (p *process) route(r *http.Request, body []byte) (out reply, accepted *requ
 	method, known := methodOf(path)
 	if !known {
 		if _, ok := methodOf(strings.TrimSuffix(path, "/")); ok && strings.HasSuffix(path, "/") {
-			// The framework's redirect is broken: its target is a 404.
+			// The framework's redirect is wrong: its target is a 404.
 			return reply{status: http.StatusTemporaryRedirect, location: slashRedirect(r)}, nil
 		}
 		return detail(http.StatusNotFound, "Not Found"), nil
@@ -188,7 +187,7 @@ func (p *process) status(id string) reply {
 	p.sim.count(func(c *Counters) { c.StatusRequests++ })
 	status, ok := p.sim.Status(id)
 	if !ok {
-		return p.fault(refused(http.StatusNotFound, "ATS-REQ-016", "no auth request found for the given identifier"))
+		return p.errorReply(refused(http.StatusNotFound, "ATS-REQ-016", "no auth request found for the given identifier"))
 	}
 	return p.enveloped(http.StatusOK, nil, map[string]string{"status": status})
 }

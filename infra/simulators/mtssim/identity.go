@@ -30,7 +30,7 @@ type Verdict struct {
 	ErrorMessage string
 }
 
-// special is what VIDs get whose last two digits are these.
+// special has the verdicts for the last two digits of a VID.
 var special = map[string]Verdict{
 	"90": {ErrorCode: "IDA-MLC-009", ErrorMessage: "Invalid VID"},
 	"91": {ErrorCode: "IDA-MLC-002", ErrorMessage: "Invalid UIN"},
@@ -45,10 +45,10 @@ var special = map[string]Verdict{
 	"89": {ErrorCode: "IDA-MLC-005", ErrorMessage: "Expired VID"},
 }
 
-// Rules is the identity system unless Options.Identify says otherwise. Only the
-// digits of the VID decide, so whoever makes up VIDs knows what they will get.
-// A VID is pppppppppp ssss bb: ten digits of a person, four that tell the
-// person's VIDs apart, two that say what happens:
+// Rules is the identity system unless Options.Identify is set. Only the digits of
+// the VID decide, so a test that makes up a VID knows its verdict. A VID is
+// pppppppppp ssss bb: ten digits of a person, four that tell the person's VIDs
+// apart, two that decide the verdict:
 //
 //	not 16 digits  refused: IDA-MLC-009 "Invalid VID"
 //	bb = 88        a reply not understood (ATS-REQ-100)

@@ -262,7 +262,7 @@ func TestInputCrashesTheProcess(t *testing.T) {
 	})
 }
 
-// Requests are worked off one by one, in order; the counts per VID tell what was
+// Requests are processed one by one, in order; the counts per VID show what was
 // doubled.
 func TestQueueOrderAndCounts(t *testing.T) {
 	order := make(chan string, 9)

@@ -138,7 +138,7 @@ func TestMapping(t *testing.T) {
 	})
 }
 
-// What the identity system is told: joined lists, normalised dates, text.
+// What the identity system receives: joined lists, normalised dates, text.
 func TestApplicant(t *testing.T) {
 	var got mtssim.Applicant
 	identify := func(_ context.Context, a mtssim.Applicant) mtssim.Verdict {

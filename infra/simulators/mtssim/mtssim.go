@@ -11,8 +11,8 @@
 // oauth authentication, are validated and processed, and then end as
 // error_making_callback_request.
 //
-// What is behind it is simulated too: see Rules for how a VID decides what the
-// identity system says. Faults are set with SetFaults, or by POST to
+// The identity system behind it is simulated too: Rules says how the digits of a
+// VID decide its answer. Faults are set with SetFaults, or by POST to
 // /_simulator/faults; see Faults.
 package mtssim
 
@@ -27,7 +27,7 @@ import (
 // Options say how the simulator behaves from the start. The zero value answers
 // as fast as it can and forgets requests after six hours.
 type Options struct {
-	// Pace scales the CPU time of the real thing: 1 is its measured speed
+	// Pace scales the CPU time of a real MTS: 1 is its measured speed
 	// (16 ms per record in the POST, 12 ms per record in the worker, both on
 	// one core), 0.1 ten times faster, 0 no waiting at all.
 	Pace float64
@@ -52,8 +52,8 @@ type Options struct {
 	// ends it.
 	Identify func(context.Context, Applicant) Verdict
 
-	// Dial connects to who is called back; nil means the network. A test in
-	// virtual time has no network: who waits for one holds the clock.
+	// Dial connects to the receiver of callbacks; nil means the network. A test in
+	// virtual time cannot use the network, because waiting for it stops the clock.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 

@@ -18,9 +18,9 @@ func (p *process) post(contentType string, body []byte) (reply, *request) {
 	if out.status != 0 {
 		return out, nil
 	}
-	s, fault := readSubmission(value)
-	if fault != nil {
-		return p.fault(fault), nil
+	s, refusal := readSubmission(value)
+	if refusal != nil {
+		return p.errorReply(refusal), nil
 	}
 	records, err := p.read(s)
 	switch {
@@ -28,7 +28,7 @@ func (p *process) post(contentType string, body []byte) (reply, *request) {
 		p.sim.crash(p)
 		return reply{}, nil
 	case err != nil:
-		return p.fault(internal(err.Error())), nil
+		return p.errorReply(internal(err.Error())), nil
 	}
 	accepted := p.accept(s, records)
 	if accepted == nil {
@@ -44,14 +44,14 @@ func (p *process) post(contentType string, body []byte) (reply, *request) {
 
 // parse reads a body as the framework does. A reply of status 0 is none.
 func (p *process) parse(contentType string, body []byte) (map[string]any, reply) {
-	missing := p.fault(refused(http.StatusBadRequest, "ATS-REQ-102", "invalid input. missing request body"))
+	missing := p.errorReply(refused(http.StatusBadRequest, "ATS-REQ-102", "invalid input. missing request body"))
 	if len(body) == 0 {
 		return nil, missing
 	}
 	schema := &form{}
 	if !isJSON(contentType) {
 		schema.problem(notObject)
-		return nil, p.fault(schema.outcome())
+		return nil, p.errorReply(schema.outcome())
 	}
 	if !utf8.Valid(body) {
 		return nil, detail(http.StatusBadRequest, "There was an error parsing the body")
@@ -60,14 +60,14 @@ func (p *process) parse(contentType string, body []byte) (map[string]any, reply)
 	switch {
 	case err != nil:
 		schema.problem(notJSON)
-		return nil, p.fault(schema.outcome())
+		return nil, p.errorReply(schema.outcome())
 	case value == nil:
 		return nil, missing
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		schema.problem(notObject)
-		return nil, p.fault(schema.outcome())
+		return nil, p.errorReply(schema.outcome())
 	}
 	return object, reply{}
 }
@@ -80,7 +80,7 @@ func isJSON(contentType string) bool {
 	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
-// read maps the records, at the pace of the real thing.
+// read maps the records, at the pace of a real MTS.
 func (p *process) read(s *submission) ([]*record, error) {
 	start := time.Now()
 	r := &reader{ctx: p.ctx, mapping: s.mapping, language: s.language, mandatory: p.sim.options.Mandatory}
@@ -89,7 +89,7 @@ func (p *process) read(s *submission) ([]*record, error) {
 	for _, received := range s.authdata {
 		var rec *record
 		if rec, err = r.read(received); err != nil {
-			break // what was mapped before has cost its time all the same
+			break // the records before it have cost their time
 		}
 		records = append(records, rec)
 	}

@@ -6,20 +6,21 @@ import (
 	"time"
 )
 
-// process is one life of the token seeder: a web server that does one thing at
-// a time, a queue in memory and a worker. A restart replaces it.
+// process is one process of the token seeder: a web server that handles one
+// request at a time, a queue in memory and a thread that processes it. A restart
+// replaces the process.
 type process struct {
 	sim     *Server
 	ctx     context.Context
 	kill    context.CancelFunc
-	started string        // the responsetime of every reply of this life (facts/mts.md W28)
+	started string        // the responsetime of every reply of this process (facts/mts.md W28)
 	turn    chan struct{} // held by the HTTP request that is being handled
 	core    *core
 
-	mu    sync.Mutex
-	queue []*request
-	busy  bool // a request was taken from the queue and is not finished
-	rung  chan struct{}
+	mu     sync.Mutex
+	queue  []*request
+	busy   bool          // a request was taken from the queue and is not finished
+	queued chan struct{} // has an element when a request was queued since the last look
 }
 
 func (s *Server) newProcess() *process {
@@ -28,7 +29,7 @@ func (s *Server) newProcess() *process {
 		started: time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
 		turn:    make(chan struct{}, 1),
 		core:    newCore(),
-		rung:    make(chan struct{}, 1),
+		queued:  make(chan struct{}, 1),
 	}
 	p.ctx, p.kill = context.WithCancel(s.ctx)
 	s.running.Go(p.work)
@@ -51,7 +52,7 @@ func (p *process) enqueue(r *request) {
 	p.queue = append(p.queue, r)
 	p.mu.Unlock()
 	select {
-	case p.rung <- struct{}{}:
+	case p.queued <- struct{}{}:
 	default:
 	}
 }
@@ -74,7 +75,7 @@ func (p *process) next() *request {
 		p.busy = false
 		p.mu.Unlock()
 		select {
-		case <-p.rung:
+		case <-p.queued:
 		case <-p.ctx.Done():
 		}
 	}

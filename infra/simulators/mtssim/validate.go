@@ -30,26 +30,27 @@ type submission struct {
 	authdata []map[string]any
 }
 
-// fault is a reply that carries no request identifier.
-type fault struct {
+// errorReply is a reply without a request identifier.
+type errorReply struct {
 	status int
 	errors []wireError
 }
 
-func refused(status int, code, message string) *fault {
-	return &fault{status, []wireError{{code, &message}}}
+func refused(status int, code, message string) *errorReply {
+	return &errorReply{status, []wireError{{code, &message}}}
 }
 
-func internal(message string) *fault {
+func internal(message string) *errorReply {
 	return refused(http.StatusInternalServerError, "ATS-REQ-100", message)
 }
 
-// form collects what is wrong with a body. Schema errors add up (422); what MTS
-// words itself (400), and what it fails on (500), is final and beats them all.
+// form collects the errors of a body. All schema errors are reported together
+// (422); an error that MTS words itself (400) or that it fails on (500) is final,
+// and is reported in their place.
 // Checks run in the order of facts/mts.md 1.0, so the first final one counts.
 type form struct {
 	problems []string
-	final    *fault
+	final    *errorReply
 }
 
 func (f *form) problem(message string) { f.problems = append(f.problems, message) }
@@ -69,11 +70,11 @@ func (f *form) fail(message string) {
 }
 
 // outcome is nil when nothing is wrong.
-func (f *form) outcome() *fault {
+func (f *form) outcome() *errorReply {
 	if f.final != nil || len(f.problems) == 0 {
 		return f.final
 	}
-	out := &fault{status: http.StatusUnprocessableEntity}
+	out := &errorReply{status: http.StatusUnprocessableEntity}
 	for _, p := range f.problems {
 		message := "Invalid Input. " + p
 		out.errors = append(out.errors, wireError{"ATS-REQ-102", &message})
@@ -218,7 +219,7 @@ func (f *form) boolean(object map[string]any, key string) bool {
 
 // readSubmission checks the body of POST /authtoken/json, in the order in which
 // MTS does.
-func readSubmission(envelope map[string]any) (*submission, *fault) {
+func readSubmission(envelope map[string]any) (*submission, *errorReply) {
 	f := &form{}
 	f.text(envelope, "id", true, "")
 	f.text(envelope, "version", true, "")

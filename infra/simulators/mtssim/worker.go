@@ -2,7 +2,8 @@ package mtssim
 
 import "errors"
 
-// work is the one thread that authenticates and delivers, request by request.
+// work is the one thread that authenticates and delivers, one request after the
+// other.
 func (p *process) work() {
 	worker := &meter{core: p.core}
 	for {
