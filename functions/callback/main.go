@@ -29,10 +29,10 @@ func main() {
 	function.Must(log, err)
 
 	inbox := &receive.Inbox{
-		Capabilities: secrets.Keyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
-		Answers:      seedingdb.NewInbox(dynamodb.NewFromConfig(cfg), answers),
-		Clock:        function.Clock{},
-		Times:        times,
+		CapabilityKeys: secrets.Keyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
+		Answers:        seedingdb.NewInbox(dynamodb.NewFromConfig(cfg), answers),
+		Clock:          function.Clock{},
+		Times:          times,
 	}
 	lambda.Start(gateway.Handler(callback.New(inbox, log), receive.MaxBody, log))
 }

@@ -39,7 +39,7 @@ func main() {
 	patcher := &patch.Patcher{
 		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
-		Rows:       secrets.Keyring(vault, rowKey),
+		RowKeys:    secrets.Keyring(vault, rowKey),
 		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:      clock,
 		Times:      times,

@@ -32,7 +32,7 @@ func main() {
 	clock := function.Clock{}
 	reconciler := &reconcile.Reconciler{
 		Store:   seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Seeder:  mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
+		MTS:     mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
 		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: patch},
 		Meter:   function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:   clock,

@@ -39,20 +39,20 @@ func main() {
 	client := outgoing.New(outgoing.Options{AllowedRanges: ranges})
 	vault := secretsmanager.NewFromConfig(cfg)
 	submitter := &submit.Submitter{
-		Store:        seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries:   odoo.New(client, secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
-		Seeder:       mts.New(client, clock.Now),
-		Mappings:     jq.Mappings{},
-		Capabilities: secrets.Keyring(vault, capabilityKey),
-		Rows:         secrets.Keyring(vault, rowKey),
-		Prints:       secrets.Keyring(vault, fingerprintKey),
-		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self},
-		Meter:        function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
-		Clock:        clock,
-		Times:        times,
-		NewID:        function.NewID,
-		CallbackBase: base,
-		Log:          log,
+		Store:           seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Registries:      odoo.New(client, secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
+		MTS:             mts.New(client, clock.Now),
+		Mappings:        jq.Mappings{},
+		CapabilityKeys:  secrets.Keyring(vault, capabilityKey),
+		RowKeys:         secrets.Keyring(vault, rowKey),
+		FingerprintKeys: secrets.Keyring(vault, fingerprintKey),
+		Invoker:         function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self},
+		Meter:           function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
+		Clock:           clock,
+		Times:           times,
+		NewID:           function.NewID,
+		CallbackBase:    base,
+		Log:             log,
 	}
 	lambda.Start(func(ctx context.Context, event function.SubmitEvent) error {
 		if event.Connector != "" {

@@ -37,7 +37,7 @@ func capability(ref seeding.BatchRef) string {
 func answerRow(random *rand.Rand, n int) string {
 	m := seeding.Member{Registrant: int64(400_001 + n), Identifier: int64(1_200_001 + 3*n)}
 	var mac seeding.RowMAC
-	var print seeding.Print
+	var print seeding.Fingerprint
 	for i := range mac {
 		mac[i] = byte(random.IntN(256))
 	}
@@ -70,7 +70,7 @@ func (m *measurer) door(ctx context.Context, r *report) error {
 	db, random := m.db.Client(), rand.New(rand.NewPCG(1, 2))
 	var log tail
 	handle := gateway.Handler(callback.New(&receive.Inbox{
-		Capabilities: inprocess.Keyring("capability"), Answers: seedingdb.NewInbox(db, tables.Answers),
+		CapabilityKeys: inprocess.Keyring("capability"), Answers: seedingdb.NewInbox(db, tables.Answers),
 		Clock: function.Clock{}, Times: seeding.DefaultTimes(),
 	}, function.Log(&log)), receive.MaxBody, function.Log(&log))
 	var ours, bare []time.Duration

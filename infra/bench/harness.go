@@ -85,7 +85,7 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 
 func (h *harness) wire(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	calls := loopback()
-	h.sent = &recorder{Seeder: mts.New(calls, time.Now)}
+	h.sent = &recorder{MTS: mts.New(calls, time.Now)}
 	h.Functions = inprocess.Wire(inprocess.Surroundings{
 		Store: store, Inbox: inbox, Stream: h.InvokePatch, Seeder: h.sent, Calls: calls, Invoker: h,
 		Meter: function.Meter{Out: io.Discard, Now: time.Now}, // nobody reads it
@@ -217,16 +217,16 @@ func (h *harness) close() {
 
 // recorder keeps what was submitted, to be submitted again back to back.
 type recorder struct {
-	seeding.Seeder
+	seeding.MTS
 	mu          sync.Mutex
-	submissions []seeding.Submission
+	submissions []seeding.Request
 }
 
-func (r *recorder) Submit(ctx context.Context, s seeding.Submission) (string, error) {
+func (r *recorder) Submit(ctx context.Context, s seeding.Request) (string, error) {
 	r.mu.Lock()
 	r.submissions = append(r.submissions, s)
 	r.mu.Unlock()
-	return r.Seeder.Submit(ctx, s)
+	return r.MTS.Submit(ctx, s)
 }
 
 // last is how many records the last batch has.

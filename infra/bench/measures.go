@@ -21,7 +21,7 @@ import (
 type measurer struct {
 	db          *dynamolocal.Server
 	say         func(format string, a ...any)
-	submissions []seeding.Submission
+	submissions []seeding.Request
 }
 
 // The run that most goals are about: 3,000 valid registrants, in a registry of
@@ -120,7 +120,7 @@ func (m *measurer) speed(ctx context.Context, r *report) error {
 
 // backToBack is how long MTS needs, from the first POST to the last callback,
 // when a client posts without waiting for answers.
-func backToBack(ctx context.Context, pace float64, submissions []seeding.Submission) (time.Duration, error) {
+func backToBack(ctx context.Context, pace float64, submissions []seeding.Request) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	seeder := mtssim.New(mtssim.Options{Pace: pace})

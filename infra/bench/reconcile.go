@@ -58,7 +58,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	var log tail
 	clock := function.Clock{}
 	reconciler := &reconcile.Reconciler{
-		Store: seedingdb.New(u, tables.Connectors, tables.Answers), Seeder: atWork{}, Invoker: noInvoker{}, Clock: clock,
+		Store: seedingdb.New(u, tables.Connectors, tables.Answers), MTS: atWork{}, Invoker: noInvoker{}, Clock: clock,
 		Meter: function.Meter{Out: io.Discard, Now: clock.Now}, Times: seeding.DefaultTimes(), Log: function.Log(&log),
 	}
 	if err := reconciler.Tick(ctx); err != nil {
@@ -92,7 +92,7 @@ func layOut(ctx context.Context, store *seedingdb.Store, c seeding.Connector, op
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: function.NewID()},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Size: batchSize, InLine: batchSize,
 			Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-time.Minute),
-			RowKey: inprocess.Keyring("row").Key().ID, PrintKey: inprocess.Keyring("fingerprint").Key().ID, Count: batchSize,
+			RowKey: inprocess.Keyring("row").Key().ID, FingerprintKey: inprocess.Keyring("fingerprint").Key().ID, Count: batchSize,
 		}
 		for n := range batchSize {
 			id := int64(400_000 + 5*(i*batchSize+n))
@@ -145,9 +145,9 @@ func multiply(ctx context.Context, db *dynamodb.Client, table string, n int) err
 }
 
 // atWork is an MTS that is at work.
-type atWork struct{ seeding.Seeder }
+type atWork struct{ seeding.MTS }
 
-func (atWork) Status(context.Context, string, string) (seeding.SeederStatus, error) {
+func (atWork) Status(context.Context, string, string) (seeding.MTSStatus, error) {
 	return seeding.StatusWorking, nil
 }
 

@@ -33,7 +33,7 @@ type Surroundings struct {
 	Store  *seedingdb.Store
 	Inbox  seeding.AnswerInbox
 	Stream func(ctx context.Context, registry string) error // of the answers table, called for each that is put
-	Seeder seeding.Seeder
+	Seeder seeding.MTS
 	Calls  *http.Client // to registries
 	// Password is the one to a registry; nil is the simulator's.
 	Password func(context.Context, seeding.Connector) (string, error)
@@ -64,19 +64,19 @@ func Wire(s Surroundings) Functions {
 	}
 	return Functions{
 		Submitter: &submit.Submitter{
-			Store: s.Store, Registries: registries(), Seeder: s.Seeder, Mappings: jq.Mappings{},
-			Capabilities: capability, Rows: rows, Prints: prints,
+			Store: s.Store, Registries: registries(), MTS: s.Seeder, Mappings: jq.Mappings{},
+			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Callback: callback.New(&receive.Inbox{
-			Capabilities: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
+			CapabilityKeys: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
 		}, s.Log),
 		Patcher: &patch.Patcher{
-			Store: s.Store, Registries: registries(), Rows: rows,
+			Store: s.Store, Registries: registries(), RowKeys: rows,
 			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Reconciler: &reconcile.Reconciler{
-			Store: s.Store, Seeder: s.Seeder, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
+			Store: s.Store, MTS: s.Seeder, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}
 }

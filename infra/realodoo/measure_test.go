@@ -126,14 +126,14 @@ func (m *measurer) patching(size string, batch int) {
 				tokens = append(tokens, seeding.NewToken{Registrant: v.Registrant, Value: token(v.Registrant)})
 			}
 			began := time.Now()
-			_, _, err := m.registry.Held(ctx, people)
+			_, _, err := m.registry.Identifiers(ctx, people)
 			m.must(err)
-			_, err = m.registry.Holders(ctx, values)
+			_, err = m.registry.TokenHolders(ctx, values)
 			m.must(err)
 			writing := time.Now()
 			m.must(m.registry.Create(ctx, tokens))
 			wrote := time.Since(writing)
-			_, _, err = m.registry.Held(ctx, people)
+			_, _, err = m.registry.Identifiers(ctx, people)
 			m.must(err)
 			removing := time.Now()
 			m.must(m.registry.Remove(ctx, removed))
@@ -227,7 +227,7 @@ func (m *measurer) lookingUp() (rows []string) {
 					values = append(values, value)
 				}
 				began := time.Now()
-				found, err := m.registry.Holders(m.Context(), values)
+				found, err := m.registry.TokenHolders(m.Context(), values)
 				m.must(err)
 				took = append(took, time.Since(began))
 				if len(found) != (size+1)/2 {

@@ -354,7 +354,7 @@ func writes() (names []string) {
 		"RegistryState", "RegistryStates", "MTS", "NextAnswer", "HasAnswer", "AnswerParts"}
 	for _, port := range []reflect.Type{
 		reflect.TypeFor[seeding.Connectors](), reflect.TypeFor[seeding.Runs](), reflect.TypeFor[seeding.Batches](),
-		reflect.TypeFor[seeding.Rejections](), reflect.TypeFor[seeding.RegistryStates](), reflect.TypeFor[seeding.Seeders](),
+		reflect.TypeFor[seeding.Rejections](), reflect.TypeFor[seeding.RegistryStates](), reflect.TypeFor[seeding.MTSStates](),
 		reflect.TypeFor[seeding.Answers](), reflect.TypeFor[seeding.AnswerInbox](),
 	} {
 		for i := range port.NumMethod() {

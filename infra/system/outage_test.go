@@ -672,7 +672,7 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 				t.Fatal(err)
 			}
 			expect(t, "outage", state.OutageUntil.IsZero(), true)
-			expect(t, "tries noted", state.OutageTries, 0)
+			expect(t, "tries noted", state.OutageAttempts, 0)
 			w.hold = nil
 			expect(t, "problems", len(w.problems(c))+len(w.problems(other)), 0)
 			w.setStatus(seeding.Running, c, other)

@@ -369,7 +369,7 @@ func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 				w.check(connector, before)
 				expect(t, "tokenised", w.tokenised(), n)
 				sent := float64(w.seeder.Counters().RecordsReceived) / n
-				mts, err := w.store.MTS(t.Context(), connector.MTSKey())
+				mts, err := w.store.MTSState(t.Context(), connector.MTSKey())
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -196,7 +196,7 @@ func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
 	var rows []string
 	for _, id := range ids {
 		m := seeding.Member{Registrant: id, Identifier: w.vidOf(id).ID}
-		key := seeding.CorrelationKey(m, seeding.RowMAC{1, 2, 3}, seeding.Print{4})
+		key := seeding.CorrelationKey(m, seeding.RowMAC{1, 2, 3}, seeding.Fingerprint{4})
 		rows = append(rows, fmt.Sprintf(`["%s","processed","%036d",null,null]`, key, id))
 	}
 	expect(t, "status", w.deliver(w.last.Load(), "["+strings.Join(rows, ",")+"]"), http.StatusOK)
@@ -648,7 +648,7 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 func (w *world) keep(c *heldCallback, body string) []seeding.AnswerPart {
 	w.Helper()
 	var parts collected
-	inbox := receive.Inbox{Capabilities: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
+	inbox := receive.Inbox{CapabilityKeys: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
 	_, batch, _ := strings.Cut(c.path, "/callback/")
 	if _, err := inbox.Receive(w.Context(), batch, strings.TrimPrefix(c.bearer, "Bearer "), []byte(body)); err != nil {
 		w.Fatal(err)
@@ -726,7 +726,7 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range 1490 { // rows that fit nobody fill the first part up to the tenth
-				forged := seeding.CorrelationKey(seeding.Member{Registrant: 1, Identifier: 1}, seeding.RowMAC{byte(i), byte(i >> 8)}, seeding.Print{1})
+				forged := seeding.CorrelationKey(seeding.Member{Registrant: 1, Identifier: 1}, seeding.RowMAC{byte(i), byte(i >> 8)}, seeding.Fingerprint{1})
 				rows = append(rows, json.RawMessage(`["`+forged+`","processed","1",null,null]`))
 			}
 			body, err := json.Marshal(rows)
@@ -788,7 +788,7 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.Failures
+		return b.Attempts
 	}
 	expect(t, "failures", failures(), 1)
 	for range 300 {
@@ -1017,10 +1017,10 @@ func TestRefusedUnlinkIsTriedOncePerBackOff(t *testing.T) {
 	expect(t, "tokenised", w.tokenised(), 250)
 	w.registry.ResetTallies()
 	for range 6 { // runs of several pages each
-		tries := w.problems(c)[seeding.ProblemUnlink].Tries
+		tries := w.problems(c)[seeding.ProblemUnlink].Attempts
 		w.another(20, c)
 		p := w.problems(c)[seeding.ProblemUnlink]
-		expect(t, "tries", p.Tries, tries+1)
+		expect(t, "tries", p.Attempts, tries+1)
 		if !p.Next.After(w.clock.Now().Add(-2 * time.Minute)) {
 			t.Errorf("the next try was due %v ago", w.clock.Now().Sub(p.Next))
 		}
@@ -1225,7 +1225,7 @@ func TestNewFingerprintKey(t *testing.T) {
 	w := newWorld(t, options{})
 	e := w.registry.Populate(300, 5)
 	keys := &keyring{{ID: "first", Secret: []byte("first")}}
-	w.submitter.Prints = keys
+	w.submitter.FingerprintKeys = keys
 	c := w.connector(nil)
 	w.settle(20, c)
 	_, all := w.rejections(c)

@@ -18,7 +18,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Client is a seeding.Seeder. Each of its errors is a *seeding.Fault that holds
+// Client is a seeding.MTS. Each of its errors is a *seeding.Fault that holds
 // no text of the server.
 type Client struct {
 	http *http.Client
@@ -31,11 +31,11 @@ func New(client *http.Client, now func() time.Time) *Client {
 	return &Client{http: client, now: now}
 }
 
-var _ seeding.Seeder = (*Client)(nil)
+var _ seeding.MTS = (*Client)(nil)
 
 // Submit posts a batch: JSON in, one bulk JSON callback out. The POST is never
 // repeated here, because MTS would process it again (facts/mts.md W19).
-func (c *Client) Submit(ctx context.Context, s seeding.Submission) (string, error) {
+func (c *Client) Submit(ctx context.Context, s seeding.Request) (string, error) {
 	// 1,000 records are well below 1 MB, so one buffer will do; its length goes
 	// along, and nothing of it outlives the call.
 	var body bytes.Buffer
@@ -58,7 +58,7 @@ func (c *Client) Submit(ctx context.Context, s seeding.Submission) (string, erro
 }
 
 // Status asks for the word that MTS has for a whole request.
-func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.SeederStatus, error) {
+func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.MTSStatus, error) {
 	if !identifier.MatchString(requestID) {
 		return seeding.StatusUnknown, nil // MTS cannot have given it
 	}

@@ -35,13 +35,13 @@ func server(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-var submission = seeding.Submission{
+var submission = seeding.Request{
 	Language:       "eng",
 	CallbackURL:    "https://connector.example.org/callback/b1",
 	Bearer:         "capability",
 	TimeoutSeconds: 30,
 	OutputFormat:   seeding.OutputFormat,
-	Records: []seeding.SeedRecord{
+	Records: []seeding.RequestRecord{
 		{VID: "4000000000000001", Name: "Ana Ñúñez", Gender: "Female", DOB: "1990/11/02", PhoneNumber: "+63917",
 			EmailID: "a@example.org", FullAddress: "1 Rizal St, Quezon City", Key: "7.8.AAAA"},
 		{VID: "4000000000000002", Key: "9.10.BBBB"},
@@ -240,7 +240,7 @@ func TestStatus(t *testing.T) {
 		name   string
 		status int
 		body   string
-		want   seeding.SeederStatus
+		want   seeding.MTSStatus
 		ok     bool
 		kind   seeding.FaultKind
 		code   string

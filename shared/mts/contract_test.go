@@ -50,14 +50,14 @@ func wait(t *testing.T, calls <-chan callback) callback {
 // A submission is taken, worked off and called back for as it was meant.
 func TestSeederTakesSubmissions(t *testing.T) {
 	_, url, calls, address := seeder(t)
-	person := func(vid, key string) seeding.SeedRecord {
-		return seeding.SeedRecord{VID: vid, Name: "Ana Ñúñez", Gender: "Female", DOB: "1990-11-02", FullAddress: "1 Rizal St", Key: key}
+	person := func(vid, key string) seeding.RequestRecord {
+		return seeding.RequestRecord{VID: vid, Name: "Ana Ñúñez", Gender: "Female", DOB: "1990-11-02", FullAddress: "1 Rizal St", Key: key}
 	}
 	nameless := person("4000000001000100", "c")
 	nameless.Name = ""
 	sent := submission
 	sent.MTSURL, sent.CallbackURL = url, address
-	sent.Records = []seeding.SeedRecord{person("4000000001000100", "a"), person("4000000002000190", "b"), nameless}
+	sent.Records = []seeding.RequestRecord{person("4000000001000100", "a"), person("4000000002000190", "b"), nameless}
 	id, err := client().Submit(t.Context(), sent)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestSeederTakesSubmissions(t *testing.T) {
 func TestSeederTakesABatchWithoutAValidRecord(t *testing.T) {
 	_, url, calls, address := seeder(t)
 	sent := submission
-	sent.MTSURL, sent.CallbackURL, sent.Records = url, address, []seeding.SeedRecord{{VID: "4000000001000100", Key: "a"}}
+	sent.MTSURL, sent.CallbackURL, sent.Records = url, address, []seeding.RequestRecord{{VID: "4000000001000100", Key: "a"}}
 	if id, err := client().Submit(t.Context(), sent); err != nil || id == "" {
 		t.Fatalf("%q, %v", id, err)
 	}

@@ -51,7 +51,7 @@ type record struct {
 // (facts/mts.md 2.1).
 const requestTime = "2006-01-02T15:04:05.000Z"
 
-func (c *Client) envelope(s seeding.Submission) envelope {
+func (c *Client) envelope(s seeding.Request) envelope {
 	records := make([]record, len(s.Records))
 	for i, r := range s.Records {
 		records[i] = record(r)

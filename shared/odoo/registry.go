@@ -135,9 +135,9 @@ func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.I
 	return identifiers(rows, schema.token), err
 }
 
-// Held looks at both types in one call. Pages and other look-ups go without the
+// Identifiers looks at both types in one call. Pages and other look-ups go without the
 // date, which only they need who measure.
-func (r *Registry) Held(ctx context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+func (r *Registry) Identifiers(ctx context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
 	if len(registrants) == 0 {
 		return nil, nil, nil
 	}
@@ -151,8 +151,8 @@ func (r *Registry) Held(ctx context.Context, registrants []int64) (vids, tokens 
 	return identifiers(rows, schema.vid), identifiers(rows, schema.token), err
 }
 
-// Holders finds tokens by value.
-func (r *Registry) Holders(ctx context.Context, tokens []string) ([]seeding.Identifier, error) {
+// TokenHolders finds tokens by value.
+func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding.Identifier, error) {
 	if len(tokens) == 0 {
 		return nil, nil
 	}

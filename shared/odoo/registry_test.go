@@ -44,7 +44,7 @@ func TestRequests(t *testing.T) {
 		{"tokens", func(ctx context.Context, r seeding.Registry) (any, error) { return r.Tokens(ctx, []int64{7, 8}) }, rows,
 			`g2p.reg.id search_read [[["partner_id","in",[7,8]],["id_type","=",2]]] {` + fields + `}`, tokens},
 		{"held", func(ctx context.Context, r seeding.Registry) (any, error) {
-			v, k, err := r.Held(ctx, []int64{7, 8, 9})
+			v, k, err := r.Identifiers(ctx, []int64{7, 8, 9})
 			return [][]seeding.Identifier{v, k}, err
 		}, dated, `g2p.reg.id search_read [[["partner_id","in",[7,8,9]],["id_type","in",[1,2]]]] {"fields":["id","partner_id","id_type","value","create_date"]}`,
 			[][]seeding.Identifier{
@@ -53,7 +53,7 @@ func TestRequests(t *testing.T) {
 				{{ID: 202, Registrant: 8, Value: "T8", Created: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}},
 			}},
 		{"holders", func(ctx context.Context, r seeding.Registry) (any, error) {
-			return r.Holders(ctx, []string{"T8", "T9"})
+			return r.TokenHolders(ctx, []string{"T8", "T9"})
 		}, rows,
 			`g2p.reg.id search_read [[["value","in",["T8","T9"]],["id_type","=",2]]] {` + fields + `}`, tokens},
 		{"create", func(ctx context.Context, r seeding.Registry) (any, error) {
@@ -86,8 +86,8 @@ func TestNothingToAsk(t *testing.T) {
 	r := open(t, f.connector())
 	registrants, err1 := r.Registrants(t.Context(), nil)
 	tokens, err2 := r.Tokens(t.Context(), nil)
-	v, k, err3 := r.Held(t.Context(), nil)
-	holders, err4 := r.Holders(t.Context(), nil)
+	v, k, err3 := r.Identifiers(t.Context(), nil)
+	holders, err4 := r.TokenHolders(t.Context(), nil)
 	err := errors.Join(err1, err2, err3, err4, r.Create(t.Context(), nil), r.Remove(t.Context(), nil))
 	if err != nil || len(registrants)+len(tokens)+len(v)+len(k)+len(holders) != 0 || registrants == nil {
 		t.Errorf("got %v", err)
@@ -199,7 +199,7 @@ func TestTypesAreAskedOnce(t *testing.T) {
 		if _, err := r.VIDs(t.Context(), step.after, 10); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := r.Held(t.Context(), []int64{7}); err != nil {
+		if _, _, err := r.Identifiers(t.Context(), []int64{7}); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(f.asked()) - 1; n != step.calls {

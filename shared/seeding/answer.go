@@ -8,11 +8,11 @@ import (
 // Row is what MTS said of one record.
 type Row struct {
 	Subject
-	MAC    RowMAC
-	Print  Print
-	Status RowStatus
-	Token  string // of a processed row
-	Code   string // of any other; several, joined by commas, when MOSIP gave several
+	MAC         RowMAC
+	Fingerprint Fingerprint
+	Status      RowStatus
+	Token       string // of a processed row
+	Code        string // of any other; several, joined by commas, when MOSIP gave several
 }
 
 // RowStatus is MTS's word for a record (facts/mts.md 4.2).

@@ -38,22 +38,22 @@ type Batch struct {
 	MTS    string // MTSKey
 	MTSURL string
 
-	Size      int // what the MTS took at once when this was claimed
-	InLine    int // records of this connector unanswered then, its own among them; others at this MTS are not known
-	Claimed   time.Time
-	Submitted time.Time // when MTS's reply to the POST came; zero until then
-	Deadline  time.Time
-	RequestID string   // of MTS; "" until it is known
-	RowKey    string   // id of the key of its rows
-	PrintKey  string   // id of the key of its fingerprints
-	Members   []Member // of a batch of registrants
-	Window    Window   // of a batch of submissions
-	Count     int      // of records; stays when the batch is closed and its members are dropped
-	Parts     []string
-	Totals    Totals
-	Failures  int       // attempts to process its answer that failed for an unknown reason
-	NotBefore time.Time // of the next such attempt
-	Closed    time.Time
+	Size           int // what the MTS took at once when this was claimed
+	InLine         int // records of this connector unanswered then, its own among them; others at this MTS are not known
+	Claimed        time.Time
+	Submitted      time.Time // when MTS's reply to the POST came; zero until then
+	Deadline       time.Time
+	RequestID      string   // of MTS; "" until it is known
+	RowKey         string   // id of the key of its rows
+	FingerprintKey string   // id of the key of its fingerprints
+	Members        []Member // of a batch of registrants
+	Window         Window   // of a batch of submissions
+	Count          int      // of records; stays when the batch is closed and its members are dropped
+	Parts          []string
+	Totals         Totals
+	Attempts       int       // attempts to process its answer that failed for an unknown reason
+	NotBefore      time.Time // of the next such attempt
+	Closed         time.Time
 }
 
 // Member is a registrant of a batch, with the identifier that holds its VID.

@@ -13,29 +13,29 @@ const (
 	CodeSetAside    = "MTSC-SET-ASIDE"   // the answer could not be processed
 )
 
-// Cause is what a code of MTS or MOSIP blames.
-type Cause int
+// Blame is what a code of MTS or MOSIP blames.
+type Blame int
 
 const (
-	CauseData    Cause = iota // this registrant's data: a rejection
-	CauseSystem               // licence, partner, policy, service: a problem, unless others were answered
-	CauseUnclear              // data, unless every row of an answer says the same
+	BlameData    Blame = iota // this registrant's data: a rejection
+	BlameSystem               // licence, partner, policy, service: a problem, unless others were answered
+	BlameUnclear              // data, unless every row of an answer says the same
 )
 
-// CauseOf is the table of codes. Several codes are joined by commas.
-func CauseOf(codes string) Cause {
-	cause := CauseUnclear
+// BlameOf is the table of codes. Several codes are joined by commas.
+func BlameOf(codes string) Blame {
+	cause := BlameUnclear
 	for code := range strings.SplitSeq(codes, ",") {
 		switch {
 		case code == "AUT_BAS_001", // MTS could not reach the identity service
 			strings.HasPrefix(code, "IDA-MPA-"): // licence key, partner, policy
-			return CauseSystem
+			return BlameSystem
 		case code == "ATS-REQ-100", code == "IDA-MLC-007": // "could not be understood", "unable to process"
 		case code == CodeEmptyToken,
 			strings.HasPrefix(code, "ATS-REQ-0"), // MTS's own checks of a record
 			strings.HasPrefix(code, "IDA-MLC-"),
 			strings.HasPrefix(code, "IDA-DEA-"):
-			cause = CauseData
+			cause = BlameData
 		}
 	}
 	return cause
@@ -44,22 +44,22 @@ func CauseOf(codes string) Cause {
 // AlikeLimit rows of one kind are no accident of single registrants.
 const AlikeLimit = 3
 
-// CausesOf returns what each row of one answer blames. It decides the unclear
+// BlamesOf returns what each row of one answer blames. It decides the unclear
 // ones too: a code that every one of at least three rows carries says something
 // of the system, not of the data.
-func CausesOf(rows []Row) func(Row) Cause {
+func BlamesOf(rows []Row) func(Row) Blame {
 	alike := len(rows) >= AlikeLimit
 	for _, r := range rows {
 		alike = alike && r.Token == "" && r.Code == rows[0].Code
 	}
-	return func(r Row) Cause {
-		cause := CauseOf(r.Code)
+	return func(r Row) Blame {
+		cause := BlameOf(r.Code)
 		switch {
-		case cause != CauseUnclear:
+		case cause != BlameUnclear:
 			return cause
 		case alike:
-			return CauseSystem
+			return BlameSystem
 		}
-		return CauseData
+		return BlameData
 	}
 }

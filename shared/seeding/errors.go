@@ -14,8 +14,8 @@ var (
 	// ErrConflict: the item is no longer in the state that the write expected.
 	// Read again and decide anew; never repeat the write as it was.
 	ErrConflict = errors.New("changed meanwhile")
-	// ErrHeld: somebody else holds the lease.
-	ErrHeld = errors.New("lease is held")
+	// ErrLeaseHeld: somebody else holds the lease.
+	ErrLeaseHeld = errors.New("lease is held")
 	// ErrOpenBatches: not while batches of the connector are open.
 	ErrOpenBatches = errors.New("batches are open")
 )

@@ -39,19 +39,19 @@ func (k Key) sum(purpose string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// Print is a keyed fingerprint of what was, or would have been, sent for a
+// Fingerprint is a keyed fingerprint of what was, or would have been, sent for a
 // registrant. Four bytes tell "changed" from "unchanged"; they identify nobody.
-type Print [4]byte
+type Fingerprint [4]byte
 
-// PrintOf fingerprints demographics. It is never the zero Print, which stands
+// FingerprintOf fingerprints demographics. It is never the zero Fingerprint, which stands
 // for "not known".
-func PrintOf(k Key, d Demographics) Print {
+func FingerprintOf(k Key, d Demographics) Fingerprint {
 	var parts []string
 	for _, v := range []Value{d.VID, d.Name, d.Gender, d.DOB, d.PhoneNumber, d.EmailID, d.FullAddress} {
 		parts = append(parts, strconv.FormatBool(v.Present), strconv.FormatBool(v.NotText), v.Text)
 	}
-	p := Print(k.sum("print", parts...)[:4])
-	if p == (Print{}) {
+	p := Fingerprint(k.sum("print", parts...)[:4])
+	if p == (Fingerprint{}) {
 		p[3] = 1
 	}
 	return p
@@ -63,7 +63,7 @@ type RowMAC [8]byte
 // RowMACOf covers batch, registrant, identifier, VID and fingerprint. With it
 // no token can reach a registrant, or a VID, that it was not made for: MTS
 // itself carries no id of ours into a callback (facts/mts.md W6).
-func RowMACOf(k Key, batch string, m Member, vid string, p Print) RowMAC {
+func RowMACOf(k Key, batch string, m Member, vid string, p Fingerprint) RowMAC {
 	return RowMAC(k.sum("row", batch, strconv.FormatInt(m.Registrant, 10), strconv.FormatInt(m.Identifier, 10), vid, string(p[:]))[:8])
 }
 
@@ -72,13 +72,13 @@ func (m RowMAC) Fits(other RowMAC) bool { return hmac.Equal(m[:], other[:]) }
 
 // CorrelationKey travels through MTS inside each record:
 // "<registrant>.<identifier>.<MAC and fingerprint in base64url>".
-func CorrelationKey(m Member, mac RowMAC, p Print) string {
+func CorrelationKey(m Member, mac RowMAC, p Fingerprint) string {
 	return strconv.FormatInt(m.Registrant, 10) + "." + strconv.FormatInt(m.Identifier, 10) + "." +
 		base64.RawURLEncoding.EncodeToString(append(mac[:], p[:]...))
 }
 
 // ParseCorrelationKey returns ok false for anything that CorrelationKey cannot have made.
-func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Print, ok bool) {
+func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Fingerprint, ok bool) {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
 		return m, mac, p, false

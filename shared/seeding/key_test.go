@@ -59,7 +59,7 @@ func TestEveryBitOfACapabilityCounts(t *testing.T) {
 }
 
 func TestRowMACBindsEverything(t *testing.T) {
-	m, p := seeding.Member{Registrant: 7, Identifier: 9}, seeding.Print{1, 2, 3, 4}
+	m, p := seeding.Member{Registrant: 7, Identifier: 9}, seeding.Fingerprint{1, 2, 3, 4}
 	mac := seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123456", p)
 	others := map[string]seeding.RowMAC{
 		"key":         seeding.RowMACOf(seedingtest.Key("k2"), "b1", m, "1234567890123456", p),
@@ -67,7 +67,7 @@ func TestRowMACBindsEverything(t *testing.T) {
 		"registrant":  seeding.RowMACOf(seedingtest.Key("k1"), "b1", seeding.Member{Registrant: 8, Identifier: 9}, "1234567890123456", p),
 		"identifier":  seeding.RowMACOf(seedingtest.Key("k1"), "b1", seeding.Member{Registrant: 7, Identifier: 8}, "1234567890123456", p),
 		"VID":         seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123457", p),
-		"fingerprint": seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123456", seeding.Print{}),
+		"fingerprint": seeding.RowMACOf(seedingtest.Key("k1"), "b1", m, "1234567890123456", seeding.Fingerprint{}),
 	}
 	for what, other := range others {
 		if mac.Fits(other) {
@@ -82,8 +82,8 @@ func TestRowMACBindsEverything(t *testing.T) {
 func TestPrintTellsChangedFromUnchanged(t *testing.T) {
 	text := func(s string) seeding.Value { return seeding.Value{Text: s, Present: true} }
 	d := seeding.Demographics{VID: text("1"), Name: text("Ana"), Gender: text("Female")}
-	same := seeding.PrintOf(seedingtest.Key("k"), d)
-	if same == (seeding.Print{}) {
+	same := seeding.FingerprintOf(seedingtest.Key("k"), d)
+	if same == (seeding.Fingerprint{}) {
 		t.Error("the zero print stands for unknown")
 	}
 	changed := d
@@ -91,14 +91,14 @@ func TestPrintTellsChangedFromUnchanged(t *testing.T) {
 	absent := d
 	absent.Gender = seeding.Value{}
 	for what, other := range map[string]seeding.Demographics{"moved": changed, "absent": absent} {
-		if seeding.PrintOf(seedingtest.Key("k"), other) == same {
+		if seeding.FingerprintOf(seedingtest.Key("k"), other) == same {
 			t.Errorf("%s data have the same print", what)
 		}
 	}
-	if seeding.PrintOf(seedingtest.Key("k"), d) != same {
+	if seeding.FingerprintOf(seedingtest.Key("k"), d) != same {
 		t.Error("unchanged data have another print")
 	}
-	if seeding.PrintOf(seedingtest.Key("l"), d) == same {
+	if seeding.FingerprintOf(seedingtest.Key("l"), d) == same {
 		t.Error("the print does not depend on the key")
 	}
 }

@@ -34,7 +34,7 @@ type Demographics struct {
 }
 
 // Fields of MTS by their canonical names, in the order in which MTS checks them.
-var SeederFields = []string{"vid", "name", "gender", "dob", "phoneNumber", "emailId", "fullAddress"}
+var MTSFields = []string{"vid", "name", "gender", "dob", "phoneNumber", "emailId", "fullAddress"}
 
 // CodeNotText is our own code beside MTS's: a mapped value is not a text.
 const CodeNotText = "MTSC-NOT-TEXT"

@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Seeder is what the functions need of an MTS. Errors are *Fault: Unreachable
+// MTS is what the functions need of an MTS. Errors are *Fault: Unreachable
 // and RefusedRequest mean surely not taken.
-type Seeder interface {
+type MTS interface {
 	// Submit sends one request and returns MTS's request identifier. A reply
 	// that says every record is invalid (ATS-REQ-101) is a success, because
 	// MTS delivers such a batch too (facts/mts.md 2.5).
-	Submit(ctx context.Context, s Submission) (requestID string, err error)
+	Submit(ctx context.Context, s Request) (requestID string, err error)
 	// Status asks what became of a request.
-	Status(ctx context.Context, mtsURL, requestID string) (SeederStatus, error)
+	Status(ctx context.Context, mtsURL, requestID string) (MTSStatus, error)
 }
 
-// Submission is a POST of one batch: bulk JSON callback with a bearer.
-type Submission struct {
+// Request is a POST of one batch: bulk JSON callback with a bearer.
+type Request struct {
 	MTSURL         string
 	Language       string
 	CallbackURL    string
 	Bearer         string
 	TimeoutSeconds int
 	OutputFormat   string
-	Records        []SeedRecord
+	Records        []RequestRecord
 }
 
-// SeedRecord is one registrant as MTS gets it: its seven canonical fields as
+// RequestRecord is one registrant as MTS gets it: its seven canonical fields as
 // texts, absent ones empty, and the correlation key. Anything but a text makes
 // MTS refuse the whole batch (facts/mts.md W12).
-type SeedRecord struct {
+type RequestRecord struct {
 	VID         string
 	Name        string
 	Gender      string
@@ -41,23 +41,23 @@ type SeedRecord struct {
 	Key         string
 }
 
-// SeederStatus is what MTS says of a request (facts/mts.md 4.1).
-type SeederStatus int
+// MTSStatus is what MTS says of a request (facts/mts.md 4.1).
+type MTSStatus int
 
 const (
-	StatusWorking  SeederStatus = iota // submitted…, processing
-	StatusFinished                     // processed…
-	StatusFailed                       // error_…
-	StatusUnknown                      // 404: cleaned up, lost, another replica
+	StatusWorking  MTSStatus = iota // submitted…, processing
+	StatusFinished                  // processed…
+	StatusFailed                    // error_…
+	StatusUnknown                   // 404: cleaned up, lost, another replica
 )
 
 // StatusLimit is the time limit of a status call. A longer silence means that
 // MTS is busy with a POST, or cannot be reached (facts/mts.md 9).
 const StatusLimit = 5 * time.Second
 
-var seederStatusNames = [...]string{"working", "finished", "failed", "unknown"}
+var mtsStatusNames = [...]string{"working", "finished", "failed", "unknown"}
 
-func (s SeederStatus) String() string { return seederStatusNames[s] }
+func (s MTSStatus) String() string { return mtsStatusNames[s] }
 
 // OutputFormat is the jq that MTS gets: a short row per record. Users' jq never
 // reaches MTS, where it could crash the worker or read its environment (facts/mts.md W11).

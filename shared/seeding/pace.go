@@ -18,8 +18,8 @@ const timelyToLift = 20
 // installations would lose it.
 const forgetsAfter = 20 * time.Second
 
-// MTS is what is known of one MTS, shared by all connectors that use it.
-type MTS struct {
+// MTSState is what is known of one MTSState, shared by all connectors that use it.
+type MTSState struct {
 	Key       string
 	Lease     Lease // one POST at a time: during a POST it answers nothing else (facts/mts.md 9)
 	Waiter    string
@@ -27,7 +27,7 @@ type MTS struct {
 
 	Pace
 	NotBefore time.Time // of the next POST, after it refused or was unreachable
-	Tries     int       // POSTs in a row that were surely not taken
+	Attempts  int       // POSTs in a row that were surely not taken
 }
 
 // Pace is how much an MTS takes at once. The batch size follows the MTS, for a
@@ -125,7 +125,7 @@ func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
 
 // PaceStore is what MovePace calls of Seeders.
 type PaceStore interface {
-	MTS(ctx context.Context, key string) (MTS, error)
+	MTSState(ctx context.Context, key string) (MTSState, error)
 	SavePace(ctx context.Context, key string, read, next Pace) error
 }
 
@@ -133,7 +133,7 @@ type PaceStore interface {
 // called several times; it returns false when nothing is to be written.
 func MovePace(ctx context.Context, store PaceStore, key string, move func(Pace) (Pace, bool)) error {
 	for {
-		mts, err := store.MTS(ctx, key)
+		mts, err := store.MTSState(ctx, key)
 		if err != nil {
 			return err
 		}

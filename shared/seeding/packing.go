@@ -44,7 +44,7 @@ func PackRows(rows []Row) []byte {
 		plain = append(plain, r.MAC[:]...)
 	}
 	for _, r := range rows {
-		plain = append(plain, r.Print[:]...)
+		plain = append(plain, r.Fingerprint[:]...)
 	}
 	for _, r := range rows {
 		plain = append(plain, byte(r.Status))
@@ -79,7 +79,7 @@ func UnpackRows(packed []byte) ([]Row, error) {
 		}
 	}
 	for i := range rows {
-		if copy(rows[i].Print[:], in.Next(len(rows[i].Print))) < len(rows[i].Print) {
+		if copy(rows[i].Fingerprint[:], in.Next(len(rows[i].Fingerprint))) < len(rows[i].Fingerprint) {
 			return nil, ErrDamaged
 		}
 	}

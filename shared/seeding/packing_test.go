@@ -25,7 +25,7 @@ func TestPackedRowsComeBack(t *testing.T) {
 				Code:   rapid.StringMatching(`([A-Z]{3}-[A-Z]{3}-[0-9]{3})?`).Draw(t, "code"),
 			}
 			copy(row.MAC[:], rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "mac"))
-			copy(row.Print[:], rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "print"))
+			copy(row.Fingerprint[:], rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "print"))
 			return row
 		}), 0, 50).Draw(t, "rows")
 		got, err := seeding.UnpackRows(seeding.PackRows(rows))

@@ -22,11 +22,11 @@ const (
 
 // Problem is shown on the connector. Text and Remedy come from a Description.
 type Problem struct {
-	Text   string
-	Remedy string
-	Since  time.Time
-	Tries  int       // probes since then
-	Next   time.Time // of the next probe
+	Text     string
+	Remedy   string
+	Since    time.Time
+	Attempts int       // probes since then
+	Next     time.Time // of the next probe
 }
 
 // Blocks tells whether, while the problem stands, only probes go out. A refused
@@ -61,11 +61,11 @@ func (s State) Blocked() (blocked bool, next time.Time) {
 // Raised is the problem after one more failure of what it names. The zero
 // Problem is one that did not stand before.
 func (p Problem) Raised(now time.Time, d Description, times Times) Problem {
-	next := Problem{Text: d.Text, Remedy: d.Remedy, Since: p.Since, Tries: p.Tries + 1}
+	next := Problem{Text: d.Text, Remedy: d.Remedy, Since: p.Since, Attempts: p.Attempts + 1}
 	if next.Since.IsZero() {
 		next.Since = now
 	}
-	next.Next = now.Add(BackOff(times.ProbeFirst, times.ProbeMax, p.Tries))
+	next.Next = now.Add(BackOff(times.ProbeFirst, times.ProbeMax, p.Attempts))
 	return next
 }
 

@@ -12,7 +12,7 @@ func Reason(kind RejectionKind, code string) string {
 			said = append(said, text)
 		}
 	}
-	if len(said) == 0 && CauseOf(code) == CauseSystem {
+	if len(said) == 0 && BlameOf(code) == BlameSystem {
 		return "MOSIP refused the partner, its licence or its policy for this registrant, while others were answered. It is tried again."
 	}
 	if len(said) == 0 {

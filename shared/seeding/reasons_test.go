@@ -24,7 +24,7 @@ func TestReason(t *testing.T) {
 		}
 	}
 	// Whatever MTS can call invalid is told in words of its own.
-	for _, field := range seeding.SeederFields {
+	for _, field := range seeding.MTSFields {
 		var d seeding.Demographics
 		some := seeding.Value{Text: "x", Present: true}
 		d = seeding.Demographics{VID: some, Name: some, Gender: some, DOB: some, PhoneNumber: some, EmailID: some, FullAddress: some}
@@ -32,7 +32,7 @@ func TestReason(t *testing.T) {
 			"phoneNumber": &d.PhoneNumber, "emailId": &d.EmailID, "fullAddress": &d.FullAddress}[field]
 		for _, v := range []seeding.Value{{}, {Present: true}, {Present: true, NotText: true}} {
 			*target = v
-			code := d.Invalid(seeding.SeederFields)
+			code := d.Invalid(seeding.MTSFields)
 			if code != "" && seeding.Reason(seeding.Invalid, code) == seeding.Reason(seeding.Invalid, "") {
 				t.Errorf("%s has no reason of its own", code)
 			}

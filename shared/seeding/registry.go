@@ -11,8 +11,8 @@ type RegistryState struct {
 	Counter int64 // grows with every claim
 	Patch   Lease // one writer: Odoo's one-identifier-of-a-type rule races (facts/odoo.md A6)
 
-	OutageUntil time.Time // nobody need try before
-	OutageTries int
+	OutageUntil    time.Time // nobody need try before
+	OutageAttempts int
 
 	Create time.Duration // measured time per record of a create; 0 means never measured
 
@@ -41,11 +41,11 @@ type Registry interface {
 	Registrants(ctx context.Context, ids []int64) (map[int64]Record, error)
 	// Tokens returns the identifiers of the token type that the registrants hold.
 	Tokens(ctx context.Context, registrants []int64) ([]Identifier, error)
-	// Held returns the identifiers of VID and token type that the registrants
+	// Identifiers returns the identifiers of VID and token type that the registrants
 	// hold, and when each was entered.
-	Held(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
-	// Holders returns the identifiers of the token type that hold one of the tokens.
-	Holders(ctx context.Context, tokens []string) ([]Identifier, error)
+	Identifiers(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
+	// TokenHolders returns the identifiers of the token type that hold one of the tokens.
+	TokenHolders(ctx context.Context, tokens []string) ([]Identifier, error)
 	// Create writes the tokens, all or none of them, in one call.
 	Create(ctx context.Context, tokens []NewToken) error
 	// Remove deletes the identifiers in one call; those that are gone already

@@ -25,52 +25,52 @@ type Rejection struct {
 	Connector string
 	Subject   // the identifier is the one that holds the VID
 
-	Kind       RejectionKind
-	Code       string // of MTS, MOSIP or the registry: "ATS-REQ-012", "IDA-MLC-009", "ValidationError"
-	Holder     int64  // of a duplicate: who holds the token
-	Print      Print  // of the data that was rejected; empty when it is not known
-	PrintKey   string
-	Configured int // version of the configuration under which it was rejected
-	Attempts   int
-	Next       time.Time // next attempt though nothing changed; zero for never
-	Since      time.Time // of this rejection; an attempt that ends alike renews it
-	Version    int       // of the item; a write names the one it read, 0 for none
+	Kind           RejectionKind
+	Code           string      // of MTS, MOSIP or the registry: "ATS-REQ-012", "IDA-MLC-009", "ValidationError"
+	Holder         int64       // of a duplicate: who holds the token
+	Fingerprint    Fingerprint // of the data that was rejected; empty when it is not known
+	FingerprintKey string
+	Configured     int // version of the configuration under which it was rejected
+	Attempts       int
+	Next           time.Time // next attempt though nothing changed; zero for never
+	Since          time.Time // of this rejection; an attempt that ends alike renews it
+	Version        int       // of the item; a write names the one it read, 0 for none
 }
 
 // RejectionKinds are all kinds.
 var RejectionKinds = []RejectionKind{Invalid, Refused, Duplicate, Conflict, NoToken, SetAside}
 
 // Due tells whether the registrant is to be tried again: the time has come, its
-// data changed, the configuration did, or somebody said so. An empty print fits
+// data changed, the configuration did, or somebody said so. An empty fingerprint fits
 // everything. again is when somebody said "try again" of a kind; the kind "" is
 // all of them.
-func (r Rejection) Due(now time.Time, today Print, version int, again map[RejectionKind]time.Time) bool {
+func (r Rejection) Due(now time.Time, today Fingerprint, version int, again map[RejectionKind]time.Time) bool {
 	return !r.Next.IsZero() && !r.Next.After(now) ||
-		r.Print != Print{} && r.Print != today ||
+		r.Fingerprint != Fingerprint{} && r.Fingerprint != today ||
 		r.Configured != version ||
 		again[r.Kind].After(r.Since) || again[""].After(r.Since)
 }
 
 // Systemic tells whether the registrant met a code that blames the system while
 // others of its answer were answered.
-func (r Rejection) Systemic() bool { return r.Kind == Refused && CauseOf(r.Code) == CauseSystem }
+func (r Rejection) Systemic() bool { return r.Kind == Refused && BlameOf(r.Code) == BlameSystem }
 
-// Finding is why a subject is rejected.
-type Finding struct {
-	Kind     RejectionKind
-	Code     string
-	Holder   int64 // of a duplicate: who holds the token
-	Print    Print // of the data that were rejected; zero where they are not known
-	PrintKey string
+// Cause is why a subject is rejected.
+type Cause struct {
+	Kind           RejectionKind
+	Code           string
+	Holder         int64       // of a duplicate: who holds the token
+	Fingerprint    Fingerprint // of the data that were rejected; zero where they are not known
+	FingerprintKey string
 }
 
 // Reject makes the rejection of a subject over the one that stood before: the
 // zero Rejection for none. Every rejection is made here. configured is the
 // version of the connector's configuration.
-func (f Finding) Reject(registry, connector string, who Subject, configured int, before Rejection, now time.Time, times Times) Rejection {
+func (f Cause) Reject(registry, connector string, who Subject, configured int, before Rejection, now time.Time, times Times) Rejection {
 	r := Rejection{
 		Registry: registry, Connector: connector, Subject: who,
-		Kind: f.Kind, Code: f.Code, Holder: f.Holder, Print: f.Print, PrintKey: f.PrintKey,
+		Kind: f.Kind, Code: f.Code, Holder: f.Holder, Fingerprint: f.Fingerprint, FingerprintKey: f.FingerprintKey,
 		Configured: configured, Since: now, Version: before.Version,
 	}
 	r.Attempts = attempt(r, before)

@@ -48,25 +48,25 @@ func TestInvalidIsWhatMTSWouldSay(t *testing.T) {
 }
 
 func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
-	old, changed := seeding.Print{1}, seeding.Print{2}
+	old, changed := seeding.Fingerprint{1}, seeding.Fingerprint{2}
 	since := now.Add(-time.Hour)
 	type again = map[seeding.RejectionKind]time.Time
 	for name, c := range map[string]struct {
 		r     seeding.Rejection
-		today seeding.Print
+		today seeding.Fingerprint
 		again again
 		want  bool
 	}{
-		"nothing happened":            {seeding.Rejection{Print: old, Next: now.Add(time.Hour)}, old, nil, false},
-		"never by time":               {seeding.Rejection{Print: old}, old, nil, false},
-		"data changed":                {seeding.Rejection{Print: old}, changed, nil, true},
-		"time has come":               {seeding.Rejection{Print: old, Next: now}, old, nil, true},
+		"nothing happened":            {seeding.Rejection{Fingerprint: old, Next: now.Add(time.Hour)}, old, nil, false},
+		"never by time":               {seeding.Rejection{Fingerprint: old}, old, nil, false},
+		"data changed":                {seeding.Rejection{Fingerprint: old}, changed, nil, true},
+		"time has come":               {seeding.Rejection{Fingerprint: old, Next: now}, old, nil, true},
 		"no print, time ahead":        {seeding.Rejection{Next: now.Add(time.Hour)}, changed, nil, false},
-		"configuration changed":       {seeding.Rejection{Print: old, Configured: 2}, old, nil, true},
-		"try again of its kind":       {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{seeding.Refused: now}, true},
-		"try again of another kind":   {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{seeding.Conflict: now}, false},
-		"try again of all":            {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{"": now}, true},
-		"rejected since then":         {seeding.Rejection{Print: old, Kind: seeding.Refused}, old, again{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
+		"configuration changed":       {seeding.Rejection{Fingerprint: old, Configured: 2}, old, nil, true},
+		"try again of its kind":       {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{seeding.Refused: now}, true},
+		"try again of another kind":   {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{seeding.Conflict: now}, false},
+		"try again of all":            {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{"": now}, true},
+		"rejected since then":         {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
 		"no print, and it never will": {seeding.Rejection{}, changed, nil, false},
 	} {
 		c.r.Since = since

@@ -24,9 +24,9 @@ type State struct {
 	Moved     time.Time // when an open run last moved, or waited for what is under way
 	Lease     Lease     // held by the submit invocation that works on it
 	Problems  map[Source]Problem
-	// Again is when somebody last said "try again" of the rejections of a kind;
+	// Retried is when somebody last said "try again" of the rejections of a kind;
 	// the kind "" is all of them.
-	Again map[RejectionKind]time.Time
+	Retried map[RejectionKind]time.Time
 }
 
 // Active tells whether submit has anything to do for the connector: it is

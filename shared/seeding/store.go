@@ -60,9 +60,9 @@ type Batches interface {
 	// when one of the parts is counted already.
 	CountParts(ctx context.Context, b Batch, parts []string, add Totals) error
 	// Postpone notes a failed attempt to work the answer of a batch off, be it
-	// open or closed. With the failures that b has already it only waits, and
+	// open or closed. With the attempts that b has already it only waits, and
 	// never for a shorter time.
-	Postpone(ctx context.Context, b Batch, failures int, notBefore time.Time) error
+	Postpone(ctx context.Context, b Batch, attempts int, notBefore time.Time) error
 	// Close moves an open batch to its run in the state, with the totals and
 	// parts, that b holds.
 	Close(ctx context.Context, b Batch) error
@@ -91,19 +91,19 @@ type RegistryStates interface {
 	LeavePatch(ctx context.Context, s RegistryState) error
 	// NoteOutage sets the end of an outage and how often in a row it was
 	// tried; a zero time ends the outage.
-	NoteOutage(ctx context.Context, key string, until time.Time, tries int) error
+	NoteOutage(ctx context.Context, key string, until time.Time, attempts int) error
 }
 
-// Seeders keeps what is shared about each MTS.
-type Seeders interface {
-	// MTS of a key that nobody used yet is zero but for its key.
-	MTS(ctx context.Context, key string) (MTS, error)
+// MTSStates keeps what is shared about each MTS.
+type MTSStates interface {
+	// MTSState of a key that nobody used yet is zero but for its key.
+	MTSState(ctx context.Context, key string) (MTSState, error)
 	// TakeMTS takes the POST lease. ErrHeld when it is held, or when somebody
 	// else has waited for it longer; whoever meets ErrHeld is marked as
 	// waiting until waitUntil if nobody else is.
-	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (MTS, error)
+	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (MTSState, error)
 	// LeaveMTS gives the lease back and notes when the next POST may be.
-	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, tries int) error
+	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, attempts int) error
 	// SavePace writes next if the pace is still the one that was read.
 	SavePace(ctx context.Context, key string, read, next Pace) error
 }

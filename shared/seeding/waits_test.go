@@ -28,26 +28,26 @@ func TestWaitsDouble(t *testing.T) {
 			"since":   {problem.Since, now},
 			"outage":  {seeding.OutageEnd(at, before, times), at.Add(want.outage)},
 			// Sent alone and lost: the first attempt is due at once.
-			"no token":  {again(at, seeding.Finding{Kind: seeding.NoToken}, before+1).Next, at.Add(want.noToken)},
-			"systemic":  {again(at, seeding.Finding{Kind: seeding.Refused, Code: "IDA-MPA-005"}, before+1).Next, at.Add(want.noToken)},
-			"set aside": {again(at, seeding.Finding{Kind: seeding.SetAside}, before).Next, at.Add(want.noToken)},
-			"refused":   {again(at, seeding.Finding{Kind: seeding.Refused, Code: "IDA-MLC-009"}, before).Next, at.Add(24 * time.Hour)},
-			"invalid":   {again(at, seeding.Finding{Kind: seeding.Invalid}, before).Next, {}},
-			"duplicate": {again(at, seeding.Finding{Kind: seeding.Duplicate}, before).Next, {}},
-			"conflict":  {again(at, seeding.Finding{Kind: seeding.Conflict}, before).Next, {}},
+			"no token":  {again(at, seeding.Cause{Kind: seeding.NoToken}, before+1).Next, at.Add(want.noToken)},
+			"systemic":  {again(at, seeding.Cause{Kind: seeding.Refused, Code: "IDA-MPA-005"}, before+1).Next, at.Add(want.noToken)},
+			"set aside": {again(at, seeding.Cause{Kind: seeding.SetAside}, before).Next, at.Add(want.noToken)},
+			"refused":   {again(at, seeding.Cause{Kind: seeding.Refused, Code: "IDA-MLC-009"}, before).Next, at.Add(24 * time.Hour)},
+			"invalid":   {again(at, seeding.Cause{Kind: seeding.Invalid}, before).Next, {}},
+			"duplicate": {again(at, seeding.Cause{Kind: seeding.Duplicate}, before).Next, {}},
+			"conflict":  {again(at, seeding.Cause{Kind: seeding.Conflict}, before).Next, {}},
 		} {
 			if !got[0].Equal(got[1]) {
 				t.Errorf("%s after %d attempts: %v, want %v", what, before, got[0], got[1])
 			}
 		}
-		if problem.Tries != before+1 {
-			t.Errorf("%d attempts, want %d", problem.Tries, before+1)
+		if problem.Attempts != before+1 {
+			t.Errorf("%d attempts, want %d", problem.Attempts, before+1)
 		}
 	}
 }
 
 // again rejects for a finding after attempts before that ended alike.
-func again(at time.Time, f seeding.Finding, before int) seeding.Rejection {
+func again(at time.Time, f seeding.Cause, before int) seeding.Rejection {
 	stands := seeding.Rejection{Kind: f.Kind, Code: f.Code, Attempts: before}
 	return f.Reject("r", "c", seeding.Subject{}, 1, stands, at, seeding.DefaultTimes())
 }
@@ -55,10 +55,10 @@ func again(at time.Time, f seeding.Finding, before int) seeding.Rejection {
 // One constructor makes every rejection: what it keeps of the one before, and
 // how it counts.
 func TestReject(t *testing.T) {
-	lost, system := seeding.Finding{Kind: seeding.NoToken}, seeding.Finding{Kind: seeding.Refused, Code: "IDA-MPA-005"}
-	refused := seeding.Finding{Kind: seeding.Refused, Code: "IDA-MLC-009"}
+	lost, system := seeding.Cause{Kind: seeding.NoToken}, seeding.Cause{Kind: seeding.Refused, Code: "IDA-MPA-005"}
+	refused := seeding.Cause{Kind: seeding.Refused, Code: "IDA-MLC-009"}
 	for name, c := range map[string]struct {
-		finding  seeding.Finding
+		finding  seeding.Cause
 		before   seeding.Rejection
 		attempts int
 		wait     time.Duration // -1 for never
@@ -68,21 +68,21 @@ func TestReject(t *testing.T) {
 		"lost for the first time":                {lost, seeding.Rejection{}, 1, 0},
 		"lost after a refusal":                   {lost, seeding.Rejection{Kind: seeding.Refused, Attempts: 7}, 1, 0},
 		"lost twice":                             {lost, seeding.Rejection{Kind: seeding.NoToken, Attempts: 1}, 2, time.Hour},
-		"set aside after a loss":                 {seeding.Finding{Kind: seeding.SetAside}, seeding.Rejection{Kind: seeding.NoToken, Attempts: 3}, 1, time.Hour},
+		"set aside after a loss":                 {seeding.Cause{Kind: seeding.SetAside}, seeding.Rejection{Kind: seeding.NoToken, Attempts: 3}, 1, time.Hour},
 		"a code of the system":                   {system, seeding.Rejection{}, 1, 0},
 		"a code of the system after a refusal":   {system, seeding.Rejection{Kind: seeding.Refused, Code: "IDA-MLC-009", Attempts: 3}, 1, 0},
 		"another code of the system":             {system, seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001", Attempts: 2}, 3, 2 * time.Hour},
 		"refused after a code of the system":     {refused, seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001", Attempts: 2}, 3, 24 * time.Hour},
-		"invalid, which time does not mend":      {seeding.Finding{Kind: seeding.Invalid}, seeding.Rejection{}, 1, -1},
-		"duplicate, which its holder may mend":   {seeding.Finding{Kind: seeding.Duplicate, Holder: 5}, seeding.Rejection{}, 1, -1},
-		"conflict after conflict, still by hand": {seeding.Finding{Kind: seeding.Conflict}, seeding.Rejection{Kind: seeding.Conflict, Attempts: 1}, 2, -1},
+		"invalid, which time does not mend":      {seeding.Cause{Kind: seeding.Invalid}, seeding.Rejection{}, 1, -1},
+		"duplicate, which its holder may mend":   {seeding.Cause{Kind: seeding.Duplicate, Holder: 5}, seeding.Rejection{}, 1, -1},
+		"conflict after conflict, still by hand": {seeding.Cause{Kind: seeding.Conflict}, seeding.Rejection{Kind: seeding.Conflict, Attempts: 1}, 2, -1},
 	} {
 		c.before.Version = 3
-		c.finding.Print, c.finding.PrintKey = seeding.Print{1}, "k"
+		c.finding.Fingerprint, c.finding.FingerprintKey = seeding.Fingerprint{1}, "k"
 		who := seeding.Member{Registrant: 1, Identifier: 2}.Subject()
 		want := seeding.Rejection{
 			Registry: "r", Connector: "c", Subject: who, Kind: c.finding.Kind, Code: c.finding.Code, Holder: c.finding.Holder,
-			Print: seeding.Print{1}, PrintKey: "k", Configured: 9, Attempts: c.attempts, Since: now, Version: 3,
+			Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k", Configured: 9, Attempts: c.attempts, Since: now, Version: 3,
 		}
 		if c.wait >= 0 {
 			want.Next = now.Add(c.wait)

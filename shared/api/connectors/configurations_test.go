@@ -191,7 +191,7 @@ func TestProblemsAreShown(t *testing.T) {
 	state := s.store.states[idOf(path)]
 	state.Status, state.Run, state.Due = seeding.Running, "run1", s.now.Add(time.Minute)
 	state.Problems = map[seeding.Source]seeding.Problem{
-		seeding.ProblemSignIn: {Text: "The registry refuses the sign-in.", Remedy: "Check the password.", Since: s.now, Tries: 2, Next: s.now.Add(2 * time.Minute)},
+		seeding.ProblemSignIn: {Text: "The registry refuses the sign-in.", Remedy: "Check the password.", Since: s.now, Attempts: 2, Next: s.now.Add(2 * time.Minute)},
 		seeding.ProblemUnlink: {Text: "VIDs stay.", Remedy: "Give the right.", Since: s.now},
 	}
 	s.store.states[idOf(path)] = state

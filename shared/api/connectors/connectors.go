@@ -98,7 +98,7 @@ func translate(r *http.Request, err error) *api.Problem {
 	case errors.Is(err, seeding.ErrOpenBatches):
 		return api.NewProblem(http.StatusConflict, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
 			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
-	case errors.Is(err, seeding.ErrHeld):
+	case errors.Is(err, seeding.ErrLeaseHeld):
 		return api.NewProblem(http.StatusConflict, "The connector is being worked on. Try again in a minute.")
 	}
 	return api.NewProblem(http.StatusInternalServerError, "Something went wrong here, and it is not known whether the request took effect. "+

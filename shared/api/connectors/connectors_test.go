@@ -74,8 +74,8 @@ func TestErrorTable(t *testing.T) {
 		err    error
 		status int
 	}{
-		{seeding.ErrNotFound, 404}, {seeding.ErrConflict, 409}, {seeding.ErrHeld, 409}, {seeding.ErrOpenBatches, 409},
-		{fmt.Errorf("wrapped: %w", seeding.ErrHeld), 409}, {errors.New(password), 500},
+		{seeding.ErrNotFound, 404}, {seeding.ErrConflict, 409}, {seeding.ErrLeaseHeld, 409}, {seeding.ErrOpenBatches, 409},
+		{fmt.Errorf("wrapped: %w", seeding.ErrLeaseHeld), 409}, {errors.New(password), 500},
 	} {
 		s := newService(t)
 		path := s.create()

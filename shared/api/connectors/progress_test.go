@@ -121,7 +121,7 @@ func TestRejections(t *testing.T) {
 	path := s.create()
 	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
 	s.store.rejections = []seeding.Rejection{
-		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 50, Identifier: 5}.Subject(), Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Next: s.now.Add(24 * time.Hour), Since: s.now, Print: seeding.Print{1}, PrintKey: "k"},
+		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 50, Identifier: 5}.Subject(), Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Next: s.now.Add(24 * time.Hour), Since: s.now, Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k"},
 		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 60, Identifier: 6}.Subject(), Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 61, Attempts: 2, Next: s.now, Since: s.now},
 		{Registry: key, Connector: "somebody else", Subject: seeding.Member{Identifier: 7}.Subject()},
 	}

@@ -226,8 +226,8 @@ func mandatory(field string) string {
 	switch {
 	case field == "vid":
 		return "is mandatory in any case; leave it out"
-	case !slices.Contains(seeding.SeederFields, field):
-		return "must be one of " + strings.Join(seeding.SeederFields[1:], ", ")
+	case !slices.Contains(seeding.MTSFields, field):
+		return "must be one of " + strings.Join(seeding.MTSFields[1:], ", ")
 	}
 	return ""
 }

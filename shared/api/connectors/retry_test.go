@@ -27,7 +27,7 @@ func TestRetry(t *testing.T) {
 	}
 	s.want(http.StatusAccepted, "POST", path, `{"kind": "duplicate"}`)
 	s.want(http.StatusAccepted, "POST", path, `{}`)
-	again := s.store.states[id].Again
+	again := s.store.states[id].Retried
 	if !again[seeding.Duplicate].Equal(s.now) || !again[""].Equal(s.now) || len(again) != 2 {
 		t.Errorf("%v", again)
 	}

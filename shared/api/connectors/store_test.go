@@ -257,10 +257,10 @@ func (s *store) TryAgain(_ context.Context, id string, kind seeding.RejectionKin
 		if !there {
 			return seeding.ErrNotFound
 		}
-		if state.Again == nil {
-			state.Again = map[seeding.RejectionKind]time.Time{}
+		if state.Retried == nil {
+			state.Retried = map[seeding.RejectionKind]time.Time{}
 		}
-		state.Again[kind], state.Due = now, now
+		state.Retried[kind], state.Due = now, now
 		s.states[id] = state
 		return nil
 	})

@@ -107,19 +107,19 @@ func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string,
 
 // Postpone implements seeding.Batches. One that is no failure can be repeated,
 // to a later time.
-func (s *Store) Postpone(ctx context.Context, b seeding.Batch, failures int, notBefore time.Time) error {
+func (s *Store) Postpone(ctx context.Context, b seeding.Batch, attempts int, notBefore time.Time) error {
 	later := ""
-	if failures == b.Failures {
+	if attempts == b.Attempts {
 		later = " OR #failures = :failures AND #notBefore < :notBefore"
 	}
 	postponed := func(old dynamo.Item) bool {
 		r := dynamo.NewReader(old)
-		return r.Int("failures") == failures && r.Instant("notBefore").UnixMilli() == notBefore.UnixMilli()
+		return r.Int("failures") == attempts && r.Instant("notBefore").UnixMilli() == notBefore.UnixMilli()
 	}
 	return s.updateBatch(ctx, b, dynamo.Change{
 		Update:    "SET #failures = :failures, #notBefore = :notBefore",
 		Condition: dynamo.Exists + " AND (attribute_not_exists(#failures) OR #failures < :failures" + later + ")",
-		Values:    dynamo.Item{":failures": dynamo.Number(failures), ":notBefore": dynamo.Instant(notBefore)},
+		Values:    dynamo.Item{":failures": dynamo.Number(attempts), ":notBefore": dynamo.Instant(notBefore)},
 	}, postponed)
 }
 
@@ -218,9 +218,9 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		"size": dynamo.Number(b.Size), "inLine": dynamo.Number(b.InLine),
 		"claimed": dynamo.Instant(b.Claimed), "submitted": dynamo.Instant(b.Submitted),
 		"deadline": dynamo.Instant(b.Deadline), "request": dynamo.Text(b.RequestID),
-		"rowKey": dynamo.Text(b.RowKey), "printKey": dynamo.Text(b.PrintKey),
+		"rowKey": dynamo.Text(b.RowKey), "printKey": dynamo.Text(b.FingerprintKey),
 		"count": dynamo.Number(b.Count), "parts": dynamo.Set(b.Parts),
-		"failures": dynamo.Number(b.Failures), "notBefore": dynamo.Instant(b.NotBefore),
+		"failures": dynamo.Number(b.Attempts), "notBefore": dynamo.Instant(b.NotBefore),
 		"closed": dynamo.Instant(b.Closed),
 		"from":   dynamo.Instant(b.Window.From), "to": dynamo.Instant(b.Window.To),
 	}
@@ -242,25 +242,25 @@ func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) 
 		r := dynamo.NewReader(it)
 		r.Form(1)
 		b := seeding.Batch{
-			Ref:       ref,
-			State:     seeding.BatchState(r.Text("state")),
-			MTS:       r.Text("mts"),
-			MTSURL:    r.Text("url"),
-			Size:      r.Int("size"),
-			InLine:    r.Int("inLine"),
-			Claimed:   r.Instant("claimed"),
-			Submitted: r.Instant("submitted"),
-			Deadline:  r.Instant("deadline"),
-			RequestID: r.Text("request"),
-			RowKey:    r.Text("rowKey"),
-			PrintKey:  r.Text("printKey"),
-			Window:    seeding.Window{From: r.Instant("from"), To: r.Instant("to")},
-			Count:     r.Int("count"),
-			Parts:     r.Set("parts"),
-			Totals:    decodeTotals(r),
-			Failures:  r.Int("failures"),
-			NotBefore: r.Instant("notBefore"),
-			Closed:    r.Instant("closed"),
+			Ref:            ref,
+			State:          seeding.BatchState(r.Text("state")),
+			MTS:            r.Text("mts"),
+			MTSURL:         r.Text("url"),
+			Size:           r.Int("size"),
+			InLine:         r.Int("inLine"),
+			Claimed:        r.Instant("claimed"),
+			Submitted:      r.Instant("submitted"),
+			Deadline:       r.Instant("deadline"),
+			RequestID:      r.Text("request"),
+			RowKey:         r.Text("rowKey"),
+			FingerprintKey: r.Text("printKey"),
+			Window:         seeding.Window{From: r.Instant("from"), To: r.Instant("to")},
+			Count:          r.Int("count"),
+			Parts:          r.Set("parts"),
+			Totals:         decodeTotals(r),
+			Attempts:       r.Int("failures"),
+			NotBefore:      r.Instant("notBefore"),
+			Closed:         r.Instant("closed"),
 		}
 		b.Ref.Batch = r.Key().Sort
 		if b.State.Open() {

@@ -13,11 +13,11 @@ import (
 
 func mtsKey(id string) dynamo.Key { return dynamo.Key{Partition: "seeders", Sort: id} }
 
-// MTS implements seeding.Seeders.
-func (s *Store) MTS(ctx context.Context, id string) (seeding.MTS, error) {
+// MTSState implements seeding.MTSStates.
+func (s *Store) MTSState(ctx context.Context, id string) (seeding.MTSState, error) {
 	m, err := get(ctx, s, mtsKey(id), decodeMTS)
 	if errors.Is(err, seeding.ErrNotFound) {
-		return seeding.MTS{Key: id}, nil
+		return seeding.MTSState{Key: id}, nil
 	}
 	return m, err
 }
@@ -25,12 +25,12 @@ func (s *Store) MTS(ctx context.Context, id string) (seeding.MTS, error) {
 // nobodyElseWaits is the condition that no live mark of another waiter stands.
 const nobodyElseWaits = "(attribute_not_exists(#waiter) OR #waiter = :owner OR #waitUntil <= :now)"
 
-// TakeMTS implements seeding.Seeders. Who waits asks every second: it reads
+// TakeMTS implements seeding.MTSStates. Who waits asks every second: it reads
 // before it writes, because a refused write costs five times a read.
-func (s *Store) TakeMTS(ctx context.Context, id, owner string, now, until, waitUntil time.Time) (seeding.MTS, error) {
-	m, err := s.MTS(ctx, id)
+func (s *Store) TakeMTS(ctx context.Context, id, owner string, now, until, waitUntil time.Time) (seeding.MTSState, error) {
+	m, err := s.MTSState(ctx, id)
 	if err != nil {
-		return seeding.MTS{}, err
+		return seeding.MTSState{}, err
 	}
 	othersHold := m.Lease.Live(now) && m.Lease.Owner != owner
 	othersWait := m.Waiter != "" && m.Waiter != owner && m.WaitUntil.After(now)
@@ -46,22 +46,22 @@ func (s *Store) TakeMTS(ctx context.Context, id, owner string, now, until, waitU
 		}
 		refused, ok := errors.AsType[*dynamo.Refused](err)
 		if !ok {
-			return seeding.MTS{}, err
+			return seeding.MTSState{}, err
 		}
 		if m, err = decodeMTS(refused.Old[0]); err != nil {
-			return seeding.MTS{}, err
+			return seeding.MTSState{}, err
 		}
 		m.Key = id
 	}
 	if err := s.waitForMTS(ctx, m, owner, now, waitUntil); err != nil {
-		return seeding.MTS{}, err
+		return seeding.MTSState{}, err
 	}
-	return seeding.MTS{}, seeding.ErrHeld
+	return seeding.MTSState{}, seeding.ErrLeaseHeld
 }
 
 // waitForMTS marks the owner as waiting, unless somebody else is. One who polls
 // would write the mark every time; it is renewed when half of it is over.
-func (s *Store) waitForMTS(ctx context.Context, m seeding.MTS, owner string, now, until time.Time) error {
+func (s *Store) waitForMTS(ctx context.Context, m seeding.MTSState, owner string, now, until time.Time) error {
 	standing := m.WaitUntil.Sub(now)
 	if standing > 0 && (m.Waiter != owner || 2*standing > until.Sub(now)) || !until.After(now) {
 		return nil
@@ -75,18 +75,18 @@ func (s *Store) waitForMTS(ctx context.Context, m seeding.MTS, owner string, now
 	return dynamo.Explain(err, nil, nil) // somebody else waits, which is as good
 }
 
-// LeaveMTS implements seeding.Seeders.
-func (s *Store) LeaveMTS(ctx context.Context, id string, fence int64, notBefore time.Time, tries int) error {
+// LeaveMTS implements seeding.MTSStates.
+func (s *Store) LeaveMTS(ctx context.Context, id string, fence int64, notBefore time.Time, attempts int) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:       mtsKey(id),
 		Update:    "SET #notBefore = :notBefore, #tries = :tries REMOVE #owner, #until",
 		Condition: "#fence = :fence",
-		Values:    dynamo.Item{":notBefore": dynamo.Instant(notBefore), ":tries": dynamo.Number(tries), ":fence": dynamo.Number(fence)},
+		Values:    dynamo.Item{":notBefore": dynamo.Instant(notBefore), ":tries": dynamo.Number(attempts), ":fence": dynamo.Number(fence)},
 	})
 	return conflict(err)
 }
 
-// SavePace implements seeding.Seeders.
+// SavePace implements seeding.MTSStates.
 func (s *Store) SavePace(ctx context.Context, id string, read, next seeding.Pace) error {
 	c := dynamo.Change{
 		Key:       mtsKey(id),
@@ -104,17 +104,17 @@ func (s *Store) SavePace(ctx context.Context, id string, read, next seeding.Pace
 	return conflict(dynamo.Already(err, saved))
 }
 
-func decodeMTS(it dynamo.Item) (seeding.MTS, error) {
+func decodeMTS(it dynamo.Item) (seeding.MTSState, error) {
 	r := dynamo.NewReader(it)
 	r.Form(1)
-	return dynamo.Decoded(r, seeding.MTS{
+	return dynamo.Decoded(r, seeding.MTSState{
 		Key:       r.Key().Sort,
 		Lease:     seeding.Lease(r.Lease()),
 		Waiter:    r.Text("waiter"),
 		WaitUntil: r.Instant("waitUntil"),
 		Pace:      decodePace(r),
 		NotBefore: r.Instant("notBefore"),
-		Tries:     r.Int("tries"),
+		Attempts:  r.Int("tries"),
 	})
 }
 

@@ -46,7 +46,7 @@ type contents struct {
 	Closed      []seeding.Batch // of the run that ended
 	Rejections  []seeding.Rejection
 	Registry    seeding.RegistryState
-	MTS         seeding.MTS
+	MTS         seeding.MTSState
 	Parts       []seeding.AnswerPart
 	Rows        [][]seeding.Row // of the parts
 }
@@ -114,7 +114,7 @@ func story() contents {
 	batch := func(run, id string) seeding.Batch {
 		return seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run, Batch: id},
-			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, RowKey: "rows-1", PrintKey: "prints-1",
+			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, RowKey: "rows-1", FingerprintKey: "prints-1",
 		}
 	}
 	closed := batch(ended.ID, "1790000002-p")
@@ -122,7 +122,7 @@ func story() contents {
 	closed.Claimed, closed.Submitted, closed.Deadline = after(2*time.Second), after(3*time.Second), after(2*time.Minute)
 	closed.RequestID, closed.Closed = "request-1", after(40*time.Second)
 	closed.Parts, closed.Totals = []string{"c0ffee.1.2", "c0ffee.2.2"}, ended.Totals
-	closed.Failures, closed.NotBefore = 1, after(30*time.Second)
+	closed.Attempts, closed.NotBefore = 1, after(30*time.Second)
 
 	submitted := batch(open.ID, "1790003602-q")
 	submitted.State, submitted.Size, submitted.InLine, submitted.Count = seeding.Submitted, 60, 7, 3
@@ -130,7 +130,7 @@ func story() contents {
 	submitted.Deadline, submitted.RequestID = after(time.Hour+2*time.Minute), "request-2"
 	submitted.Members = []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}, {Registrant: 2_000_000_000, Identifier: 512}}
 	submitted.Parts, submitted.Totals = []string{"beef.1.3"}, seeding.Totals{Tokenised: 1, Refused: 1}
-	submitted.Failures, submitted.NotBefore = 2, after(2*time.Hour)
+	submitted.Attempts, submitted.NotBefore = 2, after(2*time.Hour)
 
 	claimed := batch(open.ID, "1790003603-r")
 	claimed.Size, claimed.InLine, claimed.Count, claimed.Members = 60, 9, 2, []seeding.Member{{Registrant: 21, Identifier: 513}, {Registrant: 22, Identifier: 514}}
@@ -139,7 +139,7 @@ func story() contents {
 	rejection := func(identifier int64, kind seeding.RejectionKind, code string) seeding.Rejection {
 		return seeding.Rejection{
 			Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Registrant: identifier + 1000, Identifier: identifier}.Subject(), Kind: kind, Code: code,
-			Print: seeding.Print{0xde, 0xad, 0xbe, 0xef}, PrintKey: "prints-1", Configured: 3, Attempts: 2,
+			Fingerprint: seeding.Fingerprint{0xde, 0xad, 0xbe, 0xef}, FingerprintKey: "prints-1", Configured: 3, Attempts: 2,
 			Next: after(24 * time.Hour), Since: after(35 * time.Second), Version: 1,
 		}
 	}
@@ -152,14 +152,14 @@ func story() contents {
 		rejection(1_900_000_000, seeding.SetAside, ""),
 	}
 	rejections[2].Holder = 2017
-	rejections[3].Print, rejections[3].PrintKey, rejections[3].Next = seeding.Print{}, "", time.Time{}
+	rejections[3].Fingerprint, rejections[3].FingerprintKey, rejections[3].Next = seeding.Fingerprint{}, "", time.Time{}
 
 	parts, rows := make([]seeding.AnswerPart, 2), [][]seeding.Row{
 		{
-			{Subject: submitted.Members[0].Subject(), MAC: seeding.RowMAC{1, 2, 3, 4, 5, 6, 7, 8}, Print: seeding.Print{1, 2, 3, 4}, Status: seeding.RowProcessed, Token: "TOKEN-MADE-UP-1"},
-			{Subject: submitted.Members[1].Subject(), MAC: seeding.RowMAC{2, 3, 4, 5, 6, 7, 8, 9}, Print: seeding.Print{2, 3, 4, 5}, Status: seeding.RowError, Code: "IDA-MLC-009"},
+			{Subject: submitted.Members[0].Subject(), MAC: seeding.RowMAC{1, 2, 3, 4, 5, 6, 7, 8}, Fingerprint: seeding.Fingerprint{1, 2, 3, 4}, Status: seeding.RowProcessed, Token: "TOKEN-MADE-UP-1"},
+			{Subject: submitted.Members[1].Subject(), MAC: seeding.RowMAC{2, 3, 4, 5, 6, 7, 8, 9}, Fingerprint: seeding.Fingerprint{2, 3, 4, 5}, Status: seeding.RowError, Code: "IDA-MLC-009"},
 		},
-		{{Subject: submitted.Members[2].Subject(), MAC: seeding.RowMAC{9, 8}, Print: seeding.Print{9}, Status: seeding.RowInvalid, Code: "ATS-REQ-012"}},
+		{{Subject: submitted.Members[2].Subject(), MAC: seeding.RowMAC{9, 8}, Fingerprint: seeding.Fingerprint{9}, Status: seeding.RowInvalid, Code: "ATS-REQ-012"}},
 	}
 	for i := range parts {
 		parts[i] = seeding.AnswerPart{
@@ -174,10 +174,10 @@ func story() contents {
 			Due: after(70 * time.Minute), Run: open.ID, Moved: after(65 * time.Minute),
 			Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 3},
 			Problems: map[seeding.Source]seeding.Problem{
-				seeding.ProblemMTS:  {Text: "MTS cannot be reached.", Remedy: "Start it.", Since: after(time.Minute), Tries: 3, Next: after(66 * time.Minute)},
+				seeding.ProblemMTS:  {Text: "MTS cannot be reached.", Remedy: "Start it.", Since: after(time.Minute), Attempts: 3, Next: after(66 * time.Minute)},
 				seeding.ProblemRead: {Text: "A field is unknown.", Remedy: "Correct the fields.", Since: after(time.Minute)},
 			},
-			Again: map[seeding.RejectionKind]time.Time{"": after(70 * time.Minute), seeding.Duplicate: after(71 * time.Minute)},
+			Retried: map[seeding.RejectionKind]time.Time{"": after(70 * time.Minute), seeding.Duplicate: after(71 * time.Minute)},
 		},
 		FreshState: seeding.State{
 			Connector: "c-fresh", Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 1, Status: seeding.Stopped,
@@ -188,13 +188,13 @@ func story() contents {
 		Rejections: rejections,
 		Registry: seeding.RegistryState{
 			Key: c.RegistryKey(), Counter: 3, Patch: seeding.Lease{Owner: "patch-1", Until: after(2 * time.Hour), Fence: 1},
-			OutageUntil: after(3 * time.Hour), OutageTries: 2, Create: 31 * time.Millisecond, RefusedAlike: 4, RefusedCode: "ValidationError",
+			OutageUntil: after(3 * time.Hour), OutageAttempts: 2, Create: 31 * time.Millisecond, RefusedAlike: 4, RefusedCode: "ValidationError",
 		},
-		MTS: seeding.MTS{
+		MTS: seeding.MTSState{
 			Key: c.MTSKey(), Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 2},
 			Waiter: "submit-3", WaitUntil: after(76 * time.Minute),
 			Pace:      seeding.Pace{Size: 60, Proved: 50, Ceiling: 100, Timely: 5, Suspect: 40, Losses: 1, PerRecord: 250 * time.Millisecond},
-			NotBefore: after(61 * time.Minute), Tries: 2,
+			NotBefore: after(61 * time.Minute), Attempts: 2,
 		},
 		Parts: parts, Rows: rows,
 	}
@@ -222,7 +222,7 @@ func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conten
 	claim := func(b seeding.Batch, run seeding.Run, counter int64) {
 		t.Helper()
 		b.State, b.RequestID, b.Submitted, b.Closed = seeding.Claimed, "", time.Time{}, time.Time{}
-		b.Parts, b.Totals, b.Failures, b.NotBefore = nil, seeding.Totals{}, 0, time.Time{}
+		b.Parts, b.Totals, b.Attempts, b.NotBefore = nil, seeding.Totals{}, 0, time.Time{}
 		run.Completed, run.Totals = time.Time{}, seeding.Totals{}
 		done(store.Claim(ctx, seeding.Claim{Batch: b, Counter: counter, Run: run, Version: c.Version, Fence: run.Fence}))
 	}
@@ -246,7 +246,7 @@ func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conten
 	claim(submitted, s.Open, 1)
 	done(store.MarkSubmitted(ctx, submitted.Ref, submitted.RequestID, submitted.Submitted))
 	done(store.CountParts(ctx, submitted, submitted.Parts, submitted.Totals))
-	done(store.Postpone(ctx, submitted, submitted.Failures, submitted.NotBefore))
+	done(store.Postpone(ctx, submitted, submitted.Attempts, submitted.NotBefore))
 	claim(s.OpenBatches[1], s.Open, 2)
 	done(store.LeaveRun(ctx, c.ID, s.Open.Fence, after(2*time.Hour), state.Moved))
 	_, err = store.TakeRun(ctx, c.ID, "submit-2", after(time.Hour), state.Lease.Until, time.Time{})
@@ -254,8 +254,8 @@ func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conten
 	for source, problem := range state.Problems {
 		done(store.RaiseProblem(ctx, c.ID, source, problem))
 	}
-	done(store.TryAgain(ctx, c.ID, seeding.Duplicate, state.Again[seeding.Duplicate]))
-	done(store.TryAgain(ctx, c.ID, "", state.Again[""]))
+	done(store.TryAgain(ctx, c.ID, seeding.Duplicate, state.Retried[seeding.Duplicate]))
+	done(store.TryAgain(ctx, c.ID, "", state.Retried[""]))
 
 	_, err = store.TakePatch(ctx, s.Registry.Key, s.Registry.Patch.Owner, t0, s.Registry.Patch.Until)
 	done(err)
@@ -264,7 +264,7 @@ func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conten
 	m, err := store.TakeMTS(ctx, s.MTS.Key, "submit-1", t0, after(time.Minute), after(time.Minute))
 	done(err)
 	done(store.SavePace(ctx, s.MTS.Key, seeding.Pace{}, s.MTS.Pace))
-	done(store.LeaveMTS(ctx, s.MTS.Key, m.Lease.Fence, s.MTS.NotBefore, s.MTS.Tries))
+	done(store.LeaveMTS(ctx, s.MTS.Key, m.Lease.Fence, s.MTS.NotBefore, s.MTS.Attempts))
 	_, err = store.TakeMTS(ctx, s.MTS.Key, s.MTS.Lease.Owner, after(time.Hour), s.MTS.Lease.Until, after(time.Hour))
 	done(err)
 	if _, err = store.TakeMTS(ctx, s.MTS.Key, s.MTS.Waiter, after(time.Hour), after(2*time.Hour), s.MTS.WaitUntil); err == nil {
@@ -297,7 +297,7 @@ func read(t *testing.T, store *seedingdb.Store) (got contents) {
 	got.Closed, errs[6] = store.ClosedBatches(ctx, want.Connector.ID, want.Ended.ID)
 	got.Rejections, errs[7] = store.Rejections(ctx, want.Registry.Key, 1, 2_000_000_000)
 	got.Registry, errs[8] = store.RegistryState(ctx, want.Registry.Key)
-	got.MTS, errs[9] = store.MTS(ctx, want.MTS.Key)
+	got.MTS, errs[9] = store.MTSState(ctx, want.MTS.Key)
 	got.Parts, errs[10] = store.AnswerParts(ctx, want.Registry.Key, want.OpenBatches[0].Ref.Batch)
 	for i, err := range errs {
 		if err != nil {

@@ -50,7 +50,7 @@ func (s *Store) TakePatch(ctx context.Context, id, owner string, now, until time
 		Values:    dynamo.LeaseValues(owner, now, until),
 	})
 	if err != nil {
-		return seeding.RegistryState{}, dynamo.Explain(err, seeding.ErrHeld, seeding.ErrHeld)
+		return seeding.RegistryState{}, dynamo.Explain(err, seeding.ErrLeaseHeld, seeding.ErrLeaseHeld)
 	}
 	return decodeRegistry(it)
 }
@@ -70,7 +70,7 @@ func (s *Store) LeavePatch(ctx context.Context, state seeding.RegistryState) err
 		Condition: "#fence = :fence",
 		Values: dynamo.Item{
 			":owner": dynamo.Text(state.Patch.Owner), ":until": dynamo.Instant(state.Patch.Until), ":fence": dynamo.Number(state.Patch.Fence),
-			":outage": dynamo.Instant(state.OutageUntil), ":outageTries": dynamo.Number(state.OutageTries),
+			":outage": dynamo.Instant(state.OutageUntil), ":outageTries": dynamo.Number(state.OutageAttempts),
 			":create": dynamo.Duration(state.Create), ":alike": dynamo.Number(state.RefusedAlike), ":alikeCode": dynamo.Text(state.RefusedCode),
 		},
 	})
@@ -79,11 +79,11 @@ func (s *Store) LeavePatch(ctx context.Context, state seeding.RegistryState) err
 
 // NoteOutage implements seeding.RegistryStates. It states a fact that its
 // caller just met, so it asks for no condition: the last to know is right.
-func (s *Store) NoteOutage(ctx context.Context, id string, until time.Time, tries int) error {
+func (s *Store) NoteOutage(ctx context.Context, id string, until time.Time, attempts int) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:    registryKey(id),
 		Update: "SET #outage = :outage, #outageTries = :outageTries",
-		Values: dynamo.Item{":outage": dynamo.Instant(until), ":outageTries": dynamo.Number(tries)},
+		Values: dynamo.Item{":outage": dynamo.Instant(until), ":outageTries": dynamo.Number(attempts)},
 	})
 	return err
 }
@@ -92,13 +92,13 @@ func decodeRegistry(it dynamo.Item) (seeding.RegistryState, error) {
 	r := dynamo.NewReader(it)
 	r.Form(1)
 	return dynamo.Decoded(r, seeding.RegistryState{
-		Key:          r.Key().Sort,
-		Counter:      r.Number("counter"),
-		Patch:        seeding.Lease(r.Lease()),
-		OutageUntil:  r.Instant("outage"),
-		OutageTries:  r.Int("outageTries"),
-		Create:       r.Duration("create"),
-		RefusedAlike: r.Int("alike"),
-		RefusedCode:  r.Text("alikeCode"),
+		Key:            r.Key().Sort,
+		Counter:        r.Number("counter"),
+		Patch:          seeding.Lease(r.Lease()),
+		OutageUntil:    r.Instant("outage"),
+		OutageAttempts: r.Int("outageTries"),
+		Create:         r.Duration("create"),
+		RefusedAlike:   r.Int("alike"),
+		RefusedCode:    r.Text("alikeCode"),
 	})
 }

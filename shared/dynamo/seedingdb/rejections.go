@@ -112,12 +112,12 @@ func (s *Store) ListRejections(ctx context.Context, registry, connector, after s
 func encodeRejection(r seeding.Rejection) dynamo.Item {
 	it := dynamo.Item{
 		"registrant": dynamo.Number(r.Registrant), "kind": dynamo.Text(string(r.Kind)), "code": dynamo.Text(r.Code),
-		"holder": dynamo.Number(r.Holder), "configured": dynamo.Number(r.Configured), "printKey": dynamo.Text(r.PrintKey),
+		"holder": dynamo.Number(r.Holder), "configured": dynamo.Number(r.Configured), "printKey": dynamo.Text(r.FingerprintKey),
 		"attempts": dynamo.Number(r.Attempts), "next": dynamo.Instant(r.Next), "since": dynamo.Instant(r.Since),
 		"version": dynamo.Number(r.Version + 1),
 	}
-	if r.Print != (seeding.Print{}) {
-		it["print"] = dynamo.Binary(r.Print[:])
+	if r.Fingerprint != (seeding.Fingerprint{}) {
+		it["print"] = dynamo.Binary(r.Fingerprint[:])
 	}
 	return dynamo.OmitZero(it)
 }
@@ -128,19 +128,19 @@ func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, erro
 		r := dynamo.NewReader(it)
 		r.Form(1)
 		rejection := seeding.Rejection{
-			Registry:   registry,
-			Kind:       seeding.RejectionKind(r.Text("kind")),
-			Code:       r.Text("code"),
-			Holder:     r.Number("holder"),
-			PrintKey:   r.Text("printKey"),
-			Configured: r.Int("configured"),
-			Attempts:   r.Int("attempts"),
-			Next:       r.Instant("next"),
-			Since:      r.Instant("since"),
-			Version:    r.Int("version"),
+			Registry:       registry,
+			Kind:           seeding.RejectionKind(r.Text("kind")),
+			Code:           r.Text("code"),
+			Holder:         r.Number("holder"),
+			FingerprintKey: r.Text("printKey"),
+			Configured:     r.Int("configured"),
+			Attempts:       r.Int("attempts"),
+			Next:           r.Instant("next"),
+			Since:          r.Instant("since"),
+			Version:        r.Int("version"),
 		}
-		if p := r.Binary("print"); len(p) == len(rejection.Print) {
-			rejection.Print = seeding.Print(p)
+		if p := r.Binary("print"); len(p) == len(rejection.Fingerprint) {
+			rejection.Fingerprint = seeding.Fingerprint(p)
 		} else if len(p) > 0 {
 			r.Damaged("print")
 		}

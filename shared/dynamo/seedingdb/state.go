@@ -43,7 +43,7 @@ func (s *Store) TakeRun(ctx context.Context, id, owner string, now, until, moved
 		Values:    values,
 	})
 	if err != nil {
-		return seeding.State{}, dynamo.Explain(err, seeding.ErrNotFound, seeding.ErrHeld)
+		return seeding.State{}, dynamo.Explain(err, seeding.ErrNotFound, seeding.ErrLeaseHeld)
 	}
 	return decodeState(it)
 }
@@ -133,7 +133,7 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Moved:     r.Instant("moved"),
 		Lease:     seeding.Lease(r.Lease()),
 		Problems:  map[seeding.Source]seeding.Problem{},
-		Again:     decodeAgain(r),
+		Retried:   decodeAgain(r),
 	}
 	if nudge := r.Instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
 		state.Due = nudge
@@ -165,13 +165,13 @@ func decodeAgain(r *dynamo.Reader) (again map[seeding.RejectionKind]time.Time) {
 func encodeProblem(p seeding.Problem) types.AttributeValue {
 	return dynamo.Map(dynamo.OmitZero(dynamo.Item{
 		"text": dynamo.Text(p.Text), "remedy": dynamo.Text(p.Remedy),
-		"since": dynamo.Instant(p.Since), "tries": dynamo.Number(p.Tries), "next": dynamo.Instant(p.Next),
+		"since": dynamo.Instant(p.Since), "tries": dynamo.Number(p.Attempts), "next": dynamo.Instant(p.Next),
 	}))
 }
 
 func decodeProblem(r *dynamo.Reader) seeding.Problem {
 	return seeding.Problem{
 		Text: r.Text("text"), Remedy: r.Text("remedy"),
-		Since: r.Instant("since"), Tries: r.Int("tries"), Next: r.Instant("next"),
+		Since: r.Instant("since"), Attempts: r.Int("tries"), Next: r.Instant("next"),
 	}
 }

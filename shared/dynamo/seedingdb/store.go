@@ -43,7 +43,7 @@ var (
 	_ seeding.Batches        = (*Store)(nil)
 	_ seeding.Rejections     = (*Store)(nil)
 	_ seeding.RegistryStates = (*Store)(nil)
-	_ seeding.Seeders        = (*Store)(nil)
+	_ seeding.MTSStates      = (*Store)(nil)
 	_ seeding.Answers        = (*Store)(nil)
 	_ seeding.AnswerInbox    = (*Inbox)(nil)
 )

@@ -141,7 +141,7 @@ func (s *suite) life(t *testing.T) {
 	if len(tokens) != 2 || found[a] != token+"a" || found[b] != token+"b" {
 		t.Errorf("tokens: %v", tokens)
 	}
-	vids, held, err := s.registry.Held(ctx, []int64{a, b, c})
+	vids, held, err := s.registry.Identifiers(ctx, []int64{a, b, c})
 	s.must(err)
 	if len(vids) != 3 || !slices.Equal(ids(held), ids(tokens)) {
 		t.Errorf("held: %v and %v", vids, held)
@@ -151,7 +151,7 @@ func (s *suite) life(t *testing.T) {
 			t.Errorf("identifier %d was entered %v ago", i.ID, age)
 		}
 	}
-	holders, err := s.registry.Holders(ctx, []string{token + "b", token + "c"})
+	holders, err := s.registry.TokenHolders(ctx, []string{token + "b", token + "c"})
 	s.must(err)
 	if len(holders) != 1 || holders[0].Registrant != b || holders[0].Value != token+"b" {
 		t.Errorf("holders: %v", holders)
@@ -160,7 +160,7 @@ func (s *suite) life(t *testing.T) {
 	for range 2 { // what is gone already is no error
 		s.must(s.registry.Remove(ctx, []int64{vidOfA, vidOfB}))
 	}
-	vids, held, err = s.registry.Held(ctx, []int64{a, b, c})
+	vids, held, err = s.registry.Identifiers(ctx, []int64{a, b, c})
 	s.must(err)
 	if len(vids) != 1 || vids[0].Registrant != c || len(held) != 2 {
 		t.Errorf("afterwards: %v and %v", vids, held)

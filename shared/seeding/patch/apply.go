@@ -19,7 +19,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	if err != nil {
 		return proceed, err
 	}
-	key, err := p.Rows.ByID(ctx, a.batch.RowKey)
+	key, err := p.RowKeys.ByID(ctx, a.batch.RowKey)
 	if err != nil && !seeding.IsNotFound(err) {
 		return p.unusable(ctx, a, seeding.KeysUnusable(err))
 	}
@@ -39,7 +39,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 		return p.createFailed(ctx, t, a, err)
 	}
 	if len(created) > 0 {
-		vids, tokens, err := registry.Held(ctx, registrantsOf(created))
+		vids, tokens, err := registry.Identifiers(ctx, registrantsOf(created))
 		if err != nil {
 			return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 		}
@@ -47,7 +47,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	}
 	verdicts = append(append(verdicts, refusals...), judgeTwins(verdicts, created)...)
 
-	r := sum(verdicts, before, a.batch.PrintKey, a.batch.Counted(a.parts))
+	r := sum(verdicts, before, a.batch.FingerprintKey, a.batch.Counted(a.parts))
 	r, identityRefused, err := p.writeRejections(ctx, a, r)
 	if err != nil {
 		return proceed, err
@@ -81,13 +81,13 @@ func look(ctx context.Context, registry seeding.Registry, rows []seeding.Row) (h
 		}
 	}
 	slices.Sort(wanted)
-	vids, tokens, err := registry.Held(ctx, slices.Compact(registrantsOf(rows)))
+	vids, tokens, err := registry.Identifiers(ctx, slices.Compact(registrantsOf(rows)))
 	if err != nil {
 		return holdings{}, err
 	}
 	var holders []seeding.Identifier
 	if wanted = slices.Compact(wanted); len(wanted) > 0 {
-		if holders, err = registry.Holders(ctx, wanted); err != nil {
+		if holders, err = registry.TokenHolders(ctx, wanted); err != nil {
 			return holdings{}, err
 		}
 	}
@@ -110,7 +110,7 @@ func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ re
 		return r, false, err
 	}
 	_, stands := a.state.Problems[seeding.ProblemIdentity]
-	r, identityRefused = decideSystemic(r, standing, stands, a.batch.PrintKey)
+	r, identityRefused = decideSystemic(r, standing, stands, a.batch.FingerprintKey)
 	now := p.Clock.Now()
 	var rejections, over []seeding.Rejection
 	for _, x := range r.rejected {
@@ -237,7 +237,7 @@ func (p *Patcher) settleProblems(ctx context.Context, t *turn, a answer, r resul
 	if err := p.Store.ClearProblems(ctx, a.connector.ID, over, p.Clock.Now()); err != nil {
 		return err
 	}
-	t.registry.OutageUntil, t.registry.OutageTries = time.Time{}, 0
+	t.registry.OutageUntil, t.registry.OutageAttempts = time.Time{}, 0
 	switch {
 	case identityRefused:
 		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused)

@@ -134,8 +134,8 @@ func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, 
 		return p.refusedFor(ctx, a, op, fault)
 	}
 	source, description := seeding.RegistryProblem(fault, op)
-	t.registry.OutageUntil = seeding.OutageEnd(p.Clock.Now(), t.registry.OutageTries, p.Times)
-	t.registry.OutageTries++
+	t.registry.OutageUntil = seeding.OutageEnd(p.Clock.Now(), t.registry.OutageAttempts, p.Times)
+	t.registry.OutageAttempts++
 	out := end
 	if write && fault.Kind == seeding.Unknown {
 		out = endUnknown
@@ -162,7 +162,7 @@ func (p *Patcher) unusable(ctx context.Context, a answer, u *seeding.Unusable) (
 
 // postpone lets the answer wait until the next probe of a problem that stands.
 func (p *Patcher) postpone(ctx context.Context, a answer, source seeding.Source) error {
-	return seeding.IgnoreConflict(p.Store.Postpone(ctx, a.batch, a.batch.Failures, a.state.Problems[source].Next))
+	return seeding.IgnoreConflict(p.Store.Postpone(ctx, a.batch, a.batch.Attempts, a.state.Problems[source].Next))
 }
 
 // raise sets a problem of the answer's connector.

@@ -77,7 +77,7 @@ type proof struct {
 func (p proof) fits(row seeding.Row, h holdings) bool {
 	vid, there := h.vids[row.Identifier]
 	return there && vid.Registrant == row.Registrant && p.key.ID != "" &&
-		seeding.RowMACOf(p.key, p.batch, row.Member, vid.Value, row.Print).Fits(row.MAC)
+		seeding.RowMACOf(p.key, p.batch, row.Member, vid.Value, row.Fingerprint).Fits(row.MAC)
 }
 
 // kind of a verdict: what becomes of a row.
@@ -119,7 +119,7 @@ type verdict struct {
 // judge gives a verdict per row, in their order. Rows that are forged, or older
 // than what the registry holds, stay pending.
 func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
-	causeOf := seeding.CausesOf(rows)
+	causeOf := seeding.BlamesOf(rows)
 	wanted := map[string]bool{} // tokens that a lower registrant is to get
 	verdicts := make([]verdict, 0, len(rows))
 	for _, row := range rows {
@@ -135,7 +135,7 @@ func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
 	return verdicts
 }
 
-func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Cause) verdict {
+func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Blame) verdict {
 	v := verdict{row: row}
 	fits := p.fits(row, h)
 	switch {
@@ -168,7 +168,7 @@ func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Cau
 		}
 	case row.Status == seeding.RowProcessed:
 		v.kind = emptyToken
-	case cause == seeding.CauseSystem:
+	case cause == seeding.BlameSystem:
 		v.kind = systemic
 	default:
 		v.kind = refused

@@ -21,7 +21,7 @@ type Store interface {
 
 	Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error)
 	CountParts(ctx context.Context, b seeding.Batch, parts []string, add seeding.Totals) error
-	Postpone(ctx context.Context, b seeding.Batch, failures int, notBefore time.Time) error
+	Postpone(ctx context.Context, b seeding.Batch, attempts int, notBefore time.Time) error
 	Close(ctx context.Context, b seeding.Batch) error
 
 	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
@@ -31,7 +31,7 @@ type Store interface {
 	TakePatch(ctx context.Context, key, owner string, now, until time.Time) (seeding.RegistryState, error)
 	LeavePatch(ctx context.Context, s seeding.RegistryState) error
 
-	MTS(ctx context.Context, key string) (seeding.MTS, error)
+	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
 	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
@@ -45,7 +45,7 @@ type Store interface {
 type Patcher struct {
 	Store      Store
 	Registries seeding.Registries
-	Rows       seeding.Keyring
+	RowKeys    seeding.Keyring
 	Meter      seeding.Meter
 	Clock      seeding.Clock
 	Times      seeding.Times
@@ -90,7 +90,7 @@ const (
 func (p *Patcher) round(ctx context.Context, registry string) (more bool, err error) {
 	now := p.Clock.Now()
 	state, err := p.Store.TakePatch(ctx, registry, p.NewID(), now, now.Add(p.Times.PatchWork+p.Times.CommitGrace))
-	if errors.Is(err, seeding.ErrHeld) {
+	if errors.Is(err, seeding.ErrLeaseHeld) {
 		return false, nil
 	}
 	if err != nil {
@@ -214,7 +214,7 @@ func (a answer) waits(now time.Time) bool {
 	}
 	blocked, _ := a.state.Blocked()
 	_, unlinkRefused := a.state.Problems[seeding.ProblemUnlink]
-	return blocked || a.batch.Failures > 0 || unlinkRefused && a.batch.Counted(a.parts)
+	return blocked || a.batch.Attempts > 0 || unlinkRefused && a.batch.Counted(a.parts)
 }
 
 // failed notes an unexpected failure. After ten of them the answer is set aside
@@ -229,9 +229,9 @@ func (p *Patcher) failed(ctx context.Context, ref seeding.BatchRef) error {
 		return err
 	}
 	now := p.Clock.Now()
-	if b.Failures+1 < setAsideAfter {
-		next := now.Add(seeding.BackOff(p.Times.ProbeFirst, p.Times.ProbeMax, b.Failures))
-		return seeding.IgnoreConflict(p.Store.Postpone(ctx, b, b.Failures+1, next))
+	if b.Attempts+1 < setAsideAfter {
+		next := now.Add(seeding.BackOff(p.Times.ProbeFirst, p.Times.ProbeMax, b.Attempts))
+		return seeding.IgnoreConflict(p.Store.Postpone(ctx, b, b.Attempts+1, next))
 	}
 	rejected, err := p.setAside(ctx, b, now)
 	if err != nil {
@@ -268,7 +268,7 @@ func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) 
 	if c, err := p.Store.Connector(ctx, b.Ref.Connector); err == nil {
 		configured = c.Version
 	}
-	finding := seeding.Finding{Kind: seeding.SetAside, Code: seeding.CodeSetAside}
+	finding := seeding.Cause{Kind: seeding.SetAside, Code: seeding.CodeSetAside}
 	var rejected []seeding.Rejection
 	for _, m := range b.Members {
 		who := m.Subject()

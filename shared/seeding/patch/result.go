@@ -21,7 +21,7 @@ type result struct {
 // rejected is a subject with the finding against it.
 type rejected struct {
 	who     seeding.Subject
-	finding seeding.Finding
+	finding seeding.Cause
 }
 
 // sum adds up verdicts. Of a batch whose totals count the answer already, what
@@ -85,8 +85,8 @@ func (v verdict) totals() seeding.Totals {
 }
 
 // finding is why the row's subject is rejected, if it is.
-func (v verdict) finding(printKey string) (seeding.Finding, bool) {
-	f := seeding.Finding{Print: v.row.Print, PrintKey: printKey}
+func (v verdict) finding(printKey string) (seeding.Cause, bool) {
+	f := seeding.Cause{Fingerprint: v.row.Fingerprint, FingerprintKey: printKey}
 	switch v.kind {
 	case vidReplaced, writtenReplaced:
 		f.Kind, f.Code = seeding.Conflict, seeding.CodeVIDChanged

@@ -33,10 +33,10 @@ const MaxBody = 5 << 20
 // is in. It reads no table and moves no state: MTS never retries and ignores
 // our reply (facts/mts.md W4), so the stored answer is all there will ever be.
 type Inbox struct {
-	Capabilities seeding.Keyring
-	Answers      Answers
-	Clock        seeding.Clock
-	Times        seeding.Times
+	CapabilityKeys seeding.Keyring
+	Answers        Answers
+	Clock          seeding.Clock
+	Times          seeding.Times
 }
 
 // Answers is all that the public function may do.
@@ -57,7 +57,7 @@ const (
 // in whatever order its rows come, is a success without a second write.
 func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte) (rows int, err error) {
 	now := in.Clock.Now()
-	ref, ok, err := seeding.OpenCapability(ctx, in.Capabilities, bearer, now)
+	ref, ok, err := seeding.OpenCapability(ctx, in.CapabilityKeys, bearer, now)
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +115,7 @@ func parseRows(body []byte) []seeding.Row {
 func compareRows(a, b seeding.Row) int {
 	return cmp.Or(
 		cmp.Compare(a.Identifier, b.Identifier), cmp.Compare(a.Registrant, b.Registrant),
-		bytes.Compare(a.MAC[:], b.MAC[:]), bytes.Compare(a.Print[:], b.Print[:]),
+		bytes.Compare(a.MAC[:], b.MAC[:]), bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]),
 		cmp.Compare(a.Status, b.Status), cmp.Compare(a.Token, b.Token), cmp.Compare(a.Code, b.Code))
 }
 
@@ -139,7 +139,7 @@ func parseRow(element json.RawMessage) (seeding.Row, bool) {
 	if !ok || len(token) > maxToken || strings.ContainsRune(token, 0) {
 		return seeding.Row{}, false
 	}
-	row := seeding.Row{Subject: member.Subject(), MAC: mac, Print: print}
+	row := seeding.Row{Subject: member.Subject(), MAC: mac, Fingerprint: print}
 	switch status {
 	case "processed":
 		row.Status, row.Token = seeding.RowProcessed, token

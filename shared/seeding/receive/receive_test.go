@@ -43,7 +43,7 @@ var ref = seeding.BatchRef{Registry: "r1", Connector: "c1", Run: "run1", Batch: 
 func inbox() (*receive.Inbox, *shelf, string) {
 	s := &shelf{parts: map[string]seeding.AnswerPart{}}
 	k := seedingtest.Key("k1")
-	in := &receive.Inbox{Capabilities: seedingtest.Keyring{k}, Answers: s, Clock: seedingtest.Clock{Time: seedingtest.Now}, Times: seeding.DefaultTimes()}
+	in := &receive.Inbox{CapabilityKeys: seedingtest.Keyring{k}, Answers: s, Clock: seedingtest.Clock{Time: seedingtest.Now}, Times: seeding.DefaultTimes()}
 	return in, s, seeding.Capability(k, ref, seedingtest.Now.Add(time.Hour))
 }
 
@@ -88,8 +88,8 @@ func TestInboxStoresEveryRowOnce(t *testing.T) {
 
 func TestInboxReadsRowsByTheWire(t *testing.T) {
 	r := seedingtest.Rows(2)
-	k1 := seeding.CorrelationKey(r[0].Member, r[0].MAC, r[0].Print)
-	k2 := seeding.CorrelationKey(r[1].Member, r[1].MAC, r[1].Print)
+	k1 := seeding.CorrelationKey(r[0].Member, r[0].MAC, r[0].Fingerprint)
+	k2 := seeding.CorrelationKey(r[1].Member, r[1].MAC, r[1].Fingerprint)
 	cases := map[string]struct {
 		body string
 		want []seeding.Row // status, token and code only
@@ -168,7 +168,7 @@ func TestInboxReportsWhatItCouldNotStore(t *testing.T) {
 func bulkBody(rows []seeding.Row) string {
 	var elements []string
 	for _, r := range rows {
-		elements = append(elements, fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Print), r.Token))
+		elements = append(elements, fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Fingerprint), r.Token))
 	}
 	return "[" + strings.Join(elements, ", ") + "]"
 }

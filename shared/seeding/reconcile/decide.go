@@ -19,7 +19,7 @@ const (
 )
 
 // findings by what MTS says.
-var findings = map[seeding.SeederStatus]finding{
+var findings = map[seeding.MTSStatus]finding{
 	seeding.StatusWorking:  working,
 	seeding.StatusFinished: finished,
 	seeding.StatusFailed:   failedThere,

@@ -27,7 +27,7 @@ type Store interface {
 
 	RegistryStates(ctx context.Context) ([]seeding.RegistryState, error)
 
-	MTS(ctx context.Context, key string) (seeding.MTS, error)
+	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
 	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
@@ -38,7 +38,7 @@ type Store interface {
 // Reconciler reconciles what is stored with what MTS says.
 type Reconciler struct {
 	Store   Store
-	Seeder  seeding.Seeder
+	MTS     seeding.MTS
 	Invoker Invoker
 	Meter   seeding.Meter
 	Clock   seeding.Clock
@@ -160,7 +160,7 @@ func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[str
 	}
 	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)
 	defer cancel()
-	status, err := r.Seeder.Status(limited, b.MTSURL, b.RequestID)
+	status, err := r.MTS.Status(limited, b.MTSURL, b.RequestID)
 	if err != nil {
 		silentMTS[b.MTS] = true
 		return silent
@@ -180,7 +180,7 @@ func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Ti
 	if err != nil && !seeding.IsNotFound(err) {
 		return false, err
 	}
-	finding := seeding.Finding{Kind: seeding.NoToken, Code: seeding.CodeNoAnswer}
+	finding := seeding.Cause{Kind: seeding.NoToken, Code: seeding.CodeNoAnswer}
 	rejection := finding.Reject(b.Ref.Registry, b.Ref.Connector, who, state.Version, standing[who.Identifier], now, r.Times)
 	_, err = r.Store.PutRejections(ctx, []seeding.Rejection{rejection})
 	return rejection.Attempts >= seeding.LostAloneLimit, err

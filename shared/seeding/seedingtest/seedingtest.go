@@ -54,8 +54,8 @@ func Rows(n int) []seeding.Row {
 		for j := range rows[i].MAC {
 			rows[i].MAC[j] = byte(r.IntN(256))
 		}
-		for j := range rows[i].Print {
-			rows[i].Print[j] = byte(r.IntN(256))
+		for j := range rows[i].Fingerprint {
+			rows[i].Fingerprint[j] = byte(r.IntN(256))
 		}
 		token := make([]byte, 36)
 		for j := range token {

@@ -6,7 +6,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Defaults fit each other and a fresh OpenG2P registry. Those of the seeder that
+// Defaults fit each other and a fresh OpenG2P registry. Those of the Odoo module that
 // we replace do not: out of the box each of its records is invalid
 // (facts/mts.md D11). The default domain is made of the identifier types, by
 // DefaultDomain.

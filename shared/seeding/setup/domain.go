@@ -7,7 +7,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// DefaultDomain is the seeder's own (facts/mts.md 5.1), with the identifier
+// DefaultDomain is the Odoo module's own (facts/mts.md 5.1), with the identifier
 // types of this registry: registrants that have a VID and no token.
 func DefaultDomain(r seeding.RegistryAccess) string { return domainOf(r.VIDType, r.TokenType) }
 

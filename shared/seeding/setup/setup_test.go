@@ -204,7 +204,7 @@ func TestTrialEnds(t *testing.T) {
 
 // Every field of MTS can be mandatory, and each is found missing by itself.
 func TestEveryFieldOfMTS(t *testing.T) {
-	for _, field := range seeding.SeederFields[1:] {
+	for _, field := range seeding.MTSFields[1:] {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		p.Connector.Source.Mandatory = []string{field}
 		if found := rules().Check(p); len(found) > 0 {

@@ -168,17 +168,17 @@ func (p page) duplicateHolders() (registrants []int64) {
 // fingerprinted; those that are gone are left out.
 func (s *Submitter) readPrintKeys(ctx context.Context, p page, keys map[string]seeding.Key) error {
 	for _, r := range p.mine {
-		if _, known := keys[r.PrintKey]; known {
+		if _, known := keys[r.FingerprintKey]; known {
 			continue
 		}
-		key, err := s.Prints.ByID(ctx, r.PrintKey)
+		key, err := s.FingerprintKeys.ByID(ctx, r.FingerprintKey)
 		if seeding.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		keys[r.PrintKey] = key
+		keys[r.FingerprintKey] = key
 	}
 	return nil
 }
@@ -294,7 +294,7 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 	if err := s.Store.ClearProblems(ctx, c.ID, over, s.Clock.Now()); err != nil {
 		return selection{}, err
 	}
-	if state.OutageTries > 0 {
+	if state.OutageAttempts > 0 {
 		if err := s.Store.NoteOutage(ctx, state.Key, time.Time{}, 0); err != nil {
 			return selection{}, err
 		}
@@ -309,7 +309,7 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	if err != nil {
 		return nil, rules{}, seeding.MappingUnusable(err)
 	}
-	printKey, err := s.Prints.Current(ctx)
+	printKey, err := s.FingerprintKeys.Current(ctx)
 	if err != nil {
 		return nil, rules{}, seeding.KeysUnusable(err)
 	}
@@ -319,7 +319,7 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	}
 	return registry, rules{
 		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
-		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, again: v.state.Again,
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, again: v.state.Retried,
 		mapper: mapper, printKey: printKey, printKeys: map[string]seeding.Key{}, times: s.Times,
 	}, nil
 }
@@ -346,8 +346,8 @@ func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.F
 		if err != nil {
 			return next{}, err
 		}
-		until := seeding.OutageEnd(s.Clock.Now(), registry.OutageTries, s.Times)
-		if err := s.Store.NoteOutage(ctx, registry.Key, until, registry.OutageTries+1); seeding.IgnoreConflict(err) != nil {
+		until := seeding.OutageEnd(s.Clock.Now(), registry.OutageAttempts, s.Times)
+		if err := s.Store.NoteOutage(ctx, registry.Key, until, registry.OutageAttempts+1); seeding.IgnoreConflict(err) != nil {
 			return next{}, err
 		}
 	}

@@ -34,14 +34,14 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 
 // sendBatch chooses a batch from the registry, claims it and posts it.
 func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next, mtsRest, error) {
-	rest := mtsRest{v.mts.NotBefore, v.mts.Tries}
+	rest := mtsRest{v.mts.NotBefore, v.mts.Attempts}
 	// Every connector finds out for itself, so that each shows the problem, and
 	// one that a person starts or changes tries at once.
 	if _, stands := v.state.Problems[seeding.ProblemMTS]; stands && v.mts.NotBefore.After(now) {
 		return next{due: v.mts.NotBefore}, rest, nil
 	}
 	size := v.mts.Batch(v.connector.MTS.BatchMaximum)
-	if blocked, _ := v.state.Blocked(); blocked || v.mts.Tries > 0 {
+	if blocked, _ := v.state.Blocked(); blocked || v.mts.Attempts > 0 {
 		size = 1 // a probe
 	}
 	chosen, err := s.choose(ctx, v, size)
@@ -77,14 +77,14 @@ func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next,
 }
 
 // post sends a claimed batch. A POST is never repeated.
-func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submission seeding.Submission, limit time.Duration, log *slog.Logger) (next, mtsRest, error) {
-	rest := mtsRest{v.mts.NotBefore, v.mts.Tries}
+func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submission seeding.Request, limit time.Duration, log *slog.Logger) (next, mtsRest, error) {
+	rest := mtsRest{v.mts.NotBefore, v.mts.Attempts}
 	if s.Clock.Now().Add(limit).After(v.mts.Lease.Until) {
 		// Claiming was slow, and the POST could outlive our right to it.
 		return s.notTaken(ctx, v, batch, &seeding.Fault{Kind: seeding.Unreachable, Code: "lease too short"}, log)
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
-	requestID, err := s.Seeder.Submit(limited, submission)
+	requestID, err := s.MTS.Submit(limited, submission)
 	cancel()
 	if err != nil {
 		fault := seeding.FaultOf(err)
@@ -118,7 +118,7 @@ func (s *Submitter) seeMTS(ctx context.Context, v view) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)
 	defer cancel()
-	if status, err := s.Seeder.Status(limited, v.connector.MTS.URL, "none"); err != nil || status != seeding.StatusUnknown {
+	if status, err := s.MTS.Status(limited, v.connector.MTS.URL, "none"); err != nil || status != seeding.StatusUnknown {
 		return nil // it stays as it is
 	}
 	return s.clearMTS(ctx, v)
@@ -126,13 +126,13 @@ func (s *Submitter) seeMTS(ctx context.Context, v view) error {
 
 // takeMTS takes the POST lease, for a page and a POST. taken is false when
 // somebody else had it for as long as we may wait.
-func (s *Submitter) takeMTS(ctx context.Context, v view) (mts seeding.MTS, taken bool, err error) {
+func (s *Submitter) takeMTS(ctx context.Context, v view) (mts seeding.MTSState, taken bool, err error) {
 	c := v.connector
 	take := func() (bool, error) {
 		now := s.Clock.Now()
 		until := now.Add(s.Times.PageLimit + s.postLimit(c.MTS.BatchMaximum))
 		mts, err = s.Store.TakeMTS(ctx, c.MTSKey(), v.state.Lease.Owner, now, until, now.Add(2*s.Times.AnswerWait))
-		if errors.Is(err, seeding.ErrHeld) {
+		if errors.Is(err, seeding.ErrLeaseHeld) {
 			return false, nil
 		}
 		return err == nil, err
@@ -144,11 +144,11 @@ func (s *Submitter) takeMTS(ctx context.Context, v view) (mts seeding.MTS, taken
 }
 
 // prepare makes the batch, and the request with its capability and its rows.
-func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seeding.Batch, seeding.Submission, error) {
-	capability, err1 := s.Capabilities.Current(ctx)
-	rowKey, err2 := s.Rows.Current(ctx)
+func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seeding.Batch, seeding.Request, error) {
+	capability, err1 := s.CapabilityKeys.Current(ctx)
+	rowKey, err2 := s.RowKeys.Current(ctx)
 	if err := errors.Join(err1, err2); err != nil {
-		return seeding.Batch{}, seeding.Submission{}, seeding.KeysUnusable(err)
+		return seeding.Batch{}, seeding.Request{}, seeding.KeysUnusable(err)
 	}
 	c, now := v.connector, s.Clock.Now()
 	ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: chosen.run.ID, Batch: s.NewID()}
@@ -164,9 +164,9 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seed
 		Ref: ref, State: seeding.Claimed, MTS: v.mts.Key, MTSURL: c.MTS.URL,
 		Size: v.mts.Batch(c.MTS.BatchMaximum), InLine: inLine,
 		Claimed: now, Deadline: seeding.Deadline(now, perRecord, inLine, s.Times),
-		RowKey: rowKey.ID, PrintKey: chosen.printKey, Count: len(chosen.chosen),
+		RowKey: rowKey.ID, FingerprintKey: chosen.printKey, Count: len(chosen.chosen),
 	}
-	submission := seeding.Submission{
+	submission := seeding.Request{
 		MTSURL: c.MTS.URL, Language: c.MTS.Language,
 		CallbackURL:    strings.TrimRight(s.CallbackBase, "/") + "/callback/" + ref.Batch,
 		Bearer:         seeding.Capability(capability, ref, now.Add(s.Times.CapabilityLife)),
@@ -180,10 +180,10 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seed
 }
 
 // record is a registrant as MTS gets it.
-func record(x candidate, rowKey seeding.Key, batch string) seeding.SeedRecord {
+func record(x candidate, rowKey seeding.Key, batch string) seeding.RequestRecord {
 	d := x.demographics
 	mac := seeding.RowMACOf(rowKey, batch, x.member, d.VID.Text, x.print)
-	return seeding.SeedRecord{
+	return seeding.RequestRecord{
 		VID: d.VID.Text, Name: d.Name.Text, Gender: d.Gender.Text, DOB: d.DOB.Text,
 		PhoneNumber: d.PhoneNumber.Text, EmailID: d.EmailID.Text, FullAddress: d.FullAddress.Text,
 		Key: seeding.CorrelationKey(x.member, mac, x.print),
@@ -193,7 +193,7 @@ func record(x candidate, rowKey seeding.Key, batch string) seeding.SeedRecord {
 // notTaken closes a batch that MTS surely did not take; its registrants are
 // found again by the next pass.
 func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, fault *seeding.Fault, log *slog.Logger) (next, mtsRest, error) {
-	now, before := s.Clock.Now(), mtsRest{v.mts.NotBefore, v.mts.Tries}
+	now, before := s.Clock.Now(), mtsRest{v.mts.NotBefore, v.mts.Attempts}
 	log.Warn("batch not taken by MTS", "fault", fault.Error())
 	s.Meter.Measure(seeding.MetricBatchesFailed, 1, "")
 	batch.State, batch.Closed, batch.Totals = seeding.Failed, now, seeding.Totals{Sent: batch.Count}

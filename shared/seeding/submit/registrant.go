@@ -45,15 +45,15 @@ const (
 // decision about one VID.
 type decision struct {
 	choice    choice
-	finding   seeding.Finding // of reject
-	candidate candidate       // of take
+	finding   seeding.Cause // of reject
+	candidate candidate     // of take
 }
 
 // candidate is a registrant that is to be sent.
 type candidate struct {
 	member       seeding.Member
 	demographics seeding.Demographics
-	print        seeding.Print
+	print        seeding.Fingerprint
 }
 
 // decide what is done with a VID.
@@ -70,10 +70,10 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	if rejected := f.before.Kind != ""; rejected && !f.causeGone() && !r.due(f.before, demographics, now) {
 		return decision{choice: skip}
 	}
-	print := seeding.PrintOf(r.printKey, demographics)
+	print := seeding.FingerprintOf(r.printKey, demographics)
 	if code := demographics.Invalid(r.mandatory); code != "" {
-		return decision{choice: reject, finding: seeding.Finding{
-			Kind: seeding.Invalid, Code: code, Print: print, PrintKey: r.printKey.ID,
+		return decision{choice: reject, finding: seeding.Cause{
+			Kind: seeding.Invalid, Code: code, Fingerprint: print, FingerprintKey: r.printKey.ID,
 		}}
 	}
 	return decision{choice: take, candidate: candidate{
@@ -98,8 +98,8 @@ func (r rules) holdsToken(f facts) decision {
 		case f.before.Code == seeding.CodeEmptyHeld:
 			return decision{choice: skip}
 		default: // Odoo counts an empty identifier as one of its type (facts/odoo.md A3)
-			return decision{choice: reject, finding: seeding.Finding{
-				Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, PrintKey: r.printKey.ID,
+			return decision{choice: reject, finding: seeding.Cause{
+				Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, FingerprintKey: r.printKey.ID,
 			}}
 		}
 	}
@@ -128,9 +128,9 @@ func (f facts) causeGone() bool {
 // fingerprinted with the key that the rejection was made with; when that key is
 // gone they count as changed.
 func (r rules) due(before seeding.Rejection, demographics seeding.Demographics, now time.Time) bool {
-	var today seeding.Print
-	if key, known := r.printKeys[before.PrintKey]; known {
-		today = seeding.PrintOf(key, demographics)
+	var today seeding.Fingerprint
+	if key, known := r.printKeys[before.FingerprintKey]; known {
+		today = seeding.FingerprintOf(key, demographics)
 	}
 	return before.Due(now, today, r.configured, r.again)
 }

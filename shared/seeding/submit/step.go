@@ -16,7 +16,7 @@ type view struct {
 	open       []seeding.Batch // of the connector
 	unanswered []seeding.Batch // those of them that have no answer yet
 	registry   seeding.RegistryState
-	mts        seeding.MTS
+	mts        seeding.MTSState
 }
 
 // action is what a step does.
@@ -134,7 +134,7 @@ func (s *Submitter) look(ctx context.Context, state seeding.State, run string) (
 	if v.registry, err = s.Store.RegistryState(ctx, v.connector.RegistryKey()); err != nil {
 		return v, err
 	}
-	v.mts, err = s.Store.MTS(ctx, v.connector.MTSKey())
+	v.mts, err = s.Store.MTSState(ctx, v.connector.MTSKey())
 	return v, err
 }
 

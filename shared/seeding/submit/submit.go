@@ -40,11 +40,11 @@ type Store interface {
 	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
 
 	RegistryState(ctx context.Context, key string) (seeding.RegistryState, error)
-	NoteOutage(ctx context.Context, key string, until time.Time, tries int) error
+	NoteOutage(ctx context.Context, key string, until time.Time, attempts int) error
 
-	MTS(ctx context.Context, key string) (seeding.MTS, error)
-	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (seeding.MTS, error)
-	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, tries int) error
+	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
+	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (seeding.MTSState, error)
+	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, attempts int) error
 	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
@@ -53,20 +53,20 @@ type Store interface {
 
 // Submitter moves connectors on.
 type Submitter struct {
-	Store        Store
-	Registries   seeding.Registries
-	Seeder       seeding.Seeder
-	Mappings     seeding.Mappings
-	Capabilities seeding.Keyring
-	Rows         seeding.Keyring
-	Prints       seeding.Keyring
-	Invoker      Invoker
-	Meter        seeding.Meter
-	Clock        seeding.Clock
-	Times        seeding.Times
-	NewID        func() string // sortable by time of making, and unique
-	CallbackBase string        // MTS calls back below it
-	Log          *slog.Logger
+	Store           Store
+	Registries      seeding.Registries
+	MTS             seeding.MTS
+	Mappings        seeding.Mappings
+	CapabilityKeys  seeding.Keyring
+	RowKeys         seeding.Keyring
+	FingerprintKeys seeding.Keyring
+	Invoker         Invoker
+	Meter           seeding.Meter
+	Clock           seeding.Clock
+	Times           seeding.Times
+	NewID           func() string // sortable by time of making, and unique
+	CallbackBase    string        // MTS calls back below it
+	Log             *slog.Logger
 }
 
 // Invoker invokes submit for one connector, asynchronously.
@@ -132,7 +132,7 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		// Taking the lease again renews it, and reads what a person changed.
 		now := s.Clock.Now()
 		state, err := s.Store.TakeRun(ctx, connector, owner, now, now.Add(s.stepLimit()), moved)
-		if errors.Is(err, seeding.ErrHeld) || seeding.IsNotFound(err) {
+		if errors.Is(err, seeding.ErrLeaseHeld) || seeding.IsNotFound(err) {
 			return nil
 		}
 		if err != nil {

@@ -161,14 +161,14 @@ func (s *suite) postponing() {
 	c, run := s.running("c")
 	b := s.claimed(c, run, "b")
 	for _, place := range []string{"open", "closed"} {
-		n := b.Failures
+		n := b.Attempts
 		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place)
 		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place+", so already")
 		s.is(s.store.Postpone(s.ctx, b, n+1, after(time.Hour)), seeding.ErrConflict, place+", somebody else's failure")
 		s.ok(s.store.Postpone(s.ctx, b, n+2, after(time.Hour)), place)
 		got, err := s.store.Batch(s.ctx, b.Ref)
 		s.ok(err, "batch")
-		s.same(got.Failures, n+2, place+": failures")
+		s.same(got.Attempts, n+2, place+": failures")
 		s.same(got.NotBefore, after(time.Hour), place+": next attempt")
 		for hours := range 3 { // no failure, but a longer wait
 			s.ok(s.store.Postpone(s.ctx, got, n+2, after(time.Duration(hours+1)*time.Hour)), place+", waiting on")

@@ -82,8 +82,8 @@ func (s *suite) between() {
 		s.ok(err, "take")
 	})
 	_, err = store.TakeMTS(s.ctx, mts, "slow", t0, after(time.Minute), after(time.Minute))
-	s.is(err, seeding.ErrHeld, "take an MTS, and somebody is quicker")
-	m, err := s.store.MTS(s.ctx, mts)
+	s.is(err, seeding.ErrLeaseHeld, "take an MTS, and somebody is quicker")
+	m, err := s.store.MTSState(s.ctx, mts)
 	s.ok(err, "MTS")
 	s.same(m.Waiter, "slow", "waiter")
 
@@ -92,9 +92,9 @@ func (s *suite) between() {
 		m, err := s.store.TakeMTS(s.ctx, mts, "quick", t0, after(time.Minute), t0)
 		s.ok(err, "take")
 		_, err = s.store.TakeMTS(s.ctx, mts, "first", t0, after(time.Minute), after(time.Minute))
-		s.is(err, seeding.ErrHeld, "wait")
+		s.is(err, seeding.ErrLeaseHeld, "wait")
 		s.ok(s.store.LeaveMTS(s.ctx, mts, m.Lease.Fence, time.Time{}, 0), "leave")
 	})
 	_, err = store.TakeMTS(s.ctx, mts, "second", t0, after(time.Minute), after(time.Minute))
-	s.is(err, seeding.ErrHeld, "take an MTS, and somebody else has waited for it meanwhile")
+	s.is(err, seeding.ErrLeaseHeld, "take an MTS, and somebody else has waited for it meanwhile")
 }

@@ -166,7 +166,7 @@ func (s *suite) runLease() {
 	s.ok(err, "a free lease")
 	s.same(first.Lease, seeding.Lease{Owner: "a", Until: after(time.Minute), Fence: first.Lease.Fence}, "lease")
 	_, err = take("b", 59*time.Second, 2*time.Minute)
-	s.is(err, seeding.ErrHeld, "a held lease")
+	s.is(err, seeding.ErrLeaseHeld, "a held lease")
 	renewed, err := take("a", 30*time.Second, 90*time.Second)
 	s.ok(err, "renewal")
 	s.is(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave with the fence before")
@@ -186,7 +186,7 @@ func (s *suite) runLease() {
 		_, err := take(fmt.Sprintf("racer%d", i), time.Hour, 2*time.Hour)
 		return err
 	})
-	s.same(outcomes, map[error]int{nil: 1, seeding.ErrHeld: racers - 1}, "race for the lease")
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrLeaseHeld: racers - 1}, "race for the lease")
 }
 
 // moving: every write that says that a run moves, or may move again, is noted,

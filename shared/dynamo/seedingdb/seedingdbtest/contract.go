@@ -192,7 +192,7 @@ func (s *suite) aClaim(c seeding.Connector, run seeding.Run, batch string) seedi
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: s.id(batch)},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Size: 50, InLine: 2,
 			Claimed: t0, Deadline: after(2 * time.Minute),
-			RowKey: "row-key", PrintKey: "print-key",
+			RowKey: "row-key", FingerprintKey: "print-key",
 			Members: []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}}, Count: 2,
 		},
 		Counter: registry.Counter, Run: run, Version: c.Version, Fence: run.Fence,

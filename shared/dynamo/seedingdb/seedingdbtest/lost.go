@@ -99,7 +99,7 @@ func (s *suite) lostReplies() {
 			return d.SavePace(s.ctx, mts, seeding.Pace{}, seeding.Pace{Size: 50})
 		}, nil},
 		{"LeaveMTS", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
-			m, err := d.MTS(s.ctx, mts)
+			m, err := d.MTSState(s.ctx, mts)
 			return errors.Join(err, d.LeaveMTS(s.ctx, mts, m.Lease.Fence, t0, 0))
 		}, nil},
 		{"PutRejections", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {

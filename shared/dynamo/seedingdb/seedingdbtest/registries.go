@@ -20,7 +20,7 @@ func (s *suite) registries() {
 	s.ok(err, "take")
 	s.same(first, seeding.RegistryState{Key: key, Patch: seeding.Lease{Owner: "a", Until: after(time.Minute), Fence: first.Patch.Fence}}, "taken")
 	_, err = take("b", 59*time.Second, time.Hour)
-	s.is(err, seeding.ErrHeld, "a held lease")
+	s.is(err, seeding.ErrLeaseHeld, "a held lease")
 
 	full := filled[seeding.RegistryState]()
 	full.Key, full.Patch = key, first.Patch
@@ -31,7 +31,7 @@ func (s *suite) registries() {
 	s.ok(err, "state")
 	s.same(got, full, "everything but the counter")
 	_, err = take("b", 29*time.Second, time.Hour)
-	s.is(err, seeding.ErrHeld, "a lease that is left to run")
+	s.is(err, seeding.ErrLeaseHeld, "a lease that is left to run")
 	second, err := take("b", 30*time.Second, 2*time.Minute)
 	s.ok(err, "a lease that is over")
 	if second.Patch.Fence <= first.Patch.Fence {
@@ -48,7 +48,7 @@ func (s *suite) registries() {
 	got, err = s.store.RegistryState(s.ctx, key)
 	s.ok(err, "state")
 	s.same(got.OutageUntil, after(time.Hour), "outage")
-	s.same(got.OutageTries, 3, "tries")
+	s.same(got.OutageAttempts, 3, "tries")
 	s.ok(s.store.NoteOutage(s.ctx, key, time.Time{}, 0), "end of the outage")
 	got, err = s.store.RegistryState(s.ctx, key)
 	s.ok(err, "state")
@@ -67,5 +67,5 @@ func (s *suite) registries() {
 		_, err := s.store.TakePatch(s.ctx, fresh, fmt.Sprintf("racer%d", i), t0, after(time.Minute))
 		return err
 	})
-	s.same(outcomes, map[error]int{nil: 1, seeding.ErrHeld: racers - 1}, "race for the patch lease")
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrLeaseHeld: racers - 1}, "race for the patch lease")
 }

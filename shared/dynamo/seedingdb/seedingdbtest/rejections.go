@@ -86,7 +86,7 @@ func (s *suite) rejectionPages() {
 		}
 		list = append(list, seeding.Rejection{
 			Registry: registry, Connector: connector, Subject: seeding.Member{Registrant: i, Identifier: 2 * i}.Subject(), Kind: seeding.Refused,
-			Code: "IDA-MLC-009", Next: after(time.Hour), Since: t0, PrintKey: "k", Print: seeding.Print{1, 2, 3, 4},
+			Code: "IDA-MLC-009", Next: after(time.Hour), Since: t0, FingerprintKey: "k", Fingerprint: seeding.Fingerprint{1, 2, 3, 4},
 		})
 	}
 	conflicts, err := s.store.PutRejections(s.ctx, list)
@@ -129,8 +129,8 @@ func (s *suite) tryingAgain() {
 	}
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
-	s.same(len(state.Again), 1+len(seeding.RejectionKinds), "kinds")
-	for kind, at := range state.Again {
+	s.same(len(state.Retried), 1+len(seeding.RejectionKinds), "kinds")
+	for kind, at := range state.Retried {
 		s.same(at, after(time.Minute), "time of "+string(kind))
 	}
 	s.same(state.Due.After(after(time.Minute)), false, "due")

@@ -37,13 +37,13 @@ func (s *suite) batchOfThousand(gap int64) {
 		members[i] = member
 		rows[i] = seeding.Row{Subject: member.Subject(), Status: seeding.RowProcessed, Token: digits(random, 36)}
 		binary.BigEndian.PutUint64(rows[i].MAC[:], random.Uint64())
-		binary.BigEndian.PutUint32(rows[i].Print[:], random.Uint32())
+		binary.BigEndian.PutUint32(rows[i].Fingerprint[:], random.Uint32())
 	}
 	c, run := s.running("c")
 	claim := s.aClaim(c, run, "01980f5e-7c1e-7000-8000-0123456789ab")
 	b := &claim.Batch
 	b.Members, b.Count, b.Size = members, len(members), len(members)
-	b.RowKey, b.PrintKey = "a3c5f1d2-0b6e-4f6a-9d1c-7e8f90a1b2c3", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+	b.RowKey, b.FingerprintKey = "a3c5f1d2-0b6e-4f6a-9d1c-7e8f90a1b2c3", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 	part := seeding.AnswerPart{
 		Ref: b.Ref, Content: "0123456789abcdef0123456789abcdef", Part: 1, Of: 1,
 		Received: t0, Expires: after(14 * 24 * time.Hour), Packed: seeding.PackRows(rows),
