@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -58,13 +59,10 @@ func TestTheCheckFindsViolations(t *testing.T) {
 			if list := c.misplaced(); len(list) > 0 {
 				t.Fatalf("of an untouched registry: %v", list)
 			}
-			for id, identifiers := range c.before {
-				if vids := values(identifiers, odoosim.VIDType); len(vids) == 1 && len(values(identifiers, odoosim.TokenType)) == 0 {
-					for _, i := range identifiers {
-						if i.Type == odoosim.VIDType {
-							spoil(registry, id, i)
-						}
-					}
+			for _, entry := range registry.Entries() {
+				if entry.Kind == odoosim.Plain {
+					vid := slices.IndexFunc(entry.Identifiers, func(i odoosim.Identifier) bool { return i.Type == odoosim.VIDType })
+					spoil(registry, entry.Registrant, entry.Identifiers[vid])
 					break
 				}
 			}

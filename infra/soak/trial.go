@@ -112,9 +112,12 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 		return out, err
 	}
 	out.violations = append(out.violations, violations...)
-	if out.lost, err = c.lost(ctx); err != nil {
+	batches, err := c.batches(ctx)
+	if err != nil {
 		return out, err
 	}
+	violations, out.lost = c.totals(batches)
+	out.violations = append(out.violations, violations...)
 	out.sent = float64(seeder.Counters().RecordsReceived) / float64(c.expected.Submitted)
 	return out, r.call(ctx, http.MethodPost, "/connectors/"+id+"/stop", nil, nil)
 }
