@@ -37,11 +37,14 @@ type Surroundings struct {
 	Calls  *http.Client // to registries
 	// Password is the one to a registry; nil is the simulator's.
 	Password func(context.Context, seeding.Connector) (string, error)
-	Invoker  seeding.Invoker
-	Meter    seeding.Meter
-	Clock    seeding.Clock
-	Times    seeding.Times
-	Log      *slog.Logger
+	Invoker  interface {
+		submit.Invoker
+		reconcile.Invoker
+	}
+	Meter seeding.Meter
+	Clock seeding.Clock
+	Times seeding.Times
+	Log   *slog.Logger
 }
 
 // Functions are the four that take part in a run.

@@ -40,26 +40,3 @@ func BlameOf(codes string) Blame {
 	}
 	return cause
 }
-
-// AlikeLimit rows of one kind are no accident of single registrants.
-const AlikeLimit = 3
-
-// BlamesOf returns what each row of one answer blames. It decides the unclear
-// ones too: a code that every one of at least three rows carries says something
-// of the system, not of the data.
-func BlamesOf(rows []Row) func(Row) Blame {
-	alike := len(rows) >= AlikeLimit
-	for _, r := range rows {
-		alike = alike && r.Token == "" && r.Code == rows[0].Code
-	}
-	return func(r Row) Blame {
-		cause := BlameOf(r.Code)
-		switch {
-		case cause != BlameUnclear:
-			return cause
-		case alike:
-			return BlameSystem
-		}
-		return BlameData
-	}
-}

@@ -1,7 +1,5 @@
 package seeding
 
-import "time"
-
 // Metric is the name of a figure that operators watch: a count, or seconds where
 // the name says so. It is a plain text, so that a meter needs no word of ours.
 type Metric = string
@@ -35,29 +33,6 @@ const (
 // costs nobody a token.
 type Meter interface {
 	Measure(m Metric, value float64, kind string)
-}
-
-const (
-	// overdueAfter is how long a running connector may be due without anybody
-	// coming for it: a tick comes every minute.
-	overdueAfter = 10 * time.Minute
-	// motionlessAfter is how long an open run may stand still although somebody
-	// comes for it. A batch under way counts as moving for as long as reconcile
-	// lets it, so a slow MTS needs no more; the longest wait that is well is
-	// that for an outage of a registry that another connector shows.
-	motionlessAfter = time.Hour
-)
-
-// Stalled tells whether nobody comes for a running connector, or nothing comes
-// of it although no problem says why.
-func (s State) Stalled(now time.Time) bool {
-	if s.Status != Running {
-		return false
-	}
-	blocked, _ := s.Blocked()
-	nobody := !s.Lease.Live(now) && now.Sub(s.Due) >= overdueAfter
-	nothing := (s.Run != "" || len(s.Imports) > 0) && !blocked && now.Sub(s.Moved) >= motionlessAfter
-	return nobody || nothing
 }
 
 // Measure tells the meter what a batch, or a part of its answer, came to.

@@ -33,17 +33,6 @@ type Problem struct {
 // unlink and a suspicious policy are shown but stop nobody.
 func (s Source) Blocks() bool { return s != ProblemUnlink && s != ProblemPolicy }
 
-// NeedsHand tells whether a problem stands that stops nobody. Work goes on, so
-// no other figure shows it, and it does harm until a person acts.
-func (s State) NeedsHand() bool {
-	for source := range s.Problems {
-		if !source.Blocks() {
-			return true
-		}
-	}
-	return false
-}
-
 // Blocked looks through the problems that stand: whether one of them blocks,
 // and when the next probe is due.
 func (s State) Blocked() (blocked bool, next time.Time) {

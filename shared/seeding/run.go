@@ -35,10 +35,6 @@ type Tally struct {
 	Removed int // VIDs removed because their registrant holds a token
 }
 
-// MaxPasses bounds the repetitions of a run; what is pending after them waits
-// for the next run.
-const MaxPasses = 3
-
 // Totals tell what became of the records of a batch, or of the batches of a
 // run. What is in none of the others is pending and found by a later pass.
 // After faults they can miss by a fraction of a percent; the truth is counted

@@ -124,13 +124,6 @@ type AnswerInbox interface {
 	PutPart(ctx context.Context, part AnswerPart) error
 }
 
-// Invoker starts other functions and does not wait for them. An invocation may
-// be lost; nothing depends on it.
-type Invoker interface {
-	InvokeSubmit(ctx context.Context, connector string) error
-	InvokePatch(ctx context.Context, registry string) error
-}
-
 // Clock is the time as the functions see it.
 type Clock interface {
 	Now() time.Time

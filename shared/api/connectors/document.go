@@ -209,7 +209,7 @@ type rejectionDocument struct {
 
 func newRejectionDocument(x seeding.Rejection) rejectionDocument {
 	return rejectionDocument{
-		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: seeding.Reason(x.Kind, x.Code),
+		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: reason(x.Kind, x.Code),
 		Attempts: x.Attempts, NextAttempt: moment(x.Next), Since: x.Since, Holder: x.Holder,
 	}
 }

@@ -119,7 +119,7 @@ type verdict struct {
 // judge gives a verdict per row, in their order. Rows that are forged, or older
 // than what the registry holds, stay pending.
 func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
-	causeOf := seeding.BlamesOf(rows)
+	causeOf := blamesOf(rows)
 	wanted := map[string]bool{} // tokens that a lower registrant is to get
 	verdicts := make([]verdict, 0, len(rows))
 	for _, row := range rows {
@@ -174,6 +174,29 @@ func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Bla
 		v.kind = refused
 	}
 	return v
+}
+
+// alikeLimit rows of one kind are no accident of single registrants.
+const alikeLimit = 3
+
+// blamesOf returns what each row of one answer blames. It decides the unclear
+// ones too: a code that every one of at least three rows carries says something
+// of the system, not of the data.
+func blamesOf(rows []seeding.Row) func(seeding.Row) seeding.Blame {
+	alike := len(rows) >= alikeLimit
+	for _, r := range rows {
+		alike = alike && r.Token == "" && r.Code == rows[0].Code
+	}
+	return func(r seeding.Row) seeding.Blame {
+		cause := seeding.BlameOf(r.Code)
+		switch {
+		case cause != seeding.BlameUnclear:
+			return cause
+		case alike:
+			return seeding.BlameSystem
+		}
+		return seeding.BlameData
+	}
 }
 
 // confirm gives the verdicts on rows whose tokens were written, after another

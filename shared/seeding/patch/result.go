@@ -118,7 +118,7 @@ func (v verdict) finding(printKey string) (seeding.Cause, bool) {
 func decideSystemic(r result, before map[int64]seeding.Rejection, stands bool, printKey string) (_ result, problem bool) {
 	known := func(row seeding.Row) bool { return before[row.Identifier].Systemic() }
 	unknown := func(row seeding.Row) bool { return !known(row) }
-	own := r.answered || len(r.systemic) < seeding.AlikeLimit && !slices.ContainsFunc(r.systemic, unknown)
+	own := r.answered || len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
 	if own {
 		for _, row := range r.systemic {
 			finding, _ := verdict{row: row, kind: systemic}.finding(printKey)

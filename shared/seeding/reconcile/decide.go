@@ -45,39 +45,3 @@ func isLost(f finding, age, wait time.Duration) bool {
 // blamesSize tells whether a loss says that the batch was too large: MTS forgot
 // it, or never came to its end.
 func (f finding) blamesSize() bool { return f != finished && f != failedThere }
-
-// gauge is a figure that is taken with every tick.
-type gauge struct {
-	metric seeding.Metric
-	value  float64
-}
-
-// gauges tells how things stand, also when all is well. oldest is how long the
-// first answer waits.
-func gauges(states []seeding.State, oldest time.Duration, now time.Time) []gauge {
-	var stalled, unreachable, refused, blocked, needHand float64
-	count := func(n *float64, counts bool) {
-		if counts {
-			*n++
-		}
-	}
-	for _, s := range states {
-		if !s.Active() {
-			continue // nobody waits for it
-		}
-		isBlocked, _ := s.Blocked()
-		count(&stalled, s.Stalled(now))
-		count(&unreachable, len(s.Standing(seeding.ProblemRegistry, seeding.ProblemMTS)) > 0)
-		count(&refused, len(s.Standing(seeding.ProblemSignIn)) > 0)
-		count(&blocked, isBlocked)
-		count(&needHand, s.NeedsHand())
-	}
-	return []gauge{
-		{seeding.MetricOldestAnswer, oldest.Seconds()},
-		{seeding.MetricStalledConnectors, stalled},
-		{seeding.MetricUnreachable, unreachable},
-		{seeding.MetricSignInsRefused, refused},
-		{seeding.MetricProblemConnectors, blocked},
-		{seeding.MetricNeedHand, needHand},
-	}
-}

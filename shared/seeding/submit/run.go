@@ -33,10 +33,14 @@ func passResult(run seeding.Run, closed []seeding.Batch) (sent, pending bool) {
 	return sent, pending
 }
 
+// maxPasses bounds the repetitions of a run; what is pending after them waits
+// for the next run.
+const maxPasses = 3
+
 // anotherPass is the run in its next pass; again is false when there is to be
 // none. While a problem stands passes do not count: they are made of probes.
 func anotherPass(run seeding.Run, pending, blocked bool, now time.Time) (_ seeding.Run, again bool) {
-	if !pending || !blocked && run.Passes >= seeding.MaxPasses {
+	if !pending || !blocked && run.Passes >= maxPasses {
 		return run, false
 	}
 	run.Cursor, run.PassOver, run.PassStarted = 0, false, now

@@ -1,4 +1,4 @@
-package seeding_test
+package connectors
 
 import (
 	"strings"
@@ -19,7 +19,7 @@ func TestReason(t *testing.T) {
 		{seeding.Duplicate, "", "Another registrant"},
 		{seeding.Conflict, seeding.CodeVIDChanged, "The VID was changed"},
 	} {
-		if got := seeding.Reason(c.kind, c.code); !strings.HasPrefix(got, c.want) {
+		if got := reason(c.kind, c.code); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s %s: %s", c.kind, c.code, got)
 		}
 	}
@@ -33,13 +33,13 @@ func TestReason(t *testing.T) {
 		for _, v := range []seeding.Value{{}, {Present: true}, {Present: true, NotText: true}} {
 			*target = v
 			code := d.Invalid(seeding.MTSFields)
-			if code != "" && seeding.Reason(seeding.Invalid, code) == seeding.Reason(seeding.Invalid, "") {
+			if code != "" && reason(seeding.Invalid, code) == reason(seeding.Invalid, "") {
 				t.Errorf("%s has no reason of its own", code)
 			}
 		}
 	}
 	for _, kind := range []seeding.RejectionKind{seeding.Invalid, seeding.Refused, seeding.Duplicate, seeding.Conflict, seeding.NoToken, seeding.SetAside} {
-		if seeding.Reason(kind, "") == "" {
+		if reason(kind, "") == "" {
 			t.Errorf("%s has no reason", kind)
 		}
 	}

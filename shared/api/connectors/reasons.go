@@ -1,18 +1,22 @@
-package seeding
+package connectors
 
-import "strings"
+import (
+	"strings"
 
-// Reason says in words why a registrant was rejected and what would help.
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// reason says in words why a registrant was rejected and what would help.
 // Several codes, joined by commas, give several reasons; a code that is not in
 // the table gives the reason of its kind.
-func Reason(kind RejectionKind, code string) string {
+func reason(kind seeding.RejectionKind, code string) string {
 	var said []string
 	for c := range strings.SplitSeq(code, ",") {
 		if text, known := reasons[strings.TrimSpace(c)]; known {
 			said = append(said, text)
 		}
 	}
-	if len(said) == 0 && BlameOf(code) == BlameSystem {
+	if len(said) == 0 && seeding.BlameOf(code) == seeding.BlameSystem {
 		return "MOSIP refused the partner, its licence or its policy for this registrant, while others were answered. It is tried again."
 	}
 	if len(said) == 0 {
@@ -22,26 +26,26 @@ func Reason(kind RejectionKind, code string) string {
 }
 
 // kindReasons stand where a code says nothing more.
-var kindReasons = map[RejectionKind]string{
-	Invalid:   "Data that MTS demands is missing.",
-	Refused:   "MOSIP, or the registry, does not accept this registrant's data.",
-	Duplicate: "Another registrant holds this person's token: both are probably one person.",
-	Conflict:  "The registrant holds another token than MOSIP gives now.",
-	NoToken:   "MTS took this registrant's data and never answered.",
-	SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
+var kindReasons = map[seeding.RejectionKind]string{
+	seeding.Invalid:   "Data that MTS demands is missing.",
+	seeding.Refused:   "MOSIP, or the registry, does not accept this registrant's data.",
+	seeding.Duplicate: "Another registrant holds this person's token: both are probably one person.",
+	seeding.Conflict:  "The registrant holds another token than MOSIP gives now.",
+	seeding.NoToken:   "MTS took this registrant's data and never answered.",
+	seeding.SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
 }
 
 // reasons by code: ours, those of MTS (facts/mts.md 2.7) and those of MOSIP's
 // identity service that a demographic authentication can meet.
 var reasons = map[string]string{
-	CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only. Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
-	CodeEmptyToken:  "MOSIP accepted the registrant, but gave no token. Ask the operator of MOSIP about the partner's policy.",
-	CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
-	CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
-	CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
-	CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",
-	CodeNoAnswer:    "MTS took this registrant's data, alone, and never answered.",
-	CodeSetAside:    "The answer for this registrant could not be processed; it is asked for again.",
+	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only. Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
+	seeding.CodeEmptyToken:  "MOSIP accepted the registrant, but gave no token. Ask the operator of MOSIP about the partner's policy.",
+	seeding.CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
+	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
+	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
+	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",
+	seeding.CodeNoAnswer:    "MTS took this registrant's data, alone, and never answered.",
+	seeding.CodeSetAside:    "The answer for this registrant could not be processed; it is asked for again.",
 
 	"ATS-REQ-003": "The name is empty.",
 	"ATS-REQ-004": "The gender is empty.",
