@@ -19,6 +19,7 @@ import (
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
@@ -120,7 +121,7 @@ func (h *harness) prepare(ctx context.Context) error {
 func (h *harness) run(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.limit, 4*time.Minute))
 	defer cancel()
-	started := time.Now()
+	before, started := h.now(), time.Now()
 	if err := h.direct.SetStatus(ctx, h.connector.ID, seeding.Running, started); err != nil {
 		return 0, err
 	}
@@ -129,12 +130,19 @@ func (h *harness) run(ctx context.Context) (time.Duration, error) {
 	}
 	took := time.Since(started)
 	h.rings.Wait()
-	state := h.registry.State()
-	if tokens := h.registrants; state.Tokens != tokens || state.DistinctTokens != tokens || state.VIDs != 0 {
-		return 0, fmt.Errorf("after the run %d of %d registrants hold a token, and %d a VID; the end of the log:\n%s",
-			state.Tokens, tokens, state.VIDs, &h.log)
+	if wrong := h.violations(before); len(wrong) > 0 {
+		return 0, fmt.Errorf("after the run: %s; the end of the log:\n%s", strings.Join(wrong[:min(5, len(wrong))], "; "), &h.log)
 	}
 	return took, nil
+}
+
+func (h *harness) now() invariants.Registry { return invariants.RegistryOf(h.registry.Snapshot()) }
+
+// violations lists what is wrong after a run, in which everybody gets a token.
+func (h *harness) violations(before invariants.Registry) []string {
+	now := h.now()
+	everybody := odoosim.Expectation{Registrants: h.registrants, Tokens: h.registrants}
+	return append(invariants.Words(invariants.Identifiers(now, before)), invariants.Differences(invariants.Counts(now, everybody))...)
 }
 
 // drive ticks as the schedules do, though every second, until all is quiet.

@@ -25,8 +25,8 @@ func TestCallbackEndpoint(t *testing.T) {
 	idsA, idsB := a.addRegistrants(30), b.addRegistrants(30)
 	for i, id := range idsB {
 		expect(t, "registrant", id, idsA[i])
-		b.registry.SetVID(id, a.vids[id])
-		b.vids[id] = a.vids[id]
+		b.rememberVID(id, a.vid(idsA[i]))
+		b.registry.SetVID(id, a.vid(idsA[i]))
 	}
 	cA, cB := a.create(), b.create()
 	releaseA, releaseB := cA.holdPatchLease(), cB.holdPatchLease()

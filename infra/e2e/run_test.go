@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 // A whole run over registrants of every demo kind, seen through the API only. It
@@ -18,10 +19,12 @@ func TestEveryRegistrantIsReconciledAndNothingIsLeft(t *testing.T) {
 	w.checkInvariants()
 	w.checkSentOnce()
 
-	state := w.registry.State()
-	expect(t, "tokens", state.Tokens, e.Tokens)
-	expect(t, "VIDs left", state.VIDs, e.VIDsLeft)
-	expect(t, "registrants with VID and token", state.Both, 0)
+	for _, d := range invariants.Differences(invariants.Counts(w.now(), e)) {
+		t.Error(d)
+	}
+	for _, v := range invariants.Registrants(w.now(), w.before) {
+		t.Error(v)
+	}
 
 	rejections := c.rejections()
 	got, want := map[odoosim.Kind]int{}, maps.Clone(e.Invalid)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 // world has the servers of one test: a registry with registrants, and an MTS.
@@ -36,10 +38,9 @@ type world struct {
 	database, password  string
 
 	rng    *rand.Rand
-	person int64            // number of the last person that was made up
-	vids   map[int64]string // that registrants ever had
-	before map[int64]string // tokens that registrants had from the beginning
-	kills  atomic.Int64     // of functions that worked for this world
+	person int64               // number of the last person that was made up
+	before invariants.Registry // what registrants had before, with the VIDs that tests gave them later
+	kills  atomic.Int64        // of functions that worked for this world
 }
 
 type options struct {
@@ -78,7 +79,7 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{
 		T: t, registry: odoosim.New(o.odoo), seeder: mtssim.New(o.mts), database: "g2p",
 		rng: rand.New(rand.NewPCG(uint64(n), 7)), person: 4_000_000_000 + n*1_000_000,
-		forbidden: newSearch(), vids: map[int64]string{}, before: map[int64]string{},
+		forbidden: newSearch(), before: invariants.Registry{},
 	}
 	if len(o.odoo.Databases) > 0 {
 		w.database = o.odoo.Databases[0]
@@ -168,11 +169,23 @@ func (w *world) newRegistrant() odoosim.Registrant {
 
 // rememberVID remembers the VID of a registrant, and forbids it and its token.
 func (w *world) rememberVID(registrant int64, vid string) {
-	w.vids[registrant] = vid
+	had := w.before[registrant]
+	had.VIDs = []string{vid}
+	w.before[registrant] = had
 	for _, s := range []*search{w.forbidden, forbiddenTexts} {
 		s.addNumber("VID", vid)
 		s.addNumber("token", mtssim.Token(vid))
 	}
+}
+
+// vid is the VID that a registrant was given last.
+func (w *world) vid(registrant int64) string {
+	w.Helper()
+	vids := w.before[registrant].VIDs
+	if len(vids) != 1 {
+		w.Fatalf("registrant %d was given %d VIDs", registrant, len(vids))
+	}
+	return vids[0]
 }
 
 // nextVID is the VID of a new person.
@@ -218,11 +231,11 @@ func (w *world) populate(n int) odoosim.Expectation {
 				w.rememberVID(entry.Registrant, vid)
 				w.registry.SetValue(i.ID, vid)
 			case odoosim.TokenType:
-				w.before[entry.Registrant] = i.Value
 				w.forbid("token", i.Value)
 			}
 		}
 	}
+	maps.Copy(w.before, w.now())
 	return e
 }
 
@@ -272,30 +285,14 @@ func (w *world) tokenised() (n int) {
 	return n
 }
 
-// checkInvariants checks what must be true whatever went wrong: no registrant has
-// two tokens, a token that was not made for it, or has lost its VID without
-// getting a token.
+// now is what registrants have now.
+func (w *world) now() invariants.Registry { return invariants.RegistryOf(w.registry.Snapshot()) }
+
+// checkInvariants checks what must be true of identifiers whatever went wrong.
 func (w *world) checkInvariants() {
 	w.Helper()
-	holder := map[string]int64{}
-	for _, entry := range w.registry.Entries() {
-		id := entry.Registrant
-		tokens := w.values(id, odoosim.TokenType)
-		if len(tokens) > 1 {
-			w.Errorf("registrant %d has %d tokens", id, len(tokens))
-		}
-		for _, token := range tokens {
-			if token != w.before[id] && (w.vids[id] == "" || token != mtssim.Token(w.vids[id])) {
-				w.Errorf("registrant %d has a token that was not made for it", id)
-			}
-			if other, twice := holder[token]; twice {
-				w.Errorf("registrants %d and %d have the same token", id, other)
-			}
-			holder[token] = id
-		}
-		if w.vids[id] != "" && len(tokens) == 0 && len(w.values(id, odoosim.VIDType)) == 0 {
-			w.Errorf("registrant %d lost its VID and has no token", id)
-		}
+	for _, v := range invariants.Identifiers(w.now(), w.before) {
+		w.Error(v)
 	}
 }
 
@@ -304,7 +301,7 @@ func (w *world) checkTokenised(registrants []int64) {
 	w.Helper()
 	w.checkInvariants()
 	for _, id := range registrants {
-		if got := w.values(id, odoosim.TokenType); !slices.Equal(got, []string{mtssim.Token(w.vids[id])}) {
+		if got := w.values(id, odoosim.TokenType); !slices.Equal(got, []string{mtssim.Token(w.vid(id))}) {
 			w.Errorf("registrant %d has %d tokens, and not only its own", id, len(got))
 		}
 		if vids := w.values(id, odoosim.VIDType); len(vids) > 0 {
@@ -316,14 +313,25 @@ func (w *world) checkTokenised(registrants []int64) {
 // checkSentOnce checks that the MTS received no VID more than once.
 func (w *world) checkSentOnce() {
 	w.Helper()
+	checkSent(w, w.recorder)
+}
+
+// checkSent checks that these recorders together received no VID more than once,
+// and returns how many VIDs they received.
+func checkSent(t testing.TB, recorders ...*recorder) int {
+	t.Helper()
 	times := map[string]int{}
-	for _, p := range w.recorder.all() {
-		for _, r := range p.Records {
-			if times[r.VID]++; times[r.VID] == 2 {
-				w.Errorf("a VID was submitted more than once, again in POST %d", p.number)
+	for _, r := range recorders {
+		for _, p := range r.all() {
+			for _, record := range p.Records {
+				times[record.VID]++
 			}
 		}
 	}
+	for _, v := range invariants.Sent(times, 1) {
+		t.Error(v)
+	}
+	return len(times)
 }
 
 // recorder serves an MTS below a context path, and records what it receives.

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 // client speaks JSON with one server.
@@ -119,6 +121,15 @@ type (
 
 // rejected is how many were rejected after they were sent, of all kinds.
 func (t totals) rejected() int { return t.Refused + t.Duplicate + t.Conflict + t.NoToken }
+
+// outcome is what the run says became of its registrants.
+func (r seedingRun) outcome() invariants.Outcome {
+	return invariants.Outcome{
+		Sent: r.Totals.Sent, Pending: r.Totals.Pending, Tokenised: r.Totals.Tokenised, Refused: r.Totals.Refused,
+		Duplicate: r.Totals.Duplicate, Conflict: r.Totals.Conflict, NoToken: r.Totals.NoToken,
+		Invalid: r.Tally.Invalid, Removed: r.Tally.Removed,
+	}
+}
 
 // pages reads all pages of a list of the API; each page has the list in its
 // member name.

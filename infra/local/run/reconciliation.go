@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // outcome is what happened to a registrant, in the order of the report. From
@@ -25,6 +26,7 @@ const (
 	severalTokens                  // has more than one token
 	wrongToken                     // has a token that was not made for it
 	lost                           // has lost its VID or its token, and has no token
+	otherGone                      // has other identifiers than before, besides VID and token
 	missing                        // is no longer in the registry
 	added                          // was not in the registry at the start
 )
@@ -40,6 +42,7 @@ var outcomeTexts = map[outcome]string{
 	severalTokens:   "has several tokens",
 	wrongToken:      "has a token that was not made for it",
 	lost:            "lost its VID or its token, and has no token",
+	otherGone:       "has other identifiers than before, besides VID and token",
 	missing:         "no longer in the registry",
 	added:           "was not in the registry at the start",
 }
@@ -65,10 +68,40 @@ type evidence struct {
 	changed       change
 }
 
+// start is what the registrants held at the start, with the VID that one of them
+// was given later.
+func (e evidence) start() invariants.Registry {
+	start := registryOf(e.before)
+	if was, exists := start[e.changed.registrant]; exists {
+		was.VIDs = []string{e.changed.vid}
+		start[e.changed.registrant] = was
+	}
+	return start
+}
+
+func registryOf(entries []odoosim.Entry) invariants.Registry {
+	r := invariants.Registry{}
+	for _, entry := range entries {
+		r[entry.Registrant] = invariants.HoldingOf(entry.Identifiers)
+	}
+	return r
+}
+
 // change is the VID that one registrant was given during the run.
 type change struct {
 	registrant int64 // 0: none
 	vid        string
+}
+
+// violated are the lines of what must never happen.
+var violated = map[invariants.Rule]outcome{
+	invariants.SecondToken: severalTokens,
+	invariants.WrongToken:  wrongToken,
+	invariants.SharedToken: wrongToken,
+	invariants.Loss:        lost,
+	invariants.OtherGone:   otherGone,
+	invariants.Missing:     missing,
+	invariants.Added:       added,
 }
 
 // registrants counts for every line the registrants that are in it and those
@@ -78,20 +111,25 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 	for _, r := range e.rejections {
 		rejections[r.Registrant] = r
 	}
-	after := map[int64]odoosim.Entry{}
-	for _, entry := range e.after {
-		after[entry.Registrant] = entry
-	}
+	start, now := e.start(), registryOf(e.after)
+	wrong := map[int64]outcome{}
 	actual, expected := map[line]int{}, map[line]int{}
+	for _, v := range slices.Concat(invariants.Identifiers(now, start), invariants.Registrants(now, start)) {
+		if _, known := wrong[v.Registrant]; !known {
+			wrong[v.Registrant] = violated[v.Rule]
+		}
+		if v.Rule == invariants.Added {
+			actual[line{outcome: added}]++
+			misplaced++
+		}
+	}
 	persons := map[string]bool{} // of the registrants looked at before
 	for _, was := range e.before {
-		who := person(was)
-		now, exists := after[was.Registrant]
-		delete(after, was.Registrant)
-		found := line{outcome: missing}
-		if exists {
-			rejection, isRejected := rejections[was.Registrant]
-			found = e.find(was, now, rejection, isRejected)
+		id, who := was.Registrant, person(was)
+		found := line{outcome: wrong[id]}
+		if _, isWrong := wrong[id]; !isWrong {
+			rejection, isRejected := rejections[id]
+			found = e.find(was, now[id], rejection, isRejected)
 		}
 		right := e.expect(was, persons[who], found)
 		persons[who] = who != ""
@@ -100,10 +138,6 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 		if found != right {
 			misplaced++
 		}
-	}
-	if len(after) > 0 {
-		actual[line{outcome: added}] = len(after)
-		misplaced += len(after)
 	}
 	for l := range expected {
 		actual[l] += 0
@@ -117,41 +151,25 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 	return lines, misplaced
 }
 
-// find is the line of a registrant, by the identifiers it had and has.
-func (e evidence) find(was, now odoosim.Entry, r rejection, isRejected bool) line {
-	vids, tokens := values(now, odoosim.VIDType), values(now, odoosim.TokenType)
-	vidsBefore, tokensBefore := values(was, odoosim.VIDType), values(was, odoosim.TokenType)
-	switch isChanged := was.Registrant == e.changed.registrant; {
-	case len(tokens) > 1:
-		return line{outcome: severalTokens}
-	case len(tokens) == 0 && (len(tokensBefore) > 0 || len(vids) < len(vidsBefore)):
-		return line{outcome: lost}
-	case len(tokens) == 1 && !slices.Equal(tokens, tokensBefore) && !e.madeFor(was, tokens[0]):
-		return line{outcome: wrongToken}
-	case len(tokens) == 1 && len(vids) > 0:
+// find is the line of a registrant that violates nothing.
+func (e evidence) find(was odoosim.Entry, now invariants.Holding, r rejection, isRejected bool) line {
+	before := invariants.HoldingOf(was.Identifiers)
+	why := invariants.WhyUntouched(was.Kind)
+	switch hasToken, hadToken := len(now.Tokens) > 0, len(before.Tokens) > 0; {
+	case hasToken && len(now.VIDs) > 0:
 		return line{outcome: vidKept}
-	case len(tokens) == 1 && len(tokensBefore) == 0 && isChanged:
+	case hasToken && !hadToken && was.Registrant == e.changed.registrant:
 		return line{outcome: newVIDTokenised}
-	case len(tokens) == 1 && len(tokensBefore) == 0:
+	case hasToken && !hadToken:
 		return line{outcome: tokenised}
-	case len(tokens) == 1 && len(vidsBefore) > 0:
+	case hasToken && len(before.VIDs) > 0:
 		return line{outcome: vidRemoved}
 	case isRejected:
 		return line{rejected, r.Kind, r.Code}
-	case whyUntouched(was.Kind) != "":
-		return line{outcome: untouched, kind: whyUntouched(was.Kind)}
+	case why != "":
+		return line{outcome: untouched, kind: why}
 	}
 	return line{outcome: pending}
-}
-
-// madeFor reports whether the token is the one that MTS makes from the VID of a
-// registrant: from the VID that it was given during the run, if there is one.
-func (e evidence) madeFor(was odoosim.Entry, token string) bool {
-	if was.Registrant == e.changed.registrant {
-		return mtssim.Token(e.changed.vid) == token
-	}
-	vids := values(was, odoosim.VIDType)
-	return len(vids) == 1 && mtssim.Token(vids[0]) == token
 }
 
 // expect is the line in which a registrant should be, by its demo kind. second
@@ -170,8 +188,8 @@ func (e evidence) expect(was odoosim.Entry, second bool, found line) line {
 		return line{rejected, right.kind, right.codes[0]}
 	case was.Kind == odoosim.TokenisedVID:
 		return line{outcome: vidRemoved}
-	case whyUntouched(was.Kind) != "":
-		return line{outcome: untouched, kind: whyUntouched(was.Kind)}
+	case invariants.WhyUntouched(was.Kind) != "":
+		return line{outcome: untouched, kind: invariants.WhyUntouched(was.Kind)}
 	}
 	return line{outcome: tokenised}
 }
@@ -203,32 +221,9 @@ var toReject = map[odoosim.Kind]struct {
 	odoosim.EmptyToken:   {"refused", []string{"MTSC-EMPTY-TOKEN"}},
 }
 
-// whyUntouched says why a run does not touch registrants of a demo kind; "" if it
-// does.
-func whyUntouched(kind odoosim.Kind) string {
-	return map[odoosim.Kind]string{
-		odoosim.Tokenised:   "has a token already, and no VID",
-		odoosim.ExpiredVID:  "the VID has expired",
-		odoosim.InvalidVID:  "the VID is marked invalid",
-		odoosim.ArchivedVID: "archived",
-		odoosim.NoVID:       "has no VID",
-		odoosim.Group:       "a group without a VID",
-	}[kind]
-}
-
-// values are those of a registrant's identifiers of one type.
-func values(entry odoosim.Entry, identifierType int64) (list []string) {
-	for _, i := range entry.Identifiers {
-		if i.Type == identifierType {
-			list = append(list, i.Value)
-		}
-	}
-	return list
-}
-
 // person is the part of a demo VID that names the person.
 func person(entry odoosim.Entry) string {
-	for _, vid := range values(entry, odoosim.VIDType) {
+	for _, vid := range invariants.HoldingOf(entry.Identifiers).VIDs {
 		return vid[:min(10, len(vid))]
 	}
 	return ""
@@ -253,27 +248,18 @@ func (l line) text(reasons map[line]string) string {
 	return outcomeTexts[l.outcome]
 }
 
-// figure is a number and what it should be.
-type figure struct {
-	what             string
-	actual, expected int
+// registry are the figures of the registry as a whole.
+func (e evidence) registry(expected odoosim.Expectation) []invariants.Figure {
+	return append(invariants.Counts(registryOf(e.after), expected),
+		invariants.Figure{What: "rejections that the API lists", Actual: len(e.rejections), Expected: expected.Rejected()})
 }
 
-// registry are the figures of the registry as a whole.
-func (e evidence) registry(state odoosim.State, expected odoosim.Expectation) []figure {
-	count := func(entries []odoosim.Entry, identifierType int64) (n int) {
-		for _, entry := range entries {
-			n += len(values(entry, identifierType))
-		}
-		return n
+// totals are the figures of the run's totals beside what the two servers show.
+func (e evidence) totals(run seedingRun, received int, expected odoosim.Expectation) []invariants.Figure {
+	kinds := map[seeding.RejectionKind]int{}
+	for _, r := range e.rejections {
+		kinds[seeding.RejectionKind(r.Kind)]++
 	}
-	return []figure{
-		{"tokens", count(e.after, odoosim.TokenType), expected.Tokens},
-		{"different tokens", state.DistinctTokens, expected.Tokens},
-		{"registrants with more than one token", state.ManyTokens, 0},
-		{"registrants with a token and a VID", state.Both, 0},
-		{"VIDs left", count(e.after, odoosim.VIDType), expected.VIDsLeft},
-		{"registrants", len(e.after), expected.Registrants},
-		{"rejections that the API lists", len(e.rejections), expected.Rejected()},
-	}
+	observed := invariants.Observe(registryOf(e.after), registryOf(e.before), kinds, received, expected.Submitted)
+	return invariants.Totals(run.outcome(), observed)
 }

@@ -5,6 +5,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 const (
@@ -48,13 +49,13 @@ func TestLineOfARegistrant(t *testing.T) {
 		"VID not removed":         {odoosim.TokenisedVID, []string{ana}, []string{"9"}, []string{ana}, []string{"9"}, nil, false, line{outcome: vidKept}, false},
 		"token replaced":          {odoosim.TokenisedVID, []string{ana}, []string{"9"}, none, []string{"8"}, nil, false, line{outcome: wrongToken}, false},
 		"token lost":              {odoosim.Tokenised, none, []string{"9"}, none, none, nil, false, line{outcome: lost}, false},
-		"has a token already":     {odoosim.Tokenised, none, []string{"9"}, none, []string{"9"}, nil, false, line{outcome: untouched, kind: whyUntouched(odoosim.Tokenised)}, true},
+		"has a token already":     {odoosim.Tokenised, none, []string{"9"}, none, []string{"9"}, nil, false, line{outcome: untouched, kind: invariants.WhyUntouched(odoosim.Tokenised)}, true},
 		"rejected":                {odoosim.NoGender, []string{ana}, none, []string{ana}, none, &rejection{Kind: "invalid", Code: "ATS-REQ-011"}, false, line{rejected, "invalid", "ATS-REQ-011"}, true},
 		"rejected by either":      {odoosim.BlankAddress, []string{ana}, none, []string{ana}, none, &rejection{Kind: "invalid", Code: "ATS-REQ-008"}, false, line{rejected, "invalid", "ATS-REQ-008"}, true},
 		"rejected for another":    {odoosim.NoGender, []string{ana}, none, []string{ana}, none, &rejection{Kind: "invalid", Code: "ATS-REQ-012"}, false, line{rejected, "invalid", "ATS-REQ-012"}, false},
 		"rejected without cause":  {odoosim.Plain, []string{ana}, none, []string{ana}, none, &rejection{Kind: "refused", Code: "IDA-MLC-009"}, false, line{rejected, "refused", "IDA-MLC-009"}, false},
 		"tokenised, not rejected": {odoosim.RefusedVID, []string{ana}, none, none, []string{anas}, nil, false, line{outcome: tokenised}, false},
-		"expired":                 {odoosim.ExpiredVID, []string{ana}, none, []string{ana}, none, nil, false, line{outcome: untouched, kind: whyUntouched(odoosim.ExpiredVID)}, true},
+		"expired":                 {odoosim.ExpiredVID, []string{ana}, none, []string{ana}, none, nil, false, line{outcome: untouched, kind: invariants.WhyUntouched(odoosim.ExpiredVID)}, true},
 		"expired, yet sent":       {odoosim.ExpiredVID, []string{ana}, none, none, []string{anas}, nil, false, line{outcome: tokenised}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +80,15 @@ func TestLineOfARegistrant(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A rule without a line would count its violations as tokenised.
+func TestEveryRuleAboutARegistrantHasALine(t *testing.T) {
+	for rule := invariants.SecondToken; rule <= invariants.Added; rule++ {
+		if o := violated[rule]; o < pending || outcomeTexts[o] == "" {
+			t.Errorf("rule %d: %q", rule, outcomeTexts[o])
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 // report is the reconciliation report of the demo: what happened to every
@@ -20,9 +21,9 @@ type report struct {
 	lines     []counted
 	reasons   map[line]string
 	misplaced int
-	registry  []figure // must be as expected
-	batches   []figure // the totals of batches beside the truth; after faults they may be lower
-	open      []figure // what should not be under way any more
+	registry  []invariants.Figure // must be as expected
+	totals    []invariants.Figure // of the run beside the truth; after faults they may differ
+	open      []invariants.Figure // what should not be under way any more
 	problems  []string
 
 	expected  odoosim.Expectation
@@ -58,39 +59,14 @@ func (d *demo) report(ctx context.Context, last snapshot, changed change, took t
 		r.problems = append(r.problems, p.Text)
 	}
 	r.lines, r.misplaced = e.registrants()
-	r.registry = e.registry(last.registry, d.expected)
-	r.batches = e.batches(last, d.expected)
-	r.open = []figure{
-		{"open batches", last.run.OpenBatches, 0},
-		{"answers in the table", last.answers, 0},
-		{"problems of the connector", len(last.problems), 0},
+	r.registry = e.registry(d.expected)
+	r.totals = e.totals(last.run, last.mts.Counters.RecordsReceived, d.expected)
+	r.open = []invariants.Figure{
+		{What: "open batches", Actual: last.run.OpenBatches},
+		{What: "answers in the table", Actual: last.answers},
+		{What: "problems of the connector", Actual: len(last.problems)},
 	}
 	return r, nil
-}
-
-// batches are the totals of the run beside the numbers of the two servers.
-func (e evidence) batches(last snapshot, expected odoosim.Expectation) []figure {
-	lines, _ := e.registrants()
-	count := func(o outcome, kind string) (n int) {
-		for _, l := range lines {
-			if l.outcome == o && (kind == "" || l.kind == kind) {
-				n += l.actual
-			}
-		}
-		return n
-	}
-	totals, received := last.run.Totals, last.mts.Counters.RecordsReceived
-	return []figure{
-		{"records sent; received by MTS", totals.Sent, received},
-		{"left undecided by their batch; sent again", totals.Pending, received - expected.Submitted},
-		{"tokenised", totals.Tokenised, count(tokenised, "") + count(newVIDTokenised, "")},
-		{"refused by MOSIP or the registry", totals.Refused, count(rejected, "refused")},
-		{"duplicates", totals.Duplicate, count(rejected, "duplicate")},
-		{"conflicts", totals.Conflict, count(rejected, "conflict")},
-		{"no answer though sent alone", totals.NoToken, count(rejected, "no_token")},
-		{"rejected unsent", last.run.Tally.Invalid, count(rejected, "invalid")},
-		{"VIDs removed of registrants that had a token", last.run.Tally.Removed, count(vidRemoved, "")},
-	}
 }
 
 // verdict is nil if every registrant is in the right line and the registry has
@@ -107,8 +83,8 @@ func (r *report) verdict() error {
 		differs = append(differs, fmt.Sprintf("%s registrants are not where they should be (%s)", number(r.misplaced), strings.Join(where, "; ")))
 	}
 	for _, f := range slices.Concat(r.registry, r.open) {
-		if f.actual != f.expected {
-			differs = append(differs, fmt.Sprintf("%s: %s instead of %s", f.what, number(f.actual), number(f.expected)))
+		if f.Actual != f.Expected {
+			differs = append(differs, fmt.Sprintf("%s: %s instead of %s", f.What, number(f.Actual), number(f.Expected)))
 		}
 	}
 	if r.sum() != r.expected.Registrants {
@@ -149,13 +125,13 @@ func (r *report) print(out io.Writer) {
 
 	head("The registry now", "actual", "expected")
 	for _, f := range slices.Concat(r.registry, r.open) {
-		row(f.actual, f.expected, f.what)
+		row(f.Actual, f.Expected, f.What)
 	}
 
 	head("Totals of the batches beside the truth", "batches", "truth")
 	wrong = "differs" // after faults they may be lower (protocol, "Patch" 5)
-	for _, f := range r.batches {
-		row(f.actual, f.expected, f.what)
+	for _, f := range r.totals {
+		row(f.Actual, f.Expected, f.What)
 	}
 	r.printEffort(out)
 	for _, p := range r.problems {

@@ -5,14 +5,16 @@ import (
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 func TestVerdict(t *testing.T) {
 	good := func() *report {
 		return &report{
 			lines:    []counted{{line{outcome: tokenised}, 9, 9}, {line{rejected, "invalid", "ATS-REQ-012"}, 1, 1}},
-			registry: []figure{{"tokens", 9, 9}}, open: []figure{{"open batches", 0, 0}},
-			batches:  []figure{{"tokenised", 8, 9}}, // may be lower
+			registry: []invariants.Figure{{What: "tokens", Actual: 9, Expected: 9}},
+			open:     []invariants.Figure{{What: "open batches", Actual: 0, Expected: 0}},
+			totals:   []invariants.Figure{{What: "tokenised", Actual: 8, Expected: 9}}, // may differ
 			expected: odoosim.Expectation{Registrants: 10}, last: snapshot{finished: true},
 		}
 	}
@@ -24,11 +26,11 @@ func TestVerdict(t *testing.T) {
 			r.misplaced = 2
 			r.lines[0].actual, r.lines[1].actual = 8, 2
 		},
-		"tokens: 8 instead of 9":            func(r *report) { r.registry[0].actual = 8 },
-		"open batches: 1 instead of 0":      func(r *report) { r.open[0].actual = 1 },
+		"tokens: 8 instead of 9":            func(r *report) { r.registry[0].Actual = 8 },
+		"open batches: 1 instead of 0":      func(r *report) { r.open[0].Actual = 1 },
 		"the report has 9 registrants":      func(r *report) { r.lines = r.lines[:1] },
 		"nothing had changed for 15m0s":     func(r *report) { r.last.finished = false },
-		"not as it should be: open batches": func(r *report) { r.open[0].actual = 1 },
+		"not as it should be: open batches": func(r *report) { r.open[0].Actual = 1 },
 	} {
 		r := good()
 		spoil(r)
