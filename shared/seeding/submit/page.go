@@ -37,10 +37,9 @@ type pagePlan struct {
 // that are chosen come to it.
 func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room int, now time.Time) pagePlan {
 	plan := pagePlan{run: run, forgotten: p.gone}
-	full := false
 	for _, vid := range p.vids {
-		if full = len(plan.chosen) >= room; full {
-			break
+		if len(plan.chosen) >= room {
+			return plan
 		}
 		before := p.mine[vid.ID]
 		d := r.decide(vid, facts{
@@ -57,8 +56,8 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 			}
 		case reject:
 			who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
-			plan.rejected = append(plan.rejected, d.finding.Reject(r.registry, r.connector, who, r.configured, before, now, r.times))
-			if d.finding.Kind == seeding.Invalid {
+			plan.rejected = append(plan.rejected, d.cause.Reject(r.registry, r.connector, who, r.configured, before, now, r.times))
+			if d.cause.Kind == seeding.Invalid {
 				plan.run.Tally.Invalid++
 			}
 		case take:
@@ -68,7 +67,7 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 		plan.run.Cursor = vid.ID
 		plan.run.Tally.Looked++
 	}
-	plan.run.PassOver = p.last && !full
+	plan.run.PassOver = p.last
 	return plan
 }
 
@@ -164,9 +163,9 @@ func (p page) duplicateHolders() (registrants []int64) {
 	return registrants
 }
 
-// readPrintKeys reads the keys with which the page's rejections were
+// readFingerprintKeys reads the keys with which the page's rejections were
 // fingerprinted; those that are gone are left out.
-func (s *Submitter) readPrintKeys(ctx context.Context, p page, keys map[string]seeding.Key) error {
+func (s *Submitter) readFingerprintKeys(ctx context.Context, p page, keys map[string]seeding.Key) error {
 	for _, r := range p.mine {
 		if _, known := keys[r.FingerprintKey]; known {
 			continue
@@ -233,10 +232,10 @@ func (s *Submitter) removeVIDs(ctx context.Context, v view, registry seeding.Reg
 
 // selection is what the registry yielded for one batch.
 type selection struct {
-	chosen   []candidate
-	run      seeding.Run // moved past what was looked at
-	counter  int64       // of the registry, read before anything else
-	printKey string
+	chosen         []candidate
+	run            seeding.Run // moved past what was looked at
+	counter        int64       // of the registry, read before anything else
+	fingerprintKey string
 }
 
 // choose reads pages of VIDs until the batch is at least half full, which is
@@ -268,12 +267,12 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 			taken[m.Registrant] = true
 		}
 	}
-	chosen, deleted := selection{run: *v.run, counter: state.Counter, printKey: r.printKey.ID}, map[string]bool{}
+	chosen, deleted := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
 	started := s.Clock.Now()
 	for limit := size; ; limit = min(2*limit, maxPage) {
 		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted)
 		if err == nil {
-			err = s.readPrintKeys(limited, p, r.printKeys)
+			err = s.readFingerprintKeys(limited, p, r.fingerprintKeys)
 		}
 		if err != nil {
 			return selection{}, err
@@ -309,7 +308,7 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	if err != nil {
 		return nil, rules{}, seeding.MappingUnusable(err)
 	}
-	printKey, err := s.FingerprintKeys.Current(ctx)
+	fingerprintKey, err := s.FingerprintKeys.Current(ctx)
 	if err != nil {
 		return nil, rules{}, seeding.KeysUnusable(err)
 	}
@@ -319,8 +318,8 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	}
 	return registry, rules{
 		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
-		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, again: v.state.Retried,
-		mapper: mapper, printKey: printKey, printKeys: map[string]seeding.Key{}, times: s.Times,
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, retried: v.state.Retried,
+		mapper: mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
 	}, nil
 }
 

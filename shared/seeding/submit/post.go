@@ -164,7 +164,7 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seed
 		Ref: ref, State: seeding.Claimed, MTS: v.mts.Key, MTSURL: c.MTS.URL,
 		Size: v.mts.Batch(c.MTS.BatchMaximum), InLine: inLine,
 		Claimed: now, Deadline: seeding.Deadline(now, perRecord, inLine, s.Times),
-		RowKey: rowKey.ID, FingerprintKey: chosen.printKey, Count: len(chosen.chosen),
+		RowKey: rowKey.ID, FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen),
 	}
 	submission := seeding.Request{
 		MTSURL: c.MTS.URL, Language: c.MTS.Language,
@@ -182,11 +182,11 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seed
 // record is a registrant as MTS gets it.
 func record(x candidate, rowKey seeding.Key, batch string) seeding.RequestRecord {
 	d := x.demographics
-	mac := seeding.RowMACOf(rowKey, batch, x.member, d.VID.Text, x.print)
+	mac := seeding.RowMACOf(rowKey, batch, x.member, d.VID.Text, x.fingerprint)
 	return seeding.RequestRecord{
 		VID: d.VID.Text, Name: d.Name.Text, Gender: d.Gender.Text, DOB: d.DOB.Text,
 		PhoneNumber: d.PhoneNumber.Text, EmailID: d.EmailID.Text, FullAddress: d.FullAddress.Text,
-		Key: seeding.CorrelationKey(x.member, mac, x.print),
+		Key: seeding.CorrelationKey(x.member, mac, x.fingerprint),
 	}
 }
 

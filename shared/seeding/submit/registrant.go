@@ -2,6 +2,7 @@ package submit
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -9,16 +10,16 @@ import (
 
 // rules are what a decision about a VID follows, the same for a whole page.
 type rules struct {
-	registry   string // RegistryKey
-	connector  string
-	configured int // version of the configuration
-	mandatory  []string
-	removeVIDs bool
-	again      map[seeding.RejectionKind]time.Time // when somebody said "try again"
-	mapper     seeding.Mapper
-	printKey   seeding.Key
-	printKeys  map[string]seeding.Key // those of the rejections; one that is missing is gone
-	times      seeding.Times
+	registry        string // RegistryKey
+	connector       string
+	configured      int // version of the configuration
+	mandatory       []string
+	removeVIDs      bool
+	retried         map[seeding.RejectionKind]time.Time // when somebody said "try again"
+	mapper          seeding.Mapper
+	fingerprintKey  seeding.Key
+	fingerprintKeys map[string]seeding.Key // those of the rejections; one that is missing is gone
+	times           seeding.Times
 }
 
 // facts are what is known of the registrant of one VID.
@@ -45,7 +46,7 @@ const (
 // decision about one VID.
 type decision struct {
 	choice    choice
-	finding   seeding.Cause // of reject
+	cause     seeding.Cause // of reject
 	candidate candidate     // of take
 }
 
@@ -53,7 +54,7 @@ type decision struct {
 type candidate struct {
 	member       seeding.Member
 	demographics seeding.Demographics
-	print        seeding.Fingerprint
+	fingerprint  seeding.Fingerprint
 }
 
 // decide what is done with a VID.
@@ -70,14 +71,14 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	if rejected := f.before.Kind != ""; rejected && !f.causeGone() && !r.due(f.before, demographics, now) {
 		return decision{choice: skip}
 	}
-	print := seeding.FingerprintOf(r.printKey, demographics)
+	fingerprint := seeding.FingerprintOf(r.fingerprintKey, demographics)
 	if code := demographics.Invalid(r.mandatory); code != "" {
-		return decision{choice: reject, finding: seeding.Cause{
-			Kind: seeding.Invalid, Code: code, Fingerprint: print, FingerprintKey: r.printKey.ID,
+		return decision{choice: reject, cause: seeding.Cause{
+			Kind: seeding.Invalid, Code: code, Fingerprint: fingerprint, FingerprintKey: r.fingerprintKey.ID,
 		}}
 	}
 	return decision{choice: take, candidate: candidate{
-		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, demographics: demographics, print: print,
+		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, demographics: demographics, fingerprint: fingerprint,
 	}}
 }
 
@@ -92,18 +93,15 @@ func withVID(record seeding.Record, vid string) seeding.Record {
 // Its VID goes, if the connector may remove VIDs and nobody has a conflict over
 // it.
 func (r rules) holdsToken(f facts) decision {
-	for _, token := range f.tokens {
-		switch {
-		case token.Value != "":
-		case f.before.Code == seeding.CodeEmptyHeld:
-			return decision{choice: skip}
-		default: // Odoo counts an empty identifier as one of its type (facts/odoo.md A3)
-			return decision{choice: reject, finding: seeding.Cause{
-				Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, FingerprintKey: r.printKey.ID,
-			}}
-		}
-	}
+	// Odoo counts an empty identifier as one of its type (facts/odoo.md A3).
+	empty := slices.ContainsFunc(f.tokens, func(t seeding.Identifier) bool { return t.Value == "" })
 	switch {
+	case empty && f.before.Code == seeding.CodeEmptyHeld:
+		return decision{choice: skip}
+	case empty:
+		return decision{choice: reject, cause: seeding.Cause{
+			Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, FingerprintKey: r.fingerprintKey.ID,
+		}}
 	case f.conflict:
 		return decision{choice: skip}
 	case r.removeVIDs:
@@ -129,8 +127,8 @@ func (f facts) causeGone() bool {
 // gone they count as changed.
 func (r rules) due(before seeding.Rejection, demographics seeding.Demographics, now time.Time) bool {
 	var today seeding.Fingerprint
-	if key, known := r.printKeys[before.FingerprintKey]; known {
+	if key, known := r.fingerprintKeys[before.FingerprintKey]; known {
 		today = seeding.FingerprintOf(key, demographics)
 	}
-	return before.Due(now, today, r.configured, r.again)
+	return before.Due(now, today, r.configured, r.retried)
 }

@@ -1,0 +1,254 @@
+package submit
+
+import (
+	"maps"
+	"reflect"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
+)
+
+var (
+	now     = seedingtest.Now
+	earlier = now.Add(-time.Hour)
+	later   = now.Add(time.Hour)
+
+	formerKey  = seedingtest.Key("former")
+	currentKey = seedingtest.Key("current")
+)
+
+// fieldMapper finds the VID, the name and the date of birth in the fields of
+// these names.
+type fieldMapper struct{}
+
+func (fieldMapper) Map(r seeding.Record) seeding.Demographics {
+	value := func(field string) seeding.Value {
+		text, present := r[field].(string)
+		return seeding.Value{Text: text, Present: present}
+	}
+	return seeding.Demographics{VID: value("vid"), Name: value("name"), DOB: value("birthdate")}
+}
+
+// The registrant of these tests, its data, and the connector's rules.
+var (
+	joVID        = seeding.Identifier{ID: 71, Registrant: 7, Value: "5028"}
+	joMember     = seeding.Member{Registrant: 7, Identifier: 71}
+	joDemography = seeding.Demographics{VID: present("5028"), Name: present("Jo"), DOB: present("1990-02-03")}
+	joToken      = []seeding.Identifier{{ID: 72, Registrant: 7, Value: "3121"}}
+	emptyToken   = []seeding.Identifier{{ID: 73, Registrant: 7}}
+)
+
+func present(text string) seeding.Value { return seeding.Value{Text: text, Present: true} }
+
+func joRecord() seeding.Record {
+	return seeding.Record{"id": 7.0, "name": "Jo", "birthdate": "1990-02-03"}
+}
+
+func testRules() rules {
+	return rules{
+		registry: "r", connector: "c", configured: 3, mandatory: []string{"name", "dob"}, removeVIDs: true,
+		mapper: fieldMapper{}, fingerprintKey: currentKey,
+		fingerprintKeys: map[string]seeding.Key{formerKey.ID: formerKey, currentKey.ID: currentKey},
+		times:           seeding.DefaultTimes(),
+	}
+}
+
+// waiting is a rejection of Jo's data as they are, which nothing makes due.
+func waiting(kind seeding.RejectionKind) seeding.Rejection {
+	return seeding.Rejection{
+		Registry: "r", Connector: "c", Subject: joMember.Subject(), Kind: kind, Code: "CODE",
+		Fingerprint: seeding.FingerprintOf(formerKey, joDemography), FingerprintKey: formerKey.ID,
+		Configured: 3, Attempts: 1, Since: earlier, Version: 5,
+	}
+}
+
+// joTaken is the decision to send Jo.
+var joTaken = decision{choice: take, candidate: candidate{
+	member: joMember, demographics: joDemography, fingerprint: seeding.FingerprintOf(currentKey, joDemography),
+}}
+
+// The questions about a VID are asked in one order; the first that applies
+// decides.
+func TestTheFirstQuestionThatAppliesDecides(t *testing.T) {
+	refused, invalid := waiting(seeding.Refused), seeding.Record{"id": 7.0}
+	for name, c := range map[string]struct {
+		facts facts
+		want  choice
+	}{
+		"under way comes before not selected":           {facts{taken: true}, skip},
+		"under way comes before holding a token":        {facts{taken: true, record: joRecord(), tokens: joToken}, skip},
+		"under way comes before being rejected":         {facts{taken: true, before: refused}, skip},
+		"under way comes before all that is well":       {facts{taken: true, record: joRecord()}, skip},
+		"not selected comes before holding a token":     {facts{tokens: joToken}, forget},
+		"not selected comes before an empty token":      {facts{tokens: emptyToken}, forget},
+		"not selected comes before being rejected":      {facts{before: refused}, forget},
+		"not selected and without a rejection":          {facts{}, forget},
+		"holding a token comes before being rejected":   {facts{record: joRecord(), tokens: joToken, before: refused}, remove},
+		"holding a token comes before invalid data":     {facts{record: invalid, tokens: joToken}, remove},
+		"being rejected comes before invalid data":      {facts{record: invalid, before: seeding.Rejection{Kind: seeding.Invalid, Configured: 3}}, skip},
+		"invalid data come before being sent":           {facts{record: invalid}, reject},
+		"nothing of all that applies":                   {facts{record: joRecord()}, take},
+		"a conflict of others without a token is none":  {facts{record: joRecord(), conflict: true}, take},
+		"tokens of another registrant are none of this": {facts{record: joRecord(), holderTokens: joToken}, take},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := testRules().decide(joVID, c.facts, now); got.choice != c.want {
+				t.Errorf("choice %d, want %d", got.choice, c.want)
+			}
+		})
+	}
+}
+
+// A registrant that holds a token is never sent.
+func TestWhoHoldsAToken(t *testing.T) {
+	emptyHeld := waiting(seeding.Conflict)
+	emptyHeld.Code = seeding.CodeEmptyHeld
+	listed := decision{choice: reject, cause: seeding.Cause{
+		Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, FingerprintKey: currentKey.ID,
+	}}
+	oneOfTwoEmpty := append([]seeding.Identifier{joToken[0]}, emptyToken...)
+	for name, c := range map[string]struct {
+		tokens   []seeding.Identifier
+		before   seeding.Rejection
+		conflict bool
+		keepVIDs bool
+		want     decision
+	}{
+		"its VID is removed":                                      {tokens: joToken, want: decision{choice: remove}},
+		"its VID is removed although it was refused":              {tokens: joToken, before: waiting(seeding.Refused), want: decision{choice: remove}},
+		"its VID is removed when an empty token was mended":       {tokens: joToken, before: emptyHeld, want: decision{choice: remove}},
+		"its VID stays where VIDs are kept":                       {tokens: joToken, keepVIDs: true, want: decision{choice: forget}},
+		"its VID stays while anybody has a conflict over it":      {tokens: joToken, conflict: true, want: decision{choice: skip}},
+		"its conflict stands where VIDs are kept":                 {tokens: joToken, conflict: true, keepVIDs: true, want: decision{choice: skip}},
+		"an empty token is a conflict":                            {tokens: emptyToken, want: listed},
+		"an empty token is a conflict where VIDs are kept":        {tokens: emptyToken, keepVIDs: true, want: listed},
+		"an empty token is a conflict beside a good one":          {tokens: oneOfTwoEmpty, want: listed},
+		"an empty token is listed in the place of another reason": {tokens: emptyToken, before: waiting(seeding.Refused), want: listed},
+		"an empty token is listed beside a conflict of others":    {tokens: emptyToken, conflict: true, want: listed},
+		"an empty token that is listed already is left":           {tokens: emptyToken, before: emptyHeld, conflict: true, want: decision{choice: skip}},
+		"an empty token that is listed is left beside a good one": {tokens: oneOfTwoEmpty, before: emptyHeld, conflict: true, want: decision{choice: skip}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := testRules()
+			r.removeVIDs = !c.keepVIDs
+			f := facts{record: joRecord(), tokens: c.tokens, before: c.before, conflict: c.conflict}
+			if got := r.decide(joVID, f, now); got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// A rejected registrant waits until one of the reasons makes it due.
+func TestWhoWasRejected(t *testing.T) {
+	type retried = map[seeding.RejectionKind]time.Time
+	otherData := seeding.FingerprintOf(formerKey, seeding.Demographics{VID: joDemography.VID})
+	for name, c := range map[string]struct {
+		kind         seeding.RejectionKind // refused unless said
+		change       func(*seeding.Rejection)
+		retried      retried
+		holderTokens []seeding.Identifier
+		sent         bool
+	}{
+		"waits while nothing changed":                  {},
+		"waits as invalid":                             {kind: seeding.Invalid},
+		"waits when no answer came":                    {kind: seeding.NoToken},
+		"waits when its answer was set aside":          {kind: seeding.SetAside},
+		"waits as a duplicate while the holder has it": {kind: seeding.Duplicate, holderTokens: joToken},
+
+		"is sent as a duplicate once the holder has none": {kind: seeding.Duplicate, sent: true},
+		"is sent after a conflict once its token is gone": {kind: seeding.Conflict, sent: true},
+
+		"is sent when its data changed": {change: func(r *seeding.Rejection) { r.Fingerprint = otherData }, sent: true},
+		"is sent as a duplicate when its data changed": {
+			kind: seeding.Duplicate, holderTokens: joToken, change: func(r *seeding.Rejection) { r.Fingerprint = otherData }, sent: true,
+		},
+		"is sent when the key of its fingerprint is gone": {change: func(r *seeding.Rejection) { r.FingerprintKey = "gone" }, sent: true},
+		"waits when its data were never known":            {change: func(r *seeding.Rejection) { r.Fingerprint = seeding.Fingerprint{} }},
+		"waits when neither its data nor the key is known": {
+			change: func(r *seeding.Rejection) { r.Fingerprint, r.FingerprintKey = seeding.Fingerprint{}, "gone" },
+		},
+
+		"is sent when its time has come":    {change: func(r *seeding.Rejection) { r.Next = now }, sent: true},
+		"is sent when its time is past":     {change: func(r *seeding.Rejection) { r.Next = earlier }, sent: true},
+		"waits for its time":                {change: func(r *seeding.Rejection) { r.Next = now.Add(time.Millisecond) }},
+		"is sent after a new configuration": {change: func(r *seeding.Rejection) { r.Configured = 2 }, sent: true},
+
+		"is sent when its kind was retried":              {retried: retried{seeding.Refused: now}, sent: true},
+		"is sent when all kinds were retried":            {retried: retried{"": now}, sent: true},
+		"waits when another kind was retried":            {retried: retried{seeding.NoToken: now}},
+		"waits when its kind was retried before it":      {retried: retried{seeding.Refused: earlier.Add(-time.Minute)}},
+		"waits when all were retried in the same moment": {retried: retried{"": earlier}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := waiting(seeding.Refused)
+			if c.kind != "" {
+				before.Kind = c.kind
+			}
+			if c.change != nil {
+				c.change(&before)
+			}
+			r := testRules()
+			r.retried = c.retried
+			want := decision{choice: skip}
+			if c.sent {
+				want = joTaken
+			}
+			if got := r.decide(joVID, facts{record: joRecord(), before: before, holderTokens: c.holderTokens}, now); got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// What is sent, or rejected unsent, and with which fingerprint.
+func TestWhatIsSentOrRejectedUnsent(t *testing.T) {
+	nameless := seeding.Demographics{VID: present("5028"), DOB: present("1990-02-03")}
+	invalid := func(code string, d seeding.Demographics) decision {
+		return decision{choice: reject, cause: seeding.Cause{
+			Kind: seeding.Invalid, Code: code, Fingerprint: seeding.FingerprintOf(currentKey, d), FingerprintKey: currentKey.ID,
+		}}
+	}
+	dueInvalid := waiting(seeding.Invalid)
+	dueInvalid.Configured = 2
+	for name, c := range map[string]struct {
+		record    seeding.Record
+		vid       string
+		mandatory []string
+		before    seeding.Rejection
+		want      decision
+	}{
+		"complete data are sent": {record: joRecord(), vid: "5028", mandatory: []string{"name", "dob"}, want: joTaken},
+		"data that lack a mandatory field are rejected": {
+			record: seeding.Record{"birthdate": "1990-02-03"}, vid: "5028", mandatory: []string{"name", "dob"}, want: invalid("ATS-REQ-010", nameless),
+		},
+		"data that lack another field are sent": {
+			record: seeding.Record{"birthdate": "1990-02-03"}, vid: "5028", mandatory: []string{"dob"},
+			want: decision{choice: take, candidate: candidate{member: joMember, demographics: nameless, fingerprint: seeding.FingerprintOf(currentKey, nameless)}},
+		},
+		"an empty VID is rejected though no field is mandatory": {
+			record: joRecord(), vid: "", want: invalid("ATS-REQ-009", seeding.Demographics{VID: present(""), Name: joDemography.Name, DOB: joDemography.DOB}),
+		},
+		"the VID is the identifier's, whatever the record says of it": {
+			record: seeding.Record{"vid": "another", "name": "Jo", "birthdate": "1990-02-03"}, vid: "5028", want: joTaken,
+		},
+		"data that are due and still invalid are rejected again": {
+			record: seeding.Record{"birthdate": "1990-02-03"}, vid: "5028", mandatory: []string{"name"}, before: dueInvalid, want: invalid("ATS-REQ-010", nameless),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := testRules()
+			r.mandatory = c.mandatory
+			vid, before := joVID, maps.Clone(c.record)
+			vid.Value = c.vid
+			if got := r.decide(vid, facts{record: c.record, before: c.before}, now); got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+			if !reflect.DeepEqual(c.record, before) {
+				t.Errorf("the record is changed: %v, was %v", c.record, before)
+			}
+		})
+	}
+}
