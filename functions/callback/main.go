@@ -1,5 +1,5 @@
-// Callback receives the answers of MTS and makes them durable. It is public,
-// may only put into the answers table, and reads nothing but its own key.
+// Callback receives the answers of MTS and stores them. It is public, may only
+// put into the answers table, and reads nothing but its own key.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	function.Must(log, err)
 
 	inbox := &receive.Inbox{
-		CapabilityKeys: secrets.Keyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
+		CapabilityKeys: secrets.NewKeyring(secretsmanager.NewFromConfig(cfg), capabilityKey),
 		Answers:        seedingdb.NewInbox(dynamodb.NewFromConfig(cfg), answers),
 		Clock:          function.Clock{},
 		Times:          times,

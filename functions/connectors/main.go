@@ -1,5 +1,5 @@
 // Connectors serves the API with which people configure connectors and see what
-// became of every registrant. It may write secrets and never read them.
+// became of every registrant. It may write secrets but not read them.
 package main
 
 import (

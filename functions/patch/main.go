@@ -1,5 +1,5 @@
-// Patch writes tokens into the registry and takes the VIDs away. The answers
-// table's stream rings it, and so does reconcile.
+// Patch writes tokens into the registry and removes the VIDs. The stream of the
+// answers table invokes it, and so does reconcile.
 package main
 
 import (
@@ -35,11 +35,11 @@ func main() {
 	function.Must(log, err)
 
 	clock := function.Clock{}
-	vault := secretsmanager.NewFromConfig(cfg)
+	secretsManager := secretsmanager.NewFromConfig(cfg)
 	patcher := &patch.Patcher{
 		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
-		RowKeys:    secrets.Keyring(vault, rowKey),
+		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now),
+		RowKeys:    secrets.NewKeyring(secretsManager, rowKey),
 		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:      clock,
 		Times:      times,
@@ -55,14 +55,14 @@ func main() {
 	})
 }
 
-// registries that a ring is for: those of a stream event's keys, or the one of
-// an asynchronous invoke.
+// registries returns the registries that an invocation is for: those in the keys
+// of a stream event, or the one that reconcile names.
 func registries(event json.RawMessage) []string {
-	var ring struct {
+	var invocation struct {
 		function.PatchEvent
 		events.DynamoDBEvent
 	}
-	if json.Unmarshal(event, &ring) != nil {
+	if json.Unmarshal(event, &invocation) != nil {
 		return nil
 	}
 	seen := map[string]bool{"": true}
@@ -73,8 +73,8 @@ func registries(event json.RawMessage) []string {
 			keys = append(keys, key)
 		}
 	}
-	add(ring.Registry)
-	for _, record := range ring.Records {
+	add(invocation.Registry)
+	for _, record := range invocation.Records {
 		if key, there := record.Change.Keys["pk"]; there && key.DataType() == events.DataTypeString {
 			add(key.String())
 		}

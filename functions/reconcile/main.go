@@ -1,5 +1,4 @@
-// Reconcile looks every minute for answers that wait and batches that are
-// overdue.
+// Reconcile looks every minute for answers that wait and for overdue batches.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Submit finds registrants that need a token and sends them to MTS. A tick fans
-// out to one invocation per connector that is due.
+// Submit finds registrants that need a token and sends them to MTS. A tick
+// invokes it once more for each connector that is due.
 package main
 
 import (
@@ -37,15 +37,15 @@ func main() {
 
 	clock := function.Clock{}
 	client := outgoing.New(outgoing.Options{AllowedRanges: ranges})
-	vault := secretsmanager.NewFromConfig(cfg)
+	secretsManager := secretsmanager.NewFromConfig(cfg)
 	submitter := &submit.Submitter{
 		Store:           seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries:      odoo.New(client, secrets.Connectors(vault, prefix).RegistryPassword, clock.Now),
+		Registries:      odoo.New(client, secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now),
 		MTS:             mts.New(client, clock.Now),
 		Mappings:        jq.Mappings{},
-		CapabilityKeys:  secrets.Keyring(vault, capabilityKey),
-		RowKeys:         secrets.Keyring(vault, rowKey),
-		FingerprintKeys: secrets.Keyring(vault, fingerprintKey),
+		CapabilityKeys:  secrets.NewKeyring(secretsManager, capabilityKey),
+		RowKeys:         secrets.NewKeyring(secretsManager, rowKey),
+		FingerprintKeys: secrets.NewKeyring(secretsManager, fingerprintKey),
 		Invoker:         function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self},
 		Meter:           function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:           clock,

@@ -12,8 +12,8 @@ import (
 
 // ConnectorSecrets keeps the secret fields of connectors, each as a secret
 // named "<prefix><connector id>/<field>". A configuration names the version
-// that it uses, so a new value takes effect together with the configuration
-// that it belongs to, and a value that was read once is never read again.
+// that it uses, so a new value takes effect together with its configuration,
+// and a value that was read once is never read again.
 type ConnectorSecrets struct {
 	client Client
 	prefix string
@@ -36,9 +36,9 @@ func (s *ConnectorSecrets) name(connectorID, field string) string {
 	return s.prefix + connectorID + "/" + field
 }
 
-// Put stores a value and returns the version to name in the configuration. The
-// version before it stays readable; the one before that need not, so whoever
-// puts a value should use it.
+// Put stores a value and returns the version to name in the configuration. Only
+// the newest two versions are sure to be readable, so store a value only in
+// order to use it.
 func (s *ConnectorSecrets) Put(ctx context.Context, connectorID, field, value string) (version string, err error) {
 	name := s.name(connectorID, field)
 	created, err := s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
@@ -58,7 +58,7 @@ func (s *ConnectorSecrets) Put(ctx context.Context, connectorID, field, value st
 	return aws.ToString(put.VersionId), nil
 }
 
-// Get returns a version of a value; seeding.ErrNotFound when it is not there.
+// Get returns a version of a value, or seeding.ErrNotFound.
 func (s *ConnectorSecrets) Get(ctx context.Context, connectorID, field, version string) (string, error) {
 	if version == "" { // Secrets Manager would give the newest
 		return "", seeding.ErrNotFound

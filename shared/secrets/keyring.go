@@ -13,69 +13,68 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Ring is the key ring of one secret; it implements seeding.Keyring. The id of
-// a key is its version id. AWSCURRENT signs; AWSCURRENT and AWSPREVIOUS are
-// found by id, so a secret may be rotated while what was signed before is
-// under way.
-type Ring struct {
-	Now func() time.Time // time.Now if nothing else is set
+// Keyring holds the keys of one secret; it implements seeding.Keyring. The id of
+// a key is its version id. The version AWSCURRENT signs; it and AWSPREVIOUS are
+// found by id, so that what was signed before a rotation can still be checked.
+type Keyring struct {
+	Now func() time.Time // time.Now unless set
 
 	client Reader
 	secret string
 
 	mu                sync.Mutex
 	current, previous seeding.Key
-	loaded, tried     time.Time // last success; last attempt
+	loaded, attempted time.Time // last success; last attempt
 	failure           error     // of the last attempt
 }
 
 const (
-	ringFresh   = 5 * time.Minute // after it a key is read again
-	ringPatient = time.Minute     // between attempts that a strange id, or a failure, gives cause for
-	shortestKey = 32              // bytes
+	keyringFresh    = 5 * time.Minute // keys that are older are read again
+	keyringPatience = time.Minute     // between two reads because of an unknown id or a failure
+	shortestKey     = 32              // bytes
 )
 
-// Keyring returns the ring of a secret; nothing is read yet.
-func Keyring(client Reader, secretID string) *Ring {
-	return &Ring{Now: time.Now, client: client, secret: secretID}
+// NewKeyring returns the keyring of a secret. It reads nothing yet.
+func NewKeyring(client Reader, secretID string) *Keyring {
+	return &Keyring{Now: time.Now, client: client, secret: secretID}
 }
 
 // Current is the key to sign with. While Secrets Manager fails, keys that were
 // read before stay in use.
-func (r *Ring) Current(ctx context.Context) (seeding.Key, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.refresh(ctx); err != nil {
+func (k *Keyring) Current(ctx context.Context) (seeding.Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
 		return seeding.Key{}, err
 	}
-	return r.current, nil
+	return k.current, nil
 }
 
-// ByID returns seeding.ErrNotFound for the id of no key. A strange id, which
-// anybody may send, causes one read a minute at most.
-func (r *Ring) ByID(ctx context.Context, id string) (seeding.Key, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.refresh(ctx); err != nil {
+// ByID returns seeding.ErrNotFound for an unknown id. Anybody may send one, so
+// unknown ids cause at most one read a minute.
+func (k *Keyring) ByID(ctx context.Context, id string) (seeding.Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
 		return seeding.Key{}, err
 	}
-	if key, known := r.held(id); known {
+	if key, known := k.find(id); known {
 		return key, nil
 	}
-	if now := r.Now(); now.Sub(r.tried) >= ringPatient {
-		r.load(ctx, now)
-		if key, known := r.held(id); known {
+	if now := k.Now(); now.Sub(k.attempted) >= keyringPatience {
+		k.load(ctx, now)
+		if key, known := k.find(id); known {
 			return key, nil
 		}
 	}
-	if r.failure != nil {
-		return seeding.Key{}, r.failure // not to be told from a key that is gone
+	if k.failure != nil {
+		return seeding.Key{}, k.failure // the key may exist all the same
 	}
 	return seeding.Key{}, seeding.ErrNotFound
 }
 
-func (r *Ring) held(id string) (seeding.Key, bool) {
-	for _, key := range []seeding.Key{r.current, r.previous} {
+func (k *Keyring) find(id string) (seeding.Key, bool) {
+	for _, key := range []seeding.Key{k.current, k.previous} {
 		if id != "" && key.ID == id {
 			return key, true
 		}
@@ -83,42 +82,42 @@ func (r *Ring) held(id string) (seeding.Key, bool) {
 	return seeding.Key{}, false
 }
 
-// refresh reads the keys when they are old or were never read.
-func (r *Ring) refresh(ctx context.Context) error {
-	now := r.Now()
+// refresh reads the keys if they are old or were never read.
+func (k *Keyring) refresh(ctx context.Context) error {
+	now := k.Now()
 	switch {
-	case r.loaded.IsZero():
-		r.load(ctx, now)
-		return r.failure
-	case now.Sub(r.loaded) >= ringFresh && now.Sub(r.tried) >= ringPatient:
-		r.load(ctx, now)
+	case k.loaded.IsZero():
+		k.load(ctx, now)
+		return k.failure
+	case now.Sub(k.loaded) >= keyringFresh && now.Sub(k.attempted) >= keyringPatience:
+		k.load(ctx, now)
 	}
 	return nil
 }
 
-func (r *Ring) load(ctx context.Context, now time.Time) {
-	r.tried = now
-	current, err := r.read(ctx, "AWSCURRENT")
+func (k *Keyring) load(ctx context.Context, now time.Time) {
+	k.attempted = now
+	current, err := k.read(ctx, "AWSCURRENT")
 	if err != nil {
-		r.failure = err
+		k.failure = err
 		return
 	}
-	previous, err := r.read(ctx, "AWSPREVIOUS")
+	previous, err := k.read(ctx, "AWSPREVIOUS")
 	if err != nil && !errors.Is(err, seeding.ErrNotFound) { // never rotated
-		r.failure = err
+		k.failure = err
 		return
 	}
-	r.current, r.previous, r.loaded, r.failure = current, previous, now, nil
+	k.current, k.previous, k.loaded, k.failure = current, previous, now, nil
 }
 
-func (r *Ring) read(ctx context.Context, stage string) (seeding.Key, error) {
-	out, err := r.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &r.secret, VersionStage: &stage})
+func (k *Keyring) read(ctx context.Context, stage string) (seeding.Key, error) {
+	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.secret, VersionStage: &stage})
 	if err != nil {
 		return seeding.Key{}, failed("GetSecretValue", err)
 	}
 	key := seeding.Key{ID: aws.ToString(out.VersionId), Secret: value(out)}
 	if key.ID == "" || len(key.Secret) < shortestKey {
-		return seeding.Key{}, fmt.Errorf("secrets manager: the key secret has a value of less than %d bytes", shortestKey)
+		return seeding.Key{}, fmt.Errorf("secrets manager: the value of the key secret is shorter than %d bytes", shortestKey)
 	}
 	return key, nil
 }

@@ -1,7 +1,7 @@
 // Package secrets keeps two kinds of secrets in AWS Secrets Manager: the keys
 // of the deployment, and the passwords that users give their connectors.
 //
-// Whoever only writes connector secrets needs no right to read them.
+// Writing connector secrets needs no right to read them.
 package secrets
 
 import (
@@ -15,12 +15,12 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Reader is what a key ring needs of *secretsmanager.Client.
+// Reader is what a Keyring calls of *secretsmanager.Client.
 type Reader interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// Client is what connector secrets need of it.
+// Client is what ConnectorSecrets calls of it.
 type Client interface {
 	Reader
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
@@ -28,11 +28,11 @@ type Client interface {
 	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
 }
 
-// Error is a failed call. It says which call and which code, never the
-// service's text, because a text may repeat what was sent.
+// Error is a failed call. It holds the operation and the code, never the
+// service's text, which may repeat what was sent.
 type Error struct {
 	Operation string
-	Code      string // for instance "AccessDeniedException"; "no answer" when the service did not speak
+	Code      string // for instance "AccessDeniedException"; "no answer" if there was no reply
 	cause     error
 }
 
@@ -50,19 +50,19 @@ const (
 
 func failed(operation string, err error) error {
 	code := "no answer"
-	if spoken, ok := errors.AsType[smithy.APIError](err); ok {
-		code = spoken.ErrorCode()
+	if replied, ok := errors.AsType[smithy.APIError](err); ok {
+		code = replied.ErrorCode()
 	}
 	return &Error{Operation: operation, Code: code, cause: err}
 }
 
-// codeIs tells whether the service answered with the code.
+// codeIs reports whether the service replied with the code.
 func codeIs(err error, code string) bool {
-	spoken, ok := errors.AsType[smithy.APIError](err)
-	return ok && spoken.ErrorCode() == code
+	replied, ok := errors.AsType[smithy.APIError](err)
+	return ok && replied.ErrorCode() == code
 }
 
-// value of a reply, whichever of its two fields it came in.
+// value is the secret in a reply, whichever of two fields holds it.
 func value(out *secretsmanager.GetSecretValueOutput) []byte {
 	if out.SecretString != nil {
 		return []byte(*out.SecretString)

@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	_ seeding.Keyring = (*secrets.Ring)(nil)
+	_ seeding.Keyring = (*secrets.Keyring)(nil)
 	_ secrets.Client  = (*secretsmanager.Client)(nil)
 )
 
@@ -29,99 +29,99 @@ type clock struct{ now time.Time }
 
 func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
 
-func newRing(m *secretstest.Manager) (*secrets.Ring, *clock) {
+func newKeyring(m *secretstest.Manager) (*secrets.Keyring, *clock) {
 	c := &clock{time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
-	ring := secrets.Keyring(m, keySecret)
-	ring.Now = func() time.Time { return c.now }
-	return ring, c
+	keyring := secrets.NewKeyring(m, keySecret)
+	keyring.Now = func() time.Time { return c.now }
+	return keyring, c
 }
 
-func TestRingSignsWithTheCurrentKeyAndKnowsTheOneBefore(t *testing.T) {
+func TestKeyringSignsWithTheCurrentKeyAndFindsTheOneBefore(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	first := m.Rotate(keySecret)
-	ring, clock := newRing(m)
+	keyring, clock := newKeyring(m)
 	for range 3 {
-		if key, err := ring.Current(ctx); err != nil || key.ID != first || len(key.Secret) != 64 {
+		if key, err := keyring.Current(ctx); err != nil || key.ID != first || len(key.Secret) != 64 {
 			t.Fatalf("%v %v", key.ID, err)
 		}
 	}
 	if m.Reads() != 2 {
-		t.Errorf("%d reads of a fresh ring", m.Reads())
+		t.Errorf("%d reads of a fresh keyring", m.Reads())
 	}
 
 	second := m.Rotate(keySecret)
-	if key, _ := ring.Current(ctx); key.ID != first {
+	if key, _ := keyring.Current(ctx); key.ID != first {
 		t.Errorf("read again while fresh")
 	}
 	clock.pass(6 * time.Minute)
-	if key, _ := ring.Current(ctx); key.ID != second {
+	if key, _ := keyring.Current(ctx); key.ID != second {
 		t.Errorf("still signs with %s", key.ID)
 	}
-	if key, err := ring.ByID(ctx, first); err != nil || key.ID != first {
+	if key, err := keyring.ByID(ctx, first); err != nil || key.ID != first {
 		t.Errorf("the key before: %v %v", key.ID, err)
 	}
 
 	m.Rotate(keySecret)
 	clock.pass(6 * time.Minute)
-	if _, err := ring.ByID(ctx, first); !errors.Is(err, seeding.ErrNotFound) {
+	if _, err := keyring.ByID(ctx, first); !errors.Is(err, seeding.ErrNotFound) {
 		t.Errorf("a key of two rotations ago: %v", err)
 	}
 }
 
-func TestRingReadsForAStrangeIDOnceAMinute(t *testing.T) {
+func TestKeyringReadsOnceAMinuteForUnknownIDs(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	m.Rotate(keySecret)
-	ring, clock := newRing(m)
-	if _, err := ring.Current(ctx); err != nil {
+	keyring, clock := newKeyring(m)
+	if _, err := keyring.Current(ctx); err != nil {
 		t.Fatal(err)
 	}
 	clock.pass(61 * time.Second)
 	before := m.Reads()
 	for i := range 50 {
-		if _, err := ring.ByID(ctx, fmt.Sprint("strange", i)); !errors.Is(err, seeding.ErrNotFound) {
+		if _, err := keyring.ByID(ctx, fmt.Sprint("unknown", i)); !errors.Is(err, seeding.ErrNotFound) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := ring.ByID(ctx, ""); !errors.Is(err, seeding.ErrNotFound) {
+	if _, err := keyring.ByID(ctx, ""); !errors.Is(err, seeding.ErrNotFound) {
 		t.Fatal(err)
 	}
 	if reads := m.Reads() - before; reads != 2 {
 		t.Errorf("%d reads", reads)
 	}
-	// A key that another instance signs with already is found with the next look.
+	// A key that another instance signs with already is found by the next read.
 	newest := m.Rotate(keySecret)
 	clock.pass(time.Minute)
-	if key, err := ring.ByID(ctx, newest); err != nil || key.ID != newest {
+	if key, err := keyring.ByID(ctx, newest); err != nil || key.ID != newest {
 		t.Errorf("%v %v", key.ID, err)
 	}
 }
 
-func TestRingLivesThroughAnOutage(t *testing.T) {
+func TestKeyringKeepsItsKeysInAnOutage(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	id := m.Rotate(keySecret)
-	ring, clock := newRing(m)
+	keyring, clock := newKeyring(m)
 
 	m.Fail(errors.New("connection refused"))
-	if _, err := ring.Current(ctx); err == nil {
-		t.Fatal("a key out of nothing")
+	if _, err := keyring.Current(ctx); err == nil {
+		t.Fatal("a key without a reply")
 	}
 	m.Fail(nil)
-	if _, err := ring.Current(ctx); err != nil {
-		t.Fatalf("not tried again at once while there is no key: %v", err)
+	if _, err := keyring.Current(ctx); err != nil {
+		t.Fatalf("no attempt at once while there is no key: %v", err)
 	}
 
 	m.Fail(&smithy.GenericAPIError{Code: "InternalServiceError", Message: "the text of the service"})
 	clock.pass(time.Hour)
-	if key, err := ring.Current(ctx); err != nil || key.ID != id {
+	if key, err := keyring.Current(ctx); err != nil || key.ID != id {
 		t.Errorf("%v", err)
 	}
 	reads := m.Reads()
-	if key, err := ring.ByID(ctx, id); err != nil || key.ID != id {
+	if key, err := keyring.ByID(ctx, id); err != nil || key.ID != id {
 		t.Errorf("%v", err)
 	}
-	_, err := ring.ByID(ctx, "perhaps new")
+	_, err := keyring.ByID(ctx, "maybe new")
 	if err == nil || errors.Is(err, seeding.ErrNotFound) {
-		t.Errorf("a key that could not be looked for is not gone: %v", err)
+		t.Errorf("a key that could not be read is not known to be gone: %v", err)
 	}
 	if strings.Contains(err.Error(), "text of the service") || !strings.Contains(err.Error(), "InternalServiceError") {
 		t.Errorf("%v", err)
@@ -131,33 +131,33 @@ func TestRingLivesThroughAnOutage(t *testing.T) {
 	}
 }
 
-func TestRingRefusesShortKeys(t *testing.T) {
+func TestKeyringRefusesShortKeys(t *testing.T) {
 	m := secretstest.New()
 	m.Set(keySecret, "short")
-	ring, _ := newRing(m)
-	if _, err := ring.Current(t.Context()); err == nil || strings.Contains(err.Error(), "\"short\"") {
+	keyring, _ := newKeyring(m)
+	if _, err := keyring.Current(t.Context()); err == nil || strings.Contains(err.Error(), "\"short\"") {
 		t.Errorf("%v", err)
 	}
-	if _, err := ring.ByID(t.Context(), ""); err == nil {
+	if _, err := keyring.ByID(t.Context(), ""); err == nil {
 		t.Error("the empty id found a key")
 	}
 }
 
-func TestRingConcurrently(t *testing.T) {
+func TestKeyringConcurrently(t *testing.T) {
 	m := secretstest.New()
 	id := m.Rotate(keySecret)
-	ring := secrets.Keyring(m, keySecret)
+	keyring := secrets.NewKeyring(m, keySecret)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for range 50 {
-				if _, err := ring.Current(context.Background()); err != nil {
+				if _, err := keyring.Current(context.Background()); err != nil {
 					t.Error(err)
 				}
-				if _, err := ring.ByID(context.Background(), id); err != nil {
+				if _, err := keyring.ByID(context.Background(), id); err != nil {
 					t.Error(err)
 				}
-				_, _ = ring.ByID(context.Background(), "strange")
+				_, _ = keyring.ByID(context.Background(), "unknown")
 			}
 		})
 	}
@@ -243,11 +243,11 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 	}
 	if m.Reads() == reads {
-		t.Error("1,500 values are all remembered")
+		t.Error("all 1,500 values are cached")
 	}
 }
 
-func TestErrorsTellTheCodeAndNoSecret(t *testing.T) {
+func TestErrorsHoldTheCodeAndNoSecret(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	s := secrets.Connectors(m, "p/")
 	if _, err := s.Put(ctx, "c", "f", "hunter2"); err != nil {

@@ -105,7 +105,7 @@ func Capability(k Key, ref BatchRef, until time.Time) string {
 // OpenCapability checks a bearer and returns the batch it is for. ok is false
 // for anything forged, expired or malformed; why is not told, because nobody
 // with a good capability would need to know. err is a failure of the keyring.
-func OpenCapability(ctx context.Context, ring Keyring, bearer string, now time.Time) (ref BatchRef, ok bool, err error) {
+func OpenCapability(ctx context.Context, keyring Keyring, bearer string, now time.Time) (ref BatchRef, ok bool, err error) {
 	encoded, signature, found := strings.Cut(bearer, ".")
 	if !found || len(bearer) > 2048 {
 		return BatchRef{}, false, nil
@@ -115,7 +115,7 @@ func OpenCapability(ctx context.Context, ring Keyring, bearer string, now time.T
 	if len(parts) != 6 {
 		return BatchRef{}, false, nil
 	}
-	key, err := ring.ByID(ctx, parts[4])
+	key, err := keyring.ByID(ctx, parts[4])
 	switch {
 	case IsNotFound(err):
 		return BatchRef{}, false, nil

@@ -35,31 +35,31 @@ type version struct {
 	labels   []string
 }
 
-// New is one without secrets.
+// New returns one without secrets.
 func New() *Manager { return &Manager{secrets: map[string]*secret{}} }
 
-// Fail lets every call fail with err, until it is nil.
+// Fail makes every call fail with err; nil ends that.
 func (m *Manager) Fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.down = err
 }
 
-// Reads is how often a value was asked for.
+// Reads counts the reads of values.
 func (m *Manager) Reads() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.reads
 }
 
-// Names are those of the secrets that are there, sorted.
+// Names lists the secrets, sorted.
 func (m *Manager) Names() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.secrets))
 }
 
-// Schedule has a secret wait for its deletion, as somebody at the console may.
+// Schedule marks a secret for deletion, as somebody at the console may.
 func (m *Manager) Schedule(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
