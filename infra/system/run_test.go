@@ -504,7 +504,7 @@ func TestLostAloneTwice(t *testing.T) {
 			}
 			if refused {
 				w.settle(30, c)
-				if err := w.store.TryAgain(t.Context(), c.ID, "", w.clock.Now()); err != nil {
+				if err := w.store.Retry(t.Context(), c.ID, "", w.clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -1090,7 +1090,7 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 	}
 	_, all := w.rejections(c)
 	expect(t, "rejections", len(all), 3)
-	if err := w.store.TryAgain(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
+	if err := w.store.Retry(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 
@@ -1177,7 +1177,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 	byKind, all := w.rejections(c)
 	refused := byKind["refused IDA-MLC-009"] + byKind["refused IDA-MLC-002"] + byKind["refused IDA-DEA-001"] + byKind["refused "+seeding.CodeEmptyToken]
 	sent = posts()
-	if err := w.store.TryAgain(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
+	if err := w.store.Retry(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w.another(20, c)
@@ -1196,7 +1196,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 		}
 	}
 	sent = posts()
-	found, err := w.store.TryAgainOf(t.Context(), c.RegistryKey(), c.ID, []int64{one.Identifier, 999999}, w.clock.Now())
+	found, err := w.store.RetryIdentifiers(t.Context(), c.RegistryKey(), c.ID, []int64{one.Identifier, 999999}, w.clock.Now())
 	if err != nil || found != 1 {
 		t.Fatalf("%d, %v", found, err)
 	}

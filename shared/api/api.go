@@ -19,10 +19,10 @@ type API struct {
 	Routes map[string]Methods
 	// Elsewhere is the detail of the reply at every other path.
 	Elsewhere string
-	// Translate makes a problem of an endpoint's error that is none itself.
+	// Translate turns an error of an endpoint into a problem.
 	Translate func(*http.Request, error) *Problem
 	// Log takes the requests that failed with a status of 500 and above: the
-	// kind of their error, and what Attributes tells of them.
+	// kind of their error, and their Attributes.
 	Log        *slog.Logger
 	Attributes func(*http.Request) []any
 }
@@ -33,8 +33,8 @@ type Methods map[string]Endpoint
 // Endpoint answers a request, or returns the error that answers it.
 type Endpoint func(http.ResponseWriter, *http.Request) error
 
-// Handler serves the routes. A method that a path does not take is answered
-// with 405 and the list of those that it takes.
+// Handler serves the routes. It answers a method that a path does not take with
+// 405 and the list of those that it takes.
 func (a API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for path, methods := range a.Routes {
@@ -72,8 +72,8 @@ func (a API) serve(endpoint Endpoint) http.Handler {
 	})
 }
 
-// Kind names the types of an error and of what it wraps, for a log. Texts are
-// left out: they may hold anything.
+// Kind names the types of an error and of the errors that it wraps, for a log.
+// It leaves out their texts, which may hold anything.
 func Kind(err error) string {
 	var kinds []string
 	for ; err != nil && len(kinds) < 6; err = errors.Unwrap(err) {

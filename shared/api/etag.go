@@ -9,8 +9,8 @@ import (
 // ETag is the tag of a version.
 func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 
-// IfMatch compares the header If-Match with the tag of what is stored, so that
-// nobody overwrites what they did not see. given is false without the header.
+// IfMatch compares the header If-Match with the tag of what is stored. given is
+// false without the header.
 func IfMatch(r *http.Request, tag string) (given, matches bool) {
 	header := strings.Join(r.Header.Values("If-Match"), ",")
 	if strings.TrimSpace(header) == "" {

@@ -46,7 +46,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	return v, nil
 }
 
-// position says where JSON is broken, without repeating what stands there.
+// position says where the JSON is broken, without repeating any of it.
 func position(body []byte, err error) string {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	if !ok {
@@ -65,12 +65,12 @@ type Object struct {
 	errors  *FieldErrors
 	pointer string
 	members map[string]any
-	broken  bool // is no object at all: its members are not missed
+	broken  bool // not an object; then no member is reported as missing
 	read    map[string]bool
 }
 
-// NewObject reads v, which stands at a pointer of the body. What is wrong is
-// added to errors.
+// NewObject reads v, which is at a pointer of the body, and adds to errors what
+// is wrong with it.
 func NewObject(errors *FieldErrors, pointer string, v any) *Object {
 	members, ok := v.(map[string]any)
 	broken := !ok && v != nil
@@ -148,7 +148,7 @@ func checked(v any, most int, checks []Check) (text, wrong string) {
 	return text, wrong
 }
 
-// oneLine is what a text has to be everywhere.
+// oneLine checks what every text must be.
 func oneLine(v any, most int) (text, wrong string) {
 	text, ok := v.(string)
 	switch {
@@ -164,7 +164,7 @@ func oneLine(v any, most int) (text, wrong string) {
 	return text, ""
 }
 
-// Empty is for a member that may be given empty only; why is the reason.
+// Empty is for a member that must be empty if it is given; why says the reason.
 func (o *Object) Empty(name, why string) {
 	v, given := o.Take(name)
 	text, ok := v.(string)
@@ -243,7 +243,7 @@ func (o *Object) Texts(name string, fallback []string, most int, checks ...Check
 	texts := []string{}
 	once := func(text string) string {
 		if slices.Contains(texts, text) {
-			return "stands in the list twice"
+			return "is in the list twice"
 		}
 		return ""
 	}
@@ -258,14 +258,14 @@ func (o *Object) Texts(name string, fallback []string, most int, checks ...Check
 	return texts
 }
 
-// Ignore passes over members that a reply has and a request may leave in.
+// Ignore accepts members that a request may repeat from a reply.
 func (o *Object) Ignore(names ...string) {
 	for _, name := range names {
 		o.read[name] = true
 	}
 }
 
-// Rest refuses every member that nobody has read.
+// Rest refuses every member that was not read.
 func (o *Object) Rest() {
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
 		if !o.read[name] {

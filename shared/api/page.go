@@ -18,8 +18,8 @@ type Page struct {
 
 const defaultLimit = 50
 
-// ReadPage reads the parameters limit and cursor of a request for a list, whose
-// pages have most entries at most.
+// ReadPage reads the parameters limit and cursor of a request for a list. A page
+// has at most most entries.
 func ReadPage(r *http.Request, list string, most int) (Page, error) {
 	p := Page{List: list, Limit: defaultLimit}
 	query := r.URL.Query()
@@ -49,7 +49,8 @@ func (p Page) Cursor(next string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(p.List + ":" + next))
 }
 
-// BadCursor is the reply to a cursor that was not ours, or is not any more.
+// BadCursor is the reply to a cursor that this list did not give, or that is not
+// valid any more.
 func BadCursor() *Problem {
 	return noPage("cursor", "is not the next of a reply to this list; begin without a cursor")
 }

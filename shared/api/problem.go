@@ -19,7 +19,7 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Title }
 
-// NewProblem has the status's own text as its title.
+// NewProblem takes its title from the status.
 func NewProblem(status int, detail string, errors ...FieldError) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Errors: errors}
 }
@@ -40,7 +40,7 @@ func (e *FieldErrors) Add(pointer, detail string) {
 	*e = append(*e, FieldError{Pointer: &pointer, Detail: detail})
 }
 
-// Touch tells whether something is wrong at a pointer, below it, or with what
+// Touch reports whether something is wrong at a pointer, below it, or with what
 // holds it.
 func (e FieldErrors) Touch(pointer string) bool {
 	return slices.ContainsFunc(e, func(x FieldError) bool {
@@ -48,20 +48,20 @@ func (e FieldErrors) Touch(pointer string) bool {
 	})
 }
 
-// Err is nil if nothing is wrong, else the problem that tells all of it.
+// Err is nil if nothing is wrong, else a problem with all of the errors.
 func (e FieldErrors) Err() error {
 	switch len(e) {
 	case 0:
 		return nil
 	case 1:
-		return NewProblem(http.StatusUnprocessableEntity, "One field is wrong. It stands below with what it needs; nothing was saved.", e...)
+		return NewProblem(http.StatusUnprocessableEntity, "One field is wrong; errors says which and what it needs. Nothing was saved.", e...)
 	}
 	return NewProblem(http.StatusUnprocessableEntity,
-		fmt.Sprintf("%d fields are wrong. They stand below with what each of them needs; nothing was saved.", len(e)), e...)
+		fmt.Sprintf("%d fields are wrong; errors says which and what each needs. Nothing was saved.", len(e)), e...)
 }
 
-// Reply writes v as JSON. No cache may keep it: what an API says is true only
-// now.
+// Reply writes v as JSON. No cache may keep it, because it may change at any
+// time.
 func Reply(w http.ResponseWriter, status int, v any) {
 	contentType := "application/json"
 	if _, ok := v.(*Problem); ok {
@@ -70,7 +70,7 @@ func Reply(w http.ResponseWriter, status int, v any) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil { // only for a type that no JSON can be made of
+	if err := encoder.Encode(v); err != nil { // only for a type that JSON cannot hold
 		status, contentType = http.StatusInternalServerError, "application/problem+json"
 		text.Reset()
 		text.WriteString(`{"title":"Internal Server Error","status":500,"detail":"The reply cannot be written."}`)

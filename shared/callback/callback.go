@@ -1,4 +1,4 @@
-// Package callback is the public door: HTTP in front of the inbox.
+// Package callback is the public endpoint: HTTP in front of the inbox.
 package callback
 
 import (
@@ -13,9 +13,9 @@ import (
 )
 
 // New serves POST /callback/{batch} with a bearer that is a capability for that
-// batch. MTS ignores what we answer (facts/mts.md W4); the status is for
-// people. Replies: 200 stored, 400 no row in the body, 401 no capability for
-// this batch, 413 body too large, 500 not stored.
+// batch. Replies: 200 stored, 400 no row in the body, 401 no capability for this
+// batch, 413 body too large, 500 not stored. They are for people: MTS ignores
+// them (facts/mts.md W4).
 func New(inbox *receive.Inbox, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /callback/{batch}", func(w http.ResponseWriter, r *http.Request) {

@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Function is what lambda.Start takes. It never returns an error: that would
-// reach the caller as a failure of the gateway.
+// Function is what lambda.Start takes. It never returns an error, because the
+// caller would see that as a failure of the gateway.
 type Function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
 type claimsKey struct{}
@@ -30,8 +30,8 @@ func Claims(ctx context.Context) map[string]string {
 	return claims
 }
 
-// Handler makes a function of a handler. Bodies of more than limit bytes are
-// answered with 413, a panic of the handler with 500 and no details.
+// Handler makes a function of a handler. It answers a body of more than limit
+// bytes with 413, and a panic of the handler with 500 and no details.
 func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, _ error) {
 		request, refusal := newRequest(ctx, event, limit)
@@ -40,7 +40,7 @@ func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 		}
 		defer func() {
 			if cause := recover(); cause != nil {
-				// The value may hold anything; its type and place do not.
+				// The value may be personal; its type and place are not.
 				log.ErrorContext(ctx, "panic", "kind", fmt.Sprintf("%T at %s", cause, place()))
 				response = problem(http.StatusInternalServerError)
 			}
@@ -94,7 +94,7 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit
 
 // writer collects what the handler writes.
 type writer struct {
-	header, sent http.Header // sent is the header as it was with the first byte
+	header, sent http.Header // sent is the header when the status was written
 	status       int
 	body         bytes.Buffer
 }
@@ -133,7 +133,7 @@ func problem(status int) events.APIGatewayV2HTTPResponse {
 	detail := map[int]string{
 		http.StatusBadRequest:            "The request cannot be read.",
 		http.StatusRequestEntityTooLarge: "The body is larger than this service takes.",
-		http.StatusInternalServerError:   "Something went wrong here. Try again; if it stays, tell the operator.",
+		http.StatusInternalServerError:   "Something went wrong here. Try again; if it fails again, tell the operator.",
 	}[status]
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
@@ -142,7 +142,7 @@ func problem(status int) events.APIGatewayV2HTTPResponse {
 	}
 }
 
-// place is where the panic came from: the first frame that is not the runtime's.
+// place is where the panic began: the first frame outside the runtime.
 func place() string {
 	var counters [32]uintptr
 	frames := runtime.CallersFrames(counters[:runtime.Callers(3, counters[:])])

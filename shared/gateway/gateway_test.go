@@ -138,11 +138,11 @@ func TestRefusals(t *testing.T) {
 		e := event(t, "put-with-token")
 		c.change(&e)
 		got := serve(t, never, e)
-		var told struct {
+		var reply struct {
 			Title, Detail string
 			Status        int
 		}
-		if err := json.Unmarshal([]byte(got.Body), &told); err != nil || got.StatusCode != c.want || told.Status != c.want || told.Detail == "" ||
+		if err := json.Unmarshal([]byte(got.Body), &reply); err != nil || got.StatusCode != c.want || reply.Status != c.want || reply.Detail == "" ||
 			got.Headers["content-type"] != "application/problem+json" {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
@@ -159,7 +159,7 @@ func TestPanics(t *testing.T) {
 		var logged bytes.Buffer
 		function := gateway.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, "half of ")
-			if f, is := value.(func()); is {
+			if f, ok := value.(func()); ok {
 				f()
 			}
 			panic(value)

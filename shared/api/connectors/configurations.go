@@ -45,7 +45,7 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) error {
 	return s.reply(w, r, http.StatusOK, c)
 }
 
-// reply answers with a connector and its state, which is read for it.
+// reply writes a connector with its state, which it reads.
 func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector) error {
 	state, err := s.Store.State(r.Context(), c.ID)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 	c.ID, c.Version, c.Created, c.Updated = s.NewID(), 1, now, now
 	version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
 	if err != nil {
-		s.deleteSecret(r.Context(), c.ID) // it may have been stored all the same
+		s.deleteSecret(r.Context(), c.ID) // it may have been stored nevertheless
 		return err
 	}
 	c.Secrets = map[string]string{seeding.RegistryPassword: version}
@@ -80,10 +80,10 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 	return s.reply(w, r, http.StatusCreated, c)
 }
 
-// wasCreated looks whether a write that failed took effect all the same. If it
+// wasCreated reports whether a write that failed took effect nevertheless. If it
 // surely did not, the secret is deleted; if that cannot be known, it stays.
 func (s *service) wasCreated(ctx context.Context, c seeding.Connector) bool {
-	ctx, cancel := detached(ctx)
+	ctx, cancel := withoutClient(ctx)
 	defer cancel()
 	stored, err := s.Store.Connector(ctx, c.ID)
 	if errors.Is(err, seeding.ErrNotFound) {
@@ -92,14 +92,14 @@ func (s *service) wasCreated(ctx context.Context, c seeding.Connector) bool {
 	return err == nil && stored.Secrets[seeding.RegistryPassword] == c.Secrets[seeding.RegistryPassword]
 }
 
-// detached is for what has to be done even if the client is gone.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+// withoutClient is a context for what must be done even if the client is gone.
+func withoutClient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
 // deleteSecret deletes the secret of a connector that was not created.
 func (s *service) deleteSecret(ctx context.Context, id string) {
-	ctx, cancel := detached(ctx)
+	ctx, cancel := withoutClient(ctx)
 	defer cancel()
 	if err := s.Secrets.Delete(ctx, id, seeding.RegistryPassword); err != nil {
 		s.Log.ErrorContext(ctx, "a secret without connector is left over", "connector", id, "kind", api.Kind(err))
@@ -141,10 +141,10 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	return s.reply(w, r, http.StatusOK, c)
 }
 
-// checkRegistryChange looks for open batches before a password is stored with a
-// change of the registry. The store refuses such a change in any case. But each
-// refused request would store a version of the secret, and Secrets Manager keeps
-// only two: the one in use would be lost.
+// checkRegistryChange refuses another registry while batches are open, as the
+// store does, but before a password is stored. Otherwise each refused request
+// would store a version of the secret. Secrets Manager keeps only two, so the
+// one in use would be lost.
 func (s *service) checkRegistryChange(ctx context.Context, before, c seeding.Connector) error {
 	if before.RegistryKey() == c.RegistryKey() {
 		return nil
@@ -185,7 +185,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Secrets.Delete(r.Context(), c.ID, seeding.RegistryPassword); err != nil {
 		s.Log.ErrorContext(r.Context(), "a secret without connector is left over", "connector", c.ID, "kind", api.Kind(err))
 		return api.NewProblem(http.StatusInternalServerError, "The connector is deleted, but its password could not be removed. "+
-			"Send the same request again: it removes the password, and answers that there is no such connector.")
+			"Send the same request again: it removes the password, and replies that there is no such connector.")
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -215,7 +215,8 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, status seedi
 	return s.reply(w, r, http.StatusOK, c)
 }
 
-// matches checks If-Match, so that nobody overwrites what they did not see.
+// matches checks If-Match, so that nobody overwrites a version that they did not
+// read.
 func matches(r *http.Request, c seeding.Connector) error {
 	switch given, same := api.IfMatch(r, api.ETag(c.Version)); {
 	case !given:

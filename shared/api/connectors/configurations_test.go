@@ -29,16 +29,16 @@ func TestReadChangeAndSendBack(t *testing.T) {
 		changed.body["created"] != "2026-11-21T09:00:00Z" || changed.body["updated"] != "2026-11-21T10:00:00Z" {
 		t.Errorf("%v", changed.body)
 	}
-	if len(s.vault.stored(id)) != 1 || s.store.connectors[id].Secrets[seeding.RegistryPassword] != "version-1" {
+	if len(s.secrets.stored(id)) != 1 || s.store.connectors[id].Secrets[seeding.RegistryPassword] != "version-1" {
 		t.Errorf("the password was not kept: %v", s.store.connectors[id].Secrets)
 	}
-	// What was left out is the default again, as in every replacement.
+	// A member that is left out gets its default, as in a new configuration.
 	s.want(200, "PUT", path, with("registry.password", nil, "language", "ara"), "If-Match", `"2"`)
 	if c := s.store.connectors[id]; c.MTS.Language != "ara" || c.Name != "Registry of Laguna" || c.Version != 3 {
 		t.Errorf("%+v", c)
 	}
 	s.want(200, "PUT", path, with("registry.password", "hunter2"), "If-Match", `W/"9", "3"`)
-	if c := s.store.connectors[id]; c.Secrets[seeding.RegistryPassword] != "version-2" || !slices.Equal(s.vault.stored(id), []string{password, "hunter2"}) {
+	if c := s.store.connectors[id]; c.Secrets[seeding.RegistryPassword] != "version-2" || !slices.Equal(s.secrets.stored(id), []string{password, "hunter2"}) {
 		t.Errorf("%+v", c.Secrets)
 	}
 	s.want(200, "PUT", path, with("registry.password", nil), "If-Match", `*`)
@@ -77,7 +77,7 @@ func TestAnotherHostAsksForThePassword(t *testing.T) {
 		s := newService(t)
 		path := s.create()
 		a := s.do("PUT", path, with("registry.password", nil, "registry.url", address), "If-Match", `"1"`)
-		if asks && (a.Code != 422 || !strings.Contains(a.faults()["/registry/password"], "another host")) || !asks && a.Code != 200 {
+		if asks && (a.Code != 422 || !strings.Contains(a.fieldErrors()["/registry/password"], "another host")) || !asks && a.Code != 200 {
 			t.Errorf("%s: %d %s", address, a.Code, a.Body)
 		}
 		s.want(200, "PUT", path, with("registry.password", "hunter2", "registry.url", address), "If-Match", "*")
@@ -104,8 +104,8 @@ func TestOpenBatches(t *testing.T) {
 			t.Errorf("%v", a.body)
 		}
 	}
-	if len(s.vault.stored(id)) != 1 {
-		t.Error("each refusal pushed a password out")
+	if len(s.secrets.stored(id)) != 1 {
+		t.Error("a refused request stored a password")
 	}
 	s.want(200, "PUT", path, with("interval_minutes", 5), "If-Match", `"1"`) // anything else may change
 	s.want(409, "DELETE", path, "", "If-Match", `"2"`)
@@ -115,23 +115,23 @@ func TestOpenBatches(t *testing.T) {
 	s.want(204, "DELETE", path, "", "If-Match", `"3"`)
 }
 
-func TestDeleteTakesTheSecretAlong(t *testing.T) {
+func TestDeleteDeletesTheSecret(t *testing.T) {
 	s := newService(t)
 	path := s.create()
 	s.want(204, "DELETE", path, "", "If-Match", `"1"`)
-	if len(s.vault.values)+len(s.store.connectors) > 0 {
+	if len(s.secrets.values)+len(s.store.connectors) > 0 {
 		t.Error("something is left")
 	}
 	s.want(404, "GET", path, "")
 
 	path = s.create()
-	s.vault.fail["Delete"] = errors.New("no answer")
+	s.secrets.fail["Delete"] = errors.New("no answer")
 	a := s.want(500, "DELETE", path, "", "If-Match", `"1"`)
-	if !strings.Contains(fmt.Sprint(a.body["detail"]), "same request again") || len(s.vault.values) != 1 {
+	if !strings.Contains(fmt.Sprint(a.body["detail"]), "same request again") || len(s.secrets.values) != 1 {
 		t.Errorf("%v", a.body)
 	}
 	s.want(404, "DELETE", path, "", "If-Match", `"1"`)
-	if len(s.vault.values) > 0 {
+	if len(s.secrets.values) > 0 {
 		t.Error("the secret is left")
 	}
 }
@@ -139,7 +139,7 @@ func TestDeleteTakesTheSecretAlong(t *testing.T) {
 // A create that fails leaves no secret; one that took effect, though it seemed
 // to fail, is a success.
 func TestCreateThatFails(t *testing.T) {
-	broken := errors.New(password) // whatever an error says, nobody sees it
+	broken := errors.New(password) // the text of an error is not shown
 	for name, c := range map[string]struct {
 		method  string
 		failure failure
@@ -149,20 +149,20 @@ func TestCreateThatFails(t *testing.T) {
 		"not stored":          {"CreateConnector", failure{broken, false}, 500, 0},
 		"stored all the same": {"CreateConnector", failure{broken, true}, 201, 1},
 		"conflict":            {"CreateConnector", failure{seeding.ErrConflict, false}, 409, 0},
-		"told badly":          {"State", failure{broken, false}, 500, 1},
+		"stored, not read":    {"State", failure{broken, false}, 500, 1},
 	} {
 		s := newService(t)
 		s.store.fail[c.method] = c.failure
 		s.want(c.status, "POST", "/connectors", with())
-		if len(s.vault.values) != c.secrets || len(s.store.connectors) != c.secrets {
-			t.Errorf("%s: %d secrets, %d connectors", name, len(s.vault.values), len(s.store.connectors))
+		if len(s.secrets.values) != c.secrets || len(s.store.connectors) != c.secrets {
+			t.Errorf("%s: %d secrets, %d connectors", name, len(s.secrets.values), len(s.store.connectors))
 		}
 		if c.status == 500 && !strings.Contains(s.log.String(), "errors.errorString") {
 			t.Errorf("%s: the kind is not logged: %s", name, s.log.String())
 		}
 	}
 	s := newService(t)
-	s.vault.fail["Put"] = broken
+	s.secrets.fail["Put"] = broken
 	s.want(500, "POST", "/connectors", with())
 	if len(s.store.connectors) > 0 {
 		t.Error("a connector without password")
@@ -210,9 +210,9 @@ func TestProblemsAreShown(t *testing.T) {
 	}
 }
 
-func TestIDsThatNobodyCanGuess(t *testing.T) {
+func TestDefaultIDs(t *testing.T) {
 	s := newStore()
-	h := connectors.New(connectors.Options{Store: s, Secrets: &vault{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
+	h := connectors.New(connectors.Options{Store: s, Secrets: &secretStore{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
 	for range 3 {
 		r := httptest.NewRequest("POST", "/connectors", strings.NewReader(with()))
 		r.Header.Set("Content-Type", "application/json")

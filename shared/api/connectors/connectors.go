@@ -7,9 +7,8 @@
 //	GET               /connectors/{id}/rejections
 //	POST              /connectors/{id}/rejections/retry
 //
-// Who may call is decided in front of it. A request is answered with JSON, a
-// refused one with a problem that says what to do. Secrets go in and never come
-// out.
+// API Gateway decides who may call it. Every reply is JSON; a refusal is a
+// problem that says what to do. No reply holds a secret.
 package connectors
 
 import (
@@ -24,13 +23,13 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Options are what the API stands on. Now, NewID and Log have defaults.
+// Options are what the API uses. Now, NewID and Log have defaults.
 type Options struct {
 	Store    Store
 	Secrets  Secrets
 	Mappings seeding.Mappings
-	// CheckDomain tells, in words for the user, why a domain (a JSON array as
-	// text) cannot be used.
+	// CheckDomain returns why a domain (a JSON array as text) cannot be used,
+	// in words for the user.
 	CheckDomain func(domain string) error
 	Invoker     Invoker
 	Now         func() time.Time
@@ -82,8 +81,8 @@ func (s *service) load(r *http.Request) (seeding.Connector, error) {
 	return s.Store.Connector(r.Context(), id)
 }
 
-// translate says what an error of the store means to the client. An error that
-// is not in the table is a failure of ours, and nothing of it is shown.
+// translate turns an error of the store into a reply. An error that is not in
+// the table is a failure of ours; nothing of it is shown.
 func translate(r *http.Request, err error) *api.Problem {
 	switch {
 	case errors.Is(err, seeding.ErrNotFound):
@@ -99,10 +98,10 @@ func translate(r *http.Request, err error) *api.Problem {
 		return api.NewProblem(http.StatusConflict, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
 			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
 	case errors.Is(err, seeding.ErrLeaseHeld):
-		return api.NewProblem(http.StatusConflict, "The connector is being worked on. Try again in a minute.")
+		return api.NewProblem(http.StatusConflict, "The connector is in use by a run. Try again in a minute.")
 	}
 	return api.NewProblem(http.StatusInternalServerError, "Something went wrong here, and it is not known whether the request took effect. "+
-		"Look at the connector, then try again; if it stays, tell the operator.")
+		"Read the connector, then try again; if it fails again, tell the operator.")
 }
 
 func outdated() *api.Problem {

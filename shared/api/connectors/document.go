@@ -6,7 +6,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Members that have one value only: the others belong to what comes later.
+// Members that have one value today. Others come with later features.
 const (
 	inputType    = "registry"
 	outputType   = "json"
@@ -24,8 +24,8 @@ type connectorDocument struct {
 	Version  int                                `json:"version"`
 	Status   seeding.Status                     `json:"status"`
 	Problems map[seeding.Source]problemDocument `json:"problems"`
-	Due      *time.Time                         `json:"due,omitempty"` // when it is looked at next
-	Run      string                             `json:"run,omitempty"` // the open one
+	Due      *time.Time                         `json:"due,omitempty"` // when submit looks at it next
+	Run      string                             `json:"run,omitempty"` // the open recurring run
 
 	Name            string           `json:"name"`
 	MTSURL          string           `json:"mts_url"`
@@ -114,7 +114,7 @@ func newConnectorDocument(c seeding.Connector, s seeding.State) connectorDocumen
 	return document
 }
 
-// list is never null: sent back, null would mean the default.
+// list is never null, because in a request null means the default.
 func list(texts []string) []string {
 	if texts == nil {
 		return []string{}
@@ -140,7 +140,7 @@ type runDocument struct {
 	Passes    int            `json:"passes"`
 	Tally     tallyDocument  `json:"tally"`
 	Totals    totalsDocument `json:"totals"`
-	// OpenBatches are those under way; their records are sent and pending.
+	// OpenBatches counts those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
 }
 
@@ -202,7 +202,7 @@ type rejectionDocument struct {
 	Code        string                `json:"code,omitempty"`
 	Reason      string                `json:"reason"`
 	Attempts    int                   `json:"attempts"`
-	NextAttempt *time.Time            `json:"next_attempt,omitempty"` // earlier if its data change; none: only then, or by hand
+	NextAttempt *time.Time            `json:"next_attempt,omitempty"` // none: only if its data change, or on request
 	Since       time.Time             `json:"since"`
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
 }

@@ -65,8 +65,8 @@ func (s *service) loadRun(r *http.Request) (seeding.Connector, seeding.Run, erro
 	return c, run, err
 }
 
-// describe gives the document of a run. The batches of one that is not completed
-// are added up: its own totals are made when it is.
+// describe returns the document of a run. The totals of an open run are those of
+// its batches, because its own are written when it completes.
 func (s *service) describe(ctx context.Context, c seeding.Connector, run seeding.Run) (runDocument, error) {
 	open := 0
 	if run.Completed.IsZero() {

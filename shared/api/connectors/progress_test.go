@@ -65,7 +65,7 @@ func TestPages(t *testing.T) {
 	}
 	runs := s.want(200, "GET", path+"/runs?limit=2", "").body["next"].(string)
 	for _, query := range []string{"limit=0", "limit=101", "limit=x", "limit=", "cursor=%25%25", "cursor=" + runs, "cursor=eDp5"} {
-		if a := s.want(400, "GET", "/connectors?"+query, ""); len(a.faults()) != 1 {
+		if a := s.want(400, "GET", "/connectors?"+query, ""); len(a.fieldErrors()) != 1 {
 			t.Errorf("%s: %s", query, a.Body)
 		}
 	}

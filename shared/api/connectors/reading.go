@@ -15,14 +15,14 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
-// trialTime bounds the trials of one configuration's mapping. They take
-// milliseconds, unless an expression is made to be slow.
+// trialTime bounds how long the mapping of one configuration is evaluated on
+// samples. It takes milliseconds, unless an expression is slow on purpose.
 const trialTime = 2 * time.Second
 
-// configuration reads a document, which replaces the connector before if that
-// is not nil, and checks it by form and by meaning. The connector is without id,
-// version, secrets and times; password is the registry's, "" when not given. The
-// error is a problem with everything that is wrong.
+// configuration reads a document and checks its form and its meaning. before is
+// the connector that it replaces, or nil. The connector has no id, version,
+// secrets and times; password is the registry's, "" when not given. The error is
+// a problem with everything that is wrong.
 func (s *service) configuration(body any, before *seeding.Connector) (c seeding.Connector, password string, err error) {
 	var wrong api.FieldErrors
 	c, password = readDocument(api.NewObject(&wrong, "", body), before != nil)
@@ -42,8 +42,8 @@ func (s *service) configuration(body any, before *seeding.Connector) (c seeding.
 	return setup.Normalise(c), password, wrong.Err()
 }
 
-// pointers are where the fields that rules look at stand in the document. Below
-// the mapping both have MTS's names.
+// pointers say where the document has the fields that rules check. Below the
+// mapping both use MTS's names.
 var pointers = map[setup.Field]string{
 	setup.RegistryURL:      "/registry/url",
 	setup.RegistryPassword: "/registry/password",
@@ -64,9 +64,9 @@ func pointer(f setup.Field) string {
 	return at
 }
 
-// readDocument reads a configuration. A replacing one may hold what a reply
-// holds, so that what was read can be sent back. A field of the wrong form is
-// empty, or its default.
+// readDocument reads a configuration. One that replaces another may hold all
+// members of a reply, so that a reply can be changed and sent back. A field of
+// the wrong form is empty, or its default.
 func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password string) {
 	if replacing {
 		o.Ignore("id", "version", "status", "problems", "due", "run", "created", "updated")
@@ -239,7 +239,7 @@ func address(text string) string {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "":
 		return "must be an address such as https://server.example.org"
 	case u.Port() != "" && !port(u.Port()):
-		return "has a port that is none"
+		return "has a port that is not a number from 1 to 65535"
 	case u.User != nil:
 		return "must not hold a user name or password"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):

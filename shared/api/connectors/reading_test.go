@@ -49,7 +49,7 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 		}
 	}
 	id := idOf(a.Header().Get("Location"))
-	if got := s.vault.stored(id); !slices.Equal(got, []string{password}) {
+	if got := s.secrets.stored(id); !slices.Equal(got, []string{password}) {
 		t.Errorf("stored %d passwords", len(got))
 	}
 	if v := s.store.connectors[id].Secrets[seeding.RegistryPassword]; v != "version-1" {
@@ -154,7 +154,7 @@ func TestWrongFields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t)
 			a := s.want(422, "POST", "/connectors", with(c.changes...))
-			found := a.faults()
+			found := a.fieldErrors()
 			for at, part := range c.want {
 				if !strings.Contains(found[at], part) {
 					t.Errorf("%s: %q, want %q", at, found[at], part)
@@ -165,20 +165,20 @@ func TestWrongFields(t *testing.T) {
 					t.Errorf("not expected: %s %s", at, detail)
 				}
 			}
-			if len(s.store.connectors)+len(s.vault.values) > 0 {
+			if len(s.store.connectors)+len(s.secrets.values) > 0 {
 				t.Error("something was saved")
 			}
 		})
 	}
 }
 
-// A mapping with a field of the wrong form is told all the same where it does
-// not compile.
-func TestEveryFaultOfAMappingIsTold(t *testing.T) {
+// In a mapping with a field of the wrong form, expressions that do not compile
+// are reported too.
+func TestEveryErrorOfAMappingIsReported(t *testing.T) {
 	s := newService(t)
 	a := s.want(http.StatusUnprocessableEntity, "POST", "/connectors", with("mapping", map[string]any{
 		"gender": "[unclosed", "name": "no list", "colour": "x"}))
-	if got := strings.Join(slices.Sorted(maps.Keys(a.faults())), " "); got != "/mapping/colour /mapping/gender /mapping/name" {
+	if got := strings.Join(slices.Sorted(maps.Keys(a.fieldErrors())), " "); got != "/mapping/colour /mapping/gender /mapping/name" {
 		t.Errorf("%s", got)
 	}
 }

@@ -10,22 +10,22 @@ import (
 // Several codes, joined by commas, give several reasons; a code that is not in
 // the table gives the reason of its kind.
 func reason(kind seeding.RejectionKind, code string) string {
-	var said []string
+	var texts []string
 	for c := range strings.SplitSeq(code, ",") {
 		if text, known := reasons[strings.TrimSpace(c)]; known {
-			said = append(said, text)
+			texts = append(texts, text)
 		}
 	}
-	if len(said) == 0 && seeding.BlameOf(code) == seeding.BlameSystem {
+	if len(texts) == 0 && seeding.BlameOf(code) == seeding.BlameSystem {
 		return "MOSIP refused the partner, its licence or its policy for this registrant, while others were answered. It is tried again."
 	}
-	if len(said) == 0 {
+	if len(texts) == 0 {
 		return kindReasons[kind]
 	}
-	return strings.Join(said, " ")
+	return strings.Join(texts, " ")
 }
 
-// kindReasons stand where a code says nothing more.
+// kindReasons are for rejections whose code is not in reasons.
 var kindReasons = map[seeding.RejectionKind]string{
 	seeding.Invalid:   "Data that MTS demands is missing.",
 	seeding.Refused:   "MOSIP, or the registry, does not accept this registrant's data.",
@@ -58,7 +58,7 @@ var reasons = map[string]string{
 	"ATS-REQ-013": "The phone number is missing.",
 	"ATS-REQ-014": "The e-mail address is missing.",
 	"ATS-REQ-015": "The address is missing.",
-	"ATS-REQ-100": "MTS could not make sense of what MOSIP answered.",
+	"ATS-REQ-100": "MTS did not understand MOSIP's reply.",
 	"ATS-REQ-103": "MOSIP gave several reasons at once.",
 	"AUT_BAS_001": "MTS could not reach MOSIP's identity service for this registrant, while others were answered. It is tried again.",
 
@@ -67,7 +67,7 @@ var reasons = map[string]string{
 	"IDA-MLC-003": "The identity behind the VID is deactivated.",
 	"IDA-MLC-004": "MOSIP does not know this VID.",
 	"IDA-MLC-005": "The VID has expired. The person needs a new one.",
-	"IDA-MLC-006": "MOSIP misses a value that it demands.",
+	"IDA-MLC-006": "A value that MOSIP demands is missing.",
 	"IDA-MLC-007": "MOSIP could not process the request.",
 	"IDA-MLC-009": "MOSIP does not accept one of the values, most often the VID: check its digits.",
 	"IDA-MLC-010": "The identity behind the VID is deactivated.",

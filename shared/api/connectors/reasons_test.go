@@ -23,7 +23,7 @@ func TestReason(t *testing.T) {
 			t.Errorf("%s %s: %s", c.kind, c.code, got)
 		}
 	}
-	// Whatever MTS can call invalid is told in words of its own.
+	// Each code with which MTS calls a record invalid has a reason of its own.
 	for _, field := range seeding.MTSFields {
 		var d seeding.Demographics
 		some := seeding.Value{Text: "x", Present: true}

@@ -13,9 +13,9 @@ import (
 // retryMost bounds how many identifiers one request may name.
 const retryMost = 100
 
-// retry makes rejections due now: those of the identifiers named, those of a
-// kind, or, with {}, all of them. What was rejected for its data is rejected
-// again if nothing changed.
+// retry makes rejections due now: those of the given identifiers, those of a
+// kind, or, with {}, all of them. Who was rejected for its data is rejected
+// again if they did not change.
 func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.load(r)
 	if err != nil {
@@ -37,13 +37,13 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !named {
-		if err := s.Store.TryAgain(r.Context(), c.ID, kind, s.Now().UTC()); err != nil {
+		if err := s.Store.Retry(r.Context(), c.ID, kind, s.Now().UTC()); err != nil {
 			return err
 		}
 		api.Reply(w, http.StatusAccepted, map[string]string{"retry": string(kind)})
 		return nil
 	}
-	found, err := s.Store.TryAgainOf(r.Context(), c.RegistryKey(), c.ID, identifiers, s.Now().UTC())
+	found, err := s.Store.RetryIdentifiers(r.Context(), c.RegistryKey(), c.ID, identifiers, s.Now().UTC())
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// kindOfRejection is a check of a text.
+// kindOfRejection is an api.Check.
 func kindOfRejection(text string) string {
 	if slices.Contains(seeding.RejectionKinds, seeding.RejectionKind(text)) {
 		return ""
@@ -59,7 +59,7 @@ func kindOfRejection(text string) string {
 	return fmt.Sprintf("must be one of %v", seeding.RejectionKinds)
 }
 
-// readIdentifiers reads a list of numbers of identifiers.
+// readIdentifiers reads a list of ids of identifiers.
 func readIdentifiers(o *api.Object, name string) (ids []int64, given bool) {
 	v, given := o.Take(name)
 	if !given {

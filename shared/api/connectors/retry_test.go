@@ -41,7 +41,7 @@ func TestRetry(t *testing.T) {
 		`{"identifiers": [` + strings.Repeat("1,", 100) + `1]}`: "/identifiers",
 	} {
 		a := s.want(http.StatusUnprocessableEntity, "POST", path, body)
-		if got := strings.Join(slices.Sorted(maps.Keys(a.faults())), " "); got != pointers {
+		if got := strings.Join(slices.Sorted(maps.Keys(a.fieldErrors())), " "); got != pointers {
 			t.Errorf("%s: %s, want %s", body, got, pointers)
 		}
 	}

@@ -18,24 +18,24 @@ import (
 
 const password = "correct horse battery staple"
 
-// service is the API on fakes. Whatever it answers or logs is searched for the
+// service is the API on fakes. Its replies and its log are searched for the
 // passwords that were sent to it.
 type service struct {
 	t       *testing.T
 	handler http.Handler
 	store   *store
-	vault   *vault
+	secrets *secretStore
 	invoker *invoker
 	now     time.Time
 	log     bytes.Buffer
 }
 
 func newService(t *testing.T) *service {
-	s := &service{t: t, store: newStore(), vault: &vault{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
+	s := &service{t: t, store: newStore(), secrets: &secretStore{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
 		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
 	serial := 0
 	s.handler = connectors.New(connectors.Options{
-		Store: s.store, Secrets: s.vault, Mappings: jq.Mappings{}, Invoker: s.invoker,
+		Store: s.store, Secrets: s.secrets, Mappings: jq.Mappings{}, Invoker: s.invoker,
 		CheckDomain: func(domain string) error {
 			if strings.Contains(domain, "child_of") {
 				return errors.New("child_of is not supported")
@@ -54,12 +54,12 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-type answer struct {
+type response struct {
 	*httptest.ResponseRecorder
 	body map[string]any
 }
 
-func (s *service) do(method, path, body string, header ...string) answer {
+func (s *service) do(method, path, body string, header ...string) response {
 	s.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {
@@ -71,9 +71,9 @@ func (s *service) do(method, path, body string, header ...string) answer {
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	if text := w.Body.String(); strings.Contains(text, password) || strings.Contains(text, "hunter2") {
-		s.t.Errorf("a secret was answered: %s", text)
+		s.t.Errorf("a reply holds a secret: %s", text)
 	}
-	a := answer{ResponseRecorder: w}
+	a := response{ResponseRecorder: w}
 	if w.Body.Len() > 0 {
 		if err := json.Unmarshal(w.Body.Bytes(), &a.body); err != nil {
 			s.t.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
@@ -88,7 +88,7 @@ func (s *service) do(method, path, body string, header ...string) answer {
 	return a
 }
 
-func (s *service) want(status int, method, path, body string, header ...string) answer {
+func (s *service) want(status int, method, path, body string, header ...string) response {
 	s.t.Helper()
 	a := s.do(method, path, body, header...)
 	if a.Code != status {
@@ -97,14 +97,14 @@ func (s *service) want(status int, method, path, body string, header ...string) 
 	return a
 }
 
-// faults by pointer, or by parameter.
-func (a answer) faults() map[string]string {
+// fieldErrors by pointer, or by parameter with a question mark before it.
+func (a response) fieldErrors() map[string]string {
 	found := map[string]string{}
 	list, _ := a.body["errors"].([]any)
 	for _, one := range list {
 		f := one.(map[string]any)
-		at, is := f["pointer"].(string)
-		if !is {
+		at, ok := f["pointer"].(string)
+		if !ok {
 			at = fmt.Sprint("?", f["parameter"])
 		}
 		found[at] = fmt.Sprint(f["detail"])
@@ -112,8 +112,8 @@ func (a answer) faults() map[string]string {
 	return found
 }
 
-// with returns the smallest good configuration, changed: "registry.url", value
-// and so on; a nil value takes the member out.
+// with returns the smallest valid configuration with changes: pairs of a path
+// such as "registry.url" and its value. The value nil removes the member.
 func with(changes ...any) string {
 	c := map[string]any{
 		"name": "Registry of Laguna", "mts_url": "https://mts.example.org",
@@ -123,8 +123,8 @@ func with(changes ...any) string {
 		at := c
 		path := strings.Split(changes[i].(string), ".")
 		for _, name := range path[:len(path)-1] {
-			deeper, is := at[name].(map[string]any)
-			if !is {
+			deeper, ok := at[name].(map[string]any)
+			if !ok {
 				deeper = map[string]any{}
 				at[name] = deeper
 			}

@@ -7,36 +7,37 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Store is what the API asks of the store of connectors. Reads are strongly
-// consistent. Every write is conditional on the state that its caller read:
-// seeding.ErrConflict means that state is gone. ErrNotFound is as its name says;
-// every other error is of the storage, and a write that ended in one may have
-// taken effect.
+// Store is what the API calls of the store of connectors. Reads are strongly
+// consistent. Every write is conditional on the state that its caller read;
+// seeding.ErrConflict means that the state has changed since. Errors other than
+// those of seeding are failures of the storage, and a write that ended in one
+// may have taken effect.
 type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
 	State(ctx context.Context, id string) (seeding.State, error)
 	// CreateConnector writes configuration and state, stopped; ErrConflict when the id is taken.
 	CreateConnector(ctx context.Context, c seeding.Connector) error
 	// ListConnectors returns up to limit connectors with id > after, ordered
-	// by id. next is "" at the end, else what to pass as after.
+	// by id. next is the next after, or "" at the end.
 	ListConnectors(ctx context.Context, after string, limit int) (list []seeding.Connector, next string, err error)
 	// ReplaceConnector writes c, whose Version is the read one plus one, clears
 	// the problems and makes a running connector due now. ErrOpenBatches when
 	// the registry would change while batches of the connector are open.
 	ReplaceConnector(ctx context.Context, c seeding.Connector, now time.Time) error
-	// DeleteConnector deletes configuration and state of the read version. Its
-	// rejections go when another connector of the registry passes them.
-	// ErrOpenBatches while batches are open or submit is at work.
+	// DeleteConnector deletes configuration and state of the read version.
+	// Another connector of the registry deletes its rejections when a pass of
+	// its own meets them. ErrOpenBatches while batches are open or submit is at
+	// work.
 	DeleteConnector(ctx context.Context, id string, version int, now time.Time) error
-	// SetStatus starts or stops; either is a success when it is so already.
+	// SetStatus starts or stops a connector; doing so twice is a success.
 	// Starting clears the problems and makes the connector due now.
 	SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error
-	// TryAgain makes the rejections of a kind due, or all with the kind "", and
+	// Retry makes the rejections of a kind due, or all with the kind "", and
 	// the connector due now.
-	TryAgain(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error
-	// TryAgainOf makes the rejections of a few identifiers due, and the
+	Retry(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error
+	// RetryIdentifiers makes the rejections of a few identifiers due, and the
 	// connector due now. It returns how many there were.
-	TryAgainOf(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error)
+	RetryIdentifiers(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error)
 	// ListRuns returns up to limit runs, newest first, with ids below before ("" for all).
 	ListRuns(ctx context.Context, connector, before string, limit int) (list []seeding.Run, next string, err error)
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
@@ -51,7 +52,7 @@ type Store interface {
 type Secrets interface {
 	// Put stores a value and returns its version.
 	Put(ctx context.Context, connectorID, field, value string) (version string, err error)
-	// Delete removes all versions; what is gone already is no error.
+	// Delete removes all versions. Without any it is a success.
 	Delete(ctx context.Context, connectorID, field string) error
 }
 

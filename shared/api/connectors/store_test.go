@@ -11,8 +11,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// store is connectors.Store in memory, as conditional as the real one. fail lets
-// one call of a method fail, before or after it took effect.
+// store is connectors.Store in memory, with the conditions of the real one. fail
+// makes one call of a method fail, before or after it took effect.
 type store struct {
 	mu         sync.Mutex
 	connectors map[string]seeding.Connector
@@ -202,42 +202,42 @@ func (s *store) ListRejections(_ context.Context, registry, connector, after str
 	return list, next, err
 }
 
-// vault keeps secrets as Secrets Manager does: the newest two versions.
-type vault struct {
+// secretStore keeps all versions of its secrets.
+type secretStore struct {
 	mu     sync.Mutex
 	values map[string][]string // by connector/field; the version is the place
 	fail   map[string]error
 }
 
-func (v *vault) failing(method string) error {
-	err := v.fail[method]
-	delete(v.fail, method)
+func (s *secretStore) failing(method string) error {
+	err := s.fail[method]
+	delete(s.fail, method)
 	return err
 }
 
-func (v *vault) Put(_ context.Context, connectorID, field, value string) (string, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if err := v.failing("Put"); err != nil {
+func (s *secretStore) Put(_ context.Context, connectorID, field, value string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.failing("Put"); err != nil {
 		return "", err
 	}
 	name := connectorID + "/" + field
-	v.values[name] = append(v.values[name], value)
-	return fmt.Sprintf("version-%d", len(v.values[name])), nil
+	s.values[name] = append(s.values[name], value)
+	return fmt.Sprintf("version-%d", len(s.values[name])), nil
 }
 
-func (v *vault) Delete(_ context.Context, connectorID, field string) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if err := v.failing("Delete"); err != nil {
+func (s *secretStore) Delete(_ context.Context, connectorID, field string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.failing("Delete"); err != nil {
 		return err
 	}
-	delete(v.values, connectorID+"/"+field)
+	delete(s.values, connectorID+"/"+field)
 	return nil
 }
 
-func (v *vault) stored(connectorID string) []string {
-	return v.values[connectorID+"/"+seeding.RegistryPassword]
+func (s *secretStore) stored(connectorID string) []string {
+	return s.values[connectorID+"/"+seeding.RegistryPassword]
 }
 
 // invoker remembers the connectors for which submit was invoked.
@@ -251,8 +251,8 @@ func (i *invoker) InvokeSubmit(_ context.Context, connector string) error {
 	return i.err
 }
 
-func (s *store) TryAgain(_ context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
-	return s.write("TryAgain", func() error {
+func (s *store) Retry(_ context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
+	return s.write("Retry", func() error {
 		state, there := s.states[id]
 		if !there {
 			return seeding.ErrNotFound
@@ -266,8 +266,8 @@ func (s *store) TryAgain(_ context.Context, id string, kind seeding.RejectionKin
 	})
 }
 
-func (s *store) TryAgainOf(_ context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
-	err = s.write("TryAgainOf", func() error {
+func (s *store) RetryIdentifiers(_ context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
+	err = s.write("RetryIdentifiers", func() error {
 		for i, r := range s.rejections {
 			if r.Registry == registry && r.Connector == id && slices.Contains(identifiers, r.Identifier) {
 				s.rejections[i].Next = now

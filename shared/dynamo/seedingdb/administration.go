@@ -120,9 +120,9 @@ func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status,
 	return notFoundOrConflict(err)
 }
 
-// TryAgain implements the store of the connectors API with one write, however many
+// Retry implements the store of the connectors API with one write, however many
 // rejections there are: each compares its own time with it.
-func (s *Store) TryAgain(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
+func (s *Store) Retry(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key: stateKey(id), Update: "SET #nudge = :now, #" + againOf(kind) + " = :now", Condition: dynamo.Exists,
 		Values: dynamo.Item{":now": dynamo.Instant(now)},
@@ -130,8 +130,8 @@ func (s *Store) TryAgain(ctx context.Context, id string, kind seeding.RejectionK
 	return notFoundOrConflict(err)
 }
 
-// TryAgainOf implements the store of the connectors API.
-func (s *Store) TryAgainOf(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
+// RetryIdentifiers implements the store of the connectors API.
+func (s *Store) RetryIdentifiers(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
 	var count atomic.Int64
 	err = dynamo.Parallel(ctx, identifiers, func(ctx context.Context, identifier int64) error {
 		_, err := s.connectors.Update(ctx, dynamo.Change{

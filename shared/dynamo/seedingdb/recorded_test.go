@@ -254,8 +254,8 @@ func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conten
 	for source, problem := range state.Problems {
 		done(store.RaiseProblem(ctx, c.ID, source, problem))
 	}
-	done(store.TryAgain(ctx, c.ID, seeding.Duplicate, state.Retried[seeding.Duplicate]))
-	done(store.TryAgain(ctx, c.ID, "", state.Retried[""]))
+	done(store.Retry(ctx, c.ID, seeding.Duplicate, state.Retried[seeding.Duplicate]))
+	done(store.Retry(ctx, c.ID, "", state.Retried[""]))
 
 	_, err = store.TakePatch(ctx, s.Registry.Key, s.Registry.Patch.Owner, t0, s.Registry.Patch.Until)
 	done(err)

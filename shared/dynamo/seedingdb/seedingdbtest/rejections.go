@@ -125,7 +125,7 @@ func (s *suite) tryingAgain() {
 	c, _ := s.running("c")
 	registry := c.RegistryKey()
 	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
-		s.ok(s.store.TryAgain(s.ctx, c.ID, kind, after(time.Minute)), "try again of "+string(kind))
+		s.ok(s.store.Retry(s.ctx, c.ID, kind, after(time.Minute)), "try again of "+string(kind))
 	}
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
@@ -141,7 +141,7 @@ func (s *suite) tryingAgain() {
 		{Registry: registry, Connector: "other", Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Duplicate},
 	})
 	s.ok(err, "put")
-	found, err := s.store.TryAgainOf(s.ctx, registry, c.ID, []int64{1, 3}, after(time.Hour))
+	found, err := s.store.RetryIdentifiers(s.ctx, registry, c.ID, []int64{1, 3}, after(time.Hour))
 	s.ok(err, "try again of some")
 	s.same(found, 1, "found")
 	list, err := s.store.Rejections(s.ctx, registry, 1, 2)
@@ -151,7 +151,7 @@ func (s *suite) tryingAgain() {
 		s.same(r.Next.Equal(after(time.Hour)), asked, "next attempt")
 		s.same(r.Version == 2, asked, "a new version")
 	}
-	found, err = s.store.TryAgainOf(s.ctx, registry, c.ID, []int64{99}, after(time.Hour))
+	found, err = s.store.RetryIdentifiers(s.ctx, registry, c.ID, []int64{99}, after(time.Hour))
 	s.ok(err, "try again of nobody")
 	s.same(found, 0, "found nobody")
 }
