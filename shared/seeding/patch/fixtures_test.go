@@ -1,0 +1,138 @@
+package patch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
+)
+
+// The batch of these tests, and the key of its rows.
+const batch = "b1"
+
+var key = seedingtest.Key("k1")
+
+type identifiers = []seeding.Identifier
+
+// sentVID is the VID of a registrant that the batch was made from.
+func sentVID(registrant int64) seeding.Identifier {
+	return seeding.Identifier{ID: 100 + registrant, Registrant: registrant, Value: fmt.Sprintf("vid-%d", registrant)}
+}
+
+// correctedVID is the same identifier after a registrar corrected its value.
+func correctedVID(registrant int64) seeding.Identifier {
+	return seeding.Identifier{ID: 100 + registrant, Registrant: registrant, Value: fmt.Sprintf("corrected-%d", registrant)}
+}
+
+// newVID is another identifier, which a registrar entered in the place of the
+// one that was sent.
+func newVID(registrant int64) seeding.Identifier {
+	return seeding.Identifier{ID: 200 + registrant, Registrant: registrant, Value: fmt.Sprintf("new-%d", registrant)}
+}
+
+// holds is a token identifier of a registrant.
+func holds(registrant int64, token string) seeding.Identifier {
+	return seeding.Identifier{ID: 300 + registrant, Registrant: registrant, Value: token}
+}
+
+// rowMade is a row without MTS's word, made as submit makes it.
+func rowMade(k seeding.Key, batch string, m seeding.Member, vid string) seeding.Row {
+	r := seeding.Row{Subject: m.Subject(), Fingerprint: seeding.Fingerprint{1, 2, 3, 4}}
+	r.MAC = seeding.RowMACOf(k, batch, m, vid, r.Fingerprint)
+	return r
+}
+
+// sentRow is the row of a registrant as the batch made it.
+func sentRow(registrant int64) seeding.Row {
+	vid := sentVID(registrant)
+	return rowMade(key, batch, seeding.Member{Registrant: registrant, Identifier: vid.ID}, vid.Value)
+}
+
+// says returns the row with what MTS says of it.
+func says(r seeding.Row, status seeding.RowStatus, token, code string) seeding.Row {
+	r.Status, r.Token, r.Code = status, token, code
+	return r
+}
+
+// withToken is the row of a registrant that was given a token; "" is none,
+// although it was processed.
+func withToken(registrant int64, token string) seeding.Row {
+	return says(sentRow(registrant), seeding.RowProcessed, token, "")
+}
+
+// withError is the row of a registrant that MOSIP refuses.
+func withError(registrant int64, code string) seeding.Row {
+	return says(sentRow(registrant), seeding.RowError, "", code)
+}
+
+// withInvalid is the row of a registrant that MTS itself refuses.
+func withInvalid(registrant int64, code string) seeding.Row {
+	return says(sentRow(registrant), seeding.RowInvalid, "", code)
+}
+
+// registry is one in memory, with the identifiers of both types. Methods that
+// these tests do not need are nil.
+type registry struct {
+	seeding.Registry
+	vids, tokens identifiers
+	create       func([]seeding.NewToken) error // nil takes everything
+}
+
+func (r *registry) Identifiers(_ context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+	of := func(i seeding.Identifier) bool { return slices.Contains(registrants, i.Registrant) }
+	return filter(r.vids, of), filter(r.tokens, of), nil
+}
+
+func (r *registry) TokenHolders(_ context.Context, tokens []string) ([]seeding.Identifier, error) {
+	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(tokens, i.Value) }), nil
+}
+
+func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {
+	if r.create != nil {
+		if err := r.create(tokens); err != nil {
+			return err
+		}
+	}
+	for _, t := range tokens {
+		r.tokens = append(r.tokens, holds(t.Registrant, t.Value))
+	}
+	return nil
+}
+
+func filter(list identifiers, keep func(seeding.Identifier) bool) identifiers {
+	return slices.DeleteFunc(slices.Clone(list), func(i seeding.Identifier) bool { return !keep(i) })
+}
+
+func (k kind) String() string {
+	return [...]string{
+		pending: "pending", held: "held", done: "done", replaced: "replaced", vidReplaced: "vidReplaced",
+		otherToken: "otherToken", duplicate: "duplicate", twin: "twin", create: "create", emptyToken: "emptyToken",
+		refused: "refused", systemic: "systemic", written: "written", writtenVIDGone: "writtenVIDGone",
+		writtenReplaced: "writtenReplaced", contested: "contested", notWritten: "notWritten", twinOfWritten: "twinOfWritten",
+	}[k]
+}
+
+// kinds are all kinds of a verdict.
+func kinds() (all []kind) {
+	for k := range twinOfWritten + 1 {
+		all = append(all, k)
+	}
+	return all
+}
+
+// String leaves out MAC and fingerprint, which nobody can read.
+func (v verdict) String() string {
+	text := fmt.Sprintf("registrant %d: %s", v.row.Registrant, v.kind)
+	if v.at != 0 {
+		text += fmt.Sprintf(" at identifier %d", v.at)
+	}
+	if v.holder != 0 {
+		text += fmt.Sprintf(", held by %d", v.holder)
+	}
+	if v.code != "" {
+		text += ", code " + v.code
+	}
+	return text
+}
