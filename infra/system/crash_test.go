@@ -351,7 +351,7 @@ func (w *world) endAs(want, ends map[int64]string) {
 // if it is named after what it returns.
 func writes() (names []string) {
 	reads := []string{"Connector", "State", "States", "Run", "OpenBatches", "ClosedBatches", "Batch", "Rejections",
-		"RegistryState", "RegistryStates", "MTS", "NextAnswer", "HasAnswer", "AnswerParts"}
+		"RegistryState", "RegistryStates", "MTSState", "NextAnswer", "HasAnswer", "AnswerParts"}
 	for _, port := range []reflect.Type{
 		reflect.TypeFor[seeding.Connectors](), reflect.TypeFor[seeding.Runs](), reflect.TypeFor[seeding.Batches](),
 		reflect.TypeFor[seeding.Rejections](), reflect.TypeFor[seeding.RegistryStates](), reflect.TypeFor[seeding.MTSStates](),
