@@ -1,0 +1,138 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// selection is what the registry yielded for one batch.
+type selection struct {
+	chosen         []candidate
+	run            seeding.Run // moved past what was looked at
+	counter        int64       // of the registry, read before anything else
+	fingerprintKey string
+}
+
+// choose reads pages of VIDs until the batch is at least half full, which is
+// what makes the batch size grow, or the pass is over. On the way it writes
+// rejections of what MTS would not take, forgets rejections whose cause is gone,
+// and removes VIDs of registrants that hold a token.
+//
+// The registry's counter is read first, its open batches next, then the pages.
+// In any other order a batch patched and closed in between is sent twice.
+func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, error) {
+	limited, cancel := context.WithTimeout(ctx, s.Times.PageLimit)
+	defer cancel()
+	c := v.connector
+	state, err := s.Store.RegistryState(ctx, c.RegistryKey())
+	if err != nil {
+		return selection{}, err
+	}
+	open, err := s.Store.OpenBatches(ctx, c.RegistryKey())
+	if err != nil {
+		return selection{}, err
+	}
+	registry, r, err := s.prepareRules(ctx, v)
+	if err != nil {
+		return selection{}, err
+	}
+	taken := map[int64]bool{}
+	for _, b := range open {
+		for _, m := range b.Members {
+			taken[m.Registrant] = true
+		}
+	}
+	chosen, deleted := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
+	started := s.Clock.Now()
+	for limit := size; ; limit = min(2*limit, maxPage) {
+		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted)
+		if err == nil {
+			err = s.readFingerprintKeys(limited, p, r.fingerprintKeys)
+		}
+		if err != nil {
+			return selection{}, err
+		}
+		plan := r.decidePage(p, chosen.run, taken, size-len(chosen.chosen), s.Clock.Now())
+		removed, err := s.write(limited, v, registry, p, plan)
+		if err != nil {
+			return selection{}, err
+		}
+		chosen.run = plan.run
+		chosen.run.Tally.Removed += removed
+		chosen.chosen = append(chosen.chosen, plan.chosen...)
+		if chosen.run.PassOver || 2*len(chosen.chosen) >= size || s.Clock.Now().Sub(started) > s.Times.PageLimit/2 {
+			break
+		}
+	}
+	over := v.state.Standing(seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig)
+	if err := s.Store.ClearProblems(ctx, c.ID, over, s.Clock.Now()); err != nil {
+		return selection{}, err
+	}
+	if state.OutageAttempts > 0 {
+		if err := s.Store.NoteOutage(ctx, state.Key, time.Time{}, 0); err != nil {
+			return selection{}, err
+		}
+	}
+	return chosen, nil
+}
+
+// prepareRules opens the registry and reads what the decisions follow.
+func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry, rules, error) {
+	c := v.connector
+	mapper, err := s.Mappings.Compile(c.Source.Mapping)
+	if err != nil {
+		return nil, rules{}, seeding.MappingUnusable(err)
+	}
+	fingerprintKey, err := s.FingerprintKeys.Current(ctx)
+	if err != nil {
+		return nil, rules{}, seeding.KeysUnusable(err)
+	}
+	registry, err := s.Registries.Open(ctx, c)
+	if err != nil {
+		return nil, rules{}, seeding.RegistryUnusable(err)
+	}
+	return registry, rules{
+		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, retried: v.state.Retried,
+		mapper: mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
+	}, nil
+}
+
+// chooseFailed turns what kept a batch from being made into a problem of the
+// connector. A failure of the storage is none.
+func (s *Submitter) chooseFailed(ctx context.Context, v view, err error) (next, error) {
+	if fault, ok := errors.AsType[*seeding.Fault](err); ok {
+		return s.registryFailed(ctx, v, fault)
+	}
+	if u, ok := errors.AsType[*seeding.Unusable](err); ok {
+		s.log(v).Warn("connector cannot be run", "problem", string(seeding.ProblemConfig))
+		return s.raise(ctx, v, seeding.ProblemConfig, u.Description)
+	}
+	return next{}, err
+}
+
+// registryFailed raises the problem of a failed call and tells when to try again.
+func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.Fault) (next, error) {
+	source, description := seeding.RegistryProblem(fault, seeding.ProblemRead)
+	s.log(v).Warn("registry call failed", "fault", fault.Error(), "problem", string(seeding.ProblemRead))
+	if source == seeding.ProblemRegistry {
+		registry, err := s.Store.RegistryState(ctx, v.connector.RegistryKey())
+		if err != nil {
+			return next{}, err
+		}
+		until := seeding.OutageEnd(s.Clock.Now(), registry.OutageAttempts, s.Times)
+		if err := s.Store.NoteOutage(ctx, registry.Key, until, registry.OutageAttempts+1); seeding.IgnoreConflict(err) != nil {
+			return next{}, err
+		}
+	}
+	return s.raise(ctx, v, source, description)
+}
+
+// raise sets a problem. The next probe is due when it says so.
+func (s *Submitter) raise(ctx context.Context, v view, source seeding.Source, d seeding.Description) (next, error) {
+	p := v.state.Problems[source].Raised(s.Clock.Now(), d, s.Times)
+	return next{due: p.Next}, s.Store.RaiseProblem(ctx, v.state.Connector, source, p)
+}
