@@ -1,5 +1,4 @@
-// Package mts speaks to MOSIP Token Seeder over its wire protocol
-// (facts/mts.md 1).
+// Package mts is a client of MOSIP Token Seeder's HTTP API (facts/mts.md 1).
 package mts
 
 import (
@@ -18,15 +17,15 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Client is a seeding.MTS. Each of its errors is a *seeding.Fault that holds
-// no text of the server.
+// Client is a seeding.MTS. Each of its errors is a *seeding.Fault without any
+// text of the server.
 type Client struct {
 	http *http.Client
 	now  func() time.Time
 }
 
-// New returns a client that calls through the given one, whose contexts limit
-// the time and whose bodies are bounded.
+// New returns a client on an HTTP client that bounds response bodies. Contexts
+// limit the time.
 func New(client *http.Client, now func() time.Time) *Client {
 	return &Client{http: client, now: now}
 }
@@ -36,42 +35,41 @@ var _ seeding.MTS = (*Client)(nil)
 // Submit posts a batch: JSON in, one bulk JSON callback out. The POST is never
 // repeated here, because MTS would process it again (facts/mts.md W19).
 func (c *Client) Submit(ctx context.Context, s seeding.Request) (string, error) {
-	// 1,000 records are well below 1 MB, so one buffer will do; its length goes
-	// along, and nothing of it outlives the call.
+	// 1,000 records are well below 1 MB, so one buffer holds them.
 	var body bytes.Buffer
 	if err := json.NewEncoder(&body).Encode(c.envelope(s)); err != nil {
 		return "", &seeding.Fault{Kind: seeding.RefusedRequest, Code: "Encoding", Cause: err}
 	}
-	status, answer, err := c.call(ctx, http.MethodPost, s.MTSURL, &body, "json")
+	status, response, err := c.call(ctx, http.MethodPost, s.MTSURL, &body, "json")
 	if err != nil {
 		return "", err
 	}
 	if status != http.StatusOK {
-		return "", refusal(status, answer)
+		return "", refusal(status, response)
 	}
 	// ATS-REQ-101, every record invalid, comes with an identifier: the batch is
 	// delivered like any other (facts/mts.md 2.5).
-	if id := answer.Response.RequestIdentifier; identifier.MatchString(id) {
+	if id := response.Response.RequestIdentifier; identifier.MatchString(id) {
 		return id, nil
 	}
-	return "", &seeding.Fault{Kind: seeding.Unknown, Code: answer.code()}
+	return "", &seeding.Fault{Kind: seeding.Unknown, Code: response.code()}
 }
 
-// Status asks for the word that MTS has for a whole request.
+// Status asks for MTS's status of a whole request.
 func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.MTSStatus, error) {
 	if !identifier.MatchString(requestID) {
 		return seeding.StatusUnknown, nil // MTS cannot have given it
 	}
-	status, answer, err := c.call(ctx, http.MethodGet, mtsURL, nil, "status", requestID)
+	status, response, err := c.call(ctx, http.MethodGet, mtsURL, nil, "status", requestID)
 	switch {
 	case err != nil:
 		return seeding.StatusUnknown, err
-	case status == http.StatusNotFound && answer.code() == "ATS-REQ-016":
+	case status == http.StatusNotFound && response.code() == "ATS-REQ-016":
 		return seeding.StatusUnknown, nil
 	case status != http.StatusOK:
-		return seeding.StatusUnknown, refusal(status, answer)
+		return seeding.StatusUnknown, refusal(status, response)
 	}
-	switch word := answer.Response.Status; {
+	switch word := response.Response.Status; {
 	case strings.HasPrefix(word, "submitted"), word == "processing":
 		return seeding.StatusWorking, nil
 	case strings.HasPrefix(word, "processed"):
@@ -82,19 +80,19 @@ func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.
 	return seeding.StatusUnknown, &seeding.Fault{Kind: seeding.Unknown, Code: "BadAnswer"}
 }
 
-// maxAnswer bounds a reply, which is a few hundred bytes.
-const maxAnswer = 1 << 20
+// maxReply bounds a reply, which is a few hundred bytes.
+const maxReply = 1 << 20
 
-// call makes one exchange. err is set when there was no answer, or a 200 that
+// call makes one exchange. err is set if there was no reply, or a 200 that
 // cannot be read.
-func (c *Client) call(ctx context.Context, method, base string, body io.Reader, path ...string) (int, answer, error) {
+func (c *Client) call(ctx context.Context, method, base string, body io.Reader, path ...string) (int, reply, error) {
 	address, err := endpoint(base, path...)
 	if err != nil {
-		return 0, answer{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
+		return 0, reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
 	}
 	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
-		return 0, answer{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
+		return 0, reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
 	}
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
@@ -102,23 +100,23 @@ func (c *Client) call(ctx context.Context, method, base string, body io.Reader, 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, answer{}, noAnswer(err)
+		return 0, reply{}, noReply(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	var a answer
-	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&a)
+	var r reply
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(&r)
 	if err != nil && resp.StatusCode == http.StatusOK {
-		fault := noAnswer(err)
+		fault := noReply(err)
 		if fault.Code == "" {
 			fault.Code = "BadAnswer"
 		}
-		return 0, answer{}, fault
+		return 0, reply{}, fault
 	}
-	return resp.StatusCode, a, nil
+	return resp.StatusCode, r, nil
 }
 
-// endpoint adds to a configured address, whose path counts and may end in a
-// slash; MTS answers a doubled slash with 404 (facts/mts.md 1.0).
+// endpoint appends to a configured address, which may have a path and end in a
+// slash. MTS answers a double slash with 404 (facts/mts.md 1.0).
 func endpoint(base string, path ...string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -131,9 +129,8 @@ func endpoint(base string, path ...string) (string, error) {
 	return u.JoinPath(append([]string{"authtoken"}, path...)...).String(), nil
 }
 
-// answer is the part of MTS's envelope that matters. Messages are left where
-// they are.
-type answer struct {
+// reply is the part of MTS's envelope that we read. Messages are not read.
+type reply struct {
 	Errors []struct {
 		Code string `json:"errorCode"`
 	} `json:"errors"`
@@ -145,12 +142,12 @@ type answer struct {
 
 var (
 	identifier = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z-]{0,63}$`)
-	// The code of a 500 can be any text of an exception (facts/mts.md 1.0).
+	// In a 500 the code can be any text of an exception (facts/mts.md 1.0).
 	ownCode = regexp.MustCompile(`^ATS-REQ-[0-9]{2,3}$`)
 )
 
-func (a answer) code() string {
-	for _, e := range a.Errors {
+func (r reply) code() string {
+	for _, e := range r.Errors {
 		if ownCode.MatchString(e.Code) {
 			return e.Code
 		}
@@ -158,11 +155,11 @@ func (a answer) code() string {
 	return ""
 }
 
-// refusal is a reply that is not 200. MTS, or what stands before it, refused
-// what it answers with 3xx and 4xx, not only with 400 and 422 (infra/decisions.md);
-// a 5xx may come after the batch was taken.
-func refusal(status int, a answer) error {
-	fault := &seeding.Fault{Kind: seeding.RefusedRequest, Code: a.code()}
+// refusal is the fault of a reply that is not 200. After any 3xx or 4xx, of MTS
+// or of a proxy before it, the batch was not taken (infra/decisions.md); after a
+// 5xx it may have been.
+func refusal(status int, r reply) error {
+	fault := &seeding.Fault{Kind: seeding.RefusedRequest, Code: r.code()}
 	if status < 300 || status >= 500 {
 		fault.Kind = seeding.Unknown
 	}
@@ -172,8 +169,8 @@ func refusal(status int, a answer) error {
 	return fault
 }
 
-// noAnswer is Unreachable only if the client knows that nothing was sent.
-func noAnswer(err error) *seeding.Fault {
+// noReply is Unreachable only if the client knows that nothing was sent.
+func noReply(err error) *seeding.Fault {
 	fault := &seeding.Fault{Kind: seeding.Unknown, Cause: err}
 	failed, ok := errors.AsType[interface {
 		error

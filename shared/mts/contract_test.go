@@ -18,7 +18,7 @@ type callback struct {
 	rows   [][]*string // key, status, token, error code, error message
 }
 
-func seeder(t *testing.T) (sim *mtssim.Server, url string, delivered <-chan callback, address string) {
+func simulator(t *testing.T) (sim *mtssim.Server, url string, delivered <-chan callback, address string) {
 	t.Helper()
 	calls := make(chan callback, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -47,9 +47,9 @@ func wait(t *testing.T, calls <-chan callback) callback {
 	}
 }
 
-// A submission is taken, worked off and called back for as it was meant.
-func TestSeederTakesSubmissions(t *testing.T) {
-	_, url, calls, address := seeder(t)
+// MTS takes a submission, processes it and calls back with its rows.
+func TestMTSTakesSubmissions(t *testing.T) {
+	_, url, calls, address := simulator(t)
 	person := func(vid, key string) seeding.RequestRecord {
 		return seeding.RequestRecord{VID: vid, Name: "Ana Ñúñez", Gender: "Female", DOB: "1990-11-02", FullAddress: "1 Rizal St", Key: key}
 	}
@@ -84,8 +84,8 @@ func TestSeederTakesSubmissions(t *testing.T) {
 	}
 }
 
-func TestSeederTakesABatchWithoutAValidRecord(t *testing.T) {
-	_, url, calls, address := seeder(t)
+func TestMTSTakesABatchWithoutAValidRecord(t *testing.T) {
+	_, url, calls, address := simulator(t)
 	sent := submission
 	sent.MTSURL, sent.CallbackURL, sent.Records = url, address, []seeding.RequestRecord{{VID: "4000000001000100", Key: "a"}}
 	if id, err := client().Submit(t.Context(), sent); err != nil || id == "" {
@@ -96,8 +96,8 @@ func TestSeederTakesABatchWithoutAValidRecord(t *testing.T) {
 	}
 }
 
-func TestSeederMishaps(t *testing.T) {
-	sim, url, calls, address := seeder(t)
+func TestMTSFailures(t *testing.T) {
+	sim, url, calls, address := simulator(t)
 	sent := submission
 	sent.MTSURL, sent.CallbackURL = url, address
 	submit := func() (string, error) { return client().Submit(t.Context(), sent) }
@@ -105,7 +105,7 @@ func TestSeederMishaps(t *testing.T) {
 	sim.SetFaults(mtssim.Faults{FailNext: 1})
 	_, err := submit()
 	check(t, err, false, seeding.Unknown, "ATS-REQ-100")
-	wait(t, calls) // it was taken all the same
+	wait(t, calls) // it was taken nevertheless
 
 	sim.SetFaults(mtssim.Faults{Down: true})
 	_, err = submit()

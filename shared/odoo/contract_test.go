@@ -61,15 +61,15 @@ func simulator(t *testing.T, sim *odoosim.Server) *httptest.Server {
 	return server
 }
 
-// What happens to a registry while we are at it.
-func TestMishaps(t *testing.T) {
+// A registry fails, or changes, while the client uses it.
+func TestFailures(t *testing.T) {
 	const create = "create"
 	token := func(registrant int64) []seeding.NewToken {
 		return []seeding.NewToken{{Registrant: registrant, Value: "T"}}
 	}
 	for _, test := range []struct {
 		name   string
-		mishap func(*odoosim.Server)
+		change func(*odoosim.Server)
 		kind   seeding.FaultKind
 		code   string // "": the call succeeds
 		held   int    // tokens that are there afterwards
@@ -83,8 +83,8 @@ func TestMishaps(t *testing.T) {
 		{"PostgreSQL was down for a while", func(s *odoosim.Server) { s.SetDatabaseDown(true); s.SetDatabaseDown(false) }, 0, "", 1, ""},
 		{"password changed, several databases", func(s *odoosim.Server) { s.SetPassword("admin", "x") }, seeding.RefusedSignIn, "AccessDenied", 0, "other"},
 		{"PostgreSQL is down", func(s *odoosim.Server) { s.SetDatabaseDown(true) }, seeding.Unreachable, "HTTP-500", 0, ""},
-		{"no answer, not done", func(s *odoosim.Server) { s.Inject(odoosim.Fault{Method: create, Outcome: odoosim.Closed}) }, seeding.Unknown, "ConnectionLost", 0, ""},
-		{"no answer, done", func(s *odoosim.Server) {
+		{"no reply, not done", func(s *odoosim.Server) { s.Inject(odoosim.Fault{Method: create, Outcome: odoosim.Closed}) }, seeding.Unknown, "ConnectionLost", 0, ""},
+		{"no reply, done", func(s *odoosim.Server) {
 			s.Inject(odoosim.Fault{Method: create, Point: odoosim.Reply, Outcome: odoosim.Closed})
 		}, seeding.Unknown, "ConnectionLost", 1, ""},
 		{"error page, done", func(s *odoosim.Server) {
@@ -115,11 +115,11 @@ func TestMishaps(t *testing.T) {
 				t.Fatal(err)
 			}
 			registrant := sim.AddRegistrant(odoosim.Registrant{Name: "Ana"})
-			if _, err := r.Tokens(t.Context(), []int64{registrant}); err != nil { // signs in, learns the types
+			if _, err := r.Tokens(t.Context(), []int64{registrant}); err != nil { // signs in, reads the types
 				t.Fatal(err)
 			}
-			if test.mishap != nil {
-				test.mishap(sim)
+			if test.change != nil {
+				test.change(sim)
 			} else {
 				sim.DeleteRegistrant(registrant)
 			}

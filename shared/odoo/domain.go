@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Domain is a filter as Odoo reads it, in prefix notation: the operators "&",
-// "|" (two operands) and "!" (one) stand before their operands, and terms that
-// stand side by side are joined by "and". It is kept as the conditions that all
-// must hold; each is a condition in prefix notation, and none begins with "&".
+// Domain is a filter as Odoo reads it, in prefix notation: the operators "&" and
+// "|" come before their two operands, "!" before its one, and terms without an
+// operator between them are joined by "and". It is stored as the conditions that
+// must all hold, each in prefix notation; none begins with "&".
 type Domain struct{ conjuncts [][]any }
 
 // DomainError says which part of a domain is wrong.
 type DomainError struct {
-	Term int // position in the list, from 1; 0 when it is the list itself
+	Term int // position in the list, from 1; 0 for the list itself
 	Text string
 }
 
@@ -30,21 +30,20 @@ func (e *DomainError) Error() string {
 
 const maxDomain = 64 << 10
 
-// ParseDomain reads the JSON text of a domain and checks what Odoo would check
-// without knowing its models. Errors are *DomainError; they never repeat
-// values.
+// ParseDomain reads the JSON text of a domain and checks what can be checked
+// without Odoo's models. Errors are *DomainError and hold no values.
 func ParseDomain(text string) (Domain, error) {
 	if len(text) > maxDomain {
 		return Domain{}, &DomainError{Text: fmt.Sprintf("longer than %d bytes", maxDomain)}
 	}
 	var list []any
 	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber() // numbers go on as they came
+	decoder.UseNumber() // numbers stay as they are written
 	if err := decoder.Decode(&list); err != nil {
 		return Domain{}, &DomainError{Text: notAList(err)}
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Domain{}, &DomainError{Text: fmt.Sprintf("there is more behind the list, at byte %d", decoder.InputOffset()+1)}
+		return Domain{}, &DomainError{Text: fmt.Sprintf("there is more after the list, at byte %d", decoder.InputOffset()+1)}
 	}
 	return newDomain(list)
 }
@@ -74,11 +73,11 @@ func newDomain(list []any) (Domain, error) {
 	return d, nil
 }
 
-// readTerms checks every term and finds, for each position, where the condition
-// that begins there ends.
+// readTerms checks every term and returns, for each position, where the
+// condition that begins there ends.
 func readTerms(list []any) (ends []int, err error) {
 	ends = make([]int, len(list))
-	// From the back, the operands of an operator are known when it comes.
+	// From the last term on, so that operands are read before their operator.
 	for at := len(list) - 1; at >= 0; at-- {
 		switch term := list[at].(type) {
 		case string:
@@ -89,7 +88,7 @@ func readTerms(list []any) (ends []int, err error) {
 			end := at + 1
 			for n := 1; n <= operands; n++ {
 				if end >= len(list) {
-					return nil, &DomainError{Term: at + 1, Text: fmt.Sprintf(`%q needs %d term(s) behind it and has %d`, term, operands, n-1)}
+					return nil, &DomainError{Term: at + 1, Text: fmt.Sprintf(`%q needs %d term(s) after it and has %d`, term, operands, n-1)}
 				}
 				end = ends[end]
 			}
@@ -159,7 +158,7 @@ func checkLeaf(leaf []any) string {
 			}
 		}
 	default:
-		if _, isBool := value.(bool); isBool {
+		if _, ok := value.(bool); ok {
 			return ""
 		}
 		switch strings.ToLower(operator) {
@@ -170,21 +169,21 @@ func checkLeaf(leaf []any) string {
 	return ""
 }
 
-// isConstant knows Odoo's terms for true and false: [1,"=",1] and [0,"=",1].
+// isConstant recognises Odoo's terms for true and false: [1,"=",1] and
+// [0,"=",1].
 func isConstant(leaf []any) bool {
-	left, isNumber := leaf[0].(json.Number)
-	right, isAlso := leaf[2].(json.Number)
-	return isNumber && isAlso && leaf[1] == "=" && right == "1" && (left == "0" || left == "1")
+	left, ok1 := leaf[0].(json.Number)
+	right, ok2 := leaf[2].(json.Number)
+	return ok1 && ok2 && leaf[1] == "=" && right == "1" && (left == "0" || left == "1")
 }
 
-// Among is the domain for those of the given registrants that it lets through,
-// as call_kw wants it. It is for registrants that are known to have an
-// identifier of the type vidType and of whose tokens the caller decides
-// himself. Therefore two conditions of the usual domain are left out, because
-// Odoo needs half a minute for them on a large registry (facts/odoo.md B3): that
-// there is an identifier of vidType, and that there is none of tokenType. All
-// others go on as they are: "=like" cannot be put in other words
-// (facts/odoo.md A3).
+// Among restricts the domain to the given registrants, in the form that call_kw
+// takes. The caller knows that each of them has an identifier of vidType, and
+// checks their tokens itself. So Among leaves out two conditions of the usual
+// domain, for which Odoo needs half a minute on a large registry
+// (facts/odoo.md B3): that there is an identifier of vidType, and that there is
+// none of tokenType. All others stay as they are, because "=like" has no
+// equivalent (facts/odoo.md A3).
 func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 	conditions := make([][]any, 0, len(d.conjuncts)+1)
 	for _, c := range d.conjuncts {
@@ -205,9 +204,9 @@ func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 	return domain
 }
 
-// isTypeTerm tells whether a term is exactly "has an identifier of this type".
-// A pattern with a wildcard, or a backslash, which LIKE takes for an escape,
-// can mean other types.
+// isTypeTerm reports whether a term is exactly "has an identifier of this type".
+// A pattern with a wildcard, or with a backslash, which LIKE takes for an escape,
+// can match other types.
 func isTypeTerm(term any, typeName string) bool {
 	leaf, ok := term.([]any)
 	return ok && len(leaf) == 3 && leaf[0] == "reg_ids.id_type" && leaf[1] == "=like" &&

@@ -41,12 +41,12 @@ func TestParseDomain(t *testing.T) {
 		{`"x"`, "domain: must be a list of terms"},
 		{`[]`, "domain: must have at least one term"},
 		{`null`, "domain: must have at least one term"},
-		{`[["a","=",1]] []`, "domain: there is more behind the list, at byte 16"},
-		{`[["a","=",1]],`, "domain: there is more behind the list, at byte 14"},
-		{`[["a","=",1],"&",["b","=",1]]`, `domain, term 2: "&" needs 2 term(s) behind it and has 1`},
-		{`["|"]`, `domain, term 1: "|" needs 2 term(s) behind it and has 0`},
-		{`[["a","=",1],"!"]`, `domain, term 2: "!" needs 1 term(s) behind it and has 0`},
-		{`["!","&",["a","=",1]]`, `domain, term 2: "&" needs 2 term(s) behind it and has 1`},
+		{`[["a","=",1]] []`, "domain: there is more after the list, at byte 16"},
+		{`[["a","=",1]],`, "domain: there is more after the list, at byte 14"},
+		{`[["a","=",1],"&",["b","=",1]]`, `domain, term 2: "&" needs 2 term(s) after it and has 1`},
+		{`["|"]`, `domain, term 1: "|" needs 2 term(s) after it and has 0`},
+		{`[["a","=",1],"!"]`, `domain, term 2: "!" needs 1 term(s) after it and has 0`},
+		{`["!","&",["a","=",1]]`, `domain, term 2: "&" needs 2 term(s) after it and has 1`},
 		{`[["a","=",1],"and",["b","=",1]]`, `domain, term 2: must be "&", "|", "!" or a list of field, operator and value`},
 		{`["a","=",1]`, `domain, term 3: must be a list of field, operator and value`},
 		{`[["a","=",1],{"b":1}]`, `domain, term 2: must be a list of field, operator and value`},
@@ -60,7 +60,7 @@ func TestParseDomain(t *testing.T) {
 		{`[["a","in","x"]]`, `domain, term 1: the value must be a list`},
 		{`[["a","in",[[1]]]]`, `domain, term 1: the list of values must hold texts, numbers, true, false or null`},
 		{`[["a","=",{"x":1}]]`, `domain, term 1: the value must be a text, a number, true, false, null or a list`},
-		{`[["reg_ids","any",["!"]]]`, `domain, term 1: its own domain is wrong: term 1: "!" needs 1 term(s) behind it and has 0`},
+		{`[["reg_ids","any",["!"]]]`, `domain, term 1: its own domain is wrong: term 1: "!" needs 1 term(s) after it and has 0`},
 		{`["` + strings.Repeat("a", 64<<10) + `"]`, `domain: longer than 65536 bytes`},
 	} {
 		_, err := odoo.ParseDomain(test.text)
@@ -80,7 +80,7 @@ func TestParseDomain(t *testing.T) {
 func TestAmong(t *testing.T) {
 	for _, test := range []struct{ name, domain, want string }{
 		{"usual", usual, `["&",["is_registrant","=",true],["id","in",[7,8]]]`},
-		{"joined by hand", `["&","&",["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
+		{"joined by &", `["&","&",["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,
 			`["&",["is_registrant","=",true],["id","in",[7,8]]]`},
 		{"only what is decided here", `[["reg_ids.id_type","=like","MOSIP VID"]]`, `[["id","in",[7,8]]]`},
 		{"names exchanged", `[["reg_ids.id_type","=like","MOSIP UIN TOKEN"],"!",["reg_ids.id_type","=like","MOSIP VID"]]`,
@@ -131,8 +131,8 @@ type person struct {
 	id    int64
 }
 
-// Of registrants that have a VID and no token, any domain lets through the same
-// ones before and after it was narrowed.
+// Of registrants with a VID and no token, a domain selects the same ones before
+// and after it was narrowed.
 func TestAmongKeepsItsMeaning(t *testing.T) {
 	leaves := []string{`["a","=",true]`, `["b","=",true]`, `["reg_ids.id_type","=like","MOSIP VID"]`,
 		`["reg_ids.id_type","=like","MOSIP UIN TOKEN"]`, `["reg_ids.id_type","=like","MOSIP%"]`, `["reg_ids.id_type","=like","NATIONAL ID"]`}
@@ -170,13 +170,13 @@ func TestAmongKeepsItsMeaning(t *testing.T) {
 			}
 		}
 		if evaluate(t, narrowed, person{true, true, []string{vidType}, 3}) {
-			t.Fatalf("%s became %s, which lets others through", text, narrowed)
+			t.Fatalf("%s became %s, which selects others", text, narrowed)
 		}
 	})
 }
 
-// evaluate reads a domain as Odoo does: an "&" is put in front as often as
-// conditions are left side by side.
+// evaluate reads a domain as Odoo does: conditions without an operator between
+// them are joined by "&".
 func evaluate(t *rapid.T, text string, p person) bool {
 	var list []any
 	if err := json.Unmarshal([]byte(text), &list); err != nil {

@@ -20,14 +20,15 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// fake answers like Odoo what a test scripts, and writes down what it was asked.
+// fake sends the replies that a test scripts, in Odoo's form, and records the
+// calls.
 type fake struct {
 	*httptest.Server
 	mu      sync.Mutex
 	script  func(c call) reply
 	calls   []call
 	signIns int
-	broken  func(signIn int) (reply, bool) // instead of a good sign-in
+	failing func(signIn int) (reply, bool) // the reply to a sign-in that fails
 }
 
 type call struct {
@@ -36,8 +37,7 @@ type call struct {
 	cookie        string
 }
 
-// reply is what one request is answered with. The zero reply drops the
-// connection.
+// reply is the reply to one request. The zero reply closes the connection.
 type reply struct {
 	status   int
 	kind     string
@@ -90,46 +90,46 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	var answer reply
+	var response reply
 	switch c := rpc.Params.call; r.URL.Path {
 	case "/odoo/web/session/authenticate":
 		f.signIns++
-		broken := false
-		if f.broken != nil {
-			answer, broken = f.broken(f.signIns)
+		fails := false
+		if f.failing != nil {
+			response, fails = f.failing(f.signIns)
 		}
 		switch {
-		case broken:
+		case fails:
 		case rpc.Params.DB != "g2p" || rpc.Params.Login != "seeder" || rpc.Params.Password != "secret" || r.Header.Get("Cookie") != "":
-			answer = refusal(200, "odoo.exceptions.AccessDenied", "Access Denied")
+			response = refusal(200, "odoo.exceptions.AccessDenied", "Access Denied")
 		default:
-			answer = result(`{"uid":7,"db":"g2p"}`)
-			answer.cookie = fmt.Sprintf("session%d", f.signIns)
+			response = result(`{"uid":7,"db":"g2p"}`)
+			response.cookie = fmt.Sprintf("session%d", f.signIns)
 		}
 	case "/odoo/web/dataset/call_kw":
 		if cookie, err := r.Cookie("session_id"); err == nil {
 			c.cookie = cookie.Value
 		}
 		f.calls = append(f.calls, c)
-		answer = f.script(c)
+		response = f.script(c)
 	default:
-		answer = html(404)
+		response = html(404)
 	}
-	if answer.status == 0 {
+	if response.status == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	if answer.cookie != "" {
-		http.SetCookie(w, &http.Cookie{Name: "session_id", Value: answer.cookie, Path: "/", HttpOnly: true})
+	if response.cookie != "" {
+		http.SetCookie(w, &http.Cookie{Name: "session_id", Value: response.cookie, Path: "/", HttpOnly: true})
 	}
-	if answer.location != "" {
-		w.Header().Set("Location", answer.location)
+	if response.location != "" {
+		w.Header().Set("Location", response.location)
 	}
-	w.Header().Set("Content-Type", answer.kind)
-	w.WriteHeader(answer.status)
-	_, _ = io.WriteString(w, answer.body)
+	w.Header().Set("Content-Type", response.kind)
+	w.WriteHeader(response.status)
+	_, _ = io.WriteString(w, response.body)
 }
 
-// asked returns what was asked since the last time, and forgets it.
+// asked returns the calls since it was called last.
 func (f *fake) asked() []call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,8 +138,8 @@ func (f *fake) asked() []call {
 	return calls
 }
 
-// wellKnown answers what the client asks before it can do anything else: VIDs
-// are of type 1, tokens of type 2, and there is no status.
+// wellKnown answers the questions with which the client begins: VIDs are of type
+// 1, tokens of type 2, and identifiers have no status.
 func wellKnown(then func(call) reply) func(call) reply {
 	return func(c call) reply {
 		switch {
@@ -186,5 +186,5 @@ func check(t *testing.T, err error, kind seeding.FaultKind, code string) {
 	}
 }
 
-// private stands for the values that Odoo puts into its messages.
+// private is in place of the values that Odoo puts into its messages.
 const private = "4000000000000001"

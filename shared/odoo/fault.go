@@ -12,8 +12,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// rpcError is an application error of Odoo (facts/odoo.md A1). The message is
-// looked at here and goes nowhere: it may hold identifier values.
+// rpcError is an application error of Odoo (facts/odoo.md A1). Its message stays
+// in this file, because it may hold identifier values.
 type rpcError struct {
 	Code int `json:"code"`
 	Data struct {
@@ -22,8 +22,8 @@ type rpcError struct {
 	} `json:"data"`
 }
 
-// lostSession tells that the call was not executed for want of a session. Code
-// 404 says it where Odoo cannot tell the database without one, and once after
+// lostSession reports that the call was not executed because it had no session.
+// Odoo replies 404 where it cannot know the database without one, and once after
 // PostgreSQL was down (facts/odoo.md A1.4, A4).
 func (e *rpcError) lostSession() bool {
 	return e.Code == codeSessionExpired || e.Code == http.StatusNotFound
@@ -31,9 +31,9 @@ func (e *rpcError) lostSession() bool {
 
 const codeSessionExpired = 100
 
-// classes say what a Python exception means. What is not here is of no known
-// meaning: of a write the outcome is unknown, though Odoo rolls back on every
-// error, because the commit itself can be what failed.
+// classes give the meaning of Python exceptions. After any other exception the
+// outcome of a write is unknown: Odoo rolls back on every error, but the commit
+// itself may be what failed.
 var classes = map[string]seeding.FaultKind{
 	"AccessDenied": seeding.RefusedSignIn,
 	"AccessError":  seeding.RefusedRights,
@@ -47,9 +47,9 @@ var classes = map[string]seeding.FaultKind{
 	"AttributeError": seeding.RefusedSchema,
 	"KeyError":       seeding.RefusedSchema, // call_kw on a model that does not exist
 	"TypeError":      seeding.RefusedSchema,
-	"AssertionError": seeding.RefusedSchema, // a domain that is none
+	"AssertionError": seeding.RefusedSchema, // not a domain
 
-	// psycopg2, which Odoo passes on where it has no words of its own.
+	// Exceptions of psycopg2, which Odoo passes on in some places.
 	"IntegrityError":            seeding.RefusedData,
 	"UniqueViolation":           seeding.RefusedData,
 	"ForeignKeyViolation":       seeding.RefusedData,
@@ -69,14 +69,14 @@ var classes = map[string]seeding.FaultKind{
 	"InsufficientPrivilege":     seeding.RefusedRights,
 }
 
-// schemaWords are the only marks of a missing field or a wrong domain among
-// ValueErrors, and of a missing model among UserErrors (facts/odoo.md A1.7).
+// schemaWords begin the message of a ValueError for a missing field or a wrong
+// domain, and of a UserError for a missing model (facts/odoo.md A1.7).
 var schemaWords = map[string][]string{
 	"ValueError": {"Invalid field ", "Invalid leaf ", "Invalid domain ", "Invalid operator ", "Domain() "}, // the last two are Odoo 19's
 	"UserError":  {"Object "},
 }
 
-// fault is what the error means for a call that writes or only reads.
+// fault is the meaning of the error for a call, which writes or only reads.
 func (e *rpcError) fault(writes bool) *seeding.Fault {
 	class := e.class()
 	kind, known := classes[class]
@@ -87,23 +87,23 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 	}
 	switch {
 	case e.Code == http.StatusNotFound:
-		kind, class = seeding.RefusedSchema, httpCode(e.Code) // Odoo 19 of a model that does not exist
+		kind, class = seeding.RefusedSchema, httpCode(e.Code) // Odoo 19's reply for a model that does not exist
 	case e.Code == codeSessionExpired:
 		kind = seeding.RefusedSignIn
 	case known:
 	case writes:
 		kind = seeding.Unknown
 	case strings.HasPrefix(e.Data.Name, "psycopg2."):
-		kind = seeding.Unreachable // there is no database behind it
+		kind = seeding.Unreachable // Odoo has no database
 	default:
 		kind = seeding.RefusedRequest
 	}
 	return &seeding.Fault{Kind: kind, Code: class}
 }
 
-// signInFault is what the error means for signing in to a database. One that
-// does not exist has the same class as one that is down; in another language
-// than English the two stay alike.
+// signInFault is the meaning of the error for signing in to a database. The
+// class is the same for a database that does not exist and for one that is down;
+// only an English message tells them apart.
 func (e *rpcError) signInFault(database string) *seeding.Fault {
 	switch {
 	case e.class() == "OperationalError" &&
@@ -136,18 +136,18 @@ func (e *rpcError) class() string {
 	return name
 }
 
-// broken is the fault of a call whose outcome no answer of Odoo tells. Reads
-// change nothing, so of them it only says that the registry does not serve.
-func broken(writes bool, code string, cause error) *seeding.Fault {
+// unanswered is the fault of a call without a usable reply of Odoo. The outcome
+// of a write is unknown; a read has changed nothing.
+func unanswered(writes bool, code string, cause error) *seeding.Fault {
 	if writes {
 		return &seeding.Fault{Kind: seeding.Unknown, Code: code, Cause: cause}
 	}
 	return &seeding.Fault{Kind: seeding.Unreachable, Code: code, Cause: cause}
 }
 
-// noAnswer translates an error of the HTTP client, which may know that nothing
+// noReply translates an error of the HTTP client, which may know that nothing
 // was sent.
-func noAnswer(writes bool, err error) error {
+func noReply(writes bool, err error) error {
 	failed, ok := errors.AsType[interface {
 		error
 		NotSent() bool
@@ -155,14 +155,14 @@ func noAnswer(writes bool, err error) error {
 	}](err)
 	switch {
 	case ok:
-		return broken(writes && !failed.NotSent(), failed.Code(), err)
+		return unanswered(writes && !failed.NotSent(), failed.Code(), err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return broken(writes, "Timeout", err)
+		return unanswered(writes, "Timeout", err)
 	}
-	return broken(writes, "BadAnswer", err)
+	return unanswered(writes, "BadAnswer", err)
 }
 
-// notOdoo translates an answer that is none of Odoo's JSON-RPC.
+// notOdoo translates a reply that is not JSON-RPC.
 func notOdoo(writes bool, status int) error {
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -170,9 +170,9 @@ func notOdoo(writes bool, status int) error {
 	case status >= 300 && status < 500 && status != http.StatusRequestTimeout:
 		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(status)}
 	case status < 300:
-		return broken(writes, "BadAnswer", nil)
+		return unanswered(writes, "BadAnswer", nil)
 	}
-	return broken(writes, httpCode(status), nil) // for instance Odoo's 500 in HTML (facts/odoo.md A1.4)
+	return unanswered(writes, httpCode(status), nil) // for instance Odoo's 500 in HTML (facts/odoo.md A1.4)
 }
 
 func httpCode(status int) string { return fmt.Sprintf("HTTP-%d", status) }

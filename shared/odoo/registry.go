@@ -1,6 +1,6 @@
-// Package odoo speaks to an OpenG2P registry: Odoo's JSON-RPC with a session
-// cookie (facts/odoo.md A). A cookie halves the fixed cost of a call and keeps
-// errors readable on a server with several databases.
+// Package odoo is a client of OpenG2P registries: Odoo's JSON-RPC with a session
+// cookie (facts/odoo.md A). The cookie halves the fixed cost of a call, and with
+// it Odoo's errors can be understood even on a server with several databases.
 package odoo
 
 import (
@@ -27,9 +27,9 @@ type Registries struct {
 	sessions map[string]*session // by connector
 }
 
-// New returns registries that are called through client, whose contexts limit
-// the time and whose bodies are bounded. passwords reads the registry password
-// of a connector, cached.
+// New returns registries on an HTTP client that bounds response bodies. Contexts
+// limit the time. passwords returns the registry password of a connector; it
+// should cache it.
 func New(client *http.Client, passwords func(ctx context.Context, c seeding.Connector) (string, error), now func() time.Time) *Registries {
 	return &Registries{client: client, passwords: passwords, now: now, sessions: map[string]*session{}}
 }
@@ -39,8 +39,8 @@ var (
 	_ seeding.Registry   = (*Registry)(nil)
 )
 
-// Open makes no call. Its errors are of the configuration (a *DomainError among
-// them) or of the passwords, never of the registry, and so no *seeding.Fault.
+// Open makes no call to the registry. Its errors are about the configuration
+// (such as a *DomainError) or the password, so none is a *seeding.Fault.
 func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
 	domain, err := ParseDomain(c.Source.Domain)
 	if err != nil {
@@ -65,9 +65,9 @@ func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Reg
 	return &Registry{session: s, domain: domain, fields: withID(c.Source.Fields), now: r.now}, nil
 }
 
-// Registry is one registry as one connector sees it. Its errors are
-// *seeding.Fault and hold no text of the server. A read that fails without an
-// answer is Unreachable, a write Unknown unless surely nothing was sent.
+// Registry is the registry of one connector. Its errors are *seeding.Fault and
+// hold no text of the server. Without a reply, a read is Unreachable and a write
+// Unknown, unless surely nothing was sent.
 type Registry struct {
 	session *session
 	domain  Domain
@@ -78,11 +78,11 @@ type Registry struct {
 // VIDs pages by id, 40 ms per 1,000 at any depth (facts/odoo.md B3).
 func (r *Registry) VIDs(ctx context.Context, after int64, limit int) ([]seeding.Identifier, error) {
 	if after == 0 {
-		// A pass begins. In a warm process a type that was renamed would look
-		// like a registry without VIDs for ever.
+		// A pass begins. To a warm process that keeps an outdated schema, a
+		// registry whose VID type was renamed would look empty for ever.
 		r.session.forget()
 	}
-	schema, err := r.session.learnt(ctx)
+	schema, err := r.session.loadSchema(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +122,12 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 	return records, nil
 }
 
-// Tokens looks at the token type only.
+// Tokens reads the token type only.
 func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.Identifier, error) {
 	if len(registrants) == 0 {
 		return nil, nil
 	}
-	schema, err := r.session.learnt(ctx)
+	schema, err := r.session.loadSchema(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -135,13 +135,13 @@ func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.I
 	return identifiers(rows, schema.token), err
 }
 
-// Identifiers looks at both types in one call. Pages and other look-ups go without the
-// date, which only they need who measure.
+// Identifiers reads both types in one call, with the date of entry, which other
+// look-ups do not need.
 func (r *Registry) Identifiers(ctx context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
 	if len(registrants) == 0 {
 		return nil, nil, nil
 	}
-	schema, err := r.session.learnt(ctx)
+	schema, err := r.session.loadSchema(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -156,7 +156,7 @@ func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding
 	if len(tokens) == 0 {
 		return nil, nil
 	}
-	schema, err := r.session.learnt(ctx)
+	schema, err := r.session.loadSchema(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error 
 	if len(tokens) == 0 {
 		return nil
 	}
-	before, err := r.session.learnt(ctx)
+	before, err := r.session.loadSchema(ctx)
 	if err != nil {
 		return err
 	}
@@ -178,10 +178,10 @@ func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error 
 	if kind := seeding.FaultOf(refused).Kind; refused == nil || (kind != seeding.RefusedData && kind != seeding.RefusedSchema) {
 		return refused
 	}
-	// It may be the type that is gone and not the data that is bad; Odoo words
-	// both alike.
+	// Either the type does not exist any more, or the data is bad: Odoo's error
+	// is the same.
 	r.session.forget()
-	now, err := r.session.learnt(ctx)
+	now, err := r.session.loadSchema(ctx)
 	switch {
 	case err != nil && seeding.FaultOf(err).Kind == seeding.RefusedTypes:
 		return err
@@ -204,7 +204,7 @@ func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s sche
 	return err
 }
 
-// Remove unlinks; Odoo answers the same when some are gone already
+// Remove succeeds even if some identifiers do not exist any more
 // (facts/odoo.md A2).
 func (r *Registry) Remove(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
@@ -243,7 +243,7 @@ func (r *Registry) identifiers(ctx context.Context, domain []any, more map[strin
 	return rows, err
 }
 
-// identifiers are those of the rows that are of one type.
+// identifiers converts the rows of one type.
 func identifiers(rows []row, idType int64) []seeding.Identifier {
 	var list []seeding.Identifier
 	for _, row := range rows {
@@ -254,7 +254,7 @@ func identifiers(rows []row, idType int64) []seeding.Identifier {
 	return list
 }
 
-// withID adds "id" where a connector does not ask for it, in a list of its own.
+// withID returns a new list that begins with "id".
 func withID(fields []string) []string {
 	list := []string{"id"}
 	for _, f := range fields {

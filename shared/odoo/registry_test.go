@@ -31,7 +31,7 @@ func TestRequests(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		run     func(ctx context.Context, r seeding.Registry) (any, error)
-		answer  string
+		reply   string
 		request string // model, method, args and kwargs
 		want    any
 	}{
@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 		}, `true`, `g2p.reg.id unlink [[201,203]] {}`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFake(t, wellKnown(func(call) reply { return result(test.answer) }))
+			f := newFake(t, wellKnown(func(call) reply { return result(test.reply) }))
 			got, err := test.run(t.Context(), open(t, f.connector()))
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v", got, err)
@@ -184,7 +184,7 @@ func TestStatusOfIdentifiers(t *testing.T) {
 	}
 }
 
-// What was learnt is asked once, and anew when a pass begins.
+// The schema is read once, and again when a pass begins.
 func TestTypesAreAskedOnce(t *testing.T) {
 	f := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
 	all, c := registries(), f.connector()
@@ -215,7 +215,7 @@ func TestCreateWhenTheTypeIsGone(t *testing.T) {
 	both := `[{"id":1,"name":"MOSIP VID"},{"id":2,"name":"MOSIP UIN TOKEN"}]`
 	foreignKey := refusal(200, "odoo.exceptions.ValidationError", "The operation cannot be completed: … Constraint: g2p_reg_id_id_type_fkey")
 	for _, test := range []struct {
-		name, types string // of the second look
+		name, types string // of the second read of the types
 		kind        seeding.FaultKind
 		code        string
 		creates     int
@@ -223,14 +223,14 @@ func TestCreateWhenTheTypeIsGone(t *testing.T) {
 		{"data is bad", both, seeding.RefusedData, "ValidationError", 1},
 		{"type is gone", `[{"id":1,"name":"MOSIP VID"}]`, seeding.RefusedTypes, "token_type", 1},
 		{"type is another now", `[{"id":1,"name":"MOSIP VID"},{"id":3,"name":"MOSIP UIN TOKEN"}]`, 0, "", 2},
-		{"look fails", `"?"`, seeding.RefusedData, "ValidationError", 1},
+		{"second read fails", `"?"`, seeding.RefusedData, "ValidationError", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			looks, creates := 0, 0
+			reads, creates := 0, 0
 			f := newFake(t, func(c call) reply {
 				switch {
 				case c.Model == "g2p.id.type":
-					if looks++; looks > 1 {
+					if reads++; reads > 1 {
 						return result(test.types)
 					}
 					return result(both)
@@ -258,10 +258,10 @@ func TestCreateWhenTheTypeIsGone(t *testing.T) {
 	}
 }
 
-// A write is told to be done only by the answer that Odoo gives when it is.
-func TestStrangeAnswersToWrites(t *testing.T) {
-	for _, answer := range []string{`[301]`, `[301,302,303]`, `[]`, `301`, `null`, `false`, `{}`, `"x"`} {
-		f := newFake(t, wellKnown(func(call) reply { return result(answer) }))
+// A write is done only if Odoo's reply has the right form.
+func TestUnexpectedRepliesToWrites(t *testing.T) {
+	for _, value := range []string{`[301]`, `[301,302,303]`, `[]`, `301`, `null`, `false`, `{}`, `"x"`} {
+		f := newFake(t, wellKnown(func(call) reply { return result(value) }))
 		r := open(t, f.connector())
 		check(t, r.Create(t.Context(), []seeding.NewToken{{Registrant: 7, Value: "A"}, {Registrant: 8, Value: "B"}}), seeding.Unknown, "BadAnswer")
 		check(t, r.Remove(t.Context(), []int64{1}), seeding.Unknown, "BadAnswer")
@@ -284,7 +284,7 @@ func TestOpen(t *testing.T) {
 		passwords func(context.Context, seeding.Connector) (string, error)
 		want      string
 	}{
-		{"domain", func(c *seeding.Connector) { c.Source.Domain = `["!"]` }, good, `domain, term 1: "!" needs 1 term(s) behind it and has 0`},
+		{"domain", func(c *seeding.Connector) { c.Source.Domain = `["!"]` }, good, `domain, term 1: "!" needs 1 term(s) after it and has 0`},
 		{"address", func(c *seeding.Connector) { c.Registry.URL = "registry.example.org" }, good, "address of the registry is not http or https"},
 		{"password", func(*seeding.Connector) {}, func(context.Context, seeding.Connector) (string, error) { return "", secrets },
 			"password of the registry: no such secret"},

@@ -6,24 +6,23 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// schema is what must be known of a registry before identifiers can be asked
-// for.
+// schema is what must be known of a registry before identifiers can be read.
 type schema struct {
 	vid, token int64 // the identifier types
 	hasStatus  bool  // lines after 15.0 mark identifiers valid or invalid
 }
 
-// learnt returns the schema, asking for it when it is not known.
-func (s *session) learnt(ctx context.Context) (schema, error) {
+// loadSchema returns the schema. It asks the registry only if it is not known.
+func (s *session) loadSchema(ctx context.Context) (schema, error) {
 	s.mu.Lock()
 	known := s.schema
 	s.mu.Unlock()
 	if known != nil {
 		return *known, nil
 	}
-	var learnt schema
+	var found schema
 	var err error
-	if learnt.vid, learnt.token, err = s.types(ctx); err != nil {
+	if found.vid, found.token, err = s.types(ctx); err != nil {
 		return schema{}, err
 	}
 	var fields map[string]any
@@ -33,17 +32,17 @@ func (s *session) learnt(ctx context.Context) (schema, error) {
 		return schema{}, err
 	}
 	if fields == nil {
-		return schema{}, broken(false, "BadAnswer", nil)
+		return schema{}, unanswered(false, "BadAnswer", nil)
 	}
-	_, learnt.hasStatus = fields["status"]
+	_, found.hasStatus = fields["status"]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.schema = &learnt
-	return learnt, nil
+	s.schema = &found
+	return found, nil
 }
 
-// types finds the two identifier types by their names. A name that is there
-// twice, or not at all, could put tokens where nobody looks for them.
+// types finds the two identifier types by their names. Each name must be there
+// exactly once; otherwise tokens could be written under a wrong type.
 func (s *session) types(ctx context.Context) (vid, token int64, err error) {
 	type idType struct {
 		ID   int64 `json:"id"`
@@ -69,19 +68,19 @@ func (s *session) types(ctx context.Context) (vid, token int64, err error) {
 	return vids[0], tokens[0], nil
 }
 
-// forget makes the next call learn the schema anew.
+// forget makes the next call read the schema again.
 func (s *session) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.schema = nil
 }
 
-// searchRead asks for what a domain finds.
+// searchRead reads the records that a domain selects.
 func searchRead[T any](ctx context.Context, s *session, model string, domain []any, options map[string]any) ([]T, error) {
 	var rows []T
 	err := s.call(ctx, request{Model: model, Method: "search_read", Args: []any{domain}, Kwargs: options}, &rows)
-	if err == nil && rows == nil { // nothing found would be an empty list
-		err = broken(false, "BadAnswer", nil)
+	if err == nil && rows == nil { // without any record Odoo sends an empty list
+		err = unanswered(false, "BadAnswer", nil)
 	}
 	return rows, err
 }

@@ -14,16 +14,16 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// session is one user signed in to one database, with what was learnt of its
-// schema. It lives as long as the process, so a warm Lambda does not sign in
-// again. It keeps the cookie itself: the HTTP client is everybody's.
+// session is one user signed in to one database, with its schema. It lives as
+// long as the process, so that a warm Lambda need not sign in again. It keeps the
+// cookie itself, because all sessions share the HTTP client.
 type session struct {
 	client   *http.Client
 	base     *url.URL
 	access   seeding.RegistryAccess
 	password string
 
-	signIn sync.Mutex // held while signing in, so that many calls do it once
+	signIn sync.Mutex // held while signing in, so that concurrent calls do it once
 	mu     sync.Mutex // guards the fields below
 	cookie string
 	schema *schema
@@ -34,50 +34,50 @@ type request struct {
 	Model  string         `json:"model"`
 	Method string         `json:"method"`
 	Args   []any          `json:"args"`
-	Kwargs map[string]any `json:"kwargs"` // Odoo wants it even when it is empty (facts/odoo.md A4)
+	Kwargs map[string]any `json:"kwargs"` // Odoo demands it even if it is empty (facts/odoo.md A4)
 	writes bool
 }
 
-// call makes the request and decodes its result into result, a pointer. When
-// the session is lost it signs in and repeats the call once, which is safe for
-// a write too: a call without a session is not executed.
+// call makes the request and decodes its result into result, a pointer. If the
+// session is lost it signs in and repeats the call once. That is safe for a
+// write too, because a call without a session is not executed.
 func (s *session) call(ctx context.Context, r request, result any) error {
 	if r.Kwargs == nil {
 		r.Kwargs = map[string]any{}
 	}
 	stale := ""
 	for {
-		cookie, err := s.signedIn(ctx, stale)
+		cookie, err := s.freshCookie(ctx, stale)
 		if err != nil {
 			return err
 		}
-		answer, err := s.exchange(ctx, "/web/dataset/call_kw", cookie, r.writes, r, result)
+		response, err := s.exchange(ctx, "/web/dataset/call_kw", cookie, r.writes, r, result)
 		switch {
 		case err != nil:
 			return err
-		case answer.err == nil:
-			s.renew(cookie, answer.cookie)
+		case response.err == nil:
+			s.renew(cookie, response.cookie)
 			return nil
-		case !answer.err.lostSession() || stale != "":
-			return answer.err.fault(r.writes)
+		case !response.err.lostSession() || stale != "":
+			return response.err.fault(r.writes)
 		}
 		stale = cookie
 	}
 }
 
-// signedIn returns the cookie of a session other than the stale one.
-func (s *session) signedIn(ctx context.Context, stale string) (string, error) {
+// freshCookie returns the cookie of a session other than the stale one.
+func (s *session) freshCookie(ctx context.Context, stale string) (string, error) {
 	s.signIn.Lock()
 	defer s.signIn.Unlock()
 	if cookie := s.current(); cookie != stale {
 		return cookie, nil
 	}
-	// The new session is asked for without the old cookie: with it Odoo would
-	// end the old one, which another function may have.
+	// The call goes without the old cookie: with it Odoo would end the old
+	// session, which another function may be using.
 	var info struct {
-		UID any `json:"uid"` // a number, or false, or null where a second factor is missing
+		UID any `json:"uid"` // a number, or false, or null if a second factor is missing
 	}
-	answer, err := s.exchange(ctx, "/web/session/authenticate", "", false,
+	response, err := s.exchange(ctx, "/web/session/authenticate", "", false,
 		map[string]string{"db": s.access.Database, "login": s.access.Username, "password": s.password}, &info)
 	if fault, ok := errors.AsType[*seeding.Fault](err); ok && fault.Code == httpCode(http.StatusInternalServerError) {
 		return "", s.explain(ctx, fault)
@@ -85,31 +85,32 @@ func (s *session) signedIn(ctx context.Context, stale string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if answer.err != nil {
-		return "", answer.err.signInFault(s.access.Database)
+	if response.err != nil {
+		return "", response.err.signInFault(s.access.Database)
 	}
-	// A cookie is set even by a failed sign-in; the user's number decides
+	// A failed sign-in sets a cookie too; only the uid shows that it succeeded
 	// (facts/odoo.md A4).
 	if uid, ok := info.UID.(json.Number); !ok || uid == "0" {
 		return "", &seeding.Fault{Kind: seeding.RefusedSignIn}
 	}
-	if answer.cookie == "" {
+	if response.cookie == "" {
 		return "", &seeding.Fault{Kind: seeding.RefusedRequest, Code: "NoSession"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cookie = answer.cookie
+	s.cookie = response.cookie
 	return s.cookie, nil
 }
 
-// explain finds out what an error page instead of a sign-in means. An Odoo with
-// several databases has it for a wrong password and an unknown database too
-// (facts/odoo.md A1.4), but says false to common.login and lists its databases.
+// explain finds out why a sign-in ended in an error page. An Odoo with several
+// databases sends it for a wrong password and an unknown database too
+// (facts/odoo.md A1.4), but its common.login returns false, and it lists its
+// databases.
 func (s *session) explain(ctx context.Context, page *seeding.Fault) error {
 	service := func(name, method string, args []any, result any) error {
-		answer, err := s.exchange(ctx, "/jsonrpc", "", false, map[string]any{"service": name, "method": method, "args": args}, result)
-		if err == nil && answer.err != nil {
-			return answer.err.fault(false)
+		response, err := s.exchange(ctx, "/jsonrpc", "", false, map[string]any{"service": name, "method": method, "args": args}, result)
+		if err == nil && response.err != nil {
+			return response.err.fault(false)
 		}
 		return err
 	}
@@ -130,7 +131,7 @@ func (s *session) current() string {
 	return s.cookie
 }
 
-// renew follows an Odoo that gives a living session a new cookie.
+// renew stores the new cookie that Odoo may give a session in use.
 func (s *session) renew(used, given string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,24 +140,25 @@ func (s *session) renew(used, given string) {
 	}
 }
 
-// answer is what came back in Odoo's own form.
-type answer struct {
+// reply is a JSON-RPC reply of Odoo.
+type reply struct {
 	err    *rpcError
 	cookie string
 }
 
-// exchange makes one JSON-RPC call. Its error is a fault of the way there and
-// back; what Odoo says is in the answer. result is left alone if Odoo sent none.
-func (s *session) exchange(ctx context.Context, path, cookie string, writes bool, params, result any) (answer, error) {
+// exchange makes one JSON-RPC call. Its error says that there is no reply of
+// Odoo; an error of Odoo is in the reply. result stays as it is if Odoo sent
+// none.
+func (s *session) exchange(ctx context.Context, path, cookie string, writes bool, params, result any) (reply, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // domains are full of & and >
 	if err := encoder.Encode(map[string]any{"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}); err != nil {
-		return answer{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "Encoding", Cause: err}
+		return reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "Encoding", Cause: err}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base.JoinPath(path).String(), &body)
 	if err != nil {
-		return answer{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
+		return reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if cookie != "" {
@@ -167,26 +169,26 @@ func (s *session) exchange(ctx context.Context, path, cookie string, writes bool
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return answer{}, noAnswer(writes, err)
+		return reply{}, noReply(writes, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/json" {
-		return answer{}, notOdoo(writes, resp.StatusCode)
+		return reply{}, notOdoo(writes, resp.StatusCode)
 	}
-	reply := struct {
+	message := struct {
 		Result any       `json:"result"`
 		Error  *rpcError `json:"error"`
 	}{Result: result}
 	decoder := json.NewDecoder(resp.Body)
 	decoder.UseNumber()
-	err = decoder.Decode(&reply)
+	err = decoder.Decode(&message)
 	switch {
-	case resp.StatusCode != http.StatusOK && reply.Error == nil:
-		return answer{}, notOdoo(writes, resp.StatusCode)
+	case resp.StatusCode != http.StatusOK && message.Error == nil:
+		return reply{}, notOdoo(writes, resp.StatusCode)
 	case err != nil:
-		return answer{}, noAnswer(writes, err)
+		return reply{}, noReply(writes, err)
 	}
-	return answer{err: reply.Error, cookie: givenCookie(resp)}, nil
+	return reply{err: message.Error, cookie: givenCookie(resp)}, nil
 }
 
 const sessionCookie = "session_id"

@@ -16,8 +16,8 @@ var (
 	noRoute  = refusal(404, "werkzeug.exceptions.NotFound", "404 Not Found")
 )
 
-// A call without a session was not executed, so it is made again once, a write
-// too.
+// A call without a session was not executed, so it is repeated once, even a
+// write.
 func TestLostSessions(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -71,7 +71,7 @@ func TestSignInAfterALostSessionFails(t *testing.T) {
 		{"lost on the way", reply{}, seeding.Unreachable, "ConnectionLost"},
 	} {
 		f := newFake(t, wellKnown(func(call) reply { return noRoute }))
-		f.broken = func(n int) (reply, bool) { return test.second, n > 1 }
+		f.failing = func(n int) (reply, bool) { return test.second, n > 1 }
 		check(t, open(t, f.connector()).Create(t.Context(), oneToken), test.kind, test.code)
 	}
 }
@@ -79,10 +79,10 @@ func TestSignInAfterALostSessionFails(t *testing.T) {
 func TestSignInFaults(t *testing.T) {
 	with := func(r reply, cookie string) reply { r.cookie = cookie; return r }
 	for _, test := range []struct {
-		name   string
-		answer reply
-		kind   seeding.FaultKind
-		code   string
+		name  string
+		reply reply
+		kind  seeding.FaultKind
+		code  string
 	}{
 		{"wrong password", with(refusal(200, "odoo.exceptions.AccessDenied", "Access Denied"), "useless"), seeding.RefusedSignIn, "AccessDenied"},
 		{"uid false", with(result(`{"uid":false}`), "useless"), seeding.RefusedSignIn, ""},
@@ -100,7 +100,7 @@ func TestSignInFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t, wellKnown(func(call) reply { return result(`[301]`) }))
-			f.broken = func(int) (reply, bool) { return test.answer, true }
+			f.failing = func(int) (reply, bool) { return test.reply, true }
 			check(t, open(t, f.connector()).Create(t.Context(), oneToken), test.kind, test.code)
 			if calls := f.asked(); len(calls) != 0 {
 				t.Errorf("asked without a session: %v", calls)
@@ -135,8 +135,8 @@ func TestSessionsAreKept(t *testing.T) {
 	}
 }
 
-// An Odoo that gives a living session a new cookie is followed; the cookie of a
-// refusal is not taken.
+// The new cookie that Odoo gives a session in use is taken; the cookie of a
+// refusal is not.
 func TestCookiesAreRenewed(t *testing.T) {
 	n := 0
 	f := newFake(t, wellKnown(func(c call) reply {
@@ -145,13 +145,13 @@ func TestCookiesAreRenewed(t *testing.T) {
 		if c.cookie != want {
 			t.Errorf("call %d with cookie %q", n, c.cookie)
 		}
-		answer := result(`[]`)
-		answer.cookie = "renewed"
+		response := result(`[]`)
+		response.cookie = "renewed"
 		if n == 2 {
-			answer = refusal(200, "odoo.exceptions.AccessError", "no")
-			answer.cookie = "useless"
+			response = refusal(200, "odoo.exceptions.AccessError", "no")
+			response.cookie = "useless"
 		}
-		return answer
+		return response
 	}))
 	r := open(t, f.connector())
 	for range 3 {
@@ -162,7 +162,7 @@ func TestCookiesAreRenewed(t *testing.T) {
 	}
 }
 
-func TestManyCallsSignInOnce(t *testing.T) {
+func TestConcurrentCallsSignInOnce(t *testing.T) {
 	f := newFake(t, wellKnown(func(c call) reply {
 		if c.cookie == "session1" {
 			return expired
@@ -184,12 +184,12 @@ func TestManyCallsSignInOnce(t *testing.T) {
 	}
 }
 
-// faults: what a reply means for a call that reads, and for one that writes.
+// What a reply means for a call that reads, and for one that writes.
 func TestFaults(t *testing.T) {
 	odooError := func(name, message string) reply { return refusal(200, name, message) }
 	for _, test := range []struct {
 		name        string
-		answer      reply
+		reply       reply
 		read, write seeding.FaultKind
 		code        string
 	}{
@@ -233,7 +233,7 @@ func TestFaults(t *testing.T) {
 		{"connection lost", reply{}, seeding.Unreachable, seeding.Unknown, "ConnectionLost"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFake(t, wellKnown(func(call) reply { return test.answer }))
+			f := newFake(t, wellKnown(func(call) reply { return test.reply }))
 			r := open(t, f.connector())
 			_, err := r.Tokens(t.Context(), []int64{7})
 			check(t, err, test.read, test.code)

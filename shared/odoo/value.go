@@ -12,11 +12,11 @@ import (
 )
 
 // reference is a many2one as Odoo sends it: [id, "name"], a bare id, or false.
-// The name, which is a registrant's, is dropped here.
+// It drops the name, which is a registrant's.
 type reference int64
 
 func (r *reference) UnmarshalJSON(text []byte) error {
-	var id [1]int64 // of a longer list it takes the first
+	var id [1]int64 // takes the first of a longer list
 	var err error
 	switch {
 	case bytes.HasPrefix(text, []byte("[")):
@@ -28,7 +28,7 @@ func (r *reference) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// text is a char field, false when it is empty.
+// text is a char field; Odoo sends false for an empty one.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -39,8 +39,8 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(t))
 }
 
-// moment is a datetime field: UTC without a zone, in whole seconds. What cannot
-// be read is zero, because only a figure is made of it.
+// moment is a datetime field: UTC without a zone, in whole seconds. It is zero if
+// it cannot be read; it is used for a metric only.
 type moment time.Time
 
 func (m *moment) UnmarshalJSON(b []byte) error {
@@ -52,7 +52,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// record drops what is empty and makes numbers what gojq computes with.
+// record drops empty fields and converts numbers to the types of gojq.
 func record(fields map[string]any) seeding.Record {
 	r := make(seeding.Record, len(fields))
 	for name, value := range fields {

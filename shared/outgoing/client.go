@@ -19,18 +19,19 @@ import (
 
 // Options of the client. The zero value calls public addresses only.
 type Options struct {
-	// AllowedRanges, when there are any, are all that may be called.
+	// AllowedRanges are the only addresses that may be called; none means
+	// public addresses.
 	AllowedRanges []netip.Prefix
-	// MaxBody bounds an answer after decompression, in bytes; default 16 MiB.
+	// MaxBody bounds a body after decompression, in bytes; default 16 MiB.
 	// A page of 1,000 registrants with ten fields is 0.3 MB (facts/odoo.md B2).
 	// Decoded it takes several times its size, and a function has a few
 	// hundred MB.
 	MaxBody int64
 	// RetryWait is the pause before the first repetition, doubling; default 250 ms.
 	RetryWait time.Duration
-	// RootCAs are the authorities to trust instead of the system's.
+	// RootCAs are trusted instead of the system's.
 	RootCAs *x509.CertPool
-	// Resolver looks names up instead of the system's.
+	// Resolver resolves names instead of the system's.
 	Resolver *net.Resolver
 }
 
@@ -54,7 +55,7 @@ func New(o Options) *http.Client {
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, Resolver: o.Resolver, ControlContext: guard(o.AllowedRanges).control}
 	once := &once{maxBody: o.MaxBody, transport: &http.Transport{
-		Proxy:                  nil, // the guard would look at the proxy's address instead
+		Proxy:                  nil, // the guard would check the proxy's address instead
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 		TLSHandshakeTimeout:    tlsTimeout,
@@ -65,7 +66,7 @@ func New(o Options) *http.Client {
 		once: once,
 		repeating: &retryablehttp.RoundTripper{Client: &retryablehttp.Client{
 			HTTPClient:   &http.Client{CheckRedirect: noRedirect, Transport: once},
-			Logger:       nil, // its own logger prints addresses
+			Logger:       nil, // the default one prints addresses
 			RetryMax:     maxRetries,
 			RetryWaitMin: o.RetryWait,
 			RetryWaitMax: maxRetryWait,
@@ -96,7 +97,7 @@ type once struct {
 }
 
 func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
-	var sent atomic.Bool // a connection with all its handshakes was there to write to
+	var sent atomic.Bool // there was a connection to write to, its handshakes done
 	start := time.Now()
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
@@ -110,13 +111,13 @@ func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// worthRepeating holds for a connection that failed and for a gateway without a
-// server behind it, if the next attempt can be another one. What took long to
-// fail is left alone: the query of a lost request keeps running in the
-// registry, and repetitions pile up there (facts/odoo.md A6).
+// worthRepeating is true after a failed connection, and after the reply of a
+// gateway without a server, if there is time for a next attempt. It is false
+// after a slow failure: the registry may still be running the query, and
+// repetitions would pile up there (facts/odoo.md A6).
 func worthRepeating(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if !hasTime(ctx) {
-		return false, nil // and the error, or the answer, is what the caller gets
+		return false, nil // the caller gets the error or the reply
 	}
 	if err != nil {
 		failure, ok := errors.AsType[*Failure](err)
@@ -125,21 +126,21 @@ func worthRepeating(ctx context.Context, resp *http.Response, err error) (bool, 
 	}
 	switch resp.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		answer, ok := resp.Body.(*body)
-		return ok && answer.took < retryPatience, nil
+		reply, ok := resp.Body.(*body)
+		return ok && reply.took < retryPatience, nil
 	}
 	return false, nil
 }
 
-// hasTime tells whether a pause fits in, so that no attempt is given up for the
-// sake of one that will not be made.
+// hasTime reports whether the longest pause fits into the time that is left.
+// Otherwise the result of this attempt would be lost without another one.
 func hasTime(ctx context.Context) bool {
 	deadline, limited := ctx.Deadline()
 	return ctx.Err() == nil && (!limited || time.Until(deadline) >= maxRetryWait)
 }
 
-// pause is what the server asked for, up to limit, else first doubled with each
-// attempt, half of it by chance.
+// pause is the server's Retry-After, up to limit, else first, doubled with each
+// attempt; half of it is random.
 func pause(first, limit time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {

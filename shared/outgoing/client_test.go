@@ -25,7 +25,7 @@ func local(t *testing.T) outgoing.Options {
 	return outgoing.Options{AllowedRanges: ranges(t, "127.0.0.0/8"), RetryWait: time.Millisecond}
 }
 
-func TestRedirectsAreAnswers(t *testing.T) {
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	var hits atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	defer other.Close()
@@ -55,7 +55,7 @@ func TestRedirectsAreAnswers(t *testing.T) {
 	}
 }
 
-func TestAnswersAreBounded(t *testing.T) {
+func TestBodiesAreBounded(t *testing.T) {
 	const limit = 1000
 	for _, test := range []struct {
 		name   string
@@ -123,8 +123,8 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// A request that may have taken effect is never repeated by itself.
-func TestRetries(t *testing.T) {
+// A request that may have taken effect is not repeated.
+func TestRepetitions(t *testing.T) {
 	drop := func(w http.ResponseWriter) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
@@ -168,7 +168,7 @@ func TestRetries(t *testing.T) {
 					t.Errorf("attempt %d has body %q", n, body)
 				}
 				if _, there := r.Header["Idempotency-Key"]; there {
-					t.Error("the mark went over the wire")
+					t.Error("the mark was sent")
 				}
 				if n <= test.failures {
 					test.fail(w)
@@ -195,7 +195,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-func TestRetriesStayWithinTheirTime(t *testing.T) {
+func TestRepetitionsStayWithinTheirTime(t *testing.T) {
 	var attempts atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		attempts.Add(1)
@@ -218,7 +218,7 @@ func TestRetriesStayWithinTheirTime(t *testing.T) {
 }
 
 func TestPauses(t *testing.T) {
-	answer := func(after string) *http.Response { return &http.Response{Header: http.Header{"Retry-After": {after}}} }
+	retryAfter := func(after string) *http.Response { return &http.Response{Header: http.Header{"Retry-After": {after}}} }
 	for _, test := range []struct {
 		name      string
 		attempt   int
@@ -228,11 +228,11 @@ func TestPauses(t *testing.T) {
 		{"first", 0, nil, 50, 101},
 		{"second", 1, nil, 100, 201},
 		{"capped", 20, nil, 500, 1001},
-		{"asked for nothing", 0, answer("0"), 0, 0},
-		{"asked for too much", 0, answer("86400"), 1000, 1000},
-		{"asked for more than fits", 0, answer("9223372036854775807"), 1000, 1000},
-		{"not a number", 0, answer("soon"), 50, 101},
-		{"negative", 0, answer("-1"), 50, 101},
+		{"asked for nothing", 0, retryAfter("0"), 0, 0},
+		{"asked for too much", 0, retryAfter("86400"), 1000, 1000},
+		{"asked for more than fits", 0, retryAfter("9223372036854775807"), 1000, 1000},
+		{"not a number", 0, retryAfter("soon"), 50, 101},
+		{"negative", 0, retryAfter("-1"), 50, 101},
 	} {
 		for range 20 {
 			if got := outgoing.Pause(100, 1000, test.attempt, test.resp); got < test.low || got > test.high {
@@ -287,7 +287,7 @@ func TestNotSent(t *testing.T) {
 		{"not TLS", strings.Replace(plain.URL, "http:", "https:", 1), nil, time.Minute, false, "ConnectionFailed"},
 		{"no time", plain.URL, nil, time.Nanosecond, false, "Timeout"},
 		{"not HTTP", "ftp://127.0.0.1/", nil, time.Minute, false, "ConnectionFailed"},
-		{"no answer in time", silent.URL, nil, 30 * time.Millisecond, true, "Timeout"},
+		{"no reply in time", silent.URL, nil, 30 * time.Millisecond, true, "Timeout"},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			t.Run(test.name+" "+method, func(t *testing.T) {
@@ -313,7 +313,7 @@ func TestNotSent(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
-// What took long to fail is left alone.
+// A slow failure is not repeated.
 func TestWorthRepeating(t *testing.T) {
 	lost := errors.New("connection lost")
 	for _, test := range []struct {

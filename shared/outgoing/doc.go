@@ -1,19 +1,18 @@
 // Package outgoing makes the one HTTP client that calls MTS and registries.
 //
-// The addresses it calls are typed in by users, so it decides by itself what
-// may be reached, at the moment of the dial and on the resolved address. What
-// it promises to its callers besides:
+// Users configure the addresses, so the client decides what may be called, when
+// it dials and by the resolved address. It promises its callers:
 //
-//   - redirects are not followed: a 3xx is the answer;
-//   - an answer is cut off above a size, with a *TooLarge;
-//   - a request is repeated only if it is idempotent: GET, or a POST that its
-//     caller marked in net/http's way, req.Header["Idempotency-Key"] =
-//     []string{}, which never goes over the wire;
-//   - a request without an answer fails with a *Failure, which knows whether
-//     anything of it was sent;
-//   - every request has a connection of its own. Odoo closes them anyway
-//     (facts/odoo.md A5), and a Lambda that was frozen would write into
-//     connections that are dead by now: an unknown outcome for nothing.
+//   - Redirects are not followed: a 3xx is returned as it is.
+//   - Reading a body beyond a limit fails with a *TooLarge.
+//   - A request is repeated only if it is idempotent: a GET, or a POST marked as
+//     in net/http, by req.Header["Idempotency-Key"] = []string{}, which is not
+//     sent.
+//   - A request without a reply fails with a *Failure, which knows whether
+//     anything of it was sent.
+//   - Every request has a connection of its own. Odoo closes connections anyway
+//     (facts/odoo.md A5), and on one that died while Lambda was frozen a write
+//     would have an unknown outcome.
 //
-// The time limit of a call is its context's, nothing else's.
+// Only the context limits the time of a call.
 package outgoing

@@ -14,7 +14,7 @@ var Pause = pause
 func Allows(ranges []netip.Prefix, a netip.Addr) bool { return guard(ranges).allows(a) }
 
 // WorthRepeating is the decision after an attempt that failed with err, or with
-// 502 when that is nil, in the given time.
+// 502 if that is nil, after the given time.
 func WorthRepeating(ctx context.Context, err error, took time.Duration) bool {
 	var resp *http.Response
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Failure is a request that got no answer. Adapters do not import this package;
-// they look for the methods NotSent and Code.
+// Failure is the error of a request without a reply. Adapters do not import this
+// package; they look for the methods NotSent and Code.
 type Failure struct {
 	cause error
 	sent  bool
@@ -23,11 +23,11 @@ type Failure struct {
 func (f *Failure) Error() string { return f.cause.Error() }
 func (f *Failure) Unwrap() error { return f.cause }
 
-// NotSent tells that no byte of the request went out: address not allowed, name
-// unknown, connection refused, TLS not agreed, or no time left before that.
+// NotSent reports that no byte of the request was sent: address not allowed,
+// name unknown, connection refused, TLS failed, or time over before that.
 func (f *Failure) NotSent() bool { return !f.sent }
 
-// Code is one word for what happened, without any address or text of a server.
+// Code is one word for the failure, without any address or text of a server.
 func (f *Failure) Code() string {
 	switch _, blocked := errors.AsType[*Blocked](f.cause); {
 	case blocked:
@@ -46,15 +46,15 @@ func (f *Failure) Code() string {
 	return "ConnectionFailed"
 }
 
-// TooLarge is the error of reading an answer above its limit.
+// TooLarge is the error of reading a body beyond its limit.
 type TooLarge struct{ Limit int64 }
 
-func (t *TooLarge) Error() string { return fmt.Sprintf("answer is larger than %d bytes", t.Limit) }
+func (t *TooLarge) Error() string { return fmt.Sprintf("reply is larger than %d bytes", t.Limit) }
 
-// NotSent is false: there was an answer.
+// NotSent is false, because there was a reply.
 func (t *TooLarge) NotSent() bool { return false }
 
-// Code is as that of a Failure.
+// Code is like that of a Failure.
 func (t *TooLarge) Code() string { return "AnswerTooLarge" }
 
 func isHostUnknown(err error) bool {
@@ -73,7 +73,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// body is the answer of a server, bounded.
+// body is the bounded body of a reply.
 type body struct {
 	io.ReadCloser
 	left, limit int64
@@ -84,7 +84,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, &TooLarge{Limit: b.limit}
 	}
-	if int64(len(p)) > b.left+1 { // one more than allowed, to tell the end from the excess
+	if int64(len(p)) > b.left+1 { // one more byte shows whether the body ends at the limit
 		p = p[:b.left+1]
 	}
 	n, err := b.ReadCloser.Read(p)

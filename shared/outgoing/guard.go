@@ -13,18 +13,18 @@ type Blocked struct{ Addr netip.Addr }
 
 func (b *Blocked) Error() string { return fmt.Sprintf("calls to %s are not allowed", b.Addr) }
 
-// never lists what no configuration opens: this host as "any address",
-// neighbours that need no route (on AWS the metadata of instance and task, and
-// Lambda's own runtime), many at once, and a translation prefix of which nobody
-// outside can tell where it leads.
+// never lists what no configuration allows: this host as "any address",
+// link-local addresses (on AWS the metadata of instance and task, and Lambda's
+// own runtime), multicast and broadcast, and a local translation prefix, whose
+// target cannot be known.
 var never = prefixes(
 	"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
 	"::/128", "fe80::/10", "ff00::/8", "64:ff9b:1::/48",
 	"fd00:ec2::/32", // AWS's services inside a VPC: metadata at fd00:ec2::254
 )
 
-// Of IPv4 all is public but these; of IPv6 only 2000::/3 is, but for these
-// (IANA's special-purpose registries).
+// Public are all of IPv4 and, of IPv6, 2000::/3, both without the ranges in
+// notPublic (IANA's special-purpose registries).
 var (
 	globalV6  = netip.MustParsePrefix("2000::/3")
 	notPublic = prefixes(
@@ -34,7 +34,7 @@ var (
 	)
 )
 
-// Forms of IPv6 that are roads to an IPv4 address.
+// Forms of IPv6 that lead to an IPv4 address.
 var (
 	compatible = netip.MustParsePrefix("::/96")
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
@@ -44,9 +44,9 @@ var (
 // guard holds the ranges that may be called; none means public addresses only.
 type guard []netip.Prefix
 
-// control is a net.Dialer.ControlContext: it sees every address that a dial
-// tries, after the name was resolved, so a name cannot mean one address when it
-// is looked at and another when it is called.
+// control is a net.Dialer.ControlContext. It checks every address of a dial
+// after the name was resolved, so that no name can resolve to one address for
+// the check and to another for the call.
 func (g guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil || (network != "tcp4" && network != "tcp6") {
@@ -111,7 +111,7 @@ func ParseRanges(text string) ([]netip.Prefix, error) {
 			}
 			p = netip.PrefixFrom(single, single.BitLen())
 		}
-		if p.Addr().Is4In6() { // the guard looks at the IPv4 address in it
+		if p.Addr().Is4In6() { // the guard checks the IPv4 address in it
 			if p.Bits() < 96 {
 				return nil, fmt.Errorf("allowed ranges: %q is wider than all of IPv4", part)
 			}

@@ -29,7 +29,7 @@ func TestGuard(t *testing.T) {
 		{"", "223.255.255.255", true},
 		{"", "2606:4700::1111", true},
 		{"", "::ffff:8.8.8.8", true},
-		{"", "64:ff9b::8.8.8.8", true}, // the road of an IPv6-only subnet to IPv4
+		{"", "64:ff9b::8.8.8.8", true}, // how an IPv6-only subnet reaches IPv4
 		{"", "2002:0808:0808::1", true},
 		{"", "127.0.0.1", false},
 		{"", "10.1.2.3", false},
@@ -130,7 +130,7 @@ func TestParseRanges(t *testing.T) {
 	}
 }
 
-// The decision is made on what a name resolves to, whatever its spelling.
+// The guard decides by the address that a name resolves to.
 func TestResolvedAddressIsGuarded(t *testing.T) {
 	var hits int
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits++ }))

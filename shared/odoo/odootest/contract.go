@@ -31,11 +31,11 @@ func (s *suite) pages(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if page, err := s.registry.VIDs(t.Context(), after, 2); err != nil || len(page) != 0 {
-		t.Errorf("behind the last: %v, %v", page, err)
+		t.Errorf("after the last: %v, %v", page, err)
 	}
 }
 
-func (s *suite) expired(t *testing.T) {
+func (s *suite) notValid(t *testing.T) {
 	registrant := func(more map[string]any) int64 {
 		_, identifier := s.registrant(vid(1), nil)
 		s.write("g2p.reg.id", identifier, more)
@@ -124,7 +124,7 @@ func (s *suite) domains(t *testing.T) {
 	}
 }
 
-func (s *suite) life(t *testing.T) {
+func (s *suite) replaceVID(t *testing.T) {
 	a, vidOfA := s.registrant(vid(1), nil)
 	b, vidOfB := s.registrant(vid(2), nil)
 	c, _ := s.registrant(vid(3), nil)

@@ -1,5 +1,5 @@
-// Package odootest says what the functions rely on in a registry, as tests that
-// run against any: a simulator, or a real Odoo with OpenG2P's registry modules.
+// Package odootest is the contract of a registry, as tests that run against any:
+// a simulator, or a real Odoo with OpenG2P's registry modules.
 package odootest
 
 import (
@@ -10,20 +10,20 @@ import (
 
 // Target is the registry to test.
 type Target struct {
-	Registries seeding.Registries // that take passwords from PasswordOf
+	Registries seeding.Registries // with the passwords of PasswordOf
 
 	URL, Database      string
-	Username, Password string // of somebody who may do everything with registrants and identifier types
+	Username, Password string // of a user with all rights to registrants and identifier types
 
-	// Clerk may not read identifiers, Registrar may do everything with them but
-	// delete. Without them rights are not tested.
+	// Clerk may not read identifiers; Registrar has all rights to them but to
+	// delete. Without the two, rights are not tested.
 	Clerk, Registrar User
 }
 
 // User is a login with its password.
 type User struct{ Login, Password string }
 
-// PasswordOf is what the Registries of a Target sign in with.
+// PasswordOf is the password with which the Registries of a Target sign in.
 func (t Target) PasswordOf(c seeding.Connector) string {
 	switch {
 	case c.ID == wrongPassword:
@@ -38,15 +38,15 @@ func (t Target) PasswordOf(c seeding.Connector) string {
 
 const wrongPassword = "wrong-password"
 
-// Run makes registrants and identifier types of its own, under names that
-// nobody else has, and removes them in the end.
+// Run makes registrants and identifier types of its own, under unique names, and
+// removes them in the end.
 func Run(t *testing.T, target Target) {
 	for name, test := range map[string]func(*suite, *testing.T){
 		"VIDs are paged by id":               (*suite).pages,
-		"VIDs that do not count":             (*suite).expired,
+		"VIDs that do not count":             (*suite).notValid,
 		"registrants through the domain":     (*suite).registrants,
 		"domains keep their meaning":         (*suite).domains,
-		"a token takes the place of a VID":   (*suite).life,
+		"a token takes the place of a VID":   (*suite).replaceVID,
 		"all tokens or none":                 (*suite).allOrNone,
 		"refusals":                           (*suite).refusals,
 		"identifier types by name":           (*suite).types,

@@ -11,10 +11,10 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// suite is one test's part of the registry: identifier types of its own, with
-// whoever has one of them.
+// suite has identifier types of its own, so that it meets only its own
+// registrants.
 type suite struct {
-	*office
+	*admin
 	vidType, tokenType int64
 	connector          seeding.Connector
 	registry           seeding.Registry
@@ -23,7 +23,7 @@ type suite struct {
 
 func newSuite(t *testing.T, target Target) *suite {
 	t.Helper()
-	s := &suite{office: newOffice(t, target)}
+	s := &suite{admin: newAdmin(t, target)}
 	mark := rand.Text()[:8]
 	s.connector = seeding.Connector{
 		ID: "contract-" + mark, Version: 1,
@@ -49,7 +49,7 @@ func (s *suite) open(c seeding.Connector) seeding.Registry {
 	return r
 }
 
-// registrant makes one with a VID, and gives the ids of both.
+// registrant makes a registrant with a VID and returns the ids of both.
 func (s *suite) registrant(vid string, more map[string]any) (registrant, identifier int64) {
 	s.t.Helper()
 	s.persons++
@@ -58,7 +58,7 @@ func (s *suite) registrant(vid string, more map[string]any) (registrant, identif
 		values[name] = value
 	}
 	registrant = s.create("res.partner", values)
-	// Identifiers that the tested code gave keep a registrant from going.
+	// A registrant with identifiers cannot be deleted.
 	s.t.Cleanup(func() { s.unlinkWhere("g2p.reg.id", []any{[]any{"partner_id", "=", registrant}}) })
 	return registrant, s.identifier(registrant, s.vidType, vid, nil)
 }
