@@ -1,5 +1,5 @@
-// Package function is what every Lambda function of the connector stands on:
-// its environment, its log, its clock, its ids, and the invoker of other functions.
+// Package function has what every Lambda function needs: its environment, log,
+// metrics, clock, ids, and the invoker of other functions.
 package function
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// Env reads the variables that template.yaml gives a function. All that are
-// missing are reported at once.
+// Env reads the variables that template.yaml gives a function, and reports all
+// that are missing at once.
 type Env struct{ missing []string }
 
 // Need returns a variable that must be set.
@@ -35,7 +35,7 @@ func (e *Env) Need(name string) string {
 	return v
 }
 
-// Err names every variable that was needed and is not set.
+// Err names every variable that is missing.
 func (e *Env) Err() error {
 	if len(e.missing) == 0 {
 		return nil
@@ -43,19 +43,19 @@ func (e *Env) Err() error {
 	return fmt.Errorf("environment: %s not set", strings.Join(e.missing, ", "))
 }
 
-// AWS loads the configuration of the SDK: region, credentials, endpoints. A
-// function has its credentials in its environment and never asks for others.
+// AWS loads the configuration of the SDK: region, credentials, endpoints.
+// Credentials come from the environment only.
 func AWS(ctx context.Context) (aws.Config, error) {
 	return config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 }
 
-// Clock is the system's.
+// Clock is the system's clock.
 type Clock struct{}
 
-// Now is the time in UTC.
+// Now returns the time in UTC.
 func (Clock) Now() time.Time { return time.Now().UTC() }
 
-// Sleep waits, or returns the context's error when that ends first.
+// Sleep waits, or returns the context's error if that ends first.
 func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -69,8 +69,8 @@ func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 
 var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// NewID makes an id of 26 characters that sorts by the millisecond of its
-// making and is unique by 80 random bits.
+// NewID makes an id of 26 characters: the time in milliseconds, so that ids sort
+// by it, and 80 random bits.
 func NewID() string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16)
@@ -128,7 +128,7 @@ func Until(ctx context.Context) time.Time {
 	return deadline.Add(-5 * time.Second)
 }
 
-// Must ends a start that cannot succeed, with every reason.
+// Must ends the process if there is an error, and logs them all.
 func Must(log *slog.Logger, errs ...error) {
 	if err := errors.Join(errs...); err != nil {
 		log.Error("function cannot start", "fault", err.Error())

@@ -27,7 +27,7 @@ func TestOnlyListedAttributesAreLogged(t *testing.T) {
 	}
 }
 
-func TestIDsAreSortableAndSingle(t *testing.T) {
+func TestIDsAreSortableAndUnique(t *testing.T) {
 	seen := map[string]bool{}
 	var ids []string
 	for range 1000 {

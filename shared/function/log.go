@@ -6,9 +6,8 @@ import (
 	"log/slog"
 )
 
-// logged are the only attributes that reach a log: ids, counts and kinds, never
-// a record. An attribute that is not here is dropped, so a forgotten line
-// cannot leak.
+// logged are the only attributes that reach a log: ids, counts and kinds. Any
+// other is dropped, so that no log line can leak a record.
 var logged = map[string]bool{
 	"connector": true, "registry": true, "run": true, "batch": true,
 	"count": true, "rows": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true,
@@ -16,12 +15,12 @@ var logged = map[string]bool{
 	"method": true, "route": true, "status": true, "milliseconds": true,
 }
 
-// Log writes JSON lines with the attributes of the list, and no other.
+// Log writes JSON lines with listed attributes only.
 func Log(w io.Writer) *slog.Logger {
 	return slog.New(listed{slog.NewJSONHandler(w, nil)})
 }
 
-// listed is a handler that lets only the listed attributes through.
+// listed is a handler that drops all other attributes.
 type listed struct{ slog.Handler }
 
 func (h listed) Handle(ctx context.Context, r slog.Record) error {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Meter writes embedded metrics: log lines of which CloudWatch makes metrics,
-// without a call. Every metric has the dimension Stack; Rejected has Kind too.
+// Meter writes metrics in CloudWatch's embedded format: log lines, so that no
+// call is needed. Every metric has the dimension Stack; Rejected also has Kind.
 type Meter struct {
 	Out   io.Writer
 	Stack string
@@ -18,8 +18,8 @@ type Meter struct {
 // namespace of our metrics; template.yaml's alarms name it too.
 const namespace = "MTSConnector"
 
-// Measure writes one figure: seconds if the metric's name has that word in it,
-// else a count. kind may be "".
+// Measure writes one figure. Its unit is seconds if the metric's name contains
+// that word, else a count. kind may be "".
 func (m Meter) Measure(metric string, value float64, kind string) {
 	dimensions := []string{"Stack"}
 	line := map[string]any{"Stack": m.Stack, metric: value}
@@ -39,7 +39,7 @@ func (m Meter) Measure(metric string, value float64, kind string) {
 			"Metrics":    []any{map[string]string{"Name": metric, "Unit": unit}},
 		}},
 	}
-	// One write per line: Lambda makes a log event of each.
+	// Lambda makes a log event of each write.
 	if text, err := json.Marshal(line); err == nil {
 		_, _ = m.Out.Write(append(text, '\n'))
 	}

@@ -7,8 +7,8 @@ import (
 
 // budget bounds the evaluation of one record. It counts the steps of the
 // interpreter, so that the outcome does not depend on how busy the machine is;
-// the clock is there for steps that are slow themselves. gojq asks for Done
-// before every step.
+// the time limit is for single steps that are slow. gojq calls Done before every
+// step.
 type budget struct {
 	context.Context
 	steps int
@@ -43,7 +43,7 @@ func (b *budget) Done() <-chan struct{} {
 	return nil
 }
 
-// Err tells that it is spent.
+// Err is an error once the budget is spent.
 func (b *budget) Err() error {
 	if b.spent {
 		return context.DeadlineExceeded

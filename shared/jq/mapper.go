@@ -19,27 +19,27 @@ type mapper struct {
 	name, fullAddress                      []*gojq.Code
 }
 
-// Map evaluates every expression on the record. All of them together have one
-// budget; what fails, or finds it spent, is absent.
+// Map evaluates every expression on the record. All of them share one budget. A
+// value is absent if its expression fails or the budget is spent.
 func (m mapper) Map(record seeding.Record) seeding.Demographics {
 	b := newBudget()
 	in := plain(map[string]any(record))
 	return seeding.Demographics{
 		VID:         vid(first(m.vid, in, b)),
-		Name:        joined(m.name, in, b, " "),
-		Gender:      strict(first(m.gender, in, b)),
-		DOB:         strict(first(m.dob, in, b)),
-		PhoneNumber: loose(first(m.phoneNumber, in, b)),
-		EmailID:     loose(first(m.emailID, in, b)),
-		FullAddress: joined(m.fullAddress, in, b, ", "),
+		Name:        join(m.name, in, b, " "),
+		Gender:      textOnly(first(m.gender, in, b)),
+		DOB:         textOnly(first(m.dob, in, b)),
+		PhoneNumber: textOrNumber(first(m.phoneNumber, in, b)),
+		EmailID:     textOrNumber(first(m.emailID, in, b)),
+		FullAddress: join(m.fullAddress, in, b, ", "),
 	}
 }
 
-// first computes all results and returns the first; nil stands for null and
-// for every failure, also one behind a first result (facts/mts.md 2.3).
+// first computes all results and returns the first. It returns nil for null and
+// for every failure, even one after the first result (facts/mts.md 2.3).
 func first(code *gojq.Code, in any, b *budget) (result any) {
 	defer func() {
-		if recover() != nil { // a fault of the interpreter is a failure like any other
+		if recover() != nil { // a panic of the interpreter is a failure like any other
 			result = nil
 		}
 	}()
@@ -58,7 +58,7 @@ func first(code *gojq.Code, in any, b *budget) (result any) {
 	}
 }
 
-// maxText bounds a result, in bytes. A longer one is no name and no address.
+// maxText bounds a result, in bytes. No name or address is longer.
 const maxText = 8 << 10
 
 var notText = seeding.Value{Present: true, NotText: true}
@@ -70,79 +70,80 @@ func text(s string) seeding.Value {
 	return seeding.Value{Text: s, Present: true}
 }
 
-// strict is the rule for gender and date of birth: MTS fails the whole batch
+// textOnly is the rule for gender and date of birth: MTS fails the whole batch
 // on any number or boolean (facts/mts.md W12).
-func strict(v any) seeding.Value {
+func textOnly(v any) seeding.Value {
 	switch v := v.(type) {
 	case nil:
 		return seeding.Value{}
 	case string:
 		return text(v)
 	default:
-		if emptyCollection(v) {
+		if isEmptyCollection(v) {
 			return text("")
 		}
 		return notText
 	}
 }
 
-// loose is the rule for phone number and e-mail: a number becomes its digits
-// (MTS would write 2014391641351279.0, facts/mts.md W13). MTS writes true as
-// "True", which is no use to anybody, so that is not text either.
-func loose(v any) seeding.Value {
-	if digits, is := decimal(v); is {
+// textOrNumber is the rule for phone number and e-mail: a number becomes its
+// digits (MTS would write 2014391641351279.0, facts/mts.md W13). MTS writes true
+// as "True", which is no use to anybody, so true is not a text either.
+func textOrNumber(v any) seeding.Value {
+	if digits, ok := decimal(v); ok {
 		return text(digits)
 	}
 	if v == false {
 		return text("")
 	}
-	return strict(v)
+	return textOnly(v)
 }
 
-// vid is the rule for the VID: as loose, but 0 counts as empty.
+// vid is the rule for the VID: that of textOrNumber, but 0 counts as empty.
 func vid(v any) seeding.Value {
-	if falsy(v) {
+	if isFalsy(v) {
 		return text("")
 	}
-	return loose(v)
+	return textOrNumber(v)
 }
 
-// joined is the rule for name and address: the parts that are not falsy, joined.
-// Absent only when every part is null.
-func joined(codes []*gojq.Code, in any, b *budget, separator string) seeding.Value {
+// join is the rule for name and address: the pieces that are not falsy, joined.
+// The value is absent only if every piece is null.
+func join(codes []*gojq.Code, in any, b *budget, separator string) seeding.Value {
 	var out seeding.Value
-	var parts []string
+	var pieces []string
 	for _, code := range codes {
 		v := first(code, in, b)
 		if v == nil {
 			continue
 		}
 		out.Present = true
-		if falsy(v) {
+		if isFalsy(v) {
 			continue
 		}
-		if part, is := v.(string); is {
-			parts = append(parts, part)
+		if piece, ok := v.(string); ok {
+			pieces = append(pieces, piece)
 		} else {
 			out.NotText = true
 		}
 	}
 	if out.Present && !out.NotText {
-		return text(strings.Join(parts, separator))
+		return text(strings.Join(pieces, separator))
 	}
 	return out
 }
 
-// falsy is what Python, in which MTS is written, takes for false, but for null.
-func falsy(v any) bool {
-	if v == "" || v == false || emptyCollection(v) {
+// isFalsy reports whether Python, in which MTS is written, takes v for false;
+// null is not counted.
+func isFalsy(v any) bool {
+	if v == "" || v == false || isEmptyCollection(v) {
 		return true
 	}
-	digits, is := decimal(v)
-	return is && digits == "0"
+	digits, ok := decimal(v)
+	return ok && digits == "0"
 }
 
-func emptyCollection(v any) bool {
+func isEmptyCollection(v any) bool {
 	switch v := v.(type) {
 	case []any:
 		return len(v) == 0
@@ -152,8 +153,8 @@ func emptyCollection(v any) bool {
 	return false
 }
 
-// decimal writes a number out exactly, without exponent. Numbers of more than
-// 100 digits, and those that are not finite, are none.
+// decimal writes a number exactly, without exponent. It returns false for what
+// is not a number, is not finite, or has more than 100 digits.
 func decimal(v any) (string, bool) {
 	var literal string
 	switch v := v.(type) {
@@ -181,7 +182,7 @@ func decimal(v any) (string, bool) {
 	return exact.FloatString(digits), true
 }
 
-// plain makes a value of the types that gojq knows; others become null.
+// plain converts a value to the types that gojq knows; others become null.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil, bool, string, int, float64, json.Number, *big.Int:
