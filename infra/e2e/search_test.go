@@ -129,6 +129,10 @@ func decode(text []byte, depth int, show func([]byte)) {
 	deeper := func(form []byte) { decode(form, depth+1, show) }
 	for _, open := range []func(io.Reader) (io.Reader, error){
 		func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil },
+		func(r io.Reader) (io.Reader, error) { // behind a byte that says the form, as packed rows are
+			_, err := r.Read(make([]byte, 1))
+			return flate.NewReader(r), err
+		},
 		func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) },
 		func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
 	} {
@@ -263,9 +267,7 @@ func searchStack(ctx context.Context, s *search) (found []finding, err error) {
 	for i, line := range lines {
 		look([]byte(line), "log line %d", i)
 	}
-	transcript.Lock()
-	defer transcript.Unlock()
-	for i, text := range transcript.replies {
+	for i, text := range transcript.all() {
 		look(text, "reply %d of the API", i)
 	}
 	return found, nil
