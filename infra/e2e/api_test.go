@@ -12,6 +12,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/deployed"
 )
 
 func TestTheAPIRequiresAToken(t *testing.T) {
@@ -35,8 +36,8 @@ func TestTheAPIRequiresAToken(t *testing.T) {
 				if token != "" {
 					headers = []string{"Authorization: " + token}
 				}
-				if got := send(t, method, path, []byte("{}"), headers...); got.status != http.StatusUnauthorized {
-					t.Errorf("%s %s with token %s: %d %s", method, path, name, got.status, got.body)
+				if got := send(t, method, path, []byte("{}"), headers...); got.Status != http.StatusUnauthorized {
+					t.Errorf("%s %s with token %s: %d %s", method, path, name, got.Status, got.Body)
 				}
 			}
 		}
@@ -57,7 +58,7 @@ func TestTheAPIRequiresAToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	forbiddenTexts.add("token of the API", given.Token)
-	expect(t, "status with a valid token", send(t, "GET", "/connectors", nil, "Authorization: Bearer "+given.Token).status, http.StatusOK)
+	expect(t, "status with a valid token", send(t, "GET", "/connectors", nil, "Authorization: Bearer "+given.Token).Status, http.StatusOK)
 }
 
 // One reply names every wrong field with its place.
@@ -75,7 +76,7 @@ func TestOneReplyNamesEveryWrongField(t *testing.T) {
 		"registry":         map[string]any{"url": "odoo", "database": 5, "vid_type": "A", "token_type": "A", "password": w.password},
 		"colour":           "blue",
 	})
-	expect(t, "content type", got.header.Get("Content-Type"), "application/problem+json")
+	expect(t, "content type", got.Header.Get("Content-Type"), "application/problem+json")
 	var problem struct {
 		Errors []struct{ Pointer, Detail string } `json:"errors"`
 	}
@@ -97,7 +98,7 @@ func TestOneReplyNamesEveryWrongField(t *testing.T) {
 			t.Errorf("%s is not named; named are %v", want, pointers)
 		}
 	}
-	if text := string(got.body); strings.Contains(text, w.password) {
+	if text := string(got.Body); strings.Contains(text, w.password) {
 		t.Error("the reply contains the password")
 	}
 }
@@ -114,7 +115,7 @@ func TestThePasswordBelongsToItsHost(t *testing.T) {
 		got := call(t, "GET", c.path(""), nil)
 		shown = nil
 		got.into(t, http.StatusOK, &shown)
-		return got.header.Get("ETag")
+		return got.Header.Get("ETag")
 	}
 	etag := read()
 	registry := shown["registry"].(map[string]any)
@@ -124,9 +125,9 @@ func TestThePasswordBelongsToItsHost(t *testing.T) {
 
 	// A configuration may be sent back as it was read.
 	shown["name"] = "renamed"
-	expect(t, "status without the ETag", call(t, "PUT", c.path(""), shown).status, http.StatusPreconditionRequired)
+	expect(t, "status without the ETag", call(t, "PUT", c.path(""), shown).Status, http.StatusPreconditionRequired)
 	call(t, "PUT", c.path(""), shown, "If-Match: "+etag).into(t, http.StatusOK, nil)
-	expect(t, "status with an old ETag", call(t, "PUT", c.path(""), shown, "If-Match: "+etag).status, http.StatusPreconditionFailed)
+	expect(t, "status with an old ETag", call(t, "PUT", c.path(""), shown, "If-Match: "+etag).Status, http.StatusPreconditionFailed)
 
 	// Another host must not receive the password of this one.
 	etag = read()
@@ -157,7 +158,7 @@ func TestThePasswordBelongsToItsHost(t *testing.T) {
 	w.until("the connector is idle", c.idle)
 	etag = read()
 	call(t, "DELETE", c.path(""), nil, "If-Match: "+etag).into(t, http.StatusNoContent, nil)
-	expect(t, "status after the deletion", call(t, "GET", c.path(""), nil).status, http.StatusNotFound)
+	expect(t, "status after the deletion", call(t, "GET", c.path(""), nil).Status, http.StatusNotFound)
 }
 
 // A stopped connector makes no new batches, but its open batches are patched; a
@@ -171,10 +172,10 @@ func TestStopAndStart(t *testing.T) {
 	c.start()
 	w.until("an answer is stored", func() bool { return c.answerParts() > 0 })
 	c.stop()
-	etag := call(t, "GET", c.path(""), nil).header.Get("ETag")
+	etag := call(t, "GET", c.path(""), nil).Header.Get("ETag")
 	w.until("the submitter is idle", func() bool { return !c.state().Lease.Live(time.Now()) })
 	got := call(t, "DELETE", c.path(""), nil, "If-Match: "+etag)
-	expect(t, "status of a deletion while a batch is open", got.status, http.StatusConflict)
+	expect(t, "status of a deletion while a batch is open", got.Status, http.StatusConflict)
 	posts := w.recorder.all()
 	w.ticks(5)
 	expect(t, "batches since it was stopped", len(w.recorder.all()), len(posts))
@@ -189,7 +190,7 @@ func TestStopAndStart(t *testing.T) {
 	expect(t, "tokenised while it is stopped", w.tokenised(), sent)
 	w.ticks(5)
 	expect(t, "batches since it was stopped", len(w.recorder.all()), len(posts))
-	expect(t, "status", c.view().Status, "stopped")
+	expect(t, "status", c.document().Status, "stopped")
 
 	c.start()
 	c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.idle() })
@@ -197,11 +198,11 @@ func TestStopAndStart(t *testing.T) {
 	w.checkSentOnce()
 
 	// What the API shows of it, in pages of one entry.
-	runs := pages[runView](c, "/runs", "runs", 1)
+	runs := pages[deployed.RunDocument](c, "/runs", "runs", 1)
 	expect(t, "runs", len(runs), 2)
 	total := 0
 	for _, run := range runs {
-		batches := pages[batchView](c, "/runs/"+run.ID+"/batches", "batches", 1)
+		batches := pages[deployed.BatchDocument](c, "/runs/"+run.ID+"/batches", "batches", 1)
 		of := 0
 		for _, b := range batches {
 			expect(t, "state of a batch", b.State, "patched")
@@ -211,25 +212,25 @@ func TestStopAndStart(t *testing.T) {
 		expect(t, "sent", run.Totals.Sent, of)
 		expect(t, "state", run.State, "completed")
 		expect(t, "open batches", run.OpenBatches, 0)
-		var alone runView
+		var alone deployed.RunDocument
 		call(t, "GET", c.path("/runs/"+run.ID), nil).into(t, http.StatusOK, &alone)
 		expect(t, "a run alone", alone, run)
 		total += of
 	}
 	expect(t, "sent in all runs", total, len(ids))
-	if !slices.ContainsFunc(listed(t), func(v connectorView) bool { return v.ID == c.id }) {
+	if !slices.ContainsFunc(listed(t), func(v deployed.ConnectorDocument) bool { return v.ID == c.id }) {
 		t.Error("the connector is not listed")
 	}
 }
 
 // listed are all connectors, in pages of two.
-func listed(t *testing.T) (all []connectorView) {
+func listed(t *testing.T) (all []deployed.ConnectorDocument) {
 	t.Helper()
 	query := url.Values{"limit": {"2"}}
 	for {
 		var page struct {
-			Connectors []connectorView `json:"connectors"`
-			Next       string          `json:"next"`
+			Connectors []deployed.ConnectorDocument `json:"connectors"`
+			Next       string                       `json:"next"`
 		}
 		call(t, "GET", "/connectors?"+query.Encode(), nil).into(t, http.StatusOK, &page)
 		all = append(all, page.Connectors...)
@@ -258,7 +259,7 @@ func TestRejectionsAreListedAndCorrected(t *testing.T) {
 	c := w.createStarted()
 	c.waitForRuns(1)
 	w.checkTokenised(ids)
-	list := pages[rejectionView](c, "/rejections", "rejections", 10)
+	list := pages[deployed.RejectionDocument](c, "/rejections", "rejections", 10)
 	want := map[string]int{"invalid ATS-REQ-012": len(incomplete), "refused IDA-MLC-009": len(unknown)}
 	expect(t, "rejections", fmt.Sprint(byKind(list)), fmt.Sprint(want))
 	seen := map[int64]bool{}
@@ -268,7 +269,7 @@ func TestRejectionsAreListedAndCorrected(t *testing.T) {
 		}
 		seen[r.Identifier] = true
 	}
-	expect(t, "status with an invalid cursor", call(t, "GET", c.path("/rejections?cursor=x"), nil).status, http.StatusBadRequest)
+	expect(t, "status with an invalid cursor", call(t, "GET", c.path("/rejections?cursor=x"), nil).Status, http.StatusBadRequest)
 
 	for _, id := range incomplete[:5] {
 		w.registry.SetRegistrant(id, map[string]any{"birthdate": "1971-08-09"})

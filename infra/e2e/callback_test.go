@@ -113,8 +113,8 @@ func TestCallbackEndpoint(t *testing.T) {
 				rows = append(rows, "null", rows[0]) // and a row that is none, and one twice
 			}
 			all.Go(func() {
-				if got := send(t, "POST", d.post.path(), bulk(rows), "Authorization: "+d.bearer()); got.status != http.StatusOK {
-					t.Errorf("%d %s", got.status, got.body)
+				if got := send(t, "POST", d.post.path(), bulk(rows), "Authorization: "+d.bearer()); got.Status != http.StatusOK {
+					t.Errorf("%d %s", got.Status, got.Body)
 				}
 			})
 		}
@@ -126,14 +126,14 @@ func TestCallbackEndpoint(t *testing.T) {
 		d := d.in(t)
 		some := bulk(postA.rows()[:10])
 		some = append(some, bytes.Repeat([]byte(" "), receive.MaxBody-len(some))...)
-		expect(t, "status", send(t, "POST", d.post.path(), some, "Authorization: "+d.bearer()).status, http.StatusOK)
+		expect(t, "status", send(t, "POST", d.post.path(), some, "Authorization: "+d.bearer()).Status, http.StatusOK)
 		expect(t, "answers stored", d.stored(), 2)
 	})
 
 	t.Run("with rows of another batch", func(t *testing.T) {
 		d := d.in(t)
 		got := send(t, "POST", postB.path(), bulk(postA.rows()), "Authorization: Bearer "+postB.Callback.Bearer.Token)
-		expect(t, "status", got.status, http.StatusOK)
+		expect(t, "status", got.Status, http.StatusOK)
 		expect(t, "answers stored", d.stored(), 3)
 	})
 
@@ -179,8 +179,8 @@ func (d delivery) refused(name string, status int, path, authorization string, b
 	if authorization != "" {
 		headers = []string{"Authorization: " + authorization}
 	}
-	if got := send(d, "POST", path, body, headers...); got.status != status {
-		d.Errorf("%s: %d %s, want %d", name, got.status, got.body, status)
+	if got := send(d, "POST", path, body, headers...); got.Status != status {
+		d.Errorf("%s: %d %s, want %d", name, got.Status, got.Body, status)
 	}
 	if now := d.stored(); now != before {
 		d.Errorf("%s: %d answers are stored", name, now-before)

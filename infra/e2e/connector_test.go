@@ -5,62 +5,68 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/infra/world/deployed"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// transcript contains every reply of the API that a test has received.
-var transcript struct {
-	sync.Mutex
+// transcript records every reply of the API that a test has received.
+var transcript = &recording{}
+
+type recording struct {
+	mu      sync.Mutex
 	replies [][]byte
 }
 
-// reply is a reply of the API.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
+// RoundTrip implements http.RoundTripper.
+func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return nil, err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(text))
+	r.add(text)
+	for _, values := range response.Header {
+		r.add([]byte(strings.Join(values, " ")))
+	}
+	return response, nil
 }
 
-var web = &http.Client{Timeout: time.Minute}
+func (r *recording) add(text []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.replies = append(r.replies, text)
+}
 
-// send makes a request to the stack. A header is "Name: value".
+func (r *recording) all() [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.replies)
+}
+
+// reply is a reply of the API.
+type reply struct{ deployed.Reply }
+
+// send makes a request to the stack without a token. A header is "Name: value".
 func send(t testing.TB, method, path string, body []byte, headers ...string) reply {
 	t.Helper()
-	request, err := http.NewRequest(method, stack.APIURL()+path, bytes.NewReader(body))
+	got, err := stack.API.Send(context.WithoutCancel(t.Context()), method, path, body, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		request.Header.Set(name, value)
-	}
-	response, err := web.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transcript.Lock()
-	defer transcript.Unlock()
-	transcript.replies = append(transcript.replies, text)
-	for _, values := range response.Header {
-		transcript.replies = append(transcript.replies, []byte(strings.Join(values, " ")))
-	}
-	return reply{response.StatusCode, response.Header, text}
+	return reply{got}
 }
 
 var token = sync.OnceValue(func() string {
@@ -73,97 +79,38 @@ var token = sync.OnceValue(func() string {
 // unless it is nil.
 func call(t testing.TB, method, path string, body any, headers ...string) reply {
 	t.Helper()
-	var text []byte
-	if body != nil {
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			t.Fatal(err)
-		}
-		headers = append(headers, "Content-Type: application/json")
+	got, err := stack.API.Ask(context.WithoutCancel(t.Context()), method, path, body, headers...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return send(t, method, path, text, append(headers, "Authorization: Bearer "+token())...)
+	return reply{got}
 }
 
 // into decodes a reply, which must have this status.
 func (r reply) into(t testing.TB, status int, v any) {
 	t.Helper()
-	if r.status != status {
-		t.Fatalf("%d %s, want %d", r.status, r.body, status)
+	if r.Status != status {
+		t.Fatalf("%d %s, want %d", r.Status, r.Body, status)
 	}
 	if v == nil {
 		return
 	}
-	if err := json.Unmarshal(r.body, v); err != nil {
-		t.Fatalf("%v in %s", err, r.body)
+	if err := json.Unmarshal(r.Body, v); err != nil {
+		t.Fatalf("%v in %s", err, r.Body)
 	}
 }
-
-// The parts of the API's replies that the tests read.
-type (
-	connectorView struct {
-		ID       string             `json:"id"`
-		Version  int                `json:"version"`
-		Status   string             `json:"status"`
-		Run      string             `json:"run"`
-		Problems map[string]problem `json:"problems"`
-	}
-	problem struct {
-		Text   string    `json:"text"`
-		Remedy string    `json:"remedy"`
-		Since  time.Time `json:"since"`
-	}
-	tally struct {
-		Looked  int `json:"looked"`
-		Invalid int `json:"invalid"`
-		Removed int `json:"removed"`
-	}
-	totals struct {
-		Sent      int `json:"sent"`
-		Tokenised int `json:"tokenised"`
-		Refused   int `json:"refused"`
-		Duplicate int `json:"duplicate"`
-		Conflict  int `json:"conflict"`
-		NoToken   int `json:"no_token"`
-		Pending   int `json:"pending"`
-	}
-	runView struct {
-		ID          string `json:"id"`
-		State       string `json:"state"`
-		Passes      int    `json:"passes"`
-		Tally       tally  `json:"tally"`
-		Totals      totals `json:"totals"`
-		OpenBatches int    `json:"open_batches"`
-	}
-	batchView struct {
-		ID     string `json:"id"`
-		State  string `json:"state"`
-		Count  int    `json:"count"`
-		Totals totals `json:"totals"`
-	}
-	rejectionView struct {
-		Identifier int64  `json:"identifier"`
-		Registrant int64  `json:"registrant"`
-		Kind       string `json:"kind"`
-		Code       string `json:"code"`
-		Reason     string `json:"reason"`
-		Attempts   int    `json:"attempts"`
-		Holder     int64  `json:"holder"`
-	}
-)
 
 // connector is a connector that was created through the API.
 type connector struct {
 	*world
 	id  string
 	key string // of its registry in the tables
+	api *deployed.Connector
 }
 
 // body is what a user sends to create a connector; change alters it.
 func (w *world) body(change ...func(body map[string]any)) map[string]any {
-	body := map[string]any{
-		"name": w.Name(), "mts_url": w.mtsURL,
-		"registry": map[string]any{"url": w.registryURL, "database": w.database, "username": "admin", "password": w.password},
-	}
+	body := deployed.Configuration(w.Name(), w.mtsURL, w.registryURL, w.database, w.password)
 	for _, f := range change {
 		f(body)
 	}
@@ -182,11 +129,13 @@ func withRegistry(name string, value any) func(map[string]any) {
 func (w *world) create(change ...func(map[string]any)) *connector {
 	w.Helper()
 	body := w.body(change...)
-	var made connectorView
-	call(w, "POST", "/connectors", body).into(w, http.StatusCreated, &made)
+	made, err := stack.API.Create(w.Context(), body)
+	if err != nil {
+		w.Fatal(err)
+	}
 	registry := body["registry"].(map[string]any)
 	c := &connector{
-		world: w, id: made.ID,
+		world: w, id: made.ID, api: made,
 		key: seeding.RegistryKey(strings.TrimRight(registry["url"].(string), "/"), registry["database"].(string)),
 	}
 	w.Cleanup(c.cleanUp)
@@ -214,60 +163,53 @@ func (w *world) createStarted(change ...func(map[string]any)) *connector {
 	return c
 }
 
-func (c *connector) path(below string) string { return "/connectors/" + c.id + below }
+func (c *connector) path(below string) string { return c.api.Path(below) }
 
-func (c *connector) start() {
-	c.Helper()
-	call(c, "POST", c.path("/start"), nil).into(c, http.StatusOK, nil)
-}
+func (c *connector) start() { c.Helper(); c.must(c.api.Start(c.ctx())) }
 
-func (c *connector) stop() {
-	c.Helper()
-	call(c, "POST", c.path("/stop"), nil).into(c, http.StatusOK, nil)
-}
+func (c *connector) stop() { c.Helper(); c.must(c.api.Stop(c.ctx())) }
 
-func (c *connector) view() (v connectorView) {
+func (c *connector) must(err error) {
 	c.Helper()
-	call(c, "GET", c.path(""), nil).into(c, http.StatusOK, &v)
-	return v
-}
-
-// pages reads all pages of a list of the connector, of at most limit entries each.
-func pages[T any](c *connector, below, name string, limit int) (all []T) {
-	c.Helper()
-	query := url.Values{"limit": {fmt.Sprint(limit)}}
-	for {
-		var page map[string]json.RawMessage
-		call(c, "GET", c.path(below)+"?"+query.Encode(), nil).into(c, http.StatusOK, &page)
-		var list []T
-		if err := json.Unmarshal(page[name], &list); err != nil {
-			c.Fatalf("%s: %v", below, err)
-		}
-		if len(list) > limit || len(list) == 0 && len(page["next"]) > 0 {
-			c.Errorf("%s: a page of %d entries, of at most %d", below, len(list), limit)
-		}
-		all = append(all, list...)
-		if len(page["next"]) == 0 {
-			return all
-		}
-		var next string
-		if err := json.Unmarshal(page["next"], &next); err != nil || next == "" {
-			c.Fatalf("%s: next is %s", below, page["next"])
-		}
-		query.Set("cursor", next)
+	if err != nil {
+		c.Fatal(err)
 	}
 }
 
-func (c *connector) runs() []runView { c.Helper(); return pages[runView](c, "/runs", "runs", 50) }
-
-func (c *connector) batches(run string) []batchView {
+func (c *connector) document() deployed.ConnectorDocument {
 	c.Helper()
-	return pages[batchView](c, "/runs/"+run+"/batches", "batches", 100)
+	d, err := c.api.Document(c.ctx())
+	c.must(err)
+	return d
 }
 
-func (c *connector) rejections() []rejectionView {
+// pages reads all pages of a list of the connector, of at most limit entries each.
+func pages[T any](c *connector, below, name string, limit int) []T {
 	c.Helper()
-	return pages[rejectionView](c, "/rejections", "rejections", 200)
+	all, err := deployed.Pages[T](c.ctx(), stack.API, c.path(below), name, limit)
+	c.must(err)
+	return all
+}
+
+func (c *connector) runs() []deployed.RunDocument {
+	c.Helper()
+	runs, err := c.api.Runs(c.ctx())
+	c.must(err)
+	return runs
+}
+
+func (c *connector) batches(run string) []deployed.BatchDocument {
+	c.Helper()
+	batches, err := c.api.Batches(c.ctx(), run)
+	c.must(err)
+	return batches
+}
+
+func (c *connector) rejections() []deployed.RejectionDocument {
+	c.Helper()
+	rejections, err := c.api.Rejections(c.ctx())
+	c.must(err)
+	return rejections
 }
 
 // ctx outlives the test, because connectors are stopped in its clean-up.
@@ -283,21 +225,13 @@ func (c *connector) state() seeding.State {
 	return state
 }
 
-// idle reports whether nothing is under way: no run, no batch, no answer.
+// idle reports whether nothing is under way: no run, no batch, no answer, and no
+// submitter.
 func (c *connector) idle() bool {
 	c.Helper()
-	if state := c.state(); state.Run != "" || state.Lease.Live(time.Now()) {
-		return false
-	}
-	open, err := store.OpenBatches(c.ctx(), c.key)
-	if err != nil {
-		c.Fatal(err)
-	}
-	answers, err := answersOf(c.ctx(), c.key)
-	if err != nil {
-		c.Fatal(err)
-	}
-	return len(open) == 0 && len(answers) == 0
+	underWay, err := stack.UnderWay(c.ctx(), c.id, c.key)
+	c.must(err)
+	return len(underWay) == 0 && !c.state().Lease.Live(time.Now())
 }
 
 // waitForRuns waits until n runs are complete and nothing is under way.
@@ -332,10 +266,10 @@ func (c *connector) makeDue() {
 
 // waitForProblem waits until the connector has a problem, and checks that the API
 // shows its text, its remedy and its time.
-func (c *connector) waitForProblem(source seeding.Source) problem {
+func (c *connector) waitForProblem(source seeding.Source) deployed.ProblemDocument {
 	c.Helper()
 	c.until("problem "+string(source), func() bool { _, exists := c.state().Problems[source]; return exists })
-	p, shown := c.view().Problems[string(source)]
+	p, shown := c.document().Problems[string(source)]
 	if !shown || p.Text == "" || p.Remedy == "" || p.Since.IsZero() {
 		c.Errorf("problem %s is shown as %+v", source, p)
 	}
@@ -349,7 +283,7 @@ func (c *connector) waitForNoProblem() {
 }
 
 // byKind counts rejections by kind and code.
-func byKind(list []rejectionView) map[string]int {
+func byKind(list []deployed.RejectionDocument) map[string]int {
 	n := map[string]int{}
 	for _, r := range list {
 		n[r.Kind+" "+r.Code]++

@@ -11,13 +11,12 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/infra/world/deployed"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -35,12 +35,16 @@ const times = "deadline_base=10s,record_first=5ms,answer_wait=2s,poll=150ms,page
 	"probe_first=1s,probe_max=4s,patch_work=6s,commit_grace=3s"
 
 var (
-	stack          *local.Stack
+	stack          *deployed.World
 	db             *dynamodb.Client
 	store          *seedingdb.Store // for what the API does not show: leases, answers, the time of the next run
-	ticker         = &schedule{}
+	schedule       *deployed.Schedule
+	failedTicks    errorList
 	forbiddenTexts = newSearch() // of all worlds: what the stack must not store, log or reply
 )
+
+// web is for requests to other servers than the API.
+var web = &http.Client{Timeout: time.Minute}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -57,7 +61,7 @@ func run(m *testing.M) int {
 	defer cancel()
 	var err error
 	for range 3 { // the emulator may drop an answer
-		if stack, err = local.Start(ctx, local.Options{Name: "e2e", Times: times}); err == nil {
+		if stack, err = deployed.Start(ctx, local.Options{Name: "e2e", Times: times}); err == nil {
 			break
 		}
 		fmt.Fprintln(os.Stderr, "the stack did not start:", err)
@@ -67,14 +71,20 @@ func run(m *testing.M) int {
 	}
 	defer stack.Stop()
 	db = stack.DynamoDB()
-	store = seedingdb.New(db, stack.Output("ConnectorsTable"), stack.Output("AnswersTable"))
+	store = stack.Store
+	stack.API.Token, stack.API.HTTP = token, &http.Client{Timeout: time.Minute, Transport: transcript}
+	schedule = &deployed.Schedule{World: stack, Every: tickEvery, Failed: func(err error) {
+		for _, failed := range deployed.FunctionErrors(err) {
+			failedTicks.add(failed)
+		}
+	}}
 	if err := forbidDeploymentKeys(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "the keys of the deployment:", err)
 		return 1
 	}
-	go ticker.run(ctx)
+	go schedule.Run(ctx)
 	code := m.Run()
-	ticker.stop()
+	schedule.Pause()
 	for _, wrong := range checkAfterAll(ctx) {
 		fmt.Fprintln(os.Stderr, "--- FAIL: after all tests:", wrong)
 		code = 1
@@ -86,7 +96,7 @@ func run(m *testing.M) int {
 // failed ticks, leaked texts, missing and unused rights, stored answers.
 func checkAfterAll(ctx context.Context) (wrong []string) {
 	report := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	for _, err := range ticker.failures() {
+	for _, err := range failedTicks.all() {
 		report("a tick failed: %v", err)
 	}
 	found, err := searchStack(ctx, forbiddenTexts)
@@ -103,7 +113,7 @@ func checkAfterAll(ctx context.Context) (wrong []string) {
 	for _, line := range denials(lines) {
 		report("a function lacks a right: %s", line)
 	}
-	if n, err := answersLeft(ctx); err != nil || n > 0 {
+	if n, err := stack.AnswersLeft(ctx); err != nil || n > 0 {
 		report("%d parts of answers are left, %v", n, err)
 	}
 	if flag.Lookup("test.run").Value.String() == "" { // only some of the tests do not use everything
@@ -127,69 +137,28 @@ func unused(report func(string, ...any)) []template.Right {
 	return slices.DeleteFunc(left, template.Right.UsedByAWSOnly)
 }
 
-// schedule does what the deployed schedules do, only more often.
-type schedule struct {
-	ticking sync.Mutex // locked during a tick
-	count   atomic.Int64
-
-	mu     sync.Mutex
-	failed []error
-}
-
 const tickEvery = 300 * time.Millisecond
 
-func (s *schedule) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		s.ticking.Lock()
-		s.tick(ctx)
-		s.ticking.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-time.After(tickEvery):
-		}
-	}
+// pauseSchedule lets no tick begin until the end of the test, which may tick by
+// itself.
+func pauseSchedule(t *testing.T) { t.Cleanup(schedule.Pause()) }
+
+// errorList collects errors.
+type errorList struct {
+	mu   sync.Mutex
+	list []error
 }
 
-func (s *schedule) tick(ctx context.Context) {
-	err := functionError(stack.Tick(ctx))
-	s.count.Add(1)
-	if err == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failed = append(s.failed, err)
+func (e *errorList) add(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, err)
 }
 
-// functionError is the error that a function returned from a tick, or nil. Other
-// errors do not count: tests kill functions, and one may have been in a tick.
-func functionError(err error) error {
-	if failed := (*local.FunctionError)(nil); errors.As(err, &failed) && failed.Type != "Runtime.ExitError" {
-		return failed
-	}
-	return nil
-}
-
-// stop stops the ticks until the process ends.
-func (s *schedule) stop() { s.ticking.Lock() }
-
-// pause stops the ticks until the end of the test, which may tick by itself.
-func (s *schedule) pause(t *testing.T) {
-	s.ticking.Lock()
-	t.Cleanup(s.ticking.Unlock)
-}
-
-func (s *schedule) failures() []error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failed
-}
-
-// answersLeft counts the items of the answers table.
-func answersLeft(ctx context.Context) (int, error) {
-	n := 0
-	err := eachItem(ctx, stack.Output("AnswersTable"), func(item) { n++ })
-	return n, err
+func (e *errorList) all() []error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.list
 }
 
 // answersOf are the stored parts of answers for one registry.

@@ -53,7 +53,7 @@ func TestProblemsAreShownRejectNobodyAndEnd(t *testing.T) {
 			c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.idle() })
 			w.checkTokenised(ids)
 			expect(t, "rejections after all", len(c.rejections()), 0)
-			expect(t, "problems after all", len(c.view().Problems), 0)
+			expect(t, "problems after all", len(c.document().Problems), 0)
 		})
 	}
 }

@@ -26,7 +26,7 @@ func TestAMissingRightIsLogged(t *testing.T) {
 		Registry: "r-unknown", Connector: "unknown", Run: "none", Batch: deniedBatch,
 	}, time.Now().Add(time.Minute))
 	deliver := func() int {
-		return send(t, "POST", "/callback/"+deniedBatch, bulk([]string{unknownRow}), "Authorization: Bearer "+capability).status
+		return send(t, "POST", "/callback/"+deniedBatch, bulk([]string{unknownRow}), "Authorization: Bearer "+capability).Status
 	}
 	const policy = "e2e-nothing"
 	role := roleOf(t, "callback")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/deployed"
 	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
@@ -46,7 +47,7 @@ func TestEveryRegistrantIsReconciledAndNothingIsLeft(t *testing.T) {
 	expect(t, "duplicates", len(rejections)-len(want)-sum(got)+len(got), e.Duplicates)
 	expect(t, "no rejection twice", len(rejections), e.Rejected())
 
-	view := c.view()
+	view := c.document()
 	expect(t, "problems", len(view.Problems), 0)
 	expect(t, "status", view.Status, "running")
 	runs := c.runs()
@@ -56,6 +57,11 @@ func TestEveryRegistrantIsReconciledAndNothingIsLeft(t *testing.T) {
 	expect(t, "pending", runs[0].Totals.Pending, 0)
 	expect(t, "invalid", runs[0].Tally.Invalid, sum(e.Invalid))
 	expect(t, "removed without MTS", runs[0].Tally.Removed, e.Made[odoosim.TokenisedVID])
+
+	observed := invariants.Observe(w.now(), w.before, deployed.ByKind(rejections), w.seeder.Counters().RecordsReceived, e.Submitted)
+	for _, d := range invariants.Differences(invariants.Totals(runs[0].Outcome(), observed)) {
+		t.Error(d)
+	}
 
 	// A second run sends no registrant again.
 	posts := len(w.recorder.all())

@@ -69,9 +69,7 @@ func TestTheSearchFindsEveryFormInEveryPlace(t *testing.T) {
 	table, group := "search-check", "/search-check"
 	storeItem(t, table, forms)
 	logLine(t, group, "INFO "+string(forms["base64 within base64"]))
-	transcript.Lock()
-	transcript.replies = append(transcript.replies, []byte(`{"stored":"`+vid+`"}`))
-	transcript.Unlock()
+	transcript.add([]byte(`{"stored":"` + vid + `"}`))
 
 	found, err := searchStack(t.Context(), s)
 	if err != nil {

@@ -65,7 +65,7 @@ func TestServersThatDiffer(t *testing.T) {
 			w.checkTokenised(ids)
 			w.checkSentOnce()
 			expect(t, "rejections", len(c.rejections()), 0)
-			expect(t, "problems", len(c.view().Problems), 0)
+			expect(t, "problems", len(c.document().Problems), 0)
 		})
 	}
 }

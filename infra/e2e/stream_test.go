@@ -1,19 +1,17 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
 // The stream invokes patch: everything is patched without a single tick.
 func TestTheStreamAloneIsEnough(t *testing.T) {
 	w := newWorld(t, options{})
-	ticker.pause(t)
+	pauseSchedule(t)
 	ids := w.addRegistrants(120)
 	c := w.createStarted()
 	event, err := json.Marshal(map[string]string{"connector": c.id})
@@ -41,7 +39,7 @@ func TestTheStreamAloneIsEnough(t *testing.T) {
 // With the stream switched off, the ticks invoke patch.
 func TestWithoutTheStreamEverythingIsPatched(t *testing.T) {
 	w := newWorld(t, options{})
-	ticker.pause(t)
+	pauseSchedule(t)
 	switchStream(t, false)
 	t.Cleanup(func() { switchStream(t, true) })
 	ids := w.addRegistrants(120)
@@ -58,35 +56,17 @@ func TestWithoutTheStreamEverythingIsPatched(t *testing.T) {
 		t.Fatal("something was patched, so the stream is not switched off")
 	}
 	w.until("everybody is tokenised", func() bool {
-		ticker.tick(t.Context())
+		schedule.Tick(t.Context())
 		return w.tokenised() == len(ids) && c.idle()
 	})
 	w.checkTokenised(ids)
 	w.checkSentOnce()
 }
 
-// switchStream enables or disables the event source mapping of the answers
-// table.
+// switchStream enables or disables the stream of the answers table.
 func switchStream(t *testing.T, on bool) {
 	t.Helper()
-	client := lambda.NewFromConfig(stack.AWS())
-	ctx := (&connector{world: &world{T: t}}).ctx()
-	mappings, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(stack.Function("patch"))})
-	if err != nil {
+	if err := stack.SwitchStream(context.WithoutCancel(t.Context()), on); err != nil {
 		t.Fatal(err)
-	}
-	expect(t, "event source mappings", len(mappings.EventSourceMappings), 1)
-	id, wanted := mappings.EventSourceMappings[0].UUID, map[bool]string{true: "Enabled", false: "Disabled"}[on]
-	if _, err := client.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: id, Enabled: &on}); err != nil {
-		t.Fatal(err)
-	}
-	if !within(patience, func() bool {
-		mapping, err := client.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: id})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return aws.ToString(mapping.State) == wanted
-	}) {
-		t.Fatalf("the mapping does not become %s", wanted)
 	}
 }

@@ -456,8 +456,8 @@ func within(limit time.Duration, condition func() bool) bool {
 // ticks waits until n whole ticks have passed.
 func (w *world) ticks(n int64) {
 	w.Helper()
-	from := ticker.count.Load()
-	w.until("the ticks continue", func() bool { return ticker.count.Load() > from+n })
+	from := schedule.Ticks()
+	w.until("the ticks continue", func() bool { return schedule.Ticks() > from+n })
 }
 
 func expect[T comparable](t testing.TB, what string, got, want T) {

@@ -1,38 +1,33 @@
 package realodoo_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/realodoo"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world"
+	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 const registrants = 1000
 
-// A registry of every kind of registrant, worked off by the functions as they
+// A registry of every kind of registrant, processed by the functions as they
 // are deployed, with a simulated MTS. What counts is what is in the registry
 // afterwards.
 func TestWholeRun(t *testing.T) {
-	stack, err := local.Start(t.Context(), local.Options{Name: "registry"})
+	w, err := deployed.Start(t.Context(), local.Options{Name: "registry"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(stack.Stop)
+	t.Cleanup(w.Stop)
 	onEach(t, func(t *testing.T, s *realodoo.Server) {
 		seeder := mtssim.New(mtssim.Options{})
 		mts := httptest.NewServer(seeder)
@@ -41,8 +36,7 @@ func TestWholeRun(t *testing.T) {
 
 		before, expected := populate(t, wire{t, s.URL})
 		began := time.Now()
-		o := operator{t, stack}
-		rejected := o.workOff(s.URL, mts.URL)
+		rejected := process(t, w, s.URL, mts.URL)
 		took := time.Since(began)
 
 		after := identifiers(wire{t, s.URL})
@@ -174,118 +168,41 @@ func identifiers(w wire) map[int64][]identifier {
 	return held
 }
 
-// operator does through the API what a user would.
-type operator struct {
-	*testing.T
-	stack *local.Stack
-}
-
-func (o operator) call(method, path string, body, reply any) {
-	o.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		o.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(o.Context(), method, o.stack.APIURL()+path, bytes.NewReader(text))
-	if err != nil {
-		o.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+o.stack.Token())
-	response, err := plain.Do(r)
-	if err != nil {
-		o.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode >= 300 {
-		o.Fatalf("%s %s: %s", method, path, response.Status)
-	}
-	if reply == nil {
-		return
-	}
-	if err := json.NewDecoder(response.Body).Decode(reply); err != nil {
-		o.Fatal(err)
-	}
-}
-
-// workOff runs a connector with all its defaults until its run is over, stops
-// it, and returns how many registrants are rejected.
-func (o operator) workOff(registry, mts string) int {
-	var connector struct {
-		ID       string         `json:"id"`
-		Problems map[string]any `json:"problems"`
-	}
-	o.call(http.MethodPost, "/connectors", map[string]any{
-		"name": "Registry", "mts_url": mts,
-		"registry": map[string]any{"url": registry, "database": realodoo.Database, "username": realodoo.Admin, "password": realodoo.AdminPassword},
-	}, &connector)
-	path := "/connectors/" + connector.ID
-	o.call(http.MethodPost, path+"/start", nil, nil)
-	stop := o.tick()
-	defer stop()
-	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(250 * time.Millisecond) {
-		var page struct {
-			Runs []struct {
-				State       string `json:"state"`
-				OpenBatches int    `json:"open_batches"`
-			} `json:"runs"`
+// process runs a connector with all its defaults until its run is completed,
+// stops it, and returns how many registrants are rejected.
+func process(t *testing.T, w *deployed.World, registry, mts string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
-		o.call(http.MethodGet, path+"/runs", nil, &page)
-		if len(page.Runs) > 0 && page.Runs[0].State == "completed" && page.Runs[0].OpenBatches == 0 && o.answersLeft() == 0 {
+	}
+	c, err := w.API.Create(ctx, deployed.Configuration("Registry", mts, registry, realodoo.Database, realodoo.AdminPassword))
+	must(err)
+	must(c.Start(ctx))
+	ticking, stop := context.WithCancel(ctx)
+	schedule := &deployed.Schedule{World: w, Every: 500 * time.Millisecond, Failed: func(err error) { t.Errorf("a tick failed: %v", err) }}
+	var ticks sync.WaitGroup
+	ticks.Go(func() { schedule.Run(ticking) })
+	defer ticks.Wait()
+	defer stop()
+	key := seeding.RegistryKey(registry, realodoo.Database)
+	for {
+		underWay, err := w.UnderWay(ctx, c.ID, key)
+		must(err)
+		if len(underWay) == 0 {
 			break
 		}
-		if time.Now().After(end) {
-			o.call(http.MethodGet, path, nil, &connector)
-			o.Fatalf("the run does not end: %v, problems %v", page, connector.Problems)
+		if !world.Pause(ctx, 250*time.Millisecond) {
+			connector, err := c.Document(t.Context())
+			t.Fatalf("the run does not end: %v, problems %v, %v", underWay, connector.Problems, err)
 		}
 	}
-	stop()
-	o.call(http.MethodPost, path+"/stop", nil, nil)
-	rejected, cursor := 0, ""
-	for {
-		var page struct {
-			Rejections []struct{} `json:"rejections"`
-			Next       string     `json:"next"`
-		}
-		o.call(http.MethodGet, path+"/rejections?limit=500"+cursor, nil, &page)
-		rejected += len(page.Rejections)
-		if page.Next == "" {
-			return rejected
-		}
-		cursor = "&cursor=" + page.Next
-	}
-}
-
-// tick does what the schedules do, until it is stopped.
-func (o operator) tick() (stop func()) {
-	ctx, cancel := context.WithCancel(o.Context())
-	done := make(chan error)
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			if err := o.stack.Tick(ctx); err != nil && ctx.Err() == nil {
-				done <- fmt.Errorf("a tick failed: %w", err)
-				return
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(500 * time.Millisecond):
-			}
-		}
-	}()
-	return sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			o.Error(err)
-		}
-	})
-}
-
-func (o operator) answersLeft() int {
-	page, err := o.stack.DynamoDB().Scan(o.Context(), &dynamodb.ScanInput{
-		TableName: aws.String(o.stack.Output("AnswersTable")), Select: types.SelectCount, ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		o.Fatal(err)
-	}
-	return int(page.Count)
+	must(c.Stop(ctx))
+	rejections, err := c.Rejections(ctx)
+	must(err)
+	return len(rejections)
 }

@@ -9,6 +9,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/invariants"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -37,7 +38,7 @@ func (c *check) waitUntilDone(ctx context.Context) error {
 		if err != nil || len(under) == 0 {
 			return err
 		}
-		if !pause(ctx, 100*time.Millisecond) {
+		if !world.Pause(ctx, 100*time.Millisecond) {
 			return fmt.Errorf("%w: %v", ctx.Err(), under)
 		}
 	}
@@ -45,28 +46,13 @@ func (c *check) waitUntilDone(ctx context.Context) error {
 
 // underWay lists what has not ended: a run, batches, answers, problems.
 func (c *check) underWay(ctx context.Context) (list []string, err error) {
-	key := c.connector.RegistryKey()
-	// The answers first: one that is deleted after this read was under way then.
-	_, answer, err := c.store.NextAnswer(ctx, key, "")
-	if err != nil {
-		return nil, err
-	}
-	open, err := c.store.OpenBatches(ctx, key)
+	list, err = world.UnderWay(ctx, c.store, c.connector.ID, c.connector.RegistryKey(), time.Now())
 	if err != nil {
 		return nil, err
 	}
 	state, err := c.store.State(ctx, c.connector.ID)
 	if err != nil {
 		return nil, err
-	}
-	if state.Run != "" || !state.Due.After(time.Now()) {
-		list = append(list, "the run has not ended")
-	}
-	if len(open) > 0 {
-		list = append(list, fmt.Sprintf("%d batches are open", len(open)))
-	}
-	if answer {
-		list = append(list, "an answer is left")
 	}
 	for source, problem := range state.Problems {
 		list = append(list, fmt.Sprintf("problem %s: %s", source, problem.Text))

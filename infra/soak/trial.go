@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"net/http/httptest"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world"
+	"openg2p.org/mts-connector/infra/world/deployed"
 )
 
 // trial is one run, and what goes wrong during it.
@@ -56,12 +54,16 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	defer registryServer.Close()
 	defer mtsServer.Close()
 	defer seeder.Close()
-	c := newCheck(r.store, registry, seeder, t)
-	id, err := r.connector(ctx, t, mtsServer.URL, registryServer.URL)
+	c := newCheck(r.Store, registry, seeder, t)
+	configuration := deployed.Configuration("Soak", mtsServer.URL, registryServer.URL, "g2p", "admin")
+	if t.batchMaximum > 0 {
+		configuration["batch_maximum"] = t.batchMaximum
+	}
+	connector, err := r.API.Create(ctx, configuration)
 	if err != nil {
 		return out, err
 	}
-	if c.connector, err = r.store.Connector(ctx, id); err != nil {
+	if c.connector, err = r.Store.Connector(ctx, connector.ID); err != nil {
 		return out, err
 	}
 
@@ -75,8 +77,7 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 		disturbing.Go(func() { disturbed <- t.disturb(running, r, seeder) })
 	}
 	disturbing.Go(func() { out.kills, err = r.kill(running, t) })
-	start := func() error { return r.call(limited, http.MethodPost, "/connectors/"+id+"/start", nil, nil) }
-	failure := start()
+	failure := connector.Start(limited)
 	for failure == nil {
 		if failure = c.waitUntilDone(limited); failure != nil || out.further == furtherRuns {
 			break
@@ -88,7 +89,7 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 		}
 		r.say("seed %d: one more run: %v", t.seed, remaining)
 		out.further++
-		failure = start()
+		failure = connector.Start(limited)
 	}
 	end()
 	disturbing.Wait()
@@ -119,23 +120,7 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	violations, out.lost = c.totals(batches)
 	out.violations = append(out.violations, violations...)
 	out.sent = float64(seeder.Counters().RecordsReceived) / float64(c.expected.Submitted)
-	return out, r.call(ctx, http.MethodPost, "/connectors/"+id+"/stop", nil, nil)
-}
-
-// connector creates a connector with the settings that it needs, and no more.
-func (r *runner) connector(ctx context.Context, t trial, mts, registry string) (id string, err error) {
-	var made struct {
-		ID string `json:"id"`
-	}
-	configuration := map[string]any{
-		"name": "Soak", "mts_url": mts,
-		"registry": map[string]any{"url": registry, "database": "g2p", "username": "admin", "password": "admin"},
-	}
-	if t.batchMaximum > 0 {
-		configuration["batch_maximum"] = t.batchMaximum
-	}
-	err = r.call(ctx, http.MethodPost, "/connectors", configuration, &made)
-	return made.ID, err
+	return out, connector.Stop(ctx)
 }
 
 // killed are the functions that process registrants.
@@ -147,15 +132,15 @@ func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 	random := rand.New(rand.NewPCG(uint64(t.seed), 0))
 	for range t.kills {
 		wait, function := time.Duration(random.Int64N(int64(2*t.spacing))), killed[random.IntN(len(killed))]
-		if !pause(ctx, wait) {
+		if !world.Pause(ctx, wait) {
 			return processes, nil
 		}
 		n := 0
 		for n == 0 {
-			if n, err = r.stack.KillFunctionProcesses(function); err != nil {
+			if n, err = r.KillFunctionProcesses(function); err != nil {
 				return processes, err
 			}
-			if n == 0 && !pause(ctx, 20*time.Millisecond) {
+			if n == 0 && !world.Pause(ctx, 20*time.Millisecond) {
 				return processes, nil
 			}
 		}
@@ -167,24 +152,11 @@ func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 
 // withoutStream switches off the stream of the answers table.
 func withoutStream(ctx context.Context, r *runner, _ *mtssim.Server) error {
-	functions := lambda.NewFromConfig(r.stack.AWS())
-	mappings, err := functions.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{})
-	if err != nil {
-		return err
-	}
-	enable := func(ctx context.Context, on bool) error {
-		for _, m := range mappings.EventSourceMappings {
-			if _, err := functions.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{UUID: m.UUID, Enabled: aws.Bool(on)}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := enable(ctx, false); err != nil {
+	if err := r.SwitchStream(ctx, false); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	return enable(context.WithoutCancel(ctx), true)
+	return r.SwitchStream(context.WithoutCancel(ctx), true)
 }
 
 // restarts restarts MTS at most three times: first when a request waits behind
@@ -193,7 +165,7 @@ func withoutStream(ctx context.Context, r *runner, _ *mtssim.Server) error {
 func restarts(ctx context.Context, r *runner, seeder *mtssim.Server) error {
 	const most = 3
 	for done := 0; done < most; {
-		if !pause(ctx, 5*time.Millisecond) {
+		if !world.Pause(ctx, 5*time.Millisecond) {
 			if done == 0 {
 				return errors.New("the queue of MTS was never full")
 			}

@@ -4,17 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world"
+	"openg2p.org/mts-connector/infra/world/deployed"
 )
 
 // seed of the demo's registry, which is the same every time.
@@ -27,14 +25,14 @@ const patience = 15 * time.Minute
 // demo is everything that runs, and the connector that processes the registry.
 type demo struct {
 	settings          settings
-	stack             *local.Stack
+	world             *deployed.World
 	mtsSimulator      *simulator
 	registrySimulator *simulator
 
-	api, mts, registry client
-	startedIn          time.Duration
+	mts, registry deployed.Client // of the simulators' administration
+	startedIn     time.Duration
 
-	connector string
+	connector *deployed.Connector
 	expected  odoosim.Expectation
 	before    []odoosim.Entry
 }
@@ -45,7 +43,7 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 	d := &demo{settings: s}
 	group, ctx2 := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		d.stack, err = local.Start(ctx2, local.Options{
+		d.world, err = deployed.Start(ctx2, local.Options{
 			Listen: s.listen, CallbackBase: s.callbackBase, AllowedRanges: s.ranges, Progress: show,
 		})
 		return err
@@ -60,9 +58,8 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 	})
 	err := group.Wait()
 	if err == nil {
-		d.api = client{"the API", d.stack.APIURL(), d.stack.Token}
-		d.mts = client{"the MTS simulator", d.mtsSimulator.address, nil}
-		d.registry = client{"the registry simulator", d.registrySimulator.address, nil}
+		d.mts = deployed.Client{Name: "the MTS simulator", Address: d.mtsSimulator.address}
+		d.registry = deployed.Client{Name: "the registry simulator", Address: d.registrySimulator.address}
 		err = d.checkCallbackBase(ctx)
 	}
 	if err != nil {
@@ -74,8 +71,8 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 }
 
 func (d *demo) stop() {
-	if d.stack != nil {
-		d.stack.Stop()
+	if d.world != nil {
+		d.world.Stop()
 	}
 	d.mtsSimulator.stop()
 	d.registrySimulator.stop()
@@ -90,16 +87,9 @@ func (d *demo) checkCallbackBase(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/callback/check", strings.NewReader("{}"))
-	if err != nil {
-		return err
-	}
-	response, err := web.Do(request)
-	if err == nil {
-		_ = response.Body.Close()
-	}
-	if err != nil || response.StatusCode != http.StatusUnauthorized {
-		return fmt.Errorf("CALLBACK_BASE=%s does not lead here: forward it to %s, where the API listens, and start again", base, d.stack.APIURL())
+	reply, err := deployed.Client{Address: base}.Send(ctx, http.MethodPost, "/callback/check", []byte("{}"))
+	if err != nil || reply.Status != http.StatusUnauthorized {
+		return fmt.Errorf("CALLBACK_BASE=%s does not lead here: forward it to %s, where the API listens, and start again", base, d.world.APIURL())
 	}
 	return nil
 }
@@ -126,7 +116,7 @@ func (d *demo) run(ctx context.Context, show *progress) (*report, error) {
 
 	began := time.Now()
 	show.start()
-	if err := d.api.call(ctx, http.MethodPost, "/connectors/"+d.connector+"/start", nil, nil); err != nil {
+	if err := d.connector.Start(ctx); err != nil {
 		return nil, err
 	}
 	last, err := d.watch(ticking, show)
@@ -144,23 +134,19 @@ func (d *demo) run(ctx context.Context, show *progress) (*report, error) {
 // populate makes the registrants and remembers them.
 func (d *demo) populate(ctx context.Context) error {
 	order := map[string]int{"registrants": d.settings.registrants, "seed": seed}
-	if err := d.registry.call(ctx, http.MethodPost, "/_simulator/populate", order, &d.expected); err != nil {
+	if err := d.registry.Call(ctx, http.MethodPost, "/_simulator/populate", order, &d.expected); err != nil {
 		return err
 	}
-	if err := d.registry.call(ctx, http.MethodGet, "/_simulator/registrants", nil, &d.before); err != nil {
+	if err := d.registry.Call(ctx, http.MethodGet, "/_simulator/registrants", nil, &d.before); err != nil {
 		return err
 	}
-	return d.registry.call(ctx, http.MethodPost, "/_simulator/reset-tallies", nil, nil)
+	return d.registry.Call(ctx, http.MethodPost, "/_simulator/reset-tallies", nil, nil)
 }
 
 // create creates the demo connector; everything else has its default.
-func (d *demo) create(ctx context.Context) error {
-	var made connector
-	err := d.api.call(ctx, http.MethodPost, "/connectors", map[string]any{
-		"name": "Demo", "mts_url": d.mtsSimulator.address,
-		"registry": map[string]any{"url": d.registrySimulator.address, "database": "g2p", "username": "admin", "password": "admin"},
-	}, &made)
-	d.connector = made.ID
+func (d *demo) create(ctx context.Context) (err error) {
+	d.connector, err = d.world.API.Create(ctx,
+		deployed.Configuration("Demo", d.mtsSimulator.address, d.registrySimulator.address, "g2p", "admin"))
 	return err
 }
 
@@ -183,15 +169,15 @@ func (d *demo) changeVIDDuringRun(ctx context.Context) (change, error) {
 	}
 	for ctx.Err() == nil {
 		var state mtssim.State
-		err := d.mts.call(ctx, http.MethodGet, "/_simulator/state", nil, &state)
+		err := d.mts.Call(ctx, http.MethodGet, "/_simulator/state", nil, &state)
 		if err != nil && ctx.Err() == nil {
 			return change{}, err
 		}
 		if state.Counters.Posts > 0 {
 			path := fmt.Sprintf("/_simulator/registrants/%d/vid", c.registrant)
-			return c, d.registry.call(ctx, http.MethodPost, path, map[string]string{"value": c.vid}, nil)
+			return c, d.registry.Call(ctx, http.MethodPost, path, map[string]string{"value": c.vid}, nil)
 		}
-		pause(ctx, 5*time.Millisecond)
+		world.Pause(ctx, 5*time.Millisecond)
 	}
 	return change{}, nil // the run ended, and nothing was sent
 }
@@ -200,41 +186,11 @@ func (d *demo) changeVIDDuringRun(ctx context.Context) (change, error) {
 // the next one may succeed.
 func (d *demo) tick(ctx context.Context, every time.Duration, show *progress) {
 	last := "" // error that was shown
-	for {
-		if err := d.stack.Tick(ctx); err != nil && ctx.Err() == nil && err.Error() != last {
+	schedule := &deployed.Schedule{World: d.world, Every: every, Failed: func(err error) {
+		if err.Error() != last {
 			last = err.Error()
 			show.say("a tick failed: " + last)
 		}
-		if !pause(ctx, every) {
-			return
-		}
-	}
-}
-
-// pause waits; it reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// answersLeft counts the answers table, with the rights of whoever deploys.
-func (d *demo) answersLeft(ctx context.Context) (int, error) {
-	pages := dynamodb.NewScanPaginator(d.stack.DynamoDB(), &dynamodb.ScanInput{
-		TableName: aws.String(d.stack.Output("AnswersTable")), Select: types.SelectCount, ConsistentRead: aws.Bool(true),
-	})
-	n := 0
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("the answers table: %w", err)
-		}
-		n += int(page.Count)
-	}
-	return n, nil
+	}}
+	schedule.Run(ctx)
 }

@@ -8,18 +8,18 @@ import (
 
 // explain prints how to use what is running.
 func (d *demo) explain(out io.Writer) {
-	id, secret := d.stack.Issuer().Client()
+	id, secret := d.world.Issuer().Client()
 	reach := "Its functions reach " + d.settings.ranges + " only: start with ALLOW=<ranges> for servers elsewhere"
 	if d.settings.ranges != loopback {
 		reach = "Its functions reach " + d.settings.ranges
 	}
-	back := "MTS calls back at " + d.stack.APIURL() + ": start with CALLBACK_BASE=<address> if it cannot reach that"
+	back := "MTS calls back at " + d.world.APIURL() + ": start with CALLBACK_BASE=<address> if it cannot reach that"
 	if d.settings.callbackBase != "" {
 		back = "MTS calls back at " + d.settings.callbackBase
 	}
 	fmt.Fprint(out, strings.NewReplacer(
-		"{api}", d.stack.APIURL(), "{token}", d.stack.Token(), "{connector}", d.connector,
-		"{issuer}", d.stack.Issuer().Address(), "{id}", id, "{secret}", secret,
+		"{api}", d.world.APIURL(), "{token}", d.world.Token(), "{connector}", d.connector.ID,
+		"{issuer}", d.world.Issuer().Address(), "{id}", id, "{secret}", secret,
 		"{registry}", d.registrySimulator.address, "{mts}", d.mtsSimulator.address, "{reach}", reach, "{back}", back,
 	).Replace(`It keeps running, with a tick every few seconds, until Ctrl-C.
 

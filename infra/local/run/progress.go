@@ -16,6 +16,8 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world"
+	"openg2p.org/mts-connector/infra/world/deployed"
 )
 
 // snapshot is the state of the demo at one moment.
@@ -27,8 +29,8 @@ type snapshot struct {
 	pending   int // VIDs in the registry that are to be removed
 	looked    int // VIDs that the run has read
 
-	problems map[string]issue
-	run      seedingRun
+	problems map[string]deployed.ProblemDocument
+	run      deployed.RunDocument
 	registry odoosim.State
 	mts      mtssim.State
 	answers  int  // left in the table, once the run is completed
@@ -43,28 +45,28 @@ func (s snapshot) line() string {
 
 // look takes a snapshot.
 func (d *demo) look(ctx context.Context) (s snapshot, err error) {
-	var c connector
-	if err := d.api.call(ctx, http.MethodGet, "/connectors/"+d.connector, nil, &c); err != nil {
-		return s, err
-	}
-	runs, err := pages[seedingRun](ctx, d.api, "/connectors/"+d.connector+"/runs", "runs", 100)
+	document, err := d.connector.Document(ctx)
 	if err != nil {
 		return s, err
 	}
-	if err := d.registry.call(ctx, http.MethodGet, "/_simulator/state", nil, &s.registry); err != nil {
+	runs, err := d.connector.Runs(ctx)
+	if err != nil {
 		return s, err
 	}
-	if err := d.mts.call(ctx, http.MethodGet, "/_simulator/state", nil, &s.mts); err != nil {
+	if err := d.registry.Call(ctx, http.MethodGet, "/_simulator/state", nil, &s.registry); err != nil {
 		return s, err
 	}
-	s.phase, s.problems = "waiting", c.Problems
+	if err := d.mts.Call(ctx, http.MethodGet, "/_simulator/state", nil, &s.mts); err != nil {
+		return s, err
+	}
+	s.phase, s.problems = "waiting", document.Problems
 	if len(runs) > 0 {
 		s.run = runs[len(runs)-1] // the first run: a second one has nothing to do
 		s.phase = fmt.Sprintf("pass %d", s.run.Passes)
 	}
 	if s.run.State == "completed" && s.run.OpenBatches == 0 {
 		s.phase = "closing"
-		if s.answers, err = d.answersLeft(ctx); err != nil {
+		if s.answers, err = d.world.AnswersLeft(ctx); err != nil {
 			return s, err
 		}
 		if s.finished = s.answers == 0; s.finished {
@@ -73,7 +75,7 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 	}
 	s.batches = s.mts.Counters.PostsAccepted
 	s.tokenised = s.registry.Tokens - (d.expected.Tokens - d.expected.NewTokens)
-	s.rejected = s.run.Tally.Invalid + s.run.Totals.rejected()
+	s.rejected = s.run.Tally.Invalid + s.run.Totals.Rejected()
 	s.pending = max(0, s.registry.VIDs-d.expected.VIDsLeft)
 	s.looked = s.run.Tally.Looked
 	return s, nil
@@ -102,7 +104,7 @@ func (d *demo) watch(ctx context.Context, show *progress) (snapshot, error) {
 		if s.finished || time.Since(changed) > patience {
 			return s, nil
 		}
-		if !pause(ctx, 500*time.Millisecond) {
+		if !world.Pause(ctx, 500*time.Millisecond) {
 			return s, ctx.Err()
 		}
 	}

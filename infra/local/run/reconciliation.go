@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/deployed"
 	"openg2p.org/mts-connector/infra/world/invariants"
-	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // outcome is what happened to a registrant, in the order of the report. From
@@ -63,8 +63,8 @@ type counted struct {
 
 // evidence is everything that the report on the registrants is made from.
 type evidence struct {
-	before, after []odoosim.Entry // the registry at the start and now
-	rejections    []rejection     // as the API lists them
+	before, after []odoosim.Entry              // the registry at the start and now
+	rejections    []deployed.RejectionDocument // as the API lists them
 	changed       change
 }
 
@@ -107,7 +107,7 @@ var violated = map[invariants.Rule]outcome{
 // registrants counts for every line the registrants that are in it and those
 // that should be. misplaced is how many are in another line than they should be.
 func (e evidence) registrants() (lines []counted, misplaced int) {
-	rejections := map[int64]rejection{}
+	rejections := map[int64]deployed.RejectionDocument{}
 	for _, r := range e.rejections {
 		rejections[r.Registrant] = r
 	}
@@ -152,7 +152,7 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 }
 
 // find is the line of a registrant that violates nothing.
-func (e evidence) find(was odoosim.Entry, now invariants.Holding, r rejection, isRejected bool) line {
+func (e evidence) find(was odoosim.Entry, now invariants.Holding, r deployed.RejectionDocument, isRejected bool) line {
 	before := invariants.HoldingOf(was.Identifiers)
 	why := invariants.WhyUntouched(was.Kind)
 	switch hasToken, hadToken := len(now.Tokens) > 0, len(before.Tokens) > 0; {
@@ -255,11 +255,7 @@ func (e evidence) registry(expected odoosim.Expectation) []invariants.Figure {
 }
 
 // totals are the figures of the run's totals beside what the two servers show.
-func (e evidence) totals(run seedingRun, received int, expected odoosim.Expectation) []invariants.Figure {
-	kinds := map[seeding.RejectionKind]int{}
-	for _, r := range e.rejections {
-		kinds[seeding.RejectionKind(r.Kind)]++
-	}
-	observed := invariants.Observe(registryOf(e.after), registryOf(e.before), kinds, received, expected.Submitted)
-	return invariants.Totals(run.outcome(), observed)
+func (e evidence) totals(run deployed.RunDocument, received int, expected odoosim.Expectation) []invariants.Figure {
+	observed := invariants.Observe(registryOf(e.after), registryOf(e.before), deployed.ByKind(e.rejections), received, expected.Submitted)
+	return invariants.Totals(run.Outcome(), observed)
 }

@@ -5,6 +5,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/deployed"
 	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
@@ -31,7 +32,7 @@ func TestLineOfARegistrant(t *testing.T) {
 		kind         odoosim.Kind
 		vids, tokens []string // before
 		nowV, nowT   []string // after
-		rejected     *rejection
+		rejected     *deployed.RejectionDocument
 		changed      bool // it was given ben's VID during the run
 		found        line
 		right        bool // it is the line where the registrant should be
@@ -50,10 +51,10 @@ func TestLineOfARegistrant(t *testing.T) {
 		"token replaced":          {odoosim.TokenisedVID, []string{ana}, []string{"9"}, none, []string{"8"}, nil, false, line{outcome: wrongToken}, false},
 		"token lost":              {odoosim.Tokenised, none, []string{"9"}, none, none, nil, false, line{outcome: lost}, false},
 		"has a token already":     {odoosim.Tokenised, none, []string{"9"}, none, []string{"9"}, nil, false, line{outcome: untouched, kind: invariants.WhyUntouched(odoosim.Tokenised)}, true},
-		"rejected":                {odoosim.NoGender, []string{ana}, none, []string{ana}, none, &rejection{Kind: "invalid", Code: "ATS-REQ-011"}, false, line{rejected, "invalid", "ATS-REQ-011"}, true},
-		"rejected by either":      {odoosim.BlankAddress, []string{ana}, none, []string{ana}, none, &rejection{Kind: "invalid", Code: "ATS-REQ-008"}, false, line{rejected, "invalid", "ATS-REQ-008"}, true},
-		"rejected for another":    {odoosim.NoGender, []string{ana}, none, []string{ana}, none, &rejection{Kind: "invalid", Code: "ATS-REQ-012"}, false, line{rejected, "invalid", "ATS-REQ-012"}, false},
-		"rejected without cause":  {odoosim.Plain, []string{ana}, none, []string{ana}, none, &rejection{Kind: "refused", Code: "IDA-MLC-009"}, false, line{rejected, "refused", "IDA-MLC-009"}, false},
+		"rejected":                {odoosim.NoGender, []string{ana}, none, []string{ana}, none, &deployed.RejectionDocument{Kind: "invalid", Code: "ATS-REQ-011"}, false, line{rejected, "invalid", "ATS-REQ-011"}, true},
+		"rejected by either":      {odoosim.BlankAddress, []string{ana}, none, []string{ana}, none, &deployed.RejectionDocument{Kind: "invalid", Code: "ATS-REQ-008"}, false, line{rejected, "invalid", "ATS-REQ-008"}, true},
+		"rejected for another":    {odoosim.NoGender, []string{ana}, none, []string{ana}, none, &deployed.RejectionDocument{Kind: "invalid", Code: "ATS-REQ-012"}, false, line{rejected, "invalid", "ATS-REQ-012"}, false},
+		"rejected without cause":  {odoosim.Plain, []string{ana}, none, []string{ana}, none, &deployed.RejectionDocument{Kind: "refused", Code: "IDA-MLC-009"}, false, line{rejected, "refused", "IDA-MLC-009"}, false},
 		"tokenised, not rejected": {odoosim.RefusedVID, []string{ana}, none, none, []string{anas}, nil, false, line{outcome: tokenised}, false},
 		"expired":                 {odoosim.ExpiredVID, []string{ana}, none, []string{ana}, none, nil, false, line{outcome: untouched, kind: invariants.WhyUntouched(odoosim.ExpiredVID)}, true},
 		"expired, yet sent":       {odoosim.ExpiredVID, []string{ana}, none, none, []string{anas}, nil, false, line{outcome: tokenised}, false},
@@ -65,7 +66,7 @@ func TestLineOfARegistrant(t *testing.T) {
 			}
 			if c.rejected != nil {
 				c.rejected.Registrant = 7
-				e.rejections = []rejection{*c.rejected}
+				e.rejections = []deployed.RejectionDocument{*c.rejected}
 			}
 			if c.changed {
 				e.changed = change{7, ben}
@@ -100,7 +101,7 @@ func TestSecondRegistrantOfAPersonIsADuplicate(t *testing.T) {
 	won, lost := entry(7, odoosim.SharedPerson, nil, []string{mtssim.Token(ana)}), before[1]
 	e := evidence{
 		before: before, after: []odoosim.Entry{won, lost},
-		rejections: []rejection{{Registrant: 8, Kind: "duplicate", Code: "MTSC-HELD"}},
+		rejections: []deployed.RejectionDocument{{Registrant: 8, Kind: "duplicate", Code: "MTSC-HELD"}},
 	}
 	if lines, misplaced := e.registrants(); misplaced != 0 || len(lines) != 2 {
 		t.Errorf("%d misplaced in %v", misplaced, lines)

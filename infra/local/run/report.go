@@ -36,15 +36,14 @@ type report struct {
 // report collects the evidence and makes the report.
 func (d *demo) report(ctx context.Context, last snapshot, changed change, took time.Duration) (*report, error) {
 	e := evidence{before: d.before, changed: changed}
-	if err := d.registry.call(ctx, http.MethodGet, "/_simulator/registrants", nil, &e.after); err != nil {
+	if err := d.registry.Call(ctx, http.MethodGet, "/_simulator/registrants", nil, &e.after); err != nil {
 		return nil, err
 	}
-	path := "/connectors/" + d.connector
 	var err error
-	if e.rejections, err = pages[rejection](ctx, d.api, path+"/rejections", "rejections", 500); err != nil {
+	if e.rejections, err = d.connector.Rejections(ctx); err != nil {
 		return nil, err
 	}
-	batches, err := pages[batch](ctx, d.api, path+"/runs/"+last.run.ID+"/batches", "batches", 100)
+	batches, err := d.connector.Batches(ctx, last.run.ID)
 	if err != nil {
 		return nil, err
 	}
