@@ -23,8 +23,8 @@ type view struct {
 type action int
 
 const (
-	rest        action = iota // nothing, until a time
-	openRun                   // there is none
+	rest        action = iota // do nothing, until a time
+	openRun                   // none is open
 	completeRun               // the connector is stopped, or configured anew
 	await                     // for an answer, or for a batch to be closed
 	endPass                   // the pass has seen the last identifier
@@ -49,31 +49,34 @@ type next struct {
 func decide(v view, now time.Time) plan {
 	running := v.state.Status == seeding.Running
 	switch {
-	case v.run == nil && !running:
-		return plan{do: rest, due: now.Add(v.connector.Schedule.Interval)}
-	case v.run == nil:
+	case v.run == nil && running:
 		return plan{do: openRun}
+	case v.run == nil:
+		return plan{do: rest, due: now.Add(v.connector.Schedule.Interval)}
 	case running && v.run.Version == v.connector.Version:
-	case len(v.open) > 0: // its run ends once its batches are closed
+		return continueRun(v, now)
+	case len(v.open) > 0: // the run ends once they are closed
 		return plan{do: rest, due: now}
-	default:
-		return plan{do: completeRun}
 	}
+	return plan{do: completeRun}
+}
 
+// continueRun decides about a run that may make new batches.
+func continueRun(v view, now time.Time) plan {
+	blocked, probe := v.state.Blocked()
 	atOnce := unansweredAtOnce
 	if v.mts.Alone(v.connector.MTS.BatchMaximum) {
 		atOnce = 1
 	}
-	blocked, probe := v.state.Blocked()
-	ownOpen := slices.ContainsFunc(v.open, func(b seeding.Batch) bool { return b.Ref.Run == v.run.ID })
+	ofRun := func(b seeding.Batch) bool { return b.Ref.Run == v.run.ID }
+	inTime := func(b seeding.Batch) bool { return now.Before(b.GivenUp()) }
 	switch {
 	case v.registry.OutageUntil.After(now):
 		return plan{do: rest, due: v.registry.OutageUntil, moves: true} // who found the outage shows it
 	case blocked && probe.After(now):
 		return plan{do: rest, due: probe}
-	case blocked && len(v.open) > 0, len(v.unanswered) >= atOnce, v.run.PassOver && ownOpen:
-		waits := func(b seeding.Batch) bool { return now.Before(b.GivenUp()) }
-		return plan{do: await, moves: slices.ContainsFunc(v.unanswered, waits)}
+	case blocked && len(v.open) > 0, len(v.unanswered) >= atOnce, v.run.PassOver && slices.ContainsFunc(v.open, ofRun):
+		return plan{do: await, moves: slices.ContainsFunc(v.unanswered, inTime)}
 	case v.run.PassOver:
 		return plan{do: endPass}
 	}
