@@ -103,19 +103,21 @@ func runProgress(r seeding.Run) dynamo.Change {
 }
 
 // encodeNewRun leaves the kind out of a recurring run, as it was before there
-// were others.
+// were others. The fence is there even if it is 0, as of an import that was
+// opened without the run lease: conditions compare it.
 func encodeNewRun(r seeding.Run) dynamo.Item {
 	kind := r.Kind
 	if kind == seeding.Recurring {
 		kind = ""
 	}
-	return dynamo.OmitZero(dynamo.Item{
+	it := dynamo.OmitZero(dynamo.Item{
 		"kind":    dynamo.Text(string(kind)),
 		"version": dynamo.Number(r.Version), "started": dynamo.Instant(r.Started), "cursor": dynamo.Number(r.Cursor),
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted),
 		"looked": dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
-		"fence": dynamo.Number(r.Fence),
 	})
+	it["fence"] = dynamo.Number(r.Fence)
+	return it
 }
 
 func decodeRun(it dynamo.Item) (seeding.Run, error) {

@@ -11,7 +11,7 @@ func (s *suite) imports() {
 	c, recurring := s.running("c")
 	begun := func(name string) seeding.Run {
 		run := recurring
-		run.ID, run.Kind = s.id(name), seeding.Import
+		run.ID, run.Kind, run.Fence = s.id(name), seeding.Import, 0 // by somebody without the run lease
 		return run
 	}
 	first, second := begun("import-1"), begun("import-2")
@@ -33,6 +33,7 @@ func (s *suite) imports() {
 	s.ok(err, "read")
 	s.same(got, first, "import")
 
+	first.Fence, second.Fence, stale.Fence = recurring.Fence, recurring.Fence, recurring.Fence
 	s.claimed(c, first, "b1")
 	s.claimed(c, recurring, "b2")
 	s.is(s.store.Claim(s.ctx, s.aClaim(c, stale, "b3")), seeding.ErrConflict, "claim for an import that is not open")
