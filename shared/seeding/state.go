@@ -39,11 +39,11 @@ func (s State) Wants(now time.Time) bool {
 }
 
 // Turns are the runs that submit moves in turn: the recurring one first, then
-// the imports. "" stands for a recurring run that may have to be opened.
+// the imports. "" stands for the recurring one, which may have to be opened.
 func (s State) Turns(now time.Time) []string {
 	var turns []string
 	if s.Run != "" || !s.Due.After(now) || len(s.Imports) == 0 {
-		turns = append(turns, s.Run)
+		turns = append(turns, "")
 	}
 	return append(turns, s.Imports...)
 }

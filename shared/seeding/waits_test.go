@@ -123,11 +123,11 @@ func TestTurnsOfOpenRuns(t *testing.T) {
 	}{
 		"nothing open, due":              {seeding.State{Status: seeding.Running, Due: now}, []string{""}, true},
 		"nothing open, invoked early":    {seeding.State{Status: seeding.Running, Due: later}, []string{""}, false},
-		"the recurring run":              {seeding.State{Status: seeding.Running, Due: now, Run: "r"}, []string{"r"}, true},
-		"an import beside it":            {seeding.State{Status: seeding.Running, Due: now, Run: "r", Imports: []string{"i"}}, []string{"r", "i"}, true},
+		"the recurring run":              {seeding.State{Status: seeding.Running, Due: now, Run: "r"}, []string{""}, true},
+		"an import beside it":            {seeding.State{Status: seeding.Running, Due: now, Run: "r", Imports: []string{"i"}}, []string{"", "i"}, true},
 		"imports while it is not due":    {seeding.State{Status: seeding.Running, Due: later, Imports: []string{"i", "j"}}, []string{"i", "j"}, true},
 		"an import while one is due":     {seeding.State{Status: seeding.Running, Due: now, Imports: []string{"i"}}, []string{"", "i"}, true},
-		"stopped with a run to be ended": {seeding.State{Status: seeding.Stopped, Due: now, Run: "r"}, []string{"r"}, true},
+		"stopped with a run to be ended": {seeding.State{Status: seeding.Stopped, Due: now, Run: "r"}, []string{""}, true},
 		"stopped":                        {seeding.State{Status: seeding.Stopped, Due: now}, []string{""}, false},
 		"an import, and another at work": {seeding.State{Status: seeding.Running, Imports: []string{"i"}, Lease: seeding.Lease{Owner: "x", Until: later}}, []string{"", "i"}, false},
 	} {

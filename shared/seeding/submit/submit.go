@@ -123,12 +123,13 @@ func due(states []seeding.State, now time.Time) (connectors []string) {
 // at once. Open runs take turns, a step each.
 func (s *Submitter) Work(ctx context.Context, connector string, until time.Time) error {
 	var (
-		owner = s.NewID()
-		moved time.Time // when this call last saw a run move; zero until then
-		due   time.Time // when the recurring run is to be looked at; zero until it had a turn
-		idle  int       // turns in a row with nothing more to do at once
+		owner  = s.NewID()
+		moved  time.Time // when this call last saw a run move; zero until then
+		stored time.Time // the due time that the store has
+		due    time.Time // the due time that it is to get
+		turns  = turns{}
 	)
-	for turn := 0; ; turn++ {
+	for {
 		// Taking the lease again renews it, and reads what a person changed.
 		now := s.Clock.Now()
 		state, err := s.Store.TakeRun(ctx, connector, owner, now, now.Add(s.stepLimit()), moved)
@@ -138,36 +139,65 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		if err != nil {
 			return err
 		}
-		turns := state.Turns(now)
-		run := turns[turn%len(turns)]
-		next, err := s.step(ctx, state, run)
+		if turns.count == 0 || !state.Due.Equal(stored) { // the second: somebody wants a look meanwhile
+			stored, due = state.Due, state.Due
+		}
+		state.Due = due
+		runs := state.Turns(now)
+		run := turns.next(runs)
+		next, err := s.step(ctx, state, cmp.Or(run, state.Run))
 		if errors.Is(err, seeding.ErrConflict) {
 			// Somebody moved what this step stood on. Look anew, by the tick if
 			// time is short.
 			next.due, next.again, err = now, true, s.Clock.Sleep(ctx, s.Times.Poll)
 		}
+		if err != nil {
+			next.due = now.Add(s.Times.ProbeFirst)
+		}
+		if run == "" {
+			due = next.due
+		}
 		if !next.moved.IsZero() {
 			moved = next.moved
 		}
-		if run == state.Run {
-			due = next.due
-		}
-		if idle++; next.again {
-			idle = 0
-		}
-		if err == nil && idle < len(turns) && s.Clock.Now().Add(s.stepLimit()).Before(until) {
+		turns.had(run, next.again)
+		if err == nil && !turns.over(runs) && s.Clock.Now().Add(s.stepLimit()).Before(until) {
 			continue
-		}
-		if due.IsZero() {
-			due = state.Due
-		}
-		if err != nil {
-			due = now.Add(s.Times.ProbeFirst)
 		}
 		leave := s.Store.LeaveRun(ctx, connector, state.Lease.Fence, due, moved)
 		// A conflict: the lease ran out and is somebody else's.
 		return errors.Join(err, seeding.IgnoreConflict(leave))
 	}
+}
+
+// turns says whose turn it is. Runs are called as State.Turns calls them.
+type turns struct {
+	count int            // turns so far
+	last  map[string]int // the number of the last turn of each run
+	more  int            // the last turn that left more to do at once
+}
+
+// next is the run that has waited longest.
+func (t *turns) next(runs []string) string {
+	return slices.MinFunc(runs, func(a, b string) int { return cmp.Compare(t.last[a], t.last[b]) })
+}
+
+// had notes a turn, and whether it left more to do at once.
+func (t *turns) had(run string, more bool) {
+	if t.last == nil {
+		t.last = map[string]int{}
+	}
+	t.count++
+	t.last[run] = t.count
+	if more {
+		t.more = t.count
+	}
+}
+
+// over tells whether none of the runs has anything to do: each had a turn since
+// one of them left more to do.
+func (t *turns) over(runs []string) bool {
+	return !slices.ContainsFunc(runs, func(run string) bool { return t.last[run] <= t.more })
 }
 
 // stepLimit is the longest that one step can last: a wait, a page, a POST.

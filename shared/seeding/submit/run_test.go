@@ -1,0 +1,109 @@
+package submit
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// A pass has sent what was claimed since it began, and leaves pending what
+// nothing was decided about.
+func TestWhatAPassCameTo(t *testing.T) {
+	closed := func(claimed time.Time, sent, decided int) seeding.Batch {
+		return seeding.Batch{Claimed: claimed, Totals: seeding.Totals{Sent: sent, Tokenised: decided}}
+	}
+	for name, c := range map[string]struct {
+		closed        []seeding.Batch
+		sent, pending bool
+	}{
+		"nothing was ever sent":                      {},
+		"all that was sent is decided":               {[]seeding.Batch{closed(now, 5, 5)}, true, false},
+		"somebody is pending":                        {[]seeding.Batch{closed(later, 5, 4)}, true, true},
+		"one batch of several left somebody":         {[]seeding.Batch{closed(now, 5, 5), closed(now, 5, 4), closed(now, 5, 5)}, true, true},
+		"a former pass left somebody":                {[]seeding.Batch{closed(earlier, 5, 0)}, false, false},
+		"a former pass left somebody, this one none": {[]seeding.Batch{closed(earlier, 5, 0), closed(later, 5, 5)}, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent, pending := passResult(seeding.Run{PassStarted: now}, c.closed)
+			if sent != c.sent || pending != c.pending {
+				t.Errorf("sent %v, pending %v; want %v, %v", sent, pending, c.sent, c.pending)
+			}
+		})
+	}
+}
+
+// Another pass begins from the first identifier, at most three in a run.
+func TestAnotherPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		passes           int
+		pending, blocked bool
+		again            bool
+		passesAfter      int
+	}{
+		"nobody is pending":                                   {passes: 1},
+		"nobody is pending while a problem stands":            {passes: 1, blocked: true},
+		"somebody is pending after the first pass":            {passes: 1, pending: true, again: true, passesAfter: 2},
+		"somebody is pending after the second pass":           {passes: 2, pending: true, again: true, passesAfter: 3},
+		"somebody is pending after the last pass":             {passes: 3, pending: true},
+		"a pass of probes does not count":                     {passes: 1, pending: true, blocked: true, again: true, passesAfter: 1},
+		"a pass of probes is made beyond the last pass, too":  {passes: 3, pending: true, blocked: true, again: true, passesAfter: 3},
+		"somebody is pending after more passes than there be": {passes: 4, pending: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := seeding.Run{ID: "run", Cursor: 99, PassOver: true, Passes: c.passes, PassStarted: earlier, Tally: seeding.Tally{Looked: 7}}
+			want := run
+			if c.again {
+				want.Cursor, want.PassOver, want.Passes, want.PassStarted = 0, false, c.passesAfter, now
+			}
+			got, again := anotherPass(run, c.pending, c.blocked, now)
+			if again != c.again || got != want {
+				t.Errorf("%v, %+v; want %v, %+v", again, got, c.again, want)
+			}
+		})
+	}
+}
+
+// At the end of a pass, which began now, some problems end because nobody waits.
+func TestProblemsThatNobodyWaitsFor(t *testing.T) {
+	sources := func(s ...seeding.Source) []seeding.Source { return s }
+	since := func(t time.Time) seeding.Problem { return seeding.Problem{Since: t, Next: later} }
+	next := func(t time.Time) seeding.Problem { return seeding.Problem{Since: earlier, Next: t} }
+	for name, c := range map[string]struct {
+		problems map[seeding.Source]seeding.Problem
+		sent     bool
+		over     []seeding.Source
+	}{
+		"none stands": {},
+		"those that only an answer would clear end": {
+			map[seeding.Source]seeding.Problem{
+				seeding.ProblemWrite: since(earlier), seeding.ProblemIdentity: since(earlier), seeding.ProblemAnswers: since(earlier),
+			}, false, sources(seeding.ProblemAnswers, seeding.ProblemIdentity, seeding.ProblemWrite),
+		},
+		"one that the pass began with ends":              {map[seeding.Source]seeding.Problem{seeding.ProblemWrite: since(now)}, false, sources(seeding.ProblemWrite)},
+		"one that came in the pass has not seen a whole": {map[seeding.Source]seeding.Problem{seeding.ProblemWrite: since(later)}, false, nil},
+		"whoever was sent has brought, or brings, an answer": {
+			map[seeding.Source]seeding.Problem{
+				seeding.ProblemWrite: since(earlier), seeding.ProblemIdentity: since(earlier), seeding.ProblemAnswers: since(earlier),
+			}, true, nil,
+		},
+		"a VID could have been removed, and none was there":      {map[seeding.Source]seeding.Problem{seeding.ProblemUnlink: next(earlier)}, false, sources(seeding.ProblemUnlink)},
+		"a VID could have been removed though somebody was sent": {map[seeding.Source]seeding.Problem{seeding.ProblemUnlink: next(earlier)}, true, sources(seeding.ProblemUnlink)},
+		"no VID could be removed when the pass began":            {map[seeding.Source]seeding.Problem{seeding.ProblemUnlink: next(now)}, false, nil},
+		"no VID can be removed yet":                              {map[seeding.Source]seeding.Problem{seeding.ProblemUnlink: next(later)}, false, nil},
+		"those that a page, a POST or a create would clear stay for it": {
+			map[seeding.Source]seeding.Problem{
+				seeding.ProblemRegistry: next(earlier), seeding.ProblemSignIn: next(earlier), seeding.ProblemRead: next(earlier),
+				seeding.ProblemTypes: next(earlier), seeding.ProblemConfig: next(earlier), seeding.ProblemMTS: next(earlier),
+				seeding.ProblemPolicy: next(earlier),
+			}, false, nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := unawaited(c.problems, seeding.Run{PassStarted: now}, c.sent); !slices.Equal(got, c.over) {
+				t.Errorf("%q end, want %q", got, c.over)
+			}
+		})
+	}
+}
