@@ -114,14 +114,6 @@ func (k kind) String() string {
 	}[k]
 }
 
-// kinds are all kinds of a verdict.
-func kinds() (all []kind) {
-	for k := range twinOfWritten + 1 {
-		all = append(all, k)
-	}
-	return all
-}
-
 // String leaves out MAC and fingerprint, which nobody can read.
 func (v verdict) String() string {
 	text := fmt.Sprintf("registrant %d: %s", v.row.Registrant, v.kind)

@@ -1,0 +1,386 @@
+package patch
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
+)
+
+// printKey is the id of the key of the batch's fingerprints.
+const printKey = "f1"
+
+var now = seedingtest.Now
+
+// rejects is a rejection of registrant 1 with the fingerprint of its row, at the
+// identifier that was sent or at another one.
+func rejects(f seeding.Cause, at int64) []rejected {
+	who := sentRow(1).Subject
+	who.Identifier = at
+	f.Fingerprint, f.FingerprintKey = sentRow(1).Fingerprint, printKey
+	return []rejected{{who, f}}
+}
+
+// What a verdict of each kind comes to. The identifier that was sent is 101, the
+// one that a registrar entered since is 201.
+func TestWhatAVerdictComesTo(t *testing.T) {
+	const sent, replacement = 101, 201
+	var (
+		tokenised  = seeding.Totals{Tokenised: 1}
+		oneRefused = seeding.Totals{Refused: 1}
+		conflict   = seeding.Totals{Conflict: 1}
+		oneTwice   = seeding.Totals{Duplicate: 1}
+	)
+	said := func(status seeding.RowStatus, token, code string) seeding.Row {
+		return says(sentRow(1), status, token, code)
+	}
+	gotToken, noToken := said(seeding.RowProcessed, "A", ""), said(seeding.RowProcessed, "", "")
+	byMOSIP, byMTS := said(seeding.RowError, "", "IDA-MLC-004"), said(seeding.RowInvalid, "", "ATS-REQ-012")
+
+	type outcome struct {
+		totals   seeding.Totals
+		measured bool // the time from the VID's entry to the token
+		remove   bool // the VID that was sent
+		resolved bool // its rejection, if there is one, is over
+		answered bool // it shows that MOSIP answers
+		systemic bool // it waits for the decision about all such rows
+		rejected []rejected
+	}
+	cases := []struct {
+		name    string
+		verdict verdict
+		want    outcome
+	}{
+		{"nothing: it stays pending", verdict{row: gotToken, kind: pending}, outcome{}},
+		{"tokenised before, and the VID is left to remove", verdict{row: gotToken, kind: held},
+			outcome{totals: tokenised, measured: true, remove: true, resolved: true, answered: true}},
+		{"done before: it was counted then", verdict{row: gotToken, kind: done},
+			outcome{resolved: true, answered: true}},
+		{"holds the token and another VID, of a closed batch: nothing", verdict{row: gotToken, kind: replaced},
+			outcome{answered: true}},
+		{"holds the token and another VID, of an open batch: a conflict on that VID", verdict{row: gotToken, kind: vidReplaced, at: replacement},
+			outcome{totals: conflict, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeVIDChanged}, replacement)}},
+		{"holds another token: a conflict", verdict{row: gotToken, kind: otherToken},
+			outcome{totals: conflict, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeOtherToken}, sent)}},
+		{"another registrant holds the token: a duplicate that names it", verdict{row: gotToken, kind: duplicate, holder: 2},
+			outcome{totals: oneTwice, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 2}, sent)}},
+		{"a lower registrant is to get the token: to be decided after the create", verdict{row: gotToken, kind: twin},
+			outcome{answered: true}},
+		{"the token is to be created: to be decided after the create", verdict{row: gotToken, kind: create},
+			outcome{answered: true}},
+		{"processed without a token: refused", verdict{row: noToken, kind: emptyToken},
+			outcome{totals: oneRefused, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: seeding.CodeEmptyToken}, sent)}},
+		{"refused by MOSIP, which so answered", verdict{row: byMOSIP, kind: refused},
+			outcome{totals: oneRefused, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "IDA-MLC-004"}, sent)}},
+		{"refused by MTS, which asked nobody", verdict{row: byMTS, kind: refused},
+			outcome{totals: oneRefused, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "ATS-REQ-012"}, sent)}},
+		{"a code that blames the system: to be decided with the others", verdict{row: said(seeding.RowError, "", "IDA-MPA-005"), kind: systemic},
+			outcome{systemic: true}},
+
+		{"written, and the VID is to be removed", verdict{row: gotToken, kind: written},
+			outcome{totals: tokenised, measured: true, remove: true, resolved: true}},
+		{"written, and the VID is gone", verdict{row: gotToken, kind: writtenVIDGone},
+			outcome{totals: tokenised, measured: true}},
+		{"written, and the VID is another one: tokenised, with a conflict on that VID", verdict{row: gotToken, kind: writtenReplaced, at: replacement},
+			outcome{totals: tokenised, measured: true, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeVIDChanged}, replacement)}},
+		{"written, and so was another token: tokenised, with a conflict", verdict{row: gotToken, kind: contested, at: sent},
+			outcome{totals: tokenised, measured: true, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeOtherToken}, sent)}},
+		{"the registry refused the token: refused with its code", verdict{row: gotToken, kind: notWritten, code: "ValidationError"},
+			outcome{totals: oneRefused, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "ODOO-ValidationError"}, sent)}},
+		{"the lower registrant got the token: a duplicate that names it", verdict{row: gotToken, kind: twinOfWritten, holder: 2},
+			outcome{totals: oneTwice, rejected: rejects(seeding.Cause{Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 2}, sent)}},
+	}
+	entered := now.Add(-time.Hour)
+	h := newHoldings(identifiers{{ID: sent, Registrant: 1, Created: entered}}, nil, nil)
+	resultOf := func(v verdict, o outcome) result {
+		r := result{totals: o.totals, answered: o.answered, rejected: o.rejected}
+		if o.measured {
+			r.entered = []time.Time{entered}
+		}
+		if o.remove {
+			r.remove = []int64{sent}
+		}
+		if o.resolved {
+			r.resolved = []seeding.Subject{v.row.Subject}
+		}
+		if o.systemic {
+			r.systemic = []seeding.Row{v.row}
+		}
+		return r
+	}
+	seen := map[kind]bool{}
+	for _, c := range cases {
+		seen[c.verdict.kind] = true
+		t.Run(c.name, func(t *testing.T) {
+			got, want := sum([]verdict{c.verdict}, h, printKey, false), resultOf(c.verdict, c.want)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+		// Its parts are counted already. What the look-up decided was written
+		// then; only what is left at the registry is done. What is written now
+		// was not counted.
+		t.Run("counted before: "+c.name, func(t *testing.T) {
+			want := resultOf(c.verdict, outcome{remove: c.want.remove, resolved: c.want.resolved})
+			if c.verdict.kind >= written {
+				want = resultOf(c.verdict, c.want)
+			}
+			if got := sum([]verdict{c.verdict}, h, printKey, true); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+	for k := range twinOfWritten + 1 {
+		if !seen[k] {
+			t.Errorf("the table has no case of %s", k)
+		}
+	}
+}
+
+// The verdicts of an answer are added up, in their order.
+func TestVerdictsAreAddedUp(t *testing.T) {
+	verdicts := []verdict{
+		{row: withToken(1, "A"), kind: held},
+		{row: withError(2, "IDA-MLC-004"), kind: refused},
+		{row: withToken(3, "C"), kind: create},
+		{row: withToken(4, "D"), kind: pending},
+		{row: withError(5, "IDA-MPA-005"), kind: systemic},
+		{row: withToken(6, "F"), kind: done},
+		{row: withToken(3, "C"), kind: written},
+	}
+	early := now.Add(-time.Hour)
+	got := sum(verdicts, newHoldings(identifiers{
+		{ID: sentVID(1).ID, Created: early},
+		{ID: sentVID(2).ID, Created: early}, // who is refused is not measured
+		{ID: sentVID(3).ID},                 // nor whose VID's entry is not known
+	}, nil, nil), printKey, false)
+	if want := (seeding.Totals{Tokenised: 2, Refused: 1}); got.totals != want {
+		t.Errorf("totals %+v, want %+v", got.totals, want)
+	}
+	if !slices.Equal(got.entered, []time.Time{early}) {
+		t.Errorf("measured from %v", got.entered)
+	}
+	if !slices.Equal(got.remove, []int64{sentVID(1).ID, sentVID(3).ID}) {
+		t.Errorf("removes %v", got.remove)
+	}
+	if len(got.rejected) != 1 || len(got.systemic) != 1 || !got.answered {
+		t.Errorf("%d rejected, %d systemic, answered %v", len(got.rejected), len(got.systemic), got.answered)
+	}
+	// Rejections are read of all who may have one, or get one.
+	if ids := slices.Sorted(slices.Values(got.identifiers())); !slices.Equal(ids, []int64{101, 102, 103, 105, 106}) {
+		t.Errorf("reads the rejections of %v", ids)
+	}
+	if empty := sum(nil, newHoldings(nil, nil, nil), printKey, false); !reflect.DeepEqual(empty, result{}) || empty.identifiers() != nil {
+		t.Errorf("no verdicts come to %+v", empty)
+	}
+}
+
+// Codes of the system: of these registrants while others are answered, of the
+// system where nobody is (infra/protocol.md, "Patch" 6).
+func TestCodesOfTheSystem(t *testing.T) {
+	before := func(registrants ...int64) map[int64]seeding.Rejection { // met such a code before, while others were answered
+		m := map[int64]seeding.Rejection{}
+		for _, r := range registrants {
+			m[sentVID(r).ID] = seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001"}
+		}
+		return m
+	}
+	refusedForData := map[int64]seeding.Rejection{sentVID(1).ID: {Kind: seeding.Refused, Code: "IDA-MLC-004"}}
+	for _, c := range []struct {
+		name        string
+		registrants []int64 // with a code of the system in this answer
+		answered    bool    // another row shows that MOSIP answers
+		before      map[int64]seeding.Rejection
+		stands      bool // the problem "identity"
+		rejected    bool // all of them
+		counted     int  // as refused; the others stay pending
+		problem     bool
+	}{
+		{"no such code", nil, true, nil, false, false, 0, false},
+		{"no such code, and nobody was answered", nil, false, nil, false, false, 0, false},
+		{"no such code, and nobody was answered, while the problem stands", nil, false, nil, true, false, 0, false},
+
+		{"one, for the first time, and others were answered: rejected, still pending", []int64{1}, true, nil, false, true, 0, false},
+		{"one, for the second time, and others were answered: rejected and counted", []int64{1}, true, before(1), false, true, 1, false},
+		{"one who was refused for its data before: this is the first time", []int64{1}, true, refusedForData, false, true, 0, false},
+		{"two, one of them for the second time, and others were answered", []int64{1, 2}, true, before(2), false, true, 1, false},
+		{"three, and others were answered", []int64{1, 2, 3}, true, nil, false, true, 0, false},
+		{"one, and others were answered, while the problem stands: it is over", []int64{1}, true, nil, true, true, 0, false},
+
+		{"one for the first time, and nobody was answered: the problem", []int64{1}, false, nil, false, false, 0, true},
+		{"one who was refused for its data before, and nobody was answered: the problem", []int64{1}, false, refusedForData, false, false, 0, true},
+		{"one who comes back, and nobody was answered: it speaks of this one", []int64{1}, false, before(1), false, true, 1, false},
+		{"two who come back, and nobody was answered: it speaks of these", []int64{1, 2}, false, before(1, 2), false, true, 2, false},
+		{"two, one of them for the first time, and nobody was answered: the problem", []int64{1, 2}, false, before(1), false, false, 0, true},
+		{"three who come back, and nobody was answered: the problem", []int64{1, 2, 3}, false, before(1, 2, 3), false, false, 0, true},
+
+		{"a probe for the first time while the problem stands: it stands on", []int64{1}, false, nil, true, false, 0, true},
+		{"a probe of one who comes back while the problem stands: rejected, and it stands on", []int64{1}, false, before(1), true, true, 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := result{answered: c.answered, totals: seeding.Totals{Refused: 5}}
+			var want []rejected
+			for _, registrant := range c.registrants {
+				row := withError(registrant, fmt.Sprintf("IDA-MPA-00%d", registrant))
+				r.systemic = append(r.systemic, row)
+				if c.rejected {
+					want = append(want, rejected{row.Subject, seeding.Cause{
+						Kind: seeding.Refused, Code: row.Code, Fingerprint: row.Fingerprint, FingerprintKey: printKey,
+					}})
+				}
+			}
+			got, problem := decideSystemic(r, c.before, c.stands, printKey)
+			if !slices.Equal(got.rejected, want) || got.totals.Refused != 5+c.counted || problem != c.problem {
+				t.Errorf("rejected %v, %d more counted, problem %v; want %v, %d, %v",
+					got.rejected, got.totals.Refused-5, problem, want, c.counted, c.problem)
+			}
+		})
+	}
+}
+
+// part is piece number n of an answer that came in so many pieces.
+func part(content string, n, of int) seeding.AnswerPart {
+	return seeding.AnswerPart{Content: content, Part: n, Of: of}
+}
+
+// A batch is closed when all parts of one callback are there, or were counted.
+func TestWhenAnAnswerIsComplete(t *testing.T) {
+	first, second, third := part("x", 1, 3), part("x", 2, 3), part("x", 3, 3)
+	for _, c := range []struct {
+		name    string
+		parts   []seeding.AnswerPart
+		counted []string
+		want    bool
+	}{
+		{"nothing is there", nil, nil, false},
+		{"the only part", []seeding.AnswerPart{part("x", 1, 1)}, nil, true},
+		{"all parts, in whatever order", []seeding.AnswerPart{third, first, second}, nil, true},
+		{"one is missing", []seeding.AnswerPart{first, third}, nil, false},
+		{"the missing one was counted before", []seeding.AnswerPart{first, third}, []string{second.ID()}, true},
+		{"all others were counted before", []seeding.AnswerPart{third}, []string{first.ID(), second.ID()}, true},
+		{"all were counted before, and one is there again", []seeding.AnswerPart{first}, []string{first.ID(), second.ID(), third.ID()}, true},
+		{"the missing one is there of another callback", []seeding.AnswerPart{first, part("y", 2, 3), third}, nil, false},
+		{"the missing one was counted of another callback", []seeding.AnswerPart{first, third}, []string{part("y", 2, 3).ID()}, false},
+		{"two callbacks, the second of them whole", []seeding.AnswerPart{first, part("y", 1, 2), part("y", 2, 2)}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := complete(c.parts, c.counted); got != c.want {
+				t.Errorf("complete %v", got)
+			}
+		})
+	}
+}
+
+// Each part is counted once.
+func TestWhichPartsAreCounted(t *testing.T) {
+	first, second := part("x", 1, 2), part("x", 2, 2)
+	for _, c := range []struct {
+		name    string
+		counted []string
+		parts   []seeding.AnswerPart
+		want    []string
+	}{
+		{"none was counted", nil, []seeding.AnswerPart{first, second}, []string{first.ID(), second.ID()}},
+		{"one was counted", []string{first.ID()}, []seeding.AnswerPart{first, second}, []string{second.ID()}},
+		{"all were counted", []string{first.ID(), second.ID()}, []seeding.AnswerPart{first, second}, nil},
+		{"the same number of another callback was counted", []string{part("y", 1, 2).ID()}, []seeding.AnswerPart{first}, []string{first.ID()}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := seeding.Batch{Parts: c.counted}
+			if got := freshParts(b, c.parts); !slices.Equal(got, c.want) || b.Counted(c.parts) != (len(c.want) == 0) {
+				t.Errorf("counts %q, all counted %v; want %q", got, b.Counted(c.parts), c.want)
+			}
+		})
+	}
+}
+
+// What an answer proves to be over (infra/protocol.md, "Problems").
+func TestProblemsThatAnAnswerEnds(t *testing.T) {
+	read := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
+	for _, c := range []struct {
+		name          string
+		r             result
+		wrote, closed bool
+		more          []seeding.Source
+	}{
+		{"it was processed: the registry can be read", result{}, false, false, nil},
+		{"its batch was closed: answers come", result{}, false, true, []seeding.Source{seeding.ProblemAnswers}},
+		{"MOSIP answered", result{answered: true}, false, false, []seeding.Source{seeding.ProblemIdentity}},
+		{"a token was written, and no registrant holds another one", result{}, true, false, []seeding.Source{seeding.ProblemWrite, seeding.ProblemPolicy}},
+		{"a token was written, and a registrant holds another one", result{totals: seeding.Totals{Conflict: 1}}, true, false, []seeding.Source{seeding.ProblemWrite}},
+		{"all at once", result{answered: true}, true, true,
+			[]seeding.Source{seeding.ProblemWrite, seeding.ProblemAnswers, seeding.ProblemIdentity, seeding.ProblemPolicy}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, want := problemsOver(c.r, c.wrote, c.closed), slices.Concat(read, c.more)
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("ends %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// Conflicts that are many, and more than tokens, come of a policy that gives
+// another token each time.
+func TestWhenThePolicyIsSuspicious(t *testing.T) {
+	for _, c := range []struct {
+		conflicts, tokenised int
+		want                 bool
+	}{
+		{0, 0, false}, {2, 0, false}, {3, 0, true}, {3, 2, true}, {3, 3, false}, {4, 3, true}, {400, 600, false}, {600, 400, true},
+	} {
+		if got := policySuspicious(seeding.Totals{Conflict: c.conflicts, Tokenised: c.tokenised}); got != c.want {
+			t.Errorf("%d conflicts and %d tokenised: suspicious %v", c.conflicts, c.tokenised, got)
+		}
+	}
+}
+
+// When an answer is left alone (infra/protocol.md, "Patch" 2).
+func TestWhenAnAnswerWaits(t *testing.T) {
+	standing := func(sources ...seeding.Source) map[seeding.Source]seeding.Problem {
+		m := map[seeding.Source]seeding.Problem{}
+		for _, s := range sources {
+			m[s] = seeding.Problem{}
+		}
+		return m
+	}
+	later := now.Add(time.Second)
+	for _, c := range []struct {
+		name      string
+		notBefore time.Time
+		attempts  int
+		counted   bool // all its parts, so that only an unlink is left
+		problems  map[seeding.Source]seeding.Problem
+		want      bool
+	}{
+		{"it is new", time.Time{}, 0, false, nil, false},
+		{"it is new, and a problem blocks: it shows whether the problem is over", time.Time{}, 0, false, standing(seeding.ProblemWrite), false},
+		{"its time has come, and the problem stands", now, 0, false, standing(seeding.ProblemWrite), false},
+		{"its time has come, after a failure", now, 3, false, nil, false},
+		{"its time has not come, and the problem stands", later, 0, false, standing(seeding.ProblemWrite), true},
+		{"its time has not come, and the problem is over", later, 0, false, nil, false},
+		{"its time has not come, and it failed for an unknown reason", later, 1, false, nil, true},
+		{"its time has not come, and only a suspicious policy stands", later, 0, true, standing(seeding.ProblemPolicy), false},
+		{"its time has not come, unlinking is refused, and it has more to do", later, 0, false, standing(seeding.ProblemUnlink), false},
+		{"its time has not come, unlinking is refused, and nothing else is left", later, 0, true, standing(seeding.ProblemUnlink), true},
+		{"its time has not come, and nothing but an unlink is left, which is not refused any more", later, 0, true, nil, false},
+		{"its time has come, unlinking is refused, and nothing else is left", now, 0, true, standing(seeding.ProblemUnlink), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := answer{parts: []seeding.AnswerPart{part("x", 1, 1)}, state: seeding.State{Problems: c.problems}}
+			a.batch = seeding.Batch{NotBefore: c.notBefore, Attempts: c.attempts}
+			if c.counted {
+				a.batch.Parts = []string{a.parts[0].ID()}
+			}
+			if got := a.waits(now); got != c.want {
+				t.Errorf("waits %v", got)
+			}
+		})
+	}
+}
