@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -38,12 +37,17 @@ func (e *refusesAll) Error() string { return e.fault.Error() }
 // and reject nobody.
 func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry, state seeding.State, rows []seeding.Row) (created []seeding.Row, refusals []verdict, err error) {
 	_, writeRefused := state.Problems[seeding.ProblemWrite]
-	queue := chunks(rows, t.registry.Create, p.Times.CallAim)
-	for len(queue) > 0 {
-		chunk := queue[0]
-		queue = queue[1:]
+	var halves [][]seeding.Row // of refused calls; the last one is next
+	for len(rows)+len(halves) > 0 {
 		if !p.timeFor(t) {
 			return nil, nil, errTimeUp
+		}
+		var chunk []seeding.Row
+		if last := len(halves) - 1; last >= 0 {
+			chunk, halves = halves[last], halves[:last]
+		} else {
+			size := min(createSize(t.registry.Create, p.Times.CallAim), len(rows))
+			chunk, rows = rows[:size], rows[size:]
 		}
 		started := p.Clock.Now()
 		err := registry.Create(ctx, newTokens(chunk))
@@ -51,9 +55,6 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 			t.registry.Create = seeding.Average(t.registry.Create, p.Clock.Now().Sub(started), len(chunk))
 			t.registry.RefusedAlike, t.registry.RefusedCode = 0, ""
 			created = append(created, chunk...)
-			if len(queue) > 1 && len(refusals) == 0 { // the speed is known better now
-				queue = chunks(slices.Concat(queue...), t.registry.Create, p.Times.CallAim)
-			}
 			continue
 		}
 		fault := seeding.FaultOf(err)
@@ -65,7 +66,7 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 			return nil, nil, fault
 		case len(chunk) > 1:
 			half := len(chunk) / 2
-			queue = append([][]seeding.Row{chunk[:half], chunk[half:]}, queue...)
+			halves = append(halves, chunk[half:], chunk[:half])
 			continue
 		}
 		t.registry = refusedAlike(t.registry, fault.Code)
@@ -101,14 +102,13 @@ func slower(perRecord, aim time.Duration, records int) time.Duration {
 	return min(max(2*perRecord, 2*aim/time.Duration(records)), aim)
 }
 
-// chunks splits rows by the measured time per record, aiming at a time per call.
-// 0 is a registry that was never measured.
-func chunks(rows []seeding.Row, perRecord, aim time.Duration) [][]seeding.Row {
-	size := firstCreate
-	if perRecord > 0 {
-		size = min(max(int(aim/perRecord), 1), maxCreate)
+// createSize is how many records go into a call by the measured time per record,
+// aiming at a time per call. 0 is a registry that was never measured.
+func createSize(perRecord, aim time.Duration) int {
+	if perRecord == 0 {
+		return firstCreate
 	}
-	return slices.Collect(slices.Chunk(rows, size))
+	return min(max(int(aim/perRecord), 1), maxCreate)
 }
 
 // createFailed ends the batch for now; what was created is found as held when
