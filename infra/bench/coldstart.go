@@ -16,10 +16,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/infra/world/inprocess"
 )
 
 // starts is how often each function is started; the median counts.

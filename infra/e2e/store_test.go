@@ -5,7 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"openg2p.org/mts-connector/infra/inprocess"
+	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 )
 

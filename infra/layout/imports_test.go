@@ -302,9 +302,9 @@ func TestRules(t *testing.T) {
 		{"infra/simulators/cmd/mtssim", module + "infra/local", no},
 
 		// The rest of infra wires what it likes but functions.
-		{"infra/inprocess", module + "shared/odoo", yes},
+		{"infra/world/inprocess", module + "shared/odoo", yes},
 		{"infra/local/run", module + "infra/simulators/mtssim", yes},
-		{"infra/inprocess", module + "functions/submit", test},
+		{"infra/world/inprocess", module + "functions/submit", test},
 
 		// Places without a rule.
 		{"cmd/tool", "fmt", no},

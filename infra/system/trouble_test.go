@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/receive"

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"openg2p.org/mts-connector/infra/inprocess"
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/dynamo"
 )
 
