@@ -1,0 +1,439 @@
+package submit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
+)
+
+// fake is one connector with its stores, its registry and its MTS, in memory.
+// It refuses what the real ones refuse, and notes every call. Time passes only
+// while somebody sleeps, or as a test wants.
+type fake struct {
+	now   time.Time
+	calls []string
+
+	// during has what happens when a call begins. An error is that of the call,
+	// which then does nothing.
+	during map[string]func() error
+
+	state      seeding.State
+	nudge      time.Time // a due time that somebody else wants; zero for none
+	connector  seeding.Connector
+	runs       map[string]seeding.Run
+	open       []seeding.Batch
+	closed     []seeding.Batch
+	answered   map[string]bool // batches that have an answer
+	answers    []seeding.BatchRef
+	rejections []seeding.Rejection
+	registry   seeding.RegistryState
+	mts        seeding.MTSState
+
+	vids     []seeding.Identifier
+	records  map[int64]seeding.Record
+	tokens   []seeding.Identifier
+	posts    []seeding.Request
+	status   seeding.MTSStatus // what MTS says of any request
+	measured map[string]float64
+}
+
+// newFake has a running connector of version 3 that is due, without a run, and
+// nobody in its registry.
+func newFake() *fake {
+	connector := seeding.Connector{
+		ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Registry: seeding.RegistryAccess{URL: "http://registry"},
+		Schedule: seeding.Schedule{Interval: 15 * time.Minute}, Output: seeding.Output{RemoveVIDs: true},
+	}
+	return &fake{
+		now: now, connector: connector, during: map[string]func() error{},
+		state:    seeding.State{Connector: "c", Status: seeding.Running, Version: 3, Due: now, Problems: map[seeding.Source]seeding.Problem{}},
+		runs:     map[string]seeding.Run{},
+		answered: map[string]bool{}, records: map[int64]seeding.Record{}, measured: map[string]float64{},
+		registry: seeding.RegistryState{Key: connector.RegistryKey(), Counter: 40},
+		mts:      seeding.MTSState{Key: connector.MTSKey()},
+	}
+}
+
+// submitter is one that works on the fake.
+func (f *fake) submitter() *Submitter {
+	ids := 0
+	return &Submitter{
+		Store: f, Registries: f, MTS: f, Mappings: f, Meter: f, Clock: f,
+		CapabilityKeys: seedingtest.Keyring{seedingtest.Key("capability")}, RowKeys: seedingtest.Keyring{seedingtest.Key("row")},
+		FingerprintKeys: seedingtest.Keyring{formerKey, currentKey},
+		Times:           seeding.DefaultTimes(), CallbackBase: "http://callback/", Log: slog.New(slog.DiscardHandler),
+		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) },
+	}
+}
+
+// work lets the connector work for as long as one invocation may.
+func (f *fake) work(t *testing.T) error {
+	t.Helper()
+	return f.submitter().Work(t.Context(), "c", f.now.Add(15*time.Minute))
+}
+
+// add adds registrants that can be sent.
+func (f *fake) add(registrants ...int64) {
+	for _, id := range registrants {
+		f.vids = append(f.vids, seeding.Identifier{ID: 10 + id, Registrant: id, Value: fmt.Sprintf("V%d", id)})
+		f.records[id] = joRecord()
+	}
+}
+
+// openImport opens a run beside the recurring one.
+func (f *fake) openImport(id string) {
+	f.runs[id] = seeding.Run{ID: id, Connector: "c", Kind: seeding.Import, Version: 3, Started: f.now, Passes: 1, PassStarted: f.now}
+	f.state.Imports = append(f.state.Imports, id)
+}
+
+// once fails the first call of a name.
+func (f *fake) once(call string, err error) {
+	f.during[call] = func() error { delete(f.during, call); return err }
+}
+
+func (f *fake) begin(call string, of ...string) error {
+	name := call
+	for _, what := range of {
+		name += " " + what
+	}
+	f.calls = append(f.calls, name)
+	if happens := f.during[call]; happens != nil {
+		return happens()
+	}
+	return nil
+}
+
+// called are the calls that were made of some names, in their order.
+func (f *fake) called(names ...string) (calls []string) {
+	for _, call := range f.calls {
+		if slices.ContainsFunc(names, func(name string) bool { return call == name || len(call) > len(name) && call[:len(name)+1] == name+" " }) {
+			calls = append(calls, call)
+		}
+	}
+	return calls
+}
+
+func (f *fake) Now() time.Time { return f.now }
+
+func (f *fake) Sleep(ctx context.Context, d time.Duration) error {
+	f.now = f.now.Add(d)
+	return ctx.Err()
+}
+
+func (f *fake) Measure(m seeding.Metric, value float64, kind string) { f.measured[m+kind] += value }
+
+// The connector.
+
+func (f *fake) Connector(context.Context, string) (seeding.Connector, error) { return f.connector, nil }
+
+func (f *fake) States(context.Context) ([]seeding.State, error) { return []seeding.State{f.state}, nil }
+
+func (f *fake) State(_ context.Context, id string) (seeding.State, error) {
+	if id == "deleted" {
+		return seeding.State{}, seeding.ErrNotFound
+	}
+	return seeding.State{Connector: id}, f.begin("State", id)
+}
+
+func (f *fake) TakeRun(_ context.Context, _, owner string, at, until, moved time.Time) (seeding.State, error) {
+	if err := f.begin("TakeRun"); err != nil {
+		return seeding.State{}, err
+	}
+	if f.state.Lease.Live(at) && f.state.Lease.Owner != owner {
+		return seeding.State{}, seeding.ErrLeaseHeld
+	}
+	f.state.Lease = seeding.Lease{Owner: owner, Until: until, Fence: f.state.Lease.Fence + 1}
+	if !f.nudge.IsZero() {
+		f.state.Due, f.nudge = f.nudge, time.Time{}
+	}
+	f.noteMoved(moved)
+	taken := f.state
+	taken.Problems, taken.Imports = maps.Clone(f.state.Problems), slices.Clone(f.state.Imports)
+	return taken, nil
+}
+
+func (f *fake) LeaveRun(_ context.Context, _ string, fence int64, due, moved time.Time) error {
+	if err := f.begin("LeaveRun"); err != nil {
+		return err
+	}
+	if fence != f.state.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	f.noteMoved(moved)
+	f.state.Due, f.state.Lease.Owner = due, ""
+	return nil
+}
+
+func (f *fake) noteMoved(moved time.Time) {
+	if !moved.IsZero() {
+		f.state.Moved = moved
+	}
+}
+
+func (f *fake) RaiseProblem(_ context.Context, _ string, source seeding.Source, p seeding.Problem) error {
+	if err := f.begin("RaiseProblem", string(source)); err != nil {
+		return err
+	}
+	f.state.Problems[source] = p
+	return nil
+}
+
+func (f *fake) ClearProblems(_ context.Context, _ string, sources []seeding.Source, at time.Time) error {
+	if err := f.begin("ClearProblems"); err != nil {
+		return err
+	}
+	for _, source := range sources {
+		if _, stands := f.state.Problems[source]; stands {
+			delete(f.state.Problems, source)
+			f.nudge = at
+		}
+	}
+	return nil
+}
+
+// Its runs.
+
+func (f *fake) Run(_ context.Context, _, id string) (seeding.Run, error) {
+	return f.runs[id], f.begin("Run", id)
+}
+
+func (f *fake) OpenRun(_ context.Context, r seeding.Run) error {
+	if err := f.begin("OpenRun", r.ID); err != nil {
+		return err
+	}
+	if f.state.Run != "" || r.Fence != f.state.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	f.runs[r.ID], f.state.Run = r, r.ID
+	return nil
+}
+
+func (f *fake) SaveRun(_ context.Context, r seeding.Run) error {
+	if err := f.begin("SaveRun", r.ID); err != nil {
+		return err
+	}
+	if r.Fence != f.state.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	f.runs[r.ID] = r
+	return nil
+}
+
+func (f *fake) CompleteRun(_ context.Context, r seeding.Run) error {
+	if err := f.begin("CompleteRun", r.ID); err != nil {
+		return err
+	}
+	if r.Fence != f.state.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	f.runs[r.ID] = r
+	if f.state.Run == r.ID {
+		f.state.Run = ""
+	}
+	f.state.Imports = slices.DeleteFunc(f.state.Imports, func(id string) bool { return id == r.ID })
+	return nil
+}
+
+// Their batches.
+
+func (f *fake) OpenBatches(context.Context, string) ([]seeding.Batch, error) {
+	return slices.Clone(f.open), f.begin("OpenBatches")
+}
+
+func (f *fake) ClosedBatches(_ context.Context, _, run string) (closed []seeding.Batch, err error) {
+	for _, b := range f.closed {
+		if b.Ref.Run == run {
+			closed = append(closed, b)
+		}
+	}
+	return closed, f.begin("ClosedBatches")
+}
+
+func (f *fake) Claim(_ context.Context, c seeding.Claim) error {
+	if err := f.begin("Claim", c.Batch.Ref.Run); err != nil {
+		return err
+	}
+	if c.Counter != f.registry.Counter || c.Fence != f.state.Lease.Fence || c.Version != f.state.Version || f.state.Status != seeding.Running {
+		return seeding.ErrConflict
+	}
+	f.registry.Counter++
+	f.open, f.runs[c.Run.ID] = append(f.open, c.Batch), c.Run
+	return nil
+}
+
+func (f *fake) MarkSubmitted(_ context.Context, ref seeding.BatchRef, requestID string, at time.Time) error {
+	if err := f.begin("MarkSubmitted", ref.Batch); err != nil {
+		return err
+	}
+	for i := range f.open {
+		if f.open[i].Ref == ref {
+			f.open[i].State, f.open[i].RequestID, f.open[i].Submitted = seeding.Submitted, requestID, at
+			return nil
+		}
+	}
+	return seeding.ErrConflict
+}
+
+func (f *fake) Close(_ context.Context, b seeding.Batch) error {
+	if err := f.begin("Close", b.Ref.Batch); err != nil {
+		return err
+	}
+	f.open = slices.DeleteFunc(f.open, func(open seeding.Batch) bool { return open.Ref == b.Ref })
+	f.closed = append(f.closed, b)
+	return nil
+}
+
+func (f *fake) NextAnswer(_ context.Context, _, after string) (seeding.BatchRef, bool, error) {
+	for _, ref := range f.answers {
+		if ref.Batch > after {
+			return ref, true, nil
+		}
+	}
+	return seeding.BatchRef{}, false, nil
+}
+
+func (f *fake) HasAnswer(_ context.Context, _, batch string) (bool, error) {
+	return f.answered[batch], f.begin("HasAnswer", batch)
+}
+
+// What stands in the way of registrants.
+
+func (f *fake) Rejections(_ context.Context, _ string, from, to int64) (found []seeding.Rejection, err error) {
+	for _, r := range f.rejections {
+		if from <= r.Identifier && r.Identifier <= to {
+			found = append(found, r)
+		}
+	}
+	return found, f.begin("Rejections")
+}
+
+func (f *fake) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
+	for _, r := range rejections {
+		f.rejections = slices.DeleteFunc(f.rejections, func(old seeding.Rejection) bool {
+			return old.Connector == r.Connector && old.Identifier == r.Identifier
+		})
+	}
+	f.rejections = append(f.rejections, rejections...)
+	return 0, f.begin("PutRejections")
+}
+
+func (f *fake) DeleteRejections(_ context.Context, rejections []seeding.Rejection) error {
+	f.rejections = slices.DeleteFunc(f.rejections, func(r seeding.Rejection) bool { return slices.Contains(rejections, r) })
+	return f.begin("DeleteRejections")
+}
+
+// The registry and its state.
+
+func (f *fake) RegistryState(context.Context, string) (seeding.RegistryState, error) {
+	return f.registry, f.begin("RegistryState")
+}
+
+func (f *fake) NoteOutage(_ context.Context, _ string, until time.Time, attempts int) error {
+	f.registry.OutageUntil, f.registry.OutageAttempts = until, attempts
+	return f.begin("NoteOutage")
+}
+
+func (f *fake) Open(context.Context, seeding.Connector) (seeding.Registry, error) {
+	return fakeRegistry{fake: f}, f.begin("Open")
+}
+
+func (f *fake) Compile(seeding.Mapping) (seeding.Mapper, error) {
+	return fieldMapper{}, f.begin("Compile")
+}
+
+// fakeRegistry has what submit calls of a registry.
+type fakeRegistry struct {
+	seeding.Registry
+	fake *fake
+}
+
+func (r fakeRegistry) VIDs(_ context.Context, after int64, limit int) (vids []seeding.Identifier, err error) {
+	for _, vid := range r.fake.vids {
+		if vid.ID > after && len(vids) < limit {
+			vids = append(vids, vid)
+		}
+	}
+	return vids, r.fake.begin("VIDs", fmt.Sprint(after), fmt.Sprint(limit))
+}
+
+func (r fakeRegistry) Registrants(_ context.Context, ids []int64) (map[int64]seeding.Record, error) {
+	records := map[int64]seeding.Record{}
+	for _, id := range ids {
+		if record, selected := r.fake.records[id]; selected {
+			records[id] = record
+		}
+	}
+	return records, r.fake.begin("Registrants")
+}
+
+func (r fakeRegistry) Tokens(_ context.Context, registrants []int64) (tokens []seeding.Identifier, err error) {
+	for _, token := range r.fake.tokens {
+		if slices.Contains(registrants, token.Registrant) {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens, r.fake.begin("Tokens")
+}
+
+func (r fakeRegistry) Remove(_ context.Context, identifiers []int64) error {
+	if err := r.fake.begin("Remove", fmt.Sprint(identifiers)); err != nil {
+		return err
+	}
+	r.fake.vids = slices.DeleteFunc(r.fake.vids, func(vid seeding.Identifier) bool { return slices.Contains(identifiers, vid.ID) })
+	return nil
+}
+
+// MTS and its state.
+
+func (f *fake) MTSState(context.Context, string) (seeding.MTSState, error) {
+	return f.mts, f.begin("MTSState")
+}
+
+func (f *fake) TakeMTS(_ context.Context, _, owner string, at, until, _ time.Time) (seeding.MTSState, error) {
+	if err := f.begin("TakeMTS"); err != nil {
+		return seeding.MTSState{}, err
+	}
+	if f.mts.Lease.Live(at) && f.mts.Lease.Owner != owner {
+		return seeding.MTSState{}, seeding.ErrLeaseHeld
+	}
+	f.mts.Lease = seeding.Lease{Owner: owner, Until: until, Fence: f.mts.Lease.Fence + 1}
+	return f.mts, nil
+}
+
+func (f *fake) LeaveMTS(_ context.Context, _ string, fence int64, notBefore time.Time, attempts int) error {
+	if err := f.begin("LeaveMTS"); err != nil {
+		return err
+	}
+	if fence != f.mts.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	f.mts.Lease.Owner, f.mts.NotBefore, f.mts.Attempts = "", notBefore, attempts
+	return nil
+}
+
+func (f *fake) SavePace(_ context.Context, _ string, read, next seeding.Pace) error {
+	if err := f.begin("SavePace"); err != nil {
+		return err
+	}
+	if read != f.mts.Pace {
+		return seeding.ErrConflict
+	}
+	f.mts.Pace = next
+	return nil
+}
+
+func (f *fake) Submit(_ context.Context, r seeding.Request) (string, error) {
+	f.posts = append(f.posts, r)
+	return "request", f.begin("Submit")
+}
+
+func (f *fake) Status(context.Context, string, string) (seeding.MTSStatus, error) {
+	return f.status, f.begin("Status")
+}

@@ -1,0 +1,207 @@
+package submit
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+var errStorage = errors.New("storage")
+
+// What the steps of one invocation come to: whose turn it was, what became of
+// the runs, and when submit is to look again. A run that finds nobody needs two
+// steps: one sees the last VID, one ends the pass.
+func TestAnInvocationMovesTheRunsOfAConnector(t *testing.T) {
+	interval, poll, probe := 15*time.Minute, seeding.DefaultTimes().Poll, seeding.DefaultTimes().ProbeFirst
+	notDue := func(f *fake) { f.state.Due = later }
+	for name, c := range map[string]struct {
+		prepare func(*fake)
+		calls   []string // that open, read, or complete a run
+		due     time.Time
+		err     error
+	}{
+		"the recurring run is opened and completed": {
+			calls: []string{"OpenRun id2", "Run id2", "CompleteRun id2"},
+			due:   now.Add(interval),
+		},
+		"an import takes turns with the recurring run": {
+			prepare: func(f *fake) { f.openImport("import") },
+			calls:   []string{"OpenRun id2", "Run import", "Run id2", "CompleteRun id2", "Run import", "CompleteRun import"},
+			due:     now.Add(interval),
+		},
+		"imports take turns, and begin no recurring run that is not due": {
+			prepare: func(f *fake) { notDue(f); f.openImport("h"); f.openImport("i") },
+			calls:   []string{"Run h", "Run i", "Run h", "CompleteRun h", "Run i", "CompleteRun i"},
+			due:     later,
+		},
+		"an import that goes on begins no further recurring run": {
+			prepare: func(f *fake) {
+				f.openImport("import")
+				f.during["CompleteRun"] = func() error { // of the recurring run, while the import is in the middle of its pass
+					delete(f.during, "CompleteRun")
+					run := f.runs["import"]
+					run.PassOver = false
+					f.runs["import"] = run
+					return nil
+				}
+			},
+			calls: []string{"OpenRun id2", "Run import", "Run id2", "CompleteRun id2", "Run import", "Run import", "CompleteRun import"},
+			due:   now.Add(interval),
+		},
+		"a wish that comes while an import moves is heeded": {
+			prepare: func(f *fake) {
+				notDue(f)
+				f.openImport("h")
+				f.openImport("i")
+				f.during["SaveRun"] = func() error { delete(f.during, "SaveRun"); f.nudge = f.now; return nil }
+			},
+			calls: []string{"Run h", "OpenRun id2", "Run i", "Run h", "CompleteRun h", "Run id2", "CompleteRun id2", "Run i", "CompleteRun i"},
+			due:   now.Add(interval),
+		},
+		"a stopped connector completes its runs": {
+			prepare: func(f *fake) {
+				f.state.Status, f.state.Run = seeding.Stopped, "run"
+				f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3}
+				f.openImport("import")
+			},
+			calls: []string{"Run run", "CompleteRun run", "Run import", "CompleteRun import"},
+			due:   now,
+		},
+		"a connector configured anew completes its run and opens another": {
+			prepare: func(f *fake) {
+				f.state.Run = "run"
+				f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 2}
+			},
+			calls: []string{"Run run", "CompleteRun run", "OpenRun id2", "Run id2", "CompleteRun id2"},
+			due:   now.Add(interval),
+		},
+		"a run that took longer than its interval is followed at once": {
+			prepare: func(f *fake) {
+				f.state.Run = "run"
+				f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: earlier, Passes: 1, PassStarted: earlier, PassOver: true}
+			},
+			calls: []string{"Run run", "CompleteRun run"},
+			due:   now,
+		},
+		"a conflict is looked at anew": {
+			prepare: func(f *fake) { f.once("CompleteRun", seeding.ErrConflict) },
+			calls:   []string{"OpenRun id2", "Run id2", "CompleteRun id2", "Run id2", "CompleteRun id2"},
+			due:     now.Add(interval),
+		},
+		"a conflict of an import is looked at anew after the others' turn": {
+			prepare: func(f *fake) { notDue(f); f.openImport("h"); f.openImport("i"); f.once("SaveRun", seeding.ErrConflict) },
+			calls:   []string{"Run h", "Run i", "Run h", "Run i", "CompleteRun i", "Run h", "CompleteRun h"},
+			due:     later,
+		},
+		"a failure of the storage is tried again after a while": {
+			prepare: func(f *fake) { f.once("CompleteRun", errStorage) },
+			calls:   []string{"OpenRun id2", "Run id2", "CompleteRun id2"},
+			due:     now.Add(probe), err: errStorage,
+		},
+		"a failure in an import's turn begins no recurring run": {
+			prepare: func(f *fake) { notDue(f); f.openImport("import"); f.once("Run", errStorage) },
+			calls:   []string{"Run import"},
+			due:     later, err: errStorage,
+		},
+		"a problem of the recurring run is tried again when it says": {
+			prepare: func(f *fake) { f.once("VIDs", &seeding.Fault{Kind: seeding.RefusedRights}) },
+			calls:   []string{"OpenRun id2"},
+			due:     now.Add(probe),
+		},
+		"an outage of the registry is waited for": {
+			prepare: func(f *fake) { f.registry.OutageUntil = later },
+			calls:   []string{"OpenRun id2"},
+			due:     later,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			if c.prepare != nil {
+				c.prepare(f)
+			}
+			if err := f.work(t); !errors.Is(err, c.err) {
+				t.Errorf("%v, want %v", err, c.err)
+			}
+			if got := f.called("OpenRun", "Run", "CompleteRun"); !slices.Equal(got, c.calls) {
+				t.Errorf("%q, want %q", got, c.calls)
+			}
+			if !f.state.Due.Equal(c.due) {
+				t.Errorf("due in %v, want %v", f.state.Due.Sub(now), c.due.Sub(now))
+			}
+			if f.state.Lease.Owner != "" {
+				t.Error("the lease is not given back")
+			}
+			if looked := f.now.Sub(now); looked > poll {
+				t.Errorf("%v have passed", looked)
+			}
+		})
+	}
+}
+
+// Who cannot have the lease changes nothing.
+func TestAnInvocationThatIsNotNeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		take error
+		want error
+	}{
+		"the connector is in work":          {seeding.ErrLeaseHeld, nil},
+		"the connector is deleted":          {seeding.ErrNotFound, nil},
+		"whether it is needed is not known": {errStorage, errStorage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.once("TakeRun", c.take)
+			if err := f.work(t); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+			if !slices.Equal(f.calls, []string{"TakeRun"}) {
+				t.Errorf("calls %q", f.calls)
+			}
+		})
+	}
+}
+
+// A step that may not end within the invocation is not begun.
+func TestAnInvocationEndsInTime(t *testing.T) {
+	f := newFake()
+	s := f.submitter()
+	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.called("Run", "OpenRun"); !slices.Equal(got, []string{"OpenRun id2"}) {
+		t.Errorf("%q", got)
+	}
+	if f.state.Run == "" || !f.state.Due.Equal(now) || !f.runs[f.state.Run].PassOver {
+		t.Errorf("the next invocation does not go on: %+v", f.state)
+	}
+}
+
+// A wish that was seen, but not yet heeded when the time is up, is kept.
+func TestAWishOutlastsAnInvocation(t *testing.T) {
+	f := newFake()
+	f.openImport("h")
+	f.openImport("i")
+	var wished time.Time
+	f.during["CompleteRun"] = func() error {
+		switch len(f.called("CompleteRun")) {
+		case 2: // h, after the recurring run
+			f.now = f.now.Add(time.Second)
+			f.nudge, wished = f.now, f.now
+		case 3: // i, which has waited longer than the recurring run
+			f.now = f.now.Add(time.Hour)
+		}
+		return nil
+	}
+	if err := f.work(t); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"CompleteRun id2", "CompleteRun h", "CompleteRun i"}; !slices.Equal(f.called("CompleteRun"), want) {
+		t.Errorf("%q, want %q", f.called("CompleteRun"), want)
+	}
+	if !f.state.Due.Equal(wished) || f.state.Run != "" {
+		t.Errorf("due in %v with run %q", f.state.Due.Sub(now), f.state.Run)
+	}
+}
