@@ -12,7 +12,7 @@ type Change struct {
 	Item      Item   // of a put: the attributes besides the key
 	Update    string // of an update: the expression
 	Condition string // under which the write is made; "" is none
-	Values    Item   // of the expressions; those that none uses are left out
+	Values    Item   // of the expressions; unused ones are not sent
 }
 
 // Conditions of every table.
@@ -21,7 +21,7 @@ const (
 	Absent = "attribute_not_exists(#" + partitionName + ")"
 )
 
-// Full is the item of a put with its key.
+// Full is the item of a put, key included.
 func (c Change) Full() Item {
 	it := maps.Clone(c.Item)
 	if it == nil {
@@ -31,7 +31,7 @@ func (c Change) Full() Item {
 	return it
 }
 
-// condition is nil when there is none, as DynamoDB wants it.
+// condition is nil if there is none, as DynamoDB demands.
 func (c Change) condition() *string {
 	if c.Condition == "" {
 		return nil
@@ -41,8 +41,8 @@ func (c Change) condition() *string {
 
 func (c Change) names() map[string]string { return namesIn(c.Update, c.Condition) }
 
-// values are those that the expressions use, nil when they use none: DynamoDB
-// refuses others, and an empty map.
+// values are those that the expressions use, or nil: DynamoDB refuses unused
+// values, and an empty map.
 func (c Change) values() Item {
 	var used Item
 	for _, name := range valueName.FindAllString(c.Update+" "+c.Condition, -1) {

@@ -11,22 +11,21 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// ErrNotFound: there is no item of this key.
+// ErrNotFound: there is no item with this key.
 var ErrNotFound = errors.New("dynamo: no such item")
 
-// Refused is the error of a write whose condition did not hold. Its text tells
+// Refused is the error of a write whose condition did not hold. Its text holds
 // nothing of the items.
 type Refused struct {
-	// Old has the item of every write, in the order of a transaction, where its
-	// condition failed; nil when there was no item, or the condition held.
+	// Old has one entry per write of a transaction, in order: the item whose
+	// condition failed, or nil if there was no item or its condition held.
 	Old []Item
 }
 
 func (r *Refused) Error() string { return "dynamo: condition does not hold" }
 
-// Already turns a refused write into a success when the item already says what
-// was to be written, as after a write whose reply was lost. Any other error
-// stays.
+// Already turns a refused write into a success if the item already holds what
+// was to be written, as after a lost reply. Any other error stays.
 func Already(err error, written func(old Item) bool) error {
 	if r, ok := errors.AsType[*Refused](err); ok && r.Old[0] != nil && written(r.Old[0]) {
 		return nil
@@ -34,8 +33,8 @@ func Already(err error, written func(old Item) bool) error {
 	return err
 }
 
-// Explain translates a refused write into what it means to a store: absent when
-// there is no item, conflict when there is one. Any other error stays.
+// Explain translates a refused write into an error of the store: absent if there
+// is no item, conflict if there is one. Any other error stays.
 func Explain(err, absent, conflict error) error {
 	r, ok := errors.AsType[*Refused](err)
 	switch {
@@ -52,7 +51,7 @@ func Explain(err, absent, conflict error) error {
 // message, never an item.
 type StorageError struct {
 	operation string
-	codes     []string // why a transaction was cancelled, by write
+	codes     []string // why a transaction was cancelled, one per write
 	cause     error
 }
 
@@ -71,7 +70,7 @@ func (e *StorageError) Error() string {
 
 func (e *StorageError) Unwrap() error { return e.cause }
 
-// translate makes of a client's error a *Refused or a *StorageError.
+// translate turns a client's error into a *Refused or a *StorageError.
 func translate(operation string, err error) error {
 	if err == nil {
 		return nil

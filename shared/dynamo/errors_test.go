@@ -23,7 +23,7 @@ func TestTranslate(t *testing.T) {
 	} {
 		err := translate("put", test.err)
 		if strings.Contains(err.Error(), "Ana") {
-			t.Errorf("%s tells what was written: %v", test.name, err)
+			t.Errorf("%s holds what was written: %v", test.name, err)
 		}
 		if err.Error() != test.text {
 			t.Errorf("%s: %q, want %q", test.name, err, test.text)
@@ -43,7 +43,7 @@ func TestTranslate(t *testing.T) {
 		if !ok || r.Old[0] == nil {
 			t.Errorf("%s: a failed condition is %v", name, err)
 		} else if strings.Contains(r.Error(), "Ana") {
-			t.Errorf("%s tells what is stored: %v", name, r)
+			t.Errorf("%s holds what is stored: %v", name, r)
 		}
 	}
 }

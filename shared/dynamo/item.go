@@ -38,14 +38,14 @@ func Flag(v bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{
 // Binary is an attribute of bytes.
 func Binary(v []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: v} }
 
-// Set is a set of strings, which DynamoDB keeps in no order.
+// Set is a set of strings, without an order.
 func Set(v []string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: v} }
 
 // Map is an attribute that holds attributes.
 func Map(v Item) types.AttributeValue { return &types.AttributeValueMemberM{Value: v} }
 
-// OmitZero removes from an item what reads the same when it is absent, and
-// returns the item. An empty set must go: DynamoDB refuses it.
+// OmitZero removes attributes that read the same when they are absent, and
+// returns the item. DynamoDB would refuse an empty set.
 func OmitZero(it Item) Item {
 	maps.DeleteFunc(it, func(_ string, value types.AttributeValue) bool { return isZero(value) })
 	return it
@@ -67,9 +67,9 @@ func isZero(value types.AttributeValue) bool {
 	return false
 }
 
-// Reader reads the attributes of an item. An absent attribute is the zero
-// value. The first attribute that cannot be read makes the item damaged: a
-// decoder reads everything and then returns through Decoded.
+// Reader reads the attributes of an item. An absent attribute reads as the zero
+// value; one that cannot be read makes the item damaged. A decoder reads
+// everything and returns through Decoded.
 type Reader struct {
 	item Item
 	err  error
@@ -78,8 +78,8 @@ type Reader struct {
 // NewReader returns a reader of the item.
 func NewReader(it Item) *Reader { return &Reader{item: it} }
 
-// Decoded ends a decoder: it returns v, or the error of a damaged item, which
-// names an attribute and never its value.
+// Decoded returns v, or the error of a damaged item, which names the first
+// damaged attribute and not its value.
 func Decoded[T any](r *Reader, v T) (T, error) {
 	if r.err != nil {
 		var zero T
@@ -88,7 +88,7 @@ func Decoded[T any](r *Reader, v T) (T, error) {
 	return v, nil
 }
 
-// Damaged notes that the attribute cannot be read.
+// Damaged records that an attribute cannot be read.
 func (r *Reader) Damaged(name string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("dynamo: damaged item: attribute %q", name)
@@ -99,8 +99,8 @@ func (r *Reader) Damaged(name string) {
 func (r *Reader) Key() Key { return Key{r.Text(partitionName), r.Text(sortName)} }
 
 // Form is the number of the form in which the item is stored: its attribute
-// form, or 1 without one. A form that is newer than the newest that its decoder
-// knows is damage: it must not be misread.
+// form, or 1 without one. A form beyond newest is damage, because its decoder
+// would misread it.
 func (r *Reader) Form(newest int) int {
 	form := max(1, r.Int("form"))
 	if form > newest {
@@ -112,7 +112,7 @@ func (r *Reader) Form(newest int) int {
 // Names are the names of all attributes, sorted.
 func (r *Reader) Names() []string { return slices.Sorted(maps.Keys(r.item)) }
 
-// attribute is false for one that is absent; one of another type is damage.
+// attribute returns ok false if it is absent; another type is damage.
 func attribute[T types.AttributeValue](r *Reader, name string) (value T, ok bool) {
 	raw, present := r.item[name]
 	if !present {
@@ -183,8 +183,8 @@ func (r *Reader) Set(name string) []string {
 	return nil
 }
 
-// Map calls read with a reader of the attributes that a map holds, if it is
-// there. Damage in it is damage of the map.
+// Map calls read with the attributes in a map, unless it is absent. Damage in
+// the map is damage of its attribute.
 func (r *Reader) Map(name string, read func(*Reader)) {
 	v, ok := attribute[*types.AttributeValueMemberM](r, name)
 	if !ok {

@@ -2,19 +2,19 @@ package dynamo
 
 import "time"
 
-// Lease is the right to work alone on what an item is about, until a time. It
-// is kept in the attributes owner, until and fence of the item. Fence grows
-// with every taking, and every write under the lease names it, so a holder who
-// was thought dead cannot write any more.
+// Lease is the right to work alone on the subject of an item, until a time. It
+// is in the attributes owner, until and fence of the item. Fence grows with
+// every taking, and every write under the lease is conditional on it, so that an
+// earlier holder cannot write any more.
 type Lease struct {
 	Owner string
 	Until time.Time
 	Fence int64
 }
 
-// Expressions about the lease of an item. Owners are unique per invocation: a
-// lease of this very owner is being renewed, or was taken by a call whose reply
-// was lost. The time is compared here: expiry by DynamoDB's TTL comes days late
+// Expressions about the lease of an item. An owner is one invocation: if it has
+// the lease already, it renews it, or the reply to its first call was lost. The
+// expressions compare the time, because DynamoDB's TTL deletes days late
 // (facts/aws.md 1).
 const (
 	LeaseFree = "(attribute_not_exists(#owner) OR #until <= :now)" // condition

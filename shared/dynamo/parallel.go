@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// atOnce bounds how many writes of one call are under way.
+// atOnce is how many writes of one call are made at the same time.
 const atOnce = 8
 
-// Parallel calls write with every element, eight at once, and returns the first
-// error, with which the others' context ends.
+// Parallel calls write for every element, eight at a time. It returns the first
+// error, which also cancels the context of the others.
 func Parallel[T any](ctx context.Context, list []T, write func(context.Context, T) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

@@ -10,16 +10,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// How often a write is made that somebody else's write is in the way of.
-// Transactions take some ten milliseconds.
+// How often a write that collides with another one is made. A transaction takes
+// some ten milliseconds.
 const (
 	attempts   = 6
 	firstPause = 20 * time.Millisecond
 )
 
-// RetryRefused calls attempt, which reads and then writes under the condition
-// that nothing changed since, and calls it again, at most six times in all, as
-// long as the write is refused. The error of the last attempt may be *Refused.
+// RetryRefused calls attempt up to six times, until its write is not refused.
+// attempt reads, and writes on condition that nothing changed since. The error
+// of the last attempt may be *Refused.
 func RetryRefused(attempt func() error) (err error) {
 	for range attempts {
 		err = attempt()
@@ -30,9 +30,9 @@ func RetryRefused(attempt func() error) (err error) {
 	return err
 }
 
-// retryCollisions repeats a write for as long as it only collides with others.
+// retryCollisions repeats a write, up to six times, while it collides.
 func retryCollisions(ctx context.Context, write func() error) error {
-	for try := range attempts - 1 {
+	for attempt := range attempts - 1 {
 		err := write()
 		if !collided(err) {
 			return err
@@ -40,23 +40,23 @@ func retryCollisions(ctx context.Context, write func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(mathrand.N(firstPause << try)): //nolint:gosec // a pause needs no secrecy
+		case <-time.After(mathrand.N(firstPause << attempt)): //nolint:gosec // a pause needs no secrecy
 		}
 	}
 	return write()
 }
 
-// conditionFailed is the code of a change that cancelled its transaction.
+// conditionFailed is the code of a condition that cancelled a transaction.
 const conditionFailed = "ConditionalCheckFailed"
 
-// collided is true of a write that surely was not made, for no other reason
-// than somebody else writing at that moment, or too much being written.
+// collided reports that a write was surely not made, and only because of another
+// write at the same moment, or of throttling.
 func collided(err error) bool {
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
-		return true // our own, by its token, which a repetition has too
+		return true // by its token it is our own, sent before
 	}
 	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok {
@@ -68,7 +68,7 @@ func collided(err error) bool {
 		case "", "None":
 		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
 			only = true
-		default: // a condition that failed outranks them
+		default: // a failed condition counts more
 			return false
 		}
 	}

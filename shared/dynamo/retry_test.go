@@ -36,7 +36,7 @@ func TestCollided(t *testing.T) {
 		{"two transactions", canceled("None", "TransactionConflict"), true},
 		{"too much at once", canceled("ThrottlingError", "None"), true},
 		{"more than was provisioned", canceled("ProvisionedThroughputExceeded"), true},
-		{"a condition outranks a collision", canceled("TransactionConflict", conditionFailed), false},
+		{"a condition beside a collision", canceled("TransactionConflict", conditionFailed), false},
 		{"an item that is too large", canceled("ValidationError", "TransactionConflict"), false},
 		{"cancelled without a reason", canceled("None"), false},
 		{"a condition", &types.ConditionalCheckFailedException{}, false},

@@ -35,7 +35,7 @@ func (t Table) Get(ctx context.Context, key Key) (Item, error) {
 	return out.Item, nil
 }
 
-// Span is a stretch of one partition, in the order of sort keys.
+// Span is a range of one partition, in the order of sort keys.
 type Span struct {
 	Partition string
 	From, To  string // sort keys, both included; "" is the beginning and the end
@@ -43,13 +43,12 @@ type Span struct {
 	Limit     int // items that one request reads; 0 is as many as DynamoDB gives
 }
 
-// empty is true of a span that no item can be in, and of which DynamoDB would
-// complain.
+// empty reports that no item can be in the span; DynamoDB would refuse it.
 func (s Span) empty() bool {
 	return !(Key{s.Partition, s.From}).valid() || len(s.To) > longestSort || s.To != "" && s.To < s.From
 }
 
-// Each calls visit with every item of the span until it returns false or an
+// Each calls visit for every item of the span, until visit returns false or an
 // error.
 func (t Table) Each(ctx context.Context, span Span, visit func(Item) (more bool, err error)) error {
 	if span.From == "" {
@@ -105,8 +104,8 @@ func All[T any](ctx context.Context, t Table, span Span, decode func(Item) (T, e
 	return list, nil
 }
 
-// Page decodes up to limit items that are wanted, one at least, and says
-// whether there are more of them.
+// Page decodes up to limit wanted items, at least one, and reports whether there
+// are more.
 func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func(Item) bool, decode func(Item) (T, error)) (list []T, more bool, err error) {
 	limit = max(limit, 1)
 	err = t.Each(ctx, span, func(it Item) (bool, error) {
@@ -127,13 +126,13 @@ func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func
 	return list, more, nil
 }
 
-// Put writes a whole item; *Refused when the condition does not hold.
+// Put writes a whole item; *Refused if the condition does not hold.
 func (t Table) Put(ctx context.Context, c Change) error {
 	return t.put(ctx, c, types.ReturnValuesOnConditionCheckFailureAllOld)
 }
 
-// Create writes an item unless there is one, and says whether it did. It has no
-// condition of its own, and does not fetch the item that is there.
+// Create writes an item unless there is one, and reports whether it did. It does
+// not return an existing item.
 func (t Table) Create(ctx context.Context, key Key, it Item) (created bool, err error) {
 	err = t.put(ctx, Change{Key: key, Item: it, Condition: Absent}, types.ReturnValuesOnConditionCheckFailureNone)
 	if _, exists := errors.AsType[*Refused](err); exists {
@@ -154,9 +153,9 @@ func (t Table) put(ctx context.Context, c Change, refused types.ReturnValuesOnCo
 	return translate("put", err)
 }
 
-// Update changes attributes of an item, which it creates when there is none and
-// the condition allows it, and returns the item as it is then; *Refused when
-// the condition does not hold.
+// Update changes attributes of an item and returns the new item. It creates the
+// item if there is none and the condition allows it. *Refused if the condition
+// does not hold.
 func (t Table) Update(ctx context.Context, c Change) (Item, error) {
 	if !c.Key.valid() {
 		return nil, &Refused{Old: []Item{nil}}
@@ -177,8 +176,8 @@ func (t Table) Update(ctx context.Context, c Change) (Item, error) {
 	return updated, translate("update", err)
 }
 
-// Delete deletes an item; none is a success, unless there is a condition.
-// *Refused when the condition does not hold.
+// Delete deletes an item. Without an item and a condition it is a success.
+// *Refused if the condition does not hold.
 func (t Table) Delete(ctx context.Context, c Change) error {
 	err := retryCollisions(ctx, func() error {
 		_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{

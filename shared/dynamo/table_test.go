@@ -86,8 +86,8 @@ func TestSingleWrites(t *testing.T) {
 	}
 }
 
-// A transaction over two tables is made as a whole or not at all, and tells
-// which of its writes met what.
+// A transaction over two tables is made as a whole or not at all. Its refusal
+// has the items that its writes met.
 func TestTransactionOverTwoTables(t *testing.T) {
 	client, first, second := newTables(t)
 	ctx, key := t.Context(), dynamo.Key{Partition: "p", Sort: "s"}
@@ -195,7 +195,7 @@ func TestParallelReturnsTheFirstError(t *testing.T) {
 		if n == 0 {
 			return fmt.Errorf("first of %d", n)
 		}
-		<-ctx.Done() // what is under way learns of it
+		<-ctx.Done() // the others are cancelled
 		return ctx.Err()
 	})
 	if err == nil || err.Error() != "first of 0" {

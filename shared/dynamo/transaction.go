@@ -9,12 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Write is one part of a transaction: a change of a table, or a check only.
+// Write is one change, or one check, of a transaction.
 type Write struct{ item types.TransactWriteItem }
 
-// Transact makes all writes or none, of one table or several; *Refused when a
-// condition does not hold. Its token makes it one transaction for DynamoDB
-// however often it is sent.
+// Transact makes all writes or none, of one table or several; *Refused if a
+// condition does not hold. By its token DynamoDB makes it once, however often it
+// is sent.
 func Transact(ctx context.Context, client Client, writes ...Write) error {
 	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String(rand.Text())}
 	for _, w := range writes {
@@ -54,8 +54,7 @@ func (t Table) ToDelete(c Change) Write {
 	}}}
 }
 
-// ToCheck lets a transaction pass only while the condition holds; the item
-// stays as it is.
+// ToCheck makes a transaction conditional on an item that it does not change.
 func (t Table) ToCheck(c Change) Write {
 	return Write{types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: &t.name, Key: c.Key.item(),

@@ -1,6 +1,6 @@
-// Package dynamotest tests what stands on package dynamo: it measures capacity
-// units, loses replies, and lets others write between a read and a write. It
-// knows no store.
+// Package dynamotest is for tests of stores on package dynamo: it measures
+// capacity units, loses replies, and lets others write between a read and a
+// write. It knows no store.
 package dynamotest
 
 import (
@@ -19,13 +19,13 @@ import (
 	"openg2p.org/mts-connector/shared/dynamo/memory"
 )
 
-// Meter adds up the capacity units that clients consume. What a refused write
-// costs is not reported by DynamoDB, and not in the sum.
+// Meter adds up the capacity units that clients consume, without refused writes,
+// whose units DynamoDB does not report.
 type Meter struct {
-	// Sizing is for DynamoDB Local, which adds up only different figures of a
-	// transaction (three writes of 2 units are 2, of 2 and 4 are 6). With this
-	// client of the same engine the meter looks at the items instead, before
-	// and after.
+	// Sizing is for DynamoDB Local, which adds equal figures of a transaction
+	// only once (three writes of 2 units are 2, of 2 and 4 are 6). With this
+	// client of the same engine the meter reads the items before and after, and
+	// computes their units.
 	Sizing *dynamodb.Client
 
 	mu    sync.Mutex
@@ -62,7 +62,7 @@ func (m *Meter) Total() (total Spent) {
 	return total
 }
 
-// Of is what the calls of one operation on one table spent, for instance
+// Of returns what one operation spent on one table, for instance
 // Of("PutItem", "answers").
 func (m *Meter) Of(operation, table string) Spent {
 	m.mu.Lock()

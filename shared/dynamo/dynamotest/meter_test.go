@@ -13,8 +13,8 @@ import (
 	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
 )
 
-// TestMeterSizes holds the meter's own arithmetic against what DynamoDB Local
-// says of transactions of one item, which it counts right.
+// TestMeterSizes compares the meter's arithmetic with the units that DynamoDB
+// Local reports for transactions of one item, which are right.
 func TestMeterSizes(t *testing.T) {
 	server, err := dynamolocal.Shared()
 	if err != nil {
@@ -34,8 +34,8 @@ func TestMeterSizes(t *testing.T) {
 			"flag":   &types.AttributeValueMemberBOOL{Value: true},
 			"map":    &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"a": &types.AttributeValueMemberN{Value: "7"}}},
 		}
-		told, sized := &dynamotest.Meter{}, &dynamotest.Meter{Sizing: client}
-		for _, meter := range []*dynamotest.Meter{told, sized} {
+		reported, sized := &dynamotest.Meter{}, &dynamotest.Meter{Sizing: client}
+		for _, meter := range []*dynamotest.Meter{reported, sized} {
 			item["sk"] = &types.AttributeValueMemberS{Value: rand.Text()}
 			_, err := dynamodb.New(client.Options(), meter.Options).TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{
 				TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: &tables.Connectors, Item: item}}},
@@ -44,8 +44,8 @@ func TestMeterSizes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if told.Total() != sized.Total() || told.Of("TransactWriteItems", tables.Connectors).Writes == 0 {
-			t.Errorf("text of %d: sized\n%v\ntold\n%v", size, sized, told)
+		if reported.Total() != sized.Total() || reported.Of("TransactWriteItems", tables.Connectors).Writes == 0 {
+			t.Errorf("text of %d: sized\n%v\ntold\n%v", size, sized, reported)
 		}
 	}
 }

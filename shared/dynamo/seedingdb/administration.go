@@ -68,8 +68,8 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 	})
 }
 
-// DeleteConnector implements the store of the connectors API. Runs, closed batches and
-// rejections stay.
+// DeleteConnector implements the store of the connectors API. It leaves runs,
+// closed batches and rejections.
 func (s *Store) DeleteConnector(ctx context.Context, id string, version int, now time.Time) error {
 	values := dynamo.Item{":read": dynamo.Number(version), ":now": dynamo.Instant(now)}
 	return s.administer(ctx, id, version, func(state seeding.State) ([]dynamo.Write, error) {
@@ -85,9 +85,9 @@ func (s *Store) DeleteConnector(ctx context.Context, id string, version int, now
 	})
 }
 
-// administer makes the writes that a state of the read version allows. When
-// they are refused it reads again why: a version that moved is a conflict,
-// another connector's claim in the same registry is none.
+// administer makes the writes that are allowed for a state of the given version.
+// If they are refused it reads the state again: another version is a conflict,
+// but another connector's claim in the same registry is not.
 func (s *Store) administer(ctx context.Context, id string, version int, writes func(seeding.State) ([]dynamo.Write, error)) error {
 	return conflict(dynamo.RetryRefused(func() error {
 		state, err := s.State(ctx, id)
@@ -105,9 +105,9 @@ func (s *Store) administer(ctx context.Context, id string, version int, writes f
 	}))
 }
 
-// SetStatus implements the store of the connectors API. To start what runs already is
-// how a person says "try again now". A stop is looked at now as well, because
-// submit ends the open run.
+// SetStatus implements the store of the connectors API. Starting a running
+// connector is how a person asks for an attempt now. A stop makes the connector
+// due too, so that submit ends the open run.
 func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error {
 	update := "SET #status = :status, #nudge = :now"
 	if status == seeding.Running {
@@ -120,11 +120,11 @@ func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status,
 	return notFoundOrConflict(err)
 }
 
-// Retry implements the store of the connectors API with one write, however many
-// rejections there are: each compares its own time with it.
+// Retry implements the store of the connectors API. It is one write, however
+// many rejections there are: each compares its own time with this one.
 func (s *Store) Retry(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
-		Key: stateKey(id), Update: "SET #nudge = :now, #" + againOf(kind) + " = :now", Condition: dynamo.Exists,
+		Key: stateKey(id), Update: "SET #nudge = :now, #" + retriedName(kind) + " = :now", Condition: dynamo.Exists,
 		Values: dynamo.Item{":now": dynamo.Instant(now)},
 	})
 	return notFoundOrConflict(err)
@@ -142,7 +142,7 @@ func (s *Store) RetryIdentifiers(ctx context.Context, registry, id string, ident
 		if err == nil {
 			count.Add(1)
 		}
-		return dynamo.Explain(err, nil, nil) // none of this identifier
+		return dynamo.Explain(err, nil, nil) // it has no rejection
 	})
 	found = int(count.Load())
 	if err != nil || found == 0 {
@@ -168,8 +168,8 @@ func (s *Store) ListRuns(ctx context.Context, connector, before string, limit in
 	return list, list[len(list)-1].ID, nil
 }
 
-// RunBatches implements the store of the connectors API. Open ones are read first: one
-// that is closed in between is then seen twice instead of never.
+// RunBatches implements the store of the connectors API. It reads open ones
+// first: one that is closed in between is then seen twice and not missed.
 func (s *Store) RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error) {
 	open, err := s.OpenBatches(ctx, registry)
 	if err != nil {

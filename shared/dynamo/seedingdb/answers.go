@@ -10,18 +10,18 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Inbox implements seeding.AnswerInbox. It is apart from Store because the
-// public function may do this one call and nothing else.
+// Inbox implements seeding.AnswerInbox. It is a type of its own, because the
+// public function may make this one call only.
 type Inbox struct{ answers dynamo.Table }
 
-// NewInbox returns the inbox on the answers table, given by name. It calls
-// nothing of the client but PutItem.
+// NewInbox returns the inbox on the answers table, given by name. It calls only
+// PutItem of the client.
 func NewInbox(client dynamo.Client, answersTable string) *Inbox {
 	return &Inbox{dynamo.NewTable(client, answersTable)}
 }
 
-// PutPart implements seeding.AnswerInbox. The key holds the hash of the rows,
-// so an item with this key is this part.
+// PutPart implements seeding.AnswerInbox. The key holds a hash of the rows, so
+// an item with this key already holds this part.
 func (i *Inbox) PutPart(ctx context.Context, part seeding.AnswerPart) error {
 	_, err := i.answers.Create(ctx, partKey(part), encodePart(part))
 	return err
@@ -65,8 +65,8 @@ func (s *Store) AnswerParts(ctx context.Context, registry, batch string) ([]seed
 	return dynamo.All(ctx, s.answers, partsOf(registry, batch), decodePart(registry))
 }
 
-// DeleteParts implements seeding.Answers. It needs no condition: the item of
-// the key of a part never changes.
+// DeleteParts implements seeding.Answers. It needs no condition, because the
+// item of a part never changes.
 func (s *Store) DeleteParts(ctx context.Context, parts []seeding.AnswerPart) error {
 	return dynamo.Parallel(ctx, parts, func(ctx context.Context, part seeding.AnswerPart) error {
 		return s.answers.Delete(ctx, dynamo.Change{Key: partKey(part)})
@@ -77,7 +77,7 @@ func encodePart(p seeding.AnswerPart) dynamo.Item {
 	return dynamo.OmitZero(dynamo.Item{
 		"connector": dynamo.Text(p.Ref.Connector), "run": dynamo.Text(p.Ref.Run),
 		"received": dynamo.Instant(p.Received), "rows": dynamo.Binary(p.Packed),
-		"expires": dynamo.Number(p.Expires.Unix()), // TTL wants seconds
+		"expires": dynamo.Number(p.Expires.Unix()), // TTL takes seconds
 	})
 }
 

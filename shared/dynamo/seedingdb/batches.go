@@ -34,8 +34,8 @@ func (s *Store) ClosedBatches(ctx context.Context, connector, run string) ([]see
 		decodeBatch(seeding.BatchRef{Connector: connector, Run: run}))
 }
 
-// Batch implements seeding.Batches. A batch moves from open to closed only: in
-// this order it is not missed between the two reads.
+// Batch implements seeding.Batches. A batch moves only from open to closed, so
+// it is not missed between the two reads.
 func (s *Store) Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error) {
 	b, err := get(ctx, s, openKey(ref), decodeBatch(ref))
 	if errors.Is(err, seeding.ErrNotFound) {
@@ -64,8 +64,8 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 	))
 }
 
-// MarkSubmitted implements seeding.Batches. A batch whose answer overtook the
-// reply of its POST is closed by now, and a conflict.
+// MarkSubmitted implements seeding.Batches. If the answer came before the reply
+// to the POST, the batch may be closed, which is a conflict.
 func (s *Store) MarkSubmitted(ctx context.Context, ref seeding.BatchRef, requestID string, now time.Time) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:       openKey(ref),
@@ -80,8 +80,8 @@ func (s *Store) MarkSubmitted(ctx context.Context, ref seeding.BatchRef, request
 	return conflict(dynamo.Already(err, marked))
 }
 
-// CountParts implements seeding.Batches. The totals are added under the
-// condition that the parts are not there yet, so a part counts once.
+// CountParts implements seeding.Batches. It adds the totals on condition that
+// none of the parts is there, so that a part counts once.
 func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string, add seeding.Totals) error {
 	if len(parts) == 0 {
 		return errors.New("dynamo: totals can be added only for a part of an answer")
@@ -105,8 +105,8 @@ func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string,
 	return s.updateBatch(ctx, b, c, nil)
 }
 
-// Postpone implements seeding.Batches. One that is no failure can be repeated,
-// to a later time.
+// Postpone implements seeding.Batches. With the attempts of before it may only
+// move the time later.
 func (s *Store) Postpone(ctx context.Context, b seeding.Batch, attempts int, notBefore time.Time) error {
 	later := ""
 	if attempts == b.Attempts {
@@ -123,8 +123,7 @@ func (s *Store) Postpone(ctx context.Context, b seeding.Batch, attempts int, not
 	}, postponed)
 }
 
-// updateBatch changes a batch in the place where it is; it may have been closed
-// since it was read.
+// updateBatch changes a batch that may have been closed since it was read.
 func (s *Store) updateBatch(ctx context.Context, b seeding.Batch, c dynamo.Change, already func(old dynamo.Item) bool) error {
 	update := func(key dynamo.Key) error {
 		c.Key = key
@@ -142,9 +141,9 @@ func (s *Store) updateBatch(ctx context.Context, b seeding.Batch, c dynamo.Chang
 	return update(closedKey(b.Ref))
 }
 
-// Close implements seeding.Batches. b was read a while ago: what others wrote
-// since must not get lost in the move. A request identifier is taken along; a
-// part that b does not know is a conflict.
+// Close implements seeding.Batches. What others wrote since b was read must not
+// get lost: it keeps a request identifier, and a part that b does not have is a
+// conflict.
 func (s *Store) Close(ctx context.Context, b seeding.Batch) error {
 	return conflict(dynamo.RetryRefused(func() error {
 		open, err := get(ctx, s, openKey(b.Ref), decodeBatch(b.Ref))
@@ -170,7 +169,7 @@ func (s *Store) Close(ctx context.Context, b seeding.Batch) error {
 	}))
 }
 
-// closedAlready is no error when the batch was closed just as b would close it.
+// closedAlready returns nil if the batch was closed as b would close it.
 func (s *Store) closedAlready(ctx context.Context, b seeding.Batch) error {
 	closed, err := get(ctx, s, closedKey(b.Ref), decodeBatch(b.Ref))
 	if err != nil {
@@ -183,8 +182,8 @@ func (s *Store) closedAlready(ctx context.Context, b seeding.Batch) error {
 	return seeding.ErrConflict
 }
 
-// countedParts is the condition that a batch has n parts. They only grow, so as
-// many are the same; a set that is not there has no size.
+// countedParts is the condition that a batch still has its n parts. Parts are
+// only added, so the number is enough. An absent set has no size.
 func countedParts(n int) string {
 	if n == 0 {
 		return "attribute_not_exists(#parts)"
@@ -192,9 +191,9 @@ func countedParts(n int) string {
 	return "size(#parts) = :parts"
 }
 
-// noOpenBatches returns the check under which a transaction can rely on the
-// connector having no open batch in the registry: that nobody claims in
-// between. seeding.ErrOpenBatches when it has one.
+// noOpenBatches returns a check for a transaction that must not be made while
+// the connector has an open batch in the registry: nobody claimed one since.
+// seeding.ErrOpenBatches if it has one now.
 func (s *Store) noOpenBatches(ctx context.Context, registry, connector string) (dynamo.Write, error) {
 	state, err := s.RegistryState(ctx, registry) // the counter first, as before a claim
 	if err != nil {
@@ -210,8 +209,7 @@ func (s *Store) noOpenBatches(ctx context.Context, registry, connector string) (
 	return s.connectors.ToCheck(unmovedCounter(registry, state.Counter)), nil
 }
 
-// encodeBatch leaves out what the key of an open or closed batch says, and the
-// members of a closed one.
+// encodeBatch leaves out what is in the key, and the members of a closed batch.
 func encodeBatch(b seeding.Batch) dynamo.Item {
 	it := dynamo.Item{
 		"state": dynamo.Text(string(b.State)), "mts": dynamo.Text(b.MTS), "url": dynamo.Text(b.MTSURL),
@@ -236,7 +234,7 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 	return dynamo.OmitZero(it)
 }
 
-// decodeBatch returns the decoder of batches of which the key says ref.
+// decodeBatch returns the decoder of batches; ref is what their key says.
 func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) {
 	return func(it dynamo.Item) (seeding.Batch, error) {
 		r := dynamo.NewReader(it)

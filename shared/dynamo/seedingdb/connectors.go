@@ -47,8 +47,8 @@ func decodeConnector(it dynamo.Item) (seeding.Connector, error) {
 	return dynamo.Decoded(r, c)
 }
 
-// readJSON reads a document. Its error does not say what is wrong: the error of
-// the JSON package would quote the document.
+// readJSON reads a document. It drops the error of the JSON package, which would
+// quote the document.
 func readJSON[T any](r *dynamo.Reader, name string) (document T) {
 	if err := json.Unmarshal([]byte(r.Text(name)), &document); err != nil {
 		r.Damaged(name)
@@ -56,8 +56,8 @@ func readJSON[T any](r *dynamo.Reader, name string) (document T) {
 	return document
 }
 
-// configuration is the document of form 2. Other sources, deliveries and
-// schedules can be added beside those that are there.
+// configuration is the document of form 2. It has room for other sources,
+// deliveries and schedules.
 type configuration struct {
 	Name     string            `json:"name"`
 	MTS      storedMTS         `json:"mts"`
@@ -134,7 +134,7 @@ func configurationOf(c seeding.Connector) configuration {
 	}
 }
 
-// connector is without id and version, which stand beside the document.
+// connector has no id and version, because the document has none.
 func (c configuration) connector() seeding.Connector {
 	source := c.Source.Registry
 	return seeding.Connector{

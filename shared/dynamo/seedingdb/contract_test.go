@@ -9,8 +9,8 @@ import (
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 )
 
-// TestContract runs on AWS's own DynamoDB Local, and on the one in memory that the
-// tests of whole runs stand on.
+// TestContract runs on AWS's own DynamoDB Local, and on the one in memory that
+// tests of whole runs use.
 func TestContract(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) seedingdbtest.Tables{"DynamoDB Local": newTables, "memory": inMemory} {
 		t.Run(name, func(t *testing.T) {

@@ -22,11 +22,11 @@ func (s *Store) MTSState(ctx context.Context, id string) (seeding.MTSState, erro
 	return m, err
 }
 
-// nobodyElseWaits is the condition that no live mark of another waiter stands.
+// nobodyElseWaits is the condition that no other owner is marked as waiting.
 const nobodyElseWaits = "(attribute_not_exists(#waiter) OR #waiter = :owner OR #waitUntil <= :now)"
 
-// TakeMTS implements seeding.MTSStates. Who waits asks every second: it reads
-// before it writes, because a refused write costs five times a read.
+// TakeMTS implements seeding.MTSStates. It reads first, because a waiting owner
+// calls it every second, and a refused write costs five times a read.
 func (s *Store) TakeMTS(ctx context.Context, id, owner string, now, until, waitUntil time.Time) (seeding.MTSState, error) {
 	m, err := s.MTSState(ctx, id)
 	if err != nil {
@@ -59,11 +59,11 @@ func (s *Store) TakeMTS(ctx context.Context, id, owner string, now, until, waitU
 	return seeding.MTSState{}, seeding.ErrLeaseHeld
 }
 
-// waitForMTS marks the owner as waiting, unless somebody else is. One who polls
-// would write the mark every time; it is renewed when half of it is over.
+// waitForMTS marks the owner as waiting, unless somebody else is. It renews a
+// mark only when half of its time is over, because a waiting owner calls often.
 func (s *Store) waitForMTS(ctx context.Context, m seeding.MTSState, owner string, now, until time.Time) error {
-	standing := m.WaitUntil.Sub(now)
-	if standing > 0 && (m.Waiter != owner || 2*standing > until.Sub(now)) || !until.After(now) {
+	left := m.WaitUntil.Sub(now)
+	if left > 0 && (m.Waiter != owner || 2*left > until.Sub(now)) || !until.After(now) {
 		return nil
 	}
 	_, err := s.connectors.Update(ctx, dynamo.Change{
@@ -72,7 +72,7 @@ func (s *Store) waitForMTS(ctx context.Context, m seeding.MTSState, owner string
 		Condition: nobodyElseWaits,
 		Values:    dynamo.Item{":owner": dynamo.Text(owner), ":waitUntil": dynamo.Instant(until), ":now": dynamo.Instant(now)},
 	})
-	return dynamo.Explain(err, nil, nil) // somebody else waits, which is as good
+	return dynamo.Explain(err, nil, nil) // somebody else is waiting
 }
 
 // LeaveMTS implements seeding.MTSStates.

@@ -30,12 +30,12 @@ import (
 // (infra/decisions.md, "How a stored form changes").
 var record = flag.String("record", "", "write the items of today's store to this file")
 
-// t0 is when the recorded story begins.
+// t0 is when the example begins.
 var t0 = time.UnixMilli(1_790_000_000_123).UTC()
 
 func after(d time.Duration) time.Time { return t0.Add(d) }
 
-// contents is what the recorded items say, one or more values of each kind.
+// contents is what the recorded items hold, one or more values of each kind.
 type contents struct {
 	Connector   seeding.Connector
 	State       seeding.State // with everything that a state can have
@@ -51,14 +51,14 @@ type contents struct {
 	Rows        [][]seeding.Row // of the parts
 }
 
-// TestRecordedItems reads through today's store what the stores of earlier
-// commits have written, and what today's own writes.
+// TestRecordedItems reads, through today's store, what the stores of earlier
+// commits wrote and what today's own store writes.
 func TestRecordedItems(t *testing.T) {
 	t.Run("today", func(t *testing.T) {
 		tables := newTables(t)
 		store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
-		want := story()
-		tell(t, store, seedingdb.NewInbox(tables.Client, tables.Answers), want)
+		want := example()
+		write(t, store, seedingdb.NewInbox(tables.Client, tables.Answers), want)
 		compare(t, read(t, store), want)
 		if *record != "" {
 			dump(t, tables, *record)
@@ -68,8 +68,8 @@ func TestRecordedItems(t *testing.T) {
 		file string
 		want contents
 	}{
-		{"testdata/recorded-v0.json", story()}, // every kind in its first form
-		{"testdata/recorded-v1.json", story()}, // configurations in their second
+		{"testdata/recorded-v0.json", example()}, // every kind in its first form
+		{"testdata/recorded-v1.json", example()}, // configurations in their second
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			tables := newTables(t)
@@ -79,8 +79,8 @@ func TestRecordedItems(t *testing.T) {
 	}
 }
 
-// story is what is recorded. All of it is made up.
-func story() contents {
+// example is what is recorded. All of it is invented.
+func example() contents {
 	c := seeding.Connector{ // recorded with members that are no longer read
 		ID: "c-district", Version: 3, Name: "District office",
 		MTS: seeding.MTSAccess{URL: "https://mts.example/mts", Language: "eng", BatchMaximum: 500},
@@ -200,8 +200,8 @@ func story() contents {
 	}
 }
 
-// tell writes the story through a store, in the order in which it happened.
-func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s contents) {
+// write writes the contents through a store, in the order in which they came about.
+func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s contents) {
 	t.Helper()
 	ctx := t.Context()
 	c, state := s.Connector, s.State
@@ -282,11 +282,11 @@ func tell(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conten
 	}
 }
 
-// read reads everything back that the story tells.
+// read reads all that write wrote.
 func read(t *testing.T, store *seedingdb.Store) (got contents) {
 	t.Helper()
 	ctx := t.Context()
-	want := story()
+	want := example()
 	var errs [11]error
 	got.Connector, errs[0] = store.Connector(ctx, want.Connector.ID)
 	got.State, errs[1] = store.State(ctx, want.State.Connector)

@@ -27,7 +27,7 @@ func (s *Store) RegistryStates(ctx context.Context) ([]seeding.RegistryState, er
 	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: registries}, decodeRegistry)
 }
 
-// unmovedCounter is the condition that nobody claimed a batch of the registry
+// unmovedCounter is the condition that no batch of the registry was claimed
 // since its counter was read.
 func unmovedCounter(registry string, read int64) dynamo.Change {
 	c := dynamo.Change{
@@ -77,8 +77,8 @@ func (s *Store) LeavePatch(ctx context.Context, state seeding.RegistryState) err
 	return conflict(err)
 }
 
-// NoteOutage implements seeding.RegistryStates. It states a fact that its
-// caller just met, so it asks for no condition: the last to know is right.
+// NoteOutage implements seeding.RegistryStates. It has no condition, because the
+// latest call to the registry is right.
 func (s *Store) NoteOutage(ctx context.Context, id string, until time.Time, attempts int) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:    registryKey(id),

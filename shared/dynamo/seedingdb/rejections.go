@@ -18,10 +18,10 @@ func rejectionKey(r seeding.Rejection) dynamo.Key {
 	return dynamo.Key{Partition: rejections(r.Registry), Sort: encodeSubject(r.Subject) + "#" + r.Connector}
 }
 
-// submissionPrefix sorts submissions behind all identifiers, which are digits.
+// submissionPrefix sorts submissions after all identifiers, which are digits.
 const submissionPrefix = "s:"
 
-// encodeSubject writes the subject as it stands in a key.
+// encodeSubject writes the subject for a key.
 func encodeSubject(s seeding.Subject) string {
 	if s.Submission != "" {
 		return submissionPrefix + url.QueryEscape(s.Submission)
@@ -29,7 +29,7 @@ func encodeSubject(s seeding.Subject) string {
 	return dynamo.Padded(s.Identifier)
 }
 
-// decodeSubject is the inverse of encodeSubject; the registrant stands elsewhere.
+// decodeSubject is the inverse of encodeSubject, without the registrant.
 func decodeSubject(text string) (seeding.Subject, error) {
 	if submission, found := strings.CutPrefix(text, submissionPrefix); found {
 		id, err := url.QueryUnescape(submission)
@@ -81,8 +81,8 @@ func (s *Store) putRejection(ctx context.Context, r seeding.Rejection) error {
 	return conflict(dynamo.Already(s.connectors.Put(ctx, c), written))
 }
 
-// DeleteRejections implements seeding.Rejections. One that was written anew
-// stays: that is somebody's later word.
+// DeleteRejections implements seeding.Rejections. One that was written again
+// stays.
 func (s *Store) DeleteRejections(ctx context.Context, list []seeding.Rejection) error {
 	return dynamo.Parallel(ctx, list, func(ctx context.Context, r seeding.Rejection) error {
 		err := s.connectors.Delete(ctx, dynamo.Change{
@@ -92,8 +92,8 @@ func (s *Store) DeleteRejections(ctx context.Context, list []seeding.Rejection) 
 	})
 }
 
-// ListRejections implements the store of the connectors API. A page mark is the sort key
-// of the last rejection of the page.
+// ListRejections implements the store of the connectors API. A page mark is the
+// sort key of the last rejection of the page.
 func (s *Store) ListRejections(ctx context.Context, registry, connector, after string, limit int) ([]seeding.Rejection, string, error) {
 	wanted := func(it dynamo.Item) bool {
 		sort := dynamo.SortKey(it)

@@ -11,7 +11,7 @@ import (
 
 const runPrefix = "run#"
 
-// afterRuns sorts behind all runs.
+// afterRuns sorts after all runs.
 var afterRuns = dynamo.AfterAll("run")
 
 func runs(connector string) string { return "C#" + connector }
@@ -102,9 +102,9 @@ func runProgress(r seeding.Run) dynamo.Change {
 	}
 }
 
-// encodeNewRun leaves the kind out of a recurring run, as it was before there
-// were others. The fence is there even if it is 0, as of an import that was
-// opened without the run lease: conditions compare it.
+// encodeNewRun leaves the kind out of a recurring run, as before there were
+// other kinds. It writes the fence even if it is 0, as for an import opened
+// without the run lease, because conditions compare it.
 func encodeNewRun(r seeding.Run) dynamo.Item {
 	kind := r.Kind
 	if kind == seeding.Recurring {

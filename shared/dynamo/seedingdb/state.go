@@ -25,12 +25,11 @@ func (s *Store) States(ctx context.Context) ([]seeding.State, error) {
 	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: states}, decodeState)
 }
 
-// The due time is two attributes, so that nobody who wants submit to look
-// earlier is overlooked by a holder of the run lease, and neither needs a write
-// more: "due" is set by whoever leaves the lease, "nudge" by everybody else.
-// What counts is the earlier of the two. Taking the lease makes the nudge the
-// due time, so it outlives a taker who dies; leaving leaves a nudge alone that
-// came since.
+// The due time is the earlier of two attributes: "due", set by whoever leaves
+// the run lease, and "nudge", set by everybody who wants submit to look earlier.
+// So a nudge is not overlooked by the holder of the lease, and no further write
+// is needed. Taking the lease makes the nudge the due time, so that it is not
+// lost if the holder dies. Leaving it keeps a nudge that came since.
 const foldNudge = "#due = if_not_exists(#nudge, #due)"
 
 // TakeRun implements seeding.Connectors.
@@ -60,7 +59,7 @@ func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, due, moved
 	return notFoundOrConflict(err)
 }
 
-// setMoved continues a SET with when the run moved last, if it did.
+// setMoved continues a SET with the time at which the run moved last, if any.
 func setMoved(moved time.Time, values dynamo.Item) string {
 	if moved.IsZero() {
 		return ""
@@ -80,34 +79,34 @@ func (s *Store) RaiseProblem(ctx context.Context, id string, source seeding.Sour
 	return notFoundOrConflict(err)
 }
 
-// ClearProblems implements seeding.Connectors. Where none of the sources has a
-// problem there is nothing to look at earlier either: else every success would
-// make its connector due.
+// ClearProblems implements seeding.Connectors. If none of the sources has a
+// problem it writes nothing; otherwise every success would make its connector
+// due.
 func (s *Store) ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error {
 	if len(sources) == 0 {
 		return nil
 	}
-	var paths, standing []string
+	var paths, raised []string
 	for _, source := range sources {
 		path := problemPath(source)
 		paths = append(paths, path)
-		standing = append(standing, "attribute_exists("+path+")")
+		raised = append(raised, "attribute_exists("+path+")")
 	}
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:       stateKey(id),
 		Update:    "SET #nudge = :now, #moved = :now REMOVE " + strings.Join(paths, ", "),
-		Condition: strings.Join(standing, " OR "),
+		Condition: strings.Join(raised, " OR "),
 		Values:    dynamo.Item{":now": dynamo.Instant(now)},
 	})
 	none := func(dynamo.Item) bool { return true }
 	return notFoundOrConflict(dynamo.Already(err, none))
 }
 
-// problemPath is where a problem stands; sources are words of our own.
+// problemPath is the path of a problem in a state.
 func problemPath(source seeding.Source) string { return "#problems.#" + string(source) }
 
-// newState is the state that a connector begins with. The map of problems must
-// exist before one can be put into it.
+// newState is the first state of a connector. The map of problems must exist
+// before a problem can be written into it.
 func newState(c seeding.Connector) dynamo.Item {
 	return dynamo.Item{
 		"registry": dynamo.Text(c.RegistryKey()), "mts": dynamo.Text(c.MTSKey()),
@@ -133,7 +132,7 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Moved:     r.Instant("moved"),
 		Lease:     seeding.Lease(r.Lease()),
 		Problems:  map[seeding.Source]seeding.Problem{},
-		Retried:   decodeAgain(r),
+		Retried:   decodeRetried(r),
 	}
 	if nudge := r.Instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
 		state.Due = nudge
@@ -146,20 +145,20 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 	return dynamo.Decoded(r, state)
 }
 
-// againOf is the attribute with the time of "try again" of a kind.
-func againOf(kind seeding.RejectionKind) string { return "again_" + string(kind) }
+// retriedName is the attribute with the time of the last retry of a kind.
+func retriedName(kind seeding.RejectionKind) string { return "again_" + string(kind) }
 
-// decodeAgain is nil when nobody ever said "try again".
-func decodeAgain(r *dynamo.Reader) (again map[seeding.RejectionKind]time.Time) {
+// decodeRetried is nil if nothing was ever retried.
+func decodeRetried(r *dynamo.Reader) (retried map[seeding.RejectionKind]time.Time) {
 	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
-		if at := r.Instant(againOf(kind)); !at.IsZero() {
-			if again == nil {
-				again = map[seeding.RejectionKind]time.Time{}
+		if at := r.Instant(retriedName(kind)); !at.IsZero() {
+			if retried == nil {
+				retried = map[seeding.RejectionKind]time.Time{}
 			}
-			again[kind] = at
+			retried[kind] = at
 		}
 	}
-	return again
+	return retried
 }
 
 func encodeProblem(p seeding.Problem) types.AttributeValue {

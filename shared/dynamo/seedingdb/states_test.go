@@ -15,8 +15,8 @@ import (
 
 var serial atomic.Int64
 
-// Any order of any events of a batch ends in a state that the table allows:
-// claimed, then submitted, then closed once and for ever; parts counted once.
+// Whatever the order of events, a batch is claimed, then submitted, then closed
+// once and for ever, and each part is counted once.
 func TestBatchStates(t *testing.T) {
 	tables := newTables(t)
 	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
@@ -133,8 +133,8 @@ func TestBatchStates(t *testing.T) {
 	})
 }
 
-// A lease has one live holder at any time, its fence only grows, and nobody
-// writes under a fence that is not the last.
+// At any time a lease has at most one holder, its fence only grows, and nobody
+// can write under an earlier fence.
 func TestLeaseStates(t *testing.T) {
 	tables := newTables(t)
 	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)

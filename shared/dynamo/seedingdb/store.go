@@ -17,9 +17,9 @@
 //	<registry>                    <batch>#<content>#<part>#<of>
 //
 // Each kind of item has its keys and its codec in the file of its subject. A
-// codec writes the newest form of its kind, and reads that and the one before:
-// the number of the form is in the attribute form, absent for the first one. How
-// a form changes is written in infra/decisions.md.
+// codec writes the newest form of its kind, and reads that and the one before.
+// The number of the form is in the attribute form, absent for the first one
+// (infra/decisions.md, "How a stored form changes").
 package seedingdb
 
 import (
@@ -48,8 +48,8 @@ var (
 	_ seeding.AnswerInbox    = (*Inbox)(nil)
 )
 
-// New returns the store on the two tables, given by name. A function that uses
-// no answers may leave their table's name empty.
+// New returns the store on the two tables, given by name. A function that reads
+// no answers may leave the name of their table empty.
 func New(client dynamo.Client, connectorsTable, answersTable string) *Store {
 	return &Store{
 		client:     client,
@@ -71,12 +71,12 @@ func get[T any](ctx context.Context, s *Store, key dynamo.Key, decode func(dynam
 	return decode(it)
 }
 
-// notFoundOrConflict says of a refused write that its item is missing, or else
-// that the item changed since it was read.
+// notFoundOrConflict translates a refused write: its item is missing, or has
+// changed since it was read.
 func notFoundOrConflict(err error) error {
 	return dynamo.Explain(err, seeding.ErrNotFound, seeding.ErrConflict)
 }
 
-// conflict says of a refused write or transaction that what its caller read has
-// changed; an item that is missing is such a change too.
+// conflict translates a refused write or transaction: what its caller read has
+// changed, or is missing.
 func conflict(err error) error { return dynamo.Explain(err, seeding.ErrConflict, seeding.ErrConflict) }

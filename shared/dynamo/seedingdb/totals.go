@@ -5,7 +5,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// totals by the attributes that hold them, of a run as of a batch.
+// totals by their attributes, in runs and batches.
 func totals(t seeding.Totals) map[string]int {
 	return map[string]int{
 		"sent": t.Sent, "tokenised": t.Tokenised, "refused": t.Refused,

@@ -30,7 +30,7 @@ func (s *suite) claim() {
 	s.same(moved, claim.Run, "run")
 	s.claimed(c, claim.Run, "next")
 	_, err = s.store.Batch(s.ctx, seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: "none"})
-	s.is(err, seeding.ErrNotFound, "a batch that nobody claimed")
+	s.fails(err, seeding.ErrNotFound, "a batch that nobody claimed")
 }
 
 func (s *suite) claimRefused() {
@@ -67,7 +67,7 @@ func (s *suite) claimRefused() {
 		s.claimed(c, run, "first-"+c.Name)
 		claim := s.aClaim(c, run, "second-"+c.Name)
 		s.ok(wrong(c, &claim), name)
-		s.is(s.store.Claim(s.ctx, claim), seeding.ErrConflict, name)
+		s.fails(s.store.Claim(s.ctx, claim), seeding.ErrConflict, name)
 
 		open, err := s.store.OpenBatches(s.ctx, c.RegistryKey())
 		s.ok(err, "open batches")
@@ -83,7 +83,7 @@ func (s *suite) claimRefused() {
 	}
 }
 
-// claimRaced: many connectors of one registry read one counter; one succeeds.
+// claimRaced: several claims rely on the same counter; one succeeds.
 func (s *suite) claimRaced() {
 	c, run := s.running("c")
 	for round := range 3 {
@@ -108,17 +108,17 @@ func (s *suite) submitted() {
 	s.ok(err, "batch")
 	s.same(got, b, "submitted batch")
 	s.ok(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), "mark it so again")
-	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "other", after(time.Second)), seeding.ErrConflict, "mark it otherwise")
+	s.fails(s.store.MarkSubmitted(s.ctx, b.Ref, "other", after(time.Second)), seeding.ErrConflict, "mark it otherwise")
 	b.State, b.Closed = seeding.Patched, t0
 	s.ok(s.store.Close(s.ctx, b), "close")
-	s.is(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), seeding.ErrConflict, "mark a closed batch")
+	s.fails(s.store.MarkSubmitted(s.ctx, b.Ref, "request", after(time.Second)), seeding.ErrConflict, "mark a closed batch")
 }
 
 func (s *suite) countingParts() {
 	c, run := s.running("c")
 	b := s.claimed(c, run, "b")
 	one := seeding.Totals{Tokenised: 1, Duplicate: 2}
-	is := func(want seeding.Totals, parts ...string) {
+	counted := func(want seeding.Totals, parts ...string) {
 		s.Helper()
 		got, err := s.store.Batch(s.ctx, b.Ref)
 		s.ok(err, "batch")
@@ -126,16 +126,16 @@ func (s *suite) countingParts() {
 		s.same(got.Parts, parts, "parts")
 	}
 	s.ok(s.store.CountParts(s.ctx, b, []string{"x.1.2"}, one), "first part")
-	s.is(s.store.CountParts(s.ctx, b, []string{"x.1.2"}, one), seeding.ErrConflict, "the same part")
-	s.is(s.store.CountParts(s.ctx, b, []string{"x.2.2", "x.1.2"}, one), seeding.ErrConflict, "the same among others")
-	is(one, "x.1.2")
+	s.fails(s.store.CountParts(s.ctx, b, []string{"x.1.2"}, one), seeding.ErrConflict, "the same part")
+	s.fails(s.store.CountParts(s.ctx, b, []string{"x.2.2", "x.1.2"}, one), seeding.ErrConflict, "the same among others")
+	counted(one, "x.1.2")
 	s.ok(s.store.CountParts(s.ctx, b, []string{"x.2.2", "y.1.1"}, seeding.Totals{Tokenised: 10, Refused: 3}), "more parts")
 	both := seeding.Totals{Tokenised: 11, Duplicate: 2, Refused: 3}
-	is(both, "x.1.2", "x.2.2", "y.1.1")
+	counted(both, "x.1.2", "x.2.2", "y.1.1")
 
 	outcomes := s.race(func(int) error { return s.store.CountParts(s.ctx, b, []string{"z.1.1"}, one) })
 	s.same(outcomes, map[error]int{nil: 1, seeding.ErrConflict: racers - 1}, "race for one part")
-	is(both.Plus(one), "x.1.2", "x.2.2", "y.1.1", "z.1.1")
+	counted(both.Plus(one), "x.1.2", "x.2.2", "y.1.1", "z.1.1")
 
 	read, err := s.store.Batch(s.ctx, b.Ref)
 	s.ok(err, "batch")
@@ -145,13 +145,13 @@ func (s *suite) countingParts() {
 	total := closed.Totals
 	s.ok(s.store.CountParts(s.ctx, closed, []string{"late.1.2"}, one), "late part of a closed batch")
 	total = total.Plus(one)
-	s.is(s.store.CountParts(s.ctx, closed, []string{"late.1.2"}, one), seeding.ErrConflict, "the same late part")
+	s.fails(s.store.CountParts(s.ctx, closed, []string{"late.1.2"}, one), seeding.ErrConflict, "the same late part")
 	s.ok(s.store.CountParts(s.ctx, read, []string{"late.2.2"}, one), "of a batch that was open when it was read")
-	s.is(s.store.CountParts(s.ctx, read, []string{"late.2.2"}, one), seeding.ErrConflict, "the same again")
-	is(total.Plus(one), "late.1.2", "late.2.2", "x.1.2", "x.2.2", "y.1.1", "z.1.1")
+	s.fails(s.store.CountParts(s.ctx, read, []string{"late.2.2"}, one), seeding.ErrConflict, "the same again")
+	counted(total.Plus(one), "late.1.2", "late.2.2", "x.1.2", "x.2.2", "y.1.1", "z.1.1")
 
 	b.Ref.Batch = s.id("unknown")
-	s.is(s.store.CountParts(s.ctx, b, []string{"x.1.1"}, one), seeding.ErrNotFound, "of a batch that nobody claimed")
+	s.fails(s.store.CountParts(s.ctx, b, []string{"x.1.1"}, one), seeding.ErrNotFound, "of a batch that nobody claimed")
 	if err := s.store.CountParts(s.ctx, b, nil, one); err == nil {
 		s.Error("totals of no part were counted")
 	}
@@ -163,17 +163,17 @@ func (s *suite) postponing() {
 	for _, place := range []string{"open", "closed"} {
 		n := b.Attempts
 		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place)
-		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place+", so already")
-		s.is(s.store.Postpone(s.ctx, b, n+1, after(time.Hour)), seeding.ErrConflict, place+", somebody else's failure")
+		s.ok(s.store.Postpone(s.ctx, b, n+1, after(time.Minute)), place+", repeated")
+		s.fails(s.store.Postpone(s.ctx, b, n+1, after(time.Hour)), seeding.ErrConflict, place+", somebody else's failure")
 		s.ok(s.store.Postpone(s.ctx, b, n+2, after(time.Hour)), place)
 		got, err := s.store.Batch(s.ctx, b.Ref)
 		s.ok(err, "batch")
-		s.same(got.Attempts, n+2, place+": failures")
+		s.same(got.Attempts, n+2, place+": attempts")
 		s.same(got.NotBefore, after(time.Hour), place+": next attempt")
 		for hours := range 3 { // no failure, but a longer wait
 			s.ok(s.store.Postpone(s.ctx, got, n+2, after(time.Duration(hours+1)*time.Hour)), place+", waiting on")
 		}
-		s.is(s.store.Postpone(s.ctx, got, n+2, after(time.Hour)), seeding.ErrConflict, place+", a shorter wait")
+		s.fails(s.store.Postpone(s.ctx, got, n+2, after(time.Hour)), seeding.ErrConflict, place+", a shorter wait")
 		if place == "open" {
 			got.State, got.Closed = seeding.Lost, t0
 			s.ok(s.store.Close(s.ctx, got), "close")
@@ -181,7 +181,7 @@ func (s *suite) postponing() {
 		b = got
 	}
 	b.Ref.Batch = s.id("unknown")
-	s.is(s.store.Postpone(s.ctx, b, 9, t0), seeding.ErrNotFound, "a batch that nobody claimed")
+	s.fails(s.store.Postpone(s.ctx, b, 9, t0), seeding.ErrNotFound, "a batch that nobody claimed")
 }
 
 func (s *suite) closing() {
@@ -193,7 +193,7 @@ func (s *suite) closing() {
 	closed := first // as read before it was marked and counted
 	closed.State, closed.Closed = seeding.Patched, after(time.Minute)
 	closed.Totals, closed.Parts = seeding.Totals{Sent: 2, Tokenised: 1}, []string{"x.2.2"}
-	s.is(s.store.Close(s.ctx, closed), seeding.ErrConflict, "without a part that was counted")
+	s.fails(s.store.Close(s.ctx, closed), seeding.ErrConflict, "without a part that was counted")
 	closed.Totals.Tokenised, closed.Parts = 2, []string{"x.2.2", "x.1.2"}
 	s.ok(s.store.Close(s.ctx, closed), "close")
 
@@ -211,11 +211,11 @@ func (s *suite) closing() {
 
 	s.ok(s.store.Close(s.ctx, closed), "close it so again")
 	closed.State = seeding.Lost
-	s.is(s.store.Close(s.ctx, closed), seeding.ErrConflict, "close it otherwise")
+	s.fails(s.store.Close(s.ctx, closed), seeding.ErrConflict, "close it otherwise")
 	closed.State, closed.Totals.Tokenised = seeding.Patched, 1
-	s.is(s.store.Close(s.ctx, closed), seeding.ErrConflict, "close it with other totals")
+	s.fails(s.store.Close(s.ctx, closed), seeding.ErrConflict, "close it with other totals")
 	closed.Ref.Batch = s.id("unknown")
-	s.is(s.store.Close(s.ctx, closed), seeding.ErrNotFound, "close a batch that nobody claimed")
+	s.fails(s.store.Close(s.ctx, closed), seeding.ErrNotFound, "close a batch that nobody claimed")
 
 	full := filled[seeding.Batch]()
 	full.Ref, full.State, full.Closed, full.Parts = first.Ref, seeding.Claimed, time.Time{}, nil

@@ -22,7 +22,7 @@ func (s *suite) configurations() {
 		Connector: full.ID, Registry: full.RegistryKey(), MTS: full.MTSKey(), Version: 1,
 		Status: seeding.Stopped, Problems: map[seeding.Source]seeding.Problem{},
 	}, "first state")
-	s.is(s.store.CreateConnector(s.ctx, full), seeding.ErrConflict, "create twice")
+	s.fails(s.store.CreateConnector(s.ctx, full), seeding.ErrConflict, "create twice")
 
 	var ids []string
 	for i := range 5 {
@@ -66,24 +66,24 @@ func (s *suite) configurations() {
 func (s *suite) unknownConnector() {
 	for _, id := range []string{s.id("nobody"), "", strings.Repeat("x", 3000)} {
 		_, err := s.store.Connector(s.ctx, id)
-		s.is(err, seeding.ErrNotFound, "Connector")
+		s.fails(err, seeding.ErrNotFound, "Connector")
 		_, err = s.store.State(s.ctx, id)
-		s.is(err, seeding.ErrNotFound, "State")
+		s.fails(err, seeding.ErrNotFound, "State")
 		_, err = s.store.Run(s.ctx, id, "run")
-		s.is(err, seeding.ErrNotFound, "Run")
+		s.fails(err, seeding.ErrNotFound, "Run")
 		_, err = s.store.Run(s.ctx, "connector", id)
-		s.is(err, seeding.ErrNotFound, "Run of a connector")
-		s.is(s.store.DeleteConnector(s.ctx, id, 1, t0), seeding.ErrNotFound, "DeleteConnector")
-		s.is(s.store.ReplaceConnector(s.ctx, seeding.Connector{ID: id, Version: 2}, t0), seeding.ErrNotFound, "ReplaceConnector")
-		s.is(s.store.SetStatus(s.ctx, id, seeding.Running, t0), seeding.ErrNotFound, "SetStatus")
+		s.fails(err, seeding.ErrNotFound, "Run of a connector")
+		s.fails(s.store.DeleteConnector(s.ctx, id, 1, t0), seeding.ErrNotFound, "DeleteConnector")
+		s.fails(s.store.ReplaceConnector(s.ctx, seeding.Connector{ID: id, Version: 2}, t0), seeding.ErrNotFound, "ReplaceConnector")
+		s.fails(s.store.SetStatus(s.ctx, id, seeding.Running, t0), seeding.ErrNotFound, "SetStatus")
 	}
 	id := s.id("nobody")
 	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute), time.Time{})
-	s.is(err, seeding.ErrNotFound, "TakeRun")
-	s.is(s.store.Retry(s.ctx, id, "", t0), seeding.ErrNotFound, "Retry")
-	s.is(s.store.LeaveRun(s.ctx, id, 1, t0, time.Time{}), seeding.ErrNotFound, "LeaveRun")
-	s.is(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
-	s.is(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")
+	s.fails(err, seeding.ErrNotFound, "TakeRun")
+	s.fails(s.store.Retry(s.ctx, id, "", t0), seeding.ErrNotFound, "Retry")
+	s.fails(s.store.LeaveRun(s.ctx, id, 1, t0, time.Time{}), seeding.ErrNotFound, "LeaveRun")
+	s.fails(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
+	s.fails(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")
 }
 
 func (s *suite) replacing() {
@@ -104,11 +104,11 @@ func (s *suite) replacing() {
 		Connector: c.ID, Registry: next.RegistryKey(), MTS: next.MTSKey(), Version: 2, Status: seeding.Running,
 		Due: after(time.Minute), Run: run.ID, Moved: after(time.Minute), Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
 	}, "state after a replacement")
-	s.is(s.store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "the same version twice")
+	s.fails(s.store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "the same version twice")
 
 	moved := next
 	moved.Version, moved.Registry.Database = 3, "other"
-	s.is(s.store.ReplaceConnector(s.ctx, moved, t0), seeding.ErrOpenBatches, "another registry while a batch is open")
+	s.fails(s.store.ReplaceConnector(s.ctx, moved, t0), seeding.ErrOpenBatches, "another registry while a batch is open")
 	batch.State, batch.Closed = seeding.Lost, t0
 	s.ok(s.store.Close(s.ctx, batch), "close")
 	other, otherRun := s.running("other")
@@ -139,22 +139,22 @@ func (s *suite) replacing() {
 func (s *suite) deleting() {
 	c, run := s.running("c")
 	batch := s.claimed(c, run, "b")
-	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while submit is at work")
+	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while submit is at work")
 	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, time.Time{}), "leave")
-	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while a batch is open")
+	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while a batch is open")
 	batch.State, batch.Closed = seeding.Lost, t0
 	s.ok(s.store.Close(s.ctx, batch), "close")
-	s.is(s.store.DeleteConnector(s.ctx, c.ID, 2, t0), seeding.ErrConflict, "of another version")
+	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 2, t0), seeding.ErrConflict, "of another version")
 	_, err := s.store.TakeRun(s.ctx, c.ID, "dead", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
-	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while the lease lasts")
+	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while the lease lasts")
 	s.ok(s.store.DeleteConnector(s.ctx, c.ID, 1, after(time.Minute)), "when the lease is over")
 	_, err = s.store.State(s.ctx, c.ID)
-	s.is(err, seeding.ErrNotFound, "state of a deleted connector")
+	s.fails(err, seeding.ErrNotFound, "state of a deleted connector")
 	_, err = s.store.Connector(s.ctx, c.ID)
-	s.is(err, seeding.ErrNotFound, "deleted connector")
-	s.is(s.store.Claim(s.ctx, s.aClaim(c, run, "late")), seeding.ErrConflict, "claim of a deleted connector")
-	s.is(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrNotFound, "delete twice")
+	s.fails(err, seeding.ErrNotFound, "deleted connector")
+	s.fails(s.store.Claim(s.ctx, s.aClaim(c, run, "late")), seeding.ErrConflict, "claim of a deleted connector")
+	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrNotFound, "delete twice")
 }
 
 func (s *suite) runLease() {
@@ -166,16 +166,16 @@ func (s *suite) runLease() {
 	s.ok(err, "a free lease")
 	s.same(first.Lease, seeding.Lease{Owner: "a", Until: after(time.Minute), Fence: first.Lease.Fence}, "lease")
 	_, err = take("b", 59*time.Second, 2*time.Minute)
-	s.is(err, seeding.ErrLeaseHeld, "a held lease")
+	s.fails(err, seeding.ErrLeaseHeld, "a held lease")
 	renewed, err := take("a", 30*time.Second, 90*time.Second)
 	s.ok(err, "renewal")
-	s.is(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave with the fence before")
+	s.fails(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave with the fence before")
 	taken, err := take("b", 90*time.Second, 3*time.Minute)
 	s.ok(err, "a lease that is over")
 	if renewed.Lease.Fence <= first.Lease.Fence || taken.Lease.Fence <= renewed.Lease.Fence {
 		s.Errorf("fences %d, %d, %d do not grow", first.Lease.Fence, renewed.Lease.Fence, taken.Lease.Fence)
 	}
-	s.is(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave by a holder thought dead")
+	s.fails(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave by a holder thought dead")
 	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(time.Hour), time.Time{}), "leave")
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
@@ -189,8 +189,8 @@ func (s *suite) runLease() {
 	s.same(outcomes, map[error]int{nil: 1, seeding.ErrLeaseHeld: racers - 1}, "race for the lease")
 }
 
-// moving: every write that says that a run moves, or may move again, is noted,
-// and no other.
+// moving: the state has the time of the last write that says that a run moved, or
+// may move again.
 func (s *suite) moving() {
 	c, run := s.running("c")
 	moved := func(want time.Time, what string) {
@@ -202,7 +202,7 @@ func (s *suite) moving() {
 	moved(run.Started, "an opened run")
 	state, err := s.store.TakeRun(s.ctx, c.ID, "submitter", after(time.Second), after(time.Minute), after(time.Second))
 	s.ok(err, "renew")
-	s.same(state.Moved, after(time.Second), "as who renews the lease sees it")
+	s.same(state.Moved, after(time.Second), "the state that a renewal returns")
 	state, err = s.store.TakeRun(s.ctx, c.ID, "submitter", after(2*time.Second), after(time.Minute), time.Time{})
 	s.ok(err, "renew")
 	moved(after(time.Second), "a renewal without a move")
@@ -213,13 +213,13 @@ func (s *suite) moving() {
 	moved(after(3*time.Second), "left without a move, and a problem")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, after(4*time.Second)), "clear")
 	moved(after(4*time.Second), "a problem that is over")
-	s.ok(s.store.Retry(s.ctx, c.ID, "", after(5*time.Second)), "try again")
-	moved(after(4*time.Second), "try again")
+	s.ok(s.store.Retry(s.ctx, c.ID, "", after(5*time.Second)), "retry")
+	moved(after(4*time.Second), "a retry")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(6*time.Second)), "start")
 	moved(after(6*time.Second), "a start")
 }
 
-// dueTime: a wish that submit looks earlier counts, whenever it is made.
+// dueTime: a wish that submit look earlier counts, whenever it is made.
 func (s *suite) dueTime() {
 	wishes := map[string]func(c seeding.Connector, at time.Time) error{
 		"start": func(c seeding.Connector, at time.Time) error {
@@ -261,8 +261,8 @@ func (s *suite) dueTime() {
 		s.same(due(), after(wished), name+" under a lease")
 
 		state := take(leave)
-		s.same(state.Due, after(wished), name+", as who takes the lease sees it")
-		s.same(due(), after(wished), name+", after that one has died")
+		s.same(state.Due, after(wished), name+", in the state that TakeRun returns")
+		s.same(due(), after(wished), name+", after the holder has died")
 		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), name+", done")
 
@@ -275,7 +275,7 @@ func (s *suite) dueTime() {
 
 func (s *suite) problems() {
 	c := s.connector("c")
-	standing := func() map[seeding.Source]seeding.Problem {
+	raised := func() map[seeding.Source]seeding.Problem {
 		s.Helper()
 		state, err := s.store.State(s.ctx, c.ID)
 		s.ok(err, "state")
@@ -285,25 +285,25 @@ func (s *suite) problems() {
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemSignIn, full), "raise")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemUnlink, seeding.Problem{Text: "old"}), "raise")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemUnlink, seeding.Problem{Text: "new"}), "raise again")
-	s.same(standing(), map[seeding.Source]seeding.Problem{
+	s.same(raised(), map[seeding.Source]seeding.Problem{
 		seeding.ProblemSignIn: full, seeding.ProblemUnlink: {Text: "new"},
 	}, "problems")
 
 	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
 	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
-	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, t0), "clear what does not stand")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, t0), "clear what was not raised")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, nil, t0), "clear nothing")
 	state, err = s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same(state.Due, after(time.Hour), "due time after nothing was cleared")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS, seeding.ProblemUnlink}, t0), "clear")
-	s.same(standing(), map[seeding.Source]seeding.Problem{seeding.ProblemSignIn: full}, "problems after clearing one")
+	s.same(raised(), map[seeding.Source]seeding.Problem{seeding.ProblemSignIn: full}, "problems after clearing one")
 
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Stopped, t0), "stop")
-	s.same(len(standing()), 1, "problems after a stop")
+	s.same(len(raised()), 1, "problems after a stop")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start again")
-	s.same(len(standing()), 0, "problems after a start")
+	s.same(len(raised()), 0, "problems after a start")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, full), "raise after all were cleared")
 }

@@ -1,6 +1,6 @@
-// Package seedingdbtest holds the contract that the stores of package seedingdb
-// keep on any DynamoDB: AWS's own local one for exact conditions and units, and
-// the emulator that everything else runs on.
+// Package seedingdbtest is the contract of the stores of package seedingdb, as
+// tests that run on any DynamoDB: AWS's own local one, which has exact conditions
+// and units, the one in memory, and the emulator of the local stack.
 package seedingdbtest
 
 import (
@@ -25,14 +25,14 @@ type Tables struct {
 	Client     *dynamodb.Client
 	Connectors string
 	Answers    string
-	// Sizing is for a dynamotest.Meter on an engine that miscounts transactions, as
-	// DynamoDB Local does.
+	// Sizing is for a dynamotest.Meter on DynamoDB Local, which miscounts
+	// transactions.
 	Sizing bool
 }
 
-// RunContract runs the whole contract. It uses ids of its own making, so the
-// tables may hold other things; open is called once per part of the contract
-// and may return the same tables each time.
+// RunContract runs the whole contract. It uses unique ids, so the tables may hold
+// other items; open is called once per part of the contract and may return the
+// same tables each time.
 func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 	for _, part := range []struct {
 		name string
@@ -62,7 +62,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"submissions", (*suite).submissions},
 		{"rejections", (*suite).rejections},
 		{"rejection pages", (*suite).rejectionPages},
-		{"trying again", (*suite).tryingAgain},
+		{"retrying", (*suite).retrying},
 		{"registries", (*suite).registries},
 		{"MTS", (*suite).mts},
 		{"pace", (*suite).pace},
@@ -119,7 +119,7 @@ func (s *suite) ok(err error, what string) {
 	}
 }
 
-func (s *suite) is(err, want error, what string) {
+func (s *suite) fails(err, want error, what string) {
 	s.Helper()
 	if !errors.Is(err, want) {
 		s.Errorf("%s: got %v, want %v", what, err, want)
@@ -133,10 +133,10 @@ func (s *suite) same(got, want any, what string) {
 	}
 }
 
-// racers is how many race for one thing.
+// racers is the number of calls in a race.
 const racers = 24
 
-// race calls every racer at once and returns how many ended in which error.
+// race makes all calls at once and counts the errors in which they ended.
 func (s *suite) race(run func(racer int) error) map[error]int {
 	s.Helper()
 	start := make(chan struct{})

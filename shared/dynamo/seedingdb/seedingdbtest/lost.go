@@ -119,9 +119,9 @@ func (s *suite) lostReplies() {
 		}, nil},
 	} {
 		reply := &dynamotest.LostReply{}
-		client := dynamodb.New(s.tables.Client.Options(), reply.Options, dynamotest.Impatient)
+		client := dynamodb.New(s.tables.Client.Options(), reply.Options, dynamotest.WithoutPauses)
 		store := seedingdb.New(client, s.tables.Connectors, s.tables.Answers)
-		s.is(step.do(store, seedingdb.NewInbox(client, s.tables.Answers)), step.want, step.name)
+		s.fails(step.do(store, seedingdb.NewInbox(client, s.tables.Answers)), step.want, step.name)
 		if !reply.Lost() {
 			s.Errorf("%s lost no reply", step.name)
 		}

@@ -20,7 +20,7 @@ func (s *suite) registries() {
 	s.ok(err, "take")
 	s.same(first, seeding.RegistryState{Key: key, Patch: seeding.Lease{Owner: "a", Until: after(time.Minute), Fence: first.Patch.Fence}}, "taken")
 	_, err = take("b", 59*time.Second, time.Hour)
-	s.is(err, seeding.ErrLeaseHeld, "a held lease")
+	s.fails(err, seeding.ErrLeaseHeld, "a held lease")
 
 	full := filled[seeding.RegistryState]()
 	full.Key, full.Patch = key, first.Patch
@@ -31,24 +31,24 @@ func (s *suite) registries() {
 	s.ok(err, "state")
 	s.same(got, full, "everything but the counter")
 	_, err = take("b", 29*time.Second, time.Hour)
-	s.is(err, seeding.ErrLeaseHeld, "a lease that is left to run")
+	s.fails(err, seeding.ErrLeaseHeld, "a lease that is left to run")
 	second, err := take("b", 30*time.Second, 2*time.Minute)
 	s.ok(err, "a lease that is over")
 	if second.Patch.Fence <= first.Patch.Fence {
 		s.Errorf("fence %d after %d", second.Patch.Fence, first.Patch.Fence)
 	}
-	s.is(s.store.LeavePatch(s.ctx, full), seeding.ErrConflict, "leave by a holder thought dead")
+	s.fails(s.store.LeavePatch(s.ctx, full), seeding.ErrConflict, "leave by a holder thought dead")
 	second.Patch.Owner = ""
 	s.ok(s.store.LeavePatch(s.ctx, second), "leave for good")
 	_, err = take("c", 0, time.Minute)
 	s.ok(err, "a lease without an owner")
-	s.is(s.store.LeavePatch(s.ctx, seeding.RegistryState{Key: s.id("nobody")}), seeding.ErrConflict, "leave what nobody took")
+	s.fails(s.store.LeavePatch(s.ctx, seeding.RegistryState{Key: s.id("nobody")}), seeding.ErrConflict, "leave what nobody took")
 
 	s.ok(s.store.NoteOutage(s.ctx, key, after(time.Hour), 3), "outage")
 	got, err = s.store.RegistryState(s.ctx, key)
 	s.ok(err, "state")
 	s.same(got.OutageUntil, after(time.Hour), "outage")
-	s.same(got.OutageAttempts, 3, "tries")
+	s.same(got.OutageAttempts, 3, "attempts")
 	s.ok(s.store.NoteOutage(s.ctx, key, time.Time{}, 0), "end of the outage")
 	got, err = s.store.RegistryState(s.ctx, key)
 	s.ok(err, "state")

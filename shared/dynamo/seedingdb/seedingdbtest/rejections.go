@@ -28,7 +28,7 @@ func (s *suite) rejections() {
 	stored.Version = 1
 	put(0, full)
 	s.same(read(9, 9), []seeding.Rejection{stored}, "rejection")
-	put(0, full) // so already: a reply that was lost
+	put(0, full) // as after a lost reply
 	again := full
 	again.Attempts++
 	put(1, again)
@@ -121,11 +121,11 @@ func (s *suite) rejectionPages() {
 	}
 }
 
-func (s *suite) tryingAgain() {
+func (s *suite) retrying() {
 	c, _ := s.running("c")
 	registry := c.RegistryKey()
 	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
-		s.ok(s.store.Retry(s.ctx, c.ID, kind, after(time.Minute)), "try again of "+string(kind))
+		s.ok(s.store.Retry(s.ctx, c.ID, kind, after(time.Minute)), "retry "+string(kind))
 	}
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
@@ -142,7 +142,7 @@ func (s *suite) tryingAgain() {
 	})
 	s.ok(err, "put")
 	found, err := s.store.RetryIdentifiers(s.ctx, registry, c.ID, []int64{1, 3}, after(time.Hour))
-	s.ok(err, "try again of some")
+	s.ok(err, "retry some")
 	s.same(found, 1, "found")
 	list, err := s.store.Rejections(s.ctx, registry, 1, 2)
 	s.ok(err, "read")
@@ -152,6 +152,6 @@ func (s *suite) tryingAgain() {
 		s.same(r.Version == 2, asked, "a new version")
 	}
 	found, err = s.store.RetryIdentifiers(s.ctx, registry, c.ID, []int64{99}, after(time.Hour))
-	s.ok(err, "try again of nobody")
+	s.ok(err, "retry nobody")
 	s.same(found, 0, "found nobody")
 }

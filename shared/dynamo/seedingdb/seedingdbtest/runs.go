@@ -15,7 +15,7 @@ func (s *suite) runs() {
 	run.ID, run.Connector, run.Kind, run.Version, run.Fence = s.id("run"), c.ID, seeding.Recurring, 1, state.Lease.Fence
 	run.Completed, run.Totals = time.Time{}, seeding.Totals{}
 
-	s.is(s.store.OpenRun(s.ctx, run), seeding.ErrConflict, "open while stopped")
+	s.fails(s.store.OpenRun(s.ctx, run), seeding.ErrConflict, "open while stopped")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
 	for name, wrong := range map[string]func(*seeding.Run){
 		"another version": func(r *seeding.Run) { r.Version++ },
@@ -23,11 +23,11 @@ func (s *suite) runs() {
 	} {
 		r := run
 		wrong(&r)
-		s.is(s.store.OpenRun(s.ctx, r), seeding.ErrConflict, "open with "+name)
+		s.fails(s.store.OpenRun(s.ctx, r), seeding.ErrConflict, "open with "+name)
 	}
 	_, err = s.store.Run(s.ctx, c.ID, run.ID)
-	s.is(err, seeding.ErrNotFound, "a run that was refused")
-	s.is(s.store.SaveRun(s.ctx, run), seeding.ErrNotFound, "save a run that was refused")
+	s.fails(err, seeding.ErrNotFound, "a run that was refused")
+	s.fails(s.store.SaveRun(s.ctx, run), seeding.ErrNotFound, "save a run that was refused")
 	s.ok(s.store.OpenRun(s.ctx, run), "open")
 	got, err := s.store.Run(s.ctx, c.ID, run.ID)
 	s.ok(err, "read")
@@ -37,7 +37,7 @@ func (s *suite) runs() {
 	s.same(state.Run, run.ID, "run of the state")
 	second := run
 	second.ID += "2"
-	s.is(s.store.OpenRun(s.ctx, second), seeding.ErrConflict, "open a second run")
+	s.fails(s.store.OpenRun(s.ctx, second), seeding.ErrConflict, "open a second run")
 
 	moved := filled[seeding.Run]() // other values than the first: the fence is not the last of them
 	moved.ID, moved.Connector, moved.Kind, moved.Version, moved.Started = run.ID, c.ID, run.Kind, run.Version, run.Started
@@ -50,13 +50,13 @@ func (s *suite) runs() {
 	got, err = s.store.Run(s.ctx, c.ID, run.ID)
 	s.ok(err, "read")
 	s.same(got, moved, "saved run")
-	s.is(s.store.SaveRun(s.ctx, run), seeding.ErrConflict, "save under an old fence")
-	s.is(s.store.CompleteRun(s.ctx, run), seeding.ErrConflict, "complete under an old fence")
+	s.fails(s.store.SaveRun(s.ctx, run), seeding.ErrConflict, "save under an old fence")
+	s.fails(s.store.CompleteRun(s.ctx, run), seeding.ErrConflict, "complete under an old fence")
 
 	moved.Completed, moved.Totals = after(2*time.Hour), filled[seeding.Totals]()
 	state, err = s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(3*time.Hour), time.Time{})
 	s.ok(err, "take from one thought dead")
-	s.is(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete under the fence before, which the run still has")
+	s.fails(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete under the fence before, which the run still has")
 	moved.Fence = state.Lease.Fence
 	s.ok(s.store.CompleteRun(s.ctx, moved), "complete")
 	got, err = s.store.Run(s.ctx, c.ID, run.ID)
@@ -65,14 +65,14 @@ func (s *suite) runs() {
 	state, err = s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same(state.Run, "", "run of the state")
-	s.is(s.store.SaveRun(s.ctx, moved), seeding.ErrConflict, "save a completed run")
-	s.is(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete a completed run")
+	s.fails(s.store.SaveRun(s.ctx, moved), seeding.ErrConflict, "save a completed run")
+	s.fails(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete a completed run")
 	second.Fence = moved.Fence
 	s.ok(s.store.OpenRun(s.ctx, second), "open the next")
 }
 
 // createdAgain: a connector that was deleted with an open run and created again
-// under the same id, so that fences and versions begin anew.
+// under the same id, so that fences and versions begin again.
 func (s *suite) createdAgain() {
 	c, old := s.running("c")
 	s.ok(s.store.LeaveRun(s.ctx, c.ID, old.Fence, t0, time.Time{}), "leave")
@@ -85,9 +85,9 @@ func (s *suite) createdAgain() {
 	fresh := seeding.Run{ID: s.id("fresh"), Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: state.Lease.Fence}
 	s.ok(s.store.OpenRun(s.ctx, fresh), "open")
 	old.Fence = state.Lease.Fence
-	s.is(s.store.Claim(s.ctx, s.aClaim(c, old, "b")), seeding.ErrConflict, "claim for the old run")
+	s.fails(s.store.Claim(s.ctx, s.aClaim(c, old, "b")), seeding.ErrConflict, "claim for the old run")
 	old.Completed = t0
-	s.is(s.store.CompleteRun(s.ctx, old), seeding.ErrConflict, "complete the old run")
+	s.fails(s.store.CompleteRun(s.ctx, old), seeding.ErrConflict, "complete the old run")
 	s.claimed(c, fresh, "b")
 }
 
@@ -118,9 +118,9 @@ func (s *suite) runPages() {
 	}
 	s.same(seen, ids, "runs, newest first")
 	list, next, err := s.store.ListRuns(s.ctx, c.ID, "run1", 2)
-	s.ok(err, "list behind the end")
+	s.ok(err, "list after the end")
 	if len(list) != 0 || next != "" {
-		s.Errorf("behind the end: %d runs, next %q", len(list), next)
+		s.Errorf("after the end: %d runs, next %q", len(list), next)
 	}
 	all, next, err := s.store.ListRuns(s.ctx, c.ID, "", 5)
 	s.ok(err, "list all")

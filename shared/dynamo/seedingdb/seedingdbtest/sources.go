@@ -17,10 +17,10 @@ func (s *suite) imports() {
 	first, second := begun("import-1"), begun("import-2")
 	stale := begun("import-3")
 	stale.Version++
-	s.is(s.store.OpenRun(s.ctx, stale), seeding.ErrConflict, "open an import of another version")
+	s.fails(s.store.OpenRun(s.ctx, stale), seeding.ErrConflict, "open an import of another version")
 	s.ok(s.store.OpenRun(s.ctx, second), "open an import")
 	s.ok(s.store.OpenRun(s.ctx, first), "open another")
-	s.is(s.store.OpenRun(s.ctx, first), seeding.ErrConflict, "open it again")
+	s.fails(s.store.OpenRun(s.ctx, first), seeding.ErrConflict, "open it again")
 	opened := func(run string, imports ...string) {
 		s.Helper()
 		state, err := s.store.State(s.ctx, c.ID)
@@ -36,15 +36,15 @@ func (s *suite) imports() {
 	first.Fence, second.Fence, stale.Fence = recurring.Fence, recurring.Fence, recurring.Fence
 	s.claimed(c, first, "b1")
 	s.claimed(c, recurring, "b2")
-	s.is(s.store.Claim(s.ctx, s.aClaim(c, stale, "b3")), seeding.ErrConflict, "claim for an import that is not open")
+	s.fails(s.store.Claim(s.ctx, s.aClaim(c, stale, "b3")), seeding.ErrConflict, "claim for an import that is not open")
 	first.Cursor, first.Tally.Looked, first.Completed = 17, 2, after(time.Hour)
 	old := first
 	old.Fence--
-	s.is(s.store.CompleteRun(s.ctx, old), seeding.ErrConflict, "complete under an old fence")
+	s.fails(s.store.CompleteRun(s.ctx, old), seeding.ErrConflict, "complete under an old fence")
 	s.ok(s.store.CompleteRun(s.ctx, first), "complete")
 	opened(recurring.ID, second.ID)
-	s.is(s.store.CompleteRun(s.ctx, first), seeding.ErrConflict, "complete it again")
-	s.is(s.store.Claim(s.ctx, s.aClaim(c, first, "b4")), seeding.ErrConflict, "claim for a completed import")
+	s.fails(s.store.CompleteRun(s.ctx, first), seeding.ErrConflict, "complete it again")
+	s.fails(s.store.Claim(s.ctx, s.aClaim(c, first, "b4")), seeding.ErrConflict, "claim for a completed import")
 	recurring.Cursor, recurring.Tally.Looked, recurring.Completed = 17, 2, after(time.Hour)
 	s.ok(s.store.CompleteRun(s.ctx, recurring), "complete the recurring run")
 	opened("", second.ID)

@@ -13,14 +13,14 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// units logs what a batch of 1,000 registrants costs, and fails where a step
-// costs so much more than planned that something must have grown.
+// units logs the capacity units of a batch of 1,000 registrants, and fails if a
+// step needs more than planned.
 func (s *suite) units() {
 	s.Run("neighbours", func(t *testing.T) { newSuite(t, s.tables).batchOfThousand(4) })
 	s.Run("scattered", func(t *testing.T) { newSuite(t, s.tables).batchOfThousand(1000) })
 }
 
-// batchOfThousand has ids that lie up to gap apart.
+// batchOfThousand measures a batch whose ids are up to gap apart.
 func (s *suite) batchOfThousand(gap int64) {
 	meter := &dynamotest.Meter{}
 	if s.tables.Sizing {

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Impatient makes a client repeat failed calls without waiting.
-func Impatient(o *dynamodb.Options) {
+// WithoutPauses makes a client repeat failed calls at once.
+func WithoutPauses(o *dynamodb.Options) {
 	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 	})
@@ -28,7 +28,7 @@ func (l *LostReply) Options(o *dynamodb.Options) {
 	o.HTTPClient = &losing{HTTPClient: o.HTTPClient, lost: &l.lost}
 }
 
-// Lost tells whether there was a write, and its reply lost.
+// Lost reports whether a reply was lost.
 func (l *LostReply) Lost() bool { return l.lost.Load() }
 
 type losing struct {
@@ -53,9 +53,8 @@ func (*connectionReset) Error() string   { return "connection reset by peer" }
 func (*connectionReset) Timeout() bool   { return true }
 func (*connectionReset) Temporary() bool { return true }
 
-// Before calls do when the first request of an operation, for instance
-// "UpdateItem", is about to go out: between what a caller read and what it
-// writes.
+// Before calls do before the first request of an operation, for instance
+// "UpdateItem": between a caller's read and its write.
 func Before(operation string, do func()) func(*dynamodb.Options) {
 	return func(o *dynamodb.Options) {
 		o.HTTPClient = &interrupted{HTTPClient: o.HTTPClient, operation: operation, do: do}
