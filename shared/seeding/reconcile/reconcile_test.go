@@ -1,0 +1,435 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
+)
+
+// world is the store, the MTS, the invoker and the meter of one tick, in memory.
+type world struct {
+	registries []seeding.RegistryState
+	states     map[string]seeding.State
+	open       []seeding.Batch
+	closed     []seeding.Batch
+	rejections []seeding.Rejection
+	pace       seeding.Pace
+	answers    map[string][]seeding.AnswerPart // by batch
+	says       map[string]seeding.MTSStatus    // by request; no entry is silence
+
+	asked    []string // requests
+	invoked  []string // registries
+	measured map[seeding.Metric]float64
+
+	whenAsked   func() // what happens meanwhile
+	closeFails  error
+	answersFail map[string]error // by registry
+}
+
+func newWorld() *world {
+	return &world{
+		states:  map[string]seeding.State{"c1": {Connector: "c1", Version: 7}},
+		pace:    seeding.Pace{Size: 100, Proved: 100},
+		answers: map[string][]seeding.AnswerPart{}, says: map[string]seeding.MTSStatus{},
+		measured: map[seeding.Metric]float64{}, answersFail: map[string]error{},
+	}
+}
+
+func (w *world) reconciler() *Reconciler {
+	return &Reconciler{
+		Store: w, MTS: mts{world: w}, Invoker: w, Meter: w,
+		Clock: seedingtest.Clock{Time: now}, Times: seeding.DefaultTimes(), Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (w *world) RegistryStates(context.Context) ([]seeding.RegistryState, error) {
+	return w.registries, nil
+}
+
+func (w *world) States(context.Context) ([]seeding.State, error) {
+	return slices.Collect(maps.Values(w.states)), nil
+}
+
+func (w *world) State(_ context.Context, id string) (seeding.State, error) {
+	s, there := w.states[id]
+	if !there {
+		return s, seeding.ErrNotFound
+	}
+	return s, nil
+}
+
+func (w *world) RaiseProblem(_ context.Context, id string, source seeding.Source, p seeding.Problem) error {
+	s := w.states[id]
+	s.Problems = map[seeding.Source]seeding.Problem{source: p}
+	w.states[id] = s
+	return nil
+}
+
+func (w *world) OpenBatches(_ context.Context, registry string) ([]seeding.Batch, error) {
+	return slices.DeleteFunc(slices.Clone(w.open), func(b seeding.Batch) bool { return b.Ref.Registry != registry }), nil
+}
+
+func (w *world) Close(_ context.Context, b seeding.Batch) error {
+	if w.closeFails == nil {
+		w.closed = append(w.closed, b)
+	}
+	return w.closeFails
+}
+
+func (w *world) Rejections(_ context.Context, _ string, from, to int64) ([]seeding.Rejection, error) {
+	return slices.DeleteFunc(slices.Clone(w.rejections), func(r seeding.Rejection) bool { return r.Identifier < from || r.Identifier > to }), nil
+}
+
+func (w *world) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
+	w.rejections = append(slices.DeleteFunc(w.rejections, func(old seeding.Rejection) bool {
+		return slices.ContainsFunc(rejections, func(r seeding.Rejection) bool {
+			return r.Identifier == old.Identifier && r.Connector == old.Connector
+		})
+	}), rejections...)
+	return 0, nil
+}
+
+func (w *world) MTSState(context.Context, string) (seeding.MTSState, error) {
+	return seeding.MTSState{Pace: w.pace}, nil
+}
+
+func (w *world) SavePace(_ context.Context, _ string, _, next seeding.Pace) error {
+	w.pace = next
+	return nil
+}
+
+func (w *world) NextAnswer(_ context.Context, registry, after string) (seeding.BatchRef, bool, error) {
+	for _, b := range slices.Sorted(maps.Keys(w.answers)) {
+		if parts := w.answers[b]; b > after && parts[0].Ref.Registry == registry {
+			return parts[0].Ref, true, nil
+		}
+	}
+	return seeding.BatchRef{}, false, w.answersFail[registry]
+}
+
+func (w *world) HasAnswer(_ context.Context, _, batch string) (bool, error) {
+	return len(w.answers[batch]) > 0, nil
+}
+
+func (w *world) AnswerParts(_ context.Context, _, batch string) ([]seeding.AnswerPart, error) {
+	return w.answers[batch], nil
+}
+
+func (w *world) InvokePatch(_ context.Context, registry string) error {
+	w.invoked = append(w.invoked, registry)
+	return nil
+}
+
+func (w *world) Measure(m seeding.Metric, value float64, _ string) { w.measured[m] += value }
+
+// mts is the MTS of a world.
+type mts struct {
+	seeding.MTS
+	*world
+}
+
+func (m mts) Status(_ context.Context, _, requestID string) (seeding.MTSStatus, error) {
+	m.asked = append(m.asked, requestID)
+	if m.whenAsked != nil {
+		m.whenAsked()
+	}
+	status, known := m.says[requestID]
+	if !known {
+		return 0, &seeding.Fault{Kind: seeding.Unreachable}
+	}
+	return status, nil
+}
+
+// overdueBatch was claimed three minutes ago and had one: a third deadline has
+// just come. It has 100 members.
+func overdueBatch(id string) seeding.Batch {
+	b := seeding.Batch{
+		Ref:   seeding.BatchRef{Registry: "r1", Connector: "c1", Run: "run1", Batch: id},
+		State: seeding.Submitted, MTS: "m1", RequestID: "request of " + id,
+		Size: 100, Count: 100, Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-2 * time.Minute),
+	}
+	for i := range int64(100) {
+		b.Members = append(b.Members, seeding.Member{Registrant: i + 1, Identifier: i + 101})
+	}
+	return b
+}
+
+// alone is a batch of one.
+func alone(id string) seeding.Batch {
+	b := overdueBatch(id)
+	b.Size, b.Count, b.Members = 1, 1, b.Members[:1]
+	return b
+}
+
+// What asking about a batch comes to, and who is asked.
+func TestAskAboutABatch(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*world, *seeding.Batch)
+		silent bool // its MTS was silent in this tick before
+		want   finding
+		asked  int
+		hushed bool // its MTS is not asked again in this tick
+	}{
+		{"MTS works on it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusWorking }, false, working, 1, false},
+		{"MTS finished it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFinished }, false, finished, 1, false},
+		{"MTS failed with it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFailed }, false, failedThere, 1, false},
+		{"MTS does not know it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusUnknown }, false, unknownThere, 1, false},
+		{"MTS says nothing", func(*world, *seeding.Batch) {}, false, silent, 1, true},
+		{"MTS said nothing about another batch: it is not asked again", func(w *world, b *seeding.Batch) {
+			w.says[b.RequestID] = seeding.StatusFinished
+		}, true, silent, 0, true},
+		{"there is no request to ask about", func(_ *world, b *seeding.Batch) { b.RequestID = "" }, false, neverAccepted, 0, false},
+		{"there is no request to ask about, and MTS was silent", func(_ *world, b *seeding.Batch) { b.RequestID = "" }, true, neverAccepted, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, b := newWorld(), overdueBatch("b1")
+			c.change(w, &b)
+			silentMTS := map[string]bool{"another": true}
+			if c.silent {
+				silentMTS[b.MTS] = true
+			}
+			got := w.reconciler().ask(t.Context(), b, silentMTS)
+			if got != c.want || len(w.asked) != c.asked || silentMTS[b.MTS] != c.hushed {
+				t.Errorf("%q after %d questions, silent %v; want %q after %d, %v", got, len(w.asked), silentMTS[b.MTS], c.want, c.asked, c.hushed)
+			}
+		})
+	}
+}
+
+// Which batches a tick closes as lost, and what it does besides.
+func TestOverdueBatches(t *testing.T) {
+	answerOf := func(b seeding.Batch) []seeding.AnswerPart { return []seeding.AnswerPart{{Ref: b.Ref}} }
+	for _, c := range []struct {
+		name   string
+		batch  seeding.Batch
+		change func(*world, *seeding.Batch)
+		asked  int
+		lost   bool
+		size   int // of the next batch
+	}{
+		{"before its deadline: nobody asks", overdueBatch("b1"), func(_ *world, b *seeding.Batch) { b.Deadline = now.Add(1) }, 0, false, 100},
+		{"at its deadline, and MTS does not know it: lost, and the next is smaller", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			b.Deadline, w.says[b.RequestID] = now, seeding.StatusUnknown
+		}, 1, true, 50},
+		{"at its deadline, and MTS finished it: lost, and its size is forgiven once", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			b.Deadline, w.says[b.RequestID] = now, seeding.StatusFinished
+		}, 1, true, 100},
+		{"at its deadline, and MTS works on it: it waits", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			b.Deadline, w.says[b.RequestID] = now, seeding.StatusWorking
+		}, 1, false, 100},
+		{"at its third deadline, and MTS works on it: lost", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			w.says[b.RequestID] = seeding.StatusWorking
+		}, 1, true, 50},
+		{"its answer is there: nobody asks", overdueBatch("b1"), func(w *world, b *seeding.Batch) { w.answers["b1"] = answerOf(*b) }, 0, false, 100},
+		{"its answer comes while MTS is asked: not lost", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			w.says[b.RequestID] = seeding.StatusFinished
+			w.whenAsked = func() { w.answers["b1"] = answerOf(*b) }
+		}, 1, false, 100},
+		{"somebody else closes it meanwhile: nothing more to do", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			w.says[b.RequestID], w.closeFails = seeding.StatusUnknown, seeding.ErrConflict
+		}, 1, false, 100},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			c.change(w, &c.batch)
+			w.open = []seeding.Batch{c.batch}
+			if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.asked) != c.asked || (len(w.closed) == 1) != c.lost || w.measured[seeding.MetricBatchesLost] != float64(len(w.closed)) {
+				t.Errorf("%d questions, %d closed, %v measured", len(w.asked), len(w.closed), w.measured)
+			}
+			if got := w.pace.Batch(1000); got != c.size {
+				t.Errorf("the next batch has %d, want %d", got, c.size)
+			}
+			if len(w.rejections) > 0 {
+				t.Errorf("rejects %v", w.rejections)
+			}
+			for _, b := range w.closed {
+				if b.State != seeding.Lost || !b.Closed.Equal(now) || b.Totals != (seeding.Totals{Sent: 100}) {
+					t.Errorf("closed as %s at %v with %+v", b.State, b.Closed, b.Totals)
+				}
+			}
+		})
+	}
+}
+
+// One batch that cannot be looked after keeps no other waiting, nor does one
+// silent MTS hold up the tick.
+func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
+	w := newWorld()
+	first, second, third, elsewhere := overdueBatch("b1"), overdueBatch("b2"), overdueBatch("b3"), overdueBatch("b4")
+	elsewhere.MTS = "m2"
+	w.says[elsewhere.RequestID] = seeding.StatusUnknown
+	for _, b := range []*seeding.Batch{&first, &second, &third} {
+		b.Deadline = now.Add(-time.Minute) // the second deadline has not come: silence waits
+	}
+	w.open = []seeding.Batch{first, second, third, elsewhere}
+	if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(w.asked, []string{first.RequestID, elsewhere.RequestID}) {
+		t.Errorf("asked about %q", w.asked)
+	}
+	if len(w.closed) != 1 || w.closed[0].Ref != elsewhere.Ref {
+		t.Errorf("closed %v", w.closed)
+	}
+
+	failure := errors.New("storage")
+	w.closeFails, w.asked = failure, nil
+	w.open = []seeding.Batch{elsewhere, elsewhere}
+	if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2 {
+		t.Errorf("%d looked at, error %v", len(w.asked), err)
+	}
+}
+
+// Who was sent alone and lost (infra/protocol.md, "Reconcile" 4).
+func TestLostAlone(t *testing.T) {
+	who := seeding.Member{Registrant: 1, Identifier: 101}.Subject()
+	standing := func(kind seeding.RejectionKind, attempts int) []seeding.Rejection {
+		return []seeding.Rejection{{Registry: "r1", Connector: "c1", Subject: who, Kind: kind, Attempts: attempts, Version: 4}}
+	}
+	other := standing(seeding.NoToken, 3)
+	other[0].Connector = "c2"
+	for _, c := range []struct {
+		name     string
+		before   []seeding.Rejection
+		deleted  bool // the connector
+		attempts int
+		wait     time.Duration
+		version  int // of the item that is written over
+		noToken  int // in the totals; otherwise it is still pending
+	}{
+		{"for the first time: due at once, and pending", nil, false, 1, 0, 0, 0},
+		{"for the second time: rejected, due after an hour", standing(seeding.NoToken, 1), false, 2, time.Hour, 4, 1},
+		{"for the third time: rejected, due after two", standing(seeding.NoToken, 2), false, 3, 2 * time.Hour, 4, 1},
+		{"after another rejection: the first time", standing(seeding.Refused, 5), false, 1, 0, 4, 0},
+		{"of another connector, too: the first time", other, false, 1, 0, 0, 0},
+		{"of a connector that was deleted", nil, true, 1, 0, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			configured := 7
+			if c.deleted {
+				delete(w.states, "c1")
+				configured = 0
+			}
+			w.rejections = c.before
+			w.open = []seeding.Batch{alone("b1")}
+			w.says[w.open[0].RequestID] = seeding.StatusUnknown
+			if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); err != nil {
+				t.Fatal(err)
+			}
+			want := seeding.Rejection{
+				Registry: "r1", Connector: "c1", Subject: who, Kind: seeding.NoToken, Code: seeding.CodeNoAnswer,
+				Configured: configured, Attempts: c.attempts, Next: now.Add(c.wait), Since: now, Version: c.version,
+			}
+			if !slices.Contains(w.rejections, want) {
+				t.Errorf("rejections %+v, want %+v", w.rejections, want)
+			}
+			if len(w.closed) != 1 || w.closed[0].Totals != (seeding.Totals{Sent: 1, NoToken: c.noToken}) {
+				t.Errorf("closed %+v, want %d without a token", w.closed, c.noToken)
+			}
+			if got := w.measured[seeding.MetricRejected]; got != float64(c.noToken) {
+				t.Errorf("%v measured as rejected, want %d", got, c.noToken)
+			}
+		})
+	}
+}
+
+// Three losses in a row at size 1 say something of the MTS.
+func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
+	w := newWorld()
+	w.pace = seeding.Pace{Size: 1}
+	b := alone("b1")
+	for i, want := range []int{0, 0, 1, 2} { // attempts of the problem
+		if err := w.reconciler().slowDown(t.Context(), b, unknownThere); err != nil {
+			t.Fatal(err)
+		}
+		problem := w.states["c1"].Problems[seeding.ProblemAnswers]
+		if problem.Attempts != want || (want > 0) != (problem.Text == seeding.AnswersMissing.Text) {
+			t.Errorf("after %d losses %+v, want %d attempts", i+1, problem, want)
+		}
+	}
+	delete(w.states, "c1")
+	if err := w.reconciler().slowDown(t.Context(), b, unknownThere); err != nil || len(w.states) > 0 {
+		t.Errorf("a connector that was deleted: %v, %v", err, w.states)
+	}
+}
+
+// Answers that wait start the patcher, whatever became of the stream
+// (infra/protocol.md, "Reconcile" 1).
+func TestWhenPatchIsInvoked(t *testing.T) {
+	waiting := func(received ...time.Duration) (parts []seeding.AnswerPart) {
+		for _, ago := range received {
+			parts = append(parts, seeding.AnswerPart{Ref: overdueBatch("b1").Ref, Received: now.Add(-ago)})
+		}
+		return parts
+	}
+	for _, c := range []struct {
+		name     string
+		registry seeding.RegistryState
+		parts    []seeding.AnswerPart
+		invoked  bool
+		oldest   float64 // seconds
+	}{
+		{"no answer waits", seeding.RegistryState{}, nil, false, 0},
+		{"an answer waits", seeding.RegistryState{}, waiting(time.Minute), true, 60},
+		{"an answer of several parts waits", seeding.RegistryState{}, waiting(time.Second, time.Minute, 2*time.Second), true, 60},
+		{"an answer waits for an outage to end", seeding.RegistryState{OutageUntil: now.Add(1)}, waiting(time.Minute), false, 60},
+		{"an answer waits, and the outage is over", seeding.RegistryState{OutageUntil: now}, waiting(time.Minute), true, 60},
+		{"an answer waits, and a patcher is at work", seeding.RegistryState{Patch: seeding.Lease{Owner: "x", Until: now.Add(1)}}, waiting(time.Minute), false, 60},
+		{"an answer waits, and the patcher is dead", seeding.RegistryState{Patch: seeding.Lease{Owner: "x", Until: now}}, waiting(time.Minute), true, 60},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			c.registry.Key = "r1"
+			w.registries = []seeding.RegistryState{c.registry}
+			if c.parts != nil {
+				w.answers["b1"] = c.parts
+			}
+			if err := w.reconciler().Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if (len(w.invoked) == 1) != c.invoked || w.measured[seeding.MetricOldestAnswer] != c.oldest {
+				t.Errorf("invoked for %q, the oldest answer waits %v s", w.invoked, w.measured[seeding.MetricOldestAnswer])
+			}
+		})
+	}
+}
+
+// What fails at one registry keeps no other waiting, and the gauges are taken
+// all the same.
+func TestTickGoesThroughAllRegistries(t *testing.T) {
+	w := newWorld()
+	failure := errors.New("storage")
+	w.registries = []seeding.RegistryState{{Key: "r0"}, {Key: "r1"}, {Key: "r2"}}
+	w.answersFail["r0"] = failure
+	b := overdueBatch("b0")
+	b.Ref.Registry, b.RequestID = "r0", ""
+	w.open = []seeding.Batch{b}
+	old := overdueBatch("b2").Ref
+	old.Registry = "r2"
+	w.answers["b1"] = []seeding.AnswerPart{{Ref: overdueBatch("b1").Ref, Received: now.Add(-time.Hour)}}
+	w.answers["b2"] = []seeding.AnswerPart{{Ref: old, Received: now.Add(-time.Minute)}}
+	if err := w.reconciler().Tick(t.Context()); !errors.Is(err, failure) {
+		t.Errorf("the failure is lost: %v", err)
+	}
+	if !slices.Equal(w.invoked, []string{"r1", "r2"}) || len(w.closed) != 1 {
+		t.Errorf("invoked for %q, %d batches closed", w.invoked, len(w.closed))
+	}
+	if oldest, taken := w.measured[seeding.MetricOldestAnswer]; !taken || oldest != 3600 {
+		t.Errorf("the oldest answer waits %v s", oldest)
+	}
+	if _, taken := w.measured[seeding.MetricStalledConnectors]; !taken {
+		t.Error("the gauges are missing")
+	}
+}
