@@ -200,8 +200,8 @@ func TestWritesAtTheSameMoment(t *testing.T) {
 	}
 	all.Wait()
 	got, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(refusals), Key: at("p", "there")})
-	if err != nil || toldValue(got.Item["a"]) != "400" {
-		t.Errorf("%s, %v", told(got.Item), err)
+	if err != nil || showValue(got.Item["a"]) != "400" {
+		t.Errorf("%s, %v", show(got.Item), err)
 	}
 	list, err := client.Query(t.Context(), queries("pk = :v", nil, item{":v": text("others")}))
 	if err != nil || len(list.Items) != 400 {

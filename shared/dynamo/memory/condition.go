@@ -18,7 +18,7 @@ import (
 // where an operand is a path, a :value or size(path).
 type condition interface {
 	holds(*scope) bool
-	check(*scope) error // of what cannot be known before the values are
+	check(*scope) error // of the values, once they are known
 }
 
 type (
@@ -66,9 +66,9 @@ func (c comparison) holds(s *scope) bool {
 
 func (c comparison) check(s *scope) error {
 	if c.operator == "=" || c.operator == "<>" {
-		return distinct(s, c.a, c.b)
+		return checkDistinct(s, c.a, c.b)
 	}
-	return firstOf(ordered(s, c.a, c.b), distinct(s, c.a, c.b))
+	return firstOf(checkOrdered(s, c.a, c.b), checkDistinct(s, c.a, c.b))
 }
 
 type between struct{ v, from, to operand }
@@ -78,12 +78,12 @@ func (c between) holds(s *scope) bool {
 }
 
 func (c between) check(s *scope) error {
-	if err := firstOf(ordered(s, c.v, c.from, c.to), distinct(s, c.v, c.from), distinct(s, c.v, c.to)); err != nil {
+	if err := firstOf(checkOrdered(s, c.v, c.from, c.to), checkDistinct(s, c.v, c.from), checkDistinct(s, c.v, c.to)); err != nil {
 		return err
 	}
-	from, isValue := c.from.(value)
-	to, areValues := c.to.(value)
-	if !isValue || !areValues {
+	from, ok1 := c.from.(value)
+	to, ok2 := c.to.(value)
+	if !ok1 || !ok2 {
 		return nil
 	}
 	if sign, ok := order(from.in(s), to.in(s)); !ok || sign > 0 {
@@ -119,13 +119,13 @@ func (c contains) holds(s *scope) bool {
 	return false
 }
 
-func (c contains) check(s *scope) error { return distinct(s, c.path, c.member) }
+func (c contains) check(s *scope) error { return checkDistinct(s, c.path, c.member) }
 
-// ordered refuses values that have no order.
-func ordered(s *scope, operands ...operand) error {
+// checkOrdered refuses values that have no order.
+func checkOrdered(s *scope, operands ...operand) error {
 	for _, o := range operands {
-		v, isValue := o.(value)
-		if !isValue {
+		v, ok := o.(value)
+		if !ok {
 			continue
 		}
 		if _, ok := order(v.in(s), v.in(s)); !ok {
@@ -135,18 +135,18 @@ func ordered(s *scope, operands ...operand) error {
 	return nil
 }
 
-// distinct refuses what compares a path with itself.
-func distinct(s *scope, a, b operand) error {
-	p, ok := a.(path)
-	q, okay := b.(path)
-	if ok && okay && slices.Equal(s.resolved(p), s.resolved(q)) {
+// checkDistinct refuses to compare a path with itself.
+func checkDistinct(s *scope, a, b operand) error {
+	p, ok1 := a.(path)
+	q, ok2 := b.(path)
+	if ok1 && ok2 && slices.Equal(s.resolve(p), s.resolve(q)) {
 		return invalid("The first operand must be distinct from the remaining operands for this operator or function")
 	}
 	return nil
 }
 
-// resolved is a path as the item knows it.
-func (s *scope) resolved(p path) (names []string) {
+// resolve returns a path in the names of the item.
+func (s *scope) resolve(p path) (names []string) {
 	for _, name := range p {
 		names = append(names, s.nameOf(name))
 	}
@@ -226,8 +226,8 @@ func (p *parser) parentheses() condition {
 	return c
 }
 
-// group is how many tokens are in the parentheses that begin here, with them; 0 if
-// none begin.
+// group counts the tokens of the parentheses that begin here, themselves
+// included; 0 if none begin.
 func (p *parser) group() int {
 	open := 0
 	for i, t := range p.tokens {

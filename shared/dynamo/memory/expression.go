@@ -10,20 +10,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// scope is what an expression is about: an item, and the names and values of the
-// request.
+// scope is what an expression is evaluated with: an item, and the names and
+// values of the request.
 type scope struct {
 	item   item
 	names  map[string]string
 	values item
 }
 
-// path is a document path as it is written: #a, or #a.#b. Of the names that need no
-// #, because they are no reserved words, pk and sk are known.
+// path is a document path as it is written: #a, or #a.#b. Only pk and sk may be
+// written without #.
 type path []string
 
-// operand is a path, a :value, or a function of one. It has no value (nil) where
-// the item has none.
+// operand is a path, a :value, or a function of one. It is nil if the item has no
+// such value.
 type operand interface {
 	in(*scope) types.AttributeValue
 }
@@ -48,7 +48,7 @@ func (p path) in(s *scope) types.AttributeValue {
 	return nil
 }
 
-// nameOf is the attribute that a name in an expression means.
+// nameOf is the attribute for a name in an expression.
 func (s *scope) nameOf(name string) string {
 	if strings.HasPrefix(name, "#") {
 		return s.names[name]
@@ -60,8 +60,8 @@ type sizeOf struct{ operand }
 
 func (o sizeOf) in(s *scope) types.AttributeValue { return length(o.operand.in(s)) }
 
-// ifNotExists is the value of the path, or else the other operand's, which must have
-// one all the same.
+// ifNotExists is the value of the path, or else of the other operand, which must
+// have a value in any case.
 type ifNotExists struct {
 	path  path
 	other operand
@@ -75,7 +75,7 @@ func (o ifNotExists) in(s *scope) types.AttributeValue {
 	return other
 }
 
-// expression is one that was read: a condition or an update.
+// expression is a condition or an update that was read.
 type expression struct {
 	condition condition
 	update    *update
@@ -83,7 +83,7 @@ type expression struct {
 	err       error
 }
 
-// parser reads an expression. The first mistake ends it.
+// parser reads an expression, up to the first mistake.
 type parser struct {
 	tokens []string
 	used   []string
@@ -113,7 +113,7 @@ func newParser(text string) *parser {
 	return p
 }
 
-// parsed keeps every expression that was read: the stores have a few dozen.
+// parsed keeps all expressions that were read; stores have a few dozen.
 var parsed sync.Map
 
 // parse reads the text with read, once.
@@ -157,8 +157,8 @@ func (p *parser) next() string {
 	return t
 }
 
-// accept takes one of some tokens, keywords in any case, and returns it as it is
-// listed, or "".
+// accept reads one of some tokens, keywords in upper or lower case, and returns
+// it, or "".
 func (p *parser) accept(wanted ...string) string {
 	for _, w := range wanted {
 		if strings.EqualFold(p.peek(0), w) {
@@ -182,7 +182,7 @@ func (p *parser) path() (list path) {
 		case strings.HasPrefix(name, "#"):
 			p.used = append(p.used, name)
 		case name != "pk" && name != "sk":
-			p.fail("this DynamoDB knows attributes by #name only, not %q", name)
+			p.fail("this DynamoDB takes attributes as #name only, not %q", name)
 			return nil
 		}
 		if list = append(list, name); p.accept(".") == "" {
@@ -207,9 +207,9 @@ func (p *parser) operand() operand {
 	return p.path()
 }
 
-// bound is what a request says beside its expressions, checked: they use every
-// name and value that is given, and nothing else.
-func bound(names map[string]string, values item, expressions ...*expression) (*scope, error) {
+// bind makes a scope of the names and values of a request. Its expressions must
+// use all of them, and no others.
+func bind(names map[string]string, values item, expressions ...*expression) (*scope, error) {
 	used := map[string]bool{}
 	for _, e := range expressions {
 		if e.err != nil {
@@ -236,7 +236,7 @@ func bound(names map[string]string, values item, expressions ...*expression) (*s
 			return nil, invalid("ExpressionAttributeNames contains an invalid value")
 		}
 	}
-	copied, err := checked(values)
+	copied, err := validItem(values)
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,16 @@
-// Package memory is DynamoDB in memory, for tests: as much of it as the stores
-// of package dynamo use, behind the SDK's own types. So a store's conditions,
-// transactions and codecs take part in every test, without a server.
+// Package memory is DynamoDB in memory, for tests: what the stores on package
+// dynamo use of it, with the SDK's types. So tests run a store's conditions,
+// transactions and codecs without a server.
 //
 // Tables have string keys named pk and sk and no indexes. Values are of the types
 // S, N (whole numbers), B, BOOL, SS and M. Expressions are those of conditions,
 // key conditions and updates, with #name for every attribute and :name for every
-// value; see condition.go, update.go and query.go. Whatever else a request says
-// is refused with a ValidationException, as is what DynamoDB itself refuses: a
-// test never passes because something was overlooked. Nothing expires, nothing is
-// throttled, and no transaction is in conflict with another.
+// value; see condition.go, update.go and query.go. Everything else, and what
+// DynamoDB itself refuses, is refused with a ValidationException, so that no test
+// passes because something was ignored. Nothing expires, nothing is throttled,
+// and no transaction collides with another.
 //
-// The tests of this package hold it to DynamoDB Local.
+// The tests of this package compare it with DynamoDB Local.
 package memory
 
 import (
@@ -36,11 +36,11 @@ type Client struct {
 	done   map[string][]*write // transactions by their ClientRequestToken; kept for ever
 }
 
-// New is a client without tables.
+// New returns a client without tables.
 func New() *Client { return &Client{tables: map[string]table{}, done: map[string][]*write{}} }
 
-// item is an item, or the values of an expression. One that is stored is never
-// changed, only replaced.
+// item is an item, or the values of an expression. A stored one is replaced,
+// never changed.
 type item = map[string]types.AttributeValue
 
 // key is the primary key of an item.
@@ -143,7 +143,7 @@ func (c *Client) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...fu
 	return out, err
 }
 
-// keyOf is the key that a request gives.
+// keyOf is the key in a request.
 func keyOf(it item) (key, error) {
 	pk, ok := it["pk"].(*types.AttributeValueMemberS)
 	sk, okay := it["sk"].(*types.AttributeValueMemberS)
@@ -173,7 +173,7 @@ func invalid(format string, a ...any) error {
 	return &smithy.GenericAPIError{Code: "ValidationException", Message: fmt.Sprintf(format, a...), Fault: smithy.FaultClient}
 }
 
-// only refuses a request that sets any other field.
+// only refuses a request that sets a field other than these.
 func only(in any, fields ...string) error {
 	v := reflect.ValueOf(in).Elem()
 	for i := range v.NumField() {
@@ -196,7 +196,7 @@ func writeUnits(before, after item) float64 {
 	return max(1, math.Ceil(float64(max(Size(before), Size(after)))/1024))
 }
 
-// capacity is what a reply says of the units that were consumed.
+// capacity is the consumed units in a reply.
 func capacity(asked types.ReturnConsumedCapacity, table *string, units float64) (*types.ConsumedCapacity, error) {
 	switch asked {
 	case "", types.ReturnConsumedCapacityNone:

@@ -29,7 +29,7 @@ type engine interface {
 }
 
 // engines are DynamoDB Local and the one in memory, each with an empty table of
-// the name.
+// that name.
 func engines(t *testing.T, table string) (local, inMemory engine) {
 	t.Helper()
 	server, err := dynamolocal.Shared()
@@ -60,16 +60,16 @@ func object(it item) types.AttributeValue     { return &types.AttributeValueMemb
 func bytes(b ...byte) types.AttributeValue    { return &types.AttributeValueMemberB{Value: b} }
 func flag(b bool) types.AttributeValue        { return &types.AttributeValueMemberBOOL{Value: b} }
 
-// told is an item in an order of its own, so that two can be compared.
-func told(it item) string {
+// show writes an item in a fixed order, so that two can be compared.
+func show(it item) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(it)) {
-		list = append(list, name+": "+toldValue(it[name]))
+		list = append(list, name+": "+showValue(it[name]))
 	}
 	return "{" + strings.Join(list, ", ") + "}"
 }
 
-func toldValue(value types.AttributeValue) string {
+func showValue(value types.AttributeValue) string {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
 		if len(v.Value) > 100 {
@@ -85,7 +85,7 @@ func toldValue(value types.AttributeValue) string {
 	case *types.AttributeValueMemberSS:
 		return fmt.Sprintf("%q", slices.Sorted(slices.Values(v.Value)))
 	case *types.AttributeValueMemberM:
-		return told(v.Value)
+		return show(v.Value)
 	}
 	return fmt.Sprintf("%T", value)
 }
@@ -95,25 +95,25 @@ func outcome(ctx context.Context, e engine, request any) string {
 	switch in := request.(type) {
 	case *dynamodb.GetItemInput:
 		out, err := e.GetItem(ctx, in)
-		return failure(err, func() string { return told(out.Item) + units(out.ConsumedCapacity) })
+		return failure(err, func() string { return show(out.Item) + units(out.ConsumedCapacity) })
 	case *dynamodb.QueryInput:
 		out, err := e.Query(ctx, in)
 		return failure(err, func() string {
 			var list []string
 			for _, it := range out.Items {
-				list = append(list, told(it))
+				list = append(list, show(it))
 			}
-			return fmt.Sprint(out.Count, out.ScannedCount, list, " last ", told(out.LastEvaluatedKey), units(out.ConsumedCapacity))
+			return fmt.Sprint(out.Count, out.ScannedCount, list, " last ", show(out.LastEvaluatedKey), units(out.ConsumedCapacity))
 		})
 	case *dynamodb.PutItemInput:
 		out, err := e.PutItem(ctx, in)
-		return failure(err, func() string { return told(out.Attributes) + units(out.ConsumedCapacity) })
+		return failure(err, func() string { return show(out.Attributes) + units(out.ConsumedCapacity) })
 	case *dynamodb.UpdateItemInput:
 		out, err := e.UpdateItem(ctx, in)
-		return failure(err, func() string { return told(out.Attributes) + units(out.ConsumedCapacity) })
+		return failure(err, func() string { return show(out.Attributes) + units(out.ConsumedCapacity) })
 	case *dynamodb.DeleteItemInput:
 		out, err := e.DeleteItem(ctx, in)
-		return failure(err, func() string { return told(out.Attributes) + units(out.ConsumedCapacity) })
+		return failure(err, func() string { return show(out.Attributes) + units(out.ConsumedCapacity) })
 	case *dynamodb.TransactWriteItemsInput:
 		_, err := e.TransactWriteItems(ctx, in)
 		return failure(err, func() string { return "done" })
@@ -127,22 +127,22 @@ func failure(err error, success func() string) string {
 		return success()
 	}
 	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return failed.ErrorCode() + " " + told(failed.Item)
+		return failed.ErrorCode() + " " + show(failed.Item)
 	}
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		list := []string{canceled.ErrorCode()}
 		for _, reason := range canceled.CancellationReasons {
-			if aws.ToString(reason.Code) == "ValidationError" { // also the request's fault, which DynamoDB tells in either way
+			if aws.ToString(reason.Code) == "ValidationError" { // an invalid request too; DynamoDB reports it in either way
 				return "ValidationException"
 			}
-			list = append(list, aws.ToString(reason.Code)+" "+told(reason.Item))
+			list = append(list, aws.ToString(reason.Code)+" "+show(reason.Item))
 		}
 		return strings.Join(list, ", ")
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
-	if _, ok := errors.AsType[smithy.InvalidParamsError](err); ok { // the SDK's word for it
+	if _, ok := errors.AsType[smithy.InvalidParamsError](err); ok { // the SDK's error for it
 		return "ValidationException"
 	}
 	return err.Error()
@@ -175,8 +175,8 @@ func message(ctx context.Context, e engine, request any) string {
 	return fmt.Sprint(err)
 }
 
-// shown is a request, readable.
-func shown(request any) string {
+// showRequest writes a request for a failed test.
+func showRequest(request any) string {
 	with := func(names map[string]string, values item, expressions ...*string) string {
 		var list []string
 		for _, e := range expressions {
@@ -184,30 +184,30 @@ func shown(request any) string {
 				list = append(list, *e)
 			}
 		}
-		return fmt.Sprint(strings.Join(list, " IF "), " ", names, " ", told(values))
+		return fmt.Sprint(strings.Join(list, " IF "), " ", names, " ", show(values))
 	}
 	switch in := request.(type) {
 	case *dynamodb.QueryInput:
 		return fmt.Sprint("query ", with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.KeyConditionExpression),
-			" after ", told(in.ExclusiveStartKey), " limit ", aws.ToInt32(in.Limit), " forward ", in.ScanIndexForward == nil || *in.ScanIndexForward)
+			" after ", show(in.ExclusiveStartKey), " limit ", aws.ToInt32(in.Limit), " forward ", in.ScanIndexForward == nil || *in.ScanIndexForward)
 	case *dynamodb.PutItemInput:
-		return "put " + told(in.Item) + with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.ConditionExpression)
+		return "put " + show(in.Item) + with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.ConditionExpression)
 	case *dynamodb.UpdateItemInput:
-		return "update " + told(in.Key) + with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.UpdateExpression, in.ConditionExpression)
+		return "update " + show(in.Key) + with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.UpdateExpression, in.ConditionExpression)
 	case *dynamodb.DeleteItemInput:
-		return "delete " + told(in.Key) + with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.ConditionExpression)
+		return "delete " + show(in.Key) + with(in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.ConditionExpression)
 	case *dynamodb.TransactWriteItemsInput:
 		list := []string{"transaction"}
 		for _, it := range in.TransactItems {
 			switch {
 			case it.Put != nil:
-				list = append(list, "put "+told(it.Put.Item)+with(it.Put.ExpressionAttributeNames, it.Put.ExpressionAttributeValues, it.Put.ConditionExpression))
+				list = append(list, "put "+show(it.Put.Item)+with(it.Put.ExpressionAttributeNames, it.Put.ExpressionAttributeValues, it.Put.ConditionExpression))
 			case it.Update != nil:
-				list = append(list, "update "+told(it.Update.Key)+with(it.Update.ExpressionAttributeNames, it.Update.ExpressionAttributeValues, it.Update.UpdateExpression, it.Update.ConditionExpression))
+				list = append(list, "update "+show(it.Update.Key)+with(it.Update.ExpressionAttributeNames, it.Update.ExpressionAttributeValues, it.Update.UpdateExpression, it.Update.ConditionExpression))
 			case it.Delete != nil:
-				list = append(list, "delete "+told(it.Delete.Key)+with(it.Delete.ExpressionAttributeNames, it.Delete.ExpressionAttributeValues, it.Delete.ConditionExpression))
+				list = append(list, "delete "+show(it.Delete.Key)+with(it.Delete.ExpressionAttributeNames, it.Delete.ExpressionAttributeValues, it.Delete.ConditionExpression))
 			case it.ConditionCheck != nil:
-				list = append(list, "check "+told(it.ConditionCheck.Key)+with(it.ConditionCheck.ExpressionAttributeNames, it.ConditionCheck.ExpressionAttributeValues, it.ConditionCheck.ConditionExpression))
+				list = append(list, "check "+show(it.ConditionCheck.Key)+with(it.ConditionCheck.ExpressionAttributeNames, it.ConditionCheck.ExpressionAttributeValues, it.ConditionCheck.ConditionExpression))
 			}
 		}
 		return strings.Join(list, "\n    ")

@@ -26,7 +26,7 @@ func TestAnswersAsDynamoDBLocal(t *testing.T) {
 			request := g.request(table)
 			want, got := outcome(t.Context(), local, request), outcome(t.Context(), inMemory, request)
 			if got != want {
-				rt.Fatalf("%s\nmemory: %s\n%s\nlocal:  %s\n%s", shown(request),
+				rt.Fatalf("%s\nmemory: %s\n%s\nlocal:  %s\n%s", showRequest(request),
 					got, message(t.Context(), inMemory, request), want, message(t.Context(), local, request))
 			}
 		}
@@ -73,7 +73,7 @@ func TestPagesAsDynamoDBLocal(t *testing.T) {
 					}
 					want, got := outcome(t.Context(), local, request), outcome(t.Context(), inMemory, request)
 					if got != want {
-						t.Fatalf("%s, page %d of %s\nmemory: %s\nlocal:  %s", shown(request), page, pk, got, want)
+						t.Fatalf("%s, page %d of %s\nmemory: %s\nlocal:  %s", showRequest(request), page, pk, got, want)
 					}
 					out, err := inMemory.Query(t.Context(), request)
 					if err != nil {

@@ -10,17 +10,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// largestPage is where a page ends, in bytes of items.
+// largestPage bounds a page, in bytes of items.
 const largestPage = 1024 * 1024
 
-// span is what a key condition asks for: one partition, or what of its sort keys
-// lies between two.
+// span is the range of a key condition: a partition, or its sort keys between
+// two.
 type span struct {
 	pk       string
 	from, to *string // both included; nil is open
 }
 
-// goesOn is whether a page may begin behind sk: not behind the last of the span.
+// goesOn reports whether a page may begin after sk, which is not the last of the
+// span.
 func (r span) goesOn(sk string, forward bool) bool {
 	return (r.from == nil || sk > *r.from || forward && sk == *r.from) && (r.to == nil || sk < *r.to || !forward && sk == *r.to)
 }
@@ -82,7 +83,7 @@ func (c *Client) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*
 	return out, err
 }
 
-// keys are the sort keys of the span behind start, in the order that is asked for.
+// keys are the sort keys of the span after start, in the requested order.
 func (r span) keys(p *partition, start item, forward bool) ([]string, error) {
 	low, high := 0, len(p.order)
 	if r.from != nil {
@@ -114,7 +115,7 @@ func (r span) keys(p *partition, start item, forward bool) ([]string, error) {
 
 func spanOf(in *dynamodb.QueryInput) (r span, err error) {
 	e := parseCondition(aws.ToString(in.KeyConditionExpression))
-	s, err := bound(in.ExpressionAttributeNames, in.ExpressionAttributeValues, e)
+	s, err := bind(in.ExpressionAttributeNames, in.ExpressionAttributeValues, e)
 	if err != nil {
 		return span{}, err
 	}
@@ -161,7 +162,7 @@ func spanOf(in *dynamodb.QueryInput) (r span, err error) {
 	return r, nil
 }
 
-// orSome is a sort key in the place of none.
+// orSome replaces an absent sort key.
 func orSome(sk *string) *string {
 	if sk == nil {
 		return aws.String(" ")
@@ -169,7 +170,7 @@ func orSome(sk *string) *string {
 	return sk
 }
 
-// isKey is whether an operand is a key attribute of that name.
+// isKey reports whether an operand is the key attribute of that name.
 func (s *scope) isKey(o operand, name string) bool {
 	p, ok := o.(path)
 	return ok && len(p) == 1 && s.nameOf(p[0]) == name

@@ -22,14 +22,14 @@ type update struct {
 	deletes []amount
 }
 
-// setting is one of a SET: the path becomes a, or the sum of a and sign times b.
+// setting is one assignment of a SET: the path becomes a, or a plus sign times b.
 type setting struct {
 	path path
 	a, b operand
 	sign int64
 }
 
-// amount is one of an ADD or a DELETE.
+// amount is one operand of an ADD or a DELETE.
 type amount struct {
 	path  path
 	value value
@@ -113,7 +113,7 @@ func (u *update) paths() (list []path) {
 func (u *update) check(s *scope) error {
 	var before [][]string
 	for _, p := range u.paths() {
-		to := s.resolved(p)
+		to := s.resolve(p)
 		for _, other := range before {
 			if n := min(len(to), len(other)); slices.Equal(to[:n], other[:n]) {
 				return invalid("Invalid UpdateExpression: Two document paths overlap with each other")
@@ -143,7 +143,7 @@ func (u *update) check(s *scope) error {
 	return nil
 }
 
-// checkTerm checks what a SET gives a path, or a term of a sum.
+// checkTerm checks the operand of a SET, or a term of a sum.
 func checkTerm(s *scope, o operand, summed bool) error {
 	switch o := o.(type) {
 	case value:
@@ -155,14 +155,14 @@ func checkTerm(s *scope, o operand, summed bool) error {
 			return invalid("this DynamoDB knows no key in a SET")
 		}
 	case ifNotExists:
-		return firstOf(checkTerm(s, o.path, false), checkTerm(s, o.other, false), distinct(s, o.path, o.other))
+		return firstOf(checkTerm(s, o.path, false), checkTerm(s, o.other, false), checkDistinct(s, o.path, o.other))
 	}
 	return nil
 }
 
 func isKeyName(name string) bool { return name == "pk" || name == "sk" }
 
-// apply is the item of a key after the update. Whatever it reads is as it was before.
+// apply returns the item after the update. Operands read the item before it.
 func (u *update) apply(s *scope, k key) (item, error) {
 	for _, p := range u.paths() {
 		if to := s.nameOf(p[0]); isKeyName(to) {
@@ -188,19 +188,19 @@ func (u *update) apply(s *scope, k key) (item, error) {
 				return nil, err
 			}
 		}
-		if err := place(after, s.resolved(set.path), v); err != nil {
+		if err := place(after, s.resolve(set.path), v); err != nil {
 			return nil, err
 		}
 	}
 	for _, p := range u.removes {
-		if err := place(after, s.resolved(p), nil); err != nil {
+		if err := place(after, s.resolve(p), nil); err != nil {
 			return nil, err
 		}
 	}
 	for _, a := range u.adds {
 		v, err := plus(a.path.in(s), a.value.in(s))
 		if err == nil {
-			err = place(after, s.resolved(a.path), v)
+			err = place(after, s.resolve(a.path), v)
 		}
 		if err != nil {
 			return nil, err
@@ -209,7 +209,7 @@ func (u *update) apply(s *scope, k key) (item, error) {
 	for _, a := range u.deletes {
 		v, err := minus(a.path.in(s), a.value.in(s))
 		if err == nil {
-			err = place(after, s.resolved(a.path), v)
+			err = place(after, s.resolve(a.path), v)
 		}
 		if err != nil {
 			return nil, err
@@ -218,8 +218,8 @@ func (u *update) apply(s *scope, k key) (item, error) {
 	return after, nil
 }
 
-// place puts a value at a path, or removes what is there if it is nil. The maps on
-// the way are replaced, because others may hold them.
+// place writes a value at a path, or removes it if the value is nil. It copies the
+// maps on the way, because they are shared.
 func place(it item, to []string, v types.AttributeValue) error {
 	if len(to) == 1 {
 		if v == nil {
@@ -238,7 +238,7 @@ func place(it item, to []string, v types.AttributeValue) error {
 	return place(inner, to[1:], v)
 }
 
-// plus is what an ADD makes of a value.
+// plus is a value after an ADD.
 func plus(was, add types.AttributeValue) (types.AttributeValue, error) {
 	if was == nil {
 		return add, nil
@@ -256,7 +256,7 @@ func plus(was, add types.AttributeValue) (types.AttributeValue, error) {
 	return &types.AttributeValueMemberSS{Value: slices.Compact(all)}, nil
 }
 
-// minus is what a DELETE makes of a set: nil if nothing is left.
+// minus is a set after a DELETE, nil if nothing is left.
 func minus(was, less types.AttributeValue) (types.AttributeValue, error) {
 	if was == nil {
 		return nil, nil

@@ -12,20 +12,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// clone is a deep copy of an item that is valid.
+// clone is a deep copy of a valid item.
 func clone(it item) item {
-	copied, _ := checked(it)
+	copied, _ := validItem(it)
 	return copied
 }
 
-// checked is a deep copy of an item of a request, or why it is none.
-func checked(it item) (item, error) {
+// validItem returns a deep copy of an item of a request, or why it is not valid.
+func validItem(it item) (item, error) {
 	if it == nil {
 		return nil, nil
 	}
 	copied := make(item, len(it))
 	for name, value := range it {
-		v, err := checkedValue(value)
+		v, err := validValue(value)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +34,7 @@ func checked(it item) (item, error) {
 	return copied, nil
 }
 
-func checkedValue(value types.AttributeValue) (types.AttributeValue, error) {
+func validValue(value types.AttributeValue) (types.AttributeValue, error) {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
 		return &types.AttributeValueMemberS{Value: v.Value}, nil
@@ -55,21 +55,21 @@ func checkedValue(value types.AttributeValue) (types.AttributeValue, error) {
 		}
 		return &types.AttributeValueMemberSS{Value: set}, nil
 	case *types.AttributeValueMemberM:
-		m, err := checked(v.Value)
+		m, err := validItem(v.Value)
 		if m == nil {
 			m = item{}
 		}
 		return &types.AttributeValueMemberM{Value: m}, err
 	}
-	return nil, invalid("this DynamoDB knows no values of type %T", value)
+	return nil, invalid("this DynamoDB has no values of type %T", value)
 }
 
-// wholeNumber is a number as DynamoDB writes it. It takes others as well, which
-// nobody here sends.
+// wholeNumber is a number as DynamoDB writes it. DynamoDB takes fractions too,
+// but no store here has any.
 func wholeNumber(text string) (string, error) {
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok || n.String() != text {
-		return "", invalid("this DynamoDB knows no other numbers than whole ones: %q", text)
+		return "", invalid("this DynamoDB takes whole numbers only: %q", text)
 	}
 	if len(strings.TrimPrefix(text, "-")) > 38 {
 		return "", invalid("Attempting to store more than 38 significant digits in a Number")
@@ -120,7 +120,7 @@ func equal(a, b types.AttributeValue) bool {
 		return ok && x.Value == y.Value
 	case *types.AttributeValueMemberSS:
 		y, ok := b.(*types.AttributeValueMemberSS)
-		return ok && slices.Equal(x.Value, y.Value) // sorted, see checkedValue
+		return ok && slices.Equal(x.Value, y.Value) // sorted, see validValue
 	case *types.AttributeValueMemberM:
 		y, ok := b.(*types.AttributeValueMemberM)
 		return ok && maps.EqualFunc(x.Value, y.Value, equal)
@@ -157,7 +157,7 @@ func valueSize(value types.AttributeValue) (bytes int) {
 	}
 }
 
-// length is the size() of an expression; it is nil where there is none.
+// length is the size() of a value, nil if it has none.
 func length(value types.AttributeValue) types.AttributeValue {
 	var n int
 	switch v := value.(type) {

@@ -18,7 +18,7 @@ const (
 	longestTransaction = 100
 )
 
-// write is one write of a request, alone or in a transaction, once it is checked.
+// write is one checked write of a request, alone or in a transaction.
 type write struct {
 	table     string
 	key       key
@@ -32,7 +32,7 @@ type write struct {
 	delete bool
 }
 
-// request is what all writes have in common.
+// request is common to all writes.
 type request struct {
 	table     *string
 	condition *string
@@ -41,7 +41,7 @@ type request struct {
 	old       types.ReturnValuesOnConditionCheckFailure
 }
 
-// checkedWrite makes a write of a request; more are its other expressions.
+// checkedWrite makes a write of a request; more are its further expressions.
 func checkedWrite(r request, more ...*expression) (*write, error) {
 	w := &write{table: aws.ToString(r.table), wantsOld: r.old == types.ReturnValuesOnConditionCheckFailureAllOld}
 	if r.condition != nil {
@@ -50,7 +50,7 @@ func checkedWrite(r request, more ...*expression) (*write, error) {
 		w.condition = e.condition
 	}
 	var err error
-	w.scope, err = bound(r.names, r.values, more...)
+	w.scope, err = bind(r.names, r.values, more...)
 	return w, err
 }
 
@@ -59,7 +59,7 @@ func putting(r request, it item) (*write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.put, err = checked(it); err != nil {
+	if w.put, err = validItem(it); err != nil {
 		return nil, err
 	}
 	if w.key, err = keyOf(item{"pk": it["pk"], "sk": it["sk"]}); err != nil {
@@ -111,7 +111,7 @@ func sizeIn(it item) error {
 	return nil
 }
 
-// outcome is the item before and after the write, which is not made yet.
+// outcome is the item before and after the write, without making it.
 func (c *Client) outcome(w *write) (before, after item, err error) {
 	t, err := c.table(&w.table)
 	if err != nil {
@@ -159,7 +159,7 @@ func (c *Client) make(ctx context.Context, w *write, err error) (before, after i
 	return before, after, writeUnits(before, after), nil
 }
 
-// returned is what a reply holds of the item.
+// returned is the part of the item in a reply.
 func returned(asked types.ReturnValue, before, after item, known ...types.ReturnValue) (item, error) {
 	switch {
 	case asked == "" || asked == types.ReturnValueNone:
