@@ -8,77 +8,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestInvalidIsWhatMTSWouldSay(t *testing.T) {
-	text := func(s string) seeding.Value { return seeding.Value{Text: s, Present: true} }
-	whole := seeding.Demographics{
-		VID: text("1"), Name: text("Ana"), Gender: text("Female"), DOB: text("1990/01/02"), FullAddress: text("Street"),
-	}
-	standard := []string{"name", "gender", "dob", "fullAddress"}
-	cases := map[string]struct {
-		change    func(*seeding.Demographics)
-		mandatory []string
-		want      string
-	}{
-		"whole":                       {func(*seeding.Demographics) {}, standard, ""},
-		"no VID":                      {func(d *seeding.Demographics) { d.VID = seeding.Value{} }, nil, "ATS-REQ-009"},
-		"empty VID":                   {func(d *seeding.Demographics) { d.VID = text("") }, nil, "ATS-REQ-009"},
-		"no name":                     {func(d *seeding.Demographics) { d.Name = seeding.Value{} }, standard, "ATS-REQ-010"},
-		"empty name":                  {func(d *seeding.Demographics) { d.Name = text("") }, standard, "ATS-REQ-003"},
-		"no gender":                   {func(d *seeding.Demographics) { d.Gender = seeding.Value{} }, standard, "ATS-REQ-011"},
-		"empty gender":                {func(d *seeding.Demographics) { d.Gender = text("") }, standard, "ATS-REQ-004"},
-		"no date of birth":            {func(d *seeding.Demographics) { d.DOB = seeding.Value{} }, standard, "ATS-REQ-012"},
-		"empty date of birth":         {func(d *seeding.Demographics) { d.DOB = text("") }, standard, "ATS-REQ-006"},
-		"no address":                  {func(d *seeding.Demographics) { d.FullAddress = seeding.Value{} }, standard, "ATS-REQ-015"},
-		"empty address":               {func(d *seeding.Demographics) { d.FullAddress = text("") }, standard, "ATS-REQ-008"},
-		"first failure wins":          {func(d *seeding.Demographics) { d.Name, d.DOB = text(""), seeding.Value{} }, standard, "ATS-REQ-003"},
-		"phone not mandatory":         {func(*seeding.Demographics) {}, standard, ""},
-		"phone mandatory":             {func(*seeding.Demographics) {}, append(standard, "phoneNumber"), "ATS-REQ-013"},
-		"e-mail mandatory":            {func(*seeding.Demographics) {}, append(standard, "emailId"), "ATS-REQ-014"},
-		"empty phone passes":          {func(d *seeding.Demographics) { d.PhoneNumber = text("") }, []string{"phoneNumber"}, ""},
-		"address need not be given":   {func(d *seeding.Demographics) { d.FullAddress = seeding.Value{} }, []string{"name"}, ""},
-		"a number would fail the lot": {func(d *seeding.Demographics) { d.Gender = seeding.Value{Present: true, NotText: true} }, nil, seeding.CodeNotText},
-	}
-	for name, c := range cases {
-		d := whole
-		c.change(&d)
-		if got := d.Invalid(c.mandatory); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-}
-
-func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
-	old, changed := seeding.Fingerprint{1}, seeding.Fingerprint{2}
-	since := now.Add(-time.Hour)
-	type again = map[seeding.RejectionKind]time.Time
-	for name, c := range map[string]struct {
-		r     seeding.Rejection
-		today seeding.Fingerprint
-		again again
-		want  bool
-	}{
-		"nothing happened":            {seeding.Rejection{Fingerprint: old, Next: now.Add(time.Hour)}, old, nil, false},
-		"never by time":               {seeding.Rejection{Fingerprint: old}, old, nil, false},
-		"data changed":                {seeding.Rejection{Fingerprint: old}, changed, nil, true},
-		"time has come":               {seeding.Rejection{Fingerprint: old, Next: now}, old, nil, true},
-		"no print, time ahead":        {seeding.Rejection{Next: now.Add(time.Hour)}, changed, nil, false},
-		"configuration changed":       {seeding.Rejection{Fingerprint: old, Configured: 2}, old, nil, true},
-		"try again of its kind":       {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{seeding.Refused: now}, true},
-		"try again of another kind":   {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{seeding.Conflict: now}, false},
-		"try again of all":            {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{"": now}, true},
-		"rejected since then":         {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
-		"no print, and it never will": {seeding.Rejection{}, changed, nil, false},
-	} {
-		c.r.Since = since
-		if c.r.Configured == 0 {
-			c.r.Configured = 3
-		}
-		if got := c.r.Due(now, c.today, 3, c.again); got != c.want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
 // sent is a batch of count records at a size, claimed and taken at t0.
 func sent(size, count int) seeding.Batch {
 	return seeding.Batch{
@@ -287,30 +216,4 @@ func TestPaceRecovers(t *testing.T) {
 		t.Fatalf("stuck at %d with ceiling %d", p.Batch(1000), p.Ceiling)
 	}
 	t.Logf("%d timely batches from 1 to 1,000", batches)
-}
-
-func TestTimesAreParameters(t *testing.T) {
-	got, err := seeding.ParseTimes("deadline_base=5s, commit_grace=1500ms")
-	want := seeding.DefaultTimes()
-	want.DeadlineBase, want.CommitGrace = 5*time.Second, 1500*time.Millisecond
-	if err != nil || got != want {
-		t.Errorf("%+v, %v", got, err)
-	}
-	for _, wrong := range []string{"deadline=5s", "poll", "poll=soon", "poll=-1s"} {
-		if _, err := seeding.ParseTimes(wrong); err == nil {
-			t.Errorf("%q is taken", wrong)
-		}
-	}
-}
-
-func TestKeysOfOneServerAreOne(t *testing.T) {
-	same := [][2]string{{"http://Odoo.example/", "http://odoo.example:80"}, {"https://o.example", "https://o.example:443/"}}
-	for _, pair := range same {
-		if seeding.RegistryKey(pair[0], "g2p") != seeding.RegistryKey(pair[1], "g2p") || seeding.MTSKey(pair[0]) != seeding.MTSKey(pair[1]) {
-			t.Errorf("%v differ", pair)
-		}
-	}
-	if seeding.RegistryKey("http://a", "x") == seeding.RegistryKey("http://a", "y") || seeding.MTSKey("http://a/mts") == seeding.MTSKey("http://a") {
-		t.Error("different servers are one")
-	}
 }

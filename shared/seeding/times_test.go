@@ -1,0 +1,67 @@
+package seeding_test
+
+import (
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+func TestTimesAreParameters(t *testing.T) {
+	got, err := seeding.ParseTimes("deadline_base=5s, commit_grace=1500ms")
+	want := seeding.DefaultTimes()
+	want.DeadlineBase, want.CommitGrace = 5*time.Second, 1500*time.Millisecond
+	if err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, wrong := range []string{"deadline=5s", "poll", "poll=soon", "poll=-1s"} {
+		if _, err := seeding.ParseTimes(wrong); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
+// What waits: one step, doubled with every attempt up to the limit.
+func TestWaitsDouble(t *testing.T) {
+	times := seeding.DefaultTimes()
+	problem := seeding.Problem{}
+	for before, want := range []struct{ backOff, outage, noToken time.Duration }{
+		{time.Minute, time.Minute, time.Hour},
+		{2 * time.Minute, 2 * time.Minute, 2 * time.Hour},
+		{4 * time.Minute, 4 * time.Minute, 4 * time.Hour},
+		{8 * time.Minute, 8 * time.Minute, 8 * time.Hour},
+		{16 * time.Minute, 15 * time.Minute, 16 * time.Hour},
+		{32 * time.Minute, 15 * time.Minute, 24 * time.Hour},
+		{time.Hour, 15 * time.Minute, 24 * time.Hour},
+		{time.Hour, 15 * time.Minute, 24 * time.Hour},
+	} {
+		at := now.Add(time.Duration(before) * 24 * time.Hour)
+		problem = problem.Raised(at, seeding.AnswersMissing, times)
+		for what, got := range map[string][2]time.Time{
+			"problem": {problem.Next, at.Add(want.backOff)},
+			"since":   {problem.Since, now},
+			"outage":  {seeding.OutageEnd(at, before, times), at.Add(want.outage)},
+			// Sent alone and lost: the first attempt is due at once.
+			"no token":  {again(at, seeding.Cause{Kind: seeding.NoToken}, before+1).Next, at.Add(want.noToken)},
+			"systemic":  {again(at, seeding.Cause{Kind: seeding.Refused, Code: "IDA-MPA-005"}, before+1).Next, at.Add(want.noToken)},
+			"set aside": {again(at, seeding.Cause{Kind: seeding.SetAside}, before).Next, at.Add(want.noToken)},
+			"refused":   {again(at, seeding.Cause{Kind: seeding.Refused, Code: "IDA-MLC-009"}, before).Next, at.Add(24 * time.Hour)},
+			"invalid":   {again(at, seeding.Cause{Kind: seeding.Invalid}, before).Next, {}},
+			"duplicate": {again(at, seeding.Cause{Kind: seeding.Duplicate}, before).Next, {}},
+			"conflict":  {again(at, seeding.Cause{Kind: seeding.Conflict}, before).Next, {}},
+		} {
+			if !got[0].Equal(got[1]) {
+				t.Errorf("%s after %d attempts: %v, want %v", what, before, got[0], got[1])
+			}
+		}
+		if problem.Attempts != before+1 {
+			t.Errorf("%d attempts, want %d", problem.Attempts, before+1)
+		}
+	}
+}
+
+// again rejects for a finding after attempts before that ended alike.
+func again(at time.Time, f seeding.Cause, before int) seeding.Rejection {
+	stands := seeding.Rejection{Kind: f.Kind, Code: f.Code, Attempts: before}
+	return f.Reject("r", "c", seeding.Subject{}, 1, stands, at, seeding.DefaultTimes())
+}
