@@ -117,7 +117,7 @@ func (s *Submitter) chooseFailed(ctx context.Context, v view, err error) (next, 
 // registryFailed raises the problem of a failed call and tells when to try again.
 func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.Fault) (next, error) {
 	source, description := seeding.RegistryProblem(fault, seeding.ProblemRead)
-	s.log(v).Warn("registry call failed", "fault", fault.Error(), "problem", string(seeding.ProblemRead))
+	s.log(v).Warn("registry call failed", "fault", fault.Error(), "problem", string(source))
 	if source == seeding.ProblemRegistry {
 		registry, err := s.Store.RegistryState(ctx, v.connector.RegistryKey())
 		if err != nil {

@@ -136,10 +136,11 @@ func (f *fake) Connector(context.Context, string) (seeding.Connector, error) { r
 func (f *fake) States(context.Context) ([]seeding.State, error) { return []seeding.State{f.state}, nil }
 
 func (f *fake) State(_ context.Context, id string) (seeding.State, error) {
-	if id == "deleted" {
-		return seeding.State{}, seeding.ErrNotFound
+	err := f.begin("State", id)
+	if err == nil && id == "deleted" {
+		err = seeding.ErrNotFound
 	}
-	return seeding.State{Connector: id}, f.begin("State", id)
+	return seeding.State{Connector: id}, err
 }
 
 func (f *fake) TakeRun(_ context.Context, _, owner string, at, until, moved time.Time) (seeding.State, error) {
@@ -244,7 +245,8 @@ func (f *fake) CompleteRun(_ context.Context, r seeding.Run) error {
 // Their batches.
 
 func (f *fake) OpenBatches(context.Context, string) ([]seeding.Batch, error) {
-	return slices.Clone(f.open), f.begin("OpenBatches")
+	err := f.begin("OpenBatches")
+	return slices.Clone(f.open), err
 }
 
 func (f *fake) ClosedBatches(_ context.Context, _, run string) (closed []seeding.Batch, err error) {

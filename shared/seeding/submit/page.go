@@ -216,15 +216,16 @@ func (s *Submitter) removeVIDs(ctx context.Context, v view, registry seeding.Reg
 		identifiers = identifiers[:1]
 	}
 	removal, err := seeding.RemoveVIDs(ctx, registry, s.Store, v.state, identifiers, s.Clock, s.Times)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, err
-	case removal.Failed != nil:
+	}
+	if removal.Failed != nil {
 		return 0, removal.Failed
-	case removal.Refused != nil:
+	}
+	if removal.Refused != nil {
 		s.log(v).Warn("registry refuses to remove VIDs", "fault", removal.Refused.Error())
 		v.state.Problems[seeding.ProblemUnlink] = removal.Problem // one attempt per back-off, in this step too
-		return 0, nil
+		return 0, nil                                             //nolint:nilerr // it is shown as a problem, and keeps nobody from being sent
 	}
 	return len(identifiers), nil
 }

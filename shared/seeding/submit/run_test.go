@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -103,6 +104,94 @@ func TestProblemsThatNobodyWaitsFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := unawaited(c.problems, seeding.Run{PassStarted: now}, c.sent); !slices.Equal(got, c.over) {
 				t.Errorf("%q end, want %q", got, c.over)
+			}
+		})
+	}
+}
+
+// Problems end at the end of a pass only if no answer is left that could tell.
+func TestProblemsEndWhenNobodyWaits(t *testing.T) {
+	identity, answers := seeding.ProblemIdentity, seeding.ProblemAnswers
+	answer := func(connector, batch string) seeding.BatchRef {
+		return seeding.BatchRef{Connector: connector, Batch: batch}
+	}
+	rejection := func(connector string, kind seeding.RejectionKind) seeding.Rejection {
+		return seeding.Rejection{Connector: connector, Kind: kind, Configured: 3, Since: now, Subject: joMember.Subject()}
+	}
+	for name, c := range map[string]struct {
+		answers    []seeding.BatchRef
+		rejections []seeding.Rejection
+		left       []seeding.Source
+	}{
+		"nothing is left":                                      {},
+		"an answer of another connector is left":               {answers: []seeding.BatchRef{answer("d", "b1")}},
+		"an answer is left":                                    {answers: []seeding.BatchRef{answer("c", "b1")}, left: []seeding.Source{answers, identity}},
+		"an answer is left behind another connector's":         {answers: []seeding.BatchRef{answer("d", "b1"), answer("c", "b2")}, left: []seeding.Source{answers, identity}},
+		"somebody who was lost alone waits for the next try":   {rejections: []seeding.Rejection{rejection("c", seeding.NoToken)}, left: []seeding.Source{answers}},
+		"somebody of another connector was lost alone":         {rejections: []seeding.Rejection{rejection("d", seeding.NoToken)}},
+		"somebody waits for another reason than a lost answer": {rejections: []seeding.Rejection{rejection("c", seeding.Refused)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.state.Run = "run"
+			f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: earlier, Passes: 1, PassStarted: earlier, PassOver: true}
+			f.state.Problems[identity] = seeding.Problem{Since: earlier.Add(-time.Hour), Next: now}
+			f.state.Problems[answers] = seeding.Problem{Since: earlier.Add(-time.Hour), Next: now}
+			f.vids = []seeding.Identifier{joVID}
+			f.answers, f.rejections = c.answers, c.rejections
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if left := slices.Sorted(maps.Keys(f.state.Problems)); !slices.Equal(left, c.left) {
+				t.Errorf("left %q, want %q", left, c.left)
+			}
+			if f.state.Run != "" {
+				t.Error("the run is not completed")
+			}
+		})
+	}
+}
+
+// At the end of a pass the run is completed with the totals of its batches, or
+// begins another pass. The batches of other runs are none of its own.
+func TestTheEndOfAPass(t *testing.T) {
+	closed := func(run string, claimed time.Time, t seeding.Totals) seeding.Batch {
+		return seeding.Batch{Ref: seeding.BatchRef{Connector: "c", Run: run}, Claimed: claimed, Totals: t}
+	}
+	former := closed("run", earlier.Add(-time.Minute), seeding.Totals{Sent: 10, Tokenised: 4, Refused: 1})
+	pass := closed("run", earlier, seeding.Totals{Sent: 5, Tokenised: 3, Duplicate: 2})
+	lost := closed("run", now, seeding.Totals{Sent: 1})
+	others := closed("import", now, seeding.Totals{Sent: 100})
+	for name, c := range map[string]struct {
+		closed    []seeding.Batch
+		completed bool
+		totals    seeding.Totals
+	}{
+		"nothing was sent":           {nil, true, seeding.Totals{}},
+		"all is decided":             {[]seeding.Batch{former, pass}, true, seeding.Totals{Sent: 15, Tokenised: 7, Refused: 1, Duplicate: 2}},
+		"somebody is pending":        {[]seeding.Batch{former, pass, lost}, false, seeding.Totals{}},
+		"somebody else's is pending": {[]seeding.Batch{pass, others}, true, pass.Totals},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.state.Run, f.closed = "run", c.closed
+			run := seeding.Run{ID: "run", Connector: "c", Version: 3, Started: now.Add(-10 * time.Minute), Passes: 1, PassStarted: earlier, PassOver: true, Cursor: 9}
+			f.runs["run"] = run
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			want, due := run, now
+			want.Fence = 1
+			if c.completed {
+				want.Completed, want.Totals, due = now, c.totals, now.Add(5*time.Minute)
+			} else {
+				want.Passes, want.PassStarted, want.PassOver, want.Cursor = 2, now, false, 0
+			}
+			if got := f.runs["run"]; got != want {
+				t.Errorf("run %+v, want %+v", got, want)
+			}
+			if !f.state.Due.Equal(due) {
+				t.Errorf("due in %v, want %v", f.state.Due.Sub(now), due.Sub(now))
 			}
 		})
 	}

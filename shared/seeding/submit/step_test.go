@@ -114,3 +114,45 @@ func TestWhatAStepDoes(t *testing.T) {
 		})
 	}
 }
+
+// A step waits for an answer, or for a batch to be closed, and looks on as soon
+// as there is one.
+func TestAStepWaitsForAChange(t *testing.T) {
+	wait, poll := seeding.DefaultTimes().AnswerWait, seeding.DefaultTimes().Poll
+	at := func(d time.Duration) time.Time { return now.Add(d) }
+	for name, c := range map[string]struct {
+		change func(*fake) // before the second look of the wait
+		waited time.Duration
+		moved  time.Time
+	}{
+		"an answer comes":     {func(f *fake) { f.answered["b1"] = true }, 2 * poll, at(2 * poll)},
+		"a batch is closed":   {func(f *fake) { f.open = f.open[1:] }, 2 * poll, at(2 * poll)},
+		"nothing comes":       {func(*fake) {}, wait, now},
+		"another's is closed": {func(f *fake) { f.open = f.open[:2] }, wait, now},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.state.Run = "run"
+			f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: now}
+			for _, b := range []seeding.BatchRef{{Connector: "c", Run: "run", Batch: "b1"}, {Connector: "c", Run: "run", Batch: "b2"}, {Connector: "d", Batch: "b3"}} {
+				f.open = append(f.open, seeding.Batch{Ref: b, Claimed: now, Deadline: later})
+			}
+			looks := 0
+			f.during["OpenBatches"] = func() error {
+				if looks++; looks == 3 { // the first comes before the wait
+					c.change(f)
+				}
+				return nil
+			}
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if waited := f.now.Sub(now); waited != c.waited {
+				t.Errorf("waited for %v, want %v", waited, c.waited)
+			}
+			if !f.state.Moved.Equal(c.moved) || !f.state.Due.Equal(now) {
+				t.Errorf("moved after %v, due in %v", f.state.Moved.Sub(now), f.state.Due.Sub(now))
+			}
+		})
+	}
+}

@@ -1,6 +1,8 @@
 package submit
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -50,6 +52,42 @@ func TestWhichConnectorsATickInvokes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One invocation that fails keeps nobody else from being invoked.
+func TestATickInvokesEveryConnectorThatItChose(t *testing.T) {
+	f := newFake()
+	s := f.submitter()
+	s.Store = tickStore{f}
+	invoked := &invocations{fail: "a"}
+	s.Invoker = invoked
+	if err := s.Tick(t.Context()); !errors.Is(err, errStorage) {
+		t.Errorf("%v, want the failure", err)
+	}
+	if !slices.Equal(invoked.connectors, []string{"a", "b"}) {
+		t.Errorf("invoked %q", invoked.connectors)
+	}
+}
+
+// tickStore has two connectors that are due.
+type tickStore struct{ *fake }
+
+func (tickStore) States(context.Context) ([]seeding.State, error) {
+	return []seeding.State{{Connector: "a", Status: seeding.Running}, {Connector: "b", Status: seeding.Running}}, nil
+}
+
+// invocations of submit; those of one connector fail.
+type invocations struct {
+	fail       string
+	connectors []string
+}
+
+func (i *invocations) InvokeSubmit(_ context.Context, connector string) error {
+	i.connectors = append(i.connectors, connector)
+	if connector == i.fail {
+		return errStorage
+	}
+	return nil
 }
 
 // Runs take turns, a step each, until each had a turn since one of them left

@@ -2,7 +2,9 @@ package submit
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,5 +205,70 @@ func TestAWishOutlastsAnInvocation(t *testing.T) {
 	}
 	if !f.state.Due.Equal(wished) || f.state.Run != "" {
 		t.Errorf("due in %v with run %q", f.state.Due.Sub(now), f.state.Run)
+	}
+}
+
+// A failure of the storage at any call ends the invocation, and the next one
+// goes on: nobody is sent twice, nobody is forgotten.
+func TestTheStorageMayFailAtAnyCall(t *testing.T) {
+	begin := func() *fake {
+		f := newFake()
+		f.openImport("import")
+		f.add(1, 2, 3, 4)
+		f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}
+		f.connector.Source.Mandatory, f.records[3] = []string{"name"}, seeding.Record{}
+		f.rejections = []seeding.Rejection{
+			{Connector: "deleted", Kind: seeding.Conflict, Subject: seeding.Member{Registrant: 2, Identifier: 12}.Subject()},
+			{Connector: "c", Kind: seeding.Refused, Subject: seeding.Member{Registrant: 9, Identifier: 19}.Subject()},
+		}
+		f.registry.OutageAttempts = 1
+		return f
+	}
+	end := func(t *testing.T, f *fake) { // what both runs must have come to
+		t.Helper()
+		var sent []int64
+		for _, b := range slices.Concat(f.open, f.closed) {
+			for _, m := range b.Members {
+				sent = append(sent, m.Registrant)
+			}
+		}
+		if slices.Sort(sent); !slices.Equal(sent, []int64{1, 4}) || len(f.posts) != len(f.open)+len(f.closed) {
+			t.Errorf("sent %d in %d requests", sent, len(f.posts))
+		}
+		if len(f.rejections) != 1 || f.rejections[0].Kind != seeding.Invalid || len(f.vids) != 3 || f.registry.OutageAttempts != 0 {
+			t.Errorf("rejections %+v, VIDs %+v, %d attempts", f.rejections, f.vids, f.registry.OutageAttempts)
+		}
+	}
+	whole := begin()
+	if err := whole.work(t); err != nil {
+		t.Fatal(err)
+	}
+	end(t, whole)
+	remote := []string{"Open", "Compile", "VIDs", "Registrants", "Tokens", "Remove", "Submit"}
+	for i, call := range whole.calls {
+		name := strings.Fields(call)[0]
+		if slices.Contains(remote, name) {
+			continue // its failure is a problem or an unknown outcome, and no failure of the storage
+		}
+		t.Run(fmt.Sprintf("call %d, %s", i+1, name), func(t *testing.T) {
+			f := begin()
+			f.during[name] = func() error {
+				if len(f.calls) == i+1 {
+					return errStorage
+				}
+				return nil
+			}
+			if err := f.work(t); !errors.Is(err, errStorage) {
+				t.Errorf("%v, want the failure of %s", err, call)
+			}
+			if len(f.calls) <= i || f.calls[i] != call {
+				t.Fatalf("the calls were others")
+			}
+			f.now = f.now.Add(5 * time.Minute) // until a lease that could not be given back is over
+			if err := f.work(t); err != nil {
+				t.Errorf("the next invocation: %v", err)
+			}
+			end(t, f)
+		})
 	}
 }

@@ -1,0 +1,308 @@
+package submit
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// The order of the protocol: the counter, then the open batches, then pages;
+// what a page decided, then the claim, then the POST. In another order a
+// registrant could be sent twice, or its VID go for nothing.
+func TestTheOrderOfReadingAndWriting(t *testing.T) {
+	f := newFake()
+	f.add(1, 2, 3, 4)
+	f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}
+	f.records[3] = seeding.Record{}
+	f.connector.Source.Mandatory = []string{"name"}
+	delete(f.records, 4)
+	f.rejections = []seeding.Rejection{{Connector: "c", Subject: seeding.Member{Registrant: 4, Identifier: 14}.Subject(), Kind: seeding.Refused, Configured: 3}}
+	f.during["Submit"] = func() error { return errStorage } // an unknown outcome; one step is enough
+	s := f.submitter()
+	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+		t.Fatal(err)
+	}
+	begun := slices.Index(f.calls, "TakeMTS")
+	var steps []string
+	for _, call := range f.calls[begun:] {
+		switch strings.Fields(call)[0] {
+		case "TakeMTS", "RegistryState", "OpenBatches", "VIDs", "PutRejections", "Remove", "Claim", "Submit", "LeaveMTS", "LeaveRun":
+			steps = append(steps, call)
+		}
+	}
+	want := []string{"TakeMTS", "RegistryState", "OpenBatches", "VIDs 0 50", "PutRejections", "Remove [12]", "Claim id2", "Submit", "LeaveMTS", "LeaveRun"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("%q, want %q", steps, want)
+	}
+	if len(f.rejections) != 1 || f.rejections[0].Kind != seeding.Invalid || f.rejections[0].Registrant != 3 {
+		t.Errorf("rejections %+v", f.rejections)
+	}
+	if want := (seeding.Tally{Looked: 4, Invalid: 1, Removed: 1}); f.runs["id2"].Tally != want {
+		t.Errorf("tally %+v, want %+v", f.runs["id2"].Tally, want)
+	}
+	if len(f.open) != 1 || !slices.Equal(f.open[0].Members, []seeding.Member{{Registrant: 1, Identifier: 11}}) {
+		t.Errorf("open batches %+v", f.open)
+	}
+	if f.measured[seeding.MetricRejected+string(seeding.Invalid)] != 1 {
+		t.Errorf("measured %v", f.measured)
+	}
+}
+
+// Pages are read until the batch is half full, each twice as long as the one
+// before, up to a limit.
+func TestHowManyPagesABatchTakes(t *testing.T) {
+	for name, c := range map[string]struct {
+		size     int
+		vids     int
+		selected func(registrant int64) bool
+		slow     time.Duration // that each page takes
+		want     []string
+		chosen   int
+	}{
+		"a full page is enough": {
+			size: 50, vids: 200, selected: func(int64) bool { return true },
+			want: []string{"VIDs 0 50"}, chosen: 50,
+		},
+		"half a page is enough": {
+			size: 50, vids: 200, selected: func(r int64) bool { return r%2 == 0 },
+			want: []string{"VIDs 0 50"}, chosen: 25,
+		},
+		"less than half a page is not": {
+			size: 50, vids: 200, selected: func(r int64) bool { return r%3 == 0 },
+			want: []string{"VIDs 0 50", "VIDs 60 100"}, chosen: 16 + 34,
+		},
+		"the batch is not made larger than its size": {
+			size: 50, vids: 200, selected: func(r int64) bool { return r > 30 },
+			want: []string{"VIDs 0 50", "VIDs 60 100"}, chosen: 50,
+		},
+		"a short page ends the search": {
+			size: 50, vids: 60, selected: func(r int64) bool { return r > 58 },
+			want: []string{"VIDs 0 50", "VIDs 60 100"}, chosen: 2,
+		},
+		"pages grow to a thousand": {
+			size: 300, vids: 2500, selected: func(r int64) bool { return r > 2400 },
+			want: []string{"VIDs 0 300", "VIDs 310 600", "VIDs 910 1000", "VIDs 1910 1000"}, chosen: 100,
+		},
+		"a slow registry is not asked for more": {
+			size: 50, vids: 200, selected: func(int64) bool { return false }, slow: 31 * time.Second,
+			want: []string{"VIDs 0 50"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.mts.Pace = seeding.Pace{Size: c.size, Proved: c.size}
+			for r := range int64(c.vids) {
+				f.add(r + 1)
+			}
+			maps.DeleteFunc(f.records, func(r int64, _ seeding.Record) bool { return !c.selected(r) })
+			f.during["VIDs"] = func() error { f.now = f.now.Add(c.slow); return nil }
+			s := f.submitter()
+			if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.called("VIDs"); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			chosen := 0
+			for _, b := range f.open {
+				chosen += len(b.Members)
+			}
+			if chosen != c.chosen {
+				t.Errorf("%d chosen, want %d", chosen, c.chosen)
+			}
+		})
+	}
+}
+
+// What keeps a batch from being made is a problem of the connector: which one,
+// and whether the registry is spared for a while.
+func TestWhatKeepsABatchFromBeingMade(t *testing.T) {
+	fault := func(kind seeding.FaultKind) error { return &seeding.Fault{Kind: kind, Code: "CODE"} }
+	for name, c := range map[string]struct {
+		call    string
+		err     error
+		problem seeding.Source
+		outage  bool
+	}{
+		"a registry that is not there":          {"VIDs", fault(seeding.Unreachable), seeding.ProblemRegistry, true},
+		"a registry that does not answer":       {"Registrants", fault(seeding.Unknown), seeding.ProblemRegistry, true},
+		"a refused sign-in":                     {"VIDs", fault(seeding.RefusedSignIn), seeding.ProblemSignIn, false},
+		"an identifier type that is not there":  {"VIDs", fault(seeding.RefusedTypes), seeding.ProblemTypes, false},
+		"rights that are missing":               {"Tokens", fault(seeding.RefusedRights), seeding.ProblemRead, false},
+		"a field that the registry has not":     {"Registrants", fault(seeding.RefusedSchema), seeding.ProblemRead, false},
+		"a mapping that does not compile":       {"Compile", errors.New("jq"), seeding.ProblemConfig, false},
+		"a password that is not there":          {"Open", seeding.ErrNotFound, seeding.ProblemConfig, false},
+		"a registry that cannot be opened":      {"Open", errors.New("address"), seeding.ProblemConfig, false},
+		"a registry that is away for a removal": {"Remove", fault(seeding.Unknown), seeding.ProblemRegistry, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.add(1, 2)
+			f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}
+			f.registry.OutageAttempts = 1
+			f.during[c.call] = func() error { return c.err }
+			if err := f.work(t); err != nil {
+				t.Fatal(err)
+			}
+			stands, raised := f.state.Problems[c.problem]
+			if !raised || len(f.state.Problems) != 1 || stands.Attempts != 1 {
+				t.Errorf("problems %+v, want %s", f.state.Problems, c.problem)
+			}
+			if !f.state.Due.Equal(stands.Next) {
+				t.Errorf("due in %v, probe in %v", f.state.Due.Sub(now), stands.Next.Sub(now))
+			}
+			want := seeding.RegistryState{Key: f.registry.Key, Counter: 40, OutageAttempts: 1}
+			if c.outage {
+				want.OutageAttempts, want.OutageUntil = 2, now.Add(2*time.Minute)
+			}
+			if f.registry != want {
+				t.Errorf("registry %+v, want %+v", f.registry, want)
+			}
+			if len(f.posts) != 0 || len(f.open) != 0 {
+				t.Error("a batch was made")
+			}
+		})
+	}
+}
+
+// A page that was read ends the outage of the registry, and what only a page
+// can end.
+func TestAPageEndsProblems(t *testing.T) {
+	f := newFake()
+	f.registry.OutageAttempts, f.registry.OutageUntil = 3, now
+	for _, source := range []seeding.Source{
+		seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig,
+		seeding.ProblemPolicy, seeding.ProblemUnlink,
+	} {
+		f.state.Problems[source] = seeding.Problem{Since: earlier, Next: now}
+	}
+	s := f.submitter()
+	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+		t.Fatal(err)
+	}
+	left := slices.Sorted(maps.Keys(f.state.Problems))
+	if want := []seeding.Source{seeding.ProblemPolicy, seeding.ProblemUnlink}; !slices.Equal(left, want) {
+		t.Errorf("problems left %q, want %q", left, want)
+	}
+	if f.registry.OutageAttempts != 0 || !f.registry.OutageUntil.IsZero() {
+		t.Errorf("registry %+v", f.registry)
+	}
+}
+
+// VIDs of those who hold tokens are removed in one call. While that is refused
+// one is tried per back-off, and the batch is sent all the same.
+func TestVIDsAreRemoved(t *testing.T) {
+	refused := &seeding.Fault{Kind: seeding.RefusedRights, Code: "AccessError"}
+	for name, c := range map[string]struct {
+		problem  seeding.Problem // "unlink"; zero for none
+		err      error           // of a removal
+		keepVIDs bool
+		calls    []string
+		removed  int
+		attempts int // of the problem afterwards; 0 when it does not stand
+	}{
+		"all at once":                      {calls: []string{"Remove [11 12]"}, removed: 2},
+		"none where VIDs are kept":         {keepVIDs: true},
+		"a refusal is a problem":           {err: refused, calls: []string{"Remove [11 12]"}, attempts: 1},
+		"none while the problem waits":     {problem: seeding.Problem{Since: earlier, Attempts: 2, Next: later}, attempts: 2},
+		"one when the problem may be over": {problem: seeding.Problem{Since: earlier, Attempts: 2, Next: now}, calls: []string{"Remove [11]"}, removed: 1},
+		"one when the problem is not over": {problem: seeding.Problem{Since: earlier, Attempts: 2, Next: now}, err: refused, calls: []string{"Remove [11]"}, attempts: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.connector.Output.RemoveVIDs = !c.keepVIDs
+			f.add(1, 2, 3)
+			f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: "1"}, {ID: 99, Registrant: 2, Value: "2"}}
+			if c.problem.Attempts > 0 {
+				f.state.Problems[seeding.ProblemUnlink] = c.problem
+			}
+			f.during["Remove"] = func() error { return c.err }
+			s := f.submitter()
+			if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.called("Remove"); !slices.Equal(got, c.calls) {
+				t.Errorf("%q, want %q", got, c.calls)
+			}
+			if got := f.runs["id2"].Tally.Removed; got != c.removed {
+				t.Errorf("%d counted, want %d", got, c.removed)
+			}
+			if got := f.state.Problems[seeding.ProblemUnlink].Attempts; got != c.attempts {
+				t.Errorf("%d attempts, want %d", got, c.attempts)
+			}
+			if len(f.posts) != 1 {
+				t.Errorf("%d batches were sent", len(f.posts))
+			}
+		})
+	}
+}
+
+// A removal that is refused on the first of two pages is not tried on the second.
+func TestARefusedRemovalIsNotTriedOnTheNextPage(t *testing.T) {
+	f := newFake()
+	f.mts.Pace = seeding.Pace{Size: 2, Proved: 2}
+	f.add(1, 2, 3, 4, 5)
+	for r := range int64(4) {
+		f.tokens = append(f.tokens, seeding.Identifier{ID: 90 + r, Registrant: 1 + r, Value: "1"})
+	}
+	f.during["Remove"] = func() error { return &seeding.Fault{Kind: seeding.RefusedRights} }
+	s := f.submitter()
+	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.called("VIDs", "Remove"); !slices.Equal(got, []string{"VIDs 0 2", "Remove [11 12]", "VIDs 12 4"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// What a deleted connector left behind is deleted, and keeps no VID.
+func TestRejectionsOfDeletedConnectors(t *testing.T) {
+	f := newFake()
+	f.add(1, 2)
+	f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: "1"}, {ID: 99, Registrant: 2, Value: "2"}}
+	conflict := func(connector string, r int64) seeding.Rejection {
+		return seeding.Rejection{Connector: connector, Kind: seeding.Conflict, Subject: seeding.Member{Registrant: r, Identifier: 10 + r}.Subject()}
+	}
+	f.rejections = []seeding.Rejection{conflict("deleted", 1), conflict("deleted", 2), conflict("other", 2)}
+	if err := f.work(t); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(f.rejections, []seeding.Rejection{conflict("other", 2)}) {
+		t.Errorf("rejections left %+v", f.rejections)
+	}
+	if got := f.called("Remove"); !slices.Equal(got, []string{"Remove [11]"}) {
+		t.Errorf("%q", got)
+	}
+	if got := f.called("State"); !slices.Equal(got, []string{"State deleted", "State other"}) {
+		t.Errorf("asked for %q", got)
+	}
+}
+
+// A rejection is looked at again with the key that it was made with.
+func TestRejectedDataAreComparedUnderTheirOwnKey(t *testing.T) {
+	f := newFake()
+	f.add(1, 2, 3)
+	data := func(vid string) seeding.Demographics {
+		return fieldMapper{}.Map(withVID(joRecord(), vid))
+	}
+	rejection := func(r int64, key seeding.Key, vid string) seeding.Rejection {
+		return seeding.Rejection{
+			Connector: "c", Kind: seeding.Refused, Configured: 3, Subject: seeding.Member{Registrant: r, Identifier: 10 + r}.Subject(),
+			Fingerprint: seeding.FingerprintOf(key, data(vid)), FingerprintKey: key.ID,
+		}
+	}
+	gone := seeding.Key{ID: "gone", Secret: []byte("gone")}
+	f.rejections = []seeding.Rejection{rejection(1, formerKey, "V1"), rejection(2, currentKey, "another"), rejection(3, gone, "V3")}
+	s := f.submitter()
+	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+		t.Fatal(err)
+	}
+	if want := []seeding.Member{{Registrant: 2, Identifier: 12}, {Registrant: 3, Identifier: 13}}; len(f.open) != 1 || !slices.Equal(f.open[0].Members, want) {
+		t.Errorf("sent %+v, want %+v", f.open, want)
+	}
+}

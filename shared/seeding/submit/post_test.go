@@ -1,0 +1,303 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
+)
+
+// oneStep lets the connector make one step.
+func (f *fake) oneStep(t *testing.T) error {
+	t.Helper()
+	s := f.submitter()
+	return s.Work(t.Context(), "c", f.now.Add(s.stepLimit()))
+}
+
+// A POST is taken, surely not taken, or of unknown outcome: what becomes of its
+// batch, of the connector's problem and of the MTS.
+func TestWhatBecomesOfAPost(t *testing.T) {
+	pace := seeding.Pace{Size: 2, Proved: 2}
+	suspect := seeding.Pace{Size: 2, Proved: 2, Suspect: 2}
+	fault := func(kind seeding.FaultKind) error { return &seeding.Fault{Kind: kind, Code: "CODE"} }
+	type outcome struct {
+		state     seeding.BatchState
+		attempts  int           // POSTs in a row that were surely not taken
+		notBefore time.Duration // of the next one; 0 for at once
+		problem   int           // attempts of the problem "mts"; 0 when it does not stand
+		pace      seeding.Pace
+		figures   [2]float64 // submitted records, failed batches
+	}
+	for name, c := range map[string]struct {
+		attempts int // before
+		err      error
+		want     outcome
+	}{
+		"it is taken": {
+			want: outcome{state: seeding.Submitted, pace: pace, figures: [2]float64{2, 0}},
+		},
+		"nobody is there": {
+			err:  fault(seeding.Unreachable),
+			want: outcome{state: seeding.Failed, attempts: 1, notBefore: time.Minute, problem: 1, pace: pace, figures: [2]float64{0, 1}},
+		},
+		"it is refused, and its size may be to blame": {
+			err:  fault(seeding.RefusedRequest),
+			want: outcome{state: seeding.Failed, attempts: 1, notBefore: time.Minute, problem: 1, pace: suspect, figures: [2]float64{0, 1}},
+		},
+		"its outcome is unknown":                 {err: fault(seeding.Unknown), want: outcome{state: seeding.Claimed, pace: pace}},
+		"its outcome is an error of no kind":     {err: errors.New("broken pipe"), want: outcome{state: seeding.Claimed, pace: pace}},
+		"its outcome is that it ran out of time": {err: context.DeadlineExceeded, want: outcome{state: seeding.Claimed, pace: pace}},
+		"a probe is taken": {
+			attempts: 3, want: outcome{state: seeding.Submitted, pace: pace, figures: [2]float64{1, 0}},
+		},
+		"nobody is there for a probe": {
+			attempts: 3, err: fault(seeding.Unreachable),
+			want: outcome{state: seeding.Failed, attempts: 4, notBefore: 8 * time.Minute, problem: 3, pace: pace, figures: [2]float64{0, 1}},
+		},
+		"the outcome of a probe is unknown": {
+			attempts: 3, err: fault(seeding.Unknown), want: outcome{state: seeding.Claimed, attempts: 3, problem: 2, pace: pace},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.add(1, 2, 3)
+			f.mts.Pace, f.mts.Attempts = pace, c.attempts
+			if c.attempts > 0 {
+				f.state.Problems[seeding.ProblemMTS] = seeding.Problem{Since: earlier, Attempts: 2, Next: now}
+			}
+			f.during["Submit"] = func() error { return c.err }
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			batches := slices.Concat(f.open, f.closed)
+			if len(batches) != 1 || len(f.posts) != 1 {
+				t.Fatalf("%d batches, %d POSTs", len(batches), len(f.posts))
+			}
+			got := outcome{
+				state: batches[0].State, attempts: f.mts.Attempts, problem: f.state.Problems[seeding.ProblemMTS].Attempts, pace: f.mts.Pace,
+				figures: [2]float64{f.measured[seeding.MetricSubmitted], f.measured[seeding.MetricBatchesFailed]},
+			}
+			if !f.mts.NotBefore.IsZero() {
+				got.notBefore = f.mts.NotBefore.Sub(now)
+			}
+			if got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+			if b := batches[0]; b.State.Open() == (len(f.closed) == 1) || b.State == seeding.Failed && b.Totals.Pending() != b.Count {
+				t.Errorf("closed %d batches: %+v", len(f.closed), b)
+			}
+			if f.mts.Lease.Owner != "" {
+				t.Error("the lease of the MTS is not given back")
+			}
+		})
+	}
+}
+
+// Everything in a request and its batch.
+func TestABatchAndItsRequest(t *testing.T) {
+	f := newFake()
+	f.add(1, 2)
+	f.connector.MTS.Language, f.connector.Delivery.TimeoutSeconds = "eng", 50
+	f.mts.Pace = seeding.Pace{Size: 100, Proved: 100, PerRecord: 100 * time.Millisecond}
+	f.open = []seeding.Batch{{Ref: seeding.BatchRef{Registry: f.registry.Key, Connector: "c", Batch: "unanswered"}, Count: 30}}
+	if err := f.oneStep(t); err != nil {
+		t.Fatal(err)
+	}
+	ref := seeding.BatchRef{Registry: f.connector.RegistryKey(), Connector: "c", Run: "id2", Batch: "id3"}
+	got := f.open[1]
+	members := []seeding.Member{{Registrant: 1, Identifier: 11}, {Registrant: 2, Identifier: 12}}
+	want := seeding.Batch{
+		Ref: ref, State: seeding.Submitted, MTS: f.connector.MTSKey(), MTSURL: "http://mts", Size: 100, InLine: 32, Count: 2,
+		Claimed: now, Submitted: now, Deadline: now.Add(2*time.Minute + 4*32*100*time.Millisecond),
+		RequestID: "request", RowKey: "row", FingerprintKey: currentKey.ID, Members: members,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("batch %+v, want %+v", got, want)
+	}
+
+	r := f.posts[0]
+	granted, ok, err := seeding.OpenCapability(t.Context(), seedingtest.Keyring{seedingtest.Key("capability")}, r.Bearer, now.Add(7*24*time.Hour-time.Second))
+	if err != nil || !ok || granted != ref {
+		t.Errorf("the bearer is for %+v, %v, %v", granted, ok, err)
+	}
+	if _, ok, _ := seeding.OpenCapability(t.Context(), seedingtest.Keyring{seedingtest.Key("capability")}, r.Bearer, now.Add(7*24*time.Hour)); ok {
+		t.Error("the bearer does not end")
+	}
+	if r.MTSURL != "http://mts" || r.CallbackURL != "http://callback/callback/id3" || r.Language != "eng" || r.TimeoutSeconds != 50 || r.OutputFormat != seeding.OutputFormat {
+		t.Errorf("request %+v", r)
+	}
+	for i, record := range r.Records {
+		demographics := fieldMapper{}.Map(withVID(joRecord(), f.vids[i].Value))
+		fingerprint := seeding.FingerprintOf(currentKey, demographics)
+		mac := seeding.RowMACOf(seedingtest.Key("row"), "id3", members[i], f.vids[i].Value, fingerprint)
+		want := seeding.RequestRecord{VID: f.vids[i].Value, Name: "Jo", DOB: "1990-02-03", Key: seeding.CorrelationKey(members[i], mac, fingerprint)}
+		if record != want {
+			t.Errorf("record %+v, want %+v", record, want)
+		}
+	}
+	if len(r.Records) != 2 {
+		t.Errorf("%d records", len(r.Records))
+	}
+}
+
+// How many are sent, and whether now.
+func TestHowManyAreSent(t *testing.T) {
+	stands := func(next time.Time) seeding.Problem { return seeding.Problem{Since: earlier, Attempts: 1, Next: next} }
+	for name, c := range map[string]struct {
+		prepare func(*fake)
+		sent    int
+		due     time.Time // zero when it does not matter
+	}{
+		"as many as the MTS takes":      {prepare: func(f *fake) { f.mts.Pace = seeding.Pace{Size: 3} }, sent: 3},
+		"no more than the connector's":  {prepare: func(f *fake) { f.connector.MTS.BatchMaximum = 4 }, sent: 4},
+		"all that there are":            {prepare: func(*fake) {}, sent: 5},
+		"one while a problem stands":    {prepare: func(f *fake) { f.state.Problems[seeding.ProblemAnswers] = stands(now) }, sent: 1},
+		"all while VIDs are not let go": {prepare: func(f *fake) { f.state.Problems[seeding.ProblemUnlink] = stands(now) }, sent: 5},
+		"one to an MTS that another connector found away": {
+			prepare: func(f *fake) { f.mts.Attempts, f.mts.NotBefore = 2, later }, sent: 1,
+		},
+		"none before the next attempt of an MTS that this connector found away": {
+			prepare: func(f *fake) {
+				f.state.Problems[seeding.ProblemMTS], f.mts.Attempts, f.mts.NotBefore = stands(now), 2, later
+			}, due: later,
+		},
+		"none while somebody else posts to the MTS": {
+			prepare: func(f *fake) { f.mts.Lease = seeding.Lease{Owner: "another", Until: later} }, due: now,
+		},
+		"all once somebody else's POST is over": {
+			prepare: func(f *fake) { f.mts.Lease = seeding.Lease{Owner: "another", Until: now.Add(5 * time.Second)} }, sent: 5,
+		},
+		"none when the page took the time of the POST": {
+			prepare: func(f *fake) { f.during["VIDs"] = func() error { f.now = f.now.Add(91 * time.Second); return nil } },
+		},
+		"none without the password of the registry": {
+			prepare: func(f *fake) { f.during["Open"] = func() error { return seeding.ErrNotFound } }, due: now.Add(time.Minute),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.add(1, 2, 3, 4, 5)
+			f.connector.MTS.BatchMaximum = 5
+			c.prepare(f)
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			sent := 0
+			for _, r := range f.posts {
+				sent += len(r.Records)
+			}
+			if sent != c.sent || len(f.posts) > 1 || (sent == 0) != (len(f.open) == 0) {
+				t.Errorf("%d sent in %d requests, %d batches; want %d", sent, len(f.posts), len(f.open), c.sent)
+			}
+			if !c.due.IsZero() && !f.state.Due.Equal(c.due) {
+				t.Errorf("due in %v, want %v", f.state.Due.Sub(now), c.due.Sub(now))
+			}
+		})
+	}
+}
+
+// A claim that was slow leaves no time for the POST: it is not made, so that it
+// cannot outlive the lease of the MTS.
+func TestAPostDoesNotOutliveItsLease(t *testing.T) {
+	f := newFake()
+	f.add(1)
+	f.during["Claim"] = func() error { f.now = f.now.Add(3 * time.Minute); return nil }
+	if err := f.oneStep(t); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.posts) != 0 || len(f.open) != 0 || len(f.closed) != 1 || f.closed[0].State != seeding.Failed {
+		t.Errorf("%d POSTs, open %+v, closed %+v", len(f.posts), f.open, f.closed)
+	}
+}
+
+// An answer may be quicker than the reply to its POST, and have closed the batch.
+func TestAnAnswerOvertakesTheReplyToItsPost(t *testing.T) {
+	for name, err := range map[string]error{"and its batch is closed": seeding.ErrConflict, "and its batch is gone": seeding.ErrNotFound} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.add(1)
+			f.once("MarkSubmitted", err)
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if f.measured[seeding.MetricSubmitted] != 1 || f.mts.Attempts != 0 {
+				t.Errorf("measured %v, MTS %+v", f.measured, f.mts)
+			}
+		})
+	}
+}
+
+// A connector that shows the problem "mts" and has nobody to send asks MTS for a
+// request that it cannot know.
+func TestAnMTSThatAnswersAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		status seeding.MTSStatus
+		err    error
+		stands bool
+	}{
+		"it does not know the request": {status: seeding.StatusUnknown},
+		"it says what cannot be":       {status: seeding.StatusWorking, stands: true},
+		"it does not answer":           {status: seeding.StatusUnknown, err: &seeding.Fault{Kind: seeding.Unreachable}, stands: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.status = c.status
+			f.state.Problems[seeding.ProblemMTS] = seeding.Problem{Since: earlier, Next: now}
+			f.during["Status"] = func() error { return c.err }
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if _, stands := f.state.Problems[seeding.ProblemMTS]; stands != c.stands {
+				t.Errorf("the problem stands: %v, want %v", stands, c.stands)
+			}
+		})
+	}
+}
+
+// Nobody asks an MTS without a problem, or one to which a batch goes out.
+func TestAnMTSThatNeedNotBeAsked(t *testing.T) {
+	f := newFake()
+	if err := f.oneStep(t); err != nil || len(f.called("Status")) != 0 {
+		t.Errorf("%v, asked %q", err, f.called("Status"))
+	}
+	f = newFake()
+	f.add(1)
+	f.state.Problems[seeding.ProblemMTS] = seeding.Problem{Since: earlier, Next: now}
+	if err := f.oneStep(t); err != nil || len(f.called("Status")) != 0 {
+		t.Errorf("%v, asked %q", err, f.called("Status"))
+	}
+}
+
+// Without one of the three keys nothing is sent.
+func TestKeysThatCannotBeRead(t *testing.T) {
+	for name, lose := range map[string]func(*Submitter){
+		"of capabilities": func(s *Submitter) { s.CapabilityKeys = noKeys{} },
+		"of rows":         func(s *Submitter) { s.RowKeys = noKeys{} },
+		"of fingerprints": func(s *Submitter) { s.FingerprintKeys = noKeys{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.add(1)
+			s := f.submitter()
+			lose(s)
+			if err := s.Work(t.Context(), "c", now.Add(15*time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if _, stands := f.state.Problems[seeding.ProblemConfig]; !stands || len(f.open)+len(f.posts) != 0 {
+				t.Errorf("problems %+v, %d batches, %d POSTs", f.state.Problems, len(f.open), len(f.posts))
+			}
+		})
+	}
+}
+
+// noKeys is a keyring that cannot be read.
+type noKeys struct{}
+
+func (noKeys) Current(context.Context) (seeding.Key, error) { return seeding.Key{}, errStorage }
+
+func (noKeys) ByID(context.Context, string) (seeding.Key, error) { return seeding.Key{}, errStorage }
