@@ -1,6 +1,9 @@
 package seeding_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -216,4 +219,67 @@ func TestPaceRecovers(t *testing.T) {
 		t.Fatalf("stuck at %d with ceiling %d", p.Batch(1000), p.Ceiling)
 	}
 	t.Logf("%d timely batches from 1 to 1,000", batches)
+}
+
+// paces is a store in which somebody else changes the pace before a write.
+type paces struct {
+	pace    seeding.Pace
+	between []seeding.Pace // what others make of it, one before each write
+	saves   int
+	reading error
+	writing error
+}
+
+func (s *paces) MTSState(context.Context, string) (seeding.MTSState, error) {
+	return seeding.MTSState{Pace: s.pace}, s.reading
+}
+
+func (s *paces) SavePace(_ context.Context, _ string, read, next seeding.Pace) error {
+	s.saves++
+	if len(s.between) > 0 {
+		s.pace, s.between = s.between[0], s.between[1:]
+	}
+	if s.writing != nil {
+		return s.writing
+	}
+	if s.pace != read {
+		return fmt.Errorf("of %d: %w", s.pace.Size, seeding.ErrConflict)
+	}
+	s.pace = next
+	return nil
+}
+
+// A change of the pace is made on what the pace is when it is written, whoever
+// else changes it meanwhile.
+func TestMovePace(t *testing.T) {
+	storage := errors.New("storage")
+	double := func(p seeding.Pace) (seeding.Pace, bool) { return seeding.Pace{Size: 2 * p.Size}, p.Size < 1000 }
+	for _, c := range []struct {
+		name  string
+		store paces
+		want  int // size afterwards
+		saves int
+		err   error
+	}{
+		{"nobody else changes it", paces{pace: seeding.Pace{Size: 50}}, 100, 1, nil},
+		{"somebody else changes it: made again, on what that one made of it",
+			paces{pace: seeding.Pace{Size: 50}, between: []seeding.Pace{{Size: 200}}}, 400, 2, nil},
+		{"somebody else changes it, twice",
+			paces{pace: seeding.Pace{Size: 50}, between: []seeding.Pace{{Size: 200}, {Size: 25}}}, 50, 3, nil},
+		{"somebody else changes it, and nothing is to be moved any more",
+			paces{pace: seeding.Pace{Size: 50}, between: []seeding.Pace{{Size: 1000}}}, 1000, 1, nil},
+		{"nothing is to be moved: no write", paces{pace: seeding.Pace{Size: 1000}}, 1000, 0, nil},
+		{"it cannot be read", paces{pace: seeding.Pace{Size: 50}, reading: storage}, 50, 0, storage},
+		{"it cannot be written", paces{pace: seeding.Pace{Size: 50}, writing: storage}, 50, 1, storage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := seeding.MovePace(t.Context(), &c.store, "m1", double)
+			if !errors.Is(err, c.err) || c.err == nil && err != nil {
+				t.Fatalf("error %v, want %v", err, c.err)
+			}
+			if c.store.pace.Size != c.want || c.store.saves != c.saves {
+				t.Errorf("size %d after %d writes, want %d after %d", c.store.pace.Size, c.store.saves, c.want, c.saves)
+			}
+		})
+	}
 }

@@ -1,6 +1,9 @@
 package seeding_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -77,5 +80,62 @@ func TestReject(t *testing.T) {
 		if got := c.finding.Reject("r", "c", who, 9, c.before, now, seeding.DefaultTimes()); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
+	}
+}
+
+// rejections is a store that holds some, and is asked for a range.
+type rejections struct {
+	list     []seeding.Rejection
+	fails    error
+	asked    int
+	from, to int64
+}
+
+func (r *rejections) Rejections(_ context.Context, registry string, from, to int64) ([]seeding.Rejection, error) {
+	r.asked++
+	r.from, r.to = from, to
+	return slices.DeleteFunc(slices.Clone(r.list), func(x seeding.Rejection) bool {
+		return x.Registry != registry || x.Identifier < from || x.Identifier > to
+	}), r.fails
+}
+
+// The rejections of a batch's own connector, read with one question.
+func TestStandingRejections(t *testing.T) {
+	of := func(connector string, identifier int64) seeding.Rejection {
+		return seeding.Rejection{Registry: ref.Registry, Connector: connector, Subject: seeding.Member{Identifier: identifier}.Subject()}
+	}
+	mine, others := of(ref.Connector, 5), of("c2", 7)
+	storage := errors.New("storage")
+	for _, c := range []struct {
+		name        string
+		identifiers []int64
+		want        []seeding.Rejection
+		from, to    int64
+		fails       error
+	}{
+		{"of nobody: nothing is asked", nil, nil, 0, 0, nil},
+		{"of one who has one", []int64{5}, []seeding.Rejection{mine}, 5, 5, nil},
+		{"of one whom another connector rejected", []int64{7}, nil, 7, 7, nil},
+		{"of several, in whatever order", []int64{9, 3, 5}, []seeding.Rejection{mine}, 3, 9, nil},
+		{"the store fails", []int64{5}, nil, 5, 5, storage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &rejections{list: []seeding.Rejection{mine, others}, fails: c.fails}
+			got, err := seeding.StandingRejections(t.Context(), store, ref, c.identifiers)
+			if !errors.Is(err, c.fails) || c.fails == nil && (err != nil || got == nil) {
+				t.Fatalf("%v, error %v", got, err)
+			}
+			if asked := min(len(c.identifiers), 1); store.asked != asked || store.from != c.from || store.to != c.to {
+				t.Errorf("asked %d times, for %d to %d", store.asked, store.from, store.to)
+			}
+			if len(got) != len(c.want) {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+			for _, want := range c.want {
+				if got[want.Identifier] != want {
+					t.Errorf("of %d %+v, want %+v", want.Identifier, got[want.Identifier], want)
+				}
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package seeding_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,57 @@ func TestTurnsOfOpenRuns(t *testing.T) {
 		}
 		if wants := c.state.Wants(now); wants != c.wants {
 			t.Errorf("%s: wants %v", name, wants)
+		}
+	}
+}
+
+// Of some sources, those that have a problem, in the order that was asked for.
+func TestStandingProblems(t *testing.T) {
+	s := seeding.State{Problems: map[seeding.Source]seeding.Problem{seeding.ProblemUnlink: {}, seeding.ProblemMTS: {}}}
+	for _, c := range []struct {
+		name        string
+		asked, want []seeding.Source
+	}{
+		{"asked for none", nil, nil},
+		{"asked for one that stands", []seeding.Source{seeding.ProblemMTS}, []seeding.Source{seeding.ProblemMTS}},
+		{"asked for one that does not", []seeding.Source{seeding.ProblemRead}, nil},
+		{"asked for several", []seeding.Source{seeding.ProblemMTS, seeding.ProblemRead, seeding.ProblemUnlink}, []seeding.Source{seeding.ProblemMTS, seeding.ProblemUnlink}},
+	} {
+		if got := s.Standing(c.asked...); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	if got := (seeding.State{}).Standing(seeding.ProblemMTS); len(got) > 0 {
+		t.Errorf("of a state without problems %v stand", got)
+	}
+}
+
+// Whom the tick invokes submit for.
+func TestWhoWantsSubmit(t *testing.T) {
+	live, dead := seeding.Lease{Owner: "x", Until: now.Add(1)}, seeding.Lease{Owner: "x", Until: now}
+	running := seeding.State{Status: seeding.Running}
+	with := func(s seeding.State, due time.Duration, l seeding.Lease) seeding.State {
+		s.Due, s.Lease = now.Add(due), l
+		return s
+	}
+	for _, c := range []struct {
+		name          string
+		state         seeding.State
+		active, wants bool
+	}{
+		{"running and due", with(running, 0, seeding.Lease{}), true, true},
+		{"running, not due yet", with(running, 1, seeding.Lease{}), true, false},
+		{"running and due, somebody is at work", with(running, 0, live), true, false},
+		{"running and due, who was at work is dead", with(running, 0, dead), true, true},
+		{"running and due, the lease was given back", with(running, 0, seeding.Lease{Until: now.Add(time.Hour)}), true, true},
+		{"running, not due yet, with an import", with(seeding.State{Status: seeding.Running, Imports: []string{"i"}}, 1, seeding.Lease{}), true, true},
+		{"stopped", with(seeding.State{Status: seeding.Stopped}, 0, seeding.Lease{}), false, false},
+		{"stopped with a run to be ended", with(seeding.State{Status: seeding.Stopped, Run: "r"}, 0, seeding.Lease{}), true, true},
+		{"stopped with a run to be ended, not due yet", with(seeding.State{Status: seeding.Stopped, Run: "r"}, 1, seeding.Lease{}), true, false},
+		{"stopped with an import to be ended", with(seeding.State{Status: seeding.Stopped, Imports: []string{"i"}}, 1, seeding.Lease{}), true, true},
+	} {
+		if active, wants := c.state.Active(), c.state.Wants(now); active != c.active || wants != c.wants {
+			t.Errorf("%s: active %v, wants %v", c.name, active, wants)
 		}
 	}
 }

@@ -65,3 +65,40 @@ func again(at time.Time, f seeding.Cause, before int) seeding.Rejection {
 	stands := seeding.Rejection{Kind: f.Kind, Code: f.Code, Attempts: before}
 	return f.Reject("r", "c", seeding.Subject{}, 1, stands, at, seeding.DefaultTimes())
 }
+
+func TestBackOff(t *testing.T) {
+	const first, limit = time.Minute, 10 * time.Minute
+	for before, want := range []time.Duration{first, 2 * first, 4 * first, 8 * first, limit, limit} {
+		if got := seeding.BackOff(first, limit, before); got != want {
+			t.Errorf("after %d attempts %v, want %v", before, got, want)
+		}
+	}
+	if got := seeding.BackOff(first, limit, 1_000_000); got != limit {
+		t.Errorf("after a million attempts %v", got)
+	}
+	if got := seeding.BackOff(time.Hour, limit, 0); got != limit {
+		t.Errorf("with a first step over the limit %v", got)
+	}
+}
+
+// The time per record follows what is measured, a quarter at a time.
+func TestAverage(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		before, elapsed time.Duration
+		records         int
+		want            time.Duration
+	}{
+		{"not known before", 0, time.Second, 100, 10 * time.Millisecond},
+		{"as before", 10 * time.Millisecond, time.Second, 100, 10 * time.Millisecond},
+		{"slower than before", 10 * time.Millisecond, 5 * time.Second, 100, 20 * time.Millisecond},
+		{"faster than before", 10 * time.Millisecond, 200 * time.Millisecond, 100, 8 * time.Millisecond},
+		{"no records: as if it were one", 0, time.Second, 0, time.Second},
+		{"no time at all: known all the same", 0, 0, 100, time.Microsecond},
+		{"no time at all, and known before", 4 * time.Microsecond, 0, 100, 3250 * time.Nanosecond},
+	} {
+		if got := seeding.Average(c.before, c.elapsed, c.records); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package seeding_test
+
+import (
+	"maps"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// What was sent is tokenised, rejected or pending.
+func TestTotals(t *testing.T) {
+	all := seeding.Totals{Sent: 100, Tokenised: 1, Refused: 2, Duplicate: 4, Conflict: 8, NoToken: 16}
+	if all.Rejected() != 30 || all.Pending() != 69 {
+		t.Errorf("%d rejected, %d pending", all.Rejected(), all.Pending())
+	}
+	if twice := (seeding.Totals{Sent: 1, Tokenised: 1, Conflict: 1}); twice.Pending() != 0 {
+		t.Errorf("counted twice, and %d pending", twice.Pending())
+	}
+	other := seeding.Totals{Sent: 1000, Tokenised: 100, Refused: 200, Duplicate: 300, Conflict: 400, NoToken: 500}
+	want := seeding.Totals{Sent: 1100, Tokenised: 101, Refused: 202, Duplicate: 304, Conflict: 408, NoToken: 516}
+	if got := all.Plus(other); got != want || other.Plus(all) != want || all.Plus(seeding.Totals{}) != all {
+		t.Errorf("together %+v, want %+v", got, want)
+	}
+}
+
+// figures are what a meter was told, by metric and kind.
+type figures map[[2]string]float64
+
+func (f figures) Measure(m seeding.Metric, value float64, kind string) {
+	f[[2]string{m, kind}] += value
+}
+
+// Each figure is measured under its own name, and nothing where there is none.
+func TestTotalsAreMeasured(t *testing.T) {
+	got := figures{}
+	seeding.Totals{Sent: 100, Tokenised: 1, Refused: 2, Duplicate: 4, Conflict: 8, NoToken: 16}.Measure(got)
+	want := figures{
+		{"Tokenised", ""}: 1, {"Rejected", "refused"}: 2, {"Rejected", "duplicate"}: 4, {"Rejected", "conflict"}: 8, {"Rejected", "no_token"}: 16,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("measured %v, want %v", got, want)
+	}
+	nothing := figures{}
+	if (seeding.Totals{Sent: 5}).Measure(nothing); len(nothing) > 0 {
+		t.Errorf("measured %v of nothing", nothing)
+	}
+}
