@@ -85,13 +85,14 @@ func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Fingerprint, ok b
 	}
 	registrant, err1 := strconv.ParseInt(parts[0], 10, 64)
 	identifier, err2 := strconv.ParseInt(parts[1], 10, 64)
-	code, err3 := base64.RawURLEncoding.Strict().DecodeString(parts[2])
+	code, err3 := base64.RawURLEncoding.DecodeString(parts[2])
 	if err1 != nil || err2 != nil || err3 != nil || len(code) != len(mac)+len(p) || registrant <= 0 || identifier <= 0 {
 		return m, mac, p, false
 	}
 	copy(mac[:], code)
 	copy(p[:], code[len(mac):])
-	return Member{Registrant: registrant, Identifier: identifier}, mac, p, true
+	m = Member{Registrant: registrant, Identifier: identifier}
+	return m, mac, p, CorrelationKey(m, mac, p) == text // numbers and base64 can be written in several ways
 }
 
 // Capability is the right to deliver the answer of one batch until a time. It

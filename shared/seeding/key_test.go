@@ -102,3 +102,36 @@ func TestPrintTellsChangedFromUnchanged(t *testing.T) {
 		t.Error("the print does not depend on the key")
 	}
 }
+
+// What a row comes back with is what was sent, or nothing.
+func TestCorrelationKey(t *testing.T) {
+	m, mac, p := seeding.Member{Registrant: 7, Identifier: 1 << 40}, seeding.RowMAC{1, 2, 255}, seeding.Fingerprint{9, 8, 7, 6}
+	good := seeding.CorrelationKey(m, mac, p)
+	if gotM, gotMAC, gotP, ok := seeding.ParseCorrelationKey(good); !ok || gotM != m || gotMAC != mac || gotP != p {
+		t.Errorf("%s comes back as %v, %v, %v, %v", good, gotM, gotMAC, gotP, ok)
+	}
+	code := good[strings.LastIndexByte(good, '.'):]
+	for name, text := range map[string]string{
+		"empty":                        "",
+		"two parts":                    "7.9",
+		"four parts":                   good + ".1",
+		"a registrant that is no id":   "x.9" + code,
+		"a registrant of zero":         "0.9" + code,
+		"a registrant below zero":      "-7.9" + code,
+		"an identifier that is no id":  "7.x" + code,
+		"an identifier of zero":        "7.0" + code,
+		"a registrant beyond all":      "9223372036854775808.9" + code,
+		"a code that is cut":           good[:len(good)-2],
+		"a code that is longer":        good + "AAAA",
+		"a code that is no code":       "7.9.%%%",
+		"a code with a line break":     good[:len(good)-1] + "\n" + good[len(good)-1:],
+		"a registrant with a sign":     "+" + good,
+		"a registrant with a zero":     "0" + good,
+		"an identifier with a zero":    "7.0" + good[2:],
+		"the key of another connector": "registrant-7",
+	} {
+		if _, _, _, ok := seeding.ParseCorrelationKey(text); ok {
+			t.Errorf("%s (%q) is taken", name, text)
+		}
+	}
+}
