@@ -24,11 +24,11 @@ const (
 	RowInvalid   RowStatus = 'i'
 )
 
-// AnswerPart is a piece of what one callback carried: a few thousand rows that
-// can be read without the other pieces.
+// AnswerPart is a part of the answer in one callback: at most 1,500 rows that can
+// be read without the other parts.
 type AnswerPart struct {
 	Ref      BatchRef
-	Content  string // hash of all rows of the callback: a repeat has the same
+	Content  string // hash of all rows of the callback; a repeated one has the same
 	Part, Of int    // from 1
 	Received time.Time
 	Expires  time.Time

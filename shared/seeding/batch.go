@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// BatchState is claimed, then submitted, then closed as patched, lost or
-// failed. "Answered" is no state: it is derived from the answers table, so a
-// callback that overtakes its own POST needs no special case.
+// BatchState is claimed, then submitted, then closed as patched, lost or failed.
+// There is no state "answered": the answers table says so, which also covers a
+// callback that comes before the reply to its POST.
 type BatchState string
 
 const (
@@ -18,11 +18,11 @@ const (
 	Failed    BatchState = "failed"    // MTS surely did not take it, or its answer could not be processed
 )
 
-// Open tells whether registrants of the batch are out of reach for others.
+// Open reports whether no other batch may take the registrants of this one.
 func (s BatchState) Open() bool { return s == Claimed || s == Submitted }
 
-// BatchRef names a batch and all it belongs to. A capability and an answer
-// carry it, so that a late answer finds its batch wherever that has moved.
+// BatchRef names a batch and what it belongs to. Capabilities and answers hold
+// it, so that a late answer finds its batch open or closed.
 type BatchRef struct {
 	Registry  string // RegistryKey
 	Connector string
@@ -30,18 +30,18 @@ type BatchRef struct {
 	Batch     string
 }
 
-// Batch is one request to MTS. Open batches stand in one place per registry,
-// closed ones under their run, without members.
+// Batch is one request to MTS. Open batches are stored by registry, closed ones
+// by run and without members.
 type Batch struct {
 	Ref    BatchRef
 	State  BatchState
 	MTS    string // MTSKey
 	MTSURL string
 
-	Size           int // what the MTS took at once when this was claimed
-	InLine         int // records of this connector unanswered then, its own among them; others at this MTS are not known
+	Size           int // the batch size of the MTS when this was claimed
+	InLine         int // unanswered records of this connector then, its own included; those of others are not known
 	Claimed        time.Time
-	Submitted      time.Time // when MTS's reply to the POST came; zero until then
+	Submitted      time.Time // when the reply to the POST came; zero until then
 	Deadline       time.Time
 	RequestID      string   // of MTS; "" until it is known
 	RowKey         string   // id of the key of its rows
@@ -59,7 +59,7 @@ type Batch struct {
 // Member is a registrant of a batch, with the identifier that holds its VID.
 type Member struct{ Registrant, Identifier int64 }
 
-// Subject is whom a row of an answer, or a rejection, speaks of: a registrant of
+// Subject is whom a row of an answer, or a rejection, is about: a registrant of
 // the registry, or a submission of ODK by its id; the other one is zero.
 type Subject struct {
 	Member
@@ -73,27 +73,27 @@ func (m Member) Subject() Subject { return Subject{Member: m} }
 // submitted from From on and before To. Such a batch has no members.
 type Window struct{ From, To time.Time }
 
-// HasPart tells whether the totals know this part of an answer.
+// HasPart reports whether the totals count this part of an answer.
 func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 
-// Counted tells whether the totals know all of these parts: whoever counted
-// them had written their tokens and rejections before.
+// Counted reports whether the totals count all of these parts. Their tokens and
+// rejections were written before that.
 func (b Batch) Counted(parts []AnswerPart) bool {
 	return !slices.ContainsFunc(parts, func(p AnswerPart) bool { return !b.HasPart(p.ID()) })
 }
 
-// Wait is the time the batch is given before it is asked about.
+// Wait is the time from claim to deadline.
 func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
 
-// MaxWaits is how many deadlines a batch is given while MTS is at work, or
-// silent because it is: during a POST it answers nothing (facts/mts.md 9).
+// MaxWaits is how many times Wait a batch gets while MTS is working or silent:
+// during a POST it replies to nothing (facts/mts.md 9).
 const MaxWaits = 3
 
-// GivenUp is when even a batch that MTS still works on is closed as lost.
+// GivenUp is when a batch is closed as lost even if MTS still works on it.
 func (b Batch) GivenUp() time.Time { return b.Claimed.Add(MaxWaits * b.Wait()) }
 
-// heldByMTS is how long MTS has had the batch, as far as is known: it counts
-// from the end of the POST, which an answer may overtake.
+// heldByMTS is how long MTS had the batch, counted from the end of the POST. An
+// answer may come before that; then it counts from the claim.
 func (b Batch) heldByMTS(until time.Time) time.Duration {
 	if b.Submitted.IsZero() {
 		return until.Sub(b.Claimed)
@@ -107,8 +107,8 @@ func Deadline(now time.Time, perRecord time.Duration, inLine int, times Times) t
 	return now.Add(times.DeadlineBase + 4*perRecord*time.Duration(inLine))
 }
 
-// Claim is everything that one transaction checks and writes before a POST, so
-// that no registrant is in two batches.
+// Claim is all that one transaction checks and writes before a POST, so that no
+// registrant is in two open batches.
 type Claim struct {
 	Batch   Batch
 	Counter int64 // of the registry, as read before its open batches were read

@@ -13,7 +13,7 @@ const (
 	CodeSetAside    = "MTSC-SET-ASIDE"   // the answer could not be processed
 )
 
-// Blame is what a code of MTS or MOSIP blames.
+// Blame is the reason for which MTS or MOSIP gives no token, by its code.
 type Blame int
 
 const (
@@ -22,9 +22,9 @@ const (
 	BlameUnclear              // data, unless every row of an answer says the same
 )
 
-// BlameOf is the table of codes. Several codes are joined by commas.
+// BlameOf is the table of codes; several codes are joined by commas.
 func BlameOf(codes string) Blame {
-	cause := BlameUnclear
+	blame := BlameUnclear
 	for code := range strings.SplitSeq(codes, ",") {
 		switch {
 		case code == "AUT_BAS_001", // MTS could not reach the identity service
@@ -35,8 +35,8 @@ func BlameOf(codes string) Blame {
 			strings.HasPrefix(code, "ATS-REQ-0"), // MTS's own checks of a record
 			strings.HasPrefix(code, "IDA-MLC-"),
 			strings.HasPrefix(code, "IDA-DEA-"):
-			cause = BlameData
+			blame = BlameData
 		}
 	}
-	return cause
+	return blame
 }

@@ -10,11 +10,10 @@ import (
 )
 
 // Connector is what a user configures: where registrants are, how they are
-// mapped, which MTS makes their tokens, when, and what becomes of them. Secrets
-// are not part of it, only the versions under which Secrets Manager holds them.
+// mapped, which MTS makes their tokens, when, and what is written. It holds no
+// secrets, only their versions in Secrets Manager.
 //
-// This is the type of the rules. The document of the API and the stored one are
-// types of their own.
+// The document of the API and the stored document are types of their own.
 type Connector struct {
 	ID      string
 	Version int // grows by one with every replacement
@@ -38,12 +37,12 @@ type Connector struct {
 // MTSAccess is how MTS is reached and what is asked of it.
 type MTSAccess struct {
 	URL          string
-	Language     string // of three letters, by which MOSIP reads names and addresses
+	Language     string // of names and addresses, in three letters
 	BatchMaximum int    // records in one request
 }
 
-// RegistryAccess is how the registry is reached that gets the tokens, and what
-// its identifier types are called there.
+// RegistryAccess is how the registry is reached that gets the tokens, and the
+// names of its identifier types.
 type RegistryAccess struct {
 	URL       string
 	Database  string
@@ -54,14 +53,14 @@ type RegistryAccess struct {
 
 // RegistrySource takes registrants from the registry itself.
 type RegistrySource struct {
-	Domain    string   // the filter as Odoo reads it: a JSON array as text
-	Fields    []string // that are read of each registrant
+	Domain    string   // Odoo's filter: a JSON array as text
+	Fields    []string // to read of each registrant
 	Mapping   Mapping
-	Mandatory []string // MTS's fields besides vid, which MTS always demands (facts/mts.md 2.4)
+	Mandatory []string // fields of MTS, without vid, which MTS always demands (facts/mts.md 2.4)
 }
 
-// Mapping says where in a registry record MTS's seven fields are found. Each
-// text is a jq program behind a leading dot (facts/mts.md 2.3).
+// Mapping finds MTS's seven fields in a registry record. Each text is a jq
+// program without its leading dot (facts/mts.md 2.3).
 type Mapping struct {
 	VID         string
 	Name        []string
@@ -72,18 +71,18 @@ type Mapping struct {
 	FullAddress []string
 }
 
-// Delivery is how MTS hands over its answers: it calls our own address, with a
+// Delivery is how MTS delivers its answers: it calls our address, with a
 // capability for one batch.
 type Delivery struct {
 	TimeoutSeconds int // how long MTS waits for our reply
 }
 
-// Schedule says when a running connector begins its runs.
+// Schedule is when a running connector begins its runs.
 type Schedule struct {
 	Interval time.Duration // from the start of one run to that of the next
 }
 
-// Output says what is written besides the tokens.
+// Output is what is written besides the tokens.
 type Output struct {
 	RemoveVIDs bool // also of registrants tokenised by somebody else
 }
@@ -100,29 +99,30 @@ const (
 	RegistryPassword = "registry-password"
 )
 
-// RegistryKey makes the key under which everything of one registry is kept from
-// its address and database, however the address is written.
+// RegistryKey makes the key of a registry from its address, in whatever form,
+// and its database.
 func RegistryKey(address, database string) string {
 	sum := sha256.Sum256([]byte(normalAddress(address) + "\n" + database))
 	return "r" + hex.EncodeToString(sum[:10])
 }
 
-// MTSKey makes the key of an MTS from its address. The path counts, because Helm
-// publishes MTS behind a context path (facts/mts.md 1.0).
+// MTSKey makes the key of an MTS from its address. The path is part of it,
+// because Helm publishes MTS below a context path (facts/mts.md 1.0).
 func MTSKey(address string) string {
 	sum := sha256.Sum256([]byte(normalAddress(address)))
 	return "m" + hex.EncodeToString(sum[:10])
 }
 
-// Origin is scheme, host and port of an address: the scheme and host in lower
-// case, the default port named. What is no address is returned as it is.
+// Origin is scheme, host and port of an address: scheme and host in lower case,
+// the port even if it is the default. A text that is no address is returned as it
+// is.
 func Origin(address string) string {
 	origin, _ := split(address)
 	return origin
 }
 
-// normalAddress makes equal what reaches the same server and path: the origin,
-// and the path without a slash at its end.
+// normalAddress is the same for all forms of an address: its origin, and its path
+// without a slash at the end.
 func normalAddress(address string) string {
 	origin, path := split(address)
 	return origin + path

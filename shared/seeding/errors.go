@@ -6,13 +6,13 @@ import (
 	"fmt"
 )
 
-// Errors of the stores. Anything else that a store returns is a failure of the
-// storage itself and means nothing about the state.
+// Errors of the stores. Any other error of a store is a failure of the storage
+// and says nothing about the state.
 var (
 	// ErrNotFound: the item does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the item is no longer in the state that the write expected.
-	// Read again and decide anew; never repeat the write as it was.
+	// Read and decide again; never repeat the same write.
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrLeaseHeld: somebody else holds the lease.
 	ErrLeaseHeld = errors.New("lease is held")
@@ -20,15 +20,15 @@ var (
 	ErrOpenBatches = errors.New("batches are open")
 )
 
-// Fault is how a remote call to a registry or an MTS failed. A remote write has
-// three outcomes: done, refused and unknown; Kind tells the last two apart.
+// Fault is how a call to a registry or an MTS failed. A remote write has three
+// outcomes: done, refused and unknown; Kind says which of the last two it is.
 type Fault struct {
 	Kind FaultKind
 	// Code is a class name or an error code, for instance "ValidationError" or
 	// "ATS-REQ-102"; never a message, because messages may hold identifier
 	// values.
 	Code string
-	// Cause is for the border that made the fault; it is never logged or shown.
+	// Cause is for the client that made the fault; it is never logged or shown.
 	Cause error
 }
 
@@ -38,19 +38,19 @@ type FaultKind int
 const (
 	// Unknown: the call may have taken effect, or may still do so.
 	Unknown FaultKind = iota
-	// Unreachable: surely not taken; nobody was there.
+	// Unreachable: surely not taken; the server could not be reached.
 	Unreachable
-	// RefusedData: the server says no because of the data of a record.
+	// RefusedData: because of the data of a record.
 	RefusedData
 	// RefusedRights: the user may not do this.
 	RefusedRights
 	// RefusedSchema: a model, field or method does not exist there.
 	RefusedSchema
-	// RefusedTypes: an identifier type of the configuration is not there, or not once.
+	// RefusedTypes: an identifier type of the configuration does not exist exactly once.
 	RefusedTypes
 	// RefusedSignIn: user, password or database are wrong.
 	RefusedSignIn
-	// RefusedRequest: the server understood and says no to the request as a whole.
+	// RefusedRequest: the request as a whole.
 	RefusedRequest
 )
 
@@ -69,8 +69,8 @@ func (f *Fault) Error() string {
 
 func (f *Fault) Unwrap() error { return f.Cause }
 
-// FaultOf finds the fault in an error. An error that is none is an Unknown
-// outcome: never guess that nothing happened.
+// FaultOf finds the fault in an error. Any other error is an Unknown outcome,
+// because something may have happened.
 func FaultOf(err error) *Fault {
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
@@ -78,11 +78,11 @@ func FaultOf(err error) *Fault {
 	return &Fault{Kind: Unknown, Cause: err}
 }
 
-// IsNotFound tells whether an error says that something does not exist.
+// IsNotFound reports whether an error says that something does not exist.
 func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
-// IgnoreConflict is for a write that need not be made when somebody else moved
-// what it stood on.
+// IgnoreConflict is for a write that is not needed once somebody else changed
+// the state that it relied on.
 func IgnoreConflict(err error) error {
 	if errors.Is(err, ErrConflict) {
 		return nil
@@ -90,7 +90,7 @@ func IgnoreConflict(err error) error {
 	return err
 }
 
-// ErrorKind is what may be logged of an error: never its text.
+// ErrorKind is what may be logged of an error; its text may not.
 func ErrorKind(err error) string {
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return f.Error()

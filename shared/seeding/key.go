@@ -17,19 +17,19 @@ type Key struct {
 	Secret []byte
 }
 
-// Keyring holds the versions of one key. There are three rings: of
-// capabilities, rows and fingerprints, so that the public function cannot
-// forge a row.
+// Keyring holds the versions of one key. There are three keyrings, for
+// capabilities, rows and fingerprints, so that the public function cannot forge
+// a row.
 type Keyring interface {
-	// Current is the key to sign with.
+	// Current returns the key to sign with.
 	Current(ctx context.Context) (Key, error)
-	// ByID is a key that was current once; ErrNotFound when it is gone.
+	// ByID returns a current or former key, or ErrNotFound.
 	ByID(ctx context.Context, id string) (Key, error)
 }
 
 func (k Key) sum(purpose string, parts ...string) []byte {
 	mac := hmac.New(sha256.New, k.Secret)
-	// Every part is preceded by its length, so no two lists of parts are alike.
+	// The length before every part makes different lists of parts different.
 	var length [4]byte
 	for _, part := range append([]string{purpose}, parts...) {
 		binary.BigEndian.PutUint32(length[:], uint32(len(part))) //nolint:gosec // parts are short texts
@@ -39,12 +39,12 @@ func (k Key) sum(purpose string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// Fingerprint is a keyed fingerprint of what was, or would have been, sent for a
-// registrant. Four bytes tell "changed" from "unchanged"; they identify nobody.
+// Fingerprint is a keyed fingerprint of what was, or would be, sent for a
+// registrant. Four bytes show whether it changed; they identify nobody.
 type Fingerprint [4]byte
 
-// FingerprintOf fingerprints demographics. It is never the zero Fingerprint, which stands
-// for "not known".
+// FingerprintOf makes the fingerprint of demographics. It is never zero, which
+// is "not known".
 func FingerprintOf(k Key, d Demographics) Fingerprint {
 	var parts []string
 	for _, v := range []Value{d.VID, d.Name, d.Gender, d.DOB, d.PhoneNumber, d.EmailID, d.FullAddress} {
@@ -57,12 +57,12 @@ func FingerprintOf(k Key, d Demographics) Fingerprint {
 	return p
 }
 
-// RowMAC binds a row of an answer to what it was made from.
+// RowMAC proves what a row of an answer was made from.
 type RowMAC [8]byte
 
-// RowMACOf covers batch, registrant, identifier, VID and fingerprint. With it
-// no token can reach a registrant, or a VID, that it was not made for: MTS
-// itself carries no id of ours into a callback (facts/mts.md W6).
+// RowMACOf covers batch, registrant, identifier, VID and fingerprint, so that no
+// token reaches a registrant, or a VID, that it was not made for: MTS itself puts
+// no id of ours into a callback (facts/mts.md W6).
 func RowMACOf(k Key, batch string, m Member, vid string, p Fingerprint) RowMAC {
 	return RowMAC(k.sum("row", batch, strconv.FormatInt(m.Registrant, 10), strconv.FormatInt(m.Identifier, 10), vid, string(p[:]))[:8])
 }
@@ -70,14 +70,14 @@ func RowMACOf(k Key, batch string, m Member, vid string, p Fingerprint) RowMAC {
 // Fits compares in constant time.
 func (m RowMAC) Fits(other RowMAC) bool { return hmac.Equal(m[:], other[:]) }
 
-// CorrelationKey travels through MTS inside each record:
+// CorrelationKey goes to MTS in each record and comes back in its row:
 // "<registrant>.<identifier>.<MAC and fingerprint in base64url>".
 func CorrelationKey(m Member, mac RowMAC, p Fingerprint) string {
 	return strconv.FormatInt(m.Registrant, 10) + "." + strconv.FormatInt(m.Identifier, 10) + "." +
 		base64.RawURLEncoding.EncodeToString(append(mac[:], p[:]...))
 }
 
-// ParseCorrelationKey returns ok false for anything that CorrelationKey cannot have made.
+// ParseCorrelationKey returns ok false for what CorrelationKey cannot have made.
 func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Fingerprint, ok bool) {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
@@ -104,8 +104,8 @@ func Capability(k Key, ref BatchRef, until time.Time) string {
 }
 
 // OpenCapability checks a bearer and returns the batch it is for. ok is false
-// for anything forged, expired or malformed; why is not told, because nobody
-// with a good capability would need to know. err is a failure of the keyring.
+// for anything forged, expired or malformed, without a reason. err is a failure
+// of the keyring.
 func OpenCapability(ctx context.Context, keyring Keyring, bearer string, now time.Time) (ref BatchRef, ok bool, err error) {
 	encoded, signature, found := strings.Cut(bearer, ".")
 	if !found || len(bearer) > 2048 {
@@ -126,7 +126,7 @@ func OpenCapability(ctx context.Context, keyring Keyring, bearer string, now tim
 	if !hmac.Equal(mac, key.sum("capability", string(claims))) {
 		return BatchRef{}, false, nil
 	}
-	// What we signed ourselves parses; zero is long past.
+	// We signed it, so it parses; zero would be long ago.
 	until, _ := strconv.ParseInt(parts[5], 36, 64)
 	if !now.Before(time.Unix(until, 0)) {
 		return BatchRef{}, false, nil
@@ -134,7 +134,7 @@ func OpenCapability(ctx context.Context, keyring Keyring, bearer string, now tim
 	return BatchRef{Registry: parts[0], Connector: parts[1], Run: parts[2], Batch: parts[3]}, true, nil
 }
 
-// decodeText is empty for what is no base64url.
+// decodeText is empty if the text is not base64url.
 func decodeText(text string) []byte {
 	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {

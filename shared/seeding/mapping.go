@@ -2,7 +2,7 @@ package seeding
 
 // Mappings compiles the mapping of a connector.
 type Mappings interface {
-	// Compile fails with a *MappingError when an expression is not valid.
+	// Compile fails with a *MappingError if an expression is not valid.
 	Compile(m Mapping) (Mapper, error)
 }
 
@@ -12,7 +12,7 @@ type Mapper interface {
 	Map(record Record) Demographics
 }
 
-// MappingError names the expression that cannot be used.
+// MappingError is an expression that cannot be used.
 type MappingError struct {
 	Field string // "vid", "name/0", …: a JSON pointer below the mapping
 	Text  string // what is wrong with it, in words for the user
@@ -20,27 +20,27 @@ type MappingError struct {
 
 func (e *MappingError) Error() string { return "mapping " + e.Field + ": " + e.Text }
 
-// Value is the outcome of one mapping.
+// Value is what a mapping gives for one field.
 type Value struct {
 	Text    string
-	Present bool // a result that is not null; an empty text may be present
+	Present bool // the result is not null; it may be an empty text
 	NotText bool // a list, an object, or a number or boolean where MTS would fail the whole batch (facts/mts.md W12)
 }
 
-// Demographics are the seven fields of one registrant. They live in memory
-// only.
+// Demographics are the seven fields of one registrant. They are never stored.
 type Demographics struct {
 	VID, Name, Gender, DOB, PhoneNumber, EmailID, FullAddress Value
 }
 
-// Fields of MTS by their canonical names, in the order in which MTS checks them.
+// MTSFields are MTS's fields by their canonical names, in the order of its
+// checks.
 var MTSFields = []string{"vid", "name", "gender", "dob", "phoneNumber", "emailId", "fullAddress"}
 
-// CodeNotText is our own code beside MTS's: a mapped value is not a text.
+// CodeNotText is a code of our own: a mapped value is not a text.
 const CodeNotText = "MTSC-NOT-TEXT"
 
-// Invalid returns the code with which MTS would reject the record, or "". The
-// order of checks is MTS's (facts/mts.md 2.4).
+// Invalid returns the code with which MTS would reject the record, or "". It
+// checks in MTS's order (facts/mts.md 2.4).
 func (d Demographics) Invalid(mandatory []string) string {
 	must := map[string]bool{"vid": true}
 	for _, name := range mandatory {

@@ -1,7 +1,7 @@
 package seeding
 
-// Metric is the name of a figure that operators watch: a count, or seconds where
-// the name says so. It is a plain text, so that a meter needs no word of ours.
+// Metric is the name of a figure for operators: a count, or seconds if the name
+// says so. It is a plain text, so that a meter need not know this package.
 type Metric = string
 
 // Counts.
@@ -9,33 +9,33 @@ const (
 	MetricSubmitted     Metric = "Submitted"     // records that MTS took
 	MetricTokenised     Metric = "Tokenised"     // registrants
 	MetricRejected      Metric = "Rejected"      // registrants, by kind
-	MetricBatchesLost   Metric = "BatchesLost"   // no answer came
+	MetricBatchesLost   Metric = "BatchesLost"   // no answer came in time
 	MetricBatchesFailed Metric = "BatchesFailed" // MTS surely did not take them
 )
 
-// SecondsToToken is from the VID's entry in the registry to its token there: the
-// mean of those whom one answer tokenised. It holds every wait in between, also
-// for a registry, an MTS or a person.
+// MetricSecondsToToken is the time from the entry of a VID in the registry to the
+// token, as the mean of the registrants that one answer tokenised. It includes
+// every wait.
 const MetricSecondsToToken Metric = "SecondsToToken"
 
-// Gauges, taken by every tick of reconcile; that one is missing means that
-// reconcile does not run.
+// Gauges, measured by every tick of reconcile. If one is missing, reconcile does
+// not run.
 const (
 	MetricOldestAnswer      Metric = "OldestAnswerSeconds" // that waits to be patched
-	MetricStalledConnectors Metric = "StalledConnectors"   // running, and nobody comes for them or nothing comes of it
+	MetricStalledConnectors Metric = "StalledConnectors"   // running, but not visited or without progress
 	MetricUnreachable       Metric = "UnreachableServers"  // connectors with a registry or MTS problem
 	MetricSignInsRefused    Metric = "SignInsRefused"      // connectors
 	MetricProblemConnectors Metric = "ProblemConnectors"   // connectors with a problem that blocks
-	MetricNeedHand          Metric = "ConnectorsNeedHand"  // connectors with one that does not
+	MetricNeedHand          Metric = "ConnectorsNeedHand"  // connectors with a problem that does not block
 )
 
-// Meter takes figures; kind is "" but for MetricRejected. A figure that is lost
-// costs nobody a token.
+// Meter takes figures; kind is "" except for MetricRejected. A figure may get
+// lost.
 type Meter interface {
 	Measure(m Metric, value float64, kind string)
 }
 
-// Measure tells the meter what a batch, or a part of its answer, came to.
+// Measure reports the totals of a batch, or of parts of its answer.
 func (t Totals) Measure(meter Meter) {
 	for _, c := range []struct {
 		metric Metric

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// MTS is what the functions need of an MTS. Errors are *Fault: Unreachable
-// and RefusedRequest mean surely not taken.
+// MTS is what the functions call of an MTS. Errors are *Fault; after Unreachable
+// and RefusedRequest the request was surely not taken.
 type MTS interface {
 	// Submit sends one request and returns MTS's request identifier. A reply
 	// that says every record is invalid (ATS-REQ-101) is a success, because
 	// MTS delivers such a batch too (facts/mts.md 2.5).
 	Submit(ctx context.Context, s Request) (requestID string, err error)
-	// Status asks what became of a request.
+	// Status returns what became of a request.
 	Status(ctx context.Context, mtsURL, requestID string) (MTSStatus, error)
 }
 
@@ -27,9 +27,9 @@ type Request struct {
 	Records        []RequestRecord
 }
 
-// RequestRecord is one registrant as MTS gets it: its seven canonical fields as
-// texts, absent ones empty, and the correlation key. Anything but a text makes
-// MTS refuse the whole batch (facts/mts.md W12).
+// RequestRecord is one registrant for MTS: its seven canonical fields as texts,
+// absent ones empty, and the correlation key. Anything but a text would make MTS
+// refuse the whole batch (facts/mts.md W12).
 type RequestRecord struct {
 	VID         string
 	Name        string
@@ -41,7 +41,7 @@ type RequestRecord struct {
 	Key         string
 }
 
-// MTSStatus is what MTS says of a request (facts/mts.md 4.1).
+// MTSStatus is MTS's status of a request (facts/mts.md 4.1).
 type MTSStatus int
 
 const (
@@ -51,14 +51,15 @@ const (
 	StatusUnknown                   // 404: cleaned up, lost, another replica
 )
 
-// StatusLimit is the time limit of a status call. A longer silence means that
-// MTS is busy with a POST, or cannot be reached (facts/mts.md 9).
+// StatusLimit is the time limit of a status call. If it takes longer, MTS is busy
+// with a POST, or cannot be reached (facts/mts.md 9).
 const StatusLimit = 5 * time.Second
 
 var mtsStatusNames = [...]string{"working", "finished", "failed", "unknown"}
 
 func (s MTSStatus) String() string { return mtsStatusNames[s] }
 
-// OutputFormat is the jq that MTS gets: a short row per record. Users' jq never
-// reaches MTS, where it could crash the worker or read its environment (facts/mts.md W11).
+// OutputFormat is the jq program that MTS gets: a short row per record. Users' jq
+// is never sent to MTS, where it could crash the worker or read its environment
+// (facts/mts.md W11).
 const OutputFormat = `[.input.key,.output.status,.output.token,.output.errorCode,.output.errorMessage]`

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// FirstBatchSize is where an MTS that nobody knows begins.
+// FirstBatchSize is the batch size for an MTS that was never used.
 const FirstBatchSize = 50
 
 // timelyToLift is how many timely answers lift the ceiling by one step.
 const timelyToLift = 20
 
 // forgetsAfter is the age at which an MTS of the default Helm installation
-// deletes a batch, done or not (facts/mts.md W8). A size that would be kept
-// longer is tried only after many timely answers of the one before: most
+// deletes a batch, done or not (facts/mts.md W8). A size that would take longer
+// is used only after many timely answers of the one before, because most
 // installations would lose it.
 const forgetsAfter = 20 * time.Second
 
-// MTSState is what is known of one MTSState, shared by all connectors that use it.
+// MTSState is what is known of one MTS, shared by all connectors that use it.
 type MTSState struct {
 	Key       string
-	Lease     Lease // one POST at a time: during a POST it answers nothing else (facts/mts.md 9)
+	Lease     Lease // one POST at a time: during a POST it replies to nothing else (facts/mts.md 9)
 	Waiter    string
 	WaitUntil time.Time
 
@@ -30,14 +30,14 @@ type MTSState struct {
 	Attempts  int       // POSTs in a row that were surely not taken
 }
 
-// Pace is how much an MTS takes at once. The batch size follows the MTS, for a
-// fixed one could be lost every time, for ever.
+// Pace is how much an MTS takes at once. The batch size adapts to the MTS,
+// because an MTS may lose every batch of a fixed size.
 type Pace struct {
 	Size      int           // of the next batch; 0 means never used
 	Proved    int           // the largest size that was answered in time
 	Ceiling   int           // the size that was lost last, or is too slow to be tried soon; 0 for none
 	Timely    int           // timely answers since the ceiling was set or lifted
-	Suspect   int           // the proved size that was lost last, 0 since one of it was answered in time
+	Suspect   int           // the proved size that was lost last; 0 again once it is answered in time
 	Losses    int           // in a row at size 1
 	PerRecord time.Duration // from claim to answer, per record in line
 }
@@ -50,17 +50,16 @@ func (p Pace) Batch(maximum int) int {
 	return min(p.Size, maximum)
 }
 
-// Alone tells whether the next batch must go out alone: it is larger than any
-// that was answered in time, and what stands in line behind a batch that is too
-// large is lost with it; or two of its size are as much as was lost before.
+// Alone reports whether the next batch must be sent while no other is under way:
+// it is larger than any that was answered in time, and batches behind one that is
+// too large are lost with it; or two of its size are as much as was lost before.
 func (p Pace) Alone(maximum int) bool {
 	size := p.Batch(maximum)
 	return size > p.Proved || p.Ceiling > 0 && 2*size >= p.Ceiling
 }
 
-// Answered is the pace after the answer of a batch came, in time or not; maximum
-// is the connector's. ok is false when nothing moves; the caller then need not
-// write.
+// Answered is the pace after the answer to a batch, in time or not; maximum is
+// the connector's. ok is false if nothing changes and nothing need be written.
 func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok bool) {
 	next = p
 	next.Losses = 0
@@ -80,7 +79,7 @@ func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok 
 				next.Timely, next.Ceiling = 0, 2*p.Ceiling
 			}
 		}
-		// Only from the batch's own size: two batches of one size double it once.
+		// Only from the current size, so that two batches of one size double it once.
 		if larger := min(2*b.Size, maximum); next.Size == b.Size && larger > b.Size {
 			if next.Ceiling == 0 && b.heldByMTS(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
 				next.Ceiling = larger
@@ -93,11 +92,11 @@ func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok 
 	return next, next != p
 }
 
-// Missed is the pace after a batch was lost. tooMuch tells that MTS forgot it,
-// or never came to its end: then its size is to blame, and so is any larger one.
-// Otherwise a size that was answered in time before is forgiven one loss, or an
-// MTS whose answers get lost now and then would be served in single records. A
-// batch that was less than half full says nothing of its size.
+// Missed is the pace after a batch was lost. tooMuch says that MTS forgot it or
+// never finished it: then its size, and any larger one, is too large. Otherwise
+// a size that was answered in time before may be lost once; else an MTS that
+// loses an answer now and then would get single records only. A batch that was
+// less than half full says nothing about the size.
 func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
 	if 2*b.Count < b.Size {
 		return p, false
@@ -107,7 +106,7 @@ func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
 		next.Size = b.Size
 	}
 	switch {
-	case b.Size > next.Size: // a second loss of a size that was left changes nothing more
+	case b.Size > next.Size: // another loss of a size that is no longer used
 	case b.Size < next.Size && !tooMuch:
 	case b.Size <= p.Proved && p.Suspect != b.Size && !tooMuch:
 		next.Suspect = b.Size
@@ -123,14 +122,14 @@ func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
 	return next, next != p
 }
 
-// PaceStore is what MovePace calls of Seeders.
+// PaceStore is what MovePace calls of MTSStates.
 type PaceStore interface {
 	MTSState(ctx context.Context, key string) (MTSState, error)
 	SavePace(ctx context.Context, key string, read, next Pace) error
 }
 
-// MovePace changes the pace of an MTS from whatever it is now. move may be
-// called several times; it returns false when nothing is to be written.
+// MovePace changes the pace of an MTS. move gets the current pace, and returns
+// false if nothing is to be written. It may be called several times.
 func MovePace(ctx context.Context, store PaceStore, key string, move func(Pace) (Pace, bool)) error {
 	for {
 		mts, err := store.MTSState(ctx, key)

@@ -9,17 +9,17 @@ import (
 	"slices"
 )
 
-// packedForm2 is the first byte of what is packed today; the rest is deflated.
-// The form before had no such byte. Its data began with the header of a deflate
-// block, whose second and third bit are never both set (RFC 1951, 3.2.3), so
-// this byte, in which they are, is none. A new form gets a new such byte, and
-// the form before it stays readable (infra/decisions.md, "Stored forms").
+// packedForm2 is the first byte of the newest form; the rest is deflated. The
+// form before had no such byte. It began with the header of a deflate block,
+// whose second and third bit are never both set (RFC 1951, 3.2.3); in this byte
+// they are. A new form gets a byte of its own, and the form before it stays
+// readable (infra/decisions.md, "How a stored form changes").
 const packedForm2 = 0b0000_1110
 
 // ErrDamaged: packed data cannot be read.
 var ErrDamaged = errors.New("packed data are damaged")
 
-// maxUnpacked bounds what damaged or hostile data can make us allocate.
+// maxUnpacked bounds the memory that damaged or hostile data can take.
 const maxUnpacked = 16 << 20
 
 // PackRows writes rows column by column and deflates them: about 31 bytes a row
@@ -31,7 +31,7 @@ func PackRows(rows []Row) []byte {
 		members[i] = r.Member
 	}
 	plain := appendMembers(nil, members)
-	// Submissions are a column that is there if one row has one.
+	// The column of submissions is there only if a row has one.
 	if slices.ContainsFunc(rows, func(r Row) bool { return r.Submission != "" }) {
 		plain = append(plain, 1)
 		for _, r := range rows {
@@ -58,7 +58,7 @@ func PackRows(rows []Row) []byte {
 	return deflate(plain)
 }
 
-// UnpackRows is the inverse of PackRows. It reads the form before, too.
+// UnpackRows is the inverse of PackRows. It also reads the form before.
 func UnpackRows(packed []byte) ([]Row, error) {
 	form, in, members, err := unpack(packed)
 	if err != nil {
@@ -119,20 +119,20 @@ func readSubmissions(in *bytes.Buffer, rows []Row) error {
 	return nil
 }
 
-// PackMembers keeps the members of an open batch: two or three bytes each, less
-// when ids follow one another.
+// PackMembers packs the members of an open batch: two or three bytes each, less
+// if ids follow one another.
 func PackMembers(members []Member) []byte {
 	return deflate(appendMembers(nil, members))
 }
 
-// UnpackMembers is the inverse of PackMembers. It reads the form before, too.
+// UnpackMembers is the inverse of PackMembers. It also reads the form before.
 func UnpackMembers(packed []byte) ([]Member, error) {
 	_, _, members, err := unpack(packed)
 	return members, err
 }
 
-// unpack reads the form, and the members, with which everything packed begins.
-// It returns what stands behind them.
+// unpack reads the form and the members, with which all packed data begin, and
+// returns the rest.
 func unpack(packed []byte) (form byte, rest *bytes.Buffer, members []Member, err error) {
 	if len(packed) > 0 && packed[0] == packedForm2 {
 		form, packed = packedForm2, packed[1:]

@@ -2,17 +2,17 @@ package seeding
 
 import "time"
 
-// Source names what keeps a connector from moving. A problem is cleared by the
-// success of what its source names, never by time.
+// Source is what a problem is about. A problem is cleared when its source works
+// again, never by time.
 type Source string
 
 const (
 	ProblemRegistry Source = "registry" // the registry cannot be reached
 	ProblemSignIn   Source = "sign_in"  // the registry refuses user or password
-	ProblemRead     Source = "read"     // it refuses to let us read: rights, an unknown field
+	ProblemRead     Source = "read"     // it refuses reading: rights, an unknown field
 	ProblemTypes    Source = "types"    // an identifier type of the configuration does not exist
-	ProblemWrite    Source = "write"    // it refuses to let us create tokens, whoever they are for
-	ProblemUnlink   Source = "unlink"   // it refuses to let us remove VIDs
+	ProblemWrite    Source = "write"    // it refuses to create tokens, whoever they are for
+	ProblemUnlink   Source = "unlink"   // it refuses to remove VIDs
 	ProblemMTS      Source = "mts"      // MTS cannot be reached or refuses our requests
 	ProblemAnswers  Source = "answers"  // MTS takes requests and never answers
 	ProblemIdentity Source = "identity" // MOSIP refuses everybody: licence, partner, policy, service down
@@ -29,12 +29,12 @@ type Problem struct {
 	Next     time.Time // of the next probe
 }
 
-// Blocks tells whether, while the problem stands, only probes go out. A refused
-// unlink and a suspicious policy are shown but stop nobody.
+// Blocks reports whether only probes are sent while there is such a problem.
+// "unlink" and "policy" are only shown.
 func (s Source) Blocks() bool { return s != ProblemUnlink && s != ProblemPolicy }
 
-// Blocked looks through the problems that stand: whether one of them blocks,
-// and when the next probe is due.
+// Blocked reports whether one of the problems blocks, and when the next probe is
+// due.
 func (s State) Blocked() (blocked bool, next time.Time) {
 	for source, p := range s.Problems {
 		if source.Blocks() {
@@ -47,8 +47,8 @@ func (s State) Blocked() (blocked bool, next time.Time) {
 	return blocked, next
 }
 
-// Raised is the problem after one more failure of what it names. The zero
-// Problem is one that did not stand before.
+// Raised is the problem after one more failure; the zero Problem is one that was
+// not there before.
 func (p Problem) Raised(now time.Time, d Description, times Times) Problem {
 	next := Problem{Text: d.Text, Remedy: d.Remedy, Since: p.Since, Attempts: p.Attempts + 1}
 	if next.Since.IsZero() {
@@ -60,11 +60,11 @@ func (p Problem) Raised(now time.Time, d Description, times Times) Problem {
 
 // Standing returns those of the sources that have a problem.
 func (s State) Standing(sources ...Source) []Source {
-	var standing []Source
+	var found []Source
 	for _, source := range sources {
-		if _, stands := s.Problems[source]; stands {
-			standing = append(standing, source)
+		if _, ok := s.Problems[source]; ok {
+			found = append(found, source)
 		}
 	}
-	return standing
+	return found
 }

@@ -1,11 +1,11 @@
 package seeding
 
-// Description is what a problem tells people: what is wrong, and what they can
-// do. Nothing that a server wrote is in it, because server texts may hold
-// identifier values (facts/odoo.md A1.7).
+// Description is what people read about a problem: what is wrong, and what they
+// can do. It holds no text of a server, which may contain identifier values
+// (facts/odoo.md A1.7).
 type Description struct{ Text, Remedy string }
 
-// Every text of a problem stands in this file.
+// All texts of problems are in this file.
 var (
 	// IdentityRefused is the problem "identity".
 	IdentityRefused = Description{
@@ -24,8 +24,8 @@ var (
 	}
 )
 
-// RegistryProblem says which problem a failed call to the registry is. op is
-// the source to blame for a refusal: reading, writing or removing.
+// RegistryProblem is the problem of a failed call to the registry. op is the
+// source of a refusal: reading, writing or removing.
 func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	switch f.Kind {
 	case Unknown, Unreachable:
@@ -63,7 +63,7 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	}
 }
 
-// MTSProblem is the problem of an MTS that surely did not take a request.
+// MTSProblem describes the problem of an MTS that surely did not take a request.
 func MTSProblem(f *Fault) Description {
 	if f.Kind == Unreachable {
 		return Description{
@@ -77,8 +77,8 @@ func MTSProblem(f *Fault) Description {
 	}
 }
 
-// Unusable is the error of a connector, or a deployment, that cannot be run as
-// it is: the problem "config".
+// Unusable is the error of a connector, or a deployment, that cannot be run as it
+// is configured: the problem "config".
 type Unusable struct {
 	Description
 	cause error
@@ -100,8 +100,8 @@ func MappingUnusable(cause error) *Unusable {
 	return &Unusable{Description{"The mapping cannot be used.", "Save the connector's mapping anew."}, cause}
 }
 
-// RegistryUnusable is the error of a registry that cannot even be opened: its
-// password is not there, or what the configuration says of it cannot be read.
+// RegistryUnusable is the error of a registry that cannot be opened: its password
+// is missing, or its configuration cannot be used.
 func RegistryUnusable(cause error) *Unusable {
 	if IsNotFound(cause) {
 		return &Unusable{Description{

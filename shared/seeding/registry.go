@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// RegistryState is what is shared about one registry.
+// RegistryState is what the functions share about one registry.
 type RegistryState struct {
 	Key     string
 	Counter int64 // grows with every claim
-	Patch   Lease // one writer: Odoo's one-identifier-of-a-type rule races (facts/odoo.md A6)
+	Patch   Lease // one writer, because two can break Odoo's rule of one identifier per type (facts/odoo.md A6)
 
-	OutageUntil    time.Time // nobody need try before
+	OutageUntil    time.Time // no call before
 	OutageAttempts int
 
 	Create time.Duration // measured time per record of a create; 0 means never measured
 
-	// RefusedAlike counts single records refused with RefusedCode since the
-	// last one that was accepted.
+	// RefusedAlike counts single records that were refused with RefusedCode
+	// since the last accepted one.
 	RefusedAlike int
 	RefusedCode  string
 }
@@ -28,33 +28,33 @@ type Registries interface {
 	Open(ctx context.Context, c Connector) (Registry, error)
 }
 
-// Registry is what the functions need of an OpenG2P registry. Every error is a
-// *Fault. Identifier types are resolved by name, and only once per process,
-// unless they turn out to be gone. Lists come in no particular order unless said.
+// Registry is what the functions call of an OpenG2P registry. Every error is a
+// *Fault. Identifier types are found by name, once per process unless they
+// disappear. Lists have no order unless it is stated.
 type Registry interface {
 	// VIDs returns up to limit identifiers of the VID type with id > after,
 	// valid and not expired, ordered by id.
 	VIDs(ctx context.Context, after int64, limit int) ([]Identifier, error)
-	// Registrants reads the connector's fields of those of the registrants
-	// that its domain lets through. A record holds the fields as Odoo sends
-	// them, without the empty ones, and always "id".
+	// Registrants reads the connector's fields of those registrants that its
+	// domain selects. A record holds the fields as Odoo sends them, without
+	// empty ones, and always "id".
 	Registrants(ctx context.Context, ids []int64) (map[int64]Record, error)
 	// Tokens returns the identifiers of the token type that the registrants hold.
 	Tokens(ctx context.Context, registrants []int64) ([]Identifier, error)
-	// Identifiers returns the identifiers of VID and token type that the registrants
-	// hold, and when each was entered.
+	// Identifiers returns the identifiers of VID and token type that the
+	// registrants hold, with the time of their entry.
 	Identifiers(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
 	// TokenHolders returns the identifiers of the token type that hold one of the tokens.
 	TokenHolders(ctx context.Context, tokens []string) ([]Identifier, error)
 	// Create writes the tokens, all or none of them, in one call.
 	Create(ctx context.Context, tokens []NewToken) error
-	// Remove deletes the identifiers in one call; those that are gone already
-	// are no error.
+	// Remove deletes the identifiers in one call; those that do not exist are
+	// no error.
 	Remove(ctx context.Context, identifiers []int64) error
 }
 
-// OutageEnd is until when nobody calls a registry that could not be reached,
-// after a number of attempts that failed before.
+// OutageEnd is until when nobody calls a registry that could not be reached;
+// before counts the failed attempts before this one.
 func OutageEnd(now time.Time, before int, times Times) time.Time {
 	return now.Add(BackOff(times.ProbeFirst, times.ProbeMax/4, before))
 }
@@ -67,7 +67,7 @@ type Identifier struct {
 	ID         int64
 	Registrant int64
 	Value      string
-	Created    time.Time // when it was entered; zero where that was not asked for
+	Created    time.Time // when it was entered; only Registry.Identifiers reads it
 }
 
 // NewToken is a token to be written.
@@ -85,7 +85,7 @@ func ByRegistrant(identifiers []Identifier) map[int64][]Identifier {
 	return m
 }
 
-// RegistrantsOf names every registrant that holds one of the identifiers, once.
+// RegistrantsOf returns every registrant that holds one of the identifiers, once.
 func RegistrantsOf(identifiers []Identifier) []int64 {
 	seen := map[int64]bool{}
 	var ids []int64

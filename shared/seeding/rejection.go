@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// RejectionKind says why a registrant is not going to get a token now.
+// RejectionKind is why a registrant does not get a token now.
 type RejectionKind string
 
 const (
@@ -28,31 +28,30 @@ type Rejection struct {
 	Kind           RejectionKind
 	Code           string      // of MTS, MOSIP or the registry: "ATS-REQ-012", "IDA-MLC-009", "ValidationError"
 	Holder         int64       // of a duplicate: who holds the token
-	Fingerprint    Fingerprint // of the data that was rejected; empty when it is not known
+	Fingerprint    Fingerprint // of the rejected data; empty if it is not known
 	FingerprintKey string
 	Configured     int // version of the configuration under which it was rejected
 	Attempts       int
-	Next           time.Time // next attempt though nothing changed; zero for never
-	Since          time.Time // of this rejection; an attempt that ends alike renews it
-	Version        int       // of the item; a write names the one it read, 0 for none
+	Next           time.Time // next attempt even if nothing changed; zero for never
+	Since          time.Time // of the last attempt
+	Version        int       // of the item that was read; 0 for none
 }
 
 // RejectionKinds are all kinds.
 var RejectionKinds = []RejectionKind{Invalid, Refused, Duplicate, Conflict, NoToken, SetAside}
 
-// Due tells whether the registrant is to be tried again: the time has come, its
-// data changed, the configuration did, or somebody said so. An empty fingerprint fits
-// everything. again is when somebody said "try again" of a kind; the kind "" is
-// all of them.
-func (r Rejection) Due(now time.Time, today Fingerprint, version int, again map[RejectionKind]time.Time) bool {
+// Due reports whether it is time for another attempt: the time has come, the data
+// or the configuration changed, or somebody asked for it. An empty fingerprint
+// never counts as changed. retried is State.Retried.
+func (r Rejection) Due(now time.Time, today Fingerprint, version int, retried map[RejectionKind]time.Time) bool {
 	return !r.Next.IsZero() && !r.Next.After(now) ||
 		r.Fingerprint != Fingerprint{} && r.Fingerprint != today ||
 		r.Configured != version ||
-		again[r.Kind].After(r.Since) || again[""].After(r.Since)
+		retried[r.Kind].After(r.Since) || retried[""].After(r.Since)
 }
 
-// Systemic tells whether the registrant met a code that blames the system while
-// others of its answer were answered.
+// Systemic reports whether the code blames the system, though others of the same
+// answer were answered.
 func (r Rejection) Systemic() bool { return r.Kind == Refused && BlameOf(r.Code) == BlameSystem }
 
 // Cause is why a subject is rejected.
@@ -60,27 +59,27 @@ type Cause struct {
 	Kind           RejectionKind
 	Code           string
 	Holder         int64       // of a duplicate: who holds the token
-	Fingerprint    Fingerprint // of the data that were rejected; zero where they are not known
+	Fingerprint    Fingerprint // of the rejected data; zero if they are not known
 	FingerprintKey string
 }
 
-// Reject makes the rejection of a subject over the one that stood before: the
-// zero Rejection for none. Every rejection is made here. configured is the
-// version of the connector's configuration.
-func (f Cause) Reject(registry, connector string, who Subject, configured int, before Rejection, now time.Time, times Times) Rejection {
+// Reject makes the rejection of a subject; all rejections are made here. before
+// is the one that it replaces, or the zero Rejection. configured is the version
+// of the connector's configuration.
+func (c Cause) Reject(registry, connector string, who Subject, configured int, before Rejection, now time.Time, times Times) Rejection {
 	r := Rejection{
 		Registry: registry, Connector: connector, Subject: who,
-		Kind: f.Kind, Code: f.Code, Holder: f.Holder, Fingerprint: f.Fingerprint, FingerprintKey: f.FingerprintKey,
+		Kind: c.Kind, Code: c.Code, Holder: c.Holder, Fingerprint: c.Fingerprint, FingerprintKey: c.FingerprintKey,
 		Configured: configured, Since: now, Version: before.Version,
 	}
-	r.Attempts = attempt(r, before)
+	r.Attempts = countAttempts(r, before)
 	r.Next = nextAttempt(r, times)
 	return r
 }
 
-// attempt counts, from 1. Where the wait grows with the attempts, only those
-// that ended alike count.
-func attempt(r, before Rejection) int {
+// countAttempts counts this attempt and those before it. Where the wait grows
+// with the attempts, only attempts that ended in the same way count.
+func countAttempts(r, before Rejection) int {
 	alike := true
 	switch {
 	case r.Kind == NoToken, r.Kind == SetAside:
@@ -94,16 +93,16 @@ func attempt(r, before Rejection) int {
 	return before.Attempts + 1
 }
 
-// LostAloneLimit losses of a registrant that was sent alone reject it: one
-// record can hang MTS (facts/mts.md W2).
+// LostAloneLimit is how often a registrant may be sent alone and lost before it
+// is rejected: one record can hang MTS (facts/mts.md W2).
 const LostAloneLimit = 2
 
-// nextAttempt is when a rejection is tried again though nothing changed; zero is
-// never. Time mends no invalid data, no duplicate and no conflict.
+// nextAttempt is when there is another attempt even if nothing changed; zero is
+// never. Invalid data, duplicates and conflicts do not end by time.
 func nextAttempt(r Rejection, times Times) time.Time {
 	switch {
 	case r.Kind == NoToken || r.Systemic():
-		if r.Attempts < LostAloneLimit { // mostly it was passing trouble
+		if r.Attempts < LostAloneLimit { // the cause is often over soon
 			return r.Since
 		}
 		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-LostAloneLimit))

@@ -2,7 +2,7 @@ package seeding
 
 import "time"
 
-// Status says whether a connector makes new batches.
+// Status is whether a connector makes new batches.
 type Status string
 
 const (
@@ -10,36 +10,36 @@ const (
 	Stopped Status = "stopped"
 )
 
-// State is what the functions share about a connector; it is apart from the
-// configuration because a lease must not cost kilobytes.
+// State is what the functions share about a connector. It is an item of its own,
+// so that taking a lease does not write the configuration.
 type State struct {
 	Connector string
 	Registry  string // RegistryKey of the configuration
 	MTS       string // MTSKey of the configuration
 	Version   int    // of the configuration
 	Status    Status
-	Due       time.Time // when submit should look next; an open import is looked at with every tick
-	Run       string    // the recurring run that is open, or ""
-	Imports   []string  // the imports that are open, in the order of their ids
-	Moved     time.Time // when an open run last moved, or waited for what is under way
-	Lease     Lease     // held by the submit invocation that works on it
+	Due       time.Time // when submit should look next; at an open import it looks with every tick
+	Run       string    // the open recurring run, or ""
+	Imports   []string  // the open imports, in the order of their ids
+	Moved     time.Time // when an open run last made progress, or waited for a batch under way
+	Lease     Lease     // of the submit invocation that works on it
 	Problems  map[Source]Problem
-	// Retried is when somebody last said "try again" of the rejections of a kind;
-	// the kind "" is all of them.
+	// Retried is when somebody last asked to retry the rejections of a kind; the
+	// kind "" is all of them.
 	Retried map[RejectionKind]time.Time
 }
 
-// Active tells whether submit has anything to do for the connector: it is
-// running, or it is stopped with a run that must still be ended.
+// Active reports whether submit has anything to do for the connector: it is
+// running, or it is stopped and has an open run that must be ended.
 func (s State) Active() bool { return s.Status == Running || s.Run != "" || len(s.Imports) > 0 }
 
-// Wants tells whether the tick should invoke submit for the connector.
+// Wants reports whether the tick should invoke submit for the connector.
 func (s State) Wants(now time.Time) bool {
 	return s.Active() && (!s.Due.After(now) || len(s.Imports) > 0) && !s.Lease.Live(now)
 }
 
-// Turns are the runs that submit moves in turn: the recurring one first, then
-// the imports. "" stands for the recurring one, which may have to be opened.
+// Turns are the runs that submit works on in turn: the recurring one first, then
+// the imports. "" is the recurring one, which may have to be opened.
 func (s State) Turns(now time.Time) []string {
 	var turns []string
 	if s.Run != "" || !s.Due.After(now) || len(s.Imports) == 0 {
@@ -49,14 +49,14 @@ func (s State) Turns(now time.Time) []string {
 }
 
 // Lease is the right to work on something alone until a time. Fence grows with
-// every taking, and every write made under a lease carries it, so a holder who
-// was thought dead cannot write any more.
+// every taking, and every write under a lease is conditional on it, so that an
+// earlier holder cannot write any more.
 type Lease struct {
 	Owner string
 	Until time.Time
 	Fence int64
 }
 
-// Live compares the time itself: expiry by DynamoDB's TTL comes days late
-// (facts/aws.md 1).
+// Live reports whether somebody holds the lease. It compares the time, because
+// DynamoDB's TTL deletes days late (facts/aws.md 1).
 func (l Lease) Live(now time.Time) bool { return l.Owner != "" && l.Until.After(now) }

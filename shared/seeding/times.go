@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// Times are the waiting times of the protocol. They are parameters, so that a
-// test of a crash need not last as long as a crash.
+// Times are the waiting times of the protocol. They are parameters, so that
+// tests need not wait as long.
 type Times struct {
-	PageLimit      time.Duration // for reading one page of the registry
+	PageLimit      time.Duration // time limit for reading one page of the registry
 	PostBase       time.Duration // time limit of a POST: base plus a share per record
 	PostPerRecord  time.Duration
 	DeadlineBase   time.Duration // of a batch: base plus four times the measured time per record
 	RecordFirst    time.Duration // time per record of an MTS that was never measured
-	AnswerWait     time.Duration // how long submit waits for an answer, or for the MTS lease, before it ends
-	Poll           time.Duration // between two looks while waiting
+	AnswerWait     time.Duration // how long submit waits for an answer, or for the POST lease
+	Poll           time.Duration // between two reads while waiting
 	PatchWork      time.Duration // working time of a patcher
-	CommitGrace    time.Duration // what Odoo may still commit after we gave up (facts/odoo.md A6)
+	CommitGrace    time.Duration // how long after our time limit Odoo may still commit (facts/odoo.md A6)
 	ProbeFirst     time.Duration // back-off of probes
 	ProbeMax       time.Duration
-	RejectedAgain  time.Duration // next attempt of a registrant that MOSIP refused and whose data did not change
-	CallAim        time.Duration // a bulk call to the registry should last about this long
-	CapabilityLife time.Duration // independent of deadlines: late answers are welcome
+	RejectedAgain  time.Duration // until the next attempt for a registrant that MOSIP refused
+	CallAim        time.Duration // how long a bulk call to the registry should last
+	CapabilityLife time.Duration // longer than any deadline, because late answers are applied too
 	AnswerLife     time.Duration // after which an answer that nobody could patch is deleted
 }
 
@@ -47,8 +47,8 @@ func DefaultTimes() Times {
 	}
 }
 
-// BackOff is the wait after a number of attempts that failed before: first, then
-// twice as long with every attempt, up to limit.
+// BackOff is the wait after a failure: first, doubled for every failure before,
+// up to limit.
 func BackOff(first, limit time.Duration, before int) time.Duration {
 	d := first
 	for range before {
@@ -59,8 +59,8 @@ func BackOff(first, limit time.Duration, before int) time.Duration {
 	return min(d, limit)
 }
 
-// Average follows a measured time per record: a quarter of what was measured
-// now, three quarters of what was known before. 0 stands for "not known".
+// Average is a moving average of the time per record: a quarter of what was
+// measured now, three quarters of before, which is 0 if it is not known.
 func Average(before, elapsed time.Duration, records int) time.Duration {
 	measured := max(elapsed/time.Duration(max(records, 1)), time.Microsecond)
 	if before == 0 {
@@ -69,8 +69,8 @@ func Average(before, elapsed time.Duration, records int) time.Duration {
 	return (3*before + measured) / 4
 }
 
-// ParseTimes reads "name=duration,…" over the defaults, for instance
-// "deadline_base=5s,commit_grace=2s". An empty text is the defaults.
+// ParseTimes reads "name=duration,…", for instance
+// "deadline_base=5s,commit_grace=2s". Others have their defaults.
 func ParseTimes(text string) (Times, error) {
 	t := DefaultTimes()
 	names := map[string]*time.Duration{

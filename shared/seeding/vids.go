@@ -11,17 +11,16 @@ type ProblemStore interface {
 	ClearProblems(ctx context.Context, id string, sources []Source, now time.Time) error
 }
 
-// Removal is what became of a call that removes VIDs. With neither fault they
-// are gone.
+// Removal is the result of removing VIDs. Without a fault they are removed.
 type Removal struct {
-	Refused *Fault  // by the registry: the problem "unlink" was raised
-	Problem Problem // that was raised, of a refusal
-	Failed  *Fault  // anything else: the registry is away, or the outcome is unknown
+	Refused *Fault  // the registry refused, and Problem was raised
+	Problem Problem // "unlink"
+	Failed  *Fault  // the registry is unreachable, or the outcome is unknown
 }
 
-// RemoveVIDs removes VIDs from the registry, in one call: this is the one place
-// that does. It raises the problem "unlink" of the connector, or clears it. The
-// error is one of the store.
+// RemoveVIDs removes VIDs from the registry in one call; no other place does. It
+// raises or clears the problem "unlink" of the connector. The error is one of
+// the store.
 func RemoveVIDs(ctx context.Context, registry Registry, store ProblemStore, state State, identifiers []int64, clock Clock, times Times) (Removal, error) {
 	err := registry.Remove(ctx, identifiers)
 	now := clock.Now()

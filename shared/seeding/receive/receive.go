@@ -1,5 +1,5 @@
-// Package receive takes the callbacks of MTS and makes their answers durable
-// (infra/protocol.md, "Callback").
+// Package receive stores the answers in MTS's callbacks (infra/protocol.md,
+// "Callback").
 package receive
 
 import (
@@ -17,7 +17,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Errors of the inbox, for whoever posts to it.
+// Errors of the inbox, for the caller of the callback.
 var (
 	// ErrUnauthorised: no capability for this batch.
 	ErrUnauthorised = errors.New("no valid capability for this batch")
@@ -29,9 +29,9 @@ var (
 // about 100 KB (facts/mts.md 9).
 const MaxBody = 5 << 20
 
-// Inbox makes an answer durable, in milliseconds, whatever state the registry
-// is in. It reads no table and moves no state: MTS never retries and ignores
-// our reply (facts/mts.md W4), so the stored answer is all there will ever be.
+// Inbox stores an answer, in milliseconds, whatever the state of the registry. It
+// reads no table and changes no state: MTS never repeats a callback and ignores
+// our reply (facts/mts.md W4), so nothing may keep the answer from being stored.
 type Inbox struct {
 	CapabilityKeys seeding.Keyring
 	Answers        Answers
@@ -41,20 +41,20 @@ type Inbox struct {
 
 // Answers is all that the public function may do.
 type Answers interface {
-	// PutPart stores a part; one that is there already is a success.
+	// PutPart stores a part. If it is stored already it is a success.
 	PutPart(ctx context.Context, part seeding.AnswerPart) error
 }
 
 const (
-	maxToken = 100 // bytes; Odoo cuts longer identifier values off in silence (facts/odoo.md A2)
+	maxToken = 100 // bytes; Odoo shortens longer identifier values (facts/odoo.md A2)
 	maxCode  = 120
 	// rowsPerPart keeps the largest possible part below DynamoDB's 400 KB.
 	rowsPerPart = 1500
 )
 
-// Receive checks the bearer against the batch that the path names and stores
-// the rows of the body. It returns how many rows were well formed. A repeat,
-// in whatever order its rows come, is a success without a second write.
+// Receive checks that the bearer is for the batch in the path, stores the rows of
+// the body and returns their number. A repeated callback, its rows in any order,
+// is a success without a second write.
 func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte) (rows int, err error) {
 	now := in.Clock.Now()
 	ref, ok, err := seeding.OpenCapability(ctx, in.CapabilityKeys, bearer, now)
@@ -87,11 +87,11 @@ func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte)
 	return len(all), nil
 }
 
-// parseRows reads the bulk array that OutputFormat makes. What is no row is
-// left out: an element is null where MTS's jq failed (facts/mts.md 3.5). Rows
-// are sorted and single, so a repeat in another order has the same content.
+// parseRows reads the array that OutputFormat makes. It leaves out what is not a
+// row: an element is null where MTS's jq failed (facts/mts.md 3.5). Rows are
+// sorted and unique, so that a repeat in another order has the same content.
 func parseRows(body []byte) []seeding.Row {
-	if !json.Valid(body) { // a body cut short must not pass for a complete answer
+	if !json.Valid(body) { // a body that was cut short is not a complete answer
 		return nil
 	}
 	in := json.NewDecoder(bytes.NewReader(body))
@@ -135,11 +135,11 @@ func parseRow(element json.RawMessage) (seeding.Row, bool) {
 		}
 	}
 	key, status, token, code, message := texts[0], texts[1], texts[2], texts[3], texts[4]
-	member, mac, print, ok := seeding.ParseCorrelationKey(key)
+	member, mac, fingerprint, ok := seeding.ParseCorrelationKey(key)
 	if !ok || len(token) > maxToken || strings.ContainsRune(token, 0) {
 		return seeding.Row{}, false
 	}
-	row := seeding.Row{Subject: member.Subject(), MAC: mac, Fingerprint: print}
+	row := seeding.Row{Subject: member.Subject(), MAC: mac, Fingerprint: fingerprint}
 	switch status {
 	case "processed":
 		row.Status, row.Token = seeding.RowProcessed, token

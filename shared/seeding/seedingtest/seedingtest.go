@@ -1,5 +1,5 @@
-// Package seedingtest has what tests of the seeding need in several places: a
-// keyring in memory, a clock that stands still, rows as a batch gives them.
+// Package seedingtest has what several tests of the seeding need: a keyring in
+// memory, a clock that does not move, the rows of an answer.
 package seedingtest
 
 import (
@@ -11,7 +11,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Now is the time at which such tests happen.
+// Now is the time in such tests.
 var Now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // Keyring is a keyring in memory; the last key is current.
@@ -30,12 +30,12 @@ func (r Keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 	return seeding.Key{}, seeding.ErrNotFound
 }
 
-// Key is a key of which the id makes the secret.
+// Key is a key whose secret is made from its id.
 func Key(id string) seeding.Key {
 	return seeding.Key{ID: id, Secret: []byte(strings.Repeat(id, 40))}
 }
 
-// Clock stands still at a time.
+// Clock does not move.
 type Clock struct{ time.Time }
 
 // Now implements seeding.Clock.
@@ -44,8 +44,7 @@ func (c Clock) Now() time.Time { return c.Time }
 // Sleep implements seeding.Clock; no time passes.
 func (Clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// Rows are processed rows as a batch of n registrants gives them, with tokens of
-// 36 digits, the same with every call.
+// Rows are n processed rows with tokens of 36 digits, the same with every call.
 func Rows(n int) []seeding.Row {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same with every call is what is wanted
 	rows := make([]seeding.Row, n)

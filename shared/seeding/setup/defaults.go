@@ -6,10 +6,9 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Defaults fit each other and a fresh OpenG2P registry. Those of the Odoo module that
-// we replace do not: out of the box each of its records is invalid
-// (facts/mts.md D11). The default domain is made of the identifier types, by
-// DefaultDomain.
+// Defaults fit each other and a fresh OpenG2P registry. With those of the Odoo
+// module that we replace every record is invalid (facts/mts.md D11). For the
+// domain see DefaultDomain.
 func Defaults() seeding.Connector {
 	return seeding.Connector{
 		MTS:      seeding.MTSAccess{Language: "eng", BatchMaximum: 1000},

@@ -7,8 +7,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// DefaultDomain is the Odoo module's own (facts/mts.md 5.1), with the identifier
-// types of this registry: registrants that have a VID and no token.
+// DefaultDomain is the one of the Odoo module (facts/mts.md 5.1), with the
+// identifier types of this registry: registrants that have a VID and no token.
 func DefaultDomain(r seeding.RegistryAccess) string { return domainOf(r.VIDType, r.TokenType) }
 
 func domainOf(vidType, tokenType string) string {
@@ -19,9 +19,9 @@ func domainOf(vidType, tokenType string) string {
 	})
 }
 
-// domain: the registry's adapter can evaluate it, and it was not built for
+// checkDomain: the registry client can evaluate it, and it was not built for
 // other identifier types.
-func (r Rules) domain(p Proposal) []Finding {
+func (r Rules) checkDomain(p Proposal) []Finding {
 	domain, registry := p.Connector.Source.Domain, p.Connector.Registry
 	if !p.readable(Domain) || domain == DefaultDomain(registry) {
 		return nil
@@ -36,9 +36,9 @@ func (r Rules) domain(p Proposal) []Finding {
 	return nil
 }
 
-// NamesOtherTypes finds a default domain that was built for other identifier
-// types than the registry's: a configuration that was read, changed and sent
-// back (facts/mts.md D12).
+// NamesOtherTypes recognises a default domain that was built for other identifier
+// types: the types were changed, and the domain was sent back as it was read
+// (facts/mts.md D12).
 func NamesOtherTypes(domain string, r seeding.RegistryAccess) bool {
 	var terms []any
 	if json.Unmarshal([]byte(domain), &terms) != nil || len(terms) != 4 {
@@ -48,7 +48,7 @@ func NamesOtherTypes(domain string, r seeding.RegistryAccess) bool {
 	return compact(terms) == named && named != DefaultDomain(r)
 }
 
-// operand is what a condition compares with, or "".
+// operand is the text that a condition compares with, or "".
 func operand(term any) string {
 	condition, _ := term.([]any)
 	if len(condition) != 3 {
@@ -62,7 +62,7 @@ func compact(v any) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if encoder.Encode(v) != nil { // not for what was read from JSON
+	if encoder.Encode(v) != nil { // cannot be for what was read from JSON
 		return ""
 	}
 	return string(bytes.TrimSpace(text.Bytes()))

@@ -7,9 +7,9 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// mapping: every expression can be compiled, and every mandatory field can come
-// out of the selected fields (facts/mts.md D11).
-func (r Rules) mapping(p Proposal) []Finding {
+// checkMapping: every expression can be compiled, and every mandatory field can
+// get a text from the selected fields (facts/mts.md D11).
+func (r Rules) checkMapping(p Proposal) []Finding {
 	source := p.Connector.Source
 	var found []Finding
 	if _, err := r.Mappings.Compile(source.Mapping); err != nil {
@@ -24,7 +24,7 @@ func (r Rules) mapping(p Proposal) []Finding {
 		return found
 	}
 	for _, field := range append([]string{"vid"}, source.Mandatory...) {
-		if !r.comesOut(source, field) {
+		if !r.canGiveText(source, field) {
 			found = append(found, Finding{MappingOf(field), "can give no text, though " + field +
 				" is mandatory: it finds nothing in the selected fields (" + strings.Join(source.Fields, ", ") + ", and vid)"})
 		}
@@ -32,7 +32,7 @@ func (r Rules) mapping(p Proposal) []Finding {
 	return found
 }
 
-// mappingErrors finds all of them in an error, which may join several.
+// mappingErrors finds all of them in an error that may join several.
 func mappingErrors(err error) []*seeding.MappingError {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []*seeding.MappingError
@@ -47,23 +47,23 @@ func mappingErrors(err error) []*seeding.MappingError {
 	return []*seeding.MappingError{{Text: "cannot be used"}}
 }
 
-// comesOut tries whether a field of MTS can come out of the selected fields. It
-// evaluates the field's expressions on sample records, in which the selected
-// fields have a value of one kind or another, as a registry might send it.
-func (r Rules) comesOut(source seeding.RegistrySource, field string) bool {
-	part, known := parts[field]
+// canGiveText reports whether a field of MTS can get a text from the selected
+// fields. It evaluates the field's expressions on sample records, in which the
+// selected fields have values of several kinds, as a registry might send them.
+func (r Rules) canGiveText(source seeding.RegistrySource, field string) bool {
+	target, known := targets[field]
 	if !known {
 		return false
 	}
-	for _, expression := range part.expressions(source.Mapping) {
+	for _, expression := range target.expressions(source.Mapping) {
 		alone := seeding.Mapping{VID: "id", Gender: "id", DOB: "id", PhoneNumber: "id", EmailID: "id"}
-		part.set(&alone, expression)
+		target.set(&alone, expression)
 		mapper, err := r.Mappings.Compile(alone)
 		if err != nil {
 			continue
 		}
 		for record := range samples(source.Fields, expression) {
-			if v := part.value(mapper.Map(record)); v.Present && !v.NotText && v.Text != "" {
+			if v := target.value(mapper.Map(record)); v.Present && !v.NotText && v.Text != "" {
 				return true
 			}
 			if r.Expired != nil && r.Expired() {
@@ -74,9 +74,9 @@ func (r Rules) comesOut(source seeding.RegistrySource, field string) bool {
 	return false
 }
 
-// parts are what belongs to each of seeding.SeederFields: its expressions in a
-// mapping, a mapping of one expression only, and its value.
-var parts = map[string]struct {
+// targets gives access to each of seeding.MTSFields: its expressions in a
+// mapping, setting one expression, and its value.
+var targets = map[string]struct {
 	expressions func(seeding.Mapping) []string
 	set         func(*seeding.Mapping, string)
 	value       func(seeding.Demographics) seeding.Value

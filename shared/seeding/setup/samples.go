@@ -14,13 +14,12 @@ var (
 	literal = regexp.MustCompile(`"([^"\\]+)"`)
 )
 
-// mostSamples bounds the records that are tried for one expression.
+// mostSamples bounds the records on which one expression is evaluated.
 const mostSamples = 4000
 
-// samples yields records that hold the selected fields, id, which is a number in
-// every registry, and vid. Fields that the expression does not name are texts;
-// those that it names take every combination of kinds of value, as long as there
-// are not too many.
+// samples yields records with the selected fields, id, which is always a number,
+// and vid. Fields that the expression does not name are texts. Those that it
+// names take every combination of kinds of value, unless there are too many.
 func samples(fields []string, expression string) iter.Seq[seeding.Record] {
 	kinds := []any{"sample", "1990-11-02", []any{json.Number("1"), "sample"}} // a text, a date, a relation
 	for _, found := range literal.FindAllStringSubmatch(expression, 10) {

@@ -1,17 +1,17 @@
-// Package setup holds the rules of a connector's configuration that have a
-// meaning: what has to fit together, whoever brings the configuration. Its form
-// (types, lengths, limits) is checked by whoever reads it.
+// Package setup holds the rules about the meaning of a connector's configuration:
+// what must fit together. Its form (types, lengths, limits) is checked by the
+// reader of the document.
 package setup
 
 import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Field names a field of a configuration. The fields of the mapping go on below
-// it, as in a JSON pointer: "mapping/name/0".
+// Field names a field of a configuration. Fields of the mapping are below it, as
+// in a JSON pointer: "mapping/name/0".
 type Field string
 
-// Fields that rules look at.
+// Fields that have rules.
 const (
 	RegistryURL      Field = "registry_url"
 	RegistryPassword Field = "registry_password"
@@ -37,13 +37,12 @@ type Proposal struct {
 	Connector     seeding.Connector
 	Before        *seeding.Connector // what it replaces; nil for a new connector
 	PasswordGiven bool               // a new password of the registry comes with it
-	// Unread tells of a field whether it, or a part of it, could not be read
-	// for its form. A rule that needs such a field finds nothing. nil: all
-	// could be read.
+	// Unread reports whether a field, or a part of it, has the wrong form. A
+	// rule that needs such a field finds nothing. nil: all could be read.
 	Unread func(Field) bool
 }
 
-// readable tells whether all of the fields could be read.
+// readable reports whether all of the fields could be read.
 func (p Proposal) readable(fields ...Field) bool {
 	for _, f := range fields {
 		if p.Unread != nil && p.Unread(f) {
@@ -56,25 +55,25 @@ func (p Proposal) readable(fields ...Field) bool {
 // Rules are what a configuration is checked with.
 type Rules struct {
 	Mappings seeding.Mappings
-	// CheckDomain tells, in words for the user, why a domain cannot be used.
+	// CheckDomain returns why a domain cannot be used, in words for the user.
 	CheckDomain func(domain string) error
-	// Expired tells that the mapping was tried for long enough: what was not
-	// tried until then is taken on trust. nil: never.
+	// Expired ends the evaluation of a mapping on samples. What was not
+	// evaluated until then is accepted. nil: never.
 	Expired func() bool
 }
 
 // Check finds everything that is wrong with a proposal.
 func (r Rules) Check(p Proposal) []Finding {
 	var found []Finding
-	found = append(found, types(p)...)
-	found = append(found, password(p)...)
-	found = append(found, r.domain(p)...)
-	found = append(found, r.mapping(p)...)
-	return append(found, fields(p)...)
+	found = append(found, checkTypes(p)...)
+	found = append(found, checkPassword(p)...)
+	found = append(found, r.checkDomain(p)...)
+	found = append(found, r.checkMapping(p)...)
+	return append(found, checkFields(p)...)
 }
 
-// types: a VID and a token of the same type could not be told apart.
-func types(p Proposal) []Finding {
+// checkTypes: of the same type, a VID and a token could not be distinguished.
+func checkTypes(p Proposal) []Finding {
 	registry := p.Connector.Registry
 	if p.readable(VIDType, TokenType) && registry.VIDType == registry.TokenType {
 		return []Finding{{TokenType, "must be another identifier type than vid_type"}}
@@ -82,10 +81,10 @@ func types(p Proposal) []Finding {
 	return nil
 }
 
-// password: it is needed once, and again when the registry has another host.
-// Whoever may change a configuration must not be able to send the stored
-// password to a host of their own.
-func password(p Proposal) []Finding {
+// checkPassword: it is needed once, and again if the registry has another host,
+// so that nobody who may change a configuration can send the stored password to
+// a host of their own.
+func checkPassword(p Proposal) []Finding {
 	switch {
 	case p.PasswordGiven || !p.readable(RegistryPassword):
 	case p.Before == nil:
@@ -96,8 +95,8 @@ func password(p Proposal) []Finding {
 	return nil
 }
 
-// fields: without one there is nothing to map.
-func fields(p Proposal) []Finding {
+// checkFields: without one there is nothing to map.
+func checkFields(p Proposal) []Finding {
 	if p.readable(Fields) && len(p.Connector.Source.Fields) == 0 {
 		return []Finding{{Fields, "must name one field at least"}}
 	}
