@@ -68,7 +68,7 @@ func (m *measurer) door(ctx context.Context, r *report) error {
 	}
 	defer tables.Drop(ctx, m.db.Client())
 	db, random := m.db.Client(), rand.New(rand.NewPCG(1, 2))
-	var log tail
+	var log inprocess.Log
 	handle := gateway.Handler(callback.New(&receive.Inbox{
 		CapabilityKeys: inprocess.Keyring("capability"), Answers: seedingdb.NewInbox(db, tables.Answers),
 		Clock: function.Clock{}, Times: seeding.DefaultTimes(),

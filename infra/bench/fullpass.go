@@ -87,10 +87,10 @@ func (h *harness) pass(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if err := h.drive(ctx); err != nil {
-		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, &h.log)
+		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, h.log.Tail(lines))
 	}
 	took := time.Since(began)
-	h.rings.Wait()
+	h.invoker.Wait()
 	if sent := h.seeder.Counters().Posts; sent > 0 {
 		return 0, fmt.Errorf("%d batches were sent to MTS", sent)
 	}

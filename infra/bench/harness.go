@@ -8,16 +8,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/infra/world/invariants"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
@@ -42,6 +41,9 @@ type setup struct {
 
 const batchSize = 1000
 
+// lines of the log that an error shows.
+const lines = 40
+
 // harness is the functions in one process: the real stores on DynamoDB Local,
 // the real clients against the simulators over HTTP, the system's clock.
 type harness struct {
@@ -54,12 +56,12 @@ type harness struct {
 	sent      *recorder
 
 	inprocess.Functions
+	invoker *inprocess.Invoker
+	network inprocess.Loopback
 
-	log     tail
-	submits atomic.Int64 // invocations of submit for the connector
-	rings   sync.WaitGroup
+	log     inprocess.Log
 	failure chan error // the first that a function ended with
-	closers []func()
+	drop    func()     // of the tables
 }
 
 func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harness, err error) {
@@ -78,7 +80,7 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 	if err != nil {
 		return nil, err
 	}
-	h.closers = append(h.closers, func() { tables.Drop(ctx, db.Client()) })
+	h.drop = func() { tables.Drop(ctx, db.Client()) }
 	h.direct, h.units = seedingdb.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
 	h.wire(seedingdb.New(h.units, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
 	return h, h.prepare(ctx)
@@ -86,14 +88,15 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 
 func (h *harness) wire(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	calls := loopback()
+	h.invoker = inprocess.NewInvoker(inprocess.SystemClock{}, h.ended)
 	h.sent = &recorder{MTS: mts.New(calls, time.Now)}
 	h.Functions = inprocess.Wire(inprocess.Surroundings{
-		Store: store, Inbox: inbox, Stream: h.InvokePatch, Seeder: h.sent, Calls: calls, Invoker: h,
+		Store: store, Inbox: inbox, Stream: h.invoker.InvokePatch, MTS: h.sent, Calls: calls, Invoker: h.invoker,
 		Meter: function.Meter{Out: io.Discard, Now: time.Now}, // nobody reads it
 		Clock: function.Clock{}, Times: h.times, Log: function.Log(&h.log),
 	})
-	h.Submitter.CallbackBase = h.serve(h.Callback)
-	h.connector = inprocess.Connector("bench", h.serve(h.seeder), h.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h.Submitter.CallbackBase = h.network.Serve("callback", h.Callback)
+	h.connector = inprocess.Connector("bench", h.network.Serve("mts", h.seeder), h.network.Serve("registry", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.registry.ServeHTTP(w, r)
 	})), time.Now().UTC())
 }
@@ -126,12 +129,12 @@ func (h *harness) run(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if err := h.drive(ctx); err != nil {
-		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, &h.log)
+		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, h.log.Tail(lines))
 	}
 	took := time.Since(started)
-	h.rings.Wait()
+	h.invoker.Wait()
 	if wrong := h.violations(before); len(wrong) > 0 {
-		return 0, fmt.Errorf("after the run: %s; the end of the log:\n%s", strings.Join(wrong[:min(5, len(wrong))], "; "), &h.log)
+		return 0, fmt.Errorf("after the run: %s; the end of the log:\n%s", strings.Join(wrong[:min(5, len(wrong))], "; "), h.log.Tail(lines))
 	}
 	return took, nil
 }
@@ -145,7 +148,7 @@ func (h *harness) violations(before invariants.Registry) []string {
 	return append(invariants.Words(invariants.Identifiers(now, before)), invariants.Differences(invariants.Counts(now, everybody))...)
 }
 
-// drive ticks as the schedules do, though every second, until all is quiet.
+// drive ticks as the schedules do, though every second, until nothing is under way.
 func (h *harness) drive(ctx context.Context) error {
 	tick, look := time.NewTicker(time.Second), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
@@ -165,61 +168,27 @@ func (h *harness) drive(ctx context.Context) error {
 				return err
 			}
 		case <-look.C:
-			if quiet, err := h.quiet(ctx); quiet || err != nil {
+			left, err := world.UnderWay(ctx, h.direct, h.connector.ID, h.connector.RegistryKey(), time.Now())
+			if len(left) == 0 || err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (h *harness) quiet(ctx context.Context) (bool, error) {
-	state, err := h.direct.State(ctx, h.connector.ID)
-	if err != nil || state.Run != "" || !state.Due.After(time.Now()) {
-		return false, err
-	}
-	open, err := h.direct.OpenBatches(ctx, h.connector.RegistryKey())
-	if err != nil || len(open) > 0 {
-		return false, err
-	}
-	_, answers, err := h.direct.NextAnswer(ctx, h.connector.RegistryKey(), "")
-	return !answers, err
-}
-
-// InvokeSubmit and InvokePatch start functions as the asynchronous invoke does:
-// they outlive their caller.
-func (h *harness) InvokeSubmit(ctx context.Context, connector string) error {
-	h.submits.Add(1)
-	h.rings.Go(func() {
-		h.ended(h.Submitter.Work(context.WithoutCancel(ctx), connector, time.Now().Add(895*time.Second)))
-	})
-	return nil
-}
-
-func (h *harness) InvokePatch(ctx context.Context, registry string) error {
-	h.rings.Go(func() { h.ended(h.Patcher.Patch(context.WithoutCancel(ctx), registry)) })
-	return nil
-}
-
+// ended keeps the error of an invocation.
 func (h *harness) ended(err error) {
-	if err == nil {
-		return
-	}
 	select {
 	case h.failure <- err:
 	default: // the first says enough
 	}
 }
 
-func (h *harness) serve(handler http.Handler) string {
-	s := httptest.NewServer(handler)
-	h.closers = append(h.closers, s.Close)
-	return s.URL
-}
-
 func (h *harness) close() {
 	h.seeder.Close()
-	for _, f := range h.closers {
-		f()
+	h.network.Close()
+	if h.drop != nil {
+		h.drop()
 	}
 }
 
@@ -245,29 +214,6 @@ func (r *recorder) last() int {
 		return 0
 	}
 	return len(r.submissions[len(r.submissions)-1].Records)
-}
-
-// tail keeps the last lines of a log.
-type tail struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (t *tail) Write(line []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	const most = 40
-	if len(t.lines) >= most {
-		t.lines = t.lines[1:]
-	}
-	t.lines = append(t.lines, string(line))
-	return len(line), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.Join(t.lines, "")
 }
 
 func loopback() *http.Client {

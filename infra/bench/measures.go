@@ -97,7 +97,7 @@ func (m *measurer) speed(ctx context.Context, r *report) error {
 		ratio := took.Seconds() / alone.Seconds()
 		r.add("whole run of 3,000 with MTS and registry at their real pace, over what MTS needs for the same records submitted back to back",
 			"≤ 1.10", ratio <= 1.10, "%.3f (%.1f s / %.1f s)", ratio, took.Seconds(), alone.Seconds())
-		m.say("whole run: %.1f s, %d invocation(s) of submit", took.Seconds(), h.submits.Load())
+		m.say("whole run: %.1f s, %d invocation(s) of submit", took.Seconds(), h.invoker.Count("submit"))
 		return nil
 	})
 	if err != nil {
@@ -113,7 +113,7 @@ func (m *measurer) speed(ctx context.Context, r *report) error {
 	return m.measured(ctx, setup{pace: 1. / faster, times: times, pending: pending, registrants: registrants}, func(h *harness, took time.Duration) error {
 		r.note("An MTS and a registry that nobody knows, from a batch size of %d up: %.3f times what MTS needs alone, with %d batches (simulated %d times as fast).",
 			seeding.FirstBatchSize, faster*took.Seconds()/alone.Seconds(), len(h.sent.submissions), faster)
-		m.say("from scratch: %.1f s, %d invocation(s) of submit", took.Seconds(), h.submits.Load())
+		m.say("from scratch: %.1f s, %d invocation(s) of submit", took.Seconds(), h.invoker.Count("submit"))
 		return nil
 	})
 }

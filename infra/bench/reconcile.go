@@ -55,7 +55,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 			return spent, err
 		}
 	}
-	var log tail
+	var log inprocess.Log
 	clock := function.Clock{}
 	reconciler := &reconcile.Reconciler{
 		Store: seedingdb.New(u, tables.Connectors, tables.Answers), MTS: atWork{}, Invoker: noInvoker{}, Clock: clock,

@@ -5,16 +5,10 @@ package inprocess
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"openg2p.org/mts-connector/infra/template"
 	"openg2p.org/mts-connector/shared/callback"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
@@ -33,18 +27,15 @@ type Surroundings struct {
 	Store  *seedingdb.Store
 	Inbox  seeding.AnswerInbox
 	Stream func(ctx context.Context, registry string) error // of the answers table, called for each that is put
-	Seeder seeding.MTS
+	MTS    seeding.MTS
 	Calls  *http.Client // to registries
 	// Password is the one to a registry; nil is the simulator's.
 	Password func(context.Context, seeding.Connector) (string, error)
-	Invoker  interface {
-		submit.Invoker
-		reconcile.Invoker
-	}
-	Meter seeding.Meter
-	Clock seeding.Clock
-	Times seeding.Times
-	Log   *slog.Logger
+	Invoker  *Invoker // invokes the functions that are wired
+	Meter    seeding.Meter
+	Clock    seeding.Clock
+	Times    seeding.Times
+	Log      *slog.Logger
 }
 
 // Functions are the four that take part in a run.
@@ -65,9 +56,9 @@ func Wire(s Surroundings) Functions {
 	registries := func() seeding.Registries {
 		return odoo.New(s.Calls, s.Password, s.Clock.Now)
 	}
-	return Functions{
+	functions := Functions{
 		Submitter: &submit.Submitter{
-			Store: s.Store, Registries: registries(), MTS: s.Seeder, Mappings: jq.Mappings{},
+			Store: s.Store, Registries: registries(), MTS: s.MTS, Mappings: jq.Mappings{},
 			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
@@ -79,9 +70,11 @@ func Wire(s Surroundings) Functions {
 			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Reconciler: &reconcile.Reconciler{
-			Store: s.Store, MTS: s.Seeder, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
+			Store: s.Store, MTS: s.MTS, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}
+	s.Invoker.functions = functions
+	return functions
 }
 
 // streamed is the inbox with the stream of its table behind it.
@@ -95,62 +88,6 @@ func (s streamed) PutPart(ctx context.Context, p seeding.AnswerPart) error {
 		return err
 	}
 	return s.stream(ctx, p.Ref.Registry)
-}
-
-var tableCount atomic.Int64
-
-// Tables are names of tables.
-type Tables struct{ Connectors, Answers string }
-
-// TableMaker creates and deletes tables: *dynamodb.Client, or *memory.Client.
-type TableMaker interface {
-	CreateTable(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
-	DeleteTable(context.Context, *dynamodb.DeleteTableInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error)
-}
-
-// CreateTables creates the template's, under names that no other call gives.
-func CreateTables(ctx context.Context, client TableMaker) (Tables, error) {
-	all, err := template.Tables()
-	if err != nil {
-		return Tables{}, err
-	}
-	n := tableCount.Add(1)
-	t := Tables{Connectors: fmt.Sprintf("connectors-%d", n), Answers: fmt.Sprintf("answers-%d", n)}
-	for resource, name := range map[string]*string{"ConnectorsTable": &t.Connectors, "AnswersTable": &t.Answers} {
-		table := all[resource]
-		table.TableName = name
-		if _, err := client.CreateTable(ctx, table); err != nil {
-			return Tables{}, err
-		}
-	}
-	return t, nil
-}
-
-// Drop deletes the tables, also when ctx is over. What it leaves ends with the
-// server.
-func (t Tables) Drop(ctx context.Context, client TableMaker) {
-	for _, name := range []string{t.Connectors, t.Answers} {
-		_, _ = client.DeleteTable(context.WithoutCancel(ctx), &dynamodb.DeleteTableInput{TableName: &name})
-	}
-}
-
-// Keyring is a keyring of one key, made of its name.
-type Keyring string
-
-// Key is the only one. Its id is as long as a version id of Secrets Manager.
-func (k Keyring) Key() seeding.Key {
-	return seeding.Key{ID: string(k) + "-01980f5e-7c1e-4000-8000-0123", Secret: []byte(strings.Repeat(string(k), 9))}
-}
-
-// Current implements seeding.Keyring.
-func (k Keyring) Current(context.Context) (seeding.Key, error) { return k.Key(), nil }
-
-// ByID implements seeding.Keyring.
-func (k Keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
-	if id != k.Key().ID {
-		return seeding.Key{}, seeding.ErrNotFound
-	}
-	return k.Key(), nil
 }
 
 // Connector is one to an MTS and a simulated registry, as the API saves it when

@@ -1,0 +1,86 @@
+package inprocess
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// timeLimit of an invocation of submit, a little less than template.yaml allows.
+const timeLimit = 895 * time.Second
+
+// Invoker starts functions as the asynchronous invoke of Lambda does: they outlive
+// their caller, and nobody waits for their result.
+type Invoker struct {
+	clock  Clock
+	failed func(error)
+	// Context makes the context of an invocation of a function. Default: the
+	// background.
+	Context func(function string) context.Context
+
+	functions Functions // since they are wired
+
+	mu       sync.Mutex
+	ended    *sync.Cond
+	underWay int
+	count    map[string]int // invocations by function
+}
+
+// NewInvoker makes an invoker that reports the error of an invocation to failed.
+func NewInvoker(clock Clock, failed func(error)) *Invoker {
+	i := &Invoker{
+		clock: clock, failed: failed, count: map[string]int{},
+		Context: func(string) context.Context { return context.Background() },
+	}
+	i.ended = sync.NewCond(&i.mu)
+	return i
+}
+
+// InvokeSubmit implements the Invoker of submit and of reconcile.
+func (i *Invoker) InvokeSubmit(_ context.Context, connector string) error {
+	i.invoke("submit", func(ctx context.Context) error {
+		return i.functions.Submitter.Work(ctx, connector, i.clock.Now().Add(timeLimit))
+	})
+	return nil
+}
+
+// InvokePatch implements the Invoker of reconcile, and the stream of the answers
+// table.
+func (i *Invoker) InvokePatch(_ context.Context, registry string) error {
+	i.invoke("patch", func(ctx context.Context) error { return i.functions.Patcher.Patch(ctx, registry) })
+	return nil
+}
+
+func (i *Invoker) invoke(function string, f func(context.Context) error) {
+	i.mu.Lock()
+	i.underWay++
+	i.count[function]++
+	i.mu.Unlock()
+	i.clock.Begin()
+	go func() {
+		if err := f(i.Context(function)); err != nil {
+			i.failed(err)
+		}
+		i.clock.End()
+		i.mu.Lock()
+		i.underWay--
+		i.mu.Unlock()
+		i.ended.Broadcast()
+	}()
+}
+
+// Wait waits until no invocation is under way.
+func (i *Invoker) Wait() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for i.underWay > 0 {
+		i.ended.Wait()
+	}
+}
+
+// Count is how often a function was invoked.
+func (i *Invoker) Count(function string) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.count[function]
+}
