@@ -16,9 +16,9 @@ import (
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/infra/world/invariants"
+	"openg2p.org/mts-connector/infra/world/waiting"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
@@ -168,7 +168,7 @@ func (h *harness) drive(ctx context.Context) error {
 				return err
 			}
 		case <-look.C:
-			left, err := world.UnderWay(ctx, h.direct, h.connector.ID, h.connector.RegistryKey(), time.Now())
+			left, err := waiting.UnderWay(ctx, h.direct, h.connector.ID, h.connector.RegistryKey(), time.Now())
 			if len(left) == 0 || err != nil {
 				return err
 			}

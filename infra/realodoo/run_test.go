@@ -12,8 +12,8 @@ import (
 	"openg2p.org/mts-connector/infra/realodoo"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/infra/world/waiting"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -196,7 +196,7 @@ func process(t *testing.T, w *deployed.World, registry, mts string) int {
 		if len(underWay) == 0 {
 			break
 		}
-		if !world.Pause(ctx, 250*time.Millisecond) {
+		if !waiting.Pause(ctx, 250*time.Millisecond) {
 			connector, err := c.Document(t.Context())
 			t.Fatalf("the run does not end: %v, problems %v, %v", underWay, connector.Problems, err)
 		}

@@ -9,8 +9,8 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/invariants"
+	"openg2p.org/mts-connector/infra/world/waiting"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -38,7 +38,7 @@ func (c *check) waitUntilDone(ctx context.Context) error {
 		if err != nil || len(under) == 0 {
 			return err
 		}
-		if !world.Pause(ctx, 100*time.Millisecond) {
+		if !waiting.Pause(ctx, 100*time.Millisecond) {
 			return fmt.Errorf("%w: %v", ctx.Err(), under)
 		}
 	}
@@ -46,7 +46,7 @@ func (c *check) waitUntilDone(ctx context.Context) error {
 
 // underWay lists what has not ended: a run, batches, answers, problems.
 func (c *check) underWay(ctx context.Context) (list []string, err error) {
-	list, err = world.UnderWay(ctx, c.store, c.connector.ID, c.connector.RegistryKey(), time.Now())
+	list, err = waiting.UnderWay(ctx, c.store, c.connector.ID, c.connector.RegistryKey(), time.Now())
 	if err != nil {
 		return nil, err
 	}

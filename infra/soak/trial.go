@@ -11,8 +11,8 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/infra/world/waiting"
 )
 
 // trial is one run, and what goes wrong during it.
@@ -132,7 +132,7 @@ func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 	random := rand.New(rand.NewPCG(uint64(t.seed), 0))
 	for range t.kills {
 		wait, function := time.Duration(random.Int64N(int64(2*t.spacing))), killed[random.IntN(len(killed))]
-		if !world.Pause(ctx, wait) {
+		if !waiting.Pause(ctx, wait) {
 			return processes, nil
 		}
 		n := 0
@@ -140,7 +140,7 @@ func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 			if n, err = r.KillFunctionProcesses(function); err != nil {
 				return processes, err
 			}
-			if n == 0 && !world.Pause(ctx, 20*time.Millisecond) {
+			if n == 0 && !waiting.Pause(ctx, 20*time.Millisecond) {
 				return processes, nil
 			}
 		}
@@ -165,7 +165,7 @@ func withoutStream(ctx context.Context, r *runner, _ *mtssim.Server) error {
 func restarts(ctx context.Context, r *runner, seeder *mtssim.Server) error {
 	const most = 3
 	for done := 0; done < most; {
-		if !world.Pause(ctx, 5*time.Millisecond) {
+		if !waiting.Pause(ctx, 5*time.Millisecond) {
 			if done == 0 {
 				return errors.New("the queue of MTS was never full")
 			}

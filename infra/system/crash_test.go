@@ -11,17 +11,18 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -54,6 +55,11 @@ type invocation struct {
 
 type invocationKey struct{}
 
+// newInvocation makes the context of one call of a function.
+func newInvocation(ctx context.Context, function string) context.Context {
+	return context.WithValue(ctx, invocationKey{}, &invocation{function: function})
+}
+
 func invocationOf(ctx context.Context) *invocation {
 	i, _ := ctx.Value(invocationKey{}).(*invocation)
 	return i
@@ -85,9 +91,9 @@ type faults struct {
 
 func newFaults() *faults { return &faults{seen: map[string]int{}, armed: map[string]mode{}} }
 
-// struck fails the test if a crash that was armed never came: it would prove
+// checkAllCame fails the test if a crash that was armed never came: it would prove
 // nothing.
-func (f *faults) struck(t *testing.T) {
+func (f *faults) checkAllCame(t *testing.T) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,10 +114,10 @@ func (f *faults) around(ctx context.Context, point string, write func() error) e
 	point = who.function + ": " + point
 	f.mu.Lock()
 	f.seen[point]++
-	m, strikes := f.armed[point]
+	m, comes := f.armed[point]
 	delete(f.armed, point)
 	f.mu.Unlock()
-	if !strikes {
+	if !comes {
 		return write()
 	}
 	if m.after {
@@ -125,14 +131,14 @@ func (f *faults) around(ctx context.Context, point string, write func() error) e
 	return errCrash
 }
 
-// crashing is the store's client with crash points, named after the store's
+// crashingDatabase is the store's client with crash points, named after the store's
 // method that writes.
-type crashing struct {
+type crashingDatabase struct {
 	dynamo.Client
 	faults *faults
 }
 
-func crash[In, Out any](ctx context.Context, c crashing, in *In, call func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), opts []func(*dynamodb.Options)) (out *Out, err error) {
+func crash[In, Out any](ctx context.Context, c crashingDatabase, in *In, call func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error), opts []func(*dynamodb.Options)) (out *Out, err error) {
 	failed := c.faults.around(ctx, "dynamodb "+storeMethod(), func() error {
 		out, err = call(ctx, in, opts...)
 		return nil
@@ -143,64 +149,46 @@ func crash[In, Out any](ctx context.Context, c crashing, in *In, call func(conte
 	return out, err
 }
 
-func (c crashing) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (c crashingDatabase) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	return crash(ctx, c, in, c.Client.PutItem, o)
 }
 
-func (c crashing) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (c crashingDatabase) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
 	return crash(ctx, c, in, c.Client.UpdateItem, o)
 }
 
-func (c crashing) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+func (c crashingDatabase) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
 	return crash(ctx, c, in, c.Client.DeleteItem, o)
 }
 
-func (c crashing) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+func (c crashingDatabase) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
 	return crash(ctx, c, in, c.Client.TransactWriteItems, o)
 }
 
-func (c crashing) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (c crashingDatabase) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	if invocationOf(ctx).isDead() {
 		return nil, errCrash
 	}
 	return c.Client.GetItem(ctx, in, o...)
 }
 
-func (c crashing) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (c crashingDatabase) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	if invocationOf(ctx).isDead() {
 		return nil, errCrash
 	}
 	return c.Client.Query(ctx, in, o...)
 }
 
-var storeFrame = regexp.MustCompile(`shared/dynamo/seedingdb\.\(\*(?:Store|Inbox)\)\.([A-Z]\w*)`)
-
-// storeMethod is the exported method of the store that is writing.
-func storeMethod() string {
-	var frames [48]uintptr
-	callers := runtime.CallersFrames(frames[:runtime.Callers(3, frames[:])])
-	name := "?"
-	for {
-		frame, more := callers.Next()
-		if m := storeFrame.FindStringSubmatch(frame.Function); m != nil {
-			name = m[1]
-		}
-		if !more {
-			return name
-		}
-	}
-}
-
-// wire is the network with crash points: the POST to MTS, and what writes into
+// crashingNetwork is the network with crash points: the POST to MTS, and what writes into
 // the registry.
-type wire struct {
+type crashingNetwork struct {
 	http.RoundTripper
 	faults *faults
 }
 
 var registryWrite = regexp.MustCompile(`"method": ?"(create|unlink|write)"`)
 
-func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (n crashingNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	if invocationOf(r.Context()).isDead() {
 		return nil, errCrash
 	}
@@ -214,12 +202,12 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	if point == "" {
-		return w.RoundTripper.RoundTrip(r)
+		return n.RoundTripper.RoundTrip(r)
 	}
 	var response *http.Response
 	var err error
-	failed := w.faults.around(r.Context(), point, func() error {
-		response, err = w.RoundTripper.RoundTrip(r)
+	failed := n.faults.around(r.Context(), point, func() error {
+		response, err = n.RoundTripper.RoundTrip(r)
 		return nil
 	})
 	if failed != nil {
@@ -250,20 +238,20 @@ func registryCall(r *http.Request) (method string) {
 // eventful makes a world in which a run writes all that a run can write:
 // tokens, rejections of every kind, VIDs of others, lost and late batches,
 // problems and an outage.
-func eventful(t *testing.T, local bool) (*world, seeding.Connector, map[int64]string) {
+func eventful(t *testing.T, local bool) (*world, seeding.Connector, invariants.Registry) {
 	w := newWorld(t, options{faults: newFaults(), local: local})
 	w.kinds = w.registry.Populate(90, 7).Kinds
-	w.plain(40)
+	w.addRegistrants(40)
 	id := w.registry.AddRegistrant(odoosim.Registrant{Name: "T", GivenName: "T", Gender: "Male"})
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(660000, 1, odoosim.Normal)})
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
-	before := w.vids()
-	w.seeder.SetFaults(mtssim.Faults{LoseEvery: 3, Copies: 2})
+	before := w.now()
+	w.mts.SetFaults(mtssim.Faults{LoseEvery: 3, Copies: 2})
 	w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Outcome: odoosim.Denied})
 	w.registry.Inject(odoosim.Fault{Model: "res.partner", Method: "search_read", Skip: 2, Times: 9, Point: odoosim.Arrival, Outcome: odoosim.Closed})
 	var refused atomic.Bool
-	w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPost || w.seeder.Counters().Posts < 2 || !refused.CompareAndSwap(false, true) {
+	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || w.mts.Counters().Posts < 2 || !refused.CompareAndSwap(false, true) {
 			return false
 		}
 		http.NotFound(rw, r)
@@ -273,44 +261,36 @@ func eventful(t *testing.T, local bool) (*world, seeding.Connector, map[int64]st
 	return w, c, before
 }
 
-// heal lets a world with its faults run until it is quiet, and once more with
-// everything due, and checks it. It returns how every registrant ended.
-func (w *world) heal(c seeding.Connector, before map[int64]string) map[int64]string {
+// finishAndCheck lets a world with its faults run until nothing is under way, and
+// once more with everything due, and checks it. It returns how every registrant
+// ended.
+func (w *world) finishAndCheck(c seeding.Connector, before invariants.Registry) map[int64]string {
 	w.Helper()
-	w.settle(120, c)
-	w.seeder.SetFaults(mtssim.Faults{})
+	w.finish(120, c)
+	w.mts.SetFaults(mtssim.Faults{})
 	for id, kind := range w.kinds {
-		if kind == odoosim.NoBirthdate { // somebody mends what was rejected
+		if kind == odoosim.NoBirthdate { // somebody corrects what was rejected
 			w.registry.SetRegistrant(id, map[string]any{"birthdate": "1980-01-01"})
 		}
 	}
 	w.repeatLast()
-	w.clock.advance(25 * 3600e9)
-	w.another(120, c)
+	w.clock.Advance(25 * time.Hour)
+	w.finishNextRun(120, c)
 	for len(w.failures) > 0 {
 		<-w.failures // functions were made to fail
 	}
-	w.check(c, before)
+	w.checkInvariants(c, before)
 	for source, p := range w.problems(c) {
 		w.Errorf("the problem %s outlives its cause: %s", source, p.Text)
 	}
-	// Every registrant is tokenised, or rejected with a due time.
 	_, rejected := w.rejections(c)
-	for id := range w.vids() {
-		r, known := rejected[id]
-		kind := w.kinds[id]
-		waits := kind == odoosim.ExpiredVID || kind == odoosim.InvalidVID || kind == odoosim.ArchivedVID
-		if !known && !waits {
-			w.Errorf("registrant %d (%s) is neither tokenised nor rejected", id, kind)
-		}
-		if known && r.Next.IsZero() && (r.Kind == seeding.Refused || r.Kind == seeding.NoToken) {
-			w.Errorf("registrant %d is rejected for ever", id)
-		}
+	for _, v := range invariants.Rejections(w.now(), slices.Collect(maps.Values(rejected)), w.kinds) {
+		w.Error(v)
 	}
-	tokens := w.tokenised()
-	expect(w.T, "tokenised, by the totals and at the registry", w.totals(c).Tokenised, tokens-len(w.heldBefore))
+	observed := invariants.Observe(w.now(), before, nil, 0, 0)
+	expect(w.T, "tokenised, by the totals and at the registry", w.totals(c).Tokenised, observed.Tokenised)
 	ends := map[int64]string{}
-	for id := range w.registry.Snapshot() {
+	for id := range w.now() {
 		if w.kinds[id] != odoosim.SharedPerson { // either of the two may be the duplicate
 			ends[id] = fmt.Sprintf("token %t, %s %s", w.tokenOf(id) != "", rejected[id].Kind, rejected[id].Code)
 		}
@@ -318,27 +298,8 @@ func (w *world) heal(c seeding.Connector, before map[int64]string) map[int64]str
 	return ends
 }
 
-// totals of all batches of a connector.
-func (w *world) totals(c seeding.Connector) (sum seeding.Totals) {
-	w.Helper()
-	runs, _, err := w.store.ListRuns(w.Context(), c.ID, "", 100)
-	if err != nil {
-		w.Fatal(err)
-	}
-	for _, run := range runs {
-		closed, err := w.store.ClosedBatches(w.Context(), c.ID, run.ID)
-		if err != nil {
-			w.Fatal(err)
-		}
-		for _, b := range closed {
-			sum = sum.Plus(b.Totals)
-		}
-	}
-	return sum
-}
-
-// endAs fails the test for everybody who ended in another way.
-func (w *world) endAs(want, ends map[int64]string) {
+// checkEnds fails the test for everybody who ended in another way.
+func (w *world) checkEnds(want, ends map[int64]string) {
 	w.Helper()
 	for id, end := range ends {
 		if end != want[id] {
@@ -369,7 +330,7 @@ func writes() (names []string) {
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	w, c, before := eventful(t, true) // so everything below ends as it does on DynamoDB Local
-	want := w.heal(c, before)
+	want := w.finishAndCheck(c, before)
 	points := slices.Sorted(maps.Keys(w.faults.seen))
 	for _, method := range writes() {
 		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
@@ -383,8 +344,8 @@ func TestCrashPoints(t *testing.T) {
 				t.Parallel()
 				w, c, before := eventful(t, false)
 				w.faults.armed[point] = m
-				w.endAs(want, w.heal(c, before))
-				w.faults.struck(t)
+				w.checkEnds(want, w.finishAndCheck(c, before))
+				w.faults.checkAllCame(t)
 			})
 		}
 	}
@@ -396,7 +357,7 @@ func TestCrashPoints(t *testing.T) {
 			t.Parallel()
 			w, c, before := eventful(t, i < 2)
 			w.faults.armed[a], w.faults.armed[b] = ma, mb
-			w.endAs(want, w.heal(c, before))
+			w.checkEnds(want, w.finishAndCheck(c, before))
 		})
 	}
 }

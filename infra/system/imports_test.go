@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/infra/world/invariants"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -49,21 +50,21 @@ func TestAnImportBesideTheRecurringRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, options{})
-			w.plain(600)
-			before := w.vids()
+			w.addRegistrants(600)
+			before := w.now()
 			c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 50 })
 			var answered atomic.Int32
 			if answers == 0 {
 				w.openImport(c, "import")
 			}
-			w.onPut = func(*http.Request) {
+			w.onCallback = func(*http.Request) {
 				if answered.Add(1) == answers {
 					w.openImport(c, "import")
 				}
 			}
-			w.settle(40, c)
-			w.check(c, before)
-			w.sentOnce(1)
+			w.finish(40, c)
+			w.checkInvariants(c, before)
+			w.checkSent(1)
 
 			runs := w.completedRuns(c)
 			expect(t, "recurring runs", len(runs[seeding.Recurring]), 1)
@@ -84,20 +85,19 @@ func TestAnImportBesideTheRecurringRun(t *testing.T) {
 // An import that goes on when the recurring run ends does not begin the next one.
 func TestAnImportGoesOnAfterTheRecurringRun(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(90)
-	first, second := w.vids(), map[int64]string(nil)
+	w.addRegistrants(90)
+	first, second := w.now(), invariants.Registry(nil)
 	c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 50 })
 	var answered atomic.Int32
-	w.onPut = func(*http.Request) {
+	w.onCallback = func(*http.Request) {
 		if answered.Add(1) == 2 { // of the 40 with whom the recurring run saw the last VID
-			w.plainFrom(5000, 300)
-			second = w.vids()
+			second = w.only(w.addPersons(5000, 300))
 			w.openImport(c, "import")
 		}
 	}
-	w.settle(20, c)
-	w.check(c, first, second)
-	w.sentOnce(1)
+	w.finish(20, c)
+	w.checkInvariants(c, first, second)
+	w.checkSent(1)
 
 	runs := w.completedRuns(c)
 	expect(t, "recurring runs", len(runs[seeding.Recurring]), 1)
@@ -112,24 +112,23 @@ func TestAnImportGoesOnAfterTheRecurringRun(t *testing.T) {
 // An import does not wait for the recurring run to be due, and does not begin it.
 func TestAnImportWhileTheRecurringRunIsNotDue(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(100)
-	first := w.vids()
+	w.addRegistrants(100)
+	first := w.now()
 	c := w.connector(func(c *seeding.Connector) {
 		c.MTS.BatchMaximum, c.Schedule.Interval = 50, 24*time.Hour
 	})
-	w.settle(20, c)
+	w.finish(20, c)
 	state, err := w.store.State(t.Context(), c.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	due := state.Due
 
-	w.plainFrom(5000, 300)
-	second := w.vids()
+	second := w.only(w.addPersons(5000, 300))
 	w.openImport(c, "import")
-	w.settle(20, c)
-	w.check(c, first, second)
-	w.sentOnce(1)
+	w.finish(20, c)
+	w.checkInvariants(c, first, second)
+	w.checkSent(1)
 
 	runs := w.completedRuns(c)
 	expect(t, "recurring runs", len(runs[seeding.Recurring]), 1)

@@ -10,13 +10,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
@@ -32,48 +29,48 @@ func TestRunsSurvive(t *testing.T) {
 		make func(w *world)
 	}{
 		"the registry down for a day": {1, func(w *world) {
-			w.once(odoosim.Before, regID, create, func() { w.struck(); w.registry.SetDown(true) })
+			w.atFirst(odoosim.Before, regID, create, func() { w.troubleCame(); w.registry.SetDown(true) })
 			w.later(24*time.Hour, func() { w.registry.SetDown(false) })
 		}},
 		"the database of the registry down for an hour": {1, func(w *world) {
-			w.once(odoosim.After, regID, create, func() { w.struck(); w.registry.SetDatabaseDown(true) })
+			w.atFirst(odoosim.After, regID, create, func() { w.troubleCame(); w.registry.SetDatabaseDown(true) })
 			w.later(time.Hour, func() { w.registry.SetDatabaseDown(false) })
 		}},
 		"a session that ends in the middle": {1, func(w *world) {
-			w.once(odoosim.Before, regID, create, func() { w.struck(); w.registry.LoseSessions() })
+			w.atFirst(odoosim.Before, regID, create, func() { w.troubleCame(); w.registry.LoseSessions() })
 		}},
 		"a create whose answer is lost": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Model: regID, Method: create, Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed, Struck: w.struck})
+			w.registry.Inject(odoosim.Fault{Model: regID, Method: create, Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed, Struck: w.troubleCame})
 		}},
 		"an unlink whose answer is lost": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Model: regID, Method: unlink, Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed, Struck: w.struck})
+			w.registry.Inject(odoosim.Fault{Model: regID, Method: unlink, Times: 2, Point: odoosim.Reply, Outcome: odoosim.Closed, Struck: w.troubleCame})
 		}},
 		"serialisation failures": {1, func(w *world) {
-			w.registry.Inject(odoosim.Fault{Model: regID, Method: create, Times: 3, Outcome: odoosim.Serialization, Struck: w.struck})
+			w.registry.Inject(odoosim.Fault{Model: regID, Method: create, Times: 3, Outcome: odoosim.Serialization, Struck: w.troubleCame})
 		}},
 		"HTML errors of the registry": {1, func(w *world) {
 			w.atFirstCallback(func() {
-				w.registry.Inject(odoosim.Fault{Times: 7, Point: odoosim.Arrival, Outcome: odoosim.HTML500, Struck: w.struck})
+				w.registry.Inject(odoosim.Fault{Times: 7, Point: odoosim.Arrival, Outcome: odoosim.HTML500, Struck: w.troubleCame})
 			})
 		}},
 		"MTS restarted with a full queue":                 {3, func(w *world) { w.restartWhenFull(func() {}) }},
-		"MTS restarted with a full queue and no database": {3, func(w *world) { w.restartWhenFull(w.seeder.Forget) }},
+		"MTS restarted with a full queue and no database": {3, func(w *world) { w.restartWhenFull(w.mts.Forget) }},
 		"MTS that never answers its POSTs": {3, func(w *world) {
-			w.seeder.SetFaults(mtssim.Faults{FailNext: 4})
-			w.mtsFront = func(_ http.ResponseWriter, r *http.Request) bool {
-				if r.Method == http.MethodPost && w.seeder.Faults().FailNext > 0 {
-					w.struck()
+			w.mts.SetFaults(mtssim.Faults{FailNext: 4})
+			w.interceptMTS = func(_ http.ResponseWriter, r *http.Request) bool {
+				if r.Method == http.MethodPost && w.mts.Faults().FailNext > 0 {
+					w.troubleCame()
 				}
 				return false
 			}
 		}},
 		"two replicas of MTS, of which one knows nothing": {4, func(w *world) {
-			w.seeder.SetFaults(mtssim.Faults{LoseEvery: 2})
-			w.later(3*time.Hour, func() { w.seeder.SetFaults(mtssim.Faults{}) })
+			w.mts.SetFaults(mtssim.Faults{LoseEvery: 2})
+			w.later(3*time.Hour, func() { w.mts.SetFaults(mtssim.Faults{}) })
 			var calls atomic.Int64
-			w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+			w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
 				if isStatus(r) && calls.Add(1)%2 == 0 {
-					w.struck()
+					w.troubleCame()
 					unknownRequest(rw)
 					return true
 				}
@@ -81,36 +78,36 @@ func TestRunsSurvive(t *testing.T) {
 			}
 		}},
 		"ticks missing for an hour": {1, func(w *world) {
-			w.atFirstCallback(func() { w.struck(); w.clock.advance(time.Hour) })
+			w.atFirstCallback(func() { w.troubleCame(); w.clock.Advance(time.Hour) })
 		}},
 		"a clock that jumps a day ahead": {1, func(w *world) {
-			w.atFirstCallback(func() { w.struck(); w.clock.jump(24 * time.Hour) })
+			w.atFirstCallback(func() { w.troubleCame(); w.jump(24 * time.Hour) })
 		}},
 		"a clock that jumps an hour back": {1, func(w *world) {
-			w.atFirstCallback(func() { w.struck(); w.clock.jump(-time.Hour) })
+			w.atFirstCallback(func() { w.troubleCame(); w.jump(-time.Hour) })
 		}},
 		"DynamoDB throttled and in conflict at every call": {1, func(w *world) {
-			w.throttled.Store(true)
-			w.atFirstCallback(w.struck)
+			w.databaseBusy.Store(true)
+			w.atFirstCallback(w.troubleCame)
 		}},
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{unruly: true})
-			w.plain(150)
-			before := w.vids()
+			w := newWorld(t, options{busyDatabase: true})
+			w.addRegistrants(150)
+			before := w.now()
 			f.make(w)
 			c := w.connector(nil)
 			w.outlast(c)
 			for len(w.failures) > 0 {
 				<-w.failures // a function may fail; what counts is the end
 			}
-			if w.strikes.Load() == 0 {
+			if w.came.Load() == 0 {
 				t.Error("the trouble never came")
 			}
-			w.check(c, before)
-			w.sentOnce(f.most)
+			w.checkInvariants(c, before)
+			w.checkSent(f.most)
 			expect(t, "tokenised", w.tokenised(), 150)
 			expect(t, "VIDs left", len(w.vids()), 0)
 			for source, p := range w.problems(c) {
@@ -120,10 +117,10 @@ func TestRunsSurvive(t *testing.T) {
 	}
 }
 
-// struck notes that the trouble of a test came. It fails the test where nothing
-// was under way: no batch open, and no answer in work.
-func (w *world) struck() {
-	w.strikes.Add(1)
+// troubleCame notes that the trouble of a test came. It fails the test where
+// nothing was under way: no batch open, and no answer that waits.
+func (w *world) troubleCame() {
+	w.came.Add(1)
 	store := seedingdb.New(w.client, w.tables.Connectors, w.tables.Answers)
 	states, err := store.RegistryStates(w.Context())
 	if err != nil {
@@ -142,30 +139,24 @@ func (w *world) struck() {
 	w.Error("the trouble came while nothing was under way")
 }
 
-// atFirstCallback does something while the first callback is on its way.
-func (w *world) atFirstCallback(f func()) {
-	var once sync.Once
-	w.onPut = func(*http.Request) { once.Do(f) }
-}
-
 // restartWhenFull restarts MTS, as a kill does, when the worker is at one
 // request and another is in its queue; then comes what else is to be lost.
 func (w *world) restartWhenFull(then func()) {
 	w.Helper()
-	w.presize(60) // for known sizes two batches are under way
-	w.hangs.Store(true)
-	w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPost || !w.hangs.Load() || w.seeder.Open() == 0 {
+	w.setBatchSize(60) // for known sizes two batches are under way
+	w.identityHangs.Store(true)
+	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !w.identityHangs.Load() || w.mts.Open() == 0 {
 			return false
 		}
 		answer := httptest.NewRecorder()
-		w.seeder.ServeHTTP(answer, r)
-		if open := w.seeder.Open(); open < 2 {
+		w.mts.ServeHTTP(answer, r)
+		if open := w.mts.Open(); open < 2 {
 			w.Errorf("%d requests are open at MTS", open)
 		}
-		w.struck()
-		w.hangs.Store(false)
-		w.seeder.Restart()
+		w.troubleCame()
+		w.identityHangs.Store(false)
+		w.mts.Restart()
 		then()
 		rw.WriteHeader(answer.Code)
 		_, _ = rw.Write(answer.Body.Bytes())
@@ -182,30 +173,30 @@ func unknownRequest(rw http.ResponseWriter) {
 
 // later does something once the clock has moved on by d since now.
 func (w *world) later(d time.Duration, f func()) {
-	w.appointments = append(w.appointments, appointment{w.clock.Now().Add(d), f})
+	w.planned = append(w.planned, plannedChange{w.clock.Now().Add(d), f})
 }
 
-type appointment struct {
-	at   time.Time
-	what func()
+type plannedChange struct {
+	at time.Time
+	do func()
 }
 
 // outlast ticks, at first every minute and then in larger steps, until all
-// appointments are over and everybody is tokenised.
+// planned changes are made and everybody is tokenised.
 func (w *world) outlast(c seeding.Connector) {
 	w.Helper()
 	for i := range 400 {
 		w.tick()
-		var left []appointment
-		for _, a := range w.appointments {
+		var left []plannedChange
+		for _, a := range w.planned {
 			if w.clock.Now().Before(a.at) {
 				left = append(left, a)
 			} else {
-				a.what()
+				a.do()
 			}
 		}
-		w.appointments = left
-		if len(left) == 0 && w.quiet(c) {
+		w.planned = left
+		if len(left) == 0 && w.done(c) {
 			if len(w.vids()) == 0 && len(w.problems(c)) == 0 {
 				return
 			}
@@ -214,7 +205,7 @@ func (w *world) outlast(c seeding.Connector) {
 			}
 		}
 		if i > 60 {
-			w.clock.advance(10 * time.Minute)
+			w.clock.Advance(10 * time.Minute)
 		}
 	}
 	state, _ := w.store.State(context.Background(), c.ID)
@@ -232,11 +223,11 @@ func TestSilenceIsNotLoss(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, options{virtual: true})
-				w.plain(40)
-				before := w.vids()
-				held := w.holdFirst()
+				w.addRegistrants(40)
+				before := w.now()
+				withheld := w.withholdFirst()
 				var asked atomic.Int64
-				w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+				w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
 					if !isStatus(r) {
 						return false
 					}
@@ -262,11 +253,11 @@ func TestSilenceIsNotLoss(t *testing.T) {
 				if asked.Load() == 0 {
 					t.Error("nobody asked MTS about the batch")
 				}
-				w.mtsFront = nil
-				expect(t, "status", w.deliver(held.Load(), string(held.Load().body)), http.StatusOK)
-				w.settle(20, c)
-				w.check(c, before)
-				w.sentOnce(1)
+				w.interceptMTS = nil
+				expect(t, "status", w.deliver(withheld.Load(), string(withheld.Load().body)), http.StatusOK)
+				w.finish(20, c)
+				w.checkInvariants(c, before)
+				w.checkSent(1)
 				expect(t, "tokenised", w.tokenised(), 40)
 			})
 		})
@@ -281,38 +272,38 @@ func TestAnswerOfTheOtherReplica(t *testing.T) {
 		t.Run(fmt.Sprintf("answers in the order %v", order), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(20)
-			before := w.vids()
-			came := w.holdAll()
-			w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
-				if !isStatus(r) || w.seeder.Counters().Posts > 1 {
+			w.addRegistrants(20)
+			before := w.now()
+			came := w.withholdAll()
+			w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+				if !isStatus(r) || w.mts.Counters().Posts > 1 {
 					return false
 				}
-				w.struck()
+				w.troubleCame()
 				unknownRequest(rw)
 				return true
 			}
 			c := w.connector(nil)
 			for range 10 {
-				if w.tick(); w.seeder.Counters().Posts == 2 {
+				if w.tick(); w.mts.Counters().Posts == 2 {
 					break
 				}
 			}
-			w.hold = nil
-			held := came()
-			if len(held) != 2 || w.strikes.Load() != 1 {
-				t.Fatalf("%d callbacks are held, %d answers of 404", len(held), w.strikes.Load())
+			w.withhold = nil
+			withheld := came()
+			if len(withheld) != 2 || w.came.Load() != 1 {
+				t.Fatalf("%d callbacks are withheld, %d answers of 404", len(withheld), w.came.Load())
 			}
 			all, states := w.batches(c)
 			expect(t, "batches lost", states[seeding.Lost], 1)
 			expect(t, "batches", len(all), 2)
 			for i, k := range order {
-				expect(t, "status", w.deliver(held[k], string(held[k].body)), http.StatusOK)
+				expect(t, "status", w.deliver(withheld[k], string(withheld[k].body)), http.StatusOK)
 				expect(t, fmt.Sprintf("tokenised after %d", i+1), w.tokenised(), 20)
 			}
-			w.settle(20, c)
-			w.check(c, before)
-			w.sentOnce(2)
+			w.finish(20, c)
+			w.checkInvariants(c, before)
+			w.checkSent(2)
 			expect(t, "tokens", w.registry.State().Tokens, 20)
 			expect(t, "VIDs left", len(w.vids()), 0)
 			all, states = w.batches(c)
@@ -322,7 +313,7 @@ func TestAnswerOfTheOtherReplica(t *testing.T) {
 				expect(t, fmt.Sprintf("totals of batch %d", i), b.Totals,
 					seeding.Totals{Sent: 20, Tokenised: map[bool]int{true: 20}[order[0] == i]})
 			}
-			expect(t, "tokenised in the metric", int(w.sums[string(seeding.MetricTokenised)]), 20)
+			expect(t, "tokenised in the metric", int(w.metrics.Sum(seeding.MetricTokenised)), 20)
 		})
 	}
 }
@@ -331,9 +322,9 @@ func TestAnswerOfTheOtherReplica(t *testing.T) {
 // registry, and the next one goes on; nobody takes that for an outage.
 func TestPatcherStopsInTime(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(120)
-	w.presize(60)
-	before := w.vids()
+	w.addRegistrants(120)
+	w.setBatchSize(60)
+	before := w.now()
 	times := seeding.DefaultTimes()
 	var c seeding.Connector
 	slow := func(model, method string) {
@@ -347,7 +338,7 @@ func TestPatcherStopsInTime(t *testing.T) {
 		if left := state.Patch.Until.Sub(w.clock.Now()) - times.CommitGrace; method == "create" && left < times.PatchWork/4 {
 			t.Errorf("a %s begins with %v of working time left", method, left)
 		}
-		w.clock.advance(40 * time.Second)
+		w.clock.Advance(40 * time.Second)
 	}
 	w.registry.Hook(odoosim.Before, slow)
 	w.streamOff.Store(true) // so that one patcher finds both answers
@@ -355,12 +346,12 @@ func TestPatcherStopsInTime(t *testing.T) {
 	for range 100 {
 		w.tick()
 		expect(t, "problems", len(w.problems(c)), 0)
-		if w.quiet(c) {
+		if w.done(c) {
 			break
 		}
 	}
-	w.check(c, before)
-	w.sentOnce(1)
+	w.checkInvariants(c, before)
+	w.checkSent(1)
 	expect(t, "tokenised", w.tokenised(), 120)
 }
 
@@ -368,19 +359,19 @@ func TestPatcherStopsInTime(t *testing.T) {
 // asked for half as many with each try, until it answers.
 func TestUnknownOutcomeHalvesTheNextCreate(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(100)
-	w.presize(100)
-	before := w.vids()
+	w.addRegistrants(100)
+	w.setBatchSize(100)
+	before := w.now()
 	slow := &slowCreates{RoundTripper: w.calls.Transport, most: 10}
 	w.calls.Transport = slow
 	c := w.connector(nil)
 	for range 120 {
-		if w.tick(); w.quiet(c) {
+		if w.tick(); w.done(c) {
 			break
 		}
 	}
-	w.check(c, before)
-	w.sentOnce(1)
+	w.checkInvariants(c, before)
+	w.checkSent(1)
 	expect(t, "tokenised", w.tokenised(), 100)
 	expect(t, "problems", len(w.problems(c)), 0)
 	if len(slow.sizes) < 4 {
@@ -432,12 +423,12 @@ func TestLateCommitMakesNoSecondToken(t *testing.T) {
 				faults.armed["patch: registry create"] = mode{after: true, kill: true}
 			}
 			w := newWorld(t, options{faults: faults})
-			w.plain(40)
-			before := w.vids()
+			w.addRegistrants(40)
+			before := w.now()
 			times := seeding.DefaultTimes()
 			var due atomic.Pointer[time.Time] // when the late commit comes
 			w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Outcome: odoosim.Late, Struck: func() {
-				w.clock.advance(times.PatchWork - time.Second) // the call took all of the working time
+				w.clock.Advance(times.PatchWork - time.Second) // the call took all of the working time
 				at := w.clock.Now().Add(times.CommitGrace - time.Second)
 				due.Store(&at)
 			}})
@@ -448,13 +439,13 @@ func TestLateCommitMakesNoSecondToken(t *testing.T) {
 				}
 			})
 			c := w.connector(nil)
-			w.settle(60, c)
+			w.finish(60, c)
 			late.Add(int64(w.registry.CommitLate())) // if the run did not wait for it
 			for len(w.failures) > 0 {
 				<-w.failures // of the dead
 			}
-			w.check(c, before)
-			w.sentOnce(1)
+			w.checkInvariants(c, before)
+			w.checkSent(1)
 			expect(t, "late commits", late.Load(), 1)
 			expect(t, "tokens", w.registry.State().Tokens, 40)
 			expect(t, "VIDs left", len(w.vids()), 0)
@@ -466,27 +457,26 @@ func TestLateCommitMakesNoSecondToken(t *testing.T) {
 // pass its check beside ours. Nothing is removed then, and people are told.
 func TestSecondWriterAtTheSameMoment(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
+	ids := w.addRegistrants(20)
 	target := ids[4]
-	w.touched = map[int64]bool{target: true}
-	before := w.vids()
-	w.once(odoosim.Checked, "g2p.reg.id", "create", func() {
+	w.changedByOthers = map[int64]bool{target: true}
+	before := w.now()
+	w.atFirst(odoosim.Checked, "g2p.reg.id", "create", func() {
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: target, Type: odoosim.TokenType, Value: strings.Repeat("8", 36)})
 	})
 	c := w.connector(nil)
-	w.settle(20, c)
-	w.check(c, before)
+	w.finish(20, c)
+	w.checkInvariants(c, before)
 	_, all := w.rejections(c)
 	expect(t, "rejection", all[target].Kind, seeding.Conflict)
-	expect(t, "VID", w.vidOf(target).Value, before[target])
+	expect(t, "VID", w.vidOf(target).Value, before.VID(target))
 }
 
-// presize makes the MTS known for batches of a size, and the registry for its
-// speed.
-func (w *world) presize(size int) {
+// setBatchSize makes the MTS known for batches of a size, and for its speed.
+func (w *world) setBatchSize(size int) {
 	w.Helper()
 	key := seeding.MTSKey(w.mtsURL)
-	if _, err := w.store.TakeMTS(w.Context(), key, "presize", w.clock.Now(), w.clock.Now(), w.clock.Now()); err != nil {
+	if _, err := w.store.TakeMTS(w.Context(), key, "test", w.clock.Now(), w.clock.Now(), w.clock.Now()); err != nil {
 		w.Fatal(err)
 	}
 	if err := w.store.SavePace(w.Context(), key, seeding.Pace{}, seeding.Pace{Size: size, Proved: size, PerRecord: time.Millisecond}); err != nil {
@@ -494,42 +484,13 @@ func (w *world) presize(size int) {
 	}
 }
 
-// unruly is DynamoDB's wire: every other call is throttled, or in conflict if it
-// writes. The first the SDK repeats, the second the store.
-type unruly struct {
-	dynamodb.HTTPClient
-	world *world
-	calls atomic.Int64
-}
-
-func (u *unruly) Do(r *http.Request) (*http.Response, error) {
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	reads := operation == "GetItem" || operation == "Query"
-	if !u.world.throttled.Load() || u.calls.Add(1)%2 == 0 {
-		return u.HTTPClient.Do(r)
-	}
-	name, more := "ProvisionedThroughputExceededException", ""
-	if !reads && u.calls.Load()%4 == 1 {
-		name = "TransactionConflictException"
-		if operation == "TransactWriteItems" {
-			name, more = "TransactionCanceledException", `,"CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]`
-		}
-	}
-	body := `{"__type":"com.amazonaws.dynamodb.v20120810#` + name + `","message":"busy"` + more + `}`
-	return &http.Response{
-		StatusCode: http.StatusBadRequest, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
-		Body: io.NopCloser(strings.NewReader(body)),
-	}, nil
-}
-
-// stalled counts the running connectors of which nothing comes, at each of some
-// minutes; it returns the minutes at which one was counted.
-func (w *world) stalled(minutes int) (at []int) {
+// minutesStalled lets some minutes pass, and returns those at which a running
+// connector was counted of which nothing comes.
+func (w *world) minutesStalled(minutes int) (at []int) {
 	w.Helper()
 	for minute := range minutes {
 		w.tick()
-		if w.gauges[string(seeding.MetricStalledConnectors)] > 0 {
+		if stalled, _ := w.metrics.Last(seeding.MetricStalledConnectors); stalled > 0 {
 			at = append(at, minute)
 		}
 	}
@@ -541,15 +502,15 @@ func (w *world) stalled(minutes int) (at []int) {
 func TestConnectorThatStandsStillRings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.plain(120)
-	before := w.vids()
+	w.addRegistrants(120)
+	before := w.now()
 	c := w.connector(nil)
 	now := w.clock.Now()
 	mts, err := w.store.TakeMTS(t.Context(), c.MTSKey(), "another", now, now.Add(1000*time.Hour), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := w.stalled(75)
+	at := w.minutesStalled(75)
 	if len(at) == 0 || at[0] < 35 || at[0] > 61 || at[len(at)-1] != 74 { // waiting for the lease, a visit takes half a minute more
 		t.Errorf("counted at %v", at)
 	}
@@ -558,8 +519,8 @@ func TestConnectorThatStandsStillRings(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tick()
-	expect(t, "counted once it moves", fmt.Sprint(w.stalled(20)), "[]")
-	w.check(c, before)
+	expect(t, "counted once it moves", fmt.Sprint(w.minutesStalled(20)), "[]")
+	w.checkInvariants(c, before)
 	expect(t, "tokenised", w.tokenised(), 120)
 }
 
@@ -570,18 +531,18 @@ func TestConnectorThatWaitsWithReasonDoesNotRing(t *testing.T) {
 	t.Run("for a slow MTS", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, options{})
-		w.plain(20)
-		before := w.vids()
-		held := w.holdFirst() // MTS is at work on it for hours
-		w.mtsFront = func(out http.ResponseWriter, r *http.Request) bool {
-			if !strings.Contains(r.URL.Path, "/status/") || held.Load() == nil {
+		w.addRegistrants(20)
+		before := w.now()
+		withheld := w.withholdFirst() // MTS is at work on it for hours
+		w.interceptMTS = func(out http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/status/") || withheld.Load() == nil {
 				return false
 			}
 			_, _ = io.WriteString(out, `{"response":{"status":"processing"}}`)
 			return true
 		}
 		c := w.connector(nil)
-		w.presize(50)
+		w.setBatchSize(50)
 		fast := seeding.Pace{Size: 50, Proved: 50, PerRecord: time.Millisecond}
 		slow := fast
 		slow.PerRecord = time.Minute
@@ -593,29 +554,30 @@ func TestConnectorThatWaitsWithReasonDoesNotRing(t *testing.T) {
 		if len(batches) != 1 || batches[0].Wait() < 80*time.Minute {
 			t.Fatalf("%+v", batches)
 		}
-		expect(t, "counted", fmt.Sprint(w.stalled(120)), "[]") // beyond the hour, and the deadline
-		expect(t, "status", w.deliver(held.Load(), string(held.Load().body)), http.StatusOK)
-		expect(t, "counted afterwards", fmt.Sprint(w.stalled(20)), "[]")
-		w.check(c, before)
+		expect(t, "counted", fmt.Sprint(w.minutesStalled(120)), "[]") // beyond the hour, and the deadline
+		expect(t, "status", w.deliver(withheld.Load(), string(withheld.Load().body)), http.StatusOK)
+		expect(t, "counted afterwards", fmt.Sprint(w.minutesStalled(20)), "[]")
+		w.checkInvariants(c, before)
 		expect(t, "tokenised", w.tokenised(), 20)
 	})
 	t.Run("for a registry that is mended, and a start", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, options{})
-		w.plain(20)
+		w.addRegistrants(20)
 		w.registry.Deny("res.partner", "read")
 		c := w.connector(nil)
-		expect(t, "counted while the problem stands", fmt.Sprint(w.stalled(150)), "[]")
+		expect(t, "counted while the problem stands", fmt.Sprint(w.minutesStalled(150)), "[]")
 		now := w.clock.Now()
 		if err := w.store.SetStatus(t.Context(), c.ID, seeding.Running, now); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.reconcile.Tick(w.Context()); err != nil {
+		if err := w.reconciler.Tick(w.Context()); err != nil {
 			t.Fatal(err)
 		}
-		expect(t, "counted before anybody came", int(w.gauges[string(seeding.MetricStalledConnectors)]), 0)
+		stalled, _ := w.metrics.Last(seeding.MetricStalledConnectors)
+		expect(t, "counted before anybody came", stalled, 0)
 		w.registry.Allow("res.partner", "read")
-		expect(t, "counted afterwards", fmt.Sprint(w.stalled(20)), "[]")
+		expect(t, "counted afterwards", fmt.Sprint(w.minutesStalled(20)), "[]")
 		expect(t, "tokenised", w.tokenised(), 20)
 	})
 }
@@ -627,15 +589,15 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 		"met by submit": func(w *world) seeding.Connector {
 			w.registry.SetDown(true)
 			c := w.connector(nil)
-			w.submit(c)
+			w.runSubmitter(c)
 			return c
 		},
 		"met by patch": func(w *world) seeding.Connector {
-			held := w.holdFirst()
+			withheld := w.withholdFirst()
 			c := w.connector(nil)
-			w.submit(c)
+			w.runSubmitter(c)
 			w.registry.SetDown(true)
-			w.deliver(held.Load(), string(held.Load().body))
+			w.deliver(withheld.Load(), string(withheld.Load().body))
 			return c
 		},
 	}
@@ -643,16 +605,16 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(40)
-			before := w.vids()
+			w.addRegistrants(40)
+			before := w.now()
 			c := meet(w)
-			expect(t, "tries", w.tried(), 1)
+			expect(t, "tries", w.failedRegistryCalls(), 1)
 			other := w.connector(nil)
-			w.submit(other)
+			w.runSubmitter(other)
 			if err := w.patcher.Patch(t.Context(), c.RegistryKey()); err != nil {
 				t.Fatal(err)
 			}
-			expect(t, "tries during the outage", w.tried(), 1)
+			expect(t, "tries during the outage", w.failedRegistryCalls(), 1)
 			if name == "met by patch" { // who then is the only one to try
 				w.setStatus(seeding.Stopped, c, other)
 			}
@@ -660,12 +622,12 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 				w.tick()
 			}
 			// One, two, four, eight, then fifteen minutes; two may try when one is over.
-			if tries := w.tried(); tries < 20 || tries > 60 {
+			if tries := w.failedRegistryCalls(); tries < 20 || tries > 60 {
 				t.Errorf("%d tries in five hours", tries)
 			}
 			w.registry.SetDown(false)
-			w.hold = func(*http.Request, []byte) bool { return name == "met by submit" } // which then is what ends it
-			w.clock.advance(time.Hour)                                                   // no try is further away
+			w.withhold = func(*http.Request, []byte) bool { return name == "met by submit" } // which then is what ends it
+			w.clock.Advance(time.Hour)                                                       // no try is further away
 			w.tick()
 			state, err := w.store.RegistryState(t.Context(), c.RegistryKey())
 			if err != nil {
@@ -673,11 +635,11 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 			}
 			expect(t, "outage", state.OutageUntil.IsZero(), true)
 			expect(t, "tries noted", state.OutageAttempts, 0)
-			w.hold = nil
+			w.withhold = nil
 			expect(t, "problems", len(w.problems(c))+len(w.problems(other)), 0)
 			w.setStatus(seeding.Running, c, other)
-			w.settle(60, c, other)
-			w.check(c, before)
+			w.finish(60, c, other)
+			w.checkInvariants(c, before)
 			expect(t, "tokenised", w.tokenised(), 40)
 		})
 	}
@@ -687,11 +649,11 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 // else waits for them.
 func TestFewRefusedAmongAThousand(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(1000)
-	before := w.vids()
-	w.presize(1000)
+	ids := w.addRegistrants(1000)
+	before := w.now()
+	w.setBatchSize(1000)
 	targets := []int64{ids[100], ids[500], ids[777]} // others are accepted between them
-	w.once(odoosim.Before, "g2p.reg.id", "create", func() {
+	w.atFirst(odoosim.Before, "g2p.reg.id", "create", func() {
 		for _, id := range targets {
 			w.registry.DeleteRegistrant(id)
 		}
@@ -699,8 +661,8 @@ func TestFewRefusedAmongAThousand(t *testing.T) {
 	c := w.connector(nil)
 	w.tick()
 	expect(t, "problems after the first patch", len(w.problems(c)), 0)
-	w.settle(20, c)
-	w.check(c, before)
+	w.finish(20, c)
+	w.checkInvariants(c, before)
 	expect(t, "tokenised", w.tokenised(), 997)
 	if calls := w.registry.Calls("g2p.reg.id.create").Calls; calls > 3*2*11+20 { // halving a thousand, ten times
 		t.Errorf("%d creates", calls)

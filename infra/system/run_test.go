@@ -19,11 +19,11 @@ import (
 func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 	w := newWorld(t, options{local: true})
 	e := w.registry.Populate(1200, 1)
-	before := w.vids()
+	before := w.now()
 	c := w.connector(nil)
-	w.settle(20, c)
-	w.check(c, before)
-	w.sentOnce(1)
+	w.finish(20, c)
+	w.checkInvariants(c, before)
+	w.checkSent(1)
 
 	state := w.registry.State()
 	expect(t, "tokens", state.Tokens, e.Tokens)
@@ -47,26 +47,20 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 	expect(t, "totals: pending", totals.Pending(), 0)
 	expect(t, "totals: sent", totals.Sent, e.Submitted)
 	expect(t, "problems", len(w.problems(c)), 0)
-	expect(t, "metric: submitted", int(w.sums["Submitted"]), e.Submitted)
-	expect(t, "metric: tokenised", int(w.sums["Tokenised"]), e.NewTokens)
-	rejected := 0
-	for name, sum := range w.sums {
-		if strings.HasPrefix(name, "Rejected ") {
-			rejected += int(sum)
-		}
-	}
-	expect(t, "metric: rejected", rejected, e.Rejected())
+	expect(t, "metric: submitted", int(w.metrics.Sum(seeding.MetricSubmitted)), e.Submitted)
+	expect(t, "metric: tokenised", int(w.metrics.Sum(seeding.MetricTokenised)), e.NewTokens)
+	expect(t, "metric: rejected", int(w.metrics.SumOfKinds(seeding.MetricRejected)), e.Rejected())
 	for _, gauge := range []seeding.Metric{seeding.MetricOldestAnswer, seeding.MetricStalledConnectors, seeding.MetricUnreachable, seeding.MetricSignInsRefused, seeding.MetricProblemConnectors, seeding.MetricNeedHand} {
-		if value, taken := w.gauges[string(gauge)]; !taken || value != 0 {
+		if value, taken := w.metrics.Last(gauge); !taken || value != 0 {
 			t.Errorf("gauge %s: %v, %v", gauge, value, taken)
 		}
 	}
 
 	// A second run finds nothing to do, and sends nobody again.
-	posts := w.seeder.Counters().Posts
-	w.another(20, c)
-	w.check(c, before)
-	expect(t, "POSTs of the second run", w.seeder.Counters().Posts, posts)
+	posts := w.mts.Counters().Posts
+	w.finishNextRun(20, c)
+	w.checkInvariants(c, before)
+	expect(t, "POSTs of the second run", w.mts.Counters().Posts, posts)
 
 	// Mended data are sent, others are not.
 	mended := 0
@@ -76,8 +70,8 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 			mended++
 		}
 	}
-	w.another(20, c)
-	w.check(c, before)
+	w.finishNextRun(20, c)
+	w.checkInvariants(c, before)
 	expect(t, "tokens after mending", w.registry.State().Tokens, e.Tokens+mended)
 	_, all = w.rejections(c)
 	expect(t, "rejected after mending", len(all), e.Rejected()-mended)
@@ -102,21 +96,21 @@ func TestNoAnswerIsLostOrDoubled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{local: true})
-			w.plain(400)
-			before := w.vids()
-			w.seeder.SetFaults(f.faults)
+			w.addRegistrants(400)
+			before := w.now()
+			w.mts.SetFaults(f.faults)
 			w.streamOff.Store(!f.streamOn)
 			c := w.connector(nil)
-			w.settle(60, c)
+			w.finish(60, c)
 			if f.faults.LoseEvery > 0 {
 				// Three passes may have lost one registrant three times; one that
 				// was lost alone twice waits as rejected.
-				w.seeder.SetFaults(mtssim.Faults{})
-				w.clock.advance(2 * time.Hour)
-				w.another(60, c)
+				w.mts.SetFaults(mtssim.Faults{})
+				w.clock.Advance(2 * time.Hour)
+				w.finishNextRun(60, c)
 			}
-			w.check(c, before)
-			w.sentOnce(f.most)
+			w.checkInvariants(c, before)
+			w.checkSent(f.most)
 			expect(t, "tokenised", w.tokenised(), 400)
 			expect(t, "VIDs left", len(w.vids()), 0)
 		})
@@ -139,9 +133,9 @@ func TestRunEndsWithItsBatches(t *testing.T) {
 		t.Run(name+" while a batch is under way", func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(120)
-			before := w.vids()
-			held := w.holdFirst()
+			w.addRegistrants(120)
+			before := w.now()
+			withheld := w.withholdFirst()
 			c := w.connector(nil)
 			w.tick()
 			if err := change(w, c); err != nil {
@@ -152,7 +146,7 @@ func TestRunEndsWithItsBatches(t *testing.T) {
 			if err != nil || state.Run == "" {
 				t.Fatalf("run %q, %v", state.Run, err)
 			}
-			late := held.Load()
+			late := withheld.Load()
 			expect(t, "status", w.deliver(late, string(late.body)), http.StatusOK)
 			w.tick()
 			w.tick()
@@ -171,9 +165,9 @@ func TestRunEndsWithItsBatches(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			w.settle(20, c)
-			w.check(c, before)
-			w.sentOnce(1)
+			w.finish(20, c)
+			w.checkInvariants(c, before)
+			w.checkSent(1)
 			expect(t, "tokenised", w.tokenised(), 120)
 			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 10)
 			if err != nil || len(runs) != 2 {
@@ -186,9 +180,9 @@ func TestRunEndsWithItsBatches(t *testing.T) {
 		t.Run(name+" while a page is read", func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(20)
+			w.addRegistrants(20)
 			var c seeding.Connector
-			w.once(odoosim.Before, "res.partner", "search_read", func() {
+			w.atFirst(odoosim.Before, "res.partner", "search_read", func() {
 				if err := change(w, c); err != nil {
 					t.Error(err)
 				}
@@ -197,14 +191,14 @@ func TestRunEndsWithItsBatches(t *testing.T) {
 			w.tick()
 			if name == "stopped" {
 				w.tick()
-				expect(t, "POSTs", w.seeder.Counters().Posts, 0)
+				expect(t, "POSTs", w.mts.Counters().Posts, 0)
 				if err := w.store.SetStatus(t.Context(), c.ID, seeding.Running, w.clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}
-			w.settle(20, c)
-			w.check(c)
-			w.sentOnce(1)
+			w.finish(20, c)
+			w.checkInvariants(c)
+			w.checkSent(1)
 			expect(t, "tokenised", w.tokenised(), 20)
 		})
 	}
@@ -217,8 +211,8 @@ func TestOrderOfReads(t *testing.T) {
 	t.Run("a claim between counter and open batches", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, options{})
-		w.plain(20)
-		w.hold = func(*http.Request, []byte) bool { return true } // batches stay open
+		w.addRegistrants(20)
+		w.withhold = func(*http.Request, []byte) bool { return true } // batches stay open
 		other := w.connector(nil)
 		if _, err := w.store.TakeRun(t.Context(), other.ID, "other", w.clock.Now(), w.clock.Now().Add(time.Hour), time.Time{}); err != nil {
 			t.Fatal(err)
@@ -245,8 +239,8 @@ func TestOrderOfReads(t *testing.T) {
 	t.Run("a patch between open batches and page", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, options{})
-		w.plain(20)
-		held := w.holdFirst()
+		w.addRegistrants(20)
+		withheld := w.withholdFirst()
 		w.streamOff.Store(true)
 		first := w.connector(nil)
 		w.tick()
@@ -256,16 +250,16 @@ func TestOrderOfReads(t *testing.T) {
 				return
 			}
 			if pages++; pages == 2 { // the second connector has its VIDs, and the tokens they hold
-				expect(t, "status", w.post(held.Load(), string(held.Load().body)), http.StatusOK)
+				expect(t, "status", w.post(withheld.Load(), string(withheld.Load().body)), http.StatusOK)
 				if err := w.patcher.Patch(t.Context(), first.RegistryKey()); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 		second := w.connector(nil)
-		w.settle(20, first, second)
+		w.finish(20, first, second)
 		expect(t, "tokenised", w.tokenised(), 20)
-		w.sentOnce(1)
+		w.checkSent(1)
 	})
 }
 
@@ -308,7 +302,7 @@ func TestNoPOSTOutlivesItsLease(t *testing.T) {
 		slow            func(w *world, pass func())
 		patched, failed int // batches; after a failed one a probe goes first
 	}{
-		"slow page": {func(w *world, pass func()) { w.once(odoosim.After, "res.partner", "search_read", pass) }, 1, 0},
+		"slow page": {func(w *world, pass func()) { w.atFirst(odoosim.After, "res.partner", "search_read", pass) }, 1, 0},
 		"slow claim": {func(w *world, pass func()) {
 			w.onStore = func(method string) {
 				if method == "Claim" {
@@ -321,13 +315,13 @@ func TestNoPOSTOutlivesItsLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(40)
-			before := w.vids()
-			f.slow(w, func() { w.clock.advance(2 * time.Minute) })
+			w.addRegistrants(40)
+			before := w.now()
+			f.slow(w, func() { w.clock.Advance(2 * time.Minute) })
 			c := w.connector(nil)
-			w.settle(20, c)
-			w.check(c, before)
-			w.sentOnce(1)
+			w.finish(20, c)
+			w.checkInvariants(c, before)
+			w.checkSent(1)
 			expect(t, "tokenised", w.tokenised(), 40)
 			_, states := w.batches(c)
 			expect(t, "batches patched", states[seeding.Patched], f.patched)
@@ -357,18 +351,18 @@ func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 					virtual: true,
 					mts:     mtssim.Options{Pace: 1, IdentityLatency: c.latency, Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second},
 				})
-				w.plain(n)
-				before := w.vids()
-				w.clock.advance(c.phase)
+				w.addRegistrants(n)
+				before := w.now()
+				w.clock.Advance(c.phase)
 				connector := w.connector(nil)
 				for range 100 {
-					if w.minute(); w.quiet(connector) {
+					if w.tickWithoutWaiting(); w.done(connector) {
 						break
 					}
 				}
-				w.check(connector, before)
+				w.checkInvariants(connector, before)
 				expect(t, "tokenised", w.tokenised(), n)
-				sent := float64(w.seeder.Counters().RecordsReceived) / n
+				sent := float64(w.mts.Counters().RecordsReceived) / n
 				mts, err := w.store.MTSState(t.Context(), connector.MTSKey())
 				if err != nil {
 					t.Fatal(err)
@@ -393,16 +387,17 @@ func TestSecondsToTokenHoldEveryWait(t *testing.T) {
 			t.Parallel()
 			// The registry's clock does not follow ours.
 			w := newWorld(t, options{odoo: odoosim.Options{Now: func() time.Time { return time.Now().Add(-f.backlog) }}})
-			w.plain(50)
+			w.addRegistrants(50)
 			entered := w.clock.Now()
 			w.registry.SetDown(f.outage > 0)
 			c := w.connector(nil)
 			w.tick()
-			w.clock.advance(f.outage)
+			w.clock.Advance(f.outage)
 			w.registry.SetDown(false)
-			w.settle(20, c)
+			w.finish(20, c)
 			expect(t, "tokenised", w.tokenised(), 50)
-			got := time.Duration(w.gauges[string(seeding.MetricSecondsToToken)]*float64(time.Second)) - f.backlog
+			seconds, _ := w.metrics.Last(seeding.MetricSecondsToToken)
+			got := time.Duration(seconds*float64(time.Second)) - f.backlog
 			if most := w.clock.Now().Sub(entered); got < f.outage-5*time.Second || got > most { // the two clocks do not begin at once
 				t.Errorf("%v, want between %v and %v", got, f.outage, most)
 			}
@@ -429,11 +424,11 @@ func TestPassesOfARun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(20)
+			w.addRegistrants(20)
 			left := f.lose
-			w.hold = func(*http.Request, []byte) bool {
+			w.withhold = func(*http.Request, []byte) bool {
 				if left--; left == 0 && f.licence {
-					w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005"}})
+					w.mts.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005"}})
 				}
 				return left >= 0
 			}
@@ -443,9 +438,9 @@ func TestPassesOfARun(t *testing.T) {
 					w.tick()
 				}
 				expect(t, "shown", w.problems(c)[seeding.ProblemIdentity].Text != "", true)
-				w.seeder.SetFaults(mtssim.Faults{})
+				w.mts.SetFaults(mtssim.Faults{})
 			}
-			w.settle(120, c)
+			w.finish(120, c)
 			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 10)
 			if err != nil {
 				t.Fatal(err)
@@ -456,7 +451,7 @@ func TestPassesOfARun(t *testing.T) {
 				expect(t, "batches", len(all), f.batchesOfFirst)
 			}
 			expect(t, "some tokenised before the next run", w.tokenised() > 0, f.lose < 3)
-			w.another(60, c)
+			w.finishNextRun(60, c)
 			expect(t, "tokenised in the end", w.tokenised(), 20)
 		})
 	}
@@ -469,15 +464,15 @@ func TestWhatALossSaysOfTheSize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(40)
-			w.presize(40)
-			w.holdFirst()
+			w.addRegistrants(40)
+			w.setBatchSize(40)
+			w.withholdFirst()
 			c := w.connector(nil)
 			w.tick()
 			if f.forget {
-				w.seeder.Forget()
+				w.mts.Forget()
 			}
-			w.settle(30, c)
+			w.finish(30, c)
 			all, states := w.batches(c)
 			expect(t, "lost", states[seeding.Lost], 1)
 			expect(t, "size after the loss", all[1].Size, map[bool]int{true: 20, false: 40}[f.forget])
@@ -493,7 +488,7 @@ func TestLostAloneTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(3)
+			ids := w.addRegistrants(3)
 			target := ids[1]
 			if refused {
 				w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Refused))
@@ -503,14 +498,14 @@ func TestLostAloneTwice(t *testing.T) {
 				return strings.Contains(string(body), fmt.Sprintf(`"%d.`, target))
 			}
 			if refused {
-				w.settle(30, c)
+				w.finish(30, c)
 				if err := w.store.Retry(t.Context(), c.ID, "", w.clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}
-			w.hold = lose
+			w.withhold = lose
 			_, before := w.batches(c)
-			w.settle(60, c)
+			w.finish(60, c)
 			_, states := w.batches(c)
 			expect(t, "batches lost", states[seeding.Lost]-before[seeding.Lost], 2)
 			expect(t, "tokenised", w.tokenised(), 2)
@@ -526,11 +521,11 @@ func TestLostAloneTwice(t *testing.T) {
 			expect(t, "passes", runs[0].Passes, 2)
 			expect(t, "pending", runs[0].Totals.Pending(), 1) // of the first loss
 			expect(t, "no token", runs[0].Totals.NoToken, 1)
-			w.hold = nil
+			w.withhold = nil
 			w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Normal))
-			w.another(30, c)
+			w.finishNextRun(30, c)
 			expect(t, "tokenised before the wait is over", w.tokenised(), 2)
-			w.another(30, c)
+			w.finishNextRun(30, c)
 			expect(t, "tokenised in the end", w.tokenised(), 3)
 		})
 	}
@@ -552,11 +547,11 @@ func TestTickWakesThreeAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rung := &rings{}
-	w.submitter.Invoker = rung
+	invoked := &recordingInvoker{}
+	w.submitter.Invoker = invoked
 	tick := func(want ...int) {
 		t.Helper()
-		rung.connectors = nil
+		invoked.connectors = nil
 		if err := w.submitter.Tick(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -564,7 +559,7 @@ func TestTickWakesThreeAtOnce(t *testing.T) {
 		for _, k := range want {
 			ids = append(ids, all[k].ID)
 		}
-		expect(t, "rung", fmt.Sprint(rung.connectors), fmt.Sprint(ids))
+		expect(t, "invoked", fmt.Sprint(invoked.connectors), fmt.Sprint(ids))
 	}
 	tick(3, 1, 4)
 	for _, k := range []int{3, 1} { // are at work now
@@ -575,12 +570,12 @@ func TestTickWakesThreeAtOnce(t *testing.T) {
 	tick(4)
 }
 
-// rings keeps who was rung for.
-type rings struct{ connectors []string }
+// recordingInvoker keeps the connectors for which submit was invoked.
+type recordingInvoker struct{ connectors []string }
 
-func (r *rings) InvokeSubmit(_ context.Context, connector string) error {
+func (r *recordingInvoker) InvokeSubmit(_ context.Context, connector string) error {
 	r.connectors = append(r.connectors, connector)
 	return nil
 }
 
-func (*rings) InvokePatch(context.Context, string) error { return nil }
+func (*recordingInvoker) InvokePatch(context.Context, string) error { return nil }

@@ -13,39 +13,8 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world/inprocess"
-	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
-	"openg2p.org/mts-connector/shared/seeding/receive"
 )
-
-// once runs f at the first call of a method, before it takes effect.
-func (w *world) once(at odoosim.Moment, model, method string, f func()) {
-	var done sync.Once
-	w.registry.Hook(at, func(m, n string) {
-		if m == model && n == method {
-			done.Do(f)
-		}
-	})
-}
-
-func (w *world) tokenOf(registrant int64) string {
-	for _, i := range w.registry.Identifiers(registrant) {
-		if i.Type == odoosim.TokenType {
-			return i.Value
-		}
-	}
-	return ""
-}
-
-func (w *world) vidOf(registrant int64) odoosim.Identifier {
-	for _, i := range w.registry.Identifiers(registrant) {
-		if i.Type == odoosim.VIDType {
-			return i
-		}
-	}
-	return odoosim.Identifier{}
-}
 
 // Registrars go on working while a batch is under way.
 func TestNoTokenReachesSomebodyElse(t *testing.T) {
@@ -86,7 +55,7 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 			w.registry.SetVID(id+1, vid.Value)
 		}, func(t *testing.T, w *world, _ seeding.Connector, id int64) {
 			expect(t, "token of the one without a VID", w.tokenOf(id), "")
-			if token := w.tokenOf(id + 1); token != mtssim.Token(w.before[id]) && token != mtssim.Token(w.before[id+1]) {
+			if token := w.tokenOf(id + 1); token != mtssim.Token(w.start.VID(id)) && token != mtssim.Token(w.start.VID(id+1)) {
 				t.Error("the neighbour has a token of neither VID")
 			}
 		}},
@@ -96,15 +65,15 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 		"registrant merged into another before the answer": {"", merge,
 			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
 				expect(t, "token of the one that was sent", w.tokenOf(id), "")
-				expect(t, "token of the one that holds the VID now", w.tokenOf(id+1), mtssim.Token(w.before[id]))
+				expect(t, "token of the one that holds the VID now", w.tokenOf(id+1), mtssim.Token(w.start.VID(id)))
 				expect(t, "VIDs left", len(w.vids()), 0)
-				expect(t, "times that the VID was sent", w.seeder.TokensGiven()[w.before[id]], 2)
+				expect(t, "times that the VID was sent", w.mts.TokensGiven()[w.start.VID(id)], 2)
 			}},
 		"registrant merged into another before the create": {create, merge,
 			func(t *testing.T, w *world, c seeding.Connector, id int64) {
 				// Too late to stop the create; the VID stays, and who looks after
 				// the registrant that holds it now is told.
-				expect(t, "VID of the one that holds it now", w.vidOf(id+1).Value, w.before[id])
+				expect(t, "VID of the one that holds it now", w.vidOf(id+1).Value, w.start.VID(id))
 				_, all := w.rejections(c)
 				expect(t, "code", all[id+1].Code, seeding.CodeVIDChanged)
 				expect(t, "rejected identifier", all[id+1].Identifier, w.vidOf(id+1).ID)
@@ -127,7 +96,7 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 			w.registry.DeleteIdentifier(w.vidOf(id).ID)
 			w.registry.SetVID(id, other)
 		}, func(t *testing.T, w *world, c seeding.Connector, id int64) {
-			w.another(20, c)
+			w.finishNextRun(20, c)
 			expect(t, "new VID", w.vidOf(id).Value, other)
 			_, all := w.rejections(c)
 			expect(t, "code", all[id].Code, seeding.CodeVIDChanged)
@@ -136,7 +105,7 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 		"tokenised by somebody else before the answer": {"", func(w *world, id int64) {
 			w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: strings.Repeat("7", 36)})
 		}, func(t *testing.T, w *world, c seeding.Connector, id int64) {
-			w.another(20, c)
+			w.finishNextRun(20, c)
 			expect(t, "identifiers", len(w.registry.Identifiers(id)), 2)
 			expect(t, "token", w.tokenOf(id), strings.Repeat("7", 36))
 			_, all := w.rejections(c)
@@ -146,8 +115,8 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 					w.registry.DeleteIdentifier(i.ID)
 				}
 			}
-			w.another(20, c)
-			expect(t, "token once the conflict is over", w.tokenOf(id), mtssim.Token(w.before[id]))
+			w.finishNextRun(20, c)
+			expect(t, "token once the conflict is over", w.tokenOf(id), mtssim.Token(w.start.VID(id)))
 			_, all = w.rejections(c)
 			expect(t, "rejections once the conflict is over", len(all), 0)
 		}},
@@ -160,22 +129,22 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(30)
-			before := w.vids()
-			w.before = before
+			ids := w.addRegistrants(30)
+			before := w.now()
+			w.start = before
 			target := ids[7]
 			if f.method == "" {
 				var done sync.Once
-				w.onPut = func(*http.Request) { done.Do(func() { f.change(w, target) }) }
+				w.onCallback = func(*http.Request) { done.Do(func() { f.change(w, target) }) }
 			} else {
-				w.once(odoosim.Before, regID, f.method, func() { f.change(w, target) })
+				w.atFirst(odoosim.Before, regID, f.method, func() { f.change(w, target) })
 			}
 			c := w.connector(nil)
-			w.settle(30, c)
-			w.touched = map[int64]bool{target: true, target + 1: true}
-			w.check(c, before)
+			w.finish(30, c)
+			w.changedByOthers = map[int64]bool{target: true, target + 1: true}
+			w.checkInvariants(c, before)
 			for _, id := range ids {
-				if id != target && id != target+1 && w.tokenOf(id) != mtssim.Token(before[id]) {
+				if id != target && id != target+1 && w.tokenOf(id) != mtssim.Token(before.VID(id)) {
 					t.Errorf("registrant %d has not its token", id)
 				}
 			}
@@ -187,12 +156,12 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 // Rows of another batch, brought with a good capability, fit nobody.
 func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(20)
-	before := w.vids()
+	w.addRegistrants(20)
+	before := w.now()
 	c := w.connector(nil)
-	w.settle(20, c)
+	w.finish(20, c)
 	// Rows for new registrants, forged without the row key.
-	ids := w.plain(5)
+	ids := w.addRegistrants(5)
 	var rows []string
 	for _, id := range ids {
 		m := seeding.Member{Registrant: id, Identifier: w.vidOf(id).ID}
@@ -203,8 +172,8 @@ func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
 	for _, id := range ids {
 		expect(t, "token of a registrant that was never sent", w.tokenOf(id), "")
 	}
-	w.another(20, c)
-	w.check(c, before)
+	w.finishNextRun(20, c)
+	w.checkInvariants(c, before)
 }
 
 // A refusal that has nothing to do with data rejects nobody, shows, and is over
@@ -233,26 +202,26 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 			func(w *world) { w.mtsDown.Store(true) }, func(w *world) { w.mtsDown.Store(false) }},
 		"licence expired": {seeding.ProblemIdentity,
 			func(w *world) {
-				w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005", Message: "License of MISP has expired"}})
-			}, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+				w.mts.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005", Message: "License of MISP has expired"}})
+			}, func(w *world) { w.mts.SetFaults(mtssim.Faults{}) }},
 		"identity service down": {seeding.ProblemIdentity,
 			func(w *world) {
-				w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "AUT_BAS_001"}})
-			}, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+				w.mts.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "AUT_BAS_001"}})
+			}, func(w *world) { w.mts.SetFaults(mtssim.Faults{}) }},
 		"password not stored": {seeding.ProblemConfig,
-			func(w *world) { w.noPassword.Store(true) }, func(w *world) { w.noPassword.Store(false) }},
+			func(w *world) { w.passwordLost.Store(true) }, func(w *world) { w.passwordLost.Store(false) }},
 		"password lost while a batch is under way": {seeding.ProblemConfig,
-			func(w *world) { w.onPut = func(*http.Request) { w.noPassword.Store(true) } },
-			func(w *world) { w.onPut = nil; w.noPassword.Store(false) }},
+			func(w *world) { w.onCallback = func(*http.Request) { w.passwordLost.Store(true) } },
+			func(w *world) { w.onCallback = nil; w.passwordLost.Store(false) }},
 		"MTS never answers": {seeding.ProblemAnswers,
-			func(w *world) { w.seeder.SetFaults(mtssim.Faults{LoseNext: -1}) }, func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }},
+			func(w *world) { w.mts.SetFaults(mtssim.Faults{LoseNext: -1}) }, func(w *world) { w.mts.SetFaults(mtssim.Faults{}) }},
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(150)
-			before := w.vids()
+			w.addRegistrants(150)
+			before := w.now()
 			f.provoke(w)
 			c := w.connector(nil)
 			for range 240 {
@@ -278,14 +247,14 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 			f.mend(w)
 			for range 200 {
 				w.tick()
-				if len(w.vids()) == 0 && len(w.problems(c)) == 0 && w.quiet(c) {
+				if len(w.vids()) == 0 && len(w.problems(c)) == 0 && w.done(c) {
 					break
 				}
-				if w.quiet(c) { // nobody starts it again, which would clear the problems
-					w.clock.advance(time.Hour)
+				if w.done(c) { // nobody starts it again, which would clear the problems
+					w.clock.Advance(time.Hour)
 				}
 			}
-			w.check(c, before)
+			w.checkInvariants(c, before)
 			expect(t, "problems left", fmt.Sprint(w.problems(c)), "map[]")
 			if waiting := len(w.vids()); waiting > 2 {
 				t.Errorf("%d VIDs left", waiting)
@@ -300,15 +269,15 @@ func TestEveryProblemRings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	c := w.connector(nil)
-	w.settle(5, c)
+	w.finish(5, c)
 	gauges := func() (counted []string) {
 		w.Helper()
-		if err := w.reconcile.Tick(w.Context()); err != nil {
+		if err := w.reconciler.Tick(w.Context()); err != nil {
 			w.Fatal(err)
 		}
 		for _, gauge := range []seeding.Metric{seeding.MetricStalledConnectors, seeding.MetricProblemConnectors, seeding.MetricNeedHand,
 			seeding.MetricUnreachable, seeding.MetricSignInsRefused} {
-			if w.gauges[string(gauge)] > 0 {
+			if value, _ := w.metrics.Last(gauge); value > 0 {
 				counted = append(counted, string(gauge))
 			}
 		}
@@ -345,16 +314,16 @@ func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 	cases := map[seeding.Source]func(w *world){
 		seeding.ProblemWrite: func(w *world) { w.registry.Deny("g2p.reg.id", "create") },
 		seeding.ProblemIdentity: func(w *world) {
-			w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005"}})
+			w.mts.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: "IDA-MPA-005"}})
 		},
-		seeding.ProblemAnswers: func(w *world) { w.seeder.SetFaults(mtssim.Faults{LoseNext: -1}) },
+		seeding.ProblemAnswers: func(w *world) { w.mts.SetFaults(mtssim.Faults{LoseNext: -1}) },
 	}
 	for source, provoke := range cases {
 		t.Run(string(source), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(3)
-			w.presize(1) // where losses are the fault of MTS
+			ids := w.addRegistrants(3)
+			w.setBatchSize(1) // where losses are the fault of MTS
 			provoke(w)
 			c := w.connector(nil)
 			shown := func() bool {
@@ -378,11 +347,11 @@ func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 			for range 150 { // two probes at least, and for answers that go on being lost their deadlines
 				w.tick()
 			}
-			if w.quiet(c) {
-				w.another(20, c)
+			if w.done(c) {
+				w.finishNextRun(20, c)
 			}
 			expect(t, "problems", fmt.Sprint(w.problems(c)), "map[]")
-			w.check(c)
+			w.checkInvariants(c)
 		})
 	}
 }
@@ -392,16 +361,16 @@ func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 func TestProblemStaysWithALateAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	ids := w.plain(3)
-	held := w.holdFirst()
+	ids := w.addRegistrants(3)
+	withheld := w.withholdFirst()
 	c := w.connector(nil)
 	w.tick()
 	for _, id := range ids {
 		w.registry.SetRegistrant(id, map[string]any{"is_registrant": false})
 	}
-	w.settle(30, c)
+	w.finish(30, c)
 	w.registry.Deny("g2p.reg.id", "create")
-	w.deliver(held.Load(), string(held.Load().body))
+	w.deliver(withheld.Load(), string(withheld.Load().body))
 	since := w.problems(c)[seeding.ProblemWrite].Since
 	expect(t, "no problem", since.IsZero(), false)
 	for range 150 { // two hourly runs at least
@@ -423,13 +392,13 @@ func TestProblemStaysWithALateAnswer(t *testing.T) {
 func TestSystemCodesOfAFew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	ids := w.plain(60)
+	ids := w.addRegistrants(60)
 	w.registry.SetVID(ids[7], odoosim.DemoVID(700007, 1, 96))
 	w.registry.SetVID(ids[8], odoosim.DemoVID(700008, 1, 97))
 	c := w.connector(nil)
-	w.settle(20, c)
+	w.finish(20, c)
 	expect(t, "tokenised", w.tokenised(), 58)
-	expect(t, "records at MTS", w.seeder.Counters().RecordsReceived, 60+2)
+	expect(t, "records at MTS", w.mts.Counters().RecordsReceived, 60+2)
 	byKind, all := w.rejections(c)
 	expect(t, "rejections", fmt.Sprint(byKind), "map[refused AUT_BAS_001:1 refused IDA-MPA-005:1]")
 	if next := all[ids[7]].Next.Sub(w.clock.Now()); next < 50*time.Minute || next > time.Hour {
@@ -442,15 +411,15 @@ func TestSystemCodesOfAFew(t *testing.T) {
 	}
 	expect(t, "totals", sum, seeding.Totals{Sent: 62, Tokenised: 58, Refused: 2})
 	for start := w.clock.Now(); w.clock.Now().Sub(start) < 24*time.Hour; {
-		w.another(20, c)
+		w.finishNextRun(20, c)
 		expect(t, "problems", len(w.problems(c)), 0)
 	}
-	if more := w.seeder.Counters().RecordsReceived - 62; more < 2*3 || more > 2*5 { // after 1, 2, 4, 8 hours and so on
+	if more := w.mts.Counters().RecordsReceived - 62; more < 2*3 || more > 2*5 { // after 1, 2, 4, 8 hours and so on
 		t.Errorf("%d more records in a day", more)
 	}
 	w.registry.SetVID(ids[7], odoosim.DemoVID(700007, 2, odoosim.Normal))
 	w.registry.SetVID(ids[8], odoosim.DemoVID(700008, 2, odoosim.Normal))
-	w.another(20, c)
+	w.finishNextRun(20, c)
 	expect(t, "tokenised once it is mended", w.tokenised(), 60)
 	byKind, _ = w.rejections(c)
 	expect(t, "rejections", len(byKind), 0)
@@ -470,8 +439,8 @@ func TestIdentityServiceGoesAwayInABatch(t *testing.T) {
 				}
 				return mtssim.Rules(ctx, a)
 			}}})
-			w.plain(40)
-			before := w.vids()
+			w.addRegistrants(40)
+			before := w.now()
 			c := w.connector(nil)
 			if forLong {
 				for range 60 {
@@ -485,8 +454,8 @@ func TestIdentityServiceGoesAwayInABatch(t *testing.T) {
 					w.tick()
 				}
 			}
-			w.settle(20, c)
-			w.check(c, before)
+			w.finish(20, c)
+			w.checkInvariants(c, before)
 			expect(t, "problems", len(w.problems(c)), 0)
 			if late := 40 - w.tokenised(); late != 0 && !forLong {
 				t.Errorf("%d wait for another day", late)
@@ -502,8 +471,8 @@ func TestIdentityServiceGoesAwayInABatch(t *testing.T) {
 func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.plain(30)
-	before := w.vids()
+	w.addRegistrants(30)
+	before := w.now()
 	w.registry.Deny("g2p.reg.id", "create")
 	c := w.connector(nil)
 	for range 60 {
@@ -519,8 +488,8 @@ func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 	}
 	w.tick()
 	expect(t, "tokenised after the change", w.tokenised(), 30)
-	w.settle(10, c)
-	w.check(c, before)
+	w.finish(10, c)
+	w.checkInvariants(c, before)
 }
 
 // An MTS that is away shows at every connector that needs it, and whoever mends
@@ -528,8 +497,8 @@ func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 func TestMTSThatIsAwayShowsEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.plain(30)
-	before := w.vids()
+	w.addRegistrants(30)
+	before := w.now()
 	w.mtsDown.Store(true)
 	first := w.connector(nil)
 	for range 200 {
@@ -550,8 +519,8 @@ func TestMTSThatIsAwayShowsEverywhere(t *testing.T) {
 	}
 	w.tick()
 	expect(t, "tokenised once it is started", w.tokenised(), 30)
-	w.settle(70, first, second)
-	w.check(first, before)
+	w.finish(70, first, second)
+	w.checkInvariants(first, before)
 	expect(t, "problems left", len(w.problems(first))+len(w.problems(second)), 0)
 }
 
@@ -561,11 +530,11 @@ func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 		id := w.registry.AddRegistrant(odoosim.Registrant{Name: "X", GivenName: "Jo", Gender: "Male", Address: "Street"})
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(500000+i), 1, odoosim.Normal)})
 	}
-	ids := w.plain(60)
-	before := w.vids()
+	ids := w.addRegistrants(60)
+	before := w.now()
 	c := w.connector(nil)
-	w.settle(20, c)
-	w.check(c, before)
+	w.finish(20, c)
+	w.checkInvariants(c, before)
 	for _, id := range ids {
 		if w.tokenOf(id) == "" {
 			t.Errorf("registrant %d waits", id)
@@ -573,18 +542,18 @@ func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 	}
 	byKind, _ := w.rejections(c)
 	expect(t, "rejected for want of a date of birth", byKind["invalid ATS-REQ-012"], 300)
-	expect(t, "records at MTS", w.seeder.Counters().RecordsReceived, 60)
+	expect(t, "records at MTS", w.mts.Counters().RecordsReceived, 60)
 }
 
 func TestMTSRestartLosesNobody(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(300)
-	before := w.vids()
-	w.restartWhenFull(w.seeder.Forget)
+	w.addRegistrants(300)
+	before := w.now()
+	w.restartWhenFull(w.mts.Forget)
 	c := w.connector(nil)
-	w.settle(60, c)
-	w.check(c, before)
-	expect(t, "restarts", w.seeder.Counters().Restarts, 1)
+	w.finish(60, c)
+	w.checkInvariants(c, before)
+	expect(t, "restarts", w.mts.Counters().Restarts, 1)
 	_, states := w.batches(c)
 	expect(t, "batches lost", states[seeding.Lost], 2)
 	expect(t, "tokenised", w.tokenised(), 300)
@@ -592,8 +561,8 @@ func TestMTSRestartLosesNobody(t *testing.T) {
 
 func TestOneRegistrantIsSentByOneConnectorOnce(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(500)
-	before := w.vids()
+	w.addRegistrants(500)
+	before := w.now()
 	a, b := w.connector(nil), w.connector(nil)
 	for range 30 {
 		var together sync.WaitGroup
@@ -602,28 +571,28 @@ func TestOneRegistrantIsSentByOneConnectorOnce(t *testing.T) {
 				if err := w.submitter.Tick(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if err := w.reconcile.Tick(t.Context()); err != nil {
+				if err := w.reconciler.Tick(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		together.Wait()
 		w.tick()
-		if w.quiet(a, b) {
+		if w.done(a, b) {
 			break
 		}
 	}
-	w.check(a, before)
-	w.check(b, before)
-	w.sentOnce(1)
+	w.checkInvariants(a, before)
+	w.checkInvariants(b, before)
+	w.checkSent(1)
 	expect(t, "tokenised", w.tokenised(), 500)
 }
 
 func TestLateAnswerIsStillApplied(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(40)
-	before := w.vids()
-	held := w.holdFirst()
+	w.addRegistrants(40)
+	before := w.now()
+	withheld := w.withholdFirst()
 	c := w.connector(nil)
 	w.tick()
 	for range 30 { // the batch is closed as lost
@@ -632,46 +601,15 @@ func TestLateAnswerIsStillApplied(t *testing.T) {
 			break
 		}
 	}
-	late := held.Load()
+	late := withheld.Load()
 	if late == nil {
-		t.Fatal("no callback was held back")
+		t.Fatal("no callback was withheld back")
 	}
-	w.settle(60, c)
+	w.finish(60, c)
 	expect(t, "status", w.deliver(late, string(late.body)), http.StatusOK)
-	w.check(c, before)
+	w.checkInvariants(c, before)
 	expect(t, "tokenised", w.tokenised(), 40)
 	expect(t, "VIDs left", len(w.vids()), 0)
-}
-
-// keep stores rows as answer parts of the batch that a held callback was for,
-// by an inbox like the real one, and returns the parts instead of putting them.
-func (w *world) keep(c *heldCallback, body string) []seeding.AnswerPart {
-	w.Helper()
-	var parts collected
-	inbox := receive.Inbox{CapabilityKeys: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
-	_, batch, _ := strings.Cut(c.path, "/callback/")
-	if _, err := inbox.Receive(w.Context(), batch, strings.TrimPrefix(c.bearer, "Bearer "), []byte(body)); err != nil {
-		w.Fatal(err)
-	}
-	return parts
-}
-
-type collected []seeding.AnswerPart
-
-func (c *collected) PutPart(_ context.Context, p seeding.AnswerPart) error {
-	*c = append(*c, p)
-	return nil
-}
-
-// put stores a part of an answer and works it off.
-func (w *world) put(p seeding.AnswerPart) {
-	w.Helper()
-	if err := seedingdb.NewInbox(w.client, w.tables.Answers).PutPart(w.Context(), p); err != nil {
-		w.Fatal(err)
-	}
-	if err := w.patcher.Patch(w.Context(), p.Ref.Registry); err != nil {
-		w.Fatal(err)
-	}
 }
 
 // A VID that is corrected after the create whose reply is lost stays, and shows:
@@ -681,12 +619,12 @@ func TestCorrectedVIDIsNotTakenForTheOneThatWasSent(t *testing.T) {
 	other := odoosim.DemoVID(777777, 1, odoosim.Normal)
 	for _, remove := range []bool{true, false} {
 		w := newWorld(t, options{})
-		ids := w.plain(20)
+		ids := w.addRegistrants(20)
 		w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Point: odoosim.Reply, Outcome: odoosim.Closed})
-		w.once(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], other) })
+		w.atFirst(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], other) })
 		c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = remove })
-		w.settle(20, c)
-		w.another(20, c)
+		w.finish(20, c)
+		w.finishNextRun(20, c)
 		expect(t, "corrected VID", w.vidOf(ids[3]).Value, other)
 		expect(t, "VIDs left", len(w.vids()), 1)
 		expect(t, "tokens", w.registry.State().Tokens, 20)
@@ -716,13 +654,13 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(20)
-			before := w.vids()
-			held := w.holdFirst()
+			ids := w.addRegistrants(20)
+			before := w.now()
+			withheld := w.withholdFirst()
 			c := w.connector(nil)
 			w.tick()
 			var rows []json.RawMessage
-			if err := json.Unmarshal(held.Load().body, &rows); err != nil {
+			if err := json.Unmarshal(withheld.Load().body, &rows); err != nil {
 				t.Fatal(err)
 			}
 			for i := range 1490 { // rows that fit nobody fill the first part up to the tenth
@@ -733,13 +671,13 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts := w.keep(held.Load(), string(body))
+			parts := w.partsOf(withheld.Load(), string(body))
 			expect(t, "parts", len(parts), 2)
 			if f.late {
-				w.clock.advance(time.Hour)
+				w.clock.Advance(time.Hour)
 			}
 			for i, k := range f.order {
-				w.put(parts[k])
+				w.patchPart(parts[k])
 				b, err := w.store.Batch(t.Context(), parts[k].Ref)
 				if err != nil {
 					t.Fatal(err)
@@ -748,9 +686,9 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 				expect(t, fmt.Sprintf("counted after %d", i+1), b.Totals.Tokenised, f.done[i])
 				expect(t, fmt.Sprintf("tokenised after %d", i+1), w.tokenised(), f.done[i])
 			}
-			w.settle(30, c)
-			w.check(c, before)
-			w.sentOnce(f.sent)
+			w.finish(30, c)
+			w.checkInvariants(c, before)
+			w.checkSent(f.sent)
 			expect(t, "tokenised", w.tokenised(), len(ids))
 			sum := 0
 			all, _ := w.batches(c)
@@ -767,9 +705,9 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 // and are asked for again.
 func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
-	before := w.vids()
-	held := w.holdFirst()
+	ids := w.addRegistrants(20)
+	before := w.now()
+	withheld := w.withholdFirst()
 	c := w.connector(nil)
 	// One of them was set aside before, and is due.
 	if _, err := w.store.PutRejections(t.Context(), []seeding.Rejection{{
@@ -779,10 +717,10 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tick()
-	part := w.keep(held.Load(), string(held.Load().body))[0]
+	part := w.partsOf(withheld.Load(), string(withheld.Load().body))[0]
 	part.Packed = []byte("no rows")
 	start := w.clock.Now()
-	w.put(part)
+	w.patchPart(part)
 	failures := func() int {
 		b, err := w.store.Batch(t.Context(), part.Ref)
 		if err != nil {
@@ -819,13 +757,13 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 	}
 	expect(t, "attempts of one that was set aside before", rejected[ids[0]].Attempts, 4)
 	expect(t, "attempts of another", rejected[ids[1]].Attempts, 1)
-	w.settle(20, c)
+	w.finish(20, c)
 	expect(t, "tokenised while they wait", w.tokenised(), 0)
-	w.another(20, c)
-	w.clock.advance(24 * time.Hour) // the one that was set aside before waits longer
-	w.another(20, c)
-	w.check(c, before)
-	w.sentOnce(2)
+	w.finishNextRun(20, c)
+	w.clock.Advance(24 * time.Hour) // the one that was set aside before waits longer
+	w.finishNextRun(20, c)
+	w.checkInvariants(c, before)
+	w.checkSent(2)
 	expect(t, "tokenised", w.tokenised(), 20)
 	_, rejected = w.rejections(c)
 	expect(t, "rejections left", len(rejected), 0)
@@ -834,11 +772,11 @@ func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
 // An answer to a batch that nobody knows, or whose connector is gone, is deleted.
 func TestAnswerThatNobodyWaitsFor(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(20)
-	held := w.holdFirst()
+	w.addRegistrants(20)
+	withheld := w.withholdFirst()
 	c := w.connector(nil)
 	w.tick()
-	part := w.keep(held.Load(), string(held.Load().body))[0]
+	part := w.partsOf(withheld.Load(), string(withheld.Load().body))[0]
 	if err := w.store.SetStatus(t.Context(), c.ID, seeding.Stopped, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -851,7 +789,7 @@ func TestAnswerThatNobodyWaitsFor(t *testing.T) {
 	unknown := part
 	unknown.Ref.Batch = "unknown"
 	for name, p := range map[string]seeding.AnswerPart{"deleted connector": part, "unknown batch": unknown} {
-		w.put(p)
+		w.patchPart(p)
 		has, err := w.store.HasAnswer(t.Context(), p.Ref.Registry, p.Ref.Batch)
 		if err != nil || has {
 			t.Errorf("%s: the answer is still there, %v", name, err)
@@ -864,21 +802,21 @@ func TestAnswerThatNobodyWaitsFor(t *testing.T) {
 // neither lost nor counted twice.
 func TestAnswerAndLossAtTheSameMoment(t *testing.T) {
 	cases := map[string]struct {
-		meet  func(w *world, held *atomic.Pointer[heldCallback], c func() seeding.Connector)
+		meet  func(w *world, withheld *atomic.Pointer[delivery], c func() seeding.Connector)
 		state seeding.BatchState
 	}{
-		"the answer comes while MTS is asked": {func(w *world, held *atomic.Pointer[heldCallback], _ func() seeding.Connector) {
+		"the answer comes while MTS is asked": {func(w *world, withheld *atomic.Pointer[delivery], _ func() seeding.Connector) {
 			w.streamOff.Store(true)
 			var once sync.Once
-			w.mtsFront = func(_ http.ResponseWriter, r *http.Request) bool {
+			w.interceptMTS = func(_ http.ResponseWriter, r *http.Request) bool {
 				if strings.Contains(r.URL.Path, "/status/") {
-					once.Do(func() { w.post(held.Load(), string(held.Load().body)) })
+					once.Do(func() { w.post(withheld.Load(), string(withheld.Load().body)) })
 				}
 				return false
 			}
 		}, seeding.Patched},
-		"the batch is lost while its tokens are written": {func(w *world, held *atomic.Pointer[heldCallback], c func() seeding.Connector) {
-			w.once(odoosim.Before, "g2p.reg.id", "create", func() {
+		"the batch is lost while its tokens are written": {func(w *world, withheld *atomic.Pointer[delivery], c func() seeding.Connector) {
+			w.atFirst(odoosim.Before, "g2p.reg.id", "create", func() {
 				open, err := w.store.OpenBatches(w.Context(), c().RegistryKey())
 				if err != nil || len(open) != 1 {
 					w.Errorf("%d open batches, %v", len(open), err)
@@ -890,22 +828,22 @@ func TestAnswerAndLossAtTheSameMoment(t *testing.T) {
 					w.Error(err)
 				}
 			})
-			w.hold = nil
+			w.withhold = nil
 		}, seeding.Lost},
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			w.plain(20)
-			before := w.vids()
-			held := w.holdFirst()
+			w.addRegistrants(20)
+			before := w.now()
+			withheld := w.withholdFirst()
 			var c seeding.Connector
-			f.meet(w, held, func() seeding.Connector { return c })
+			f.meet(w, withheld, func() seeding.Connector { return c })
 			c = w.connector(nil)
-			w.settle(30, c)
-			w.check(c, before)
-			w.sentOnce(1)
+			w.finish(30, c)
+			w.checkInvariants(c, before)
+			w.checkSent(1)
 			expect(t, "tokenised", w.tokenised(), 20)
 			all, _ := w.batches(c)
 			if len(all) != 1 {
@@ -920,14 +858,14 @@ func TestAnswerAndLossAtTheSameMoment(t *testing.T) {
 // What a deleted connector left behind keeps no other from its work.
 func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
-	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], odoosim.DemoVID(888888, 1, odoosim.Normal)) })
+	ids := w.addRegistrants(20)
+	w.atFirst(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], odoosim.DemoVID(888888, 1, odoosim.Normal)) })
 	first := w.connector(nil)
-	w.settle(20, first)
+	w.finish(20, first)
 	_, all := w.rejections(first)
 	expect(t, "rejection", all[ids[3]].Kind, seeding.Conflict)
 	second := w.connector(nil)
-	w.settle(20, second)
+	w.finish(20, second)
 	expect(t, "VIDs left while there is a conflict", len(w.vids()), 1)
 
 	state, err := w.store.State(t.Context(), first.ID)
@@ -937,7 +875,7 @@ func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	if err := w.store.DeleteConnector(t.Context(), first.ID, state.Version, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	w.another(20, second)
+	w.finishNextRun(20, second)
 	expect(t, "VIDs left after the connector is gone", len(w.vids()), 0)
 	_, all = w.rejections(first)
 	expect(t, "rejections of nobody", len(all), 0)
@@ -977,17 +915,17 @@ func TestRegistrarsAtWork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(120) // more than one page
+			ids := w.addRegistrants(120) // more than one page
 			target := ids[60]
 			w.registry.SetRegistrant(target, map[string]any{"birthdate": nil})
 			c := w.connector(nil)
-			w.settle(20, c)
+			w.finish(20, c)
 			_, all := w.rejections(c)
 			expect(t, "code before", all[target].Code, "ATS-REQ-012")
 
 			f.change(w, target)
 			for range 2 { // the second run changes nothing
-				w.another(20, c)
+				w.finishNextRun(20, c)
 				byKind, all := w.rejections(c)
 				expect(t, "code", all[target].Code, f.code)
 				if f.code != "" {
@@ -998,7 +936,7 @@ func TestRegistrarsAtWork(t *testing.T) {
 			}
 			f.mend(w, target)
 			w.registry.SetRegistrant(target, map[string]any{"birthdate": "1980-01-01"})
-			w.another(20, c)
+			w.finishNextRun(20, c)
 			_, all = w.rejections(c)
 			expect(t, "rejections in the end", len(all), 0)
 			expect(t, "token in the end", w.tokenOf(target) == "", f.without)
@@ -1010,15 +948,15 @@ func TestRegistrarsAtWork(t *testing.T) {
 // when it succeeds the VIDs go and the problem is over.
 func TestRefusedUnlinkIsTriedOncePerBackOff(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(250)
+	w.addRegistrants(250)
 	w.registry.Deny("g2p.reg.id", "unlink")
 	c := w.connector(nil)
-	w.settle(20, c)
+	w.finish(20, c)
 	expect(t, "tokenised", w.tokenised(), 250)
 	w.registry.ResetTallies()
 	for range 6 { // runs of several pages each
 		tries := w.problems(c)[seeding.ProblemUnlink].Attempts
-		w.another(20, c)
+		w.finishNextRun(20, c)
 		p := w.problems(c)[seeding.ProblemUnlink]
 		expect(t, "tries", p.Attempts, tries+1)
 		if !p.Next.After(w.clock.Now().Add(-2 * time.Minute)) {
@@ -1028,9 +966,9 @@ func TestRefusedUnlinkIsTriedOncePerBackOff(t *testing.T) {
 	expect(t, "unlinks refused in six runs", w.registry.Calls("g2p.reg.id.unlink").Calls, 6)
 	expect(t, "VIDs left", len(w.vids()), 250)
 	w.registry.Allow("g2p.reg.id", "unlink")
-	w.another(20, c)
+	w.finishNextRun(20, c)
 	expect(t, "problems", len(w.problems(c)), 0)
-	w.another(20, c) // the run before still tried one at a time
+	w.finishNextRun(20, c) // the run before still tried one at a time
 	expect(t, "VIDs left", len(w.vids()), 0)
 }
 
@@ -1038,11 +976,11 @@ func TestRefusedUnlinkIsTriedOncePerBackOff(t *testing.T) {
 // that was sent goes.
 func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
+	ids := w.addRegistrants(20)
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[3], Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
 	c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = false })
-	w.settle(20, c)
-	w.another(20, c)
+	w.finish(20, c)
+	w.finishNextRun(20, c)
 	expect(t, "VIDs left", len(w.vids()), 1)
 	expect(t, "VID of one tokenised by others", w.vidOf(ids[3]).Value != "", true)
 	expect(t, "tokens", w.registry.State().Tokens, 20)
@@ -1052,12 +990,12 @@ func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
 // once the registry lets it, and meanwhile nothing else is done twice.
 func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
+	ids := w.addRegistrants(20)
 	others, refused, corrected, twice := ids[3], ids[4], ids[5], ids[6]
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: others, Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})
 	w.registry.SetVID(refused, odoosim.DemoVID(424242, 1, 94))
 	w.registry.Deny("g2p.reg.id", "unlink")
-	w.once(odoosim.Checked, "g2p.reg.id", "create", func() {
+	w.atFirst(odoosim.Checked, "g2p.reg.id", "create", func() {
 		w.registry.SetVID(corrected, odoosim.DemoVID(777777, 1, odoosim.Normal))
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: twice, Type: odoosim.TokenType, Value: strings.Repeat("8", 36)})
 	})
@@ -1073,10 +1011,10 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 	_, stands := w.problems(c)[seeding.ProblemUnlink]
 	expect(t, "problem", stands, true)
 
-	for i, id := range w.plain(60) { // come while it stands: other answers that wait
+	for i, id := range w.addRegistrants(60) { // come while it stands: other answers that wait
 		w.registry.SetVID(id, odoosim.DemoVID(int64(5000+i), 1, odoosim.Normal))
 	}
-	w.clock.advance(24 * time.Hour)
+	w.clock.Advance(24 * time.Hour)
 	w.tick()
 	expect(t, "tokenised though the problem stands", w.tokenised(), 79)
 	w.registry.ResetTallies()
@@ -1096,7 +1034,7 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 
 	w.registry.Allow("g2p.reg.id", "unlink")
 	hour()
-	w.settle(20, c)
+	w.finish(20, c)
 	expect(t, "problems", len(w.problems(c)), 0)
 	for id, vid := range w.vids() {
 		if id != others && id != refused && id != corrected && id != twice {
@@ -1115,7 +1053,7 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 		sum += b.Totals.Tokenised
 	}
 	expect(t, "tokenised in the totals", sum, 78)
-	w.sentOnce(1)
+	w.checkSent(1)
 }
 
 // A refused unlink is over as well when people have removed the VIDs.
@@ -1124,7 +1062,7 @@ func TestRefusedUnlinkIsOverWithoutVIDs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(20)
+			ids := w.addRegistrants(20)
 			w.registry.Deny("g2p.reg.id", "unlink")
 			c := w.connector(func(c *seeding.Connector) { c.Output.RemoveVIDs = setting })
 			w.tick()
@@ -1141,7 +1079,7 @@ func TestRefusedUnlinkIsOverWithoutVIDs(t *testing.T) {
 				w.tick()
 			}
 			expect(t, "problems", len(w.problems(c)), 0)
-			w.check(c)
+			w.checkInvariants(c)
 		})
 	}
 }
@@ -1150,12 +1088,12 @@ func TestRefusedUnlinkIsOverWithoutVIDs(t *testing.T) {
 // sent once and is nobody's duplicate.
 func TestTwoVIDsOfOneRegistrant(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
+	ids := w.addRegistrants(20)
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[3], Type: odoosim.VIDType, Value: odoosim.DemoVID(1003, 2, odoosim.Normal)})
 	c := w.connector(nil)
-	w.settle(20, c)
-	w.another(20, c)
-	expect(t, "records at MTS", w.seeder.Counters().RecordsReceived, 20)
+	w.finish(20, c)
+	w.finishNextRun(20, c)
+	expect(t, "records at MTS", w.mts.Counters().RecordsReceived, 20)
 	expect(t, "tokens", w.registry.State().Tokens, 20)
 	expect(t, "VIDs left", len(w.vids()), 0)
 	_, all := w.rejections(c)
@@ -1166,12 +1104,12 @@ func TestTwoVIDsOfOneRegistrant(t *testing.T) {
 func TestRejectionsEndWithTheirCause(t *testing.T) {
 	w := newWorld(t, options{})
 	e := w.registry.Populate(300, 5)
-	before := w.vids()
+	before := w.now()
 	c := w.connector(nil)
-	w.settle(20, c)
-	posts := func() int { return w.seeder.Counters().RecordsReceived }
+	w.finish(20, c)
+	posts := func() int { return w.mts.Counters().RecordsReceived }
 	sent := posts()
-	w.another(20, c)
+	w.finishNextRun(20, c)
 	expect(t, "sent again though nothing changed", posts()-sent, 0)
 
 	byKind, all := w.rejections(c)
@@ -1180,7 +1118,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 	if err := w.store.Retry(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	w.another(20, c)
+	w.finishNextRun(20, c)
 	expect(t, "sent again by hand, of a kind", posts()-sent, refused)
 	_, now := w.rejections(c)
 	for id, r := range now {
@@ -1200,20 +1138,20 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 	if err != nil || found != 1 {
 		t.Fatalf("%d, %v", found, err)
 	}
-	w.another(20, c)
+	w.finishNextRun(20, c)
 	expect(t, "sent again by hand, one", posts()-sent, 1)
 
 	// The holder of the duplicate's token goes: it is a duplicate no more.
 	w.registry.DeleteRegistrant(one.Holder)
-	w.another(20, c)
-	expect(t, "token of the duplicate", w.tokenOf(one.Registrant), mtssim.Token(before[one.Registrant]))
+	w.finishNextRun(20, c)
+	expect(t, "token of the duplicate", w.tokenOf(one.Registrant), mtssim.Token(before.VID(one.Registrant)))
 
 	// Another setting may let pass what was rejected.
 	c.Version, c.Source.Mandatory = 2, []string{"name", "gender", "fullAddress"}
 	if err := w.store.ReplaceConnector(t.Context(), c, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	w.another(20, c)
+	w.finishNextRun(20, c)
 	byKind, _ = w.rejections(c)
 	expect(t, "invalid for want of a date of birth", byKind["invalid ATS-REQ-012"], 0)
 	expect(t, "invalid for want of a gender", byKind["invalid ATS-REQ-011"], e.Invalid[odoosim.NoGender])
@@ -1227,13 +1165,13 @@ func TestNewFingerprintKey(t *testing.T) {
 	keys := &keyring{{ID: "first", Secret: []byte("first")}}
 	w.submitter.FingerprintKeys = keys
 	c := w.connector(nil)
-	w.settle(20, c)
+	w.finish(20, c)
 	_, all := w.rejections(c)
 	expect(t, "rejected", len(all), e.Rejected())
 	sent := func() int {
-		before := w.seeder.Counters().RecordsReceived
-		w.another(20, c)
-		return w.seeder.Counters().RecordsReceived - before
+		before := w.mts.Counters().RecordsReceived
+		w.finishNextRun(20, c)
+		return w.mts.Counters().RecordsReceived - before
 	}
 	*keys = append(*keys, seeding.Key{ID: "second", Secret: []byte("second")})
 	expect(t, "sent again with a new key", sent(), 0)
@@ -1270,14 +1208,14 @@ func (k *keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 // nothing.
 func TestTwinOfOneThatGotNothing(t *testing.T) {
 	w := newWorld(t, options{})
-	ids := w.plain(20)
+	ids := w.addRegistrants(20)
 	w.registry.SetVID(ids[9], odoosim.DemoVID(1003, 2, odoosim.Normal)) // the person of ids[3]
-	before := w.vids()
-	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.DeleteRegistrant(ids[3]) })
+	before := w.now()
+	w.atFirst(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.DeleteRegistrant(ids[3]) })
 	c := w.connector(nil)
-	w.settle(20, c)
-	w.check(c, before)
-	expect(t, "token of the twin", w.tokenOf(ids[9]), mtssim.Token(before[ids[9]]))
+	w.finish(20, c)
+	w.checkInvariants(c, before)
+	expect(t, "token of the twin", w.tokenOf(ids[9]), mtssim.Token(before.VID(ids[9])))
 	all, _ := w.batches(c)
 	for _, b := range all {
 		expect(t, "duplicates", b.Totals.Duplicate, 0)
@@ -1288,36 +1226,36 @@ func TestTwinOfOneThatGotNothing(t *testing.T) {
 // counted once, by the next patcher.
 func TestTotalsSurviveADeathBeforeTheClose(t *testing.T) {
 	w := newWorld(t, options{faults: newFaults()})
-	w.plain(20)
+	w.addRegistrants(20)
 	w.faults.armed["patch: dynamodb Close"] = mode{after: false, kill: true}
 	c := w.connector(nil)
-	w.settle(20, c)
+	w.finish(20, c)
 	all, _ := w.batches(c)
 	expect(t, "batches", len(all), 1)
 	expect(t, "totals", all[0].Totals, seeding.Totals{Sent: 20, Tokenised: 20})
 	expect(t, "VIDs left", len(w.vids()), 0)
-	w.faults.struck(t)
+	w.faults.checkAllCame(t)
 }
 
 // An answer that comes while a patcher is at work is found by that one, and does
 // not wait for the next minute.
 func TestAnswerDuringAPatchIsFoundAfterIt(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(40)
-	before := w.vids()
-	came := w.holdAll()
-	w.presize(20)
+	w.addRegistrants(40)
+	before := w.now()
+	came := w.withholdAll()
+	w.setBatchSize(20)
 	c := w.connector(nil)
 	w.tick()
-	held := came()
-	expect(t, "answers held back", len(held), 2)
-	w.hold = nil
-	w.once(odoosim.Before, "g2p.reg.id", "create", func() { w.post(held[0], string(held[0].body)) })
-	w.deliver(held[1], string(held[1].body)) // the later one, behind which a patcher finds nothing
+	withheld := came()
+	expect(t, "answers withheld back", len(withheld), 2)
+	w.withhold = nil
+	w.atFirst(odoosim.Before, "g2p.reg.id", "create", func() { w.post(withheld[0], string(withheld[0].body)) })
+	w.deliver(withheld[1], string(withheld[1].body)) // the later one, behind which a patcher finds nothing
 	expect(t, "tokenised", w.tokenised(), 40)
-	expect(t, "most records at once", w.seeder.Counters().MaxRecordsPerPost, 20)
-	w.settle(20, c)
-	w.check(c, before)
+	expect(t, "most records at once", w.mts.Counters().MaxRecordsPerPost, 20)
+	w.finish(20, c)
+	w.checkInvariants(c, before)
 }
 
 // Tokens of others that stand in the way of many are a problem of MOSIP's policy,
@@ -1330,9 +1268,9 @@ func TestPolicyProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
-			ids := w.plain(f.all)
+			ids := w.addRegistrants(f.all)
 			var once sync.Once
-			w.onPut = func(*http.Request) {
+			w.onCallback = func(*http.Request) {
 				once.Do(func() {
 					for i, id := range ids[:f.others] {
 						w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: fmt.Sprintf("%036d", 7000+i)})
@@ -1340,12 +1278,12 @@ func TestPolicyProblem(t *testing.T) {
 				})
 			}
 			c := w.connector(nil)
-			w.settle(20, c)
+			w.finish(20, c)
 			_, shown := w.problems(c)[seeding.ProblemPolicy]
 			expect(t, "shown", shown, f.shown)
 			expect(t, "tokens", w.registry.State().Tokens, f.all)
-			w.plainFrom(5000, 5)
-			w.another(20, c)
+			w.addPersons(5000, 5)
+			w.finishNextRun(20, c)
 			expect(t, "tokens", w.registry.State().Tokens, f.all+5)
 			expect(t, "problems", len(w.problems(c)), 0)
 		})
@@ -1363,22 +1301,22 @@ func TestProblemEndsWithoutABatch(t *testing.T) {
 			w.tick()
 		}
 		expect(t, "shown", w.problems(c)[seeding.ProblemRead].Text != "", true)
-		if tries := w.tried(); tries < 8 || tries > 14 { // 1, 2, 4 … 60 minutes
+		if tries := w.failedRegistryCalls(); tries < 8 || tries > 14 { // 1, 2, 4 … 60 minutes
 			t.Errorf("%d tries in five hours", tries)
 		}
 		w.registry.Allow("g2p.reg.id", "read")
-		w.settle(20, c)
+		w.finish(20, c)
 		expect(t, "problems", len(w.problems(c)), 0)
 	})
 	t.Run("by a patch", func(t *testing.T) {
 		w := newWorld(t, options{})
-		w.plain(20)
-		w.onPut = func(*http.Request) { w.noPassword.Store(true) }
+		w.addRegistrants(20)
+		w.onCallback = func(*http.Request) { w.passwordLost.Store(true) }
 		c := w.connector(nil)
 		w.tick()
 		w.setStatus(seeding.Stopped, c)
 		expect(t, "shown", w.problems(c)[seeding.ProblemConfig].Text != "", true)
-		w.noPassword.Store(false)
+		w.passwordLost.Store(false)
 		for range 10 {
 			w.tick()
 		}
@@ -1390,11 +1328,11 @@ func TestProblemEndsWithoutABatch(t *testing.T) {
 // While a problem stands its probes go out when nothing else is under way.
 func TestProbeGoesOutAlone(t *testing.T) {
 	w := newWorld(t, options{})
-	w.plain(60)
-	w.presize(20)
+	w.addRegistrants(60)
+	w.setBatchSize(20)
 	var posts atomic.Int64
-	w.hold = func(*http.Request, []byte) bool { return true }
-	w.mtsFront = func(rw http.ResponseWriter, r *http.Request) bool {
+	w.withhold = func(*http.Request, []byte) bool { return true }
+	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/authtoken/json") || posts.Add(1) != 2 {
 			return false
 		}

@@ -11,8 +11,8 @@ import (
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/infra/world/waiting"
 )
 
 // seed of the demo's registry, which is the same every time.
@@ -177,7 +177,7 @@ func (d *demo) changeVIDDuringRun(ctx context.Context) (change, error) {
 			path := fmt.Sprintf("/_simulator/registrants/%d/vid", c.registrant)
 			return c, d.registry.Call(ctx, http.MethodPost, path, map[string]string{"value": c.vid}, nil)
 		}
-		world.Pause(ctx, 5*time.Millisecond)
+		waiting.Pause(ctx, 5*time.Millisecond)
 	}
 	return change{}, nil // the run ended, and nothing was sent
 }

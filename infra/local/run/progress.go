@@ -16,8 +16,8 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
-	"openg2p.org/mts-connector/infra/world"
 	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/infra/world/waiting"
 )
 
 // snapshot is the state of the demo at one moment.
@@ -104,7 +104,7 @@ func (d *demo) watch(ctx context.Context, show *progress) (snapshot, error) {
 		if s.finished || time.Since(changed) > patience {
 			return s, nil
 		}
-		if !world.Pause(ctx, 500*time.Millisecond) {
+		if !waiting.Pause(ctx, 500*time.Millisecond) {
 			return s, ctx.Err()
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"openg2p.org/mts-connector/infra/local"
-	"openg2p.org/mts-connector/infra/world"
+	"openg2p.org/mts-connector/infra/world/waiting"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 )
 
@@ -45,9 +45,9 @@ func Start(ctx context.Context, o local.Options) (*World, error) {
 }
 
 // UnderWay lists what has not ended of a connector and its registry; see
-// world.UnderWay.
+// waiting.UnderWay.
 func (w *World) UnderWay(ctx context.Context, connector, registry string) ([]string, error) {
-	return world.UnderWay(ctx, w.Store, connector, registry, time.Now())
+	return waiting.UnderWay(ctx, w.Store, connector, registry, time.Now())
 }
 
 // AnswersLeft counts the parts of answers of all registries.
@@ -88,7 +88,7 @@ func (w *World) SwitchStream(ctx context.Context, on bool) error {
 		if err != nil || aws.ToString(mapping.State) == wanted {
 			return err
 		}
-		if !world.Pause(ctx, world.Moment) {
+		if !waiting.Pause(ctx, waiting.Moment) {
 			return fmt.Errorf("the event source mapping does not become %s: %w", wanted, ctx.Err())
 		}
 	}

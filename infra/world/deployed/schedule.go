@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"openg2p.org/mts-connector/infra/world"
+	"openg2p.org/mts-connector/infra/world/waiting"
 )
 
 // Schedule does what the schedules of the template do every minute, but more
@@ -26,7 +26,7 @@ func (s *Schedule) Run(ctx context.Context) {
 		s.ticking.Lock()
 		s.Tick(ctx)
 		s.ticking.Unlock()
-		world.Pause(ctx, s.Every)
+		waiting.Pause(ctx, s.Every)
 	}
 }
 

@@ -40,6 +40,15 @@ func HoldingOf(identifiers []odoosim.Identifier) (h Holding) {
 // Registry is what every registrant of a registry holds at one moment.
 type Registry map[int64]Holding
 
+// VID is the VID of a registrant, the first one if it has several; "" if it has
+// none.
+func (r Registry) VID(registrant int64) string {
+	for _, vid := range r[registrant].VIDs {
+		return vid
+	}
+	return ""
+}
+
 // RegistryOf sorts the identifiers of all registrants, as Server.Snapshot of the
 // simulated registry returns them.
 func RegistryOf(snapshot map[int64][]odoosim.Identifier) Registry {

@@ -1,6 +1,6 @@
-// Package world has what every world for tests needs, whether its functions run
-// in one process (package inprocess) or as they are deployed (package deployed).
-package world
+// Package waiting tells what of a run has not ended yet, whether the functions run
+// in one process or as they are deployed.
+package waiting
 
 import (
 	"context"

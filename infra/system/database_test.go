@@ -1,0 +1,128 @@
+package system_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"openg2p.org/mts-connector/infra/local/dynamolocal"
+	"openg2p.org/mts-connector/infra/world/inprocess"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/memory"
+)
+
+// openDatabase creates the tables, in memory or on DynamoDB Local, and returns what
+// the functions see of them.
+func (w *world) openDatabase(o options) dynamo.Client {
+	w.Helper()
+	inMemory := memory.New()
+	var tables inprocess.TableMaker = inMemory
+	w.client = inMemory
+	sdk := inMemory.SDK
+	if o.local {
+		server, err := dynamolocal.Shared()
+		if err != nil {
+			w.Fatal(err)
+		}
+		tables, w.client, sdk = server.Client(), server.Client(), server.Client
+	}
+	var err error
+	if w.tables, err = inprocess.CreateTables(w.Context(), tables); err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { w.tables.Drop(w.Context(), tables) })
+	switch {
+	case o.busyDatabase:
+		return dynamodb.New(sdk().Options(), func(o *dynamodb.Options) {
+			o.HTTPClient = &busyDatabase{HTTPClient: o.HTTPClient, busy: &w.databaseBusy}
+			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
+		})
+	case o.faults != nil:
+		return crashingDatabase{w.client, o.faults}
+	}
+	return w.client
+}
+
+// watchedDatabase is a client through which a test can do something just before a
+// method of the store.
+type watchedDatabase struct {
+	dynamo.Client
+	world *world
+}
+
+func (d watchedDatabase) notify() {
+	if d.world.onStore != nil {
+		d.world.onStore(storeMethod())
+	}
+}
+
+func (d watchedDatabase) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	d.notify()
+	return d.Client.GetItem(ctx, in, o...)
+}
+
+func (d watchedDatabase) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	d.notify()
+	return d.Client.Query(ctx, in, o...)
+}
+
+func (d watchedDatabase) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	d.notify()
+	return d.Client.TransactWriteItems(ctx, in, o...)
+}
+
+var storeFrame = regexp.MustCompile(`shared/dynamo/seedingdb\.\(\*(?:Store|Inbox)\)\.([A-Z]\w*)`)
+
+// storeMethod is the exported method of the store that calls.
+func storeMethod() string {
+	var frames [48]uintptr
+	callers := runtime.CallersFrames(frames[:runtime.Callers(3, frames[:])])
+	name := "?"
+	for {
+		frame, more := callers.Next()
+		if m := storeFrame.FindStringSubmatch(frame.Function); m != nil {
+			name = m[1]
+		}
+		if !more {
+			return name
+		}
+	}
+}
+
+// busyDatabase is the connection to DynamoDB. While it is busy, every other call is
+// throttled, or in conflict if it writes. The first is repeated by the SDK, the
+// second by the store.
+type busyDatabase struct {
+	dynamodb.HTTPClient
+	busy  *atomic.Bool
+	calls atomic.Int64
+}
+
+func (d *busyDatabase) Do(r *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	reads := operation == "GetItem" || operation == "Query"
+	if !d.busy.Load() || d.calls.Add(1)%2 == 0 {
+		return d.HTTPClient.Do(r)
+	}
+	name, more := "ProvisionedThroughputExceededException", ""
+	if !reads && d.calls.Load()%4 == 1 {
+		name = "TransactionConflictException"
+		if operation == "TransactWriteItems" {
+			name, more = "TransactionCanceledException", `,"CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]`
+		}
+	}
+	body := `{"__type":"com.amazonaws.dynamodb.v20120810#` + name + `","message":"busy"` + more + `}`
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
+		Body: io.NopCloser(strings.NewReader(body)),
+	}, nil
+}
