@@ -55,8 +55,9 @@ func start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The second compiler costs more in the minutes of a test than it gains.
 	process, err := tool.Start(dir, os.Environ(), "java",
-		"-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData",
+		"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData",
 		"-Djava.io.tmpdir="+dir, // where it unpacks its native library
 		"-cp", filepath.Join(root, ".cache", "dynamodb-local", "*"),
 		"software.amazon.dynamodb.services.local.main.ServerRunner",

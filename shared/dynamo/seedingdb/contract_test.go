@@ -6,6 +6,7 @@ import (
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/dynamo/memory"
+	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb/seedingdbtest"
 )
 
@@ -23,12 +24,25 @@ func TestContract(t *testing.T) {
 // inMemory makes the tables of template.yaml in memory.
 func inMemory(t *testing.T) seedingdbtest.Tables {
 	t.Helper()
+	client, names := memoryTables(t)
+	return seedingdbtest.Tables{Client: client.SDK(), Connectors: names.Connectors, Answers: names.Answers}
+}
+
+func memoryTables(t *testing.T) (*memory.Client, inprocess.Tables) {
+	t.Helper()
 	client := memory.New()
 	names, err := inprocess.CreateTables(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return seedingdbtest.Tables{Client: client.SDK(), Connectors: names.Connectors, Answers: names.Answers}
+	return client, names
+}
+
+// newStore is a store in memory.
+func newStore(t *testing.T) *seedingdb.Store {
+	t.Helper()
+	client, names := memoryTables(t)
+	return seedingdb.New(client, names.Connectors, names.Answers)
 }
 
 // newTables makes the tables of template.yaml.

@@ -9,7 +9,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -18,8 +17,7 @@ var serial atomic.Int64
 // Whatever the order of events, a batch is claimed, then submitted, then closed
 // once and for ever, and each part is counted once.
 func TestBatchStates(t *testing.T) {
-	tables := newTables(t)
-	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
+	store := newStore(t)
 	base := time.UnixMilli(1_800_000_000_000).UTC()
 	rapid.Check(t, func(t *rapid.T) {
 		id := fmt.Sprintf("c%d", serial.Add(1))
@@ -136,8 +134,7 @@ func TestBatchStates(t *testing.T) {
 // At any time a lease has at most one holder, its fence only grows, and nobody
 // can write under an earlier fence.
 func TestLeaseStates(t *testing.T) {
-	tables := newTables(t)
-	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
+	store := newStore(t)
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := t.Context()
 		key := fmt.Sprintf("r%d", serial.Add(1))
