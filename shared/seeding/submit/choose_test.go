@@ -23,8 +23,7 @@ func TestTheOrderOfReadingAndWriting(t *testing.T) {
 	delete(f.records, 4)
 	f.rejections = []seeding.Rejection{{Connector: "c", Subject: seeding.Member{Registrant: 4, Identifier: 14}.Subject(), Kind: seeding.Refused, Configured: 3}}
 	f.during["Submit"] = func() error { return errStorage } // an unknown outcome; one step is enough
-	s := f.submitter()
-	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
 	begun := slices.Index(f.calls, "TakeMTS")
@@ -101,8 +100,7 @@ func TestHowManyPagesABatchTakes(t *testing.T) {
 			}
 			maps.DeleteFunc(f.records, func(r int64, _ seeding.Record) bool { return !c.selected(r) })
 			f.during["VIDs"] = func() error { f.now = f.now.Add(c.slow); return nil }
-			s := f.submitter()
-			if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+			if err := f.oneStep(t); err != nil {
 				t.Fatal(err)
 			}
 			if got := f.called("VIDs"); !slices.Equal(got, c.want) {
@@ -181,8 +179,7 @@ func TestAPageEndsProblems(t *testing.T) {
 	} {
 		f.state.Problems[source] = seeding.Problem{Since: earlier, Next: now}
 	}
-	s := f.submitter()
-	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
 	left := slices.Sorted(maps.Keys(f.state.Problems))
@@ -222,8 +219,7 @@ func TestVIDsAreRemoved(t *testing.T) {
 				f.state.Problems[seeding.ProblemUnlink] = c.problem
 			}
 			f.during["Remove"] = func() error { return c.err }
-			s := f.submitter()
-			if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+			if err := f.oneStep(t); err != nil {
 				t.Fatal(err)
 			}
 			if got := f.called("Remove"); !slices.Equal(got, c.calls) {
@@ -251,12 +247,52 @@ func TestARefusedRemovalIsNotTriedOnTheNextPage(t *testing.T) {
 		f.tokens = append(f.tokens, seeding.Identifier{ID: 90 + r, Registrant: 1 + r, Value: "1"})
 	}
 	f.during["Remove"] = func() error { return &seeding.Fault{Kind: seeding.RefusedRights} }
-	s := f.submitter()
-	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.called("VIDs", "Remove"); !slices.Equal(got, []string{"VIDs 0 2", "Remove [11 12]", "VIDs 12 4"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// A page says nothing of rejections before and behind it.
+func TestRejectionsOutsideOfAPageStay(t *testing.T) {
+	f := newFake()
+	f.mts.Pace = seeding.Pace{Size: 2, Proved: 2}
+	f.add(3, 4, 5)
+	for _, identifier := range []int64{11, 12, 13, 15} { // 12 is in the page's range, and not there
+		f.rejections = append(f.rejections, seeding.Rejection{
+			Connector: "c", Kind: seeding.Refused, Configured: 2, Subject: seeding.Member{Registrant: 1, Identifier: identifier}.Subject(),
+		})
+	}
+	f.state.Run = "run"
+	f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: now, Cursor: 11}
+	if err := f.oneStep(t); err != nil {
+		t.Fatal(err)
+	}
+	var left []int64
+	for _, r := range f.rejections {
+		left = append(left, r.Identifier)
+	}
+	if want := []int64{11, 13, 15}; !slices.Equal(left, want) {
+		t.Errorf("left of identifiers %d, want %d", left, want)
+	}
+}
+
+// Whoever is in an open batch, of whichever connector, is not chosen.
+func TestWhoIsInAnOpenBatchIsNotChosen(t *testing.T) {
+	f := newFake()
+	f.mts.Pace = seeding.Pace{Size: 10, Proved: 10}
+	f.add(1, 2, 3)
+	f.open = []seeding.Batch{
+		{Ref: seeding.BatchRef{Connector: "c", Run: "import", Batch: "b1"}, Members: []seeding.Member{{Registrant: 1, Identifier: 11}}},
+		{Ref: seeding.BatchRef{Connector: "other", Batch: "b2"}, Members: []seeding.Member{{Registrant: 2, Identifier: 12}}},
+	}
+	if err := f.oneStep(t); err != nil {
+		t.Fatal(err)
+	}
+	if want := []seeding.Member{{Registrant: 3, Identifier: 13}}; len(f.open) != 3 || !slices.Equal(f.open[2].Members, want) {
+		t.Errorf("open batches %+v", f.open)
 	}
 }
 
@@ -298,8 +334,7 @@ func TestRejectedDataAreComparedUnderTheirOwnKey(t *testing.T) {
 	}
 	gone := seeding.Key{ID: "gone", Secret: []byte("gone")}
 	f.rejections = []seeding.Rejection{rejection(1, formerKey, "V1"), rejection(2, currentKey, "another"), rejection(3, gone, "V3")}
-	s := f.submitter()
-	if err := s.Work(t.Context(), "c", now.Add(s.stepLimit())); err != nil {
+	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
 	if want := []seeding.Member{{Registrant: 2, Identifier: 12}, {Registrant: 3, Identifier: 13}}; len(f.open) != 1 || !slices.Equal(f.open[0].Members, want) {

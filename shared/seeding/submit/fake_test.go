@@ -79,6 +79,13 @@ func (f *fake) work(t *testing.T) error {
 	return f.submitter().Work(t.Context(), "c", f.now.Add(15*time.Minute))
 }
 
+// oneStep lets the connector make one step.
+func (f *fake) oneStep(t *testing.T) error {
+	t.Helper()
+	s := f.submitter()
+	return s.Work(t.Context(), "c", f.now.Add(s.stepLimit()))
+}
+
 // add adds registrants that can be sent.
 func (f *fake) add(registrants ...int64) {
 	for _, id := range registrants {

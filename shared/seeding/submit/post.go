@@ -70,9 +70,7 @@ func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next,
 	log := s.log(v).With("run", batch.Ref.Run, "batch", batch.Ref.Batch, "count", batch.Count)
 	log.Info("batch claimed")
 	n, rest, err := s.post(ctx, v, batch, submission, limit, log)
-	if n.moved.IsZero() {
-		n.moved = moved
-	}
+	n.moved = moved
 	return n, rest, err
 }
 

@@ -12,13 +12,6 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
 
-// oneStep lets the connector make one step.
-func (f *fake) oneStep(t *testing.T) error {
-	t.Helper()
-	s := f.submitter()
-	return s.Work(t.Context(), "c", f.now.Add(s.stepLimit()))
-}
-
 // A POST is taken, surely not taken, or of unknown outcome: what becomes of its
 // batch, of the connector's problem and of the MTS.
 func TestWhatBecomesOfAPost(t *testing.T) {
@@ -93,6 +86,9 @@ func TestWhatBecomesOfAPost(t *testing.T) {
 			}
 			if f.mts.Lease.Owner != "" {
 				t.Error("the lease of the MTS is not given back")
+			}
+			if !f.state.Moved.Equal(now) {
+				t.Error("the claim is no move")
 			}
 		})
 	}
