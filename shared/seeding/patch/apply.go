@@ -220,7 +220,7 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 	case err != nil:
 		return false, proceed, err
 	case removal.Failed != nil:
-		out, err = p.callFailed(ctx, t, a, removal.Failed, seeding.ProblemUnlink, true)
+		out, err := p.callFailed(ctx, t, a, removal.Failed, seeding.ProblemUnlink, true)
 		return false, out, err
 	case removal.Refused != nil:
 		p.log(a).Warn("registry refuses to remove VIDs", "fault", removal.Refused.Error())

@@ -77,28 +77,60 @@ func withInvalid(registrant int64, code string) seeding.Row {
 type registry struct {
 	seeding.Registry
 	vids, tokens identifiers
-	create       func([]seeding.NewToken) error // nil takes everything
+	create       func([]seeding.NewToken) error // of a create, before anything is written; nil takes everything
+	begin        func(call string) error        // of every call; nil lets them go on
+	end          func(call string) error        // of a write that took effect; nil lets them end
+}
+
+func (r *registry) begins(call string) error {
+	if r.begin == nil {
+		return nil
+	}
+	return r.begin(call)
+}
+
+func (r *registry) ends(call string) error {
+	if r.end == nil {
+		return nil
+	}
+	return r.end(call)
 }
 
 func (r *registry) Identifiers(_ context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+	err = r.begins("Identifiers")
 	of := func(i seeding.Identifier) bool { return slices.Contains(registrants, i.Registrant) }
-	return filter(r.vids, of), filter(r.tokens, of), nil
+	return filter(r.vids, of), filter(r.tokens, of), err
 }
 
 func (r *registry) TokenHolders(_ context.Context, tokens []string) ([]seeding.Identifier, error) {
-	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(tokens, i.Value) }), nil
+	err := r.begins("TokenHolders")
+	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(tokens, i.Value) }), err
 }
 
 func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {
-	if r.create != nil {
-		if err := r.create(tokens); err != nil {
-			return err
-		}
+	err := r.begins("Create")
+	if err == nil && r.create != nil {
+		err = r.create(tokens)
 	}
+	if err != nil {
+		return err
+	}
+	r.write(tokens)
+	return r.ends("Create")
+}
+
+func (r *registry) write(tokens []seeding.NewToken) {
 	for _, t := range tokens {
 		r.tokens = append(r.tokens, holds(t.Registrant, t.Value))
 	}
-	return nil
+}
+
+func (r *registry) Remove(_ context.Context, ids []int64) error {
+	if err := r.begins("Remove"); err != nil {
+		return err
+	}
+	r.vids = filter(r.vids, func(i seeding.Identifier) bool { return !slices.Contains(ids, i.ID) })
+	return r.ends("Remove")
 }
 
 func filter(list identifiers, keep func(seeding.Identifier) bool) identifiers {

@@ -1,0 +1,491 @@
+package patch
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// rejectionOf is a rejection of a registrant that stands.
+func rejectionOf(registrant int64, kind seeding.RejectionKind, code string) seeding.Rejection {
+	return seeding.Rejection{Registry: "r", Connector: "c", Subject: sentRow(registrant).Subject, Kind: kind, Code: code, Attempts: 1, Version: 4}
+}
+
+// The order of reading and writing (infra/protocol.md, "Patch" 3 and 4): the
+// batch is closed before a VID goes, and the answer is deleted last.
+func TestTheOrderOfReadingAndWriting(t *testing.T) {
+	f := newFake()
+	f.state.Problems[seeding.ProblemWrite] = seeding.Problem{}
+	f.rejections = []seeding.Rejection{rejectionOf(1, seeding.Refused, "IDA-MLC-004")}
+	f.says(withToken(1, "A"), withError(2, "IDA-MLC-004"))
+	f.patch(t)
+	want := []string{
+		"TakePatch", "NextAnswer", "AnswerParts", "Batch", "Connector", "State", "ByID", "Open",
+		"Identifiers", "TokenHolders", "Create", "Identifiers",
+		"Rejections", "PutRejections", "DeleteRejections", "Close", "MTSState", "SavePace", "ClearProblems",
+		"Remove", "DeleteParts",
+		"NextAnswer", "LeavePatch", "NextAnswer",
+	}
+	if !slices.Equal(f.calls, want) {
+		t.Errorf("calls\n%q, want\n%q", f.calls, want)
+	}
+	if !slices.Equal(f.registry.tokens, identifiers{holds(1, "A")}) || len(f.registry.vids) != 1 || f.registry.vids[0].Registrant != 2 {
+		t.Errorf("the registry has the tokens %v and the VIDs %v", f.registry.tokens, f.registry.vids)
+	}
+	if len(f.rejections) != 1 || f.rejections[0].Registrant != 2 || f.rejections[0].Kind != seeding.Refused || f.rejections[0].Configured != 3 {
+		t.Errorf("rejections %+v", f.rejections)
+	}
+	b := f.batches[batch]
+	if b.State != seeding.Patched || !b.Closed.Equal(now) || b.Totals != (seeding.Totals{Sent: 2, Tokenised: 1, Refused: 1}) {
+		t.Errorf("the batch is %s at %v with %+v", b.State, b.Closed, b.Totals)
+	}
+	measured := map[string]float64{
+		seeding.MetricTokenised: 1, seeding.MetricRejected + string(seeding.Refused): 1, seeding.MetricSecondsToToken: 3600,
+	}
+	if !maps.Equal(f.measured, measured) || f.pace.Size != 4 {
+		t.Errorf("measured %v, the next batch has %d", f.measured, f.pace.Size)
+	}
+}
+
+// An answer without rows that could be created, or without rows, asks the
+// registry for no more than it needs.
+func TestReadingThatIsNotNeeded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rows []seeding.Row
+		want []string // calls of the registry
+	}{
+		{"no token came", []seeding.Row{withError(1, "IDA-MLC-004")}, []string{"Identifiers"}},
+		{"the token is not to be created", []seeding.Row{{Subject: sentRow(1).Subject, Token: "A", Status: seeding.RowProcessed}}, []string{"Identifiers", "TokenHolders"}},
+		{"no rows", nil, nil},
+	} {
+		f := newFake()
+		f.says(c.rows...)
+		f.patch(t)
+		var got []string
+		for _, call := range f.calls {
+			if slices.Contains([]string{"Identifiers", "TokenHolders", "Create", "Remove"}, call) {
+				got = append(got, call)
+			}
+		}
+		if !slices.Equal(got, c.want) || f.batches[batch].State != seeding.Patched || len(f.answers) > 0 {
+			t.Errorf("%s: %q, want %q; the batch is %s", c.name, got, c.want, f.batches[batch].State)
+		}
+	}
+}
+
+// When the batch is closed, and what is counted once (infra/protocol.md,
+// "Patch" 4 and 5).
+func TestWhatIsCounted(t *testing.T) {
+	first, second := part("x", 1, 2), part("x", 2, 2)
+	one := seeding.Totals{Tokenised: 1}
+	change := func(f *fake, change func(*seeding.Batch)) {
+		b := f.batches[batch]
+		change(&b)
+		f.batches[batch] = b
+	}
+	for _, c := range []struct {
+		name   string
+		parts  []seeding.AnswerPart // the first one has registrant 1, the second one 2
+		change func(*fake)
+		state  seeding.BatchState
+		totals seeding.Totals
+		parts2 int // counted, afterwards
+		pace   int // size of the next batch
+	}{
+		{"all parts are there: closed", []seeding.AnswerPart{first, second}, nil,
+			seeding.Patched, seeding.Totals{Sent: 2, Tokenised: 2}, 2, 4},
+		{"one part is missing before the deadline: counted, and open", []seeding.AnswerPart{first}, nil,
+			seeding.Submitted, one, 1, 2},
+		{"one part is missing just before the deadline: counted, and open", []seeding.AnswerPart{first}, func(f *fake) {
+			change(f, func(b *seeding.Batch) { b.Deadline = now.Add(1) })
+		}, seeding.Submitted, one, 1, 2},
+		{"one part is missing at the deadline: closed", []seeding.AnswerPart{first}, func(f *fake) {
+			change(f, func(b *seeding.Batch) { b.Deadline = now })
+		}, seeding.Patched, seeding.Totals{Sent: 2, Tokenised: 1}, 1, 4},
+		{"the missing part comes: closed, with what was counted before", []seeding.AnswerPart{second}, func(f *fake) {
+			change(f, func(b *seeding.Batch) { b.Parts, b.Totals = []string{first.ID()}, one })
+		}, seeding.Patched, seeding.Totals{Sent: 2, Tokenised: 2}, 2, 4},
+		{"of an answer that comes late: added to the closed batch", []seeding.AnswerPart{first, second}, func(f *fake) {
+			change(f, func(b *seeding.Batch) { b.State, b.Totals = seeding.Lost, seeding.Totals{Sent: 2} })
+		}, seeding.Lost, seeding.Totals{Sent: 2, Tokenised: 2}, 2, 2},
+		{"of an answer that was counted: the tokens that are missing", []seeding.AnswerPart{first, second}, func(f *fake) {
+			change(f, func(b *seeding.Batch) {
+				b.State, b.Totals, b.Parts = seeding.Patched, seeding.Totals{Sent: 2}, []string{first.ID(), second.ID()}
+			})
+		}, seeding.Patched, seeding.Totals{Sent: 2}, 2, 2},
+		{"reconcile closes the batch meanwhile: a late answer", []seeding.AnswerPart{first, second}, func(f *fake) {
+			f.during["Close"] = func() error {
+				change(f, func(b *seeding.Batch) { b.State, b.Totals = seeding.Lost, seeding.Totals{Sent: 2} })
+				return nil
+			}
+		}, seeding.Lost, seeding.Totals{Sent: 2, Tokenised: 2}, 2, 2},
+		{"another part is counted meanwhile: it stays open", []seeding.AnswerPart{first, second}, func(f *fake) {
+			f.during["Close"] = func() error {
+				change(f, func(b *seeding.Batch) { b.Parts = []string{part("y", 1, 2).ID()} })
+				return nil
+			}
+		}, seeding.Submitted, seeding.Totals{}, 1, 2},
+		{"a late part is counted meanwhile: not twice", []seeding.AnswerPart{first}, func(f *fake) {
+			change(f, func(b *seeding.Batch) { b.State = seeding.Lost })
+			f.during["CountParts"] = func() error {
+				change(f, func(b *seeding.Batch) { b.Parts, b.Totals = []string{first.ID()}, one })
+				return nil
+			}
+		}, seeding.Lost, one, 1, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			delete(f.answers, batch)
+			for _, p := range c.parts {
+				f.answered(p, withToken(int64(p.Part), fmt.Sprintf("T%d", p.Part)))
+			}
+			if c.change != nil {
+				c.change(f)
+			}
+			f.patch(t)
+			b := f.batches[batch]
+			if b.State != c.state || b.Totals != c.totals || len(b.Parts) != c.parts2 {
+				t.Errorf("%s with %+v and the parts %q", b.State, b.Totals, b.Parts)
+			}
+			if f.pace.Size != c.pace {
+				t.Errorf("the next batch has %d, want %d", f.pace.Size, c.pace)
+			}
+			if len(f.answers) > 0 || len(f.registry.tokens) != len(c.parts) {
+				t.Errorf("%d answers left, tokens %v", len(f.answers), f.registry.tokens)
+			}
+		})
+	}
+}
+
+// What a call of the registry that fails makes of an answer (infra/protocol.md,
+// "Patch" 7 and 8): an outage, or a problem with which the answer waits.
+func TestCallsThatFail(t *testing.T) {
+	secondLook := func(err error) func(*fake) {
+		return func(f *fake) {
+			f.during["Create"] = func() error { f.during["Identifiers"] = once(err); return nil }
+		}
+	}
+	first := func(call string) func(error) func(*fake) {
+		return func(err error) func(*fake) { return func(f *fake) { f.during[call] = once(err) } }
+	}
+	calls := map[string]struct {
+		fails   func(error) func(*fake)
+		refused seeding.Source // the problem of a refusal that has no name of its own
+	}{
+		"the first look":     {first("Identifiers"), seeding.ProblemRead},
+		"a look for holders": {first("TokenHolders"), seeding.ProblemRead},
+		"a create":           {first("Create"), seeding.ProblemWrite},
+		"the second look":    {secondLook, seeding.ProblemRead},
+	}
+	for name, call := range calls {
+		for kind, want := range map[seeding.FaultKind]seeding.Source{
+			seeding.Unknown: seeding.ProblemRegistry, seeding.Unreachable: seeding.ProblemRegistry,
+			seeding.RefusedSignIn: seeding.ProblemSignIn, seeding.RefusedTypes: seeding.ProblemTypes,
+			seeding.RefusedRights: "", seeding.RefusedSchema: "", seeding.RefusedRequest: "",
+		} {
+			t.Run(fmt.Sprintf("%s: %s", name, kind), func(t *testing.T) {
+				f := newFake()
+				call.fails(&seeding.Fault{Kind: kind, Code: "X"})(f)
+				f.patch(t)
+				want := cmp.Or(want, call.refused)
+				problem, stands := f.state.Problems[want]
+				if !stands || len(f.state.Problems) != 1 || problem.Attempts != 1 || !problem.Next.Equal(now.Add(time.Minute)) {
+					t.Errorf("problems %+v, want %s", f.state.Problems, want)
+				}
+				b := f.batches[batch]
+				if outage := want == seeding.ProblemRegistry; outage {
+					if !f.lease.OutageUntil.Equal(now.Add(time.Minute)) || f.lease.OutageAttempts != 1 || !b.NotBefore.IsZero() {
+						t.Errorf("an outage until %v after %d attempts; the answer waits until %v", f.lease.OutageUntil, f.lease.OutageAttempts, b.NotBefore)
+					}
+				} else if !f.lease.OutageUntil.IsZero() || !b.NotBefore.Equal(problem.Next) || b.Attempts != 0 {
+					t.Errorf("an outage until %v; the answer waits until %v after %d failures", f.lease.OutageUntil, b.NotBefore, b.Attempts)
+				}
+				if !b.State.Open() || len(f.answers) != 1 || len(f.rejections) > 0 {
+					t.Errorf("the batch is %s, %d answers left, rejections %+v", b.State, len(f.answers), f.rejections)
+				}
+
+				// Too early, and then it is over.
+				calls := f.called("Identifiers")
+				f.patch(t)
+				if f.called("Identifiers") != calls {
+					t.Error("tried again before its time")
+				}
+				f.now = now.Add(10 * time.Minute)
+				f.patch(t)
+				if b := f.batches[batch]; b.State != seeding.Patched || b.Totals != (seeding.Totals{Sent: 2, Tokenised: 2}) {
+					t.Errorf("afterwards the batch is %s with %+v", b.State, b.Totals)
+				}
+				if len(f.registry.tokens) != 2 || len(f.registry.vids) > 0 || len(f.answers) > 0 || len(f.state.Problems) > 0 {
+					t.Errorf("afterwards the registry has %v and %v, %d answers left, problems %v", f.registry.tokens, f.registry.vids, len(f.answers), f.state.Problems)
+				}
+				if !f.lease.OutageUntil.IsZero() || f.lease.OutageAttempts != 0 {
+					t.Errorf("afterwards an outage until %v", f.lease.OutageUntil)
+				}
+			})
+		}
+	}
+}
+
+// Outages in a row last ever longer, up to a quarter of an hour.
+func TestOutagesInARow(t *testing.T) {
+	f := newFake()
+	f.during["Identifiers"] = func() error { return &seeding.Fault{Kind: seeding.Unreachable} }
+	for i, minutes := range []time.Duration{1, 2, 4, 8, 15, 15} {
+		f.patch(t)
+		if got := f.lease.OutageUntil.Sub(f.now); got != minutes*time.Minute || f.lease.OutageAttempts != i+1 {
+			t.Errorf("after %d failures it lasts %v, want %d min", f.lease.OutageAttempts, got, minutes)
+		}
+		f.now = f.lease.OutageUntil
+	}
+}
+
+// A connector that cannot be run has its problem, and its answer waits with it;
+// answers of others go on.
+func TestConnectorsThatCannotBeRun(t *testing.T) {
+	for name, change := range map[string]func(*fake){
+		"the keys cannot be read":     func(f *fake) { f.during["ByID"] = once(errStorage) },
+		"the registry's password":     func(f *fake) { f.during["Open"] = once(seeding.ErrNotFound) },
+		"the registry cannot be used": func(f *fake) { f.during["Open"] = once(errStorage) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			change(f)
+			f.patch(t)
+			b, problem := f.batches[batch], f.state.Problems[seeding.ProblemConfig]
+			if problem.Text == "" || !b.NotBefore.Equal(problem.Next) || b.Attempts != 0 || len(f.answers) != 1 || f.called("Identifiers") > 0 {
+				t.Errorf("problems %+v, the answer waits until %v", f.state.Problems, b.NotBefore)
+			}
+			f.now = problem.Next
+			f.patch(t)
+			if len(f.answers) > 0 || len(f.state.Problems) > 0 {
+				t.Errorf("afterwards %d answers left, problems %+v", len(f.answers), f.state.Problems)
+			}
+		})
+	}
+	t.Run("the key of the rows is gone: nothing fits, and all stay pending", func(t *testing.T) {
+		f := newFake()
+		b := f.batches[batch]
+		b.RowKey = "gone"
+		f.batches[batch] = b
+		f.patch(t)
+		b = f.batches[batch]
+		if b.State != seeding.Patched || b.Totals != (seeding.Totals{Sent: 2}) || len(f.registry.tokens) > 0 || len(f.state.Problems) > 0 {
+			t.Errorf("%s with %+v, tokens %v, problems %v", b.State, b.Totals, f.registry.tokens, f.state.Problems)
+		}
+	})
+}
+
+// What an answer says of the system, and of the policy.
+func TestProblemsThatAnAnswerShows(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		rows   []seeding.Row
+		change func(*fake)
+		want   []seeding.Source // that stand afterwards
+	}{
+		{"MOSIP refuses everybody", []seeding.Row{withError(1, "IDA-MPA-005"), withError(2, "IDA-MPA-005")}, nil, []seeding.Source{seeding.ProblemIdentity}},
+		{"MOSIP refuses one and answers for another", []seeding.Row{withError(1, "IDA-MPA-005"), withToken(2, "B")}, nil, nil},
+		{"MOSIP answers again", []seeding.Row{withToken(1, "A"), withToken(2, "B")}, func(f *fake) {
+			f.state.Problems[seeding.ProblemIdentity] = seeding.Problem{Attempts: 4}
+		}, nil},
+		{"three hold other tokens, and nobody got one", []seeding.Row{withToken(1, "A"), withToken(2, "B"), withToken(3, "C")}, func(f *fake) {
+			f.registry.vids = append(f.registry.vids, sentVID(3))
+			f.registry.tokens = identifiers{holds(1, "X"), holds(2, "Y"), holds(3, "Z")}
+		}, []seeding.Source{seeding.ProblemPolicy}},
+		{"a token is created without a conflict", []seeding.Row{withToken(1, "A")}, func(f *fake) {
+			f.state.Problems[seeding.ProblemPolicy] = seeding.Problem{}
+		}, nil},
+		{"a token is created beside a conflict", []seeding.Row{withToken(1, "A"), withToken(2, "B")}, func(f *fake) {
+			f.registry.tokens = identifiers{holds(2, "Y")}
+			f.state.Problems[seeding.ProblemPolicy] = seeding.Problem{}
+		}, []seeding.Source{seeding.ProblemPolicy}},
+		{"what it says nothing of stands on", []seeding.Row{withError(1, "IDA-MLC-004")}, func(f *fake) {
+			f.state.Problems[seeding.ProblemWrite], f.state.Problems[seeding.ProblemMTS] = seeding.Problem{}, seeding.Problem{}
+		}, []seeding.Source{seeding.ProblemMTS, seeding.ProblemWrite}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			if c.change != nil {
+				c.change(f)
+			}
+			f.says(c.rows...)
+			f.patch(t)
+			if got := slices.Sorted(maps.Keys(f.state.Problems)); !slices.Equal(got, c.want) {
+				t.Errorf("%v stand, want %v", got, c.want)
+			}
+			if len(f.answers) > 0 {
+				t.Errorf("%d answers left", len(f.answers))
+			}
+		})
+	}
+}
+
+// Three creates refused alike are the connector's problem: nobody is rejected,
+// and the answer waits with it.
+func TestCreatesThatAreRefusedWhoeverTheyAreFor(t *testing.T) {
+	f := newFake()
+	f.lease.RefusedAlike, f.lease.RefusedCode = 1, "ValidationError"
+	f.registry.create = func([]seeding.NewToken) error {
+		return &seeding.Fault{Kind: seeding.RefusedData, Code: "ValidationError"}
+	}
+	f.patch(t)
+	problem := f.state.Problems[seeding.ProblemWrite]
+	if problem.Attempts != 1 || len(f.rejections) > 0 || len(f.answers) != 1 || !f.batches[batch].NotBefore.Equal(problem.Next) {
+		t.Errorf("problems %+v, rejections %+v, %d answers left", f.state.Problems, f.rejections, len(f.answers))
+	}
+	f.registry.create, f.now = nil, problem.Next
+	f.patch(t)
+	if len(f.state.Problems) > 0 || len(f.registry.tokens) != 2 || f.lease.RefusedAlike != 0 {
+		t.Errorf("afterwards problems %+v, tokens %v, %d refused alike", f.state.Problems, f.registry.tokens, f.lease.RefusedAlike)
+	}
+}
+
+// Removing the VIDs that were sent (infra/protocol.md, "Patch" 4): with the
+// connector's setting submit tries again what is left, without it the answer
+// waits.
+func TestVIDsAreRemoved(t *testing.T) {
+	refusal := &seeding.Fault{Kind: seeding.RefusedRights, Code: "AccessError"}
+	soon := seeding.Problem{Attempts: 2, Next: now.Add(1)}
+	for _, c := range []struct {
+		name    string
+		setting bool // the connector removes VIDs
+		stands  *seeding.Problem
+		fault   error
+
+		tried   bool
+		left    int // VIDs
+		answers int
+		stand   bool // the problem, afterwards
+	}{
+		{"with the setting", true, nil, nil, true, 0, 0, false},
+		{"without the setting, all the same: they were sent", false, nil, nil, true, 0, 0, false},
+		{"with the setting, refused", true, nil, refusal, true, 2, 0, true},
+		{"without the setting, refused: the answer waits", false, nil, refusal, true, 2, 1, true},
+		{"with the setting, while the problem stands: tried all the same", true, &soon, nil, true, 0, 0, false},
+		{"without the setting, while the problem stands: not before its next attempt", false, &soon, nil, false, 2, 1, true},
+		{"without the setting, at the problem's next attempt", false, &seeding.Problem{Next: now}, nil, true, 0, 0, false},
+		{"with the setting, the registry is away: the answer waits for it", true, nil, &seeding.Fault{Kind: seeding.Unreachable}, true, 2, 1, false},
+		{"with the setting, the sign-in is refused: left to submit", true, nil, &seeding.Fault{Kind: seeding.RefusedSignIn}, true, 2, 0, false},
+		{"without the setting, the sign-in is refused: the answer waits with that problem", false, nil, &seeding.Fault{Kind: seeding.RefusedSignIn}, true, 2, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			f.connector.Output.RemoveVIDs = c.setting
+			if c.stands != nil {
+				f.state.Problems[seeding.ProblemUnlink] = *c.stands
+			}
+			if c.fault != nil {
+				f.during["Remove"] = once(c.fault)
+			}
+			f.patch(t)
+			if tried := f.called("Remove") > 0; tried != c.tried || len(f.registry.vids) != c.left || len(f.answers) != c.answers {
+				t.Errorf("tried %v, %d VIDs and %d answers left", tried, len(f.registry.vids), len(f.answers))
+			}
+			problem, stands := f.state.Problems[seeding.ProblemUnlink]
+			if stands != c.stand {
+				t.Errorf("problems %+v", f.state.Problems)
+			}
+			if stands && c.answers > 0 && !f.batches[batch].NotBefore.Equal(problem.Next) {
+				t.Errorf("the answer waits until %v, the problem's next attempt is at %v", f.batches[batch].NotBefore, problem.Next)
+			}
+			b := f.batches[batch]
+			if b.State != seeding.Patched || b.Totals.Tokenised != 2 {
+				t.Errorf("the batch is %s with %+v", b.State, b.Totals)
+			}
+			if c.answers == 0 {
+				return
+			}
+			// Later nothing is counted again, and only the VIDs are left to do.
+			f.now, f.calls = now.Add(time.Hour), nil
+			f.patch(t)
+			if len(f.registry.vids) > 0 || len(f.answers) > 0 || f.called("Create")+f.called("PutRejections")+f.called("CountParts")+f.called("Close") > 0 {
+				t.Errorf("later %d VIDs and %d answers are left after %q", len(f.registry.vids), len(f.answers), f.calls)
+			}
+			if after := f.batches[batch]; after.Totals != b.Totals || len(f.state.Problems) > 0 {
+				t.Errorf("later %+v, problems %+v", after.Totals, f.state.Problems)
+			}
+		})
+	}
+}
+
+// One refused removal is enough for all answers that wait.
+func TestOneRefusedRemovalPerAttempt(t *testing.T) {
+	f := newFake()
+	f.connector.Output.RemoveVIDs = false
+	f.during["Remove"] = func() error { return &seeding.Fault{Kind: seeding.RefusedRights, Code: "AccessError"} }
+	other := f.batches[batch]
+	other.Ref.Batch = "b2"
+	f.batches["b2"] = other
+	again := rowMade(key, "b2", sentRow(2).Member, sentVID(2).Value)
+	f.says(withToken(1, "A"))
+	f.answers["b2"] = []seeding.AnswerPart{{
+		Ref: other.Ref, Content: "y", Part: 1, Of: 1, Received: now, Packed: seeding.PackRows([]seeding.Row{says(again, seeding.RowProcessed, "B", "")}),
+	}}
+	f.patch(t)
+	if n := f.called("Remove"); n != 1 || len(f.answers) != 2 || len(f.registry.tokens) != 2 {
+		t.Errorf("%d removals, %d answers left, tokens %v", n, len(f.answers), f.registry.tokens)
+	}
+}
+
+// Whatever call fails, once, before it took effect or after: when the patcher
+// comes again the registry has each token once, the VIDs are gone, and the batch
+// has counted each registrant once.
+func TestAnyCallMayFail(t *testing.T) {
+	prepare := func() *fake {
+		f := newFake()
+		f.sent(1, 2, 3)
+		f.registry.vids = append(f.registry.vids, sentVID(3))
+		f.rejections = []seeding.Rejection{rejectionOf(1, seeding.Refused, "IDA-MLC-004")}
+		f.says(withToken(1, "A"), withToken(2, "A"), withError(3, "IDA-MLC-004")) // 2 is a duplicate of 1
+		return f
+	}
+	plain := prepare()
+	plain.patch(t)
+	calls := slices.Compact(slices.Sorted(slices.Values(plain.calls)))
+	if len(calls) < 18 {
+		t.Fatalf("only %q are called", calls)
+	}
+	for _, call := range calls {
+		for name, when := range map[string]func(*fake) map[string]func() error{
+			"before": func(f *fake) map[string]func() error { return f.during },
+			"after":  func(f *fake) map[string]func() error { return f.after },
+		} {
+			for nth := range 2 {
+				t.Run(fmt.Sprintf("%s, call %d, fails %s it took effect", call, nth+1, name), func(t *testing.T) {
+					f := prepare()
+					n := 0
+					when(f)[call] = func() error {
+						if n++; n == nth+1 {
+							return errStorage
+						}
+						return nil
+					}
+					for range 6 {
+						_ = f.patcher().Patch(t.Context(), "r") // the first one may fail
+						f.now = f.now.Add(7 * time.Minute)      // longer than any lease or outage here
+					}
+					b := f.batches[batch]
+					if want := (seeding.Totals{Sent: 3, Tokenised: 1, Duplicate: 1, Refused: 1}); b.State != seeding.Patched || b.Totals != want {
+						t.Errorf("the batch is %s with %+v, want %+v", b.State, b.Totals, want)
+					}
+					if !slices.Equal(f.registry.tokens, identifiers{holds(1, "A")}) || len(f.registry.vids) != 2 {
+						t.Errorf("the registry has the tokens %v and the VIDs %v", f.registry.tokens, f.registry.vids)
+					}
+					var rejected []int64
+					for _, r := range f.rejections {
+						rejected = append(rejected, r.Registrant)
+					}
+					if slices.Sort(rejected); !slices.Equal(rejected, []int64{2, 3}) || len(f.answers) > 0 || len(f.state.Problems) > 0 {
+						t.Errorf("rejected are %v, %d answers left, problems %+v", rejected, len(f.answers), f.state.Problems)
+					}
+				})
+			}
+		}
+	}
+}

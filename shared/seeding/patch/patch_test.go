@@ -1,0 +1,205 @@
+package patch
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// The patch lease keeps two patchers apart, and outlives a write of unknown
+// outcome (infra/protocol.md, "Patch" 1).
+func TestThePatchLease(t *testing.T) {
+	grace := seeding.DefaultTimes().CommitGrace
+	unknown := &seeding.Fault{Kind: seeding.Unknown}
+	for _, c := range []struct {
+		name    string
+		change  func(*fake)
+		looked  bool          // for answers
+		held    time.Duration // the lease, after the patcher ended
+		answers int           // left
+	}{
+		{"free: the answers are processed, and it is given back at once", func(*fake) {}, true, 0, 0},
+		{"held by another patcher: nothing is done", func(f *fake) { f.lease.Patch = seeding.Lease{Owner: "x", Until: now.Add(1)} }, false, 1, 1},
+		{"left by one who died, and over: it is taken", func(f *fake) { f.lease.Patch = seeding.Lease{Owner: "x", Until: now} }, true, 0, 0},
+		{"the registry is away: it is given back, and nobody looks", func(f *fake) { f.lease.OutageUntil = now.Add(1) }, false, 0, 1},
+		{"the registry was away until now: the answers are processed", func(f *fake) { f.lease.OutageUntil = now }, true, 0, 0},
+		{"a reading of unknown outcome: it is given back at once", func(f *fake) { f.during["Identifiers"] = once(unknown) }, true, 0, 1},
+		{"a create of unknown outcome: kept for as long as Odoo may still commit it", func(f *fake) { f.during["Create"] = once(unknown) }, true, grace, 1},
+		{"a removal of unknown outcome: kept likewise", func(f *fake) { f.during["Remove"] = once(unknown) }, true, grace, 1},
+		{"a create that reached nobody: it is given back at once", func(f *fake) { f.during["Create"] = once(&seeding.Fault{Kind: seeding.Unreachable}) }, true, 0, 1},
+		{"lost on the way to somebody else: nothing more is done", func(f *fake) {
+			f.during["LeavePatch"] = func() error {
+				f.lease.Patch = seeding.Lease{Owner: "x", Until: now.Add(time.Hour), Fence: 99}
+				return nil
+			}
+		}, true, time.Hour, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			c.change(f)
+			f.patch(t)
+			if looked := f.called("NextAnswer") > 0; looked != c.looked || len(f.answers) != c.answers {
+				t.Errorf("looked %v, %d answers left", looked, len(f.answers))
+			}
+			if held := max(0, f.lease.Patch.Until.Sub(now)); held != c.held {
+				t.Errorf("the lease is held for %v, want %v", held, c.held)
+			}
+		})
+	}
+}
+
+// The lease lasts the working time and what Odoo may commit after it.
+func TestHowLongThePatchLeaseIsTaken(t *testing.T) {
+	f := newFake()
+	var until time.Time
+	f.during["NextAnswer"] = func() error { until = f.lease.Patch.Until; return errStorage }
+	if err := f.patcher().Patch(t.Context(), "r"); !errors.Is(err, errStorage) {
+		t.Errorf("error %v", err)
+	}
+	if want := now.Add(6 * time.Minute); !until.Equal(want) || f.lease.Patch.Live(now) {
+		t.Errorf("until %v, want %v; now %+v", until, want, f.lease.Patch)
+	}
+}
+
+// An answer whose invocation found the lease taken is found after the release.
+func TestAnAnswerThatComesAtTheEnd(t *testing.T) {
+	late := func(f *fake) {
+		b := f.batches[batch]
+		b.Ref.Batch = "b0" // before the other one
+		f.batches["b0"] = b
+		rows := []seeding.Row{withError(1, "IDA-MLC-004")}
+		f.answers["b0"] = []seeding.AnswerPart{{Ref: b.Ref, Content: "y", Part: 1, Of: 1, Received: now, Packed: seeding.PackRows(rows)}}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*fake)
+		rounds int
+		left   int // answers
+	}{
+		{"none comes", func(*fake) {}, 1, 0},
+		{"one comes when the others are processed", func(f *fake) {
+			f.during["LeavePatch"] = func() error { delete(f.during, "LeavePatch"); late(f); return nil }
+		}, 2, 0},
+		{"one that was looked at still waits", func(f *fake) {
+			f.state.Problems[seeding.ProblemWrite] = seeding.Problem{}
+			b := f.batches[batch]
+			b.NotBefore = now.Add(1)
+			f.batches[batch] = b
+		}, 1, 1},
+		{"one comes, and the round ended with an outage", func(f *fake) {
+			f.during["Identifiers"] = once(&seeding.Fault{Kind: seeding.Unreachable})
+			f.during["LeavePatch"] = func() error { delete(f.during, "LeavePatch"); late(f); return nil }
+		}, 1, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			c.change(f)
+			f.patch(t)
+			if n := f.called("TakePatch"); n != c.rounds || len(f.answers) != c.left {
+				t.Errorf("%d rounds, %d answers left; want %d, %d", n, len(f.answers), c.rounds, c.left)
+			}
+		})
+	}
+}
+
+// In the last quarter of the working time no further batch is begun.
+func TestNoBatchIsBegunLate(t *testing.T) {
+	for _, c := range []struct {
+		gone time.Duration
+		left int // answers
+	}{{90 * time.Second, 0}, {90*time.Second + 1, 1}} {
+		f := newFake()
+		f.during["NextAnswer"] = func() error { f.now = now.Add(c.gone); return nil }
+		f.patch(t)
+		if len(f.answers) != c.left || f.lease.Patch.Live(f.now) {
+			t.Errorf("after %v %d answers are left, the lease is %+v", c.gone, len(f.answers), f.lease.Patch)
+		}
+	}
+}
+
+// An answer that belongs to nothing is deleted.
+func TestAnswersOfNobody(t *testing.T) {
+	for name, change := range map[string]func(*fake){
+		"of a batch that nobody made":          func(f *fake) { delete(f.batches, batch) },
+		"of a connector that was deleted":      func(f *fake) { f.connector.ID = "another" },
+		"whose parts are gone when it is read": func(f *fake) { f.during["AnswerParts"] = func() error { delete(f.answers, batch); return nil } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			change(f)
+			f.patch(t)
+			if len(f.answers) > 0 || f.called("Open") > 0 {
+				t.Errorf("%d answers left after %v", len(f.answers), f.calls)
+			}
+		})
+	}
+}
+
+// An answer that fails for an unknown reason is tried again ever more seldom,
+// and set aside after the tenth time (infra/protocol.md, "Patch" 9).
+func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		state seeding.BatchState
+		want  seeding.BatchState
+	}{
+		{"of an open batch: closed as failed, and its members are rejected", seeding.Submitted, seeding.Failed},
+		{"of a closed batch: it has no members any more, and stays as it is", seeding.Lost, seeding.Lost},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			b := f.batches[batch]
+			b.State = c.state
+			if !c.state.Open() {
+				b.Members, b.Totals = nil, seeding.Totals{Sent: 2}
+			}
+			f.batches[batch] = b
+			f.answers[batch][0].Packed = []byte("damaged")
+			f.rejections = []seeding.Rejection{{Registry: "r", Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.SetAside, Attempts: 1, Version: 4}}
+			standing := slices.Clone(f.rejections)
+
+			waits := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
+			for i, minutes := range waits {
+				f.patch(t)
+				b := f.batches[batch]
+				if b.Attempts != i+1 || !b.NotBefore.Equal(f.now.Add(minutes*time.Minute)) || b.State != c.state {
+					t.Fatalf("attempt %d: noted as %d, next in %v, %s", i+1, b.Attempts, b.NotBefore.Sub(f.now), b.State)
+				}
+				f.now = b.NotBefore.Add(-1)
+				f.patch(t) // too early
+				if f.batches[batch].Attempts != i+1 {
+					t.Fatalf("attempt %d is made before its time", i+2)
+				}
+				f.now = b.NotBefore
+			}
+			if !slices.Equal(f.rejections, standing) || len(f.answers) != 1 {
+				t.Fatalf("after %d attempts %d answers, rejections %+v", len(waits), len(f.answers), f.rejections)
+			}
+
+			f.patch(t)
+			b = f.batches[batch]
+			if b.State != c.want || b.Totals != (seeding.Totals{Sent: 2}) || len(f.answers) > 0 {
+				t.Errorf("%s with %+v, %d answers left", b.State, b.Totals, len(f.answers))
+			}
+			want := standing
+			if c.state.Open() {
+				of := func(registrant int64, attempts, version int, wait time.Duration) seeding.Rejection {
+					return seeding.Rejection{
+						Registry: "r", Connector: "c", Subject: sentRow(registrant).Subject, Kind: seeding.SetAside, Code: seeding.CodeSetAside,
+						Configured: 3, Attempts: attempts, Since: f.now, Next: f.now.Add(wait), Version: version + 1,
+					}
+				}
+				want = []seeding.Rejection{of(1, 2, 4, 2*time.Hour), of(2, 1, 0, time.Hour)}
+				if !b.Closed.Equal(f.now) || f.measured[seeding.MetricRejected+string(seeding.SetAside)] != 2 {
+					t.Errorf("closed at %v, measured %v", b.Closed, f.measured)
+				}
+			}
+			if !slices.Equal(f.rejections, want) {
+				t.Errorf("rejections %+v, want %+v", f.rejections, want)
+			}
+		})
+	}
+}
