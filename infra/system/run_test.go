@@ -50,7 +50,7 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 	expect(t, "metric: submitted", int(w.metrics.Sum(seeding.MetricSubmitted)), e.Submitted)
 	expect(t, "metric: tokenised", int(w.metrics.Sum(seeding.MetricTokenised)), e.NewTokens)
 	expect(t, "metric: rejected", int(w.metrics.SumOfKinds(seeding.MetricRejected)), e.Rejected())
-	for _, gauge := range []seeding.Metric{seeding.MetricOldestAnswer, seeding.MetricStalledConnectors, seeding.MetricUnreachable, seeding.MetricSignInsRefused, seeding.MetricProblemConnectors, seeding.MetricNeedHand} {
+	for _, gauge := range []seeding.Metric{seeding.MetricOldestAnswer, seeding.MetricStalledConnectors, seeding.MetricUnreachable, seeding.MetricSignInsRefused, seeding.MetricProblemConnectors, seeding.MetricNeedPerson} {
 		if value, taken := w.metrics.Last(gauge); !taken || value != 0 {
 			t.Errorf("gauge %s: %v, %v", gauge, value, taken)
 		}

@@ -275,7 +275,7 @@ func TestEveryProblemRings(t *testing.T) {
 		if err := w.reconciler.Tick(w.Context()); err != nil {
 			w.Fatal(err)
 		}
-		for _, gauge := range []seeding.Metric{seeding.MetricStalledConnectors, seeding.MetricProblemConnectors, seeding.MetricNeedHand,
+		for _, gauge := range []seeding.Metric{seeding.MetricStalledConnectors, seeding.MetricProblemConnectors, seeding.MetricNeedPerson,
 			seeding.MetricUnreachable, seeding.MetricSignInsRefused} {
 			if value, _ := w.metrics.Last(gauge); value > 0 {
 				counted = append(counted, string(gauge))

@@ -76,9 +76,9 @@ type Window struct{ From, To time.Time }
 // HasPart reports whether the totals count this part of an answer.
 func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 
-// Counted reports whether the totals count all of these parts. Their tokens and
+// HasParts reports whether the totals count all of these parts. Their tokens and
 // rejections were written before that.
-func (b Batch) Counted(parts []AnswerPart) bool {
+func (b Batch) HasParts(parts []AnswerPart) bool {
 	return !slices.ContainsFunc(parts, func(p AnswerPart) bool { return !b.HasPart(p.ID()) })
 }
 
@@ -89,12 +89,12 @@ func (b Batch) Wait() time.Duration { return b.Deadline.Sub(b.Claimed) }
 // during a POST it replies to nothing (facts/mts.md 9).
 const MaxWaits = 3
 
-// GivenUp is when a batch is closed as lost even if MTS still works on it.
-func (b Batch) GivenUp() time.Time { return b.Claimed.Add(MaxWaits * b.Wait()) }
+// GiveUpAt is when a batch is closed as lost even if MTS still works on it.
+func (b Batch) GiveUpAt() time.Time { return b.Claimed.Add(MaxWaits * b.Wait()) }
 
-// heldByMTS is how long MTS had the batch, counted from the end of the POST. An
+// timeAtMTS is how long MTS had the batch, counted from the end of the POST. An
 // answer may come before that; then it counts from the claim.
-func (b Batch) heldByMTS(until time.Time) time.Duration {
+func (b Batch) timeAtMTS(until time.Time) time.Duration {
 	if b.Submitted.IsZero() {
 		return until.Sub(b.Claimed)
 	}

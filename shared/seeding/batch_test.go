@@ -17,8 +17,8 @@ func TestDeadline(t *testing.T) {
 // A batch that MTS still works on is given three deadlines from its claim.
 func TestWhenABatchIsGivenUp(t *testing.T) {
 	b := seeding.Batch{Claimed: now, Submitted: now.Add(time.Minute), Deadline: now.Add(2 * time.Minute)}
-	if b.Wait() != 2*time.Minute || !b.GivenUp().Equal(now.Add(6*time.Minute)) {
-		t.Errorf("waits %v, given up at %v", b.Wait(), b.GivenUp())
+	if b.Wait() != 2*time.Minute || !b.GiveUpAt().Equal(now.Add(6*time.Minute)) {
+		t.Errorf("waits %v, given up at %v", b.Wait(), b.GiveUpAt())
 	}
 }
 
@@ -50,7 +50,7 @@ func TestWhichPartsOfAnAnswerAreCounted(t *testing.T) {
 		{"of another answer", []seeding.AnswerPart{part("y", 1, 2)}, false},
 		{"of more parts", []seeding.AnswerPart{part("x", 1, 3)}, false},
 	} {
-		if got := b.Counted(c.parts); got != c.want {
+		if got := b.HasParts(c.parts); got != c.want {
 			t.Errorf("%s: counted %v", c.name, got)
 		}
 	}

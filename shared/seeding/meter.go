@@ -26,7 +26,7 @@ const (
 	MetricUnreachable       Metric = "UnreachableServers"  // connectors with a registry or MTS problem
 	MetricSignInsRefused    Metric = "SignInsRefused"      // connectors
 	MetricProblemConnectors Metric = "ProblemConnectors"   // connectors with a problem that blocks
-	MetricNeedHand          Metric = "ConnectorsNeedHand"  // connectors with a problem that does not block
+	MetricNeedPerson        Metric = "ConnectorsNeedHand"  // connectors with a problem that does not block
 )
 
 // Meter takes figures; kind is "" except for MetricRejected. A figure may get

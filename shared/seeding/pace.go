@@ -58,9 +58,9 @@ func (p Pace) Alone(maximum int) bool {
 	return size > p.Proved || p.Ceiling > 0 && 2*size >= p.Ceiling
 }
 
-// Answered is the pace after the answer to a batch, in time or not; maximum is
+// AfterAnswer is the pace after the answer to a batch, in time or not; maximum is
 // the connector's. ok is false if nothing changes and nothing need be written.
-func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok bool) {
+func (p Pace) AfterAnswer(b Batch, received time.Time, maximum int) (next Pace, ok bool) {
 	next = p
 	next.Losses = 0
 	if took := received.Sub(b.Claimed); took > 0 {
@@ -81,7 +81,7 @@ func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok 
 		}
 		// Only from the current size, so that two batches of one size double it once.
 		if larger := min(2*b.Size, maximum); next.Size == b.Size && larger > b.Size {
-			if next.Ceiling == 0 && b.heldByMTS(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
+			if next.Ceiling == 0 && b.timeAtMTS(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
 				next.Ceiling = larger
 			}
 			if next.Ceiling == 0 || larger < next.Ceiling {
@@ -92,12 +92,12 @@ func (p Pace) Answered(b Batch, received time.Time, maximum int) (next Pace, ok 
 	return next, next != p
 }
 
-// Missed is the pace after a batch was lost. tooMuch says that MTS forgot it or
+// AfterLoss is the pace after a batch was lost. tooMuch says that MTS forgot it or
 // never finished it: then its size, and any larger one, is too large. Otherwise
 // a size that was answered in time before may be lost once; else an MTS that
 // loses an answer now and then would get single records only. A batch that was
 // less than half full says nothing about the size.
-func (p Pace) Missed(b Batch, tooMuch bool) (next Pace, ok bool) {
+func (p Pace) AfterLoss(b Batch, tooMuch bool) (next Pace, ok bool) {
 	if 2*b.Count < b.Size {
 		return p, false
 	}

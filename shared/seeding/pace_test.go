@@ -31,37 +31,37 @@ func TestBatchSizeFollowsTheMTS(t *testing.T) {
 		t.Helper()
 		for _, w := range want {
 			size := p.Batch(1000)
-			p, _ = p.Answered(sent(size, size), soon, 1000)
+			p, _ = p.AfterAnswer(sent(size, size), soon, 1000)
 			if p.Batch(1000) != w {
 				t.Fatalf("from %d to %d, want %d", size, p.Batch(1000), w)
 			}
 		}
 	}
 	grow(100, 200, 400)
-	p, _ = p.Answered(sent(200, 200), soon, 1000) // the second batch of a size that was left already
+	p, _ = p.AfterAnswer(sent(200, 200), soon, 1000) // the second batch of a size that was left already
 	grow(800)
-	p, _ = p.Missed(sent(800, 800), false)
-	p, _ = p.Missed(sent(800, 800), false) // two batches of one size were under way
+	p, _ = p.AfterLoss(sent(800, 800), false)
+	p, _ = p.AfterLoss(sent(800, 800), false) // two batches of one size were under way
 	if p.Batch(1000) != 400 {
 		t.Fatalf("after the loss of a size that was never answered %d", p.Batch(1000))
 	}
-	p, _ = p.Missed(sent(400, 399), false)
+	p, _ = p.AfterLoss(sent(400, 399), false)
 	if p.Batch(1000) != 400 {
 		t.Fatalf("after one loss of a size that was answered before %d", p.Batch(1000))
 	}
-	p, _ = p.Answered(sent(400, 400), soon, 1000)
-	p, _ = p.Missed(sent(400, 400), false)
+	p, _ = p.AfterAnswer(sent(400, 400), soon, 1000)
+	p, _ = p.AfterLoss(sent(400, 400), false)
 	if p.Batch(1000) != 400 {
 		t.Fatalf("after losses with an answer between them %d", p.Batch(1000))
 	}
-	lost, _ := p.Missed(sent(400, 400), false)
+	lost, _ := p.AfterLoss(sent(400, 400), false)
 	if lost.Batch(1000) != 200 {
 		t.Fatalf("after two losses in a row %d", lost.Batch(1000))
 	}
 	{
 		p.Suspect = 0
-		forgot, _ := p.Missed(sent(400, 400), true)
-		probe, moved := p.Missed(sent(400, 1), true)
+		forgot, _ := p.AfterLoss(sent(400, 400), true)
+		probe, moved := p.AfterLoss(sent(400, 1), true)
 		if forgot.Batch(1000) != 200 || moved || probe != p {
 			t.Fatalf("forgotten: %d; a probe of one: %d", forgot.Batch(1000), probe.Batch(1000))
 		}
@@ -71,15 +71,15 @@ func TestBatchSizeFollowsTheMTS(t *testing.T) {
 	}
 	grow(800) // lifted after 20 timely answers
 
-	half, _ := p.Answered(sent(800, 399), soon, 1000)
-	late, _ := p.Answered(sent(800, 800), paceStart.Add(2*time.Hour), 1000)
+	half, _ := p.AfterAnswer(sent(800, 399), soon, 1000)
+	late, _ := p.AfterAnswer(sent(800, 800), paceStart.Add(2*time.Hour), 1000)
 	if half.Batch(1000) != 800 || late.Batch(1000) != 800 {
 		t.Error("grows without a full and timely batch")
 	}
-	if small, _ := p.Missed(sent(200, 200), false); small.Batch(1000) != 800 {
+	if small, _ := p.AfterLoss(sent(200, 200), false); small.Batch(1000) != 800 {
 		t.Errorf("a lost answer of an earlier size makes it %d", small.Batch(1000))
 	}
-	if small, _ := p.Missed(sent(200, 200), true); small.Batch(1000) != 100 || !small.Alone(1000) {
+	if small, _ := p.AfterLoss(sent(200, 200), true); small.Batch(1000) != 100 || !small.Alone(1000) {
 		t.Errorf("with 200 forgotten, the next has %d", small.Batch(1000))
 	}
 }
@@ -105,7 +105,7 @@ func TestBatchSizeStaysBelowWhatADefaultMTSForgets(t *testing.T) {
 			if b.Claimed = paceStart.Add(-time.Minute); c.overtook {
 				b.Claimed, b.Submitted = paceStart, time.Time{}
 			}
-			p, _ = p.Answered(b, paceStart.Add(c.perRecord*time.Duration(b.Count)), c.maximum)
+			p, _ = p.AfterAnswer(b, paceStart.Add(c.perRecord*time.Duration(b.Count)), c.maximum)
 		}
 		for _, want := range c.want {
 			if step(); p.Batch(c.maximum) != want {
@@ -146,9 +146,9 @@ func TestWhatABatchSaysOfThePace(t *testing.T) {
 		"far below what was lost":    {seeding.Pace{Size: 100, Proved: 100, Ceiling: 400}, sent(100, 50), true, 200, 0, true},
 		"two would be what was lost": {seeding.Pace{Size: 200, Proved: 200, Ceiling: 400}, sent(200, 200), true, 200, 0, true},
 	} {
-		p, _ := c.p.Missed(c.b, true)
+		p, _ := c.p.AfterLoss(c.b, true)
 		if c.answered {
-			p, _ = c.p.Answered(c.b, soon, 1000)
+			p, _ = c.p.AfterAnswer(c.b, soon, 1000)
 		}
 		if p.Batch(1000) != c.size || p.Losses != c.losses || p.Alone(1000) != c.alone {
 			t.Errorf("%s: size %d, %d losses, alone %v; want %d, %d, %v", name, p.Batch(1000), p.Losses, p.Alone(1000), c.size, c.losses, c.alone)
@@ -156,9 +156,9 @@ func TestWhatABatchSaysOfThePace(t *testing.T) {
 	}
 
 	// After the loss of a single one two are tried as after any loss.
-	p, _ := seeding.Pace{Size: 1}.Missed(sent(1, 1), true)
+	p, _ := seeding.Pace{Size: 1}.AfterLoss(sent(1, 1), true)
 	for answers := 1; p.Batch(1000) == 1; answers++ {
-		if p, _ = p.Answered(sent(1, 1), soon, 1000); answers > 20 {
+		if p, _ = p.AfterAnswer(sent(1, 1), soon, 1000); answers > 20 {
 			t.Fatalf("still at 1 after %d timely answers", answers)
 		}
 	}
@@ -178,7 +178,7 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 				size := inFlight[0]
 				inFlight = inFlight[1:]
 				after := time.Duration(rapid.Int64Range(0, int64(2*time.Hour)).Draw(t, "after"))
-				p, _ = p.Answered(sent(size, rapid.IntRange(0, size).Draw(t, "count")), paceStart.Add(after), maximum)
+				p, _ = p.AfterAnswer(sent(size, rapid.IntRange(0, size).Draw(t, "count")), paceStart.Add(after), maximum)
 			},
 			"missed": func(t *rapid.T) {
 				if len(inFlight) == 0 {
@@ -187,7 +187,7 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 				size := inFlight[0]
 				inFlight = inFlight[1:]
 				count, tooMuch := rapid.IntRange(1, size).Draw(t, "count"), rapid.Bool().Draw(t, "too much")
-				p, _ = p.Missed(sent(size, count), tooMuch)
+				p, _ = p.AfterLoss(sent(size, count), tooMuch)
 				if tooMuch && 2*count >= size && p.Batch(maximum) > max(1, size/2) {
 					t.Fatalf("%d records were too much, and the next size is %d", size, p.Batch(maximum))
 				}
@@ -206,14 +206,14 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 func TestPaceRecovers(t *testing.T) {
 	p := seeding.Pace{}
 	for range 20 {
-		p, _ = p.Missed(sent(p.Batch(1000), p.Batch(1000)), true)
+		p, _ = p.AfterLoss(sent(p.Batch(1000), p.Batch(1000)), true)
 	}
 	if p.Batch(1000) != 1 || p.Losses < 3 {
 		t.Fatalf("size %d, losses %d", p.Batch(1000), p.Losses)
 	}
 	batches := 0
 	for ; p.Batch(1000) < 1000 && batches < 1000; batches++ {
-		p, _ = p.Answered(sent(p.Batch(1000), p.Batch(1000)), paceStart, 1000)
+		p, _ = p.AfterAnswer(sent(p.Batch(1000), p.Batch(1000)), paceStart, 1000)
 	}
 	if p.Batch(1000) != 1000 {
 		t.Fatalf("stuck at %d with ceiling %d", p.Batch(1000), p.Ceiling)

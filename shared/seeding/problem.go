@@ -47,9 +47,9 @@ func (s State) Blocked() (blocked bool, next time.Time) {
 	return blocked, next
 }
 
-// Raised is the problem after one more failure; the zero Problem is one that was
+// Raise is the problem after one more failure; the zero Problem is one that was
 // not there before.
-func (p Problem) Raised(now time.Time, d Description, times Times) Problem {
+func (p Problem) Raise(now time.Time, d Description, times Times) Problem {
 	next := Problem{Text: d.Text, Remedy: d.Remedy, Since: p.Since, Attempts: p.Attempts + 1}
 	if next.Since.IsZero() {
 		next.Since = now
@@ -58,8 +58,8 @@ func (p Problem) Raised(now time.Time, d Description, times Times) Problem {
 	return next
 }
 
-// Standing returns those of the sources that have a problem.
-func (s State) Standing(sources ...Source) []Source {
+// Raised returns those of the sources that have a problem.
+func (s State) Raised(sources ...Source) []Source {
 	var found []Source
 	for _, source := range sources {
 		if _, ok := s.Problems[source]; ok {

@@ -136,7 +136,7 @@ func TestRaisedProblem(t *testing.T) {
 		{"it stood for long", seeding.Problem{Since: now.Add(-time.Hour), Attempts: 50},
 			seeding.Problem{Text: "new text", Remedy: "new advice", Since: now.Add(-time.Hour), Attempts: 51, Next: now.Add(time.Hour)}},
 	} {
-		if got := c.before.Raised(now, d, times); got != c.want {
+		if got := c.before.Raise(now, d, times); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}

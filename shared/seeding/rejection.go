@@ -114,14 +114,14 @@ func nextAttempt(r Rejection, times Times) time.Time {
 	return time.Time{}
 }
 
-// RejectionReader is what StandingRejections calls of Rejections.
+// RejectionReader is what RejectionsOf calls of Rejections.
 type RejectionReader interface {
 	Rejections(ctx context.Context, registry string, from, to int64) ([]Rejection, error)
 }
 
-// StandingRejections returns the rejections that the connector of a batch has of
+// RejectionsOf returns the rejections that the connector of a batch has of
 // the identifiers, by identifier, and maybe of others between them.
-func StandingRejections(ctx context.Context, store RejectionReader, ref BatchRef, identifiers []int64) (map[int64]Rejection, error) {
+func RejectionsOf(ctx context.Context, store RejectionReader, ref BatchRef, identifiers []int64) (map[int64]Rejection, error) {
 	mine := map[int64]Rejection{}
 	if len(identifiers) == 0 {
 		return mine, nil

@@ -121,7 +121,7 @@ func TestStandingRejections(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := &rejections{list: []seeding.Rejection{mine, others}, fails: c.fails}
-			got, err := seeding.StandingRejections(t.Context(), store, ref, c.identifiers)
+			got, err := seeding.RejectionsOf(t.Context(), store, ref, c.identifiers)
 			if !errors.Is(err, c.fails) || c.fails == nil && (err != nil || got == nil) {
 				t.Fatalf("%v, error %v", got, err)
 			}

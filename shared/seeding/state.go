@@ -33,8 +33,8 @@ type State struct {
 // running, or it is stopped and has an open run that must be ended.
 func (s State) Active() bool { return s.Status == Running || s.Run != "" || len(s.Imports) > 0 }
 
-// Wants reports whether the tick should invoke submit for the connector.
-func (s State) Wants(now time.Time) bool {
+// NeedsSubmit reports whether the tick should invoke submit for the connector.
+func (s State) NeedsSubmit(now time.Time) bool {
 	return s.Active() && (!s.Due.After(now) || len(s.Imports) > 0) && !s.Lease.Live(now)
 }
 

@@ -49,7 +49,7 @@ func TestTurnsOfOpenRuns(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, c.want)
 			}
 		}
-		if wants := c.state.Wants(now); wants != c.wants {
+		if wants := c.state.NeedsSubmit(now); wants != c.wants {
 			t.Errorf("%s: wants %v", name, wants)
 		}
 	}
@@ -67,11 +67,11 @@ func TestStandingProblems(t *testing.T) {
 		{"asked for one that does not", []seeding.Source{seeding.ProblemRead}, nil},
 		{"asked for several", []seeding.Source{seeding.ProblemMTS, seeding.ProblemRead, seeding.ProblemUnlink}, []seeding.Source{seeding.ProblemMTS, seeding.ProblemUnlink}},
 	} {
-		if got := s.Standing(c.asked...); !slices.Equal(got, c.want) {
+		if got := s.Raised(c.asked...); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
-	if got := (seeding.State{}).Standing(seeding.ProblemMTS); len(got) > 0 {
+	if got := (seeding.State{}).Raised(seeding.ProblemMTS); len(got) > 0 {
 		t.Errorf("of a state without problems %v stand", got)
 	}
 }
@@ -100,7 +100,7 @@ func TestWhoWantsSubmit(t *testing.T) {
 		{"stopped with a run to be ended, not due yet", with(seeding.State{Status: seeding.Stopped, Run: "r"}, 1, seeding.Lease{}), true, false},
 		{"stopped with an import to be ended", with(seeding.State{Status: seeding.Stopped, Imports: []string{"i"}}, 1, seeding.Lease{}), true, true},
 	} {
-		if active, wants := c.state.Active(), c.state.Wants(now); active != c.active || wants != c.wants {
+		if active, wants := c.state.Active(), c.state.NeedsSubmit(now); active != c.active || wants != c.wants {
 			t.Errorf("%s: active %v, wants %v", c.name, active, wants)
 		}
 	}

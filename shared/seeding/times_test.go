@@ -36,7 +36,7 @@ func TestWaitsDouble(t *testing.T) {
 		{time.Hour, 15 * time.Minute, 24 * time.Hour},
 	} {
 		at := now.Add(time.Duration(before) * 24 * time.Hour)
-		problem = problem.Raised(at, seeding.AnswersMissing, times)
+		problem = problem.Raise(at, seeding.AnswersMissing, times)
 		for what, got := range map[string][2]time.Time{
 			"problem": {problem.Next, at.Add(want.backOff)},
 			"since":   {problem.Since, now},

@@ -25,13 +25,13 @@ func RemoveVIDs(ctx context.Context, registry Registry, store ProblemStore, stat
 	err := registry.Remove(ctx, identifiers)
 	now := clock.Now()
 	if err == nil {
-		return Removal{}, store.ClearProblems(ctx, state.Connector, state.Standing(ProblemUnlink), now)
+		return Removal{}, store.ClearProblems(ctx, state.Connector, state.Raised(ProblemUnlink), now)
 	}
 	fault := FaultOf(err)
 	switch fault.Kind {
 	case RefusedRights, RefusedSchema, RefusedData, RefusedRequest:
 		_, description := RegistryProblem(fault, ProblemUnlink)
-		problem := state.Problems[ProblemUnlink].Raised(now, description, times)
+		problem := state.Problems[ProblemUnlink].Raise(now, description, times)
 		return Removal{Refused: fault, Problem: problem}, store.RaiseProblem(ctx, state.Connector, ProblemUnlink, problem)
 	}
 	return Removal{Failed: fault}, nil

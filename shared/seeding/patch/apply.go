@@ -47,7 +47,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	}
 	verdicts = append(append(verdicts, refusals...), judgeTwins(verdicts, created)...)
 
-	r := sum(verdicts, before, a.batch.FingerprintKey, a.batch.Counted(a.parts))
+	r := sum(verdicts, before, a.batch.FingerprintKey, a.batch.HasParts(a.parts))
 	r, identityRefused, err := p.writeRejections(ctx, a, r)
 	if err != nil {
 		return proceed, err
@@ -105,7 +105,7 @@ func registrantsOf(rows []seeding.Row) (registrants []int64) {
 // registrants that have their token now. It returns the result with what codes
 // that blame the system came to, and whether they are the connector's problem.
 func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ result, identityRefused bool, err error) {
-	standing, err := seeding.StandingRejections(ctx, p.Store, a.batch.Ref, r.identifiers())
+	standing, err := seeding.RejectionsOf(ctx, p.Store, a.batch.Ref, r.identifiers())
 	if err != nil {
 		return r, false, err
 	}
@@ -200,7 +200,7 @@ func (p *Patcher) movePace(ctx context.Context, a answer, closed seeding.Batch) 
 		}
 	}
 	return seeding.MovePace(ctx, p.Store, closed.MTS, func(pace seeding.Pace) (seeding.Pace, bool) {
-		return pace.Answered(closed, received, a.connector.MTS.BatchMaximum)
+		return pace.AfterAnswer(closed, received, a.connector.MTS.BatchMaximum)
 	})
 }
 
@@ -233,7 +233,7 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 // settleProblems clears what this answer proves to be over, and raises what it
 // shows. All of it looks at the whole answer, never at one row.
 func (p *Patcher) settleProblems(ctx context.Context, t *turn, a answer, r result, wrote, closed, identityRefused bool) error {
-	over := a.state.Standing(problemsOver(r, wrote, closed)...)
+	over := a.state.Raised(problemsOver(r, wrote, closed)...)
 	if err := p.Store.ClearProblems(ctx, a.connector.ID, over, p.Clock.Now()); err != nil {
 		return err
 	}

@@ -214,7 +214,7 @@ func (a answer) waits(now time.Time) bool {
 	}
 	blocked, _ := a.state.Blocked()
 	_, unlinkRefused := a.state.Problems[seeding.ProblemUnlink]
-	return blocked || a.batch.Attempts > 0 || unlinkRefused && a.batch.Counted(a.parts)
+	return blocked || a.batch.Attempts > 0 || unlinkRefused && a.batch.HasParts(a.parts)
 }
 
 // failed notes an unexpected failure. After ten of them the answer is set aside
@@ -260,7 +260,7 @@ func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) 
 	for _, m := range b.Members {
 		identifiers = append(identifiers, m.Identifier)
 	}
-	standing, err := seeding.StandingRejections(ctx, p.Store, b.Ref, identifiers)
+	standing, err := seeding.RejectionsOf(ctx, p.Store, b.Ref, identifiers)
 	if err != nil {
 		return nil, err
 	}

@@ -291,8 +291,8 @@ func TestWhichPartsAreCounted(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := seeding.Batch{Parts: c.counted}
-			if got := freshParts(b, c.parts); !slices.Equal(got, c.want) || b.Counted(c.parts) != (len(c.want) == 0) {
-				t.Errorf("counts %q, all counted %v; want %q", got, b.Counted(c.parts), c.want)
+			if got := freshParts(b, c.parts); !slices.Equal(got, c.want) || b.HasParts(c.parts) != (len(c.want) == 0) {
+				t.Errorf("counts %q, all counted %v; want %q", got, b.HasParts(c.parts), c.want)
 			}
 		})
 	}

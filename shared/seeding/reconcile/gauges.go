@@ -27,8 +27,8 @@ func gauges(states []seeding.State, oldest time.Duration, now time.Time) []gauge
 		}
 		isBlocked, _ := s.Blocked()
 		count(&standing, stalled(s, now))
-		count(&unreachable, len(s.Standing(seeding.ProblemRegistry, seeding.ProblemMTS)) > 0)
-		count(&refused, len(s.Standing(seeding.ProblemSignIn)) > 0)
+		count(&unreachable, len(s.Raised(seeding.ProblemRegistry, seeding.ProblemMTS)) > 0)
+		count(&refused, len(s.Raised(seeding.ProblemSignIn)) > 0)
 		count(&blocked, isBlocked)
 		count(&needHand, needsHand(s))
 	}
@@ -38,7 +38,7 @@ func gauges(states []seeding.State, oldest time.Duration, now time.Time) []gauge
 		{seeding.MetricUnreachable, unreachable},
 		{seeding.MetricSignInsRefused, refused},
 		{seeding.MetricProblemConnectors, blocked},
-		{seeding.MetricNeedHand, needHand},
+		{seeding.MetricNeedPerson, needHand},
 	}
 }
 

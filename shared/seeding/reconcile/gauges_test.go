@@ -89,7 +89,7 @@ func TestGauges(t *testing.T) {
 			check(t, gauges([]seeding.State{c.state}, 0, now), map[seeding.Metric]float64{
 				seeding.MetricOldestAnswer: 0, seeding.MetricStalledConnectors: c.want.stalled,
 				seeding.MetricUnreachable: c.want.unreachable, seeding.MetricSignInsRefused: c.want.signIn,
-				seeding.MetricProblemConnectors: c.want.blocked, seeding.MetricNeedHand: c.want.needHand,
+				seeding.MetricProblemConnectors: c.want.blocked, seeding.MetricNeedPerson: c.want.needHand,
 			})
 		})
 	}
@@ -98,13 +98,13 @@ func TestGauges(t *testing.T) {
 		states := []seeding.State{problem(seeding.ProblemSignIn), running(nil), problem(seeding.ProblemSignIn), problem(seeding.ProblemMTS)}
 		check(t, gauges(states, 90*time.Second, now), map[seeding.Metric]float64{
 			seeding.MetricOldestAnswer: 90, seeding.MetricStalledConnectors: 0, seeding.MetricUnreachable: 1,
-			seeding.MetricSignInsRefused: 2, seeding.MetricProblemConnectors: 3, seeding.MetricNeedHand: 0,
+			seeding.MetricSignInsRefused: 2, seeding.MetricProblemConnectors: 3, seeding.MetricNeedPerson: 0,
 		})
 	})
 	t.Run("without connectors all are zero", func(t *testing.T) {
 		check(t, gauges(nil, 0, now), map[seeding.Metric]float64{
 			seeding.MetricOldestAnswer: 0, seeding.MetricStalledConnectors: 0, seeding.MetricUnreachable: 0,
-			seeding.MetricSignInsRefused: 0, seeding.MetricProblemConnectors: 0, seeding.MetricNeedHand: 0,
+			seeding.MetricSignInsRefused: 0, seeding.MetricProblemConnectors: 0, seeding.MetricNeedPerson: 0,
 		})
 	})
 }

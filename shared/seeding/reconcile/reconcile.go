@@ -172,7 +172,7 @@ func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[str
 // is due again at once; the second time it is rejected.
 func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Time) (rejected bool, err error) {
 	who := b.Members[0].Subject()
-	standing, err := seeding.StandingRejections(ctx, r.Store, b.Ref, []int64{who.Identifier})
+	standing, err := seeding.RejectionsOf(ctx, r.Store, b.Ref, []int64{who.Identifier})
 	if err != nil {
 		return false, err
 	}
@@ -191,7 +191,7 @@ func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Ti
 func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, f finding) error {
 	losses := 0
 	err := seeding.MovePace(ctx, r.Store, b.MTS, func(p seeding.Pace) (seeding.Pace, bool) {
-		next, moves := p.Missed(b, f.blamesSize())
+		next, moves := p.AfterLoss(b, f.blamesSize())
 		losses = next.Losses
 		return next, moves
 	})
@@ -205,6 +205,6 @@ func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, f finding) e
 	if err != nil {
 		return err
 	}
-	problem := state.Problems[seeding.ProblemAnswers].Raised(r.Clock.Now(), seeding.AnswersMissing, r.Times)
+	problem := state.Problems[seeding.ProblemAnswers].Raise(r.Clock.Now(), seeding.AnswersMissing, r.Times)
 	return r.Store.RaiseProblem(ctx, b.Ref.Connector, seeding.ProblemAnswers, problem)
 }

@@ -67,7 +67,7 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 			break
 		}
 	}
-	over := v.state.Standing(seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig)
+	over := v.state.Raised(seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig)
 	if err := s.Store.ClearProblems(ctx, c.ID, over, s.Clock.Now()); err != nil {
 		return selection{}, err
 	}
@@ -133,6 +133,6 @@ func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.F
 
 // raise sets a problem. The next probe is due when it says so.
 func (s *Submitter) raise(ctx context.Context, v view, source seeding.Source, d seeding.Description) (next, error) {
-	p := v.state.Problems[source].Raised(s.Clock.Now(), d, s.Times)
+	p := v.state.Problems[source].Raise(s.Clock.Now(), d, s.Times)
 	return next{due: p.Next}, s.Store.RaiseProblem(ctx, v.state.Connector, source, p)
 }

@@ -105,7 +105,7 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submi
 }
 
 func (s *Submitter) clearMTS(ctx context.Context, v view) error {
-	return s.Store.ClearProblems(ctx, v.state.Connector, v.state.Standing(seeding.ProblemMTS), s.Clock.Now())
+	return s.Store.ClearProblems(ctx, v.state.Connector, v.state.Raised(seeding.ProblemMTS), s.Clock.Now())
 }
 
 // seeMTS clears the problem of an MTS that answers again, for a connector that
@@ -199,7 +199,7 @@ func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, f
 		return next{}, before, err
 	}
 	if fault.Kind == seeding.RefusedRequest { // an MTS that is not there says nothing of sizes
-		refused := func(p seeding.Pace) (seeding.Pace, bool) { return p.Missed(batch, false) }
+		refused := func(p seeding.Pace) (seeding.Pace, bool) { return p.AfterLoss(batch, false) }
 		if err := seeding.MovePace(ctx, s.Store, v.connector.MTSKey(), refused); err != nil {
 			return next{}, before, err
 		}

@@ -69,7 +69,7 @@ func continueRun(v view, now time.Time) plan {
 		atOnce = 1
 	}
 	ofRun := func(b seeding.Batch) bool { return b.Ref.Run == v.run.ID }
-	inTime := func(b seeding.Batch) bool { return now.Before(b.GivenUp()) }
+	inTime := func(b seeding.Batch) bool { return now.Before(b.GiveUpAt()) }
 	switch {
 	case v.registry.OutageUntil.After(now):
 		return plan{do: rest, due: v.registry.OutageUntil, moves: true} // who found the outage shows it

@@ -105,7 +105,7 @@ func due(states []seeding.State, now time.Time) (connectors []string) {
 	for _, state := range states {
 		if state.Lease.Live(now) {
 			free--
-		} else if state.Wants(now) {
+		} else if state.NeedsSubmit(now) {
 			waiting = append(waiting, state)
 		}
 	}
