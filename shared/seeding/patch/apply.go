@@ -9,11 +9,11 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// apply brings one answer into the registry: look, create, look again, reject,
-// close, remove VIDs, delete the answer. Every step can be repeated: after a
-// death at any point the next patcher does the same again and finds done what
-// was done. The batch is closed before VIDs are removed, so that the totals
-// count a row whose VID still fits, and once.
+// apply writes one answer into the registry: look, create, look again, reject,
+// close, remove VIDs, delete the answer. Every step can be repeated: if a patcher
+// dies, the next one does all steps again and finds some of them done. The batch
+// is closed before VIDs are removed, so that the totals count each row once and
+// while its VID still fits.
 func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error) {
 	rows, err := merge(a.parts)
 	if err != nil {
@@ -21,12 +21,12 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	}
 	key, err := p.RowKeys.ByID(ctx, a.batch.RowKey)
 	if err != nil && !seeding.IsNotFound(err) {
-		return p.unusable(ctx, a, seeding.KeysUnusable(err))
+		return p.waitUnusable(ctx, a, seeding.KeysUnusable(err))
 	}
-	check := proof{key: key, batch: a.batch.Ref.Batch} // with the key gone no row fits, and all stay pending
+	check := proof{key: key, batch: a.batch.Ref.Batch} // without the key no row fits, and all stay pending
 	registry, err := p.Registries.Open(ctx, a.connector)
 	if err != nil {
-		return p.unusable(ctx, a, seeding.RegistryUnusable(err))
+		return p.waitUnusable(ctx, a, seeding.RegistryUnusable(err))
 	}
 
 	before, err := look(ctx, registry, rows)
@@ -56,7 +56,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	if err != nil {
 		return proceed, err
 	}
-	if err := p.settleProblems(ctx, t, a, r, len(created) > 0, closed, identityRefused); err != nil {
+	if err := p.updateProblems(ctx, t, a, r, len(created) > 0, closed, identityRefused); err != nil {
 		return proceed, err
 	}
 	gone, out, err := p.removeVIDs(ctx, t, a, registry, r.remove)
@@ -64,7 +64,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 		return out, err
 	}
 	if !gone && !a.connector.Output.RemoveVIDs {
-		return proceed, p.postpone(ctx, a, seeding.ProblemUnlink) // nothing else knows what was sent
+		return proceed, p.postpone(ctx, a, seeding.ProblemUnlink) // only the answer knows which VIDs were sent
 	}
 	return proceed, p.Store.DeleteParts(ctx, a.parts)
 }
@@ -101,24 +101,24 @@ func registrantsOf(rows []seeding.Row) (registrants []int64) {
 	return registrants
 }
 
-// writeRejections writes the new ones over what stands, and deletes those of
-// registrants that have their token now. It returns the result with what codes
-// that blame the system came to, and whether they are the connector's problem.
+// writeRejections writes new rejections, and deletes those of registrants that
+// have their token now. It returns the result with the decision about codes that
+// blame the system, and whether they are the connector's problem.
 func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ result, identityRefused bool, err error) {
-	standing, err := seeding.RejectionsOf(ctx, p.Store, a.batch.Ref, r.identifiers())
+	before, err := seeding.RejectionsOf(ctx, p.Store, a.batch.Ref, r.identifiers())
 	if err != nil {
 		return r, false, err
 	}
-	_, stands := a.state.Problems[seeding.ProblemIdentity]
-	r, identityRefused = decideSystemic(r, standing, stands, a.batch.FingerprintKey)
+	_, raised := a.state.Problems[seeding.ProblemIdentity]
+	r, identityRefused = decideSystemic(r, before, raised, a.batch.FingerprintKey)
 	now := p.Clock.Now()
 	var rejections, over []seeding.Rejection
 	for _, x := range r.rejected {
-		rejections = append(rejections, x.finding.Reject(
-			a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, standing[x.who.Identifier], now, p.Times))
+		rejections = append(rejections, x.cause.Reject(
+			a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, before[x.who.Identifier], now, p.Times))
 	}
 	for _, who := range r.resolved {
-		if rejection, stands := standing[who.Identifier]; stands {
+		if rejection, found := before[who.Identifier]; found {
 			over = append(over, rejection)
 		}
 	}
@@ -128,8 +128,9 @@ func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ re
 	return r, identityRefused, p.Store.DeleteRejections(ctx, over)
 }
 
-// count closes the batch when its answer is complete or its time is over, and
-// otherwise adds up. A late answer adds to the closed batch, once per part.
+// count closes the batch if its answer is complete or its deadline is over;
+// otherwise it adds to the totals. A late answer adds to the closed batch, once
+// per part.
 func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, err error) {
 	fresh := freshParts(a.batch, a.parts)
 	now := p.Clock.Now()
@@ -149,8 +150,8 @@ func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, e
 	b.Parts = append(slices.Clone(b.Parts), fresh...)
 	err = p.Store.Close(ctx, b)
 	if errors.Is(err, seeding.ErrConflict) {
-		// Reconcile was quicker, or a part was counted meanwhile. Now it is a
-		// late answer.
+		// Reconcile closed it, or a part was counted meanwhile: this is a late
+		// answer.
 		moved, err := p.Store.Batch(ctx, b.Ref)
 		if err != nil || moved.State.Open() {
 			return false, err
@@ -166,8 +167,8 @@ func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, e
 	return true, p.movePace(ctx, a, b)
 }
 
-// countParts adds to a batch that is not closed now. A conflict means that the
-// parts are counted.
+// countParts adds to the totals without closing the batch. A conflict means that
+// the parts are counted already.
 func (p *Patcher) countParts(ctx context.Context, b seeding.Batch, fresh []string, r result) error {
 	if len(fresh) == 0 {
 		return nil
@@ -179,7 +180,7 @@ func (p *Patcher) countParts(ctx context.Context, b seeding.Batch, fresh []strin
 	return seeding.IgnoreConflict(err)
 }
 
-// measure tells the meter what was counted.
+// measure reports what was counted to the meter.
 func (p *Patcher) measure(r result, now time.Time) {
 	r.totals.Measure(p.Meter)
 	var seconds float64 // the years of a backlog, added up, are too long for a Duration
@@ -191,7 +192,7 @@ func (p *Patcher) measure(r result, now time.Time) {
 	}
 }
 
-// movePace lets the batch size follow the MTS: whoever closes a batch moves it.
+// movePace adapts the batch size to the time that MTS needed for the batch.
 func (p *Patcher) movePace(ctx context.Context, a answer, closed seeding.Batch) error {
 	received := a.parts[0].Received
 	for _, part := range a.parts {
@@ -204,10 +205,9 @@ func (p *Patcher) movePace(ctx context.Context, a answer, closed seeding.Batch) 
 	})
 }
 
-// removeVIDs removes the VIDs that were sent, whatever the setting for others.
-// gone is false where some are left: with the setting submit tries them again,
-// without it the answer waits. So many answers that wait make one attempt per
-// back-off.
+// removeVIDs removes the VIDs that were sent, whatever RemoveVIDs says. gone is
+// false if some are left: with RemoveVIDs submit removes them later, without it
+// the answer waits. All waiting answers together make one attempt per back-off.
 func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry seeding.Registry, identifiers []int64) (gone bool, out outcome, err error) {
 	if len(identifiers) == 0 {
 		return true, proceed, nil
@@ -230,9 +230,9 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 	return true, proceed, nil
 }
 
-// settleProblems clears what this answer proves to be over, and raises what it
-// shows. All of it looks at the whole answer, never at one row.
-func (p *Patcher) settleProblems(ctx context.Context, t *turn, a answer, r result, wrote, closed, identityRefused bool) error {
+// updateProblems clears the problems that this answer proves to be over, and
+// raises those that it shows. It decides by the whole answer, never by one row.
+func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r result, wrote, closed, identityRefused bool) error {
 	over := a.state.Raised(problemsOver(r, wrote, closed)...)
 	if err := p.Store.ClearProblems(ctx, a.connector.ID, over, p.Clock.Now()); err != nil {
 		return err

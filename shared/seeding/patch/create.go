@@ -16,30 +16,29 @@ const (
 	firstCreate = 50
 	// maxCreate bounds a create, however fast the registry is.
 	maxCreate = 1000
-	// refusedAlikeLimit single records refused alike, none accepted between
-	// them, are no accident of data.
+	// refusedAlikeLimit is how many single records may be refused with the same
+	// code, none accepted between them, before it is a problem of the connector.
 	refusedAlikeLimit = 3
 )
 
 // errTimeUp: the working time is not enough for another call.
 var errTimeUp = errors.New("working time is over")
 
-// refusesAll is the error of a refusal that has nothing to do with one record's
-// data.
+// refusesAll is the error of a refusal that is not about one record's data.
 type refusesAll struct{ fault *seeding.Fault }
 
 func (e *refusesAll) Error() string { return e.fault.Error() }
 
-// create writes the tokens in as few calls as the measured speed allows. A
-// refused bulk call does not say which record it was (facts/odoo.md A2): it is
-// halved until single records are refused, and those get a verdict. Several
-// single records refused alike with none accepted between them are a problem,
-// and reject nobody.
+// create writes the tokens in as few calls as the measured speed allows. Odoo
+// does not say which record of a bulk call it refused (facts/odoo.md A2), so the
+// call is halved until single records are refused; those get a verdict. Several
+// single records that are refused alike, none accepted between them, are a
+// problem and reject nobody.
 func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry, state seeding.State, rows []seeding.Row) (created []seeding.Row, refusals []verdict, err error) {
 	_, writeRefused := state.Problems[seeding.ProblemWrite]
 	var halves [][]seeding.Row // of refused calls; the last one is next
 	for len(rows)+len(halves) > 0 {
-		if !p.timeFor(t) {
+		if !p.hasTime(t) {
 			return nil, nil, errTimeUp
 		}
 		var chunk []seeding.Row
@@ -60,7 +59,7 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 		fault := seeding.FaultOf(err)
 		switch {
 		case fault.Kind == seeding.Unknown:
-			t.registry.Create = slower(t.registry.Create, p.Times.CallAim, len(chunk))
+			t.registry.Create = slowDown(t.registry.Create, p.Times.CallAim, len(chunk))
 			return nil, nil, fault
 		case fault.Kind != seeding.RefusedData:
 			return nil, nil, fault
@@ -69,7 +68,7 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 			halves = append(halves, chunk[half:], chunk[:half])
 			continue
 		}
-		t.registry = refusedAlike(t.registry, fault.Code)
+		t.registry = countRefusedAlike(t.registry, fault.Code)
 		if writeRefused || t.registry.RefusedAlike >= refusedAlikeLimit {
 			return nil, nil, &refusesAll{fault}
 		}
@@ -78,8 +77,8 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 	return created, refusals, nil
 }
 
-// refusedAlike counts one more single record that was refused with a code.
-func refusedAlike(s seeding.RegistryState, code string) seeding.RegistryState {
+// countRefusedAlike counts one more single record that was refused with a code.
+func countRefusedAlike(s seeding.RegistryState, code string) seeding.RegistryState {
 	if code != s.RefusedCode {
 		s.RefusedAlike, s.RefusedCode = 0, code
 	}
@@ -95,15 +94,14 @@ func newTokens(rows []seeding.Row) []seeding.NewToken {
 	return tokens
 }
 
-// slower is the time per record to reckon with after a call of unknown outcome:
-// the next call has at most half as many records as that one, also at a registry
-// that was never measured. A single record is the least, whatever it takes.
-func slower(perRecord, aim time.Duration, records int) time.Duration {
+// slowDown is the time per record to assume after a call of unknown outcome. The
+// next call then has at most half as many records, but at least one.
+func slowDown(perRecord, aim time.Duration, records int) time.Duration {
 	return min(max(2*perRecord, 2*aim/time.Duration(records)), aim)
 }
 
-// createSize is how many records go into a call by the measured time per record,
-// aiming at a time per call. 0 is a registry that was never measured.
+// createSize is the number of records in a call that should last as long as aim,
+// by the measured time per record; 0 is a registry that was never measured.
 func createSize(perRecord, aim time.Duration) int {
 	if perRecord == 0 {
 		return firstCreate
@@ -111,27 +109,26 @@ func createSize(perRecord, aim time.Duration) int {
 	return min(max(int(aim/perRecord), 1), maxCreate)
 }
 
-// createFailed ends the batch for now; what was created is found as held when
-// the answer is processed again.
+// createFailed leaves the answer. Tokens that were created are found when it is
+// processed again.
 func (p *Patcher) createFailed(ctx context.Context, t *turn, a answer, err error) (outcome, error) {
 	if errors.Is(err, errTimeUp) {
 		return end, nil
 	}
 	if all, ok := errors.AsType[*refusesAll](err); ok {
-		return p.refusedFor(ctx, a, seeding.ProblemWrite, all.fault)
+		return p.waitRefused(ctx, a, seeding.ProblemWrite, all.fault)
 	}
 	return p.callFailed(ctx, t, a, err, seeding.ProblemWrite, true)
 }
 
-// callFailed turns a failed call into what it means: an outage of the registry,
-// which nobody tries before it is over, or a problem of the connector, with
-// which its answer waits. write tells whether the call may have changed the
-// registry.
+// callFailed turns a failed call into an outage of the registry, during which
+// nobody calls it, or into a problem of the connector, for whose end its answer
+// waits. write says that the call may have changed the registry.
 func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, op seeding.Source, write bool) (outcome, error) {
 	fault := seeding.FaultOf(err)
 	p.log(a).Warn("registry call failed", "fault", fault.Error(), "problem", string(op))
 	if fault.Kind != seeding.Unknown && fault.Kind != seeding.Unreachable {
-		return p.refusedFor(ctx, a, op, fault)
+		return p.waitRefused(ctx, a, op, fault)
 	}
 	source, description := seeding.RegistryProblem(fault, op)
 	t.registry.OutageUntil = seeding.OutageEnd(p.Clock.Now(), t.registry.OutageAttempts, p.Times)
@@ -143,8 +140,8 @@ func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, 
 	return out, p.raise(ctx, a, source, description)
 }
 
-// refusedFor leaves the answer where it is until the next probe of the problem.
-func (p *Patcher) refusedFor(ctx context.Context, a answer, op seeding.Source, fault *seeding.Fault) (outcome, error) {
+// waitRefused lets the answer wait until the next probe of the problem.
+func (p *Patcher) waitRefused(ctx context.Context, a answer, op seeding.Source, fault *seeding.Fault) (outcome, error) {
 	source, description := seeding.RegistryProblem(fault, op)
 	if err := p.raise(ctx, a, source, description); err != nil {
 		return proceed, err
@@ -152,15 +149,15 @@ func (p *Patcher) refusedFor(ctx context.Context, a answer, op seeding.Source, f
 	return proceed, p.postpone(ctx, a, source)
 }
 
-// unusable leaves the answer of a connector that cannot be run.
-func (p *Patcher) unusable(ctx context.Context, a answer, u *seeding.Unusable) (outcome, error) {
+// waitUnusable lets the answer of a connector wait that cannot be run.
+func (p *Patcher) waitUnusable(ctx context.Context, a answer, u *seeding.Unusable) (outcome, error) {
 	if err := p.raise(ctx, a, seeding.ProblemConfig, u.Description); err != nil {
 		return proceed, err
 	}
 	return proceed, p.postpone(ctx, a, seeding.ProblemConfig)
 }
 
-// postpone lets the answer wait until the next probe of a problem that stands.
+// postpone lets the answer wait until the next probe of a problem.
 func (p *Patcher) postpone(ctx context.Context, a answer, source seeding.Source) error {
 	return seeding.IgnoreConflict(p.Store.Postpone(ctx, a.batch, a.batch.Attempts, a.state.Problems[source].Next))
 }

@@ -114,7 +114,7 @@ func TestSizeAfterAnUnknownOutcome(t *testing.T) {
 		{"a single record at a registry that was never measured", 0, 1, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			after := slower(c.before, aim, c.records)
+			after := slowDown(c.before, aim, c.records)
 			if got := createSize(after, aim); got != c.next || after > aim {
 				t.Errorf("the next call has %d records at %v each, want %d", got, after, c.next)
 			}
@@ -123,7 +123,7 @@ func TestSizeAfterAnUnknownOutcome(t *testing.T) {
 	// However slow the registry becomes: unknown outcomes do not add up.
 	perRecord := time.Duration(0)
 	for range 100 {
-		perRecord = slower(perRecord, aim, createSize(perRecord, aim))
+		perRecord = slowDown(perRecord, aim, createSize(perRecord, aim))
 	}
 	if perRecord != aim {
 		t.Errorf("after 100 unknown outcomes %v per record", perRecord)
@@ -139,7 +139,7 @@ func TestRefusedAlike(t *testing.T) {
 	}{
 		{"ValidationError", 1}, {"ValidationError", 2}, {"UserError", 1}, {"ValidationError", 1}, {"ValidationError", 2}, {"ValidationError", 3},
 	} {
-		if s = refusedAlike(s, c.code); s.RefusedAlike != c.want || s.RefusedCode != c.code {
+		if s = countRefusedAlike(s, c.code); s.RefusedAlike != c.want || s.RefusedCode != c.code {
 			t.Fatalf("refusal %d: %d of %q, want %d of %q", i+1, s.RefusedAlike, s.RefusedCode, c.want, c.code)
 		}
 	}

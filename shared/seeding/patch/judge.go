@@ -31,7 +31,7 @@ func merge(parts []seeding.AnswerPart) ([]seeding.Row, error) {
 // holdings are the identifiers of registrants as the registry has them now.
 type holdings struct {
 	vids    map[int64]seeding.Identifier   // by identifier
-	vidOf   map[int64]seeding.Identifier   // by registrant; one of them, where there are several
+	vidOf   map[int64]seeding.Identifier   // by registrant; one of several
 	tokens  map[int64][]seeding.Identifier // by registrant
 	holders map[string][]int64             // registrants by the token that they hold
 }
@@ -50,7 +50,7 @@ func newHoldings(vids, tokens, holders []seeding.Identifier) holdings {
 	return h
 }
 
-// holdsOnly tells whether the registrant holds this token, and no other.
+// holdsOnly reports whether the registrant holds this token, and no other.
 func (h holdings) holdsOnly(registrant int64, token string) bool {
 	held := h.tokens[registrant]
 	return len(held) > 0 && !slices.ContainsFunc(held, func(i seeding.Identifier) bool { return i.Value != token })
@@ -66,14 +66,15 @@ func (h holdings) otherHolder(token string, registrant int64) (holder int64, fou
 	return 0, false
 }
 
-// proof is what a row is checked with: the batch that it was sent in, and the
-// key of its rows. With the zero Key, one that is gone, no row fits.
+// proof is what a row is checked with: the batch in which it was sent, and the
+// key of its rows. With the zero Key, for one that does not exist any more, no
+// row fits.
 type proof struct {
 	key   seeding.Key
 	batch string
 }
 
-// fits tells whether the row was made from the VID that the registrant has now.
+// fits reports whether the row was made from the VID that the registrant has now.
 func (p proof) fits(row seeding.Row, h holdings) bool {
 	vid, there := h.vids[row.Identifier]
 	return there && vid.Registrant == row.Registrant && p.key.ID != "" &&
@@ -85,14 +86,14 @@ type kind int
 
 const (
 	// Decided by the look-up.
-	pending     kind = iota // nothing: its registrant is found by a later pass
+	pending     kind = iota // nothing: a later pass finds its registrant
 	held                    // the registrant holds this token, and its VID still fits: tokenised before
 	done                    // it holds this token, and no VID
-	replaced                // it holds this token, and another VID than was sent, which is not for us to judge
-	vidReplaced             // the same, of an open batch: we wrote the token, and the VID was changed since
+	replaced                // it holds this token, and another VID than was sent; no decision
+	vidReplaced             // the same, of an open batch: we wrote the token, and the VID changed since
 	otherToken              // it holds another token
 	duplicate               // another registrant holds the token
-	twin                    // a lower registrant of this answer is to get the token
+	twin                    // a registrant with a lower id in this answer is to get the token
 	create                  // the token is to be written
 	emptyToken              // MOSIP accepted the registrant and gave no token
 	refused                 // for its data
@@ -104,26 +105,26 @@ const (
 	writtenReplaced // the token is there, and another VID than was sent
 	contested       // somebody else wrote a token at the same moment
 	notWritten      // the registry refused the token for its data
-	twinOfWritten   // the lower registrant got the token
+	twinOfWritten   // the registrant with the lower id got the token
 )
 
 // verdict is what becomes of one row.
 type verdict struct {
 	row    seeding.Row
 	kind   kind
-	at     int64  // identifier under which a conflict is listed, where it is not the row's
+	at     int64  // identifier under which a conflict is listed, if not the row's
 	holder int64  // of a duplicate: who holds the token
-	code   string // of the registry, where it refused
+	code   string // of the registry's refusal
 }
 
-// judge gives a verdict per row, in their order. Rows that are forged, or older
-// than what the registry holds, stay pending.
+// judge gives a verdict for each row. Rows that are forged, or older than what
+// the registry holds, stay pending.
 func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
-	causeOf := blamesOf(rows)
-	wanted := map[string]bool{} // tokens that a lower registrant is to get
+	blameOf := blamesOf(rows)
+	wanted := map[string]bool{} // tokens that a registrant with a lower id is to get
 	verdicts := make([]verdict, 0, len(rows))
 	for _, row := range rows {
-		v := judgeRow(row, h, p, open, causeOf(row))
+		v := judgeRow(row, h, p, open, blameOf(row))
 		if v.kind == create {
 			if wanted[row.Token] {
 				v.kind = twin
@@ -135,7 +136,7 @@ func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
 	return verdicts
 }
 
-func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Blame) verdict {
+func judgeRow(row seeding.Row, h holdings, p proof, open bool, blame seeding.Blame) verdict {
 	v := verdict{row: row}
 	fits := p.fits(row, h)
 	switch {
@@ -149,8 +150,8 @@ func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Bla
 		case !there:
 			v.kind = done
 		case open:
-			// We wrote the token and did not live to look again, or its reply
-			// was lost.
+			// An earlier attempt wrote the token and did not look again, or the
+			// reply to it was lost.
 			v.kind, v.at = vidReplaced, vid.ID
 		default:
 			v.kind = replaced
@@ -168,7 +169,7 @@ func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Bla
 		}
 	case row.Status == seeding.RowProcessed:
 		v.kind = emptyToken
-	case cause == seeding.BlameSystem:
+	case blame == seeding.BlameSystem:
 		v.kind = systemic
 	default:
 		v.kind = refused
@@ -176,22 +177,22 @@ func judgeRow(row seeding.Row, h holdings, p proof, open bool, cause seeding.Bla
 	return v
 }
 
-// alikeLimit rows of one kind are no accident of single registrants.
+// alikeLimit is how many rows with the same code blame the system and not single
+// registrants.
 const alikeLimit = 3
 
-// blamesOf returns what each row of one answer blames. It decides the unclear
-// ones too: a code that every one of at least three rows carries says something
-// of the system, not of the data.
+// blamesOf returns the blame of each row of one answer, also of unclear codes: a
+// code that all of at least three rows have blames the system and not the data.
 func blamesOf(rows []seeding.Row) func(seeding.Row) seeding.Blame {
 	alike := len(rows) >= alikeLimit
 	for _, r := range rows {
 		alike = alike && r.Token == "" && r.Code == rows[0].Code
 	}
 	return func(r seeding.Row) seeding.Blame {
-		cause := seeding.BlameOf(r.Code)
+		blame := seeding.BlameOf(r.Code)
 		switch {
-		case cause != seeding.BlameUnclear:
-			return cause
+		case blame != seeding.BlameUnclear:
+			return blame
 		case alike:
 			return seeding.BlameSystem
 		}
@@ -199,10 +200,9 @@ func blamesOf(rows []seeding.Row) func(seeding.Row) seeding.Blame {
 	}
 }
 
-// confirm gives the verdicts on rows whose tokens were written, after another
-// look. Odoo has no conditional write: where the VID is no longer the one that
-// was sent it is left alone, and a conflict on the VID now there tells the
-// people who must look.
+// confirm gives the verdicts on rows whose tokens were written, after reading
+// again, because Odoo has no conditional write. A VID that is no longer the one
+// that was sent stays, and gets a conflict for people to decide.
 func confirm(created []seeding.Row, h holdings, p proof) []verdict {
 	verdicts := make([]verdict, 0, len(created))
 	for _, row := range created {
@@ -224,8 +224,8 @@ func confirm(created []seeding.Row, h holdings, p proof) []verdict {
 	return verdicts
 }
 
-// judgeTwins: of several registrants with one token the lowest got it; the
-// others are duplicates of it, if it did.
+// judgeTwins: of several registrants with one token the one with the lowest id
+// got it; then the others are its duplicates.
 func judgeTwins(verdicts []verdict, created []seeding.Row) []verdict {
 	holder := map[string]int64{}
 	for _, row := range created {

@@ -1,5 +1,5 @@
-// Package patch writes the tokens of stored answers into the registry and takes
-// the VIDs away (infra/protocol.md, "Patch").
+// Package patch writes the tokens of stored answers into the registry and removes
+// the VIDs (infra/protocol.md, "Patch").
 package patch
 
 import (
@@ -11,8 +11,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Store is what this package calls of the stores. What each method promises
-// stands in seeding/store.go.
+// Store is what this package calls of the stores; seeding/store.go has their
+// contracts.
 type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
 	State(ctx context.Context, id string) (seeding.State, error)
@@ -39,9 +39,8 @@ type Store interface {
 	DeleteParts(ctx context.Context, parts []seeding.AnswerPart) error
 }
 
-// Patcher patches registries. The stream of the answers table only starts it:
-// under the patch lease it takes every answer of the registry, whatever it was
-// invoked for.
+// Patcher patches registries. Under the patch lease it processes every answer of
+// the registry, whichever batch it was invoked for.
 type Patcher struct {
 	Store      Store
 	Registries seeding.Registries
@@ -53,12 +52,12 @@ type Patcher struct {
 	Log        *slog.Logger
 }
 
-// setAsideAfter is how often an answer may fail for an unknown reason.
+// setAsideAfter is how often processing an answer may fail for an unknown reason.
 const setAsideAfter = 10
 
 // Patch processes every answer of a registry that can be processed now. While
-// another patcher holds the lease it does nothing: that one, or the next tick of
-// reconcile, finds the answers.
+// another patcher holds the lease it does nothing: that patcher, or the next tick
+// of reconcile, finds the answers.
 func (p *Patcher) Patch(ctx context.Context, registry string) error {
 	for {
 		more, err := p.round(ctx, registry)
@@ -68,11 +67,11 @@ func (p *Patcher) Patch(ctx context.Context, registry string) error {
 	}
 }
 
-// turn is one holding of a patch lease.
+// turn is what a patcher does under one lease.
 type turn struct {
 	registry seeding.RegistryState // with what this turn measures and meets
-	until    time.Time             // of the working time
-	seen     map[string]bool       // batches looked at
+	until    time.Time             // end of the working time
+	seen     map[string]bool       // batches whose answer was read
 	log      *slog.Logger
 }
 
@@ -81,12 +80,12 @@ type outcome int
 
 const (
 	proceed    outcome = iota // with the next batch
-	end                       // the registry is out, or time is up: what is left waits
+	end                       // the registry is unreachable, or time is up: the rest waits
 	endUnknown                // a write may or may not have taken effect
 )
 
-// round takes the lease once. more is true when an answer came in so late that
-// the invocation for it found the lease taken.
+// round takes the lease once. more is true if an answer came so late that the
+// invocation for it found the lease taken.
 func (p *Patcher) round(ctx context.Context, registry string) (more bool, err error) {
 	now := p.Clock.Now()
 	state, err := p.Store.TakePatch(ctx, registry, p.NewID(), now, now.Add(p.Times.PatchWork+p.Times.CommitGrace))
@@ -105,18 +104,18 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 		out, err = p.processAll(ctx, t)
 	}
 
-	// An orderly end frees the lease at once. After a write of unknown outcome
-	// it is left to run: Odoo may still commit what we gave up on.
+	// A normal end frees the lease at once. After a write of unknown outcome the
+	// lease lasts for the time in which Odoo may still commit.
 	t.registry.Patch.Until = p.Clock.Now()
 	if out == endUnknown {
 		t.registry.Patch.Until = p.Clock.Now().Add(p.Times.CommitGrace)
 	}
 	leave := p.Store.LeavePatch(context.WithoutCancel(ctx), t.registry)
-	// A conflict: the lease ran out and is somebody else's.
+	// A conflict: the lease ended, and somebody else has it.
 	if err = errors.Join(err, seeding.IgnoreConflict(leave)); err != nil || out != proceed {
 		return false, err
 	}
-	return p.unseen(ctx, t)
+	return p.hasUnseen(ctx, t)
 }
 
 // processAll goes through the answers of the registry, in the order of batch ids.
@@ -129,15 +128,15 @@ func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
 		}
 		after = ref.Batch
 		t.seen[ref.Batch] = true
-		if !p.timeFor(t) {
+		if !p.hasTime(t) {
 			return end, nil
 		}
-		limited, cancel := context.WithTimeout(ctx, p.left(t))
+		limited, cancel := context.WithTimeout(ctx, p.timeLeft(t))
 		out, err := p.process(limited, t, ref)
 		cancel()
 		if err != nil {
 			t.log.Error("answer could not be processed", "batch", ref.Batch, "kind", seeding.ErrorKind(err))
-			if err := p.failed(ctx, ref); err != nil {
+			if err := p.countFailure(ctx, ref); err != nil {
 				return end, err
 			}
 		}
@@ -147,14 +146,14 @@ func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
 	}
 }
 
-// left is the working time that is left.
-func (p *Patcher) left(t *turn) time.Duration { return t.until.Sub(p.Clock.Now()) }
+// timeLeft is what is left of the working time.
+func (p *Patcher) timeLeft(t *turn) time.Duration { return t.until.Sub(p.Clock.Now()) }
 
-// timeFor tells whether the working time is enough for another call.
-func (p *Patcher) timeFor(t *turn) bool { return p.left(t) >= p.Times.PatchWork/4 }
+// hasTime reports whether the working time is enough for another call.
+func (p *Patcher) hasTime(t *turn) bool { return p.timeLeft(t) >= p.Times.PatchWork/4 }
 
-// unseen looks once more after the release.
-func (p *Patcher) unseen(ctx context.Context, t *turn) (bool, error) {
+// hasUnseen reports whether an answer came in during the turn.
+func (p *Patcher) hasUnseen(ctx context.Context, t *turn) (bool, error) {
 	after := ""
 	for {
 		ref, found, err := p.Store.NextAnswer(ctx, t.registry.Key, after)
@@ -168,7 +167,8 @@ func (p *Patcher) unseen(ctx context.Context, t *turn) (bool, error) {
 	}
 }
 
-// answer is what was stored of the answer to one batch, with what it belongs to.
+// answer is what is stored of the answer to one batch, with the batch and its
+// connector.
 type answer struct {
 	parts     []seeding.AnswerPart
 	batch     seeding.Batch
@@ -176,8 +176,8 @@ type answer struct {
 	state     seeding.State
 }
 
-// process applies the answer to one batch. The error is unexpected; everything
-// foreseen ends in an outcome.
+// process applies the answer to one batch. Its error is unexpected; expected
+// failures are an outcome.
 func (p *Patcher) process(ctx context.Context, t *turn, ref seeding.BatchRef) (outcome, error) {
 	a := answer{}
 	var err error
@@ -189,8 +189,8 @@ func (p *Patcher) process(ctx context.Context, t *turn, ref seeding.BatchRef) (o
 		a.connector, err = p.Store.Connector(ctx, a.batch.Ref.Connector)
 	}
 	if seeding.IsNotFound(err) {
-		// Nobody knows such a batch, so nothing fits its rows; or its connector
-		// was deleted after its batches were closed.
+		// There is no such batch, so nothing fits its rows; or its connector was
+		// deleted after its batches were closed.
 		return proceed, p.Store.DeleteParts(ctx, a.parts)
 	}
 	if err != nil {
@@ -199,16 +199,17 @@ func (p *Patcher) process(ctx context.Context, t *turn, ref seeding.BatchRef) (o
 	if a.state, err = p.Store.State(ctx, a.connector.ID); err != nil {
 		return proceed, err
 	}
-	if a.waits(p.Clock.Now()) {
+	if a.mustWait(p.Clock.Now()) {
 		return proceed, nil
 	}
 	return p.apply(ctx, t, a)
 }
 
-// waits tells whether the answer is to be left alone for now. What waits with a
-// problem goes on when the problem is over. A refused unlink blocks nothing:
-// with it waits only what has nothing else to do.
-func (a answer) waits(now time.Time) bool {
+// mustWait reports whether the answer is not to be processed yet. An answer that
+// waits because of a problem is processed when the problem is over. With "unlink"
+// an answer waits only if its totals are counted, so that nothing else is left to
+// do.
+func (a answer) mustWait(now time.Time) bool {
 	if !a.batch.NotBefore.After(now) {
 		return false
 	}
@@ -217,9 +218,9 @@ func (a answer) waits(now time.Time) bool {
 	return blocked || a.batch.Attempts > 0 || unlinkRefused && a.batch.HasParts(a.parts)
 }
 
-// failed notes an unexpected failure. After ten of them the answer is set aside
-// and its registrants wait with a reason.
-func (p *Patcher) failed(ctx context.Context, ref seeding.BatchRef) error {
+// countFailure counts an unexpected failure. After ten of them it sets the answer
+// aside and rejects its registrants.
+func (p *Patcher) countFailure(ctx context.Context, ref seeding.BatchRef) error {
 	parts, err := p.Store.AnswerParts(ctx, ref.Registry, ref.Batch)
 	if err != nil || len(parts) == 0 {
 		return err
@@ -253,14 +254,14 @@ func (p *Patcher) failed(ctx context.Context, ref seeding.BatchRef) error {
 	return p.Store.DeleteParts(ctx, parts)
 }
 
-// setAside rejects the members of a batch whose answer cannot be processed. One
-// that is closed has none any more: the next pass finds its registrants.
+// setAside rejects the members of a batch whose answer cannot be processed. A
+// closed batch has no members; the next pass finds its registrants.
 func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) ([]seeding.Rejection, error) {
 	var identifiers []int64
 	for _, m := range b.Members {
 		identifiers = append(identifiers, m.Identifier)
 	}
-	standing, err := seeding.RejectionsOf(ctx, p.Store, b.Ref, identifiers)
+	before, err := seeding.RejectionsOf(ctx, p.Store, b.Ref, identifiers)
 	if err != nil {
 		return nil, err
 	}
@@ -268,11 +269,11 @@ func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) 
 	if c, err := p.Store.Connector(ctx, b.Ref.Connector); err == nil {
 		configured = c.Version
 	}
-	finding := seeding.Cause{Kind: seeding.SetAside, Code: seeding.CodeSetAside}
+	cause := seeding.Cause{Kind: seeding.SetAside, Code: seeding.CodeSetAside}
 	var rejected []seeding.Rejection
 	for _, m := range b.Members {
 		who := m.Subject()
-		rejected = append(rejected, finding.Reject(b.Ref.Registry, b.Ref.Connector, who, configured, standing[m.Identifier], now, p.Times))
+		rejected = append(rejected, cause.Reject(b.Ref.Registry, b.Ref.Connector, who, configured, before[m.Identifier], now, p.Times))
 	}
 	return rejected, nil
 }

@@ -7,26 +7,26 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// result is what the verdicts on an answer come to.
+// result is the sum of the verdicts on an answer.
 type result struct {
 	totals   seeding.Totals
 	entered  []time.Time       // when the VIDs of those counted as tokenised were entered
 	remove   []int64           // VIDs
 	resolved []seeding.Subject // their rejection is over
 	rejected []rejected
-	systemic []seeding.Row // their codes blame the system; still to be decided
-	answered bool          // MOSIP answered for a registrant, so licence and service are well
+	systemic []seeding.Row // their codes blame the system; not decided yet
+	answered bool          // MOSIP answered for a registrant, so its licence and service work
 }
 
-// rejected is a subject with the finding against it.
+// rejected is a subject with the cause of its rejection.
 type rejected struct {
-	who     seeding.Subject
-	finding seeding.Cause
+	who   seeding.Subject
+	cause seeding.Cause
 }
 
-// sum adds up verdicts. Of a batch whose totals count the answer already, what
-// the look-up decided counts no more: its rejections were written, and people
-// may have said "try again" since. Only VIDs may be left.
+// sum adds up verdicts. If the totals of the batch count the answer already,
+// verdicts of the look-up are left out: their rejections were written before, and
+// somebody may have retried them since. Only VIDs may be left to remove.
 func sum(verdicts []verdict, h holdings, printKey string, counted bool) result {
 	var r result
 	for _, v := range verdicts {
@@ -47,18 +47,18 @@ func sum(verdicts []verdict, h holdings, printKey string, counted bool) result {
 		if entered := h.vids[v.row.Identifier].Created; v.totals().Tokenised > 0 && !entered.IsZero() {
 			r.entered = append(r.entered, entered)
 		}
-		if finding, found := v.finding(printKey); found {
+		if cause, found := v.cause(printKey); found {
 			who := v.row.Subject
 			if v.at != 0 {
 				who.Identifier = v.at
 			}
-			r.rejected = append(r.rejected, rejected{who, finding})
+			r.rejected = append(r.rejected, rejected{who, cause})
 		}
 	}
 	return r
 }
 
-// answered tells whether MOSIP spoke of the registrant.
+// answered reports whether MOSIP answered for the registrant.
 func (v verdict) answered() bool {
 	switch v.kind {
 	case held, done, replaced, vidReplaced, duplicate, twin, create, emptyToken:
@@ -69,7 +69,7 @@ func (v verdict) answered() bool {
 	return false
 }
 
-// totals is what the verdict counts as.
+// totals is how the verdict counts.
 func (v verdict) totals() seeding.Totals {
 	switch v.kind {
 	case held, written, writtenVIDGone, writtenReplaced, contested:
@@ -84,52 +84,53 @@ func (v verdict) totals() seeding.Totals {
 	return seeding.Totals{}
 }
 
-// finding is why the row's subject is rejected, if it is.
-func (v verdict) finding(printKey string) (seeding.Cause, bool) {
-	f := seeding.Cause{Fingerprint: v.row.Fingerprint, FingerprintKey: printKey}
+// cause is why the row's subject is rejected, if it is.
+func (v verdict) cause(printKey string) (seeding.Cause, bool) {
+	c := seeding.Cause{Fingerprint: v.row.Fingerprint, FingerprintKey: printKey}
 	switch v.kind {
 	case vidReplaced, writtenReplaced:
-		f.Kind, f.Code = seeding.Conflict, seeding.CodeVIDChanged
+		c.Kind, c.Code = seeding.Conflict, seeding.CodeVIDChanged
 	case otherToken, contested:
-		f.Kind, f.Code = seeding.Conflict, seeding.CodeOtherToken
+		c.Kind, c.Code = seeding.Conflict, seeding.CodeOtherToken
 	case duplicate, twinOfWritten:
-		f.Kind, f.Code, f.Holder = seeding.Duplicate, seeding.CodeHeldByOther, v.holder
+		c.Kind, c.Code, c.Holder = seeding.Duplicate, seeding.CodeHeldByOther, v.holder
 	case emptyToken:
-		f.Kind, f.Code = seeding.Refused, seeding.CodeEmptyToken
+		c.Kind, c.Code = seeding.Refused, seeding.CodeEmptyToken
 	case refused, systemic:
-		f.Kind, f.Code = seeding.Refused, v.row.Code
+		c.Kind, c.Code = seeding.Refused, v.row.Code
 	case notWritten:
-		f.Kind, f.Code = seeding.Refused, "ODOO-"+v.code
+		c.Kind, c.Code = seeding.Refused, "ODOO-"+v.code
 	default:
-		return f, false
+		return c, false
 	}
-	return f, v.kind != systemic // that one is decided with the others of its kind
+	return c, v.kind != systemic // decided by decideSystemic
 }
 
-// decideSystemic decides what codes that blame the system mean. While others of
-// the answer were answered, licence and service are well, so they speak of this
-// registrant, or of trouble that passes: it is rejected, tried once more at
-// once, and then ever more seldom. Where nobody was answered it is the
-// connector's problem, and nobody is rejected; unless only one or two come back
-// who met it before while others were answered.
+// decideSystemic decides about codes that blame the system. If MOSIP answered for
+// others of the same answer, its licence and service work, so the code is about
+// this registrant, or its cause will pass: the registrant is rejected, due at
+// once the first time and later each time after. If MOSIP answered for nobody it
+// is the connector's problem and nobody is rejected, unless the answer has only
+// one or two such rows, whose registrants met such a code before while others
+// were answered.
 //
-// before are the rejections that stand, by identifier; stands tells whether the
-// problem "identity" does. problem tells whether it is to be raised.
-func decideSystemic(r result, before map[int64]seeding.Rejection, stands bool, printKey string) (_ result, problem bool) {
+// before are the present rejections by identifier; raised says whether there is
+// the problem "identity". problem says whether to raise it.
+func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, printKey string) (_ result, problem bool) {
 	known := func(row seeding.Row) bool { return before[row.Identifier].Systemic() }
 	unknown := func(row seeding.Row) bool { return !known(row) }
 	own := r.answered || len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
 	if own {
 		for _, row := range r.systemic {
-			finding, _ := verdict{row: row, kind: systemic}.finding(printKey)
-			r.rejected = append(r.rejected, rejected{row.Subject, finding})
+			cause, _ := verdict{row: row, kind: systemic}.cause(printKey)
+			r.rejected = append(r.rejected, rejected{row.Subject, cause})
 			if known(row) {
-				r.totals.Refused++ // else it stays pending, and so is sent with the next pass
+				r.totals.Refused++ // otherwise it stays pending, and the next pass sends it
 			}
 		}
 	}
-	// A probe is one registrant, and says nothing more of others than before.
-	return r, len(r.systemic) > 0 && !r.answered && (stands || !own)
+	// A probe is one registrant; it does not show that the problem is over.
+	return r, len(r.systemic) > 0 && !r.answered && (raised || !own)
 }
 
 // identifiers of all whose rejections are to be read.
@@ -146,7 +147,7 @@ func (r result) identifiers() (ids []int64) {
 	return ids
 }
 
-// complete tells whether all parts of one callback are there, or were counted.
+// complete reports whether all parts of one callback are there, or were counted.
 func complete(parts []seeding.AnswerPart, counted []string) bool {
 	have := slices.Clone(counted)
 	for _, part := range parts {
@@ -175,9 +176,9 @@ func freshParts(b seeding.Batch, parts []seeding.AnswerPart) (fresh []string) {
 	return fresh
 }
 
-// problemsOver are the problems which an answer proves to be over: it was read,
-// so the registry is there and configured well; wrote tells whether a token was
-// written, closed whether the batch was closed by it.
+// problemsOver are the problems that an answer proves to be over. It was read, so
+// the registry can be reached and is configured correctly; wrote says that a
+// token was written, closed that the answer closed its batch.
 func problemsOver(r result, wrote, closed bool) []seeding.Source {
 	over := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
 	if wrote {
@@ -195,6 +196,6 @@ func problemsOver(r result, wrote, closed bool) []seeding.Source {
 	return over
 }
 
-// policySuspicious: with a token type that gives another token each time, most
-// registrants hold another one.
+// policySuspicious: if MOSIP gives another token each time, most registrants hold
+// another one.
 func policySuspicious(t seeding.Totals) bool { return t.Conflict >= 3 && t.Conflict > t.Tokenised }

@@ -378,7 +378,7 @@ func TestWhenAnAnswerWaits(t *testing.T) {
 			if c.counted {
 				a.batch.Parts = []string{a.parts[0].ID()}
 			}
-			if got := a.waits(now); got != c.want {
+			if got := a.mustWait(now); got != c.want {
 				t.Errorf("waits %v", got)
 			}
 		})

@@ -6,7 +6,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// finding is what asking about an overdue batch came to.
+// finding is the result of asking MTS about an overdue batch.
 type finding string
 
 const (
@@ -14,25 +14,25 @@ const (
 	working       finding = "working"
 	silent        finding = "silent" // busy with a POST, or unreachable
 	finished      finding = "finished"
-	failedThere   finding = "failed"
-	unknownThere  finding = "unknown"
+	failedAtMTS   finding = "failed"
+	unknownToMTS  finding = "unknown"
 )
 
-// findings by what MTS says.
+// findings by MTS's status.
 var findings = map[seeding.MTSStatus]finding{
 	seeding.StatusWorking:  working,
 	seeding.StatusFinished: finished,
-	seeding.StatusFailed:   failedThere,
-	seeding.StatusUnknown:  unknownThere,
+	seeding.StatusFailed:   failedAtMTS,
+	seeding.StatusUnknown:  unknownToMTS,
 }
 
-// lossesAtOne in a row, of batches of one record, say something of the MTS and
-// not of the registrants.
+// lossesAtOne is how many losses in a row, of batches of one record, blame the
+// MTS and not the registrants.
 const lossesAtOne = 3
 
-// isLost is the decision about an overdue batch without an answer, by its age
-// since the claim and its time from claim to deadline. Lost means no more than
-// that the next pass may take its registrants: a late answer is still applied.
+// isLost decides about an overdue batch without an answer, by its age since the
+// claim and its time from claim to deadline. Lost means only that the next pass
+// may send its registrants; a late answer is still applied.
 func isLost(f finding, age, wait time.Duration) bool {
 	switch f {
 	case working, silent:
@@ -42,6 +42,6 @@ func isLost(f finding, age, wait time.Duration) bool {
 	}
 }
 
-// blamesSize tells whether a loss says that the batch was too large: MTS forgot
-// it, or never came to its end.
-func (f finding) blamesSize() bool { return f != finished && f != failedThere }
+// blamesSize reports whether the batch was lost because it was too large: MTS
+// forgot it, or never finished it.
+func (f finding) blamesSize() bool { return f != finished && f != failedAtMTS }

@@ -16,8 +16,8 @@ func TestWhatIsLost(t *testing.T) {
 	}{
 		{neverAccepted, [3]bool{true, true, true}, true}, // there is no identifier to ask with
 		{finished, [3]bool{true, true, true}, false},     // MTS says it delivered, and nothing is here
-		{failedThere, [3]bool{true, true, true}, false},  // error_making_callback_request and its like
-		{unknownThere, [3]bool{true, true, true}, true},  // cleaned up, restarted, or another replica
+		{failedAtMTS, [3]bool{true, true, true}, false},  // error_making_callback_request and its like
+		{unknownToMTS, [3]bool{true, true, true}, true},  // cleaned up, restarted, or another replica
 		{working, [3]bool{false, false, true}, true},
 		{silent, [3]bool{false, false, true}, true}, // busy with a POST, or unreachable
 	} {

@@ -1,4 +1,4 @@
-// Package reconcile looks every minute for what nobody came for: answers whose
+// Package reconcile looks every minute for what was overlooked: answers whose
 // invocation of patch was lost, and batches whose answer never came
 // (infra/protocol.md, "Reconcile").
 package reconcile
@@ -12,8 +12,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Store is what this package calls of the stores. What each method promises
-// stands in seeding/store.go.
+// Store is what this package calls of the stores; seeding/store.go has their
+// contracts.
 type Store interface {
 	States(ctx context.Context) ([]seeding.State, error)
 	State(ctx context.Context, id string) (seeding.State, error)
@@ -35,7 +35,7 @@ type Store interface {
 	AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error)
 }
 
-// Reconciler reconciles what is stored with what MTS says.
+// Reconciler compares what is stored with what MTS says.
 type Reconciler struct {
 	Store   Store
 	MTS     seeding.MTS
@@ -51,8 +51,7 @@ type Invoker interface {
 	InvokePatch(ctx context.Context, registry string) error
 }
 
-// Tick goes through all registries. What fails at one does not keep the others
-// waiting.
+// Tick goes through all registries, even if one of them fails.
 func (r *Reconciler) Tick(ctx context.Context) error {
 	registries, err := r.Store.RegistryStates(ctx)
 	if err != nil {
@@ -64,7 +63,7 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	for _, registry := range registries {
 		waits, err := r.invokePatch(ctx, registry)
 		oldest = max(oldest, waits)
-		failed = errors.Join(failed, err, r.overdue(ctx, registry.Key, silentMTS))
+		failed = errors.Join(failed, err, r.checkOverdue(ctx, registry.Key, silentMTS))
 	}
 	states, err := r.Store.States(ctx)
 	if err != nil {
@@ -76,8 +75,8 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	return failed
 }
 
-// invokePatch invokes the patcher if there is an answer, whatever became of the
-// stream, and returns how long the first one waits.
+// invokePatch invokes patch if there is an answer, even if the stream did so
+// before. It returns how long the first answer has been waiting.
 func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryState) (waits time.Duration, err error) {
 	now := r.Clock.Now()
 	ref, found, err := r.Store.NextAnswer(ctx, state.Key, "")
@@ -97,9 +96,9 @@ func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryStat
 	return waits, r.Invoker.InvokePatch(ctx, state.Key)
 }
 
-// overdue looks at the batches past their deadline that have no answer.
-// silentMTS are MTSs that did not answer in this tick; one silence is enough.
-func (r *Reconciler) overdue(ctx context.Context, registry string, silentMTS map[string]bool) error {
+// checkOverdue asks about the batches past their deadline that have no answer.
+// silentMTS are MTSs that did not reply in this tick; they are not asked again.
+func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMTS map[string]bool) error {
 	open, err := r.Store.OpenBatches(ctx, registry)
 	if err != nil {
 		return err
@@ -129,7 +128,7 @@ func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS
 	}
 	answered, err := r.Store.HasAnswer(ctx, b.Ref.Registry, b.Ref.Batch)
 	if err != nil || answered {
-		return err // it came while we asked
+		return err // the answer came meanwhile
 	}
 	b.State, b.Closed = seeding.Lost, now
 	b.Totals.Sent = b.Count
@@ -168,11 +167,11 @@ func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[str
 	return findings[status]
 }
 
-// lostAlone notes that a registrant was sent alone and lost. The first time it
+// lostAlone writes that a registrant was sent alone and lost. The first time it
 // is due again at once; the second time it is rejected.
 func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Time) (rejected bool, err error) {
 	who := b.Members[0].Subject()
-	standing, err := seeding.RejectionsOf(ctx, r.Store, b.Ref, []int64{who.Identifier})
+	before, err := seeding.RejectionsOf(ctx, r.Store, b.Ref, []int64{who.Identifier})
 	if err != nil {
 		return false, err
 	}
@@ -180,14 +179,14 @@ func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Ti
 	if err != nil && !seeding.IsNotFound(err) {
 		return false, err
 	}
-	finding := seeding.Cause{Kind: seeding.NoToken, Code: seeding.CodeNoAnswer}
-	rejection := finding.Reject(b.Ref.Registry, b.Ref.Connector, who, state.Version, standing[who.Identifier], now, r.Times)
+	cause := seeding.Cause{Kind: seeding.NoToken, Code: seeding.CodeNoAnswer}
+	rejection := cause.Reject(b.Ref.Registry, b.Ref.Connector, who, state.Version, before[who.Identifier], now, r.Times)
 	_, err = r.Store.PutRejections(ctx, []seeding.Rejection{rejection})
 	return rejection.Attempts >= seeding.LostAloneLimit, err
 }
 
-// slowDown makes batches for this MTS smaller where the size is to blame. When
-// even single records are lost MTS is probed like any problem.
+// slowDown makes batches for this MTS smaller if the size is to blame. If even
+// single records are lost it raises the problem "answers".
 func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, f finding) error {
 	losses := 0
 	err := seeding.MovePace(ctx, r.Store, b.MTS, func(p seeding.Pace) (seeding.Pace, bool) {

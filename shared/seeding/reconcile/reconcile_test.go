@@ -180,8 +180,8 @@ func TestAskAboutABatch(t *testing.T) {
 	}{
 		{"MTS works on it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusWorking }, false, working, 1, false},
 		{"MTS finished it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFinished }, false, finished, 1, false},
-		{"MTS failed with it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFailed }, false, failedThere, 1, false},
-		{"MTS does not know it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusUnknown }, false, unknownThere, 1, false},
+		{"MTS failed with it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFailed }, false, failedAtMTS, 1, false},
+		{"MTS does not know it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusUnknown }, false, unknownToMTS, 1, false},
 		{"MTS says nothing", func(*world, *seeding.Batch) {}, false, silent, 1, true},
 		{"MTS said nothing about another batch: it is not asked again", func(w *world, b *seeding.Batch) {
 			w.says[b.RequestID] = seeding.StatusFinished
@@ -241,7 +241,7 @@ func TestOverdueBatches(t *testing.T) {
 			w := newWorld()
 			c.change(w, &c.batch)
 			w.open = []seeding.Batch{c.batch}
-			if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); err != nil {
+			if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
 				t.Fatal(err)
 			}
 			if len(w.asked) != c.asked || (len(w.closed) == 1) != c.lost || w.measured[seeding.MetricBatchesLost] != float64(len(w.closed)) {
@@ -273,7 +273,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 		b.Deadline = now.Add(-time.Minute) // the second deadline has not come: silence waits
 	}
 	w.open = []seeding.Batch{first, second, third, elsewhere}
-	if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); err != nil {
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(w.asked, []string{first.RequestID, elsewhere.RequestID}) {
@@ -286,7 +286,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	failure := errors.New("storage")
 	w.closeFails, w.asked = failure, nil
 	w.open = []seeding.Batch{elsewhere, elsewhere}
-	if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2 {
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2 {
 		t.Errorf("%d looked at, error %v", len(w.asked), err)
 	}
 }
@@ -325,7 +325,7 @@ func TestLostAlone(t *testing.T) {
 			w.rejections = c.before
 			w.open = []seeding.Batch{alone("b1")}
 			w.says[w.open[0].RequestID] = seeding.StatusUnknown
-			if err := w.reconciler().overdue(t.Context(), "r1", map[string]bool{}); err != nil {
+			if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
 				t.Fatal(err)
 			}
 			want := seeding.Rejection{
@@ -351,7 +351,7 @@ func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
 	w.pace = seeding.Pace{Size: 1}
 	b := alone("b1")
 	for i, want := range []int{0, 0, 1, 2} { // attempts of the problem
-		if err := w.reconciler().slowDown(t.Context(), b, unknownThere); err != nil {
+		if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); err != nil {
 			t.Fatal(err)
 		}
 		problem := w.states["c1"].Problems[seeding.ProblemAnswers]
@@ -360,7 +360,7 @@ func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
 		}
 	}
 	delete(w.states, "c1")
-	if err := w.reconciler().slowDown(t.Context(), b, unknownThere); err != nil || len(w.states) > 0 {
+	if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); err != nil || len(w.states) > 0 {
 		t.Errorf("a connector that was deleted: %v, %v", err, w.states)
 	}
 }
