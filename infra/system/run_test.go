@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -75,46 +74,6 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 	expect(t, "tokens after mending", w.registry.State().Tokens, e.Tokens+mended)
 	_, all = w.rejections(c)
 	expect(t, "rejected after mending", len(all), e.Rejected()-mended)
-}
-
-// What MTS and the network may do to an answer.
-func TestNoAnswerIsLostOrDoubled(t *testing.T) {
-	cases := map[string]struct {
-		faults   mtssim.Faults
-		streamOn bool
-		most     int // times that a VID may be submitted
-	}{
-		"as it should be":               {mtssim.Faults{}, true, 1},
-		"ten times in parallel":         {mtssim.Faults{Copies: 10, Parallel: true}, true, 1},
-		"before the answer to its POST": {mtssim.Faults{CallbackFirst: true}, true, 1},
-		"500 after accepting":           {mtssim.Faults{FailNext: 3}, true, 1},
-		"stream switched off":           {mtssim.Faults{}, false, 1},
-		"every third one lost":          {mtssim.Faults{LoseEvery: 3}, true, 9},
-		"lost, doubled, without stream": {mtssim.Faults{LoseEvery: 4, Copies: 2, Parallel: true}, false, 9},
-	}
-	for name, f := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, options{local: true})
-			w.addRegistrants(400)
-			before := w.now()
-			w.mts.SetFaults(f.faults)
-			w.streamOff.Store(!f.streamOn)
-			c := w.connector(nil)
-			w.finish(60, c)
-			if f.faults.LoseEvery > 0 {
-				// Three passes may have lost one registrant three times; one that
-				// was lost alone twice waits as rejected.
-				w.mts.SetFaults(mtssim.Faults{})
-				w.clock.Advance(2 * time.Hour)
-				w.finishNextRun(60, c)
-			}
-			w.checkInvariants(c, before)
-			w.checkSent(f.most)
-			expect(t, "tokenised", w.tokenised(), 400)
-			expect(t, "VIDs left", len(w.vids()), 0)
-		})
-	}
 }
 
 // A stop, or another configuration, ends the run once its batches are closed,
@@ -331,51 +290,6 @@ func TestNoPOSTOutlivesItsLease(t *testing.T) {
 	}
 }
 
-// An MTS at its real pace (facts/mts.md 9) before an identity system that takes
-// its time, which deletes what is older than 20 s (facts/mts.md W8): wherever
-// in its clean-up a run begins, everybody gets a token, and few are sent twice.
-func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
-	t.Parallel()
-	const n = 3000
-	for _, c := range []struct{ latency, phase time.Duration }{
-		{0, 7 * time.Second},
-		{50 * time.Millisecond, 0},
-		{50 * time.Millisecond, 7 * time.Second},
-		{50 * time.Millisecond, 14 * time.Second},
-		{150 * time.Millisecond, 7 * time.Second},
-	} {
-		t.Run(fmt.Sprintf("latency %s, begun at %s", c.latency, c.phase), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, options{
-					virtual: true,
-					mts:     mtssim.Options{Pace: 1, IdentityLatency: c.latency, Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second},
-				})
-				w.addRegistrants(n)
-				before := w.now()
-				w.clock.Advance(c.phase)
-				connector := w.connector(nil)
-				for range 100 {
-					if w.tickWithoutWaiting(); w.done(connector) {
-						break
-					}
-				}
-				w.checkInvariants(connector, before)
-				expect(t, "tokenised", w.tokenised(), n)
-				sent := float64(w.mts.Counters().RecordsReceived) / n
-				mts, err := w.store.MTSState(t.Context(), connector.MTSKey())
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("%.2f records sent per registrant, batch size %d, %s", sent, mts.Size, w.clock.Now().Sub(connector.Created))
-				if sent > 1.35 {
-					t.Errorf("%.2f records sent per registrant", sent)
-				}
-			})
-		})
-	}
-}
-
 // The time from VID to token begins when the registrar entered the VID, so an
 // outage is in it.
 func TestSecondsToTokenHoldEveryWait(t *testing.T) {
@@ -457,78 +371,33 @@ func TestPassesOfARun(t *testing.T) {
 	}
 }
 
-// A loss halves the size when MTS forgot the batch, and not when only its answer
-// went astray.
-func TestWhatALossSaysOfTheSize(t *testing.T) {
-	for name, f := range map[string]struct{ forget bool }{"answer astray": {false}, "forgotten": {true}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, options{})
-			w.addRegistrants(40)
-			w.setBatchSize(40)
-			w.withholdFirst()
-			c := w.connector(nil)
-			w.tick()
-			if f.forget {
-				w.mts.Forget()
-			}
-			w.finish(30, c)
-			all, states := w.batches(c)
-			expect(t, "lost", states[seeding.Lost], 1)
-			expect(t, "size after the loss", all[1].Size, map[bool]int{true: 20, false: 40}[f.forget])
-			expect(t, "tokenised", w.tokenised(), 40)
-		})
-	}
-}
-
-// A registrant that was sent alone and lost is sent once more at once, and then
-// waits as rejected, whatever it was rejected for before.
-func TestLostAloneTwice(t *testing.T) {
-	for name, refused := range map[string]bool{"never rejected": false, "refused before": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, options{})
-			ids := w.addRegistrants(3)
-			target := ids[1]
-			if refused {
-				w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Refused))
-			}
-			c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 1 })
-			lose := func(_ *http.Request, body []byte) bool {
-				return strings.Contains(string(body), fmt.Sprintf(`"%d.`, target))
-			}
-			if refused {
-				w.finish(30, c)
-				if err := w.store.Retry(t.Context(), c.ID, "", w.clock.Now()); err != nil {
-					t.Fatal(err)
+func TestOneRegistrantIsSentByOneConnectorOnce(t *testing.T) {
+	w := newWorld(t, options{})
+	w.addRegistrants(500)
+	before := w.now()
+	a, b := w.connector(nil), w.connector(nil)
+	for range 30 {
+		var together sync.WaitGroup
+		for range 4 { // ticks doubled and doubled again
+			together.Go(func() {
+				if err := w.submitter.Tick(t.Context()); err != nil {
+					t.Error(err)
 				}
-			}
-			w.withhold = lose
-			_, before := w.batches(c)
-			w.finish(60, c)
-			_, states := w.batches(c)
-			expect(t, "batches lost", states[seeding.Lost]-before[seeding.Lost], 2)
-			expect(t, "tokenised", w.tokenised(), 2)
-			_, all := w.rejections(c)
-			r := all[target]
-			expect(t, "kind", r.Kind, seeding.NoToken)
-			expect(t, "attempts", r.Attempts, 2)
-			expect(t, "wait", r.Next.Sub(r.Since), time.Hour)
-			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			expect(t, "passes", runs[0].Passes, 2)
-			expect(t, "pending", runs[0].Totals.Pending(), 1) // of the first loss
-			expect(t, "no token", runs[0].Totals.NoToken, 1)
-			w.withhold = nil
-			w.registry.SetVID(target, odoosim.DemoVID(1001, 1, odoosim.Normal))
-			w.finishNextRun(30, c)
-			expect(t, "tokenised before the wait is over", w.tokenised(), 2)
-			w.finishNextRun(30, c)
-			expect(t, "tokenised in the end", w.tokenised(), 3)
-		})
+				if err := w.reconciler.Tick(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		together.Wait()
+		w.tick()
+		if w.done(a, b) {
+			break
+		}
 	}
+	w.checkInvariants(a, before)
+	w.checkInvariants(b, before)
+	w.checkSent(1)
+	expect(t, "tokenised", w.tokenised(), 500)
 }
 
 // A tick wakes those that waited longest, and never more than three at once.

@@ -1,0 +1,248 @@
+package system_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// A batch of which MTS says nothing, because it cannot be reached or is busy with
+// a POST for minutes, is not lost; and nobody waits for long for it to speak.
+func TestSilenceIsNotLoss(t *testing.T) {
+	silences := map[string]func(http.ResponseWriter, *http.Request){
+		"unreachable": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"busy":        func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	}
+	for name, silence := range silences {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, options{virtual: true})
+				w.addRegistrants(40)
+				before := w.now()
+				withheld := w.withholdFirst()
+				var asked atomic.Int64
+				w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+					if !isStatus(r) {
+						return false
+					}
+					asked.Add(1)
+					began := w.clock.Now()
+					defer func() {
+						if took := w.clock.Now().Sub(began); took > 10*time.Second {
+							t.Errorf("somebody waits %v for MTS", took)
+						}
+					}()
+					silence(rw, r)
+					return true
+				}
+				c := w.connector(nil)
+				w.tick()
+				for range 3 { // past its deadline, not past three
+					w.tick()
+				}
+				open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
+				if err != nil || len(open) != 1 {
+					t.Fatalf("%d open batches, %v", len(open), err)
+				}
+				if asked.Load() == 0 {
+					t.Error("nobody asked MTS about the batch")
+				}
+				w.interceptMTS = nil
+				expect(t, "status", w.deliver(withheld.Load(), string(withheld.Load().body)), http.StatusOK)
+				w.finish(20, c)
+				w.checkInvariants(c, before)
+				w.checkSent(1)
+				expect(t, "tokenised", w.tokenised(), 40)
+			})
+		})
+	}
+}
+
+// Two replicas of MTS, and the one that is asked knows nothing of the batch that
+// the other has at work: the batch is lost, its registrants are sent again, and
+// whichever answer comes first gives them their tokens, once.
+func TestAnswerOfTheOtherReplica(t *testing.T) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		t.Run(fmt.Sprintf("answers in the order %v", order), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.addRegistrants(20)
+			before := w.now()
+			came := w.withholdAll()
+			w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+				if !isStatus(r) || w.mts.Counters().Posts > 1 {
+					return false
+				}
+				w.troubleCame()
+				unknownRequest(rw)
+				return true
+			}
+			c := w.connector(nil)
+			for range 10 {
+				if w.tick(); w.mts.Counters().Posts == 2 {
+					break
+				}
+			}
+			w.withhold = nil
+			withheld := came()
+			if len(withheld) != 2 || w.came.Load() != 1 {
+				t.Fatalf("%d callbacks are withheld, %d answers of 404", len(withheld), w.came.Load())
+			}
+			all, states := w.batches(c)
+			expect(t, "batches lost", states[seeding.Lost], 1)
+			expect(t, "batches", len(all), 2)
+			for i, k := range order {
+				expect(t, "status", w.deliver(withheld[k], string(withheld[k].body)), http.StatusOK)
+				expect(t, fmt.Sprintf("tokenised after %d", i+1), w.tokenised(), 20)
+			}
+			w.finish(20, c)
+			w.checkInvariants(c, before)
+			w.checkSent(2)
+			expect(t, "tokens", w.registry.State().Tokens, 20)
+			expect(t, "VIDs left", len(w.vids()), 0)
+			all, states = w.batches(c)
+			expect(t, "batches in the end", len(all), 2)
+			expect(t, "batches patched", states[seeding.Patched], 1)
+			for i, b := range all { // who came first has tokenised all, the other nobody
+				expect(t, fmt.Sprintf("totals of batch %d", i), b.Totals,
+					seeding.Totals{Sent: 20, Tokenised: map[bool]int{true: 20}[order[0] == i]})
+			}
+			expect(t, "tokenised in the metric", int(w.metrics.Sum(seeding.MetricTokenised)), 20)
+		})
+	}
+}
+
+func TestMTSRestartLosesNobody(t *testing.T) {
+	w := newWorld(t, options{})
+	w.addRegistrants(300)
+	before := w.now()
+	w.restartWhenFull(w.mts.Forget)
+	c := w.connector(nil)
+	w.finish(60, c)
+	w.checkInvariants(c, before)
+	expect(t, "restarts", w.mts.Counters().Restarts, 1)
+	_, states := w.batches(c)
+	expect(t, "batches lost", states[seeding.Lost], 2)
+	expect(t, "tokenised", w.tokenised(), 300)
+}
+
+// An MTS at its real pace (facts/mts.md 9) before an identity system that takes
+// its time, which deletes what is older than 20 s (facts/mts.md W8): wherever
+// in its clean-up a run begins, everybody gets a token, and few are sent twice.
+func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	for _, c := range []struct{ latency, phase time.Duration }{
+		{0, 7 * time.Second},
+		{50 * time.Millisecond, 0},
+		{50 * time.Millisecond, 7 * time.Second},
+		{50 * time.Millisecond, 14 * time.Second},
+		{150 * time.Millisecond, 7 * time.Second},
+	} {
+		t.Run(fmt.Sprintf("latency %s, begun at %s", c.latency, c.phase), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, options{
+					virtual: true,
+					mts:     mtssim.Options{Pace: 1, IdentityLatency: c.latency, Expiry: 20 * time.Second, CleanupInterval: 20 * time.Second},
+				})
+				w.addRegistrants(n)
+				before := w.now()
+				w.clock.Advance(c.phase)
+				connector := w.connector(nil)
+				for range 100 {
+					if w.tickWithoutWaiting(); w.done(connector) {
+						break
+					}
+				}
+				w.checkInvariants(connector, before)
+				expect(t, "tokenised", w.tokenised(), n)
+				sent := float64(w.mts.Counters().RecordsReceived) / n
+				mts, err := w.store.MTSState(t.Context(), connector.MTSKey())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%.2f records sent per registrant, batch size %d, %s", sent, mts.Size, w.clock.Now().Sub(connector.Created))
+				if sent > 1.35 {
+					t.Errorf("%.2f records sent per registrant", sent)
+				}
+			})
+		})
+	}
+}
+
+// A loss halves the size when MTS forgot the batch, and not when only its answer
+// went astray.
+func TestWhatALossSaysOfTheSize(t *testing.T) {
+	for name, f := range map[string]struct{ forget bool }{"answer astray": {false}, "forgotten": {true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			w.addRegistrants(40)
+			w.setBatchSize(40)
+			w.withholdFirst()
+			c := w.connector(nil)
+			w.tick()
+			if f.forget {
+				w.mts.Forget()
+			}
+			w.finish(30, c)
+			all, states := w.batches(c)
+			expect(t, "lost", states[seeding.Lost], 1)
+			expect(t, "size after the loss", all[1].Size, map[bool]int{true: 20, false: 40}[f.forget])
+			expect(t, "tokenised", w.tokenised(), 40)
+		})
+	}
+}
+
+// restartWhenFull restarts MTS, as a kill does, when the worker is at one
+// request and another is in its queue; then comes what else is to be lost.
+func (w *world) restartWhenFull(then func()) {
+	w.Helper()
+	w.setBatchSize(60) // for known sizes two batches are under way
+	w.identityHangs.Store(true)
+	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !w.identityHangs.Load() || w.mts.Open() == 0 {
+			return false
+		}
+		answer := httptest.NewRecorder()
+		w.mts.ServeHTTP(answer, r)
+		if open := w.mts.Open(); open < 2 {
+			w.Errorf("%d requests are open at MTS", open)
+		}
+		w.troubleCame()
+		w.identityHangs.Store(false)
+		w.mts.Restart()
+		then()
+		rw.WriteHeader(answer.Code)
+		_, _ = rw.Write(answer.Body.Bytes())
+		return true
+	}
+}
+
+func isStatus(r *http.Request) bool { return strings.Contains(r.URL.Path, "/status/") }
+
+// unknownRequest is the answer of an MTS that never heard of a request.
+func unknownRequest(rw http.ResponseWriter) {
+	http.Error(rw, `{"errors":[{"errorCode":"ATS-REQ-016","errorMessage":"no auth request found for the given identifier"}],"response":null}`, http.StatusNotFound)
+}
+
+// setBatchSize makes the MTS known for batches of a size, and for its speed.
+func (w *world) setBatchSize(size int) {
+	w.Helper()
+	key := seeding.MTSKey(w.mtsURL)
+	if _, err := w.store.TakeMTS(w.Context(), key, "test", w.clock.Now(), w.clock.Now(), w.clock.Now()); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.store.SavePace(w.Context(), key, seeding.Pace{}, seeding.Pace{Size: size, Proved: size, PerRecord: time.Millisecond}); err != nil {
+		w.Fatal(err)
+	}
+}
