@@ -58,8 +58,8 @@ func answerEvent(ref seeding.BatchRef, body string) (event events.APIGatewayV2HT
 	return event, nil
 }
 
-// door compares a callback of one record with the one write that it needs.
-func (m *measurer) door(ctx context.Context, r *report) error {
+// callback compares a callback of one record with the one write that it needs.
+func (m *measurer) callback(ctx context.Context, r *report) error {
 	const times, warm = 2_000, 200
 	m.say("delivering %d callbacks of one record, each beside a bare put", times)
 	tables, err := inprocess.CreateTables(ctx, m.db.Client())

@@ -15,16 +15,16 @@ import (
 // (facts/odoo.md B3).
 const rejectedRegistrants = 300_000
 
-// timedOffice is a registry that takes no time, and tells how much a real one
+// timedRegistry is a registry that takes no time, and reports how much a real one
 // would have taken.
-type timedOffice struct {
+type timedRegistry struct {
 	*odoosim.Server
 	took atomic.Int64 // nanoseconds
 }
 
-// newTimedOffice has n registrants with a VID and without a birth date.
-func newTimedOffice(n int) *timedOffice {
-	o := &timedOffice{}
+// newTimedRegistry has n registrants with a VID and without a birth date.
+func newTimedRegistry(n int) *timedRegistry {
+	o := &timedRegistry{}
 	o.Server = odoosim.New(odoosim.Options{
 		Pace: 1, Window: -1, Sleep: func(d time.Duration) { o.took.Add(int64(d)) },
 	})
@@ -49,8 +49,8 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 	}
 	defer h.close()
 	m.say("rejecting %d registrants", rejectedRegistrants)
-	office := newTimedOffice(rejectedRegistrants)
-	h.registry = office.Server
+	registry := newTimedRegistry(rejectedRegistrants)
+	h.registry = registry.Server
 	if _, err := h.pass(ctx); err != nil {
 		return err
 	}
@@ -59,23 +59,23 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 		return fmt.Errorf("not all registrants are rejected: %+v, %w", runs, err)
 	}
 
-	office.ResetTallies()
-	office.took.Store(0)
+	registry.ResetTallies()
+	registry.took.Store(0)
 	readBefore := h.units.reads().Reads
-	_, before := h.units.account()
+	_, before := h.units.writes()
 	m.say("going over them once more")
 	took, err := h.pass(ctx)
 	if err != nil {
 		return err
 	}
 	read := h.units.reads().Reads - readBefore
-	_, after := h.units.account()
-	calls := office.State().Total
+	_, after := h.units.writes()
+	calls := registry.State().Total
 	r.note("A full pass over %d registrants who are all rejected and not due, in pages of %d (a run that finds nothing to do): "+
 		"%d registry calls that return %d rows, %.0f read units and %.0f write units of DynamoDB, "+
 		"%.0f s with a registry that takes no time; a real one takes %.0f s more.",
 		rejectedRegistrants, batchSize, calls.Calls, calls.Returned, read, after.units-before.units,
-		took.Seconds(), time.Duration(office.took.Load()).Seconds())
+		took.Seconds(), time.Duration(registry.took.Load()).Seconds())
 	return nil
 }
 

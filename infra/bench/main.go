@@ -78,7 +78,7 @@ func bench(ctx context.Context, out, progress io.Writer) error {
 	m := measurer{db: db, say: say}
 	memory := func(ctx context.Context, r *report) error { return m.memory(ctx, r, binaries) }
 	for _, step := range []func(context.Context, *report) error{
-		m.door, memory, m.cost, m.speed, m.reads, m.losses, m.reconcile, m.fullPass,
+		m.callback, memory, m.cost, m.speed, m.reads, m.losses, m.reconcile, m.fullPass,
 	} {
 		if err := step(ctx, &r); err != nil {
 			return err

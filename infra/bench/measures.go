@@ -66,11 +66,11 @@ func (m *measurer) cost(ctx context.Context, r *report) error {
 			"≤ 10", calls/thousands <= 10, "%.1f", calls/thousands)
 		m.say("registry calls: %s", strings.Join(kinds, ", "))
 
-		list, sum := h.units.account()
+		list, sum := h.units.writes()
 		r.add("DynamoDB write units per 1,000 in the same run (transactions counted double)",
 			"≤ 100", sum.units/thousands <= 100, "%.1f", sum.units/thousands)
 		var table strings.Builder
-		fmt.Fprintf(&table, "Write units of that run, by what was written (a refused write has a condition that did not hold; its units are not told):\n\n"+
+		fmt.Fprintf(&table, "Write units of that run, by what was written (a refused write has a condition that was not met; its units are not reported):\n\n"+
 			"| | writes | of them refused | units per 1,000 |\n|---|---|---|---|")
 		for _, s := range append(list, sum) {
 			fmt.Fprintf(&table, "\n| %s | %d | %d | %.1f |", s.kind, s.writes+s.refused, s.refused, s.units/thousands)

@@ -151,7 +151,7 @@ func (atWork) Status(context.Context, string, string) (seeding.MTSStatus, error)
 	return seeding.StatusWorking, nil
 }
 
-// noInvoker wakes nobody.
+// noInvoker invokes nothing.
 type noInvoker struct{}
 
 func (noInvoker) InvokeSubmit(context.Context, string) error { return nil }

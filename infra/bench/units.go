@@ -22,7 +22,7 @@ type units struct {
 	mu      sync.Mutex
 	meters  map[string]*dynamotest.Meter
 	clients map[string]*dynamodb.Client
-	refused map[string]int // conditions that did not hold
+	refused map[string]int // conditions that were not met
 }
 
 var _ dynamo.Client = (*units)(nil)
@@ -37,12 +37,12 @@ func newUnits(db *dynamolocal.Server) *units {
 type spent struct {
 	kind    string
 	writes  int
-	units   float64 // as ReturnConsumedCapacity tells them; transactions count double
-	refused int     // writes whose condition did not hold; their units are not told
+	units   float64 // as ReturnConsumedCapacity reports them; transactions count double
+	refused int     // writes whose condition was not met; their units are not reported
 }
 
-// account lists the kinds of writes, the dearest first, and their sum.
-func (u *units) account() (list []spent, sum spent) {
+// writes lists the kinds of writes, the dearest first, and their sum.
+func (u *units) writes() (list []spent, sum spent) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for kind, meter := range u.meters {

@@ -168,10 +168,10 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 	}
 }
 
-// An answer that cannot be worked off is tried ten times, ever more seldom, and
+// An answer that cannot be processed is tried ten times, ever more seldom, and
 // then set aside: its batch is closed, and its registrants wait with a reason
 // and are asked for again.
-func TestAnswerThatCannotBeWorkedOffIsSetAside(t *testing.T) {
+func TestAnswerThatCannotBeProcessedIsSetAside(t *testing.T) {
 	w := newWorld(t, options{})
 	ids := w.addRegistrants(20)
 	before := w.now()

@@ -20,7 +20,7 @@ import (
 // callbacks is what a test does with the callbacks of MTS before the function
 // receives them.
 type callbacks struct {
-	onCallback func(*http.Request)                     // is told of every callback that comes
+	onCallback func(*http.Request)                     // sees every callback
 	withhold   func(r *http.Request, body []byte) bool // keeps a callback from the function, if it reports true
 	last       atomic.Pointer[delivery]                // the last of the largest callbacks
 }

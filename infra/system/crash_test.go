@@ -281,7 +281,7 @@ func (w *world) finishAndCheck(c seeding.Connector, before invariants.Registry) 
 	}
 	w.checkInvariants(c, before)
 	for source, p := range w.problems(c) {
-		w.Errorf("the problem %s outlives its cause: %s", source, p.Text)
+		w.Errorf("the problem %s is still shown, and its cause is removed: %s", source, p.Text)
 	}
 	_, rejected := w.rejections(c)
 	for _, v := range invariants.Rejections(w.now(), slices.Collect(maps.Values(rejected)), w.kinds) {

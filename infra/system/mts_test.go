@@ -180,9 +180,9 @@ func TestMTSThatForgetsIsServedInSmallerBatches(t *testing.T) {
 }
 
 // A loss halves the size when MTS forgot the batch, and not when only its answer
-// went astray.
+// was lost.
 func TestWhatALossSaysOfTheSize(t *testing.T) {
-	for name, f := range map[string]struct{ forget bool }{"answer astray": {false}, "forgotten": {true}} {
+	for name, f := range map[string]struct{ forget bool }{"answer lost": {false}, "forgotten": {true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})

@@ -104,7 +104,7 @@ func TestRunsSurvive(t *testing.T) {
 			expect(t, "tokenised", w.tokenised(), 150)
 			expect(t, "VIDs left", len(w.vids()), 0)
 			for source, p := range w.problems(c) {
-				t.Errorf("the problem %s outlives its cause: %s", source, p.Text)
+				t.Errorf("the problem %s is still shown, and its cause is removed: %s", source, p.Text)
 			}
 		})
 	}

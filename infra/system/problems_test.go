@@ -15,13 +15,13 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// A refusal that has nothing to do with data rejects nobody, shows, and is over
-// by itself once it is mended.
+// A refusal that has nothing to do with the data of registrants rejects nobody. It
+// is shown, and it ends by itself when its cause is removed.
 func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 	cases := map[string]struct {
 		source  seeding.Source
 		provoke func(w *world)
-		mend    func(w *world)
+		repair  func(w *world)
 	}{
 		"create denied": {seeding.ProblemWrite,
 			func(w *world) { w.registry.Deny("g2p.reg.id", "create") }, func(w *world) { w.registry.Allow("g2p.reg.id", "create") }},
@@ -83,7 +83,7 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 			} else if len(all) > 2 { // before the third it may have been an accident
 				t.Errorf("%d rejected", len(all))
 			}
-			f.mend(w)
+			f.repair(w)
 			for range 200 {
 				w.tick()
 				if len(w.vids()) == 0 && len(w.problems(c)) == 0 && w.done(c) {
@@ -102,9 +102,9 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 	}
 }
 
-// Every problem of a running connector is counted by a gauge that rings, and by
-// none when it is over.
-func TestEveryProblemRings(t *testing.T) {
+// Every problem of a running connector is counted by a gauge that has an alarm, and
+// by none when it is over.
+func TestEveryProblemIsCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	c := w.connector(nil)
@@ -117,7 +117,7 @@ func TestEveryProblemRings(t *testing.T) {
 		for _, gauge := range []seeding.Metric{seeding.MetricStalledConnectors, seeding.MetricProblemConnectors, seeding.MetricNeedPerson,
 			seeding.MetricUnreachable, seeding.MetricSignInsRefused} {
 			if value, _ := w.metrics.Last(gauge); value > 0 {
-				counted = append(counted, string(gauge))
+				counted = append(counted, gauge)
 			}
 		}
 		return counted
@@ -262,7 +262,7 @@ func TestProblemEndsWithoutABatch(t *testing.T) {
 }
 
 // An answer that waits with a problem is tried once per back-off and not with
-// every ring, and at once when a person has changed the configuration.
+// every invocation, and at once when a person has changed the configuration.
 func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
@@ -287,7 +287,7 @@ func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 	w.checkInvariants(c, before)
 }
 
-// An MTS that is away shows at every connector that needs it, and whoever mends
+// An MTS that is away is shown at every connector that needs it, and whoever repairs
 // it need not wait for the next probe.
 func TestMTSThatIsAwayShowsEverywhere(t *testing.T) {
 	t.Parallel()
@@ -320,7 +320,7 @@ func TestMTSThatIsAwayShowsEverywhere(t *testing.T) {
 }
 
 // A code of the system for a few, while others are answered, is listed with them
-// and keeps nobody else: each is sent twice in a run, and then ever more seldom.
+// and delays nobody else: each is sent twice in a run, and then ever more seldom.
 func TestSystemCodesOfAFew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
@@ -352,7 +352,7 @@ func TestSystemCodesOfAFew(t *testing.T) {
 	w.registry.SetVID(ids[7], odoosim.DemoVID(700007, 2, odoosim.Normal))
 	w.registry.SetVID(ids[8], odoosim.DemoVID(700008, 2, odoosim.Normal))
 	w.finishNextRun(20, c)
-	expect(t, "tokenised once it is mended", w.tokenised(), 60)
+	expect(t, "tokenised once it is repaired", w.tokenised(), 60)
 	byKind, _ = w.rejections(c)
 	expect(t, "rejections", len(byKind), 0)
 }
@@ -364,9 +364,9 @@ func TestIdentityServiceGoesAwayInABatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64
-			var mended atomic.Bool
+			var repaired atomic.Bool
 			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
-				if n := asked.Add(1); n > 10 && (n <= 30 || forLong) && !mended.Load() {
+				if n := asked.Add(1); n > 10 && (n <= 30 || forLong) && !repaired.Load() {
 					return mtssim.Verdict{ErrorCode: "AUT_BAS_001"}
 				}
 				return mtssim.Rules(ctx, a)
@@ -381,7 +381,7 @@ func TestIdentityServiceGoesAwayInABatch(t *testing.T) {
 				_, stands := w.problems(c)[seeding.ProblemIdentity]
 				expect(t, "problem", stands, true)
 				expect(t, "tokenised", w.tokenised(), 10)
-				mended.Store(true)
+				repaired.Store(true)
 				for range 70 {
 					w.tick()
 				}

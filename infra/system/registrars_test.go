@@ -56,19 +56,19 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 		}},
 		// A merge in Odoo: the identifier keeps its id and has another registrant.
 		// The row was made for registrant and identifier together, so it fits
-		// neither of the two; who holds the VID now is asked for anew.
+		// neither of the two; who has the VID now is asked for anew.
 		"registrant merged into another before the answer": {"", merge,
 			func(t *testing.T, w *world, _ seeding.Connector, id int64) {
 				expect(t, "token of the one that was sent", w.tokenOf(id), "")
-				expect(t, "token of the one that holds the VID now", w.tokenOf(id+1), mtssim.Token(w.start.VID(id)))
+				expect(t, "token of the one that has the VID now", w.tokenOf(id+1), mtssim.Token(w.start.VID(id)))
 				expect(t, "VIDs left", len(w.vids()), 0)
 				expect(t, "times that the VID was sent", w.mts.TokensGiven()[w.start.VID(id)], 2)
 			}},
 		"registrant merged into another before the create": {create, merge,
 			func(t *testing.T, w *world, c seeding.Connector, id int64) {
 				// Too late to stop the create; the VID stays, and who looks after
-				// the registrant that holds it now is told.
-				expect(t, "VID of the one that holds it now", w.vidOf(id+1).Value, w.start.VID(id))
+				// the registrant that has it now is rejected, with a reason.
+				expect(t, "VID of the one that has it now", w.vidOf(id+1).Value, w.start.VID(id))
 				_, all := w.rejections(c)
 				expect(t, "code", all[id+1].Code, seeding.CodeVIDChanged)
 				expect(t, "rejected identifier", all[id+1].Identifier, w.vidOf(id+1).ID)
@@ -76,7 +76,7 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 		"VID corrected before the create": {create, func(w *world, id int64) { w.registry.SetVID(id, other) },
 			func(t *testing.T, w *world, c seeding.Connector, id int64) {
 				// Odoo has no conditional write: the token of the VID that was sent
-				// is there, the corrected VID too, and somebody is told.
+				// is there, the corrected VID too, and a rejection says so.
 				expect(t, "corrected VID", w.vidOf(id).Value, other)
 				_, all := w.rejections(c)
 				expect(t, "rejection", all[id].Kind, seeding.Conflict)
@@ -171,7 +171,7 @@ func TestCorrectedVIDIsNotTakenForTheOneThatWasSent(t *testing.T) {
 }
 
 // Odoo's one-identifier rule races (facts/odoo.md A6): somebody else's token may
-// pass its check beside ours. Nothing is removed then, and people are told.
+// pass its check beside ours. Nothing is removed then, and a rejection says so.
 func TestSecondWriterAtTheSameMoment(t *testing.T) {
 	w := newWorld(t, options{})
 	ids := w.addRegistrants(20)
@@ -196,7 +196,7 @@ func TestRegistrarsAtWork(t *testing.T) {
 		change  func(w *world, registrant int64) // of one who lacks a date of birth
 		code    string                           // of the rejection then, "" for none
 		vid     bool                             // whether the VID is still there
-		mend    func(w *world, registrant int64)
+		repair  func(w *world, registrant int64)
 		without bool // a token in the end
 	}{
 		"the VID is deleted": {
@@ -242,7 +242,7 @@ func TestRegistrarsAtWork(t *testing.T) {
 				}
 				expect(t, "VID", w.vidOf(target).Value != "", f.vid)
 			}
-			f.mend(w, target)
+			f.repair(w, target)
 			w.registry.SetRegistrant(target, map[string]any{"birthdate": "1980-01-01"})
 			w.finishNextRun(20, c)
 			_, all = w.rejections(c)
@@ -270,7 +270,7 @@ func TestTwoVIDsOfOneRegistrant(t *testing.T) {
 
 // Of two registrants of one person the second is no duplicate when the first got
 // nothing.
-func TestTwinOfOneThatGotNothing(t *testing.T) {
+func TestSecondRegistrantOfAPersonWhoseFirstGotNothing(t *testing.T) {
 	w := newWorld(t, options{})
 	ids := w.addRegistrants(20)
 	w.registry.SetVID(ids[9], odoosim.DemoVID(1003, 2, odoosim.Normal)) // the person of ids[3]
@@ -279,7 +279,7 @@ func TestTwinOfOneThatGotNothing(t *testing.T) {
 	c := w.connector(nil)
 	w.finish(20, c)
 	w.checkInvariants(c, before)
-	expect(t, "token of the twin", w.tokenOf(ids[9]), mtssim.Token(before.VID(ids[9])))
+	expect(t, "token of the second", w.tokenOf(ids[9]), mtssim.Token(before.VID(ids[9])))
 	all, _ := w.batches(c)
 	for _, b := range all {
 		expect(t, "duplicates", b.Totals.Duplicate, 0)

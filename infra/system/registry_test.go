@@ -62,7 +62,7 @@ func (w *world) tokenOf(registrant int64) string {
 	return w.identifier(registrant, odoosim.TokenType).Value
 }
 
-// vidOf is the identifier that holds the VID of a registrant.
+// vidOf is the identifier with the VID of a registrant.
 func (w *world) vidOf(registrant int64) odoosim.Identifier {
 	return w.identifier(registrant, odoosim.VIDType)
 }

@@ -188,7 +188,7 @@ func (k *keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 	return seeding.Key{}, seeding.ErrNotFound
 }
 
-// What a deleted connector left behind keeps no other from its work.
+// What a deleted connector left behind disturbs no other connector.
 func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	w := newWorld(t, options{})
 	ids := w.addRegistrants(20)

@@ -15,7 +15,7 @@ import (
 )
 
 // A whole run over a registry with registrants of every kind.
-func TestEveryRegistrantIsAccountedFor(t *testing.T) {
+func TestEveryRegistrantIsReconciled(t *testing.T) {
 	w := newWorld(t, options{local: true})
 	e := w.registry.Populate(1200, 1)
 	before := w.now()
@@ -61,19 +61,19 @@ func TestEveryRegistrantIsAccountedFor(t *testing.T) {
 	w.checkInvariants(c, before)
 	expect(t, "POSTs of the second run", w.mts.Counters().Posts, posts)
 
-	// Mended data are sent, others are not.
-	mended := 0
+	// Data that were corrected are sent, others are not.
+	corrected := 0
 	for id, kind := range e.Kinds {
 		if kind == odoosim.NoBirthdate {
 			w.registry.SetRegistrant(id, map[string]any{"birthdate": "1980-01-01"})
-			mended++
+			corrected++
 		}
 	}
 	w.finishNextRun(20, c)
 	w.checkInvariants(c, before)
-	expect(t, "tokens after mending", w.registry.State().Tokens, e.Tokens+mended)
+	expect(t, "tokens after the correction", w.registry.State().Tokens, e.Tokens+corrected)
 	_, all = w.rejections(c)
-	expect(t, "rejected after mending", len(all), e.Rejected()-mended)
+	expect(t, "rejected after the correction", len(all), e.Rejected()-corrected)
 }
 
 // A stop, or another configuration, ends the run once its batches are closed,
@@ -208,7 +208,7 @@ func TestOrderOfReads(t *testing.T) {
 			if model != "g2p.reg.id" || method != "search_read" {
 				return
 			}
-			if pages++; pages == 2 { // the second connector has its VIDs, and the tokens they hold
+			if pages++; pages == 2 { // the second connector has its VIDs, and the tokens of their registrants
 				expect(t, "status", w.post(withheld.Load(), string(withheld.Load().body)), http.StatusOK)
 				if err := w.patcher.Patch(t.Context(), first.RegistryKey()); err != nil {
 					t.Error(err)
@@ -400,8 +400,9 @@ func TestOneRegistrantIsSentByOneConnectorOnce(t *testing.T) {
 	expect(t, "tokenised", w.tokenised(), 500)
 }
 
-// A tick wakes those that waited longest, and never more than three at once.
-func TestTickWakesThreeAtOnce(t *testing.T) {
+// A tick invokes submit for the connectors that waited longest, and never for more
+// than three at once.
+func TestTickInvokesThreeAtOnce(t *testing.T) {
 	w := newWorld(t, options{})
 	var all []seeding.Connector
 	for range 5 {

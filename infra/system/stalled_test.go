@@ -11,9 +11,9 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// A connector that is visited every minute and never gets its MTS rings after
-// an hour, and no longer once it moves.
-func TestConnectorThatStandsStillRings(t *testing.T) {
+// A connector for which submit is invoked every minute, and which never gets its
+// MTS, is counted after an hour, and no longer once its run moves.
+func TestStalledConnectorIsCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.addRegistrants(120)
@@ -38,10 +38,9 @@ func TestConnectorThatStandsStillRings(t *testing.T) {
 	expect(t, "tokenised", w.tokenised(), 120)
 }
 
-// Whoever waits for MTS, as long as its batches may take, does not stand still;
-// nor does one that shows what keeps it, or that a person has just started
-// again.
-func TestConnectorThatWaitsWithReasonDoesNotRing(t *testing.T) {
+// A connector that waits for MTS, as long as its batches may take, is not counted;
+// nor is one that shows why it waits, or that a person has just started again.
+func TestConnectorThatWaitsWithReasonIsNotCounted(t *testing.T) {
 	t.Run("for a slow MTS", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, options{})
@@ -74,7 +73,7 @@ func TestConnectorThatWaitsWithReasonDoesNotRing(t *testing.T) {
 		w.checkInvariants(c, before)
 		expect(t, "tokenised", w.tokenised(), 20)
 	})
-	t.Run("for a registry that is mended, and a start", func(t *testing.T) {
+	t.Run("for a registry that is repaired, and a start", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, options{})
 		w.addRegistrants(20)

@@ -72,7 +72,7 @@ type trouble struct {
 	interceptMTS    func(http.ResponseWriter, *http.Request) bool // answers in the place of MTS, if it reports true
 	identityHangs   atomic.Bool                                   // the identity system behind MTS, until MTS is restarted
 	passwordLost    atomic.Bool                                   // Secrets Manager has lost that of the registry
-	onStore         func(method string)                           // is told what the store is about to read, or to do in a transaction
+	onStore         func(method string)                           // is called with what the store is about to read, or to do in a transaction
 	planned         []plannedChange                               // see later
 	came            atomic.Int64                                  // how often trouble came, see troubleCame
 	changedByOthers map[int64]bool                                // registrants that somebody else changes; tests check them by themselves
@@ -170,7 +170,9 @@ func (w *world) wire(o options, database dynamo.Client) {
 		o.password = w.password
 	}
 	w.invoker = inprocess.NewInvoker(w.clock, func(err error) { w.failures <- err })
-	w.invoker.Context = func(function string) context.Context { return newInvocation(context.Background(), function) }
+	w.invoker.Context = func(caller context.Context, function string) context.Context {
+		return newInvocation(context.WithoutCancel(caller), function)
+	}
 	w.store = seedingdb.New(watchedDatabase{database, w}, w.tables.Connectors, w.tables.Answers)
 	functions := inprocess.Wire(inprocess.Surroundings{
 		Store: w.store, Inbox: seedingdb.NewInbox(database, w.tables.Answers), Stream: w.stream,

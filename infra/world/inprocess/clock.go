@@ -9,8 +9,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Clock is the time of the functions. It is told when an invocation begins and
-// ends.
+// Clock is the time of the functions. Whoever starts an invocation says when it
+// begins and ends.
 type Clock interface {
 	seeding.Clock
 	Begin()

@@ -14,9 +14,9 @@ const timeLimit = 895 * time.Second
 type Invoker struct {
 	clock  Clock
 	failed func(error)
-	// Context makes the context of an invocation of a function. Default: the
-	// background.
-	Context func(function string) context.Context
+	// Context makes the context of an invocation of a function from that of its
+	// caller. Default: the same, but without its end.
+	Context func(caller context.Context, function string) context.Context
 
 	functions Functions // since they are wired
 
@@ -30,15 +30,15 @@ type Invoker struct {
 func NewInvoker(clock Clock, failed func(error)) *Invoker {
 	i := &Invoker{
 		clock: clock, failed: failed, count: map[string]int{},
-		Context: func(string) context.Context { return context.Background() },
+		Context: func(caller context.Context, _ string) context.Context { return context.WithoutCancel(caller) },
 	}
 	i.ended = sync.NewCond(&i.mu)
 	return i
 }
 
 // InvokeSubmit implements the Invoker of submit and of reconcile.
-func (i *Invoker) InvokeSubmit(_ context.Context, connector string) error {
-	i.invoke("submit", func(ctx context.Context) error {
+func (i *Invoker) InvokeSubmit(ctx context.Context, connector string) error {
+	i.invoke(ctx, "submit", func(ctx context.Context) error {
 		return i.functions.Submitter.Work(ctx, connector, i.clock.Now().Add(timeLimit))
 	})
 	return nil
@@ -46,19 +46,19 @@ func (i *Invoker) InvokeSubmit(_ context.Context, connector string) error {
 
 // InvokePatch implements the Invoker of reconcile, and the stream of the answers
 // table.
-func (i *Invoker) InvokePatch(_ context.Context, registry string) error {
-	i.invoke("patch", func(ctx context.Context) error { return i.functions.Patcher.Patch(ctx, registry) })
+func (i *Invoker) InvokePatch(ctx context.Context, registry string) error {
+	i.invoke(ctx, "patch", func(ctx context.Context) error { return i.functions.Patcher.Patch(ctx, registry) })
 	return nil
 }
 
-func (i *Invoker) invoke(function string, f func(context.Context) error) {
+func (i *Invoker) invoke(caller context.Context, function string, f func(context.Context) error) {
 	i.mu.Lock()
 	i.underWay++
 	i.count[function]++
 	i.mu.Unlock()
 	i.clock.Begin()
 	go func() {
-		if err := f(i.Context(function)); err != nil {
+		if err := f(i.Context(caller, function)); err != nil {
 			i.failed(err)
 		}
 		i.clock.End()

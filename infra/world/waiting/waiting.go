@@ -1,4 +1,4 @@
-// Package waiting tells what of a run has not ended yet, whether the functions run
+// Package waiting reports what of a run has not ended yet, whether the functions run
 // in one process or as they are deployed.
 package waiting
 
