@@ -8,21 +8,22 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// selection is what the registry yielded for one batch.
+// selection is who was chosen for one batch.
 type selection struct {
 	chosen         []candidate
-	run            seeding.Run // moved past what was looked at
+	run            seeding.Run // its cursor is after the last VID looked at
 	counter        int64       // of the registry, read before anything else
 	fingerprintKey string
 }
 
-// choose reads pages of VIDs until the batch is at least half full, which is
-// what makes the batch size grow, or the pass is over. On the way it writes
-// rejections of what MTS would not take, forgets rejections whose cause is gone,
-// and removes VIDs of registrants that hold a token.
+// choose reads pages of VIDs until the pass is over or the batch is at least half
+// full, because only such a batch makes the batch size grow. It also rejects
+// registrants that MTS would not take, deletes rejections whose cause is gone, and
+// removes VIDs of registrants that hold a token.
 //
-// The registry's counter is read first, its open batches next, then the pages.
-// In any other order a batch patched and closed in between is sent twice.
+// It reads the registry's counter first, then its open batches, then the pages.
+// In any other order a batch that is patched and closed in between would be sent
+// twice.
 func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Times.PageLimit)
 	defer cancel()
@@ -79,7 +80,7 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 	return chosen, nil
 }
 
-// prepareRules opens the registry and reads what the decisions follow.
+// prepareRules opens the registry and reads what the decisions depend on.
 func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry, rules, error) {
 	c := v.connector
 	mapper, err := s.Mappings.Compile(c.Source.Mapping)
@@ -101,8 +102,8 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	}, nil
 }
 
-// chooseFailed turns what kept a batch from being made into a problem of the
-// connector. A failure of the storage is none.
+// chooseFailed raises a problem of the connector if no batch could be made. A
+// failure of the storage is returned.
 func (s *Submitter) chooseFailed(ctx context.Context, v view, err error) (next, error) {
 	if fault, ok := errors.AsType[*seeding.Fault](err); ok {
 		return s.registryFailed(ctx, v, fault)
@@ -114,7 +115,8 @@ func (s *Submitter) chooseFailed(ctx context.Context, v view, err error) (next, 
 	return next{}, err
 }
 
-// registryFailed raises the problem of a failed call and tells when to try again.
+// registryFailed raises the problem of a failed call. next says when to make
+// another attempt.
 func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.Fault) (next, error) {
 	source, description := seeding.RegistryProblem(fault, seeding.ProblemRead)
 	s.log(v).Warn("registry call failed", "fault", fault.Error(), "problem", string(source))
@@ -131,7 +133,7 @@ func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.F
 	return s.raise(ctx, v, source, description)
 }
 
-// raise sets a problem. The next probe is due when it says so.
+// raise sets a problem; next is its next probe.
 func (s *Submitter) raise(ctx context.Context, v view, source seeding.Source, d seeding.Description) (next, error) {
 	p := v.state.Problems[source].Raise(s.Clock.Now(), d, s.Times)
 	return next{due: p.Next}, s.Store.RaiseProblem(ctx, v.state.Connector, source, p)

@@ -8,21 +8,20 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// page is a stretch of the list of VIDs, with all that the decisions about it
-// need.
+// page is a part of the list of VIDs, with all that the decisions about it need.
 type page struct {
 	vids      []seeding.Identifier // in the order of their ids
-	last      bool                 // nothing comes behind it
+	last      bool                 // nothing comes after it
 	records   map[int64]seeding.Record
 	tokens    map[int64][]seeding.Identifier // by registrant
 	holders   map[int64][]seeding.Identifier // tokens of those that duplicates name
 	mine      map[int64]seeding.Rejection    // of this connector, by identifier
 	conflicts map[int64]bool                 // identifiers with a conflict of any connector
-	gone      []seeding.Rejection            // of this connector, whose identifier is not there
+	gone      []seeding.Rejection            // of this connector, whose identifier does not exist any more
 	orphans   []seeding.Rejection            // of connectors that were deleted
 }
 
-// pagePlan is what the decisions about a page come to.
+// pagePlan is the result of the decisions about a page.
 type pagePlan struct {
 	chosen    []candidate
 	rejected  []seeding.Rejection
@@ -32,8 +31,8 @@ type pagePlan struct {
 }
 
 // decidePage decides about the VIDs of a page in their order, until room
-// candidates are chosen. taken are registrants that are not to be chosen; those
-// that are chosen come to it.
+// candidates are chosen. It does not choose registrants in taken, and adds to
+// taken those that it chooses.
 func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room int, now time.Time) pagePlan {
 	plan := pagePlan{run: run, forgotten: p.gone}
 	for _, vid := range p.vids {
@@ -70,8 +69,8 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 	return plan
 }
 
-// readPage reads at most limit VIDs behind the cursor, and what belongs to them.
-// deleted remembers which other connectors are there no more.
+// readPage reads at most limit VIDs after the cursor, and what belongs to them.
+// deleted caches which other connectors do not exist any more.
 func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c seeding.Connector, cursor int64, limit int, deleted map[string]bool) (p page, err error) {
 	began := s.Clock.Now()
 	if p.vids, err = registry.VIDs(ctx, cursor, limit); err != nil {
@@ -104,7 +103,7 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 			}
 		}
 	}
-	p.sort(rejections, c.ID, deleted, began)
+	p.addRejections(rejections, c.ID, deleted, began)
 	holders := p.duplicateHolders()
 	if len(holders) > 0 {
 		held, err := registry.Tokens(ctx, holders)
@@ -116,8 +115,8 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	return p, nil
 }
 
-// isDeleted tells whether a connector is no more; what it left behind must not
-// keep others from removing VIDs.
+// isDeleted reports whether a connector was deleted. Its rejections must not keep
+// others from removing VIDs.
 func (s *Submitter) isDeleted(ctx context.Context, connector string) (bool, error) {
 	_, err := s.Store.State(ctx, connector)
 	if seeding.IsNotFound(err) {
@@ -126,9 +125,9 @@ func (s *Submitter) isDeleted(ctx context.Context, connector string) (bool, erro
 	return false, err
 }
 
-// sort the rejections of the page's range. One that is newer than the reading of
-// the page is not gone: its identifier may be newer, too.
-func (p *page) sort(rejections []seeding.Rejection, connector string, deleted map[string]bool, began time.Time) {
+// addRejections adds the rejections in the range of the page. One that was
+// written since the page was read is not gone, because its identifier may be new.
+func (p *page) addRejections(rejections []seeding.Rejection, connector string, deleted map[string]bool, began time.Time) {
 	there := map[int64]bool{}
 	for _, vid := range p.vids {
 		there[vid.ID] = true
@@ -162,8 +161,8 @@ func (p page) duplicateHolders() (registrants []int64) {
 	return registrants
 }
 
-// readFingerprintKeys reads the keys with which the page's rejections were
-// fingerprinted; those that are gone are left out.
+// readFingerprintKeys adds the keys of the fingerprints of the page's rejections,
+// as far as they still exist.
 func (s *Submitter) readFingerprintKeys(ctx context.Context, p page, keys map[string]seeding.Key) error {
 	for _, r := range p.mine {
 		if _, known := keys[r.FingerprintKey]; known {
@@ -181,7 +180,7 @@ func (s *Submitter) readFingerprintKeys(ctx context.Context, p page, keys map[st
 	return nil
 }
 
-// write carries out what was decided about a page. All of it can be repeated.
+// write carries out the decisions about a page. It can be repeated.
 func (s *Submitter) write(ctx context.Context, v view, registry seeding.Registry, p page, plan pagePlan) (removed int, err error) {
 	if err := s.Store.DeleteRejections(ctx, p.orphans); err != nil {
 		return 0, err
@@ -202,14 +201,13 @@ func (s *Submitter) write(ctx context.Context, v view, registry seeding.Registry
 	return s.removeVIDs(ctx, v, registry, plan.remove)
 }
 
-// removeVIDs takes the VIDs of registrants that hold a token. While the problem
-// "unlink" stands one is tried per back-off; without that nothing could ever
-// clear it.
+// removeVIDs removes the VIDs of registrants that hold a token. While there is
+// the problem "unlink" it removes one per back-off, which may clear the problem.
 func (s *Submitter) removeVIDs(ctx context.Context, v view, registry seeding.Registry, identifiers []int64) (removed int, err error) {
 	if len(identifiers) == 0 {
 		return 0, nil
 	}
-	if problem, stands := v.state.Problems[seeding.ProblemUnlink]; stands {
+	if problem, raised := v.state.Problems[seeding.ProblemUnlink]; raised {
 		if problem.Next.After(s.Clock.Now()) {
 			return 0, nil
 		}

@@ -208,7 +208,7 @@ func TestRejectionsOfAPageAreSorted(t *testing.T) {
 				r.Since = later
 			}
 			p := page{vids: vidsOf(1)}
-			p.sort([]seeding.Rejection{r}, "c", map[string]bool{"deleted": true, "d": false}, began)
+			p.addRejections([]seeding.Rejection{r}, "c", map[string]bool{"deleted": true, "d": false}, began)
 
 			_, mine := p.mine[c.identifier]
 			for what, is := range map[string][2]bool{
@@ -232,7 +232,7 @@ func TestRejectionsOfOneIdentifierStandSideBySide(t *testing.T) {
 	}
 	ours := of("c", seeding.Refused)
 	p := page{vids: vidsOf(1)}
-	p.sort([]seeding.Rejection{of("b", seeding.Conflict), ours, of("d", seeding.Invalid)}, "c", map[string]bool{}, now)
+	p.addRejections([]seeding.Rejection{of("b", seeding.Conflict), ours, of("d", seeding.Invalid)}, "c", map[string]bool{}, now)
 	if p.mine[11] != ours || len(p.mine) != 1 || !p.conflicts[11] {
 		t.Errorf("ours %+v, conflicts %v", p.mine, p.conflicts)
 	}

@@ -10,13 +10,13 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// mtsRest is what the item of an MTS says after its lease was given back.
-type mtsRest struct {
+// mtsWait is what is written to the state of an MTS with the end of a lease.
+type mtsWait struct {
 	notBefore time.Time // of the next POST
 	attempts  int       // POSTs in a row that were surely not taken
 }
 
-// send takes the MTS, and gives it back whatever becomes of the batch.
+// send takes the POST lease, sends a batch, and gives the lease back in any case.
 func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 	now := s.Clock.Now()
 	mts, taken, err := s.takeMTS(ctx, v)
@@ -27,17 +27,17 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 	n, rest, err := s.sendBatch(ctx, v, now)
 	leave := s.Store.LeaveMTS(context.WithoutCancel(ctx), mts.Key, mts.Lease.Fence, rest.notBefore, rest.attempts)
 	if err == nil {
-		err = seeding.IgnoreConflict(leave) // the lease ran out and is somebody else's
+		err = seeding.IgnoreConflict(leave) // the lease ended, and somebody else has it
 	}
 	return n, err
 }
 
 // sendBatch chooses a batch from the registry, claims it and posts it.
-func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next, mtsRest, error) {
-	rest := mtsRest{v.mts.NotBefore, v.mts.Attempts}
-	// Every connector finds out for itself, so that each shows the problem, and
-	// one that a person starts or changes tries at once.
-	if _, stands := v.state.Problems[seeding.ProblemMTS]; stands && v.mts.NotBefore.After(now) {
+func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next, mtsWait, error) {
+	rest := mtsWait{v.mts.NotBefore, v.mts.Attempts}
+	// Only a connector that shows the problem waits. So every connector comes to
+	// show it, and one that a person starts or changes makes an attempt at once.
+	if _, raised := v.state.Problems[seeding.ProblemMTS]; raised && v.mts.NotBefore.After(now) {
 		return next{due: v.mts.NotBefore}, rest, nil
 	}
 	size := v.mts.Batch(v.connector.MTS.BatchMaximum)
@@ -51,7 +51,7 @@ func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next,
 	}
 	if len(chosen.chosen) == 0 {
 		moved, err := s.saveRun(ctx, chosen.run)
-		return next{due: now, again: true, moved: moved}, rest, errors.Join(err, s.seeMTS(ctx, v))
+		return next{due: now, again: true, moved: moved}, rest, errors.Join(err, s.probeMTS(ctx, v))
 	}
 	batch, submission, err := s.prepare(ctx, v, chosen)
 	if err != nil {
@@ -75,10 +75,10 @@ func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next,
 }
 
 // post sends a claimed batch. A POST is never repeated.
-func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submission seeding.Request, limit time.Duration, log *slog.Logger) (next, mtsRest, error) {
-	rest := mtsRest{v.mts.NotBefore, v.mts.Attempts}
+func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submission seeding.Request, limit time.Duration, log *slog.Logger) (next, mtsWait, error) {
+	rest := mtsWait{v.mts.NotBefore, v.mts.Attempts}
 	if s.Clock.Now().Add(limit).After(v.mts.Lease.Until) {
-		// Claiming was slow, and the POST could outlive our right to it.
+		// Claiming was slow, and the POST could outlast the lease.
 		return s.notTaken(ctx, v, batch, &seeding.Fault{Kind: seeding.Unreachable, Code: "lease too short"}, log)
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
@@ -89,41 +89,41 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submi
 		if fault.Kind == seeding.Unreachable || fault.Kind == seeding.RefusedRequest {
 			return s.notTaken(ctx, v, batch, fault, log)
 		}
-		// MTS may have taken it: the batch stays claimed, and its answer or its
-		// deadline decides.
+		// MTS may have taken the batch. It stays claimed until its answer or its
+		// deadline.
 		log.Warn("outcome of the POST is unknown", "fault", fault.Error())
 		return next{due: s.Clock.Now(), again: true}, rest, nil
 	}
-	// A conflict: its answer was so quick that the batch is closed.
+	// A conflict: the answer came first, and the batch is closed.
 	err = s.Store.MarkSubmitted(ctx, batch.Ref, requestID, s.Clock.Now())
 	if seeding.IgnoreConflict(err) != nil && !seeding.IsNotFound(err) {
-		return next{}, mtsRest{}, err
+		return next{}, mtsWait{}, err
 	}
 	log.Info("batch submitted")
 	s.Meter.Measure(seeding.MetricSubmitted, float64(batch.Count), "")
-	return next{due: s.Clock.Now(), again: true}, mtsRest{}, s.clearMTS(ctx, v)
+	return next{due: s.Clock.Now(), again: true}, mtsWait{}, s.clearMTS(ctx, v)
 }
 
 func (s *Submitter) clearMTS(ctx context.Context, v view) error {
 	return s.Store.ClearProblems(ctx, v.state.Connector, v.state.Raised(seeding.ProblemMTS), s.Clock.Now())
 }
 
-// seeMTS clears the problem of an MTS that answers again, for a connector that
-// has nobody left to send as a probe.
-func (s *Submitter) seeMTS(ctx context.Context, v view) error {
-	if _, stands := v.state.Problems[seeding.ProblemMTS]; !stands {
+// probeMTS clears the problem "mts" if MTS replies again, for a connector that has
+// nobody left to send as a probe.
+func (s *Submitter) probeMTS(ctx context.Context, v view) error {
+	if _, raised := v.state.Problems[seeding.ProblemMTS]; !raised {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)
 	defer cancel()
 	if status, err := s.MTS.Status(limited, v.connector.MTS.URL, "none"); err != nil || status != seeding.StatusUnknown {
-		return nil // it stays as it is
+		return nil // the problem stays
 	}
 	return s.clearMTS(ctx, v)
 }
 
-// takeMTS takes the POST lease, for a page and a POST. taken is false when
-// somebody else had it for as long as we may wait.
+// takeMTS takes the POST lease, for a page and a POST. taken is false if somebody
+// else had it for all the time that we may wait.
 func (s *Submitter) takeMTS(ctx context.Context, v view) (mts seeding.MTSState, taken bool, err error) {
 	c := v.connector
 	take := func() (bool, error) {
@@ -141,7 +141,7 @@ func (s *Submitter) takeMTS(ctx context.Context, v view) (mts seeding.MTSState, 
 	return mts, taken, err
 }
 
-// prepare makes the batch, and the request with its capability and its rows.
+// prepare makes the batch, and the request with its capability and its records.
 func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seeding.Batch, seeding.Request, error) {
 	capability, err1 := s.CapabilityKeys.Current(ctx)
 	rowKey, err2 := s.RowKeys.Current(ctx)
@@ -177,7 +177,7 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seed
 	return batch, submission, nil
 }
 
-// record is a registrant as MTS gets it.
+// record is the record of a registrant for MTS.
 func record(x candidate, rowKey seeding.Key, batch string) seeding.RequestRecord {
 	d := x.demographics
 	mac := seeding.RowMACOf(rowKey, batch, x.member, d.VID.Text, x.fingerprint)
@@ -188,23 +188,23 @@ func record(x candidate, rowKey seeding.Key, batch string) seeding.RequestRecord
 	}
 }
 
-// notTaken closes a batch that MTS surely did not take; its registrants are
-// found again by the next pass.
-func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, fault *seeding.Fault, log *slog.Logger) (next, mtsRest, error) {
-	now, before := s.Clock.Now(), mtsRest{v.mts.NotBefore, v.mts.Attempts}
+// notTaken closes a batch that MTS surely did not take. The next pass finds its
+// registrants again.
+func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, fault *seeding.Fault, log *slog.Logger) (next, mtsWait, error) {
+	now, before := s.Clock.Now(), mtsWait{v.mts.NotBefore, v.mts.Attempts}
 	log.Warn("batch not taken by MTS", "fault", fault.Error())
 	s.Meter.Measure(seeding.MetricBatchesFailed, 1, "")
 	batch.State, batch.Closed, batch.Totals = seeding.Failed, now, seeding.Totals{Sent: batch.Count}
 	if err := seeding.IgnoreConflict(s.Store.Close(ctx, batch)); err != nil {
 		return next{}, before, err
 	}
-	if fault.Kind == seeding.RefusedRequest { // an MTS that is not there says nothing of sizes
+	if fault.Kind == seeding.RefusedRequest { // an unreachable MTS says nothing about the size
 		refused := func(p seeding.Pace) (seeding.Pace, bool) { return p.AfterLoss(batch, false) }
 		if err := seeding.MovePace(ctx, s.Store, v.connector.MTSKey(), refused); err != nil {
 			return next{}, before, err
 		}
 	}
-	after := mtsRest{now.Add(seeding.BackOff(s.Times.ProbeFirst, s.Times.ProbeMax, before.attempts)), before.attempts + 1}
+	after := mtsWait{now.Add(seeding.BackOff(s.Times.ProbeFirst, s.Times.ProbeMax, before.attempts)), before.attempts + 1}
 	n, err := s.raise(ctx, v, seeding.ProblemMTS, seeding.MTSProblem(fault))
 	return n, after, err
 }

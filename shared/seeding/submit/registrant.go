@@ -8,24 +8,24 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// rules are what a decision about a VID follows, the same for a whole page.
+// rules are what decisions about VIDs depend on, the same for a whole page.
 type rules struct {
 	registry        string // RegistryKey
 	connector       string
 	configured      int // version of the configuration
 	mandatory       []string
 	removeVIDs      bool
-	retried         map[seeding.RejectionKind]time.Time // when somebody said "try again"
+	retried         map[seeding.RejectionKind]time.Time // State.Retried
 	mapper          seeding.Mapper
 	fingerprintKey  seeding.Key
-	fingerprintKeys map[string]seeding.Key // those of the rejections; one that is missing is gone
+	fingerprintKeys map[string]seeding.Key // of the rejections, as far as they still exist
 	times           seeding.Times
 }
 
 // facts are what is known of the registrant of one VID.
 type facts struct {
 	taken        bool                 // it is in an open batch, or chosen already
-	record       seeding.Record       // nil when the domain does not let it through
+	record       seeding.Record       // nil if the domain does not select it
 	tokens       []seeding.Identifier // that it holds
 	before       seeding.Rejection    // of this connector; the zero Rejection for none
 	holderTokens []seeding.Identifier // of a duplicate: what its holder holds
@@ -36,11 +36,11 @@ type facts struct {
 type choice int
 
 const (
-	skip   choice = iota // nothing: it is under way, or waits as rejected
-	forget               // its rejection has no cause any more
-	remove               // its registrant holds a token; its rejection is forgotten
-	reject               // it is not sent
-	take                 // for the batch
+	skip   choice = iota // nothing: it is under way, or stays rejected
+	forget               // delete its rejection, which has no cause any more
+	remove               // its registrant holds a token: remove the VID and delete the rejection
+	reject               // do not send it
+	take                 // send it in the batch
 )
 
 // decision about one VID.
@@ -57,7 +57,7 @@ type candidate struct {
 	fingerprint  seeding.Fingerprint
 }
 
-// decide what is done with a VID.
+// decide returns what is done with a VID.
 func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	switch {
 	case f.taken:
@@ -82,16 +82,16 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	}}
 }
 
-// withVID is the record with its VID, as the mapping sees it.
+// withVID is the record with its VID, for the mapping.
 func withVID(record seeding.Record, vid string) seeding.Record {
-	seen := maps.Clone(record)
-	seen["vid"] = vid
-	return seen
+	full := maps.Clone(record)
+	full["vid"] = vid
+	return full
 }
 
-// holdsToken decides about a registrant that holds a token. It is never sent.
-// Its VID goes, if the connector may remove VIDs and nobody has a conflict over
-// it.
+// holdsToken decides about a registrant that holds a token. It is never sent. Its
+// VID is removed if the connector may remove VIDs and no connector has a conflict
+// on it.
 func (r rules) holdsToken(f facts) decision {
 	// Odoo counts an empty identifier as one of its type (facts/odoo.md A3).
 	empty := slices.ContainsFunc(f.tokens, func(t seeding.Identifier) bool { return t.Value == "" })
@@ -110,8 +110,8 @@ func (r rules) holdsToken(f facts) decision {
 	return decision{choice: forget}
 }
 
-// causeGone tells whether a rejection is over: a conflict when the registrant
-// holds no token any more, a duplicate when the one that held its token does not.
+// causeGone reports whether a rejection has no cause any more: a conflict if the
+// registrant holds no token, a duplicate if the holder of its token holds none.
 func (f facts) causeGone() bool {
 	switch f.before.Kind {
 	case seeding.Conflict:
@@ -122,9 +122,9 @@ func (f facts) causeGone() bool {
 	return false
 }
 
-// due tells whether a rejected registrant is to be tried again. Its data are
-// fingerprinted with the key that the rejection was made with; when that key is
-// gone they count as changed.
+// due reports whether it is time for another attempt at a rejected registrant. Its
+// data are compared by fingerprints with the key of the rejection; without that
+// key they count as changed.
 func (r rules) due(before seeding.Rejection, demographics seeding.Demographics, now time.Time) bool {
 	var today seeding.Fingerprint
 	if key, known := r.fingerprintKeys[before.FingerprintKey]; known {

@@ -22,7 +22,7 @@ func (s *Submitter) open(ctx context.Context, v view, now time.Time) (*seeding.R
 	return &run, nil
 }
 
-// passResult looks through the closed batches of a run: whether the pass sent
+// passResult returns, from the closed batches of a run, whether the pass sent
 // anybody, and whether somebody whom it sent is still pending.
 func passResult(run seeding.Run, closed []seeding.Batch) (sent, pending bool) {
 	for _, b := range closed {
@@ -33,13 +33,14 @@ func passResult(run seeding.Run, closed []seeding.Batch) (sent, pending bool) {
 	return sent, pending
 }
 
-// maxPasses bounds the repetitions of a run; what is pending after them waits
-// for the next run.
+// maxPasses bounds the passes of a run. Who is pending after them waits for the
+// next run.
 const maxPasses = 3
 
-// anotherPass is the run in its next pass; again is false when there is to be
-// none. While a problem stands passes do not count: they are made of probes.
-func anotherPass(run seeding.Run, pending, blocked bool, now time.Time) (_ seeding.Run, again bool) {
+// nextPass is the run in its next pass; again is false if there is none. While
+// there is a problem that blocks, passes do not count, because they send only
+// probes.
+func nextPass(run seeding.Run, pending, blocked bool, now time.Time) (_ seeding.Run, again bool) {
 	if !pending || !blocked && run.Passes >= maxPasses {
 		return run, false
 	}
@@ -50,8 +51,8 @@ func anotherPass(run seeding.Run, pending, blocked bool, now time.Time) (_ seedi
 	return run, true
 }
 
-// endPass completes the run, or begins another pass when something that this
-// one sent is still pending.
+// endPass completes the run, or begins another pass if somebody whom this one
+// sent is still pending.
 func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	run := *v.run
 	closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
@@ -64,7 +65,7 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	}
 	now := s.Clock.Now()
 	blocked, _ := v.state.Blocked()
-	if run, again := anotherPass(run, pending, blocked, now); again {
+	if run, again := nextPass(run, pending, blocked, now); again {
 		moved, err := s.saveRun(ctx, run)
 		return next{due: now, again: true, moved: moved}, err
 	}
@@ -78,7 +79,7 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	return next{due: due}, nil
 }
 
-// saveRun notes how far the run is. It returns when the run moved.
+// saveRun stores how far the run is, and returns the time of this progress.
 func (s *Submitter) saveRun(ctx context.Context, run seeding.Run) (moved time.Time, err error) {
 	if err := s.Store.SaveRun(ctx, run); err != nil {
 		return time.Time{}, err
@@ -86,11 +87,11 @@ func (s *Submitter) saveRun(ctx context.Context, run seeding.Run) (moved time.Ti
 	return s.Clock.Now(), nil
 }
 
-// unawaited are the problems which only an answer, or a removed VID, would
-// clear, after a whole pass under them that found nobody to send, or no VID to
-// remove: nobody waits for them to end. Whoever comes later is sent, and raises
-// them again if need be.
-func unawaited(problems map[seeding.Source]seeding.Problem, run seeding.Run, sent bool) []seeding.Source {
+// unawaitedProblems are the problems that only an answer, or the removal of a
+// VID, would clear, if a whole pass under them found nobody to send, or no VID to
+// remove. Nobody waits for their end. Registrants that come later are sent, and
+// may raise them again.
+func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.Run, sent bool) []seeding.Source {
 	var over []seeding.Source
 	for source, p := range problems {
 		switch source {
@@ -98,7 +99,7 @@ func unawaited(problems map[seeding.Source]seeding.Problem, run seeding.Run, sen
 			if !sent && !p.Since.After(run.PassStarted) {
 				over = append(over, source)
 			}
-		case seeding.ProblemUnlink: // the pass was free to try one
+		case seeding.ProblemUnlink: // the pass might have removed one
 			if p.Next.Before(run.PassStarted) {
 				over = append(over, source)
 			}
@@ -109,14 +110,14 @@ func unawaited(problems map[seeding.Source]seeding.Problem, run seeding.Run, sen
 }
 
 // clearUnawaited clears those problems, unless an answer of the connector is
-// left, or for "answers" a registrant that was lost alone and waits for its next
-// attempt. No batch is open.
+// left, or, for "answers", a registrant that was lost alone waits for its next
+// attempt. No batch may be open.
 func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error {
-	over := unawaited(v.state.Problems, *v.run, sent)
+	over := unawaitedProblems(v.state.Problems, *v.run, sent)
 	if len(over) == 0 {
 		return nil
 	}
-	left, err := s.answerLeft(ctx, v.connector)
+	left, err := s.hasAnswer(ctx, v.connector)
 	if err != nil || left {
 		return err
 	}
@@ -133,8 +134,8 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 	return s.Store.ClearProblems(ctx, v.connector.ID, over, s.Clock.Now())
 }
 
-// answerLeft tells whether an answer of the connector waits to be patched.
-func (s *Submitter) answerLeft(ctx context.Context, c seeding.Connector) (bool, error) {
+// hasAnswer reports whether an answer of the connector waits to be patched.
+func (s *Submitter) hasAnswer(ctx context.Context, c seeding.Connector) (bool, error) {
 	for after := ""; ; {
 		ref, found, err := s.Store.NextAnswer(ctx, c.RegistryKey(), after)
 		if err != nil || !found {

@@ -58,7 +58,7 @@ func TestAnotherPass(t *testing.T) {
 			if c.again {
 				want.Cursor, want.PassOver, want.Passes, want.PassStarted = 0, false, c.passesAfter, now
 			}
-			got, again := anotherPass(run, c.pending, c.blocked, now)
+			got, again := nextPass(run, c.pending, c.blocked, now)
 			if again != c.again || got != want {
 				t.Errorf("%v, %+v; want %v, %+v", again, got, c.again, want)
 			}
@@ -102,7 +102,7 @@ func TestProblemsThatNobodyWaitsFor(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := unawaited(c.problems, seeding.Run{PassStarted: now}, c.sent); !slices.Equal(got, c.over) {
+			if got := unawaitedProblems(c.problems, seeding.Run{PassStarted: now}, c.sent); !slices.Equal(got, c.over) {
 				t.Errorf("%q end, want %q", got, c.over)
 			}
 		})

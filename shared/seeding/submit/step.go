@@ -12,7 +12,7 @@ import (
 type view struct {
 	state      seeding.State
 	connector  seeding.Connector
-	run        *seeding.Run    // whose turn it is; nil for a recurring run that is not open
+	run        *seeding.Run    // of this turn; nil for a recurring run that is not open
 	open       []seeding.Batch // of the connector
 	unanswered []seeding.Batch // those of them that have no answer yet
 	registry   seeding.RegistryState
@@ -25,7 +25,7 @@ type action int
 const (
 	rest        action = iota // do nothing, until a time
 	openRun                   // none is open
-	completeRun               // the connector is stopped, or configured anew
+	completeRun               // the connector is stopped, or its configuration changed
 	await                     // for an answer, or for a batch to be closed
 	endPass                   // the pass has seen the last identifier
 	send                      // the next batch
@@ -35,17 +35,17 @@ const (
 type plan struct {
 	do    action
 	due   time.Time // of rest
-	moves bool      // what it waits for is well under way
+	moves bool      // what it waits for counts as progress
 }
 
 // next is what a step leaves behind.
 type next struct {
 	again bool      // there may be more to do at once
-	due   time.Time // when to look again, if there is not
-	moved time.Time // when the run was seen to move; zero if it was not
+	due   time.Time // when to look again, otherwise
+	moved time.Time // when the run made progress; zero if it did not
 }
 
-// decide what the step does.
+// decide returns what the step does.
 func decide(v view, now time.Time) plan {
 	running := v.state.Status == seeding.Running
 	switch {
@@ -61,7 +61,7 @@ func decide(v view, now time.Time) plan {
 	return plan{do: completeRun}
 }
 
-// continueRun decides about a run that may make new batches.
+// continueRun decides for a run that may make new batches.
 func continueRun(v view, now time.Time) plan {
 	blocked, probe := v.state.Blocked()
 	atOnce := unansweredAtOnce
@@ -163,7 +163,7 @@ func (s *Submitter) openBatches(ctx context.Context, c seeding.Connector) (open,
 	return open, unanswered, nil
 }
 
-// awaitChange waits a while for an answer to arrive, or a batch to be closed.
+// awaitChange waits a while for an answer, or for a batch to be closed.
 func (s *Submitter) awaitChange(ctx context.Context, v view, now time.Time) (next, error) {
 	changed, err := s.await(ctx, func() (bool, error) {
 		open, unanswered, err := s.openBatches(ctx, v.connector)

@@ -13,8 +13,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Store is what this package calls of the stores. What each method promises
-// stands in seeding/store.go.
+// Store is what this package calls of the stores; seeding/store.go has their
+// contracts.
 type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
 	States(ctx context.Context) ([]seeding.State, error)
@@ -51,7 +51,7 @@ type Store interface {
 	HasAnswer(ctx context.Context, registry, batch string) (bool, error)
 }
 
-// Submitter moves connectors on.
+// Submitter does the work of connectors, step by step.
 type Submitter struct {
 	Store           Store
 	Registries      seeding.Registries
@@ -64,7 +64,7 @@ type Submitter struct {
 	Meter           seeding.Meter
 	Clock           seeding.Clock
 	Times           seeding.Times
-	NewID           func() string // sortable by time of making, and unique
+	NewID           func() string // unique, and sortable by time
 	CallbackBase    string        // MTS calls back below it
 	Log             *slog.Logger
 }
@@ -75,31 +75,32 @@ type Invoker interface {
 }
 
 const (
-	// connectorsAtOnce bounds what one tick keeps busy.
+	// connectorsAtOnce is how many connectors submit works on at the same time.
 	connectorsAtOnce = 3
-	// unansweredAtOnce keeps MTS busy while we wait for an answer, and no more:
-	// what is in its memory is lost when it restarts (facts/mts.md W1).
+	// unansweredAtOnce keeps MTS busy while we wait for an answer. More would be
+	// lost if it restarts, because it keeps them in memory (facts/mts.md W1).
 	unansweredAtOnce = 2
-	// maxPage bounds a page; beyond it pages gain little (facts/odoo.md B2).
+	// maxPage bounds a page; larger pages gain little (facts/odoo.md B2).
 	maxPage = 1000
 )
 
-// Tick only fans out: one asynchronous invocation per connector that is due, so
-// that a slow one holds up nobody. Those that waited longest come first.
+// Tick invokes submit once for each connector that is due, asynchronously, so
+// that a slow one does not delay the others. Those that waited longest come
+// first.
 func (s *Submitter) Tick(ctx context.Context) error {
 	states, err := s.Store.States(ctx)
 	if err != nil {
 		return err
 	}
 	var failed error
-	for _, connector := range due(states, s.Clock.Now()) {
+	for _, connector := range chooseDue(states, s.Clock.Now()) {
 		failed = errors.Join(failed, s.Invoker.InvokeSubmit(ctx, connector))
 	}
 	return failed
 }
 
-// due chooses the connectors to invoke submit for.
-func due(states []seeding.State, now time.Time) (connectors []string) {
+// chooseDue chooses the connectors to invoke submit for.
+func chooseDue(states []seeding.State, now time.Time) (connectors []string) {
 	free := connectorsAtOnce
 	var waiting []seeding.State
 	for _, state := range states {
@@ -118,9 +119,9 @@ func due(states []seeding.State, now time.Time) (connectors []string) {
 	return connectors
 }
 
-// Work moves one connector on until there is nothing to do, or until the given
-// time. A second call for a connector in work finds its lease taken and returns
-// at once. Open runs take turns, a step each.
+// Work does steps for one connector until there is nothing to do, or until the
+// given time. Another call for the same connector finds its lease taken and
+// returns at once. Open runs take turns, a step each.
 func (s *Submitter) Work(ctx context.Context, connector string, until time.Time) error {
 	var (
 		owner  = s.NewID()
@@ -147,8 +148,8 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		run := turns.next(runs)
 		next, err := s.step(ctx, state, cmp.Or(run, state.Run))
 		if errors.Is(err, seeding.ErrConflict) {
-			// Somebody moved what this step stood on. Look anew, by the tick if
-			// time is short.
+			// Somebody changed what this step relied on. Read again, with the
+			// next tick if time is short.
 			next.due, next.again, err = now, true, s.Clock.Sleep(ctx, s.Times.Poll)
 		}
 		if err != nil {
@@ -160,17 +161,17 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		if !next.moved.IsZero() {
 			moved = next.moved
 		}
-		turns.had(run, next.again)
+		turns.add(run, next.again)
 		if err == nil && !turns.over(runs) && s.Clock.Now().Add(s.stepLimit()).Before(until) {
 			continue
 		}
 		leave := s.Store.LeaveRun(ctx, connector, state.Lease.Fence, due, moved)
-		// A conflict: the lease ran out and is somebody else's.
+		// A conflict: the lease ended, and somebody else has it.
 		return errors.Join(err, seeding.IgnoreConflict(leave))
 	}
 }
 
-// turns says whose turn it is. Runs are called as State.Turns calls them.
+// turns decides whose turn it is. Runs have the names of State.Turns.
 type turns struct {
 	count int            // turns so far
 	last  map[string]int // the number of the last turn of each run
@@ -182,8 +183,8 @@ func (t *turns) next(runs []string) string {
 	return slices.MinFunc(runs, func(a, b string) int { return cmp.Compare(t.last[a], t.last[b]) })
 }
 
-// had notes a turn, and whether it left more to do at once.
-func (t *turns) had(run string, more bool) {
+// add records a turn, and whether it left more to do at once.
+func (t *turns) add(run string, more bool) {
 	if t.last == nil {
 		t.last = map[string]int{}
 	}
@@ -194,7 +195,7 @@ func (t *turns) had(run string, more bool) {
 	}
 }
 
-// over tells whether none of the runs has anything to do: each had a turn since
+// over reports whether none of the runs has anything to do: each had a turn since
 // one of them left more to do.
 func (t *turns) over(runs []string) bool {
 	return !slices.ContainsFunc(runs, func(run string) bool { return t.last[run] <= t.more })
@@ -206,12 +207,12 @@ func (s *Submitter) stepLimit() time.Duration {
 }
 
 // postLimit is the time limit of a POST. MTS needs about 16 ms per record
-// (facts/mts.md 9), but may be at another POST first.
+// (facts/mts.md 9), but may have to finish another POST first.
 func (s *Submitter) postLimit(records int) time.Duration {
 	return s.Times.PostBase + time.Duration(records)*s.Times.PostPerRecord
 }
 
-// await looks until it sees what it waits for, at most for AnswerWait.
+// await calls look until it returns true, at most for AnswerWait.
 func (s *Submitter) await(ctx context.Context, look func() (bool, error)) (bool, error) {
 	for limit := s.Clock.Now().Add(s.Times.AnswerWait); s.Clock.Now().Before(limit); {
 		if err := s.Clock.Sleep(ctx, s.Times.Poll); err != nil {

@@ -47,7 +47,7 @@ func TestWhichConnectorsATickInvokes(t *testing.T) {
 		"not an import that is at work":          {states{change(change(waitingFor("a", -9), withImport), lease(later))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := due(c.states, now); !slices.Equal(got, c.want) {
+			if got := chooseDue(c.states, now); !slices.Equal(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -113,7 +113,7 @@ func TestRunsTakeTurns(t *testing.T) {
 			for turn := 1; turn <= 9; turn++ {
 				runs := c.open(turn)
 				run := turns.next(runs)
-				turns.had(run, c.more[turn])
+				turns.add(run, c.more[turn])
 				if c.more[turn] {
 					run += "+"
 				}
