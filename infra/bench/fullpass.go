@@ -91,7 +91,7 @@ func (h *harness) pass(ctx context.Context) (time.Duration, error) {
 	}
 	took := time.Since(began)
 	h.invoker.Wait()
-	if sent := h.seeder.Counters().Posts; sent > 0 {
+	if sent := h.mts.Counters().Posts; sent > 0 {
 		return 0, fmt.Errorf("%d batches were sent to MTS", sent)
 	}
 	return took, nil

@@ -49,7 +49,7 @@ const lines = 40
 type harness struct {
 	setup
 	registry  *odoosim.Server
-	seeder    *mtssim.Server
+	mts       *mtssim.Server
 	connector seeding.Connector
 	direct    *seedingdb.Store // past the meter
 	units     *units
@@ -67,14 +67,14 @@ type harness struct {
 func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harness, err error) {
 	h := &harness{
 		setup: s, failure: make(chan error, 1),
-		seeder: mtssim.New(mtssim.Options{Pace: s.pace}), registry: odoosim.New(odoosim.Options{Pace: s.pace}),
+		mts: mtssim.New(mtssim.Options{Pace: s.pace}), registry: odoosim.New(odoosim.Options{Pace: s.pace}),
 	}
 	defer func() {
 		if err != nil {
 			h.close()
 		}
 	}()
-	h.seeder.SetFaults(s.faults)
+	h.mts.SetFaults(s.faults)
 	populate(h.registry, s.pending, s.registrants)
 	tables, err := inprocess.CreateTables(ctx, db.Client())
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *harness) wire(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 		Clock: function.Clock{}, Times: h.times, Log: function.Log(&h.log),
 	})
 	h.Submitter.CallbackBase = h.network.Serve("callback", h.Callback)
-	h.connector = inprocess.Connector("bench", h.network.Serve("mts", h.seeder), h.network.Serve("registry", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h.connector = inprocess.Connector("bench", h.network.Serve("mts", h.mts), h.network.Serve("registry", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.registry.ServeHTTP(w, r)
 	})), time.Now().UTC())
 }
@@ -185,7 +185,7 @@ func (h *harness) ended(err error) {
 }
 
 func (h *harness) close() {
-	h.seeder.Close()
+	h.mts.Close()
 	h.network.Close()
 	if h.drop != nil {
 		h.drop()

@@ -167,7 +167,7 @@ func (m *measurer) losses(ctx context.Context, r *report) error {
 	s := setup{times: times, pending: lossy, registrants: lossy, found: true, faults: mtssim.Faults{LoseEvery: 5}}
 	m.say("letting MTS lose every fifth batch of %d registrants", lossy)
 	err := m.measured(ctx, s, func(h *harness, _ time.Duration) error {
-		c := h.seeder.Counters()
+		c := h.mts.Counters()
 		ratio := float64(c.RecordsReceived) / lossy
 		r.add("records sent over records, run of 5,000 in which MTS loses every fifth batch (batch size found at 1,000)",
 			"≤ 1.35", ratio <= goal, "%.3f in %d batches", ratio, c.PostsAccepted)
@@ -188,7 +188,7 @@ func (m *measurer) losses(ctx context.Context, r *report) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	c, tokens, last := h.seeder.Counters(), h.registry.State().Tokens, h.sent.last()
+	c, tokens, last := h.mts.Counters(), h.registry.State().Tokens, h.sent.last()
 	if err != nil {
 		r.note("A run of 5,000 in which MTS loses every fifth batch, from a batch size of %d up, is **not over** after %v: %d of %d hold a token after %d batches with %d records (%.3f per token), and the batch size is %d. A lost batch costs %v there, and 2 min in earnest.",
 			seeding.FirstBatchSize, s.limit, tokens, lossy, c.PostsAccepted, c.RecordsReceived, float64(c.RecordsReceived)/float64(max(tokens, 1)), last, times.DeadlineBase)

@@ -31,7 +31,7 @@ func TestCallbackEndpoint(t *testing.T) {
 	cA, cB := a.create(), b.create()
 	releaseA, releaseB := cA.holdPatchLease(), cB.holdPatchLease()
 	for _, w := range []*world{a, b} {
-		w.seeder.SetFaults(mtssim.Faults{LoseNext: -1})
+		w.mts.SetFaults(mtssim.Faults{LoseNext: -1})
 	}
 	cA.start()
 	cB.start()
@@ -153,7 +153,7 @@ func TestCallbackEndpoint(t *testing.T) {
 	expect(t, "rejections of the other", len(cB.rejections()), 0)
 
 	// No harm is done: the next run tokenises them.
-	b.seeder.SetFaults(mtssim.Faults{})
+	b.mts.SetFaults(mtssim.Faults{})
 	cB.start()
 	b.until("everybody is tokenised", func() bool { return b.registry.State().VIDs == 0 && cB.idle() })
 	b.checkTokenised(idsB)

@@ -56,7 +56,7 @@ func TestKilledFunctionsLoseAndDoubleNothing(t *testing.T) {
 				c.until("everybody is tokenised", func() bool { return w.registry.State().VIDs == 0 && c.idle() })
 				w.checkTokenised(ids)
 				expect(t, "kills", w.kills.Load(), 1)
-				for _, v := range invariants.Sent(w.seeder.TokensGiven(), 1) {
+				for _, v := range invariants.Sent(w.mts.TokensGiven(), 1) {
 					t.Error(v)
 				}
 				expect(t, "registrants with many tokens", w.registry.State().ManyTokens, 0)

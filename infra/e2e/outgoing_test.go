@@ -76,9 +76,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	w := newWorld(t, options{})
 	w.addRegistrants(3)
 	registry := w.createStarted(withRegistry("url", redirecting(t, elsewhere)))
-	seeder := w.createStarted(with("mts_url", redirecting(t, elsewhere)))
+	mts := w.createStarted(with("mts_url", redirecting(t, elsewhere)))
 	registry.waitForProblem(seeding.ProblemRead)
-	seeder.waitForProblem(seeding.ProblemMTS)
+	mts.waitForProblem(seeding.ProblemMTS)
 	w.ticks(3)
 	expect(t, "calls to the target of the redirect", calls.Load(), 0)
 }

@@ -14,10 +14,10 @@ func TestProblemsAreShownRejectNobodyAndEnd(t *testing.T) {
 	t.Parallel()
 	refusal := func(code string) func(*world) {
 		return func(w *world) {
-			w.seeder.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: code, Message: "refused"}})
+			w.mts.SetFaults(mtssim.Faults{Refusal: &mtssim.Refusal{Code: code, Message: "refused"}})
 		}
 	}
-	healthy := func(w *world) { w.seeder.SetFaults(mtssim.Faults{}) }
+	healthy := func(w *world) { w.mts.SetFaults(mtssim.Faults{}) }
 	cases := map[string]struct {
 		source          seeding.Source
 		provoke, repair func(w *world)

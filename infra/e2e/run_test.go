@@ -58,7 +58,7 @@ func TestEveryRegistrantIsReconciledAndNothingIsLeft(t *testing.T) {
 	expect(t, "invalid", runs[0].Tally.Invalid, sum(e.Invalid))
 	expect(t, "removed without MTS", runs[0].Tally.Removed, e.Made[odoosim.TokenisedVID])
 
-	observed := invariants.Observe(w.now(), w.before, deployed.ByKind(rejections), w.seeder.Counters().RecordsReceived, e.Submitted)
+	observed := invariants.Observe(w.now(), w.before, deployed.ByKind(rejections), w.mts.Counters().RecordsReceived, e.Submitted)
 	for _, d := range invariants.Differences(invariants.Totals(runs[0].Outcome(), observed)) {
 		t.Error(d)
 	}

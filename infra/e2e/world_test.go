@@ -30,7 +30,7 @@ import (
 type world struct {
 	*testing.T
 	registry  *odoosim.Server
-	seeder    *mtssim.Server
+	mts       *mtssim.Server
 	recorder  *recorder
 	forbidden *search // texts of this world that the stack must not store, log or reply
 
@@ -77,7 +77,7 @@ func newWorld(t *testing.T, o options) *world {
 	sources()
 	n := worlds.Add(1)
 	w := &world{
-		T: t, registry: odoosim.New(o.odoo), seeder: mtssim.New(o.mts), database: "g2p",
+		T: t, registry: odoosim.New(o.odoo), mts: mtssim.New(o.mts), database: "g2p",
 		rng: rand.New(rand.NewPCG(uint64(n), 7)), person: 4_000_000_000 + n*1_000_000,
 		forbidden: newSearch(), before: invariants.Registry{},
 	}
@@ -87,10 +87,10 @@ func newWorld(t *testing.T, o options) *world {
 	w.password = "Password-" + w.word()
 	w.forbid("password", w.password)
 	w.registry.SetPassword("admin", w.password)
-	w.recorder = &recorder{mts: w.seeder, path: o.path, forbid: w.forbid}
+	w.recorder = &recorder{mts: w.mts, path: o.path, forbid: w.forbid}
 	w.registryURL = serve(t, o.hosts[0], w.registry)
 	w.mtsURL = serve(t, o.hosts[1], w.recorder) + o.path
-	t.Cleanup(w.seeder.Close)
+	t.Cleanup(w.mts.Close)
 	return w
 }
 

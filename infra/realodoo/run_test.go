@@ -29,14 +29,14 @@ func TestWholeRun(t *testing.T) {
 	}
 	t.Cleanup(w.Stop)
 	onEach(t, func(t *testing.T, s *realodoo.Server) {
-		seeder := mtssim.New(mtssim.Options{})
-		mts := httptest.NewServer(seeder)
+		mts := mtssim.New(mtssim.Options{})
+		server := httptest.NewServer(mts)
+		t.Cleanup(server.Close)
 		t.Cleanup(mts.Close)
-		t.Cleanup(seeder.Close)
 
 		before, expected := populate(t, wire{t, s.URL})
 		began := time.Now()
-		rejected := process(t, w, s.URL, mts.URL)
+		rejected := process(t, w, s.URL, server.URL)
 		took := time.Since(began)
 
 		after := identifiers(wire{t, s.URL})

@@ -19,14 +19,14 @@ import (
 type check struct {
 	store     *seedingdb.Store
 	registry  *odoosim.Server
-	seeder    *mtssim.Server
+	mts       *mtssim.Server
 	connector seeding.Connector
 	expected  odoosim.Expectation
 	before    invariants.Registry
 }
 
-func newCheck(store *seedingdb.Store, registry *odoosim.Server, seeder *mtssim.Server, t trial) *check {
-	c := &check{store: store, registry: registry, seeder: seeder, expected: registry.Populate(t.registrants, t.seed)}
+func newCheck(store *seedingdb.Store, registry *odoosim.Server, mts *mtssim.Server, t trial) *check {
+	c := &check{store: store, registry: registry, mts: mts, expected: registry.Populate(t.registrants, t.seed)}
 	c.before = c.now()
 	return c
 }

@@ -26,7 +26,7 @@ type trial struct {
 	// batchMaximum of the connector, if it is not the default.
 	batchMaximum int
 	// disturb disturbs the run until ctx ends.
-	disturb func(ctx context.Context, r *runner, seeder *mtssim.Server) error
+	disturb func(ctx context.Context, r *runner, mts *mtssim.Server) error
 }
 
 // result of a trial.
@@ -49,12 +49,12 @@ const (
 
 // run carries out a trial and checks what it left behind.
 func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
-	registry, seeder := odoosim.New(odoosim.Options{}), mtssim.New(t.mts)
-	registryServer, mtsServer := httptest.NewServer(registry), httptest.NewServer(seeder)
+	registry, mts := odoosim.New(odoosim.Options{}), mtssim.New(t.mts)
+	registryServer, mtsServer := httptest.NewServer(registry), httptest.NewServer(mts)
 	defer registryServer.Close()
 	defer mtsServer.Close()
-	defer seeder.Close()
-	c := newCheck(r.Store, registry, seeder, t)
+	defer mts.Close()
+	c := newCheck(r.Store, registry, mts, t)
 	configuration := deployed.Configuration("Soak", mtsServer.URL, registryServer.URL, "g2p", "admin")
 	if t.batchMaximum > 0 {
 		configuration["batch_maximum"] = t.batchMaximum
@@ -74,7 +74,7 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	var disturbing sync.WaitGroup
 	running, end := context.WithCancel(limited)
 	if t.disturb != nil {
-		disturbing.Go(func() { disturbed <- t.disturb(running, r, seeder) })
+		disturbing.Go(func() { disturbed <- t.disturb(running, r, mts) })
 	}
 	disturbing.Go(func() { out.kills, err = r.kill(running, t) })
 	failure := connector.Start(limited)
@@ -119,7 +119,7 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	}
 	violations, out.lost = c.totals(batches)
 	out.violations = append(out.violations, violations...)
-	out.sent = float64(seeder.Counters().RecordsReceived) / float64(c.expected.Submitted)
+	out.sent = float64(mts.Counters().RecordsReceived) / float64(c.expected.Submitted)
 	return out, connector.Stop(ctx)
 }
 
@@ -162,7 +162,7 @@ func withoutStream(ctx context.Context, r *runner, _ *mtssim.Server) error {
 // restarts restarts MTS at most three times: first when a request waits behind
 // another one, then when there is any, because after a loss the batches are sent
 // one at a time.
-func restarts(ctx context.Context, r *runner, seeder *mtssim.Server) error {
+func restarts(ctx context.Context, r *runner, mts *mtssim.Server) error {
 	const most = 3
 	for done := 0; done < most; {
 		if !waiting.Pause(ctx, 5*time.Millisecond) {
@@ -171,9 +171,9 @@ func restarts(ctx context.Context, r *runner, seeder *mtssim.Server) error {
 			}
 			return nil
 		}
-		if open := seeder.Open(); open >= 2 || done > 0 && open > 0 {
+		if open := mts.Open(); open >= 2 || done > 0 && open > 0 {
 			r.say("MTS restarts with %d requests", open)
-			seeder.Restart()
+			mts.Restart()
 			done++
 		}
 	}
