@@ -222,12 +222,12 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 	case removal.Failed != nil:
 		out, err := p.callFailed(ctx, t, a, removal.Failed, seeding.ProblemUnlink, true)
 		return false, out, err
-	case removal.Refused != nil:
-		p.log(a).Warn("registry refuses to remove VIDs", "fault", removal.Refused.Error())
-		a.state.Problems[seeding.ProblemUnlink] = removal.Problem
-		return false, proceed, nil
 	}
-	return true, proceed, nil
+	if refused := removal.Refused; refused != nil {
+		p.log(a).Warn("registry refuses to remove VIDs", "fault", refused.Error())
+		a.state.Problems[seeding.ProblemUnlink] = removal.Problem
+	}
+	return removal.Refused == nil, proceed, nil
 }
 
 // updateProblems clears the problems that this answer proves to be over, and
