@@ -7,7 +7,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// A batch has its fixed time, and four times what all in line should need.
+// A batch has a fixed time, and four times the time for all records in line.
 func TestDeadline(t *testing.T) {
 	if got := seeding.Deadline(now, 60*time.Millisecond, 1000, seeding.DefaultTimes()).Sub(now); got != 6*time.Minute {
 		t.Errorf("%v for 1,000 records of 60 ms", got)
@@ -32,7 +32,7 @@ func TestWhichBatchesAreOpen(t *testing.T) {
 	}
 }
 
-// Parts are told apart by their content, their number and how many there are.
+// Parts differ by their content, their number and how many there are.
 func TestWhichPartsOfAnAnswerAreCounted(t *testing.T) {
 	part := func(content string, n, of int) seeding.AnswerPart {
 		return seeding.AnswerPart{Content: content, Part: n, Of: of}

@@ -6,7 +6,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// What a code blames: the registrant's data, the system, or neither for sure.
+// A code blames the registrant's data, the system, or is unclear.
 func TestWhatACodeBlames(t *testing.T) {
 	for _, c := range []struct {
 		name, codes string

@@ -10,8 +10,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Of an error only its kind may be logged: texts of servers and stores may hold
-// what is personal.
+// Only the kind of an error may be logged: texts of servers and stores may hold
+// personal data.
 func TestWhatMayBeLoggedOfAnError(t *testing.T) {
 	secret := errors.New("1234567890")
 	for _, c := range []struct {
@@ -41,7 +41,7 @@ func TestWhatMayBeLoggedOfAnError(t *testing.T) {
 	}
 }
 
-// A fault is found within another error; an error that is none has an unknown
+// A fault is found within another error; any other error has an unknown
 // outcome, and keeps its cause.
 func TestFaultOfAnError(t *testing.T) {
 	fault, other := &seeding.Fault{Kind: seeding.RefusedRights}, errors.New("broken pipe")
@@ -53,7 +53,7 @@ func TestFaultOfAnError(t *testing.T) {
 	}
 }
 
-// A conflict is no failure for who need not write then.
+// A conflict is no failure if the write is not needed then.
 func TestIgnoreConflict(t *testing.T) {
 	other := errors.New("storage")
 	for _, c := range []struct{ err, want error }{

@@ -79,12 +79,12 @@ func TestRowMACBindsEverything(t *testing.T) {
 	}
 }
 
-func TestPrintTellsChangedFromUnchanged(t *testing.T) {
+func TestFingerprintShowsAChange(t *testing.T) {
 	text := func(s string) seeding.Value { return seeding.Value{Text: s, Present: true} }
 	d := seeding.Demographics{VID: text("1"), Name: text("Ana"), Gender: text("Female")}
 	same := seeding.FingerprintOf(seedingtest.Key("k"), d)
 	if same == (seeding.Fingerprint{}) {
-		t.Error("the zero print stands for unknown")
+		t.Error("the zero fingerprint is for unknown")
 	}
 	changed := d
 	changed.Gender, changed.Name = text("Ana"), text("Female") // same texts in other places
@@ -103,7 +103,7 @@ func TestPrintTellsChangedFromUnchanged(t *testing.T) {
 	}
 }
 
-// What a row comes back with is what was sent, or nothing.
+// A row comes back with what was sent, or it is refused.
 func TestCorrelationKey(t *testing.T) {
 	m, mac, p := seeding.Member{Registrant: 7, Identifier: 1 << 40}, seeding.RowMAC{1, 2, 255}, seeding.Fingerprint{9, 8, 7, 6}
 	good := seeding.CorrelationKey(m, mac, p)

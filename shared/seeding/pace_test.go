@@ -38,7 +38,7 @@ func TestBatchSizeFollowsTheMTS(t *testing.T) {
 		}
 	}
 	grow(100, 200, 400)
-	p, _ = p.AfterAnswer(sent(200, 200), soon, 1000) // the second batch of a size that was left already
+	p, _ = p.AfterAnswer(sent(200, 200), soon, 1000) // the second batch of a size that is no longer used
 	grow(800)
 	p, _ = p.AfterLoss(sent(800, 800), false)
 	p, _ = p.AfterLoss(sent(800, 800), false) // two batches of one size were under way
@@ -84,8 +84,8 @@ func TestBatchSizeFollowsTheMTS(t *testing.T) {
 	}
 }
 
-// A default MTS deletes what is older than 20 s. What would take longer is
-// tried only after 20 timely answers of the size before.
+// A default MTS deletes what is older than 20 s. A size that would take longer is
+// used only after 20 timely answers of the size before.
 func TestBatchSizeStaysBelowWhatADefaultMTSForgets(t *testing.T) {
 	for name, c := range map[string]struct {
 		perRecord time.Duration
@@ -112,20 +112,20 @@ func TestBatchSizeStaysBelowWhatADefaultMTSForgets(t *testing.T) {
 				t.Fatalf("%s: %d, want %d", name, p.Batch(c.maximum), want)
 			}
 		}
-		settled, answers := p.Batch(c.maximum), 0
-		for p.Ceiling > 0 && p.Batch(c.maximum) == settled && answers < 100 {
+		steady, answers := p.Batch(c.maximum), 0
+		for p.Ceiling > 0 && p.Batch(c.maximum) == steady && answers < 100 {
 			step()
 			answers++
 		}
-		if want := min(2*settled, c.maximum); p.Batch(c.maximum) != want || p.Ceiling > 0 && (answers < 19 || answers > 20) {
+		if want := min(2*steady, c.maximum); p.Batch(c.maximum) != want || p.Ceiling > 0 && (answers < 19 || answers > 20) {
 			t.Errorf("%s: %d after %d more timely answers, want %d after 20", name, p.Batch(c.maximum), answers, want)
 		}
 	}
 }
 
-// What a batch says of the size hangs on how full it was, and losses in a row at
-// size 1 on what came between them.
-func TestWhatABatchSaysOfThePace(t *testing.T) {
+// What a batch says about the size depends on how full it was; losses in a row at
+// size 1 on the answers between them.
+func TestPaceAfterBatches(t *testing.T) {
 	soon, known := paceStart.Add(time.Second), seeding.Pace{Size: 100, Proved: 100}
 	one := seeding.Pace{Size: 1, Proved: 1, Ceiling: 2, Losses: 2}
 	for name, c := range map[string]struct {
@@ -155,7 +155,7 @@ func TestWhatABatchSaysOfThePace(t *testing.T) {
 		}
 	}
 
-	// After the loss of a single one two are tried as after any loss.
+	// After the loss of a batch of one, two are used as after any loss.
 	p, _ := seeding.Pace{Size: 1}.AfterLoss(sent(1, 1), true)
 	for answers := 1; p.Batch(1000) == 1; answers++ {
 		if p, _ = p.AfterAnswer(sent(1, 1), soon, 1000); answers > 20 {
@@ -224,7 +224,7 @@ func TestPaceRecovers(t *testing.T) {
 // paces is a store in which somebody else changes the pace before a write.
 type paces struct {
 	pace    seeding.Pace
-	between []seeding.Pace // what others make of it, one before each write
+	between []seeding.Pace // written by others, one before each write
 	saves   int
 	reading error
 	writing error
@@ -249,8 +249,8 @@ func (s *paces) SavePace(_ context.Context, _ string, read, next seeding.Pace) e
 	return nil
 }
 
-// A change of the pace is made on what the pace is when it is written, whoever
-// else changes it meanwhile.
+// A change of the pace starts from the stored pace, even if others
+// change it meanwhile.
 func TestMovePace(t *testing.T) {
 	storage := errors.New("storage")
 	double := func(p seeding.Pace) (seeding.Pace, bool) { return seeding.Pace{Size: 2 * p.Size}, p.Size < 1000 }

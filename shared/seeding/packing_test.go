@@ -48,7 +48,7 @@ func TestDamagedRowsAreAnErrorAndNoPanic(t *testing.T) {
 	})
 }
 
-// The write units of a whole run hang on these two sizes (protocol, "Budget").
+// The write units of a whole run depend on these two sizes (protocol, "Budget").
 func TestPackedSizes(t *testing.T) {
 	rows := seedingtest.Rows(1000)
 	if size := len(seeding.PackRows(rows)); size > 33<<10 {
@@ -78,7 +78,7 @@ func BenchmarkPackRows(b *testing.B) {
 	}
 }
 
-// What was packed before there was a byte for the form is still read.
+// Data packed before there was a byte for the form can still be read.
 func TestPackedBefore(t *testing.T) {
 	plain := func(text string) []byte {
 		packed, err := base64.StdEncoding.DecodeString(text)

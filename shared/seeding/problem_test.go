@@ -17,9 +17,9 @@ var faultKinds = []seeding.FaultKind{
 	seeding.RefusedTypes, seeding.RefusedSignIn, seeding.RefusedRequest,
 }
 
-// Which problem a failed call to the registry is: by what failed, or else by
-// what was asked for. What is shown has a text and advice; of the server it has
-// the code and nothing else, and that only where the server refused.
+// The problem of a failed call to the registry: by what failed, or else by
+// what was asked for. It shows a text and advice, and of the server
+// only the code, and only if the server refused.
 func TestProblemOfARegistry(t *testing.T) {
 	const code = "SomeCode"
 	secret := errors.New("Identifier 1234567890 exists already")
@@ -80,7 +80,7 @@ func TestProblemOfAnMTS(t *testing.T) {
 	}
 }
 
-// What cannot be run says what to do, keeps its cause for the program, and shows
+// An Unusable says what to do, keeps its cause for the program, and shows
 // nothing of it.
 func TestWhatCannotBeRun(t *testing.T) {
 	cause := errors.New("access to secret X is denied")
@@ -112,15 +112,15 @@ func checkDescription(t *testing.T, name string, d seeding.Description) {
 	t.Helper()
 	for _, sentence := range []string{d.Text, d.Remedy} {
 		if len(sentence) < 20 || !strings.HasSuffix(sentence, ".") || strings.ToUpper(sentence[:1]) != sentence[:1] {
-			t.Errorf("%s: %q is no sentence", name, sentence)
+			t.Errorf("%s: %q is not a sentence", name, sentence)
 		}
 	}
 	if d.Text == d.Remedy {
-		t.Errorf("%s: the advice is the complaint", name)
+		t.Errorf("%s: the advice repeats the text", name)
 	}
 }
 
-// A problem keeps when it began, and is tried ever more seldom.
+// A problem keeps its beginning, and is probed less and less often.
 func TestRaisedProblem(t *testing.T) {
 	times := seeding.DefaultTimes()
 	d := seeding.Description{Text: "new text", Remedy: "new advice"}
@@ -129,11 +129,11 @@ func TestRaisedProblem(t *testing.T) {
 		before seeding.Problem
 		want   seeding.Problem
 	}{
-		{"it did not stand before", seeding.Problem{},
+		{"it is new", seeding.Problem{},
 			seeding.Problem{Text: "new text", Remedy: "new advice", Since: now, Attempts: 1, Next: now.Add(time.Minute)}},
-		{"it stood with another text", seeding.Problem{Text: "old", Remedy: "old", Since: now.Add(-time.Hour), Attempts: 2, Next: now},
+		{"it had another text", seeding.Problem{Text: "old", Remedy: "old", Since: now.Add(-time.Hour), Attempts: 2, Next: now},
 			seeding.Problem{Text: "new text", Remedy: "new advice", Since: now.Add(-time.Hour), Attempts: 3, Next: now.Add(4 * time.Minute)}},
-		{"it stood for long", seeding.Problem{Since: now.Add(-time.Hour), Attempts: 50},
+		{"it was there for long", seeding.Problem{Since: now.Add(-time.Hour), Attempts: 50},
 			seeding.Problem{Text: "new text", Remedy: "new advice", Since: now.Add(-time.Hour), Attempts: 51, Next: now.Add(time.Hour)}},
 	} {
 		if got := c.before.Raise(now, d, times); got != c.want {

@@ -13,30 +13,30 @@ import (
 func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
 	old, changed := seeding.Fingerprint{1}, seeding.Fingerprint{2}
 	since := now.Add(-time.Hour)
-	type again = map[seeding.RejectionKind]time.Time
+	type times = map[seeding.RejectionKind]time.Time
 	for name, c := range map[string]struct {
-		r     seeding.Rejection
-		today seeding.Fingerprint
-		again again
-		want  bool
+		r       seeding.Rejection
+		today   seeding.Fingerprint
+		retried times
+		want    bool
 	}{
-		"nothing happened":            {seeding.Rejection{Fingerprint: old, Next: now.Add(time.Hour)}, old, nil, false},
-		"never by time":               {seeding.Rejection{Fingerprint: old}, old, nil, false},
-		"data changed":                {seeding.Rejection{Fingerprint: old}, changed, nil, true},
-		"time has come":               {seeding.Rejection{Fingerprint: old, Next: now}, old, nil, true},
-		"no print, time ahead":        {seeding.Rejection{Next: now.Add(time.Hour)}, changed, nil, false},
-		"configuration changed":       {seeding.Rejection{Fingerprint: old, Configured: 2}, old, nil, true},
-		"try again of its kind":       {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{seeding.Refused: now}, true},
-		"try again of another kind":   {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{seeding.Conflict: now}, false},
-		"try again of all":            {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{"": now}, true},
-		"rejected since then":         {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, again{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
-		"no print, and it never will": {seeding.Rejection{}, changed, nil, false},
+		"nothing happened":                  {seeding.Rejection{Fingerprint: old, Next: now.Add(time.Hour)}, old, nil, false},
+		"never by time":                     {seeding.Rejection{Fingerprint: old}, old, nil, false},
+		"data changed":                      {seeding.Rejection{Fingerprint: old}, changed, nil, true},
+		"time has come":                     {seeding.Rejection{Fingerprint: old, Next: now}, old, nil, true},
+		"no fingerprint, time ahead":        {seeding.Rejection{Next: now.Add(time.Hour)}, changed, nil, false},
+		"configuration changed":             {seeding.Rejection{Fingerprint: old, Configured: 2}, old, nil, true},
+		"retry of its kind":                 {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{seeding.Refused: now}, true},
+		"retry of another kind":             {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{seeding.Conflict: now}, false},
+		"retry of all":                      {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{"": now}, true},
+		"rejected since then":               {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
+		"no fingerprint, and it never will": {seeding.Rejection{}, changed, nil, false},
 	} {
 		c.r.Since = since
 		if c.r.Configured == 0 {
 			c.r.Configured = 3
 		}
-		if got := c.r.Due(now, c.today, 3, c.again); got != c.want {
+		if got := c.r.Due(now, c.today, 3, c.retried); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -48,42 +48,42 @@ func TestReject(t *testing.T) {
 	lost, system := seeding.Cause{Kind: seeding.NoToken}, seeding.Cause{Kind: seeding.Refused, Code: "IDA-MPA-005"}
 	refused := seeding.Cause{Kind: seeding.Refused, Code: "IDA-MLC-009"}
 	for name, c := range map[string]struct {
-		finding  seeding.Cause
+		cause    seeding.Cause
 		before   seeding.Rejection
 		attempts int
 		wait     time.Duration // -1 for never
 	}{
-		"the first refusal":                      {refused, seeding.Rejection{}, 1, 24 * time.Hour},
-		"refused after invalid":                  {refused, seeding.Rejection{Kind: seeding.Invalid, Attempts: 4}, 5, 24 * time.Hour},
-		"lost for the first time":                {lost, seeding.Rejection{}, 1, 0},
-		"lost after a refusal":                   {lost, seeding.Rejection{Kind: seeding.Refused, Attempts: 7}, 1, 0},
-		"lost twice":                             {lost, seeding.Rejection{Kind: seeding.NoToken, Attempts: 1}, 2, time.Hour},
-		"set aside after a loss":                 {seeding.Cause{Kind: seeding.SetAside}, seeding.Rejection{Kind: seeding.NoToken, Attempts: 3}, 1, time.Hour},
-		"a code of the system":                   {system, seeding.Rejection{}, 1, 0},
-		"a code of the system after a refusal":   {system, seeding.Rejection{Kind: seeding.Refused, Code: "IDA-MLC-009", Attempts: 3}, 1, 0},
-		"another code of the system":             {system, seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001", Attempts: 2}, 3, 2 * time.Hour},
-		"refused after a code of the system":     {refused, seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001", Attempts: 2}, 3, 24 * time.Hour},
-		"invalid, which time does not mend":      {seeding.Cause{Kind: seeding.Invalid}, seeding.Rejection{}, 1, -1},
-		"duplicate, which its holder may mend":   {seeding.Cause{Kind: seeding.Duplicate, Holder: 5}, seeding.Rejection{}, 1, -1},
-		"conflict after conflict, still by hand": {seeding.Cause{Kind: seeding.Conflict}, seeding.Rejection{Kind: seeding.Conflict, Attempts: 1}, 2, -1},
+		"the first refusal":                            {refused, seeding.Rejection{}, 1, 24 * time.Hour},
+		"refused after invalid":                        {refused, seeding.Rejection{Kind: seeding.Invalid, Attempts: 4}, 5, 24 * time.Hour},
+		"lost for the first time":                      {lost, seeding.Rejection{}, 1, 0},
+		"lost after a refusal":                         {lost, seeding.Rejection{Kind: seeding.Refused, Attempts: 7}, 1, 0},
+		"lost twice":                                   {lost, seeding.Rejection{Kind: seeding.NoToken, Attempts: 1}, 2, time.Hour},
+		"set aside after a loss":                       {seeding.Cause{Kind: seeding.SetAside}, seeding.Rejection{Kind: seeding.NoToken, Attempts: 3}, 1, time.Hour},
+		"a code of the system":                         {system, seeding.Rejection{}, 1, 0},
+		"a code of the system after a refusal":         {system, seeding.Rejection{Kind: seeding.Refused, Code: "IDA-MLC-009", Attempts: 3}, 1, 0},
+		"another code of the system":                   {system, seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001", Attempts: 2}, 3, 2 * time.Hour},
+		"refused after a code of the system":           {refused, seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001", Attempts: 2}, 3, 24 * time.Hour},
+		"invalid, which does not end by time":          {seeding.Cause{Kind: seeding.Invalid}, seeding.Rejection{}, 1, -1},
+		"duplicate, which its holder may end":          {seeding.Cause{Kind: seeding.Duplicate, Holder: 5}, seeding.Rejection{}, 1, -1},
+		"conflict after conflict, which a person ends": {seeding.Cause{Kind: seeding.Conflict}, seeding.Rejection{Kind: seeding.Conflict, Attempts: 1}, 2, -1},
 	} {
 		c.before.Version = 3
-		c.finding.Fingerprint, c.finding.FingerprintKey = seeding.Fingerprint{1}, "k"
+		c.cause.Fingerprint, c.cause.FingerprintKey = seeding.Fingerprint{1}, "k"
 		who := seeding.Member{Registrant: 1, Identifier: 2}.Subject()
 		want := seeding.Rejection{
-			Registry: "r", Connector: "c", Subject: who, Kind: c.finding.Kind, Code: c.finding.Code, Holder: c.finding.Holder,
+			Registry: "r", Connector: "c", Subject: who, Kind: c.cause.Kind, Code: c.cause.Code, Holder: c.cause.Holder,
 			Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k", Configured: 9, Attempts: c.attempts, Since: now, Version: 3,
 		}
 		if c.wait >= 0 {
 			want.Next = now.Add(c.wait)
 		}
-		if got := c.finding.Reject("r", "c", who, 9, c.before, now, seeding.DefaultTimes()); got != want {
+		if got := c.cause.Reject("r", "c", who, 9, c.before, now, seeding.DefaultTimes()); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 	}
 }
 
-// rejections is a store that holds some, and is asked for a range.
+// rejections is a store that records the range that is read.
 type rejections struct {
 	list     []seeding.Rejection
 	fails    error
@@ -99,8 +99,8 @@ func (r *rejections) Rejections(_ context.Context, registry string, from, to int
 	}), r.fails
 }
 
-// The rejections of a batch's own connector, read with one question.
-func TestStandingRejections(t *testing.T) {
+// The rejections of a batch's own connector, read with one call.
+func TestRejectionsOf(t *testing.T) {
 	of := func(connector string, identifier int64) seeding.Rejection {
 		return seeding.Rejection{Registry: ref.Registry, Connector: connector, Subject: seeding.Member{Identifier: identifier}.Subject()}
 	}

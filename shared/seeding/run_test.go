@@ -23,14 +23,14 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-// figures are what a meter was told, by metric and kind.
+// figures are what a meter was given, by metric and kind.
 type figures map[[2]string]float64
 
 func (f figures) Measure(m seeding.Metric, value float64, kind string) {
 	f[[2]string{m, kind}] += value
 }
 
-// Each figure is measured under its own name, and nothing where there is none.
+// Each figure is measured under its own name, and none if it is zero.
 func TestTotalsAreMeasured(t *testing.T) {
 	got := figures{}
 	seeding.Totals{Sent: 100, Tokenised: 1, Refused: 2, Duplicate: 4, Conflict: 8, NoToken: 16}.Measure(got)

@@ -27,7 +27,7 @@ func TestTurnsOfOpenRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		state seeding.State
 		want  []string
-		wants bool
+		needs bool
 	}{
 		"nothing open, due":              {seeding.State{Status: seeding.Running, Due: now}, []string{""}, true},
 		"nothing open, invoked early":    {seeding.State{Status: seeding.Running, Due: later}, []string{""}, false},
@@ -49,8 +49,8 @@ func TestTurnsOfOpenRuns(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, c.want)
 			}
 		}
-		if wants := c.state.NeedsSubmit(now); wants != c.wants {
-			t.Errorf("%s: wants %v", name, wants)
+		if needs := c.state.NeedsSubmit(now); needs != c.needs {
+			t.Errorf("%s: needs %v", name, needs)
 		}
 	}
 }
@@ -63,8 +63,8 @@ func TestStandingProblems(t *testing.T) {
 		asked, want []seeding.Source
 	}{
 		{"asked for none", nil, nil},
-		{"asked for one that stands", []seeding.Source{seeding.ProblemMTS}, []seeding.Source{seeding.ProblemMTS}},
-		{"asked for one that does not", []seeding.Source{seeding.ProblemRead}, nil},
+		{"asked for one that is there", []seeding.Source{seeding.ProblemMTS}, []seeding.Source{seeding.ProblemMTS}},
+		{"asked for one that is not", []seeding.Source{seeding.ProblemRead}, nil},
 		{"asked for several", []seeding.Source{seeding.ProblemMTS, seeding.ProblemRead, seeding.ProblemUnlink}, []seeding.Source{seeding.ProblemMTS, seeding.ProblemUnlink}},
 	} {
 		if got := s.Raised(c.asked...); !slices.Equal(got, c.want) {
@@ -72,11 +72,11 @@ func TestStandingProblems(t *testing.T) {
 		}
 	}
 	if got := (seeding.State{}).Raised(seeding.ProblemMTS); len(got) > 0 {
-		t.Errorf("of a state without problems %v stand", got)
+		t.Errorf("of a state without problems: %v", got)
 	}
 }
 
-// Whom the tick invokes submit for.
+// The connectors for which the tick invokes submit.
 func TestWhoWantsSubmit(t *testing.T) {
 	live, dead := seeding.Lease{Owner: "x", Until: now.Add(1)}, seeding.Lease{Owner: "x", Until: now}
 	running := seeding.State{Status: seeding.Running}
@@ -87,12 +87,12 @@ func TestWhoWantsSubmit(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		state         seeding.State
-		active, wants bool
+		active, needs bool
 	}{
 		{"running and due", with(running, 0, seeding.Lease{}), true, true},
 		{"running, not due yet", with(running, 1, seeding.Lease{}), true, false},
 		{"running and due, somebody is at work", with(running, 0, live), true, false},
-		{"running and due, who was at work is dead", with(running, 0, dead), true, true},
+		{"running and due, the lease has ended", with(running, 0, dead), true, true},
 		{"running and due, the lease was given back", with(running, 0, seeding.Lease{Until: now.Add(time.Hour)}), true, true},
 		{"running, not due yet, with an import", with(seeding.State{Status: seeding.Running, Imports: []string{"i"}}, 1, seeding.Lease{}), true, true},
 		{"stopped", with(seeding.State{Status: seeding.Stopped}, 0, seeding.Lease{}), false, false},
@@ -100,8 +100,8 @@ func TestWhoWantsSubmit(t *testing.T) {
 		{"stopped with a run to be ended, not due yet", with(seeding.State{Status: seeding.Stopped, Run: "r"}, 1, seeding.Lease{}), true, false},
 		{"stopped with an import to be ended", with(seeding.State{Status: seeding.Stopped, Imports: []string{"i"}}, 1, seeding.Lease{}), true, true},
 	} {
-		if active, wants := c.state.Active(), c.state.NeedsSubmit(now); active != c.active || wants != c.wants {
-			t.Errorf("%s: active %v, wants %v", c.name, active, wants)
+		if active, needs := c.state.Active(), c.state.NeedsSubmit(now); active != c.active || needs != c.needs {
+			t.Errorf("%s: active %v, needs %v", c.name, active, needs)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func TestTimesAreParameters(t *testing.T) {
 	}
 }
 
-// What waits: one step, doubled with every attempt up to the limit.
+// Waits double with every attempt, up to a limit.
 func TestWaitsDouble(t *testing.T) {
 	times := seeding.DefaultTimes()
 	problem := seeding.Problem{}
@@ -60,10 +60,10 @@ func TestWaitsDouble(t *testing.T) {
 	}
 }
 
-// again rejects for a finding after attempts before that ended alike.
-func again(at time.Time, f seeding.Cause, before int) seeding.Rejection {
-	stands := seeding.Rejection{Kind: f.Kind, Code: f.Code, Attempts: before}
-	return f.Reject("r", "c", seeding.Subject{}, 1, stands, at, seeding.DefaultTimes())
+// again rejects for a cause after a number of attempts that ended in the same way.
+func again(at time.Time, cause seeding.Cause, attempts int) seeding.Rejection {
+	before := seeding.Rejection{Kind: cause.Kind, Code: cause.Code, Attempts: attempts}
+	return cause.Reject("r", "c", seeding.Subject{}, 1, before, at, seeding.DefaultTimes())
 }
 
 func TestBackOff(t *testing.T) {

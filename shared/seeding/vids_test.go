@@ -15,8 +15,8 @@ import (
 // connector.
 type removals struct {
 	seeding.Registry
-	refuses error // what a removal ends in
-	store   error // what a write to the store ends in
+	refuses error // error of a removal
+	store   error // error of a write to the store
 
 	removed []int64
 	raised  map[seeding.Source]seeding.Problem
@@ -44,8 +44,8 @@ func (r *removals) ClearProblems(_ context.Context, id string, sources []seeding
 	return r.store
 }
 
-// A removal has three outcomes: the VIDs are gone, the registry refuses, which
-// is a problem of the connector, or it is away, which is the caller's to judge.
+// A removal has three outcomes: the VIDs are gone; the registry refuses, which is
+// a problem of the connector; or it failed, and the caller decides.
 func TestRemoveVIDs(t *testing.T) {
 	type outcome int
 	const (
@@ -58,7 +58,7 @@ func TestRemoveVIDs(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		fault   error
-		stands  bool // the problem "unlink"
+		raised  bool // the problem "unlink"
 		store   error
 		want    outcome
 		cleared bool
@@ -69,11 +69,11 @@ func TestRemoveVIDs(t *testing.T) {
 		{"a rule forbids it", &seeding.Fault{Kind: seeding.RefusedData, Code: "UserError"}, false, nil, refused, false},
 		{"the model is not there", &seeding.Fault{Kind: seeding.RefusedSchema, Code: "KeyError"}, false, nil, refused, false},
 		{"the request is refused", &seeding.Fault{Kind: seeding.RefusedRequest, Code: "400"}, false, nil, refused, false},
-		{"the user may still not remove: the problem stands on", &seeding.Fault{Kind: seeding.RefusedRights, Code: "AccessError"}, true, nil, refused, false},
-		{"the registry is away", &seeding.Fault{Kind: seeding.Unreachable}, false, nil, failed, false},
-		{"the registry is away, while the problem stands", &seeding.Fault{Kind: seeding.Unreachable}, true, nil, failed, false},
+		{"the user may still not remove: the problem stays", &seeding.Fault{Kind: seeding.RefusedRights, Code: "AccessError"}, true, nil, refused, false},
+		{"the registry is unreachable", &seeding.Fault{Kind: seeding.Unreachable}, false, nil, failed, false},
+		{"the registry is unreachable, and there is the problem", &seeding.Fault{Kind: seeding.Unreachable}, true, nil, failed, false},
 		{"the outcome is unknown", &seeding.Fault{Kind: seeding.Unknown}, false, nil, failed, false},
-		{"an error that nobody knows: the outcome is unknown", errors.New("broken pipe"), false, nil, failed, false},
+		{"an unknown error: the outcome is unknown", errors.New("broken pipe"), false, nil, failed, false},
 		{"the sign-in is refused", &seeding.Fault{Kind: seeding.RefusedSignIn}, false, nil, failed, false},
 		{"the identifier type is not there", &seeding.Fault{Kind: seeding.RefusedTypes, Code: "VID"}, false, nil, failed, false},
 		{"they are gone, and the store fails", nil, true, storage, gone, true},
@@ -83,7 +83,7 @@ func TestRemoveVIDs(t *testing.T) {
 			r := &removals{refuses: c.fault, store: c.store}
 			state := seeding.State{Connector: "c1", Problems: map[seeding.Source]seeding.Problem{seeding.ProblemRead: {}}}
 			attempts := 1
-			if c.stands {
+			if c.raised {
 				state.Problems[seeding.ProblemUnlink] = before
 				attempts = 3
 			}

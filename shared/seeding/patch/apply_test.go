@@ -11,7 +11,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// rejectionOf is a rejection of a registrant that stands.
+// rejectionOf is a present rejection of a registrant.
 func rejectionOf(registrant int64, kind seeding.RejectionKind, code string) seeding.Rejection {
 	return seeding.Rejection{Registry: "r", Connector: "c", Subject: sentRow(registrant).Subject, Kind: kind, Code: code, Attempts: 1, Version: 4}
 }
@@ -194,8 +194,8 @@ func TestCallsThatFail(t *testing.T) {
 				call.fails(&seeding.Fault{Kind: kind, Code: "X"})(f)
 				f.patch(t)
 				want := cmp.Or(want, call.refused)
-				problem, stands := f.state.Problems[want]
-				if !stands || len(f.state.Problems) != 1 || problem.Attempts != 1 || !problem.Next.Equal(now.Add(time.Minute)) {
+				problem, raised := f.state.Problems[want]
+				if !raised || len(f.state.Problems) != 1 || problem.Attempts != 1 || !problem.Next.Equal(now.Add(time.Minute)) {
 					t.Errorf("problems %+v, want %s", f.state.Problems, want)
 				}
 				b := f.batches[batch]
@@ -287,7 +287,7 @@ func TestProblemsThatAnAnswerShows(t *testing.T) {
 		name   string
 		rows   []seeding.Row
 		change func(*fake)
-		want   []seeding.Source // that stand afterwards
+		want   []seeding.Source // that are left
 	}{
 		{"MOSIP refuses everybody", []seeding.Row{withError(1, "IDA-MPA-005"), withError(2, "IDA-MPA-005")}, nil, []seeding.Source{seeding.ProblemIdentity}},
 		{"MOSIP refuses one and answers for another", []seeding.Row{withError(1, "IDA-MPA-005"), withToken(2, "B")}, nil, nil},
@@ -305,7 +305,7 @@ func TestProblemsThatAnAnswerShows(t *testing.T) {
 			f.registry.tokens = identifiers{holds(2, "Y")}
 			f.state.Problems[seeding.ProblemPolicy] = seeding.Problem{}
 		}, []seeding.Source{seeding.ProblemPolicy}},
-		{"what it says nothing of stands on", []seeding.Row{withError(1, "IDA-MLC-004")}, func(f *fake) {
+		{"what it says nothing about stays", []seeding.Row{withError(1, "IDA-MLC-004")}, func(f *fake) {
 			f.state.Problems[seeding.ProblemWrite], f.state.Problems[seeding.ProblemMTS] = seeding.Problem{}, seeding.Problem{}
 		}, []seeding.Source{seeding.ProblemMTS, seeding.ProblemWrite}},
 	} {
@@ -317,7 +317,7 @@ func TestProblemsThatAnAnswerShows(t *testing.T) {
 			f.says(c.rows...)
 			f.patch(t)
 			if got := slices.Sorted(maps.Keys(f.state.Problems)); !slices.Equal(got, c.want) {
-				t.Errorf("%v stand, want %v", got, c.want)
+				t.Errorf("%v are left, want %v", got, c.want)
 			}
 			if len(f.answers) > 0 {
 				t.Errorf("%d answers left", len(f.answers))
@@ -355,20 +355,20 @@ func TestVIDsAreRemoved(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		setting bool // the connector removes VIDs
-		stands  *seeding.Problem
+		raised  *seeding.Problem
 		fault   error
 
-		tried   bool
-		left    int // VIDs
+		removes bool // it makes an attempt
+		left    int  // VIDs
 		answers int
-		stand   bool // the problem, afterwards
+		stays   bool // the problem
 	}{
 		{"with the setting", true, nil, nil, true, 0, 0, false},
-		{"without the setting, all the same: they were sent", false, nil, nil, true, 0, 0, false},
+		{"without the setting too: they were sent", false, nil, nil, true, 0, 0, false},
 		{"with the setting, refused", true, nil, refusal, true, 2, 0, true},
 		{"without the setting, refused: the answer waits", false, nil, refusal, true, 2, 1, true},
-		{"with the setting, while the problem stands: tried all the same", true, &soon, nil, true, 0, 0, false},
-		{"without the setting, while the problem stands: not before its next attempt", false, &soon, nil, false, 2, 1, true},
+		{"with the setting, while there is the problem: attempted nevertheless", true, &soon, nil, true, 0, 0, false},
+		{"without the setting, while there is the problem: not before its next attempt", false, &soon, nil, false, 2, 1, true},
 		{"without the setting, at the problem's next attempt", false, &seeding.Problem{Next: now}, nil, true, 0, 0, false},
 		{"with the setting, the registry is away: the answer waits for it", true, nil, &seeding.Fault{Kind: seeding.Unreachable}, true, 2, 1, false},
 		{"with the setting, the sign-in is refused: left to submit", true, nil, &seeding.Fault{Kind: seeding.RefusedSignIn}, true, 2, 0, false},
@@ -377,21 +377,21 @@ func TestVIDsAreRemoved(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake()
 			f.connector.Output.RemoveVIDs = c.setting
-			if c.stands != nil {
-				f.state.Problems[seeding.ProblemUnlink] = *c.stands
+			if c.raised != nil {
+				f.state.Problems[seeding.ProblemUnlink] = *c.raised
 			}
 			if c.fault != nil {
 				f.during["Remove"] = once(c.fault)
 			}
 			f.patch(t)
-			if tried := f.called("Remove") > 0; tried != c.tried || len(f.registry.vids) != c.left || len(f.answers) != c.answers {
-				t.Errorf("tried %v, %d VIDs and %d answers left", tried, len(f.registry.vids), len(f.answers))
+			if removes := f.called("Remove") > 0; removes != c.removes || len(f.registry.vids) != c.left || len(f.answers) != c.answers {
+				t.Errorf("attempted %v, %d VIDs and %d answers left", removes, len(f.registry.vids), len(f.answers))
 			}
-			problem, stands := f.state.Problems[seeding.ProblemUnlink]
-			if stands != c.stand {
+			problem, raised := f.state.Problems[seeding.ProblemUnlink]
+			if raised != c.stays {
 				t.Errorf("problems %+v", f.state.Problems)
 			}
-			if stands && c.answers > 0 && !f.batches[batch].NotBefore.Equal(problem.Next) {
+			if raised && c.answers > 0 && !f.batches[batch].NotBefore.Equal(problem.Next) {
 				t.Errorf("the answer waits until %v, the problem's next attempt is at %v", f.batches[batch].NotBefore, problem.Next)
 			}
 			b := f.batches[batch]

@@ -160,7 +160,7 @@ func TestCreate(t *testing.T) {
 		registry     func([]seeding.NewToken) error
 		perRecord    time.Duration         // that the registry takes
 		before       seeding.RegistryState // what is known of the registry
-		writeRefused bool                  // the problem "write" stands
+		writeRefused bool                  // the problem "write" is there
 		spent        time.Duration         // of the working time
 
 		calls   []int         // sizes
@@ -182,7 +182,7 @@ func TestCreate(t *testing.T) {
 			before: seeding.RegistryState{RefusedAlike: 2, RefusedCode: validation},
 			calls:  []int{1}, created: 1, known: 10 * time.Millisecond},
 
-		{name: "one of eight is refused: halved until it stands alone", rows: 8, registry: refuses(codes{6: validation}), perRecord: time.Millisecond,
+		{name: "one of eight is refused: halved until it is alone", rows: 8, registry: refuses(codes{6: validation}), perRecord: time.Millisecond,
 			calls: []int{8, 4, 4, 2, 1, 1, 2}, created: 7, refused: codes{6: validation}, known: time.Millisecond},
 		{name: "the first and the last of five are refused", rows: 5, registry: refuses(codes{1: validation, 5: user}), perRecord: time.Millisecond,
 			calls: []int{5, 2, 1, 1, 3, 1, 2, 1, 1}, created: 3, refused: codes{1: validation, 5: user}, alike: 1, known: time.Millisecond},
@@ -208,10 +208,10 @@ func TestCreate(t *testing.T) {
 		{name: "two of the batches before and one of this one, not alike: an accident of its data", rows: 1,
 			registry: refuses(codes{1: user}), before: seeding.RegistryState{RefusedAlike: 2, RefusedCode: validation},
 			calls: []int{1}, refused: codes{1: user}, alike: 1},
-		{name: "the problem \"write\" stands: one refusal is enough", rows: 1,
+		{name: "there is the problem \"write\": one refusal is enough", rows: 1,
 			registry: refuses(codes{1: validation}), writeRefused: true,
 			calls: []int{1}, alike: 1, fault: &refusesAll{&seeding.Fault{Kind: seeding.RefusedData, Code: validation}}},
-		{name: "the problem \"write\" stands, and the token is taken", rows: 1, registry: accepts, perRecord: time.Millisecond, writeRefused: true,
+		{name: "there is the problem \"write\", and the token is taken", rows: 1, registry: accepts, perRecord: time.Millisecond, writeRefused: true,
 			calls: []int{1}, created: 1, known: time.Millisecond},
 
 		{name: "the outcome is unknown: no more calls, and the next one is half as large", rows: 100, registry: unknown,

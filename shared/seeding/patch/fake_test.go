@@ -222,7 +222,7 @@ func (f *fake) CountParts(_ context.Context, b seeding.Batch, parts []string, ad
 	return f.end("CountParts")
 }
 
-// Postpone refuses fewer attempts than are noted, and a shorter wait with as many.
+// Postpone refuses fewer attempts than are stored, and a shorter wait with as many.
 func (f *fake) Postpone(_ context.Context, b seeding.Batch, attempts int, notBefore time.Time) error {
 	if err := f.begin("Postpone"); err != nil {
 		return err

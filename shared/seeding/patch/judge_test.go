@@ -148,7 +148,7 @@ func TestRowCountsOnlyForWhatItWasMadeFrom(t *testing.T) {
 		{"its key is gone, and somebody made it without one", identifiers{sentVID(1)}, seeding.Key{}, rowMade(seeding.Key{}, batch, me, vid), false},
 		{"made from another VID", identifiers{sentVID(1)}, key, rowMade(key, batch, me, "vid-2"), false},
 		{"its VID was corrected since", identifiers{correctedVID(1)}, key, sentRow(1), false},
-		{"its VID stands in another identifier now", identifiers{{ID: newVID(1).ID, Registrant: 1, Value: vid}}, key, sentRow(1), false},
+		{"its VID is in another identifier now", identifiers{{ID: newVID(1).ID, Registrant: 1, Value: vid}}, key, sentRow(1), false},
 		{"its identifier belongs to another registrant now", identifiers{{ID: sentVID(1).ID, Registrant: 2, Value: vid}}, key, sentRow(1), false},
 		{"the row of another registrant, under this one's name", identifiers{sentVID(1), {ID: sentVID(2).ID, Registrant: 1, Value: sentVID(2).Value}}, key,
 			changed(func(r *seeding.Row) { r.MAC, r.Identifier = sentRow(2).MAC, sentVID(2).ID }), false},

@@ -159,7 +159,7 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 			f.batches[batch] = b
 			f.answers[batch][0].Packed = []byte("damaged")
 			f.rejections = []seeding.Rejection{{Registry: "r", Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.SetAside, Attempts: 1, Version: 4}}
-			standing := slices.Clone(f.rejections)
+			before := slices.Clone(f.rejections)
 
 			waits := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
 			for i, minutes := range waits {
@@ -175,7 +175,7 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 				}
 				f.now = b.NotBefore
 			}
-			if !slices.Equal(f.rejections, standing) || len(f.answers) != 1 {
+			if !slices.Equal(f.rejections, before) || len(f.answers) != 1 {
 				t.Fatalf("after %d attempts %d answers, rejections %+v", len(waits), len(f.answers), f.rejections)
 			}
 
@@ -184,7 +184,7 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 			if b.State != c.want || b.Totals != (seeding.Totals{Sent: 2}) || len(f.answers) > 0 {
 				t.Errorf("%s with %+v, %d answers left", b.State, b.Totals, len(f.answers))
 			}
-			want := standing
+			want := before
 			if c.state.Open() {
 				of := func(registrant int64, attempts, version int, wait time.Duration) seeding.Rejection {
 					return seeding.Rejection{

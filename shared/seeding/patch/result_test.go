@@ -195,21 +195,21 @@ func TestCodesOfTheSystem(t *testing.T) {
 		registrants []int64 // with a code of the system in this answer
 		answered    bool    // another row shows that MOSIP answers
 		before      map[int64]seeding.Rejection
-		stands      bool // the problem "identity"
+		raised      bool // the problem "identity"
 		rejected    bool // all of them
 		counted     int  // as refused; the others stay pending
 		problem     bool
 	}{
 		{"no such code", nil, true, nil, false, false, 0, false},
 		{"no such code, and nobody was answered", nil, false, nil, false, false, 0, false},
-		{"no such code, and nobody was answered, while the problem stands", nil, false, nil, true, false, 0, false},
+		{"no such code, and nobody was answered, while there is the problem", nil, false, nil, true, false, 0, false},
 
 		{"one, for the first time, and others were answered: rejected, still pending", []int64{1}, true, nil, false, true, 0, false},
 		{"one, for the second time, and others were answered: rejected and counted", []int64{1}, true, before(1), false, true, 1, false},
 		{"one who was refused for its data before: this is the first time", []int64{1}, true, refusedForData, false, true, 0, false},
 		{"two, one of them for the second time, and others were answered", []int64{1, 2}, true, before(2), false, true, 1, false},
 		{"three, and others were answered", []int64{1, 2, 3}, true, nil, false, true, 0, false},
-		{"one, and others were answered, while the problem stands: it is over", []int64{1}, true, nil, true, true, 0, false},
+		{"one, and others were answered, while there is the problem: it is over", []int64{1}, true, nil, true, true, 0, false},
 
 		{"one for the first time, and nobody was answered: the problem", []int64{1}, false, nil, false, false, 0, true},
 		{"one who was refused for its data before, and nobody was answered: the problem", []int64{1}, false, refusedForData, false, false, 0, true},
@@ -218,8 +218,8 @@ func TestCodesOfTheSystem(t *testing.T) {
 		{"two, one of them for the first time, and nobody was answered: the problem", []int64{1, 2}, false, before(1), false, false, 0, true},
 		{"three who come back, and nobody was answered: the problem", []int64{1, 2, 3}, false, before(1, 2, 3), false, false, 0, true},
 
-		{"a probe for the first time while the problem stands: it stands on", []int64{1}, false, nil, true, false, 0, true},
-		{"a probe of one who comes back while the problem stands: rejected, and it stands on", []int64{1}, false, before(1), true, true, 1, true},
+		{"a probe for the first time while there is the problem: it stays", []int64{1}, false, nil, true, false, 0, true},
+		{"a probe of one who comes back while there is the problem: rejected, and it stays", []int64{1}, false, before(1), true, true, 1, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := result{answered: c.answered, totals: seeding.Totals{Refused: 5}}
@@ -233,7 +233,7 @@ func TestCodesOfTheSystem(t *testing.T) {
 					}})
 				}
 			}
-			got, problem := decideSystemic(r, c.before, c.stands, printKey)
+			got, problem := decideSystemic(r, c.before, c.raised, printKey)
 			if !slices.Equal(got.rejected, want) || got.totals.Refused != 5+c.counted || problem != c.problem {
 				t.Errorf("rejected %v, %d more counted, problem %v; want %v, %d, %v",
 					got.rejected, got.totals.Refused-5, problem, want, c.counted, c.problem)
@@ -242,7 +242,7 @@ func TestCodesOfTheSystem(t *testing.T) {
 	}
 }
 
-// part is piece number n of an answer that came in so many pieces.
+// part is part n of an answer of so many parts.
 func part(content string, n, of int) seeding.AnswerPart {
 	return seeding.AnswerPart{Content: content, Part: n, Of: of}
 }
@@ -326,7 +326,7 @@ func TestProblemsThatAnAnswerEnds(t *testing.T) {
 	}
 }
 
-// Conflicts that are many, and more than tokens, come of a policy that gives
+// Several conflicts, and more than tokens, come from a policy that gives
 // another token each time.
 func TestWhenThePolicyIsSuspicious(t *testing.T) {
 	for _, c := range []struct {
@@ -343,7 +343,7 @@ func TestWhenThePolicyIsSuspicious(t *testing.T) {
 
 // When an answer is left alone (infra/protocol.md, "Patch" 2).
 func TestWhenAnAnswerWaits(t *testing.T) {
-	standing := func(sources ...seeding.Source) map[seeding.Source]seeding.Problem {
+	raised := func(sources ...seeding.Source) map[seeding.Source]seeding.Problem {
 		m := map[seeding.Source]seeding.Problem{}
 		for _, s := range sources {
 			m[s] = seeding.Problem{}
@@ -360,17 +360,17 @@ func TestWhenAnAnswerWaits(t *testing.T) {
 		want      bool
 	}{
 		{"it is new", time.Time{}, 0, false, nil, false},
-		{"it is new, and a problem blocks: it shows whether the problem is over", time.Time{}, 0, false, standing(seeding.ProblemWrite), false},
-		{"its time has come, and the problem stands", now, 0, false, standing(seeding.ProblemWrite), false},
+		{"it is new, and a problem blocks: it shows whether the problem is over", time.Time{}, 0, false, raised(seeding.ProblemWrite), false},
+		{"its time has come, and the problem is there", now, 0, false, raised(seeding.ProblemWrite), false},
 		{"its time has come, after a failure", now, 3, false, nil, false},
-		{"its time has not come, and the problem stands", later, 0, false, standing(seeding.ProblemWrite), true},
+		{"its time has not come, and the problem is there", later, 0, false, raised(seeding.ProblemWrite), true},
 		{"its time has not come, and the problem is over", later, 0, false, nil, false},
 		{"its time has not come, and it failed for an unknown reason", later, 1, false, nil, true},
-		{"its time has not come, and only a suspicious policy stands", later, 0, true, standing(seeding.ProblemPolicy), false},
-		{"its time has not come, unlinking is refused, and it has more to do", later, 0, false, standing(seeding.ProblemUnlink), false},
-		{"its time has not come, unlinking is refused, and nothing else is left", later, 0, true, standing(seeding.ProblemUnlink), true},
+		{"its time has not come, and there is only a suspicious policy", later, 0, true, raised(seeding.ProblemPolicy), false},
+		{"its time has not come, unlinking is refused, and it has more to do", later, 0, false, raised(seeding.ProblemUnlink), false},
+		{"its time has not come, unlinking is refused, and nothing else is left", later, 0, true, raised(seeding.ProblemUnlink), true},
 		{"its time has not come, and nothing but an unlink is left, which is not refused any more", later, 0, true, nil, false},
-		{"its time has come, unlinking is refused, and nothing else is left", now, 0, true, standing(seeding.ProblemUnlink), false},
+		{"its time has come, unlinking is refused, and nothing else is left", now, 0, true, raised(seeding.ProblemUnlink), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := answer{parts: []seeding.AnswerPart{part("x", 1, 1)}, state: seeding.State{Problems: c.problems}}

@@ -16,15 +16,15 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
 
-// shelf is an inbox in memory: a part that is there already is not written again.
-type shelf struct {
+// memoryInbox stores parts in memory; it does not write a part twice.
+type memoryInbox struct {
 	sync.Mutex
 	parts  map[string]seeding.AnswerPart
 	writes int
 	fail   error
 }
 
-func (s *shelf) PutPart(_ context.Context, p seeding.AnswerPart) error {
+func (s *memoryInbox) PutPart(_ context.Context, p seeding.AnswerPart) error {
 	s.Lock()
 	defer s.Unlock()
 	if s.fail != nil {
@@ -40,8 +40,8 @@ func (s *shelf) PutPart(_ context.Context, p seeding.AnswerPart) error {
 
 var ref = seeding.BatchRef{Registry: "r1", Connector: "c1", Run: "run1", Batch: "b1"}
 
-func inbox() (*receive.Inbox, *shelf, string) {
-	s := &shelf{parts: map[string]seeding.AnswerPart{}}
+func inbox() (*receive.Inbox, *memoryInbox, string) {
+	s := &memoryInbox{parts: map[string]seeding.AnswerPart{}}
 	k := seedingtest.Key("k1")
 	in := &receive.Inbox{CapabilityKeys: seedingtest.Keyring{k}, Answers: s, Clock: seedingtest.Clock{Time: seedingtest.Now}, Times: seeding.DefaultTimes()}
 	return in, s, seeding.Capability(k, ref, seedingtest.Now.Add(time.Hour))
@@ -86,7 +86,7 @@ func TestInboxStoresEveryRowOnce(t *testing.T) {
 	}
 }
 
-func TestInboxReadsRowsByTheWire(t *testing.T) {
+func TestInboxReadsRows(t *testing.T) {
 	r := seedingtest.Rows(2)
 	k1 := seeding.CorrelationKey(r[0].Member, r[0].MAC, r[0].Fingerprint)
 	k2 := seeding.CorrelationKey(r[1].Member, r[1].MAC, r[1].Fingerprint)
@@ -140,7 +140,7 @@ func TestInboxReadsRowsByTheWire(t *testing.T) {
 	}
 }
 
-func TestInboxStoresNothingForAStranger(t *testing.T) {
+func TestInboxStoresNothingWithoutCapability(t *testing.T) {
 	in, s, bearer := inbox()
 	body := []byte(bulkBody(seedingtest.Rows(1)))
 	for name, c := range map[string]struct{ batch, bearer string }{

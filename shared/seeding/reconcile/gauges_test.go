@@ -56,23 +56,23 @@ func TestGauges(t *testing.T) {
 		{"due for ten minutes, and who was at work is dead", running(func(s *seeding.State) {
 			s.Due, s.Lease = now.Add(-10*time.Minute), seeding.Lease{Owner: "x", Until: now}
 		}), counts{stalled: 1}},
-		{"its run stands still for just less than an hour", running(func(s *seeding.State) { s.Run, s.Moved = "r", now.Add(-time.Hour+1) }), counts{}},
-		{"its run stands still for an hour", running(func(s *seeding.State) { s.Run, s.Moved = "r", now.Add(-time.Hour) }), counts{stalled: 1}},
-		{"its import stands still for an hour", running(func(s *seeding.State) { s.Imports, s.Moved = []string{"i"}, now.Add(-time.Hour) }), counts{stalled: 1}},
-		{"its run stands still for an hour although somebody is at work", running(func(s *seeding.State) {
+		{"its run makes no progress for just less than an hour", running(func(s *seeding.State) { s.Run, s.Moved = "r", now.Add(-time.Hour+1) }), counts{}},
+		{"its run makes no progress for an hour", running(func(s *seeding.State) { s.Run, s.Moved = "r", now.Add(-time.Hour) }), counts{stalled: 1}},
+		{"its import makes no progress for an hour", running(func(s *seeding.State) { s.Imports, s.Moved = []string{"i"}, now.Add(-time.Hour) }), counts{stalled: 1}},
+		{"its run makes no progress for an hour although somebody is at work", running(func(s *seeding.State) {
 			s.Run, s.Moved, s.Lease = "r", now.Add(-time.Hour), seeding.Lease{Owner: "x", Until: now.Add(1)}
 		}), counts{stalled: 1}},
-		{"its run stands still with a problem that says why", running(func(s *seeding.State) {
+		{"its run makes no progress with a problem that says why", running(func(s *seeding.State) {
 			s.Run, s.Moved = "r", now.Add(-time.Hour)
 			s.Problems[seeding.ProblemWrite] = seeding.Problem{}
 		}), counts{blocked: 1}},
-		{"its run stands still with a problem that stops nobody", running(func(s *seeding.State) {
+		{"its run makes no progress with a problem that does not block", running(func(s *seeding.State) {
 			s.Run, s.Moved = "r", now.Add(-time.Hour)
 			s.Problems[seeding.ProblemUnlink] = seeding.Problem{}
 		}), counts{stalled: 1, needHand: 1}},
 		{"nothing moved for an hour, and no run is open", running(func(s *seeding.State) { s.Moved = now.Add(-time.Hour) }), counts{}},
 
-		{"stopped, whatever stands: nobody waits for it", seeding.State{
+		{"stopped, whatever its problems: nobody waits for it", seeding.State{
 			Status: seeding.Stopped, Due: now.Add(-time.Hour), Moved: now.Add(-time.Hour),
 			Problems: map[seeding.Source]seeding.Problem{seeding.ProblemRegistry: {}, seeding.ProblemSignIn: {}, seeding.ProblemUnlink: {}},
 		}, counts{}},

@@ -294,10 +294,10 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 // Who was sent alone and lost (infra/protocol.md, "Reconcile" 4).
 func TestLostAlone(t *testing.T) {
 	who := seeding.Member{Registrant: 1, Identifier: 101}.Subject()
-	standing := func(kind seeding.RejectionKind, attempts int) []seeding.Rejection {
+	before := func(kind seeding.RejectionKind, attempts int) []seeding.Rejection {
 		return []seeding.Rejection{{Registry: "r1", Connector: "c1", Subject: who, Kind: kind, Attempts: attempts, Version: 4}}
 	}
-	other := standing(seeding.NoToken, 3)
+	other := before(seeding.NoToken, 3)
 	other[0].Connector = "c2"
 	for _, c := range []struct {
 		name     string
@@ -309,9 +309,9 @@ func TestLostAlone(t *testing.T) {
 		noToken  int // in the totals; otherwise it is still pending
 	}{
 		{"for the first time: due at once, and pending", nil, false, 1, 0, 0, 0},
-		{"for the second time: rejected, due after an hour", standing(seeding.NoToken, 1), false, 2, time.Hour, 4, 1},
-		{"for the third time: rejected, due after two", standing(seeding.NoToken, 2), false, 3, 2 * time.Hour, 4, 1},
-		{"after another rejection: the first time", standing(seeding.Refused, 5), false, 1, 0, 4, 0},
+		{"for the second time: rejected, due after an hour", before(seeding.NoToken, 1), false, 2, time.Hour, 4, 1},
+		{"for the third time: rejected, due after two", before(seeding.NoToken, 2), false, 3, 2 * time.Hour, 4, 1},
+		{"after another rejection: the first time", before(seeding.Refused, 5), false, 1, 0, 4, 0},
 		{"of another connector, too: the first time", other, false, 1, 0, 0, 0},
 		{"of a connector that was deleted", nil, true, 1, 0, 0, 0},
 	} {

@@ -23,7 +23,7 @@ func rules() setup.Rules {
 	}
 }
 
-// complete is a configuration of the defaults and what has none.
+// complete is a configuration with the defaults and all other fields.
 func complete() seeding.Connector {
 	c := setup.Defaults()
 	c.Name, c.MTS.URL = "Registry of Laguna", "https://mts.example.org"
@@ -91,7 +91,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// only says that one field could not be read, and nothing below it.
+// only reports that one field could not be read, and none below it.
 func only(unread setup.Field) func(setup.Field) bool {
 	return func(f setup.Field) bool { return f == unread }
 }
@@ -155,7 +155,7 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
-// A mandatory field must be able to come out of the selected fields, whatever
+// A mandatory field must get a text from the selected fields, whatever
 // kind of value the registry keeps there.
 func TestWhatAMappingCanGive(t *testing.T) {
 	for _, c := range []struct {
@@ -187,18 +187,18 @@ func TestWhatAMappingCanGive(t *testing.T) {
 	}
 }
 
-// What cannot be tried in time is taken on trust.
-func TestTrialEnds(t *testing.T) {
+// What cannot be evaluated in time is accepted.
+func TestEvaluationEnds(t *testing.T) {
 	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 	p.Connector.Source.Fields = []string{"nothing_of_use"}
 	r := rules()
 	if found := r.Check(p); len(found) != len(p.Connector.Source.Mandatory) {
 		t.Fatalf("%v", found)
 	}
-	tried := 0
-	r.Expired = func() bool { tried++; return true }
-	if found := r.Check(p); len(found) > 0 || tried == 0 {
-		t.Errorf("%v after %d records", found, tried)
+	evaluated := 0
+	r.Expired = func() bool { evaluated++; return true }
+	if found := r.Check(p); len(found) > 0 || evaluated == 0 {
+		t.Errorf("%v after %d records", found, evaluated)
 	}
 }
 

@@ -147,12 +147,12 @@ func TestWhatKeepsABatchFromBeingMade(t *testing.T) {
 			if err := f.work(t); err != nil {
 				t.Fatal(err)
 			}
-			stands, raised := f.state.Problems[c.problem]
-			if !raised || len(f.state.Problems) != 1 || stands.Attempts != 1 {
+			problem, raised := f.state.Problems[c.problem]
+			if !raised || len(f.state.Problems) != 1 || problem.Attempts != 1 {
 				t.Errorf("problems %+v, want %s", f.state.Problems, c.problem)
 			}
-			if !f.state.Due.Equal(stands.Next) {
-				t.Errorf("due in %v, probe in %v", f.state.Due.Sub(now), stands.Next.Sub(now))
+			if !f.state.Due.Equal(problem.Next) {
+				t.Errorf("due in %v, probe in %v", f.state.Due.Sub(now), problem.Next.Sub(now))
 			}
 			want := seeding.RegistryState{Key: f.registry.Key, Counter: 40, OutageAttempts: 1}
 			if c.outage {
@@ -192,7 +192,7 @@ func TestAPageEndsProblems(t *testing.T) {
 }
 
 // VIDs of those who hold tokens are removed in one call. While that is refused
-// one is tried per back-off, and the batch is sent all the same.
+// one is removed per back-off, and the batch is sent nevertheless.
 func TestVIDsAreRemoved(t *testing.T) {
 	refused := &seeding.Fault{Kind: seeding.RefusedRights, Code: "AccessError"}
 	for name, c := range map[string]struct {
@@ -201,7 +201,7 @@ func TestVIDsAreRemoved(t *testing.T) {
 		keepVIDs bool
 		calls    []string
 		removed  int
-		attempts int // of the problem afterwards; 0 when it does not stand
+		attempts int // of the problem afterwards; 0 if there is none
 	}{
 		"all at once":                      {calls: []string{"Remove [11 12]"}, removed: 2},
 		"none where VIDs are kept":         {keepVIDs: true},
@@ -238,7 +238,7 @@ func TestVIDsAreRemoved(t *testing.T) {
 	}
 }
 
-// A removal that is refused on the first of two pages is not tried on the second.
+// A removal that is refused on the first of two pages is not attempted on the second.
 func TestARefusedRemovalIsNotTriedOnTheNextPage(t *testing.T) {
 	f := newFake()
 	f.mts.Pace = seeding.Pace{Size: 2, Proved: 2}
@@ -255,7 +255,7 @@ func TestARefusedRemovalIsNotTriedOnTheNextPage(t *testing.T) {
 	}
 }
 
-// A page says nothing of rejections before and behind it.
+// A page leaves rejections before and after its range.
 func TestRejectionsOutsideOfAPageStay(t *testing.T) {
 	f := newFake()
 	f.mts.Pace = seeding.Pace{Size: 2, Proved: 2}
@@ -296,7 +296,7 @@ func TestWhoIsInAnOpenBatchIsNotChosen(t *testing.T) {
 	}
 }
 
-// What a deleted connector left behind is deleted, and keeps no VID.
+// Rejections of a deleted connector are deleted, and keep no VID.
 func TestRejectionsOfDeletedConnectors(t *testing.T) {
 	f := newFake()
 	f.add(1, 2)
@@ -319,7 +319,7 @@ func TestRejectionsOfDeletedConnectors(t *testing.T) {
 	}
 }
 
-// A rejection is looked at again with the key that it was made with.
+// A rejection is compared with the key of its own fingerprint.
 func TestRejectedDataAreComparedUnderTheirOwnKey(t *testing.T) {
 	f := newFake()
 	f.add(1, 2, 3)

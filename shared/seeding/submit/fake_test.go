@@ -198,7 +198,7 @@ func (f *fake) ClearProblems(_ context.Context, _ string, sources []seeding.Sour
 		return err
 	}
 	for _, source := range sources {
-		if _, stands := f.state.Problems[source]; stands {
+		if _, raised := f.state.Problems[source]; raised {
 			delete(f.state.Problems, source)
 			f.nudge = at
 		}
@@ -312,7 +312,7 @@ func (f *fake) HasAnswer(_ context.Context, _, batch string) (bool, error) {
 	return f.answered[batch], f.begin("HasAnswer", batch)
 }
 
-// What stands in the way of registrants.
+// Rejections.
 
 func (f *fake) Rejections(_ context.Context, _ string, from, to int64) (found []seeding.Rejection, err error) {
 	for _, r := range f.rejections {

@@ -22,7 +22,7 @@ func TestWhatBecomesOfAPost(t *testing.T) {
 		state     seeding.BatchState
 		attempts  int           // POSTs in a row that were surely not taken
 		notBefore time.Duration // of the next one; 0 for at once
-		problem   int           // attempts of the problem "mts"; 0 when it does not stand
+		problem   int           // attempts of the problem "mts"; 0 if there is none
 		pace      seeding.Pace
 		figures   [2]float64 // submitted records, failed batches
 	}
@@ -141,25 +141,25 @@ func TestABatchAndItsRequest(t *testing.T) {
 	}
 }
 
-// How many are sent, and whether now.
+// How many are sent, and when.
 func TestHowManyAreSent(t *testing.T) {
-	stands := func(next time.Time) seeding.Problem { return seeding.Problem{Since: earlier, Attempts: 1, Next: next} }
+	raisedUntil := func(next time.Time) seeding.Problem { return seeding.Problem{Since: earlier, Attempts: 1, Next: next} }
 	for name, c := range map[string]struct {
 		prepare func(*fake)
 		sent    int
 		due     time.Time // zero when it does not matter
 	}{
-		"as many as the MTS takes":      {prepare: func(f *fake) { f.mts.Pace = seeding.Pace{Size: 3} }, sent: 3},
-		"no more than the connector's":  {prepare: func(f *fake) { f.connector.MTS.BatchMaximum = 4 }, sent: 4},
-		"all that there are":            {prepare: func(*fake) {}, sent: 5},
-		"one while a problem stands":    {prepare: func(f *fake) { f.state.Problems[seeding.ProblemAnswers] = stands(now) }, sent: 1},
-		"all while VIDs are not let go": {prepare: func(f *fake) { f.state.Problems[seeding.ProblemUnlink] = stands(now) }, sent: 5},
+		"as many as the MTS takes":       {prepare: func(f *fake) { f.mts.Pace = seeding.Pace{Size: 3} }, sent: 3},
+		"no more than the connector's":   {prepare: func(f *fake) { f.connector.MTS.BatchMaximum = 4 }, sent: 4},
+		"all that there are":             {prepare: func(*fake) {}, sent: 5},
+		"one while there is a problem":   {prepare: func(f *fake) { f.state.Problems[seeding.ProblemAnswers] = raisedUntil(now) }, sent: 1},
+		"all while unlinking is refused": {prepare: func(f *fake) { f.state.Problems[seeding.ProblemUnlink] = raisedUntil(now) }, sent: 5},
 		"one to an MTS that another connector found away": {
 			prepare: func(f *fake) { f.mts.Attempts, f.mts.NotBefore = 2, later }, sent: 1,
 		},
 		"none before the next attempt of an MTS that this connector found away": {
 			prepare: func(f *fake) {
-				f.state.Problems[seeding.ProblemMTS], f.mts.Attempts, f.mts.NotBefore = stands(now), 2, later
+				f.state.Problems[seeding.ProblemMTS], f.mts.Attempts, f.mts.NotBefore = raisedUntil(now), 2, later
 			}, due: later,
 		},
 		"none while somebody else posts to the MTS": {
@@ -198,7 +198,7 @@ func TestHowManyAreSent(t *testing.T) {
 }
 
 // A claim that was slow leaves no time for the POST: it is not made, so that it
-// cannot outlive the lease of the MTS.
+// cannot outlast the POST lease.
 func TestAPostDoesNotOutliveItsLease(t *testing.T) {
 	f := newFake()
 	f.add(1)
@@ -229,16 +229,16 @@ func TestAnAnswerOvertakesTheReplyToItsPost(t *testing.T) {
 }
 
 // A connector that shows the problem "mts" and has nobody to send asks MTS for a
-// request that it cannot know.
+// request that does not exist.
 func TestAnMTSThatAnswersAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		status seeding.MTSStatus
 		err    error
-		stands bool
+		raised bool
 	}{
 		"it does not know the request": {status: seeding.StatusUnknown},
-		"it says what cannot be":       {status: seeding.StatusWorking, stands: true},
-		"it does not answer":           {status: seeding.StatusUnknown, err: &seeding.Fault{Kind: seeding.Unreachable}, stands: true},
+		"it says what cannot be":       {status: seeding.StatusWorking, raised: true},
+		"it does not answer":           {status: seeding.StatusUnknown, err: &seeding.Fault{Kind: seeding.Unreachable}, raised: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
@@ -248,14 +248,14 @@ func TestAnMTSThatAnswersAgain(t *testing.T) {
 			if err := f.oneStep(t); err != nil {
 				t.Fatal(err)
 			}
-			if _, stands := f.state.Problems[seeding.ProblemMTS]; stands != c.stands {
-				t.Errorf("the problem stands: %v, want %v", stands, c.stands)
+			if _, raised := f.state.Problems[seeding.ProblemMTS]; raised != c.raised {
+				t.Errorf("there is the problem: %v, want %v", raised, c.raised)
 			}
 		})
 	}
 }
 
-// Nobody asks an MTS without a problem, or one to which a batch goes out.
+// An MTS is not asked without a problem, or while a batch is sent to it.
 func TestAnMTSThatNeedNotBeAsked(t *testing.T) {
 	f := newFake()
 	if err := f.oneStep(t); err != nil || len(f.called("Status")) != 0 {
@@ -284,7 +284,7 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 			if err := s.Work(t.Context(), "c", now.Add(15*time.Minute)); err != nil {
 				t.Fatal(err)
 			}
-			if _, stands := f.state.Problems[seeding.ProblemConfig]; !stands || len(f.open)+len(f.posts) != 0 {
+			if _, raised := f.state.Problems[seeding.ProblemConfig]; !raised || len(f.open)+len(f.posts) != 0 {
 				t.Errorf("problems %+v, %d batches, %d POSTs", f.state.Problems, len(f.open), len(f.posts))
 			}
 		})

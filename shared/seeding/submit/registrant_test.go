@@ -121,7 +121,7 @@ func TestWhoHoldsAToken(t *testing.T) {
 		"its VID is removed when an empty token was mended":       {tokens: joToken, before: emptyHeld, want: decision{choice: remove}},
 		"its VID stays where VIDs are kept":                       {tokens: joToken, keepVIDs: true, want: decision{choice: forget}},
 		"its VID stays while anybody has a conflict over it":      {tokens: joToken, conflict: true, want: decision{choice: skip}},
-		"its conflict stands where VIDs are kept":                 {tokens: joToken, conflict: true, keepVIDs: true, want: decision{choice: skip}},
+		"its conflict stays where VIDs are kept":                  {tokens: joToken, conflict: true, keepVIDs: true, want: decision{choice: skip}},
 		"an empty token is a conflict":                            {tokens: emptyToken, want: listed},
 		"an empty token is a conflict where VIDs are kept":        {tokens: emptyToken, keepVIDs: true, want: listed},
 		"an empty token is a conflict beside a good one":          {tokens: oneOfTwoEmpty, want: listed},

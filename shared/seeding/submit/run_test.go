@@ -44,7 +44,7 @@ func TestAnotherPass(t *testing.T) {
 		passesAfter      int
 	}{
 		"nobody is pending":                                   {passes: 1},
-		"nobody is pending while a problem stands":            {passes: 1, blocked: true},
+		"nobody is pending while there is a problem":          {passes: 1, blocked: true},
 		"somebody is pending after the first pass":            {passes: 1, pending: true, again: true, passesAfter: 2},
 		"somebody is pending after the second pass":           {passes: 2, pending: true, again: true, passesAfter: 3},
 		"somebody is pending after the last pass":             {passes: 3, pending: true},
@@ -76,7 +76,7 @@ func TestProblemsThatNobodyWaitsFor(t *testing.T) {
 		sent     bool
 		over     []seeding.Source
 	}{
-		"none stands": {},
+		"there is none": {},
 		"those that only an answer would clear end": {
 			map[seeding.Source]seeding.Problem{
 				seeding.ProblemWrite: since(earlier), seeding.ProblemIdentity: since(earlier), seeding.ProblemAnswers: since(earlier),
@@ -109,7 +109,7 @@ func TestProblemsThatNobodyWaitsFor(t *testing.T) {
 	}
 }
 
-// Problems end at the end of a pass only if no answer is left that could tell.
+// Problems end at the end of a pass only if no answer is left that could end them.
 func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 	identity, answers := seeding.ProblemIdentity, seeding.ProblemAnswers
 	answer := func(connector, batch string) seeding.BatchRef {

@@ -8,7 +8,7 @@ import (
 )
 
 // viewChange alters the view of a step at a running connector: its run is under
-// way, nothing is open, no problem stands, and its MTS may have two batches at
+// way, nothing is open, there is no problem, and its MTS may have two batches at
 // once.
 type viewChange func(*view)
 
@@ -36,7 +36,7 @@ func outageUntil(t time.Time) viewChange {
 	return func(v *view) { v.registry.OutageUntil = t }
 }
 
-// problem of a source, of which the next probe is due at a time.
+// problem of a source, with the time of its next probe.
 func problem(source seeding.Source, probe time.Time) viewChange {
 	return func(v *view) { v.state.Problems[source] = seeding.Problem{Next: probe} }
 }
@@ -68,12 +68,12 @@ func TestWhatAStepDoes(t *testing.T) {
 		"a stopped connector without a run rests for an interval":  {changes{noRun, stopped}, plan{do: rest, due: now.Add(15 * time.Minute)}},
 		"a running connector without a run opens one":              {changes{noRun}, plan{do: openRun}},
 		"a run is opened during an outage, too":                    {changes{noRun, outageUntil(later)}, plan{do: openRun}},
-		"a run is opened while a problem stands":                   {changes{noRun, problem(seeding.ProblemMTS, later)}, plan{do: openRun}},
+		"a run is opened while there is a problem":                 {changes{noRun, problem(seeding.ProblemMTS, later)}, plan{do: openRun}},
 		"a run is opened beside an import's open batches":          {changes{noRun, unanswered("import", fresh)}, plan{do: openRun}},
 		"the run of a stopped connector is completed":              {changes{stopped}, plan{do: completeRun}},
 		"the run of a former configuration is completed":           {changes{configuredAnew}, plan{do: completeRun}},
 		"it is completed during an outage":                         {changes{stopped, outageUntil(later)}, plan{do: completeRun}},
-		"it is completed while a problem stands":                   {changes{configuredAnew, problem(seeding.ProblemMTS, later)}, plan{do: completeRun}},
+		"it is completed while there is a problem":                 {changes{configuredAnew, problem(seeding.ProblemMTS, later)}, plan{do: completeRun}},
 		"it is completed though its pass is not over":              {changes{stopped, newMTS}, plan{do: completeRun}},
 		"it is not completed before its batches are closed":        {changes{stopped, answered("run")}, plan{do: rest, due: now}},
 		"nor while another run's batches are open":                 {changes{configuredAnew, unanswered("import", fresh)}, plan{do: rest, due: now}},
