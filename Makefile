@@ -25,11 +25,11 @@ test: ## Run all tests (PACKAGES=./shared/... for some)
 	go vet $(PACKAGES)
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 10m $(PACKAGES)
 
-test-registry: ## Hold client, connector and simulator against a real Odoo 19, and 14 while it can be had (LINES=19)
+test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
 	@infra/tools/fetch go ministack
 	@MTSC_REGISTRY_LINES="$(or $(LINES),19 14)" go -C infra/realodoo test -count=1 -timeout 40m
 
-soak: ## Long runs with functions killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
+soak: ## Make long runs while functions are killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
 	@infra/tools/fetch go ministack
 	@go run ./infra/soak $(if $(SEED),-seed $(SEED)) $(if $(RUNS),-runs $(RUNS)) $(if $(REGISTRANTS),-registrants $(REGISTRANTS))
 
@@ -44,17 +44,17 @@ bench: ## Measure speed and size against the goals
 	@infra/tools/fetch go dynamodb-local
 	@go run ./infra/bench
 
-# The Go builder of SAM has no options; these reach it through the environment.
+# SAM's Go builder has no options, so they are in the environment.
 build: ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)
 	@infra/tools/fetch go sam
 	CGO_ENABLED=0 GOFLAGS='-tags=lambda.norpc -trimpath -buildvcs=false "-ldflags=-s -w"' SAM_CLI_TELEMETRY=0 \
 		.cache/venv-sam/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
-clean: ## Remove everything that was built or fetched
+clean: ## Remove all that was built or fetched
 	rm -rf .aws-sam .build .cache
 
-# Pins the Python tools anew, with all that they need and its hashes, from
-# infra/tools/requirements-*.in.
+# Pins the Python tools of infra/tools/requirements-*.in to their newest versions,
+# with all dependencies and hashes.
 pins:
 	@infra/tools/fetch python
 	python3 -m venv .cache/venv-uv && .cache/venv-uv/bin/pip install --quiet uv

@@ -184,7 +184,7 @@ func alarmMistakes(s stack) (mistakes []string) {
 			}
 		}
 		if r.Condition != "" {
-			say("stands under the condition %s", r.Condition)
+			say("has the condition %s", r.Condition)
 		}
 		if got := text(p["Statistic"]); !slices.Contains(statistics[m.quantity()], got) {
 			say("uses the statistic %s of %s", got, m.name)

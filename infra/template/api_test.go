@@ -46,7 +46,7 @@ func TestRoutes(t *testing.T) {
 
 // permitted reports whether a permission lets the API call function for a route.
 // It matches as Lambda does: the source of the call has the text of the route as
-// its path, and "*" stands for anything, including slashes.
+// its path, and "*" matches anything, including slashes.
 func permitted(t *testing.T, s stack, function, route string) bool {
 	t.Helper()
 	method, rest, _ := strings.Cut(route, " ")

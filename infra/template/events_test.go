@@ -77,8 +77,8 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// Without a configuration Lambda tries an asynchronous event three times within
-// six hours and then drops it.
+// Without a configuration Lambda attempts an asynchronous event three times
+// within six hours and then drops it.
 func TestAsynchronousInvocations(t *testing.T) {
 	s := load(t)
 	configured := map[string]map[string]any{}

@@ -41,11 +41,11 @@ var expanded = sync.OnceValues(func() (s stack, err error) {
 	if err != nil {
 		return s, err
 	}
-	var output, complaint bytes.Buffer
+	var output, messages bytes.Buffer
 	python := exec.Command(filepath.Join(root, ".cache/venv-ministack/bin/python"), "-c", expand)
-	python.Stdin, python.Stdout, python.Stderr = bytes.NewReader(source), &output, &complaint
+	python.Stdin, python.Stdout, python.Stderr = bytes.NewReader(source), &output, &messages
 	if err := python.Run(); err != nil {
-		return s, fmt.Errorf("expanding template.yaml: %w (infra/tools/fetch ministack brings what expands it)\n%s", err, complaint.Bytes())
+		return s, fmt.Errorf("expanding template.yaml: %w (infra/tools/fetch ministack installs what it needs)\n%s", err, messages.Bytes())
 	}
 	return s, json.Unmarshal(output.Bytes(), &s)
 })

@@ -1,6 +1,6 @@
 package template
 
-// Stack is the expanded template, for the tests that hold it to its promises.
+// Stack is the expanded template, for the tests.
 type Stack = stack
 
 var (

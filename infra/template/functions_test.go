@@ -102,7 +102,7 @@ func TestLogsAreKeptForAsLongAsAsked(t *testing.T) {
 	}
 }
 
-// Everything has a default but what only the owner of a deployment knows.
+// Only what the owner of a deployment must decide has no default.
 func TestParametersWithoutDefault(t *testing.T) {
 	var asked []string
 	for name, parameter := range load(t).Parameters {

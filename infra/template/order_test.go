@@ -100,10 +100,10 @@ func orderMistakes(s stack, blocks []block) (mistakes []string) {
 			owner := s.owner(name)
 			if function == "" { // a block of what functions share
 				if owner != "" {
-					say("%s belongs to %s and stands under %q", name, owner, b.title)
+					say("%s belongs to %s and is under %q", name, owner, b.title)
 				}
 				if text(s.Resources[name].Properties["Namespace"]) == "MTSConnector" {
-					say("%s does not stand beside the function that emits its metric", name)
+					say("%s is not in the block of the function that emits its metric", name)
 				}
 				continue
 			}
@@ -114,7 +114,7 @@ func orderMistakes(s stack, blocks []block) (mistakes []string) {
 			case place < 0:
 				say("%s: a %s has no place in the block of a function", name, s.kind(name))
 			case place < before:
-				say("%s stands below a %s", name, order[before])
+				say("%s is below a %s", name, order[before])
 			}
 			before = max(before, place)
 		}
@@ -127,7 +127,7 @@ func orderMistakes(s stack, blocks []block) (mistakes []string) {
 	return mistakes
 }
 
-// blocks returns the resources of template.yaml as they stand under banners.
+// blocks returns the resources of template.yaml by banner, in their order.
 func blocks(t *testing.T) []block {
 	t.Helper()
 	root, err := template.Root()
@@ -158,7 +158,7 @@ func blocks(t *testing.T) []block {
 			t.Errorf("line %d is not a banner like the others", i+1)
 		case names[i+1] != "":
 			if len(all) == 0 {
-				t.Fatalf("%s stands above the first banner", names[i+1])
+				t.Fatalf("%s is above the first banner", names[i+1])
 			}
 			last := &all[len(all)-1]
 			last.resources = append(last.resources, names[i+1])

@@ -60,7 +60,7 @@ func Rights() ([]Right, error) {
 				return nil, fmt.Errorf("%s is given %s, a policy that this template does not show", role, text(attached))
 			}
 			if policy.Condition != only {
-				return nil, fmt.Errorf("%s is given %s under the condition %q, the policy stands under %q", role, text(attached), only, policy.Condition)
+				return nil, fmt.Errorf("%s is given %s under the condition %q, the policy has the condition %q", role, text(attached), only, policy.Condition)
 			}
 			if err := add(policy.Properties["PolicyDocument"], only); err != nil {
 				return nil, err

@@ -58,7 +58,7 @@ func keys(in *dynamodb.CreateTableInput) string {
 	return text
 }
 
-// Both deployments hand the template over through S3, where it may be larger
+// Both deployments pass the template through S3, where it may be larger
 // than in a call:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 func TestTemplateIsWithinTheLimitsOfCloudFormation(t *testing.T) {
