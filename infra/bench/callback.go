@@ -33,22 +33,22 @@ func capability(ref seeding.BatchRef) string {
 	return seeding.Capability(inprocess.Keyring("capability").Key(), ref, time.Now().Add(time.Hour))
 }
 
-// answerRow is a row as our output format makes it.
+// answerRow is a row in our output format.
 func answerRow(random *rand.Rand, n int) string {
 	m := seeding.Member{Registrant: int64(400_001 + n), Identifier: int64(1_200_001 + 3*n)}
 	var mac seeding.RowMAC
-	var print seeding.Fingerprint
+	var fingerprint seeding.Fingerprint
 	for i := range mac {
 		mac[i] = byte(random.IntN(256))
 	}
-	for i := range print {
-		print[i] = byte(random.IntN(256))
+	for i := range fingerprint {
+		fingerprint[i] = byte(random.IntN(256))
 	}
 	token := fmt.Sprintf("%018d%018d", random.Int64N(1e18), random.Int64N(1e18))
-	return fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(m, mac, print), token)
+	return fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(m, mac, fingerprint), token)
 }
 
-// answerEvent is a callback as API Gateway hands it to the function.
+// answerEvent is the event of a callback from API Gateway.
 func answerEvent(ref seeding.BatchRef, body string) (event events.APIGatewayV2HTTPRequest, err error) {
 	if err := json.Unmarshal([]byte(httpEvent("POST", "/callback/"+ref.Batch)), &event); err != nil {
 		return event, err
@@ -92,7 +92,7 @@ func (m *measurer) callback(ctx context.Context, r *report) error {
 			do    func() error
 			spent *[]time.Duration
 		}{{callback, &ours}, {put, &bare}}
-		if i%2 == 1 { // neither is always the second
+		if i%2 == 1 { // each is the second one in half of the rounds
 			slices.Reverse(steps)
 		}
 		for _, step := range steps {
@@ -115,8 +115,8 @@ func (m *measurer) callback(ctx context.Context, r *report) error {
 	return nil
 }
 
-// barePut is the write of the inbox with nothing around it: as many attributes,
-// as large.
+// barePut is the write of the inbox alone: attributes of the same number and
+// size.
 func barePut(ctx context.Context, db *dynamodb.Client, table string, ref seeding.BatchRef) error {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	_, err := db.PutItem(ctx, &dynamodb.PutItemInput{
@@ -131,8 +131,8 @@ func barePut(ctx context.Context, db *dynamodb.Client, table string, ref seeding
 	return err
 }
 
-// memory delivers the largest callback to the function as it is deployed and
-// reports the most memory that its process had.
+// memory delivers the largest callback to the function as it is deployed, and
+// reports the peak memory of its process.
 func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error {
 	const goal = 96e6
 	m.say("delivering a callback of 5 MB")
@@ -196,8 +196,7 @@ func serveKey(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// peakMemory is the most resident memory that a process ever had, in bytes.
-// Linux only.
+// peakMemory is the peak resident memory of a process, in bytes. Linux only.
 func peakMemory(pid int) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -209,5 +208,5 @@ func peakMemory(pid int) (float64, error) {
 			return 1024 * n, err
 		}
 	}
-	return 0, fmt.Errorf("the system tells no peak of memory")
+	return 0, fmt.Errorf("the system reports no peak of memory")
 }

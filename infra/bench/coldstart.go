@@ -30,12 +30,12 @@ type binary struct {
 	name   string
 	zipped int // bytes
 	path   string
-	event  string // one that it answers at once
-	reply  string // what its answer must hold, or the start does not count
+	event  string // one to which it replies at once
+	reply  string // what its reply must contain
 	took   []time.Duration
 
 	environment []string              // beyond what every function gets
-	look        func(*exec.Cmd) error // at the process after its reply
+	look        func(*exec.Cmd) error // reads from the process after its reply
 }
 
 // median from the start of the process to its first reply.
@@ -46,8 +46,8 @@ func (b *binary) median() time.Duration {
 
 const hello = "hello"
 
-// firstEvents are events that lead to no remote call, or, for those that begin
-// with a query, to one look into an empty table.
+// firstEvents are events that cause no remote call, or, for functions that begin
+// with a query, one query of an empty table.
 var firstEvents = map[string]struct{ event, reply string }{
 	hello:        {`{}`, `"hello"`},
 	"callback":   {httpEvent("POST", "/callback/none"), `"statusCode":401`},
@@ -65,7 +65,7 @@ func httpEvent(method, path string) string {
 }
 
 // build makes the packages of all functions, and of hello with the same flags,
-// and lays their binaries into dir.
+// and writes their binaries to dir.
 func build(ctx context.Context, dir string) ([]*binary, error) {
 	root, err := template.Root()
 	if err != nil {
@@ -80,7 +80,7 @@ func build(ctx context.Context, dir string) ([]*binary, error) {
 		for name, zipped := range packages {
 			first, known := firstEvents[name]
 			if !known {
-				return nil, fmt.Errorf("no event is known that the function %s answers at once", name)
+				return nil, fmt.Errorf("no event is known to which the function %s replies at once", name)
 			}
 			b := &binary{name: name, zipped: len(zipped), path: filepath.Join(dir, name), event: first.event, reply: first.reply}
 			if err := unpack(zipped, b.path); err != nil {
@@ -109,9 +109,9 @@ func unpack(zipped []byte, path string) error {
 	return os.WriteFile(path, code, 0o700)
 }
 
-// coldStarts starts every function in turn, so that what else the machine does
-// meets all of them alike. The first round fills the caches of the machine and
-// does not count.
+// coldStarts starts all functions in turn, so that other work on the machine
+// affects them equally. The first round fills the machine's caches and does not
+// count.
 func coldStarts(ctx context.Context, db *dynamolocal.Server, list []*binary) error {
 	tables, err := inprocess.CreateTables(ctx, db.Client())
 	if err != nil {
@@ -137,12 +137,12 @@ func coldStarts(ctx context.Context, db *dynamolocal.Server, list []*binary) err
 func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Tables) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	type answer struct {
+	type reply struct {
 		at   time.Time
 		path string
 		body []byte
 	}
-	answers := make(chan answer, 10)
+	replies := make(chan reply, 10)
 	var given atomic.Bool
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at := time.Now()
@@ -150,7 +150,7 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 		switch {
 		case r.URL.Path != base+"next":
 			body, _ := io.ReadAll(r.Body)
-			answers <- answer{at, strings.TrimPrefix(r.URL.Path, base), body}
+			replies <- reply{at, strings.TrimPrefix(r.URL.Path, base), body}
 			w.WriteHeader(http.StatusAccepted)
 		case given.Swap(true):
 			<-r.Context().Done()
@@ -184,13 +184,13 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case a := <-answers:
-		if a.path != "1/response" || !bytes.Contains(a.body, []byte(b.reply)) {
-			return 0, fmt.Errorf("it answered to %s: %s", a.path, a.body)
+	case r := <-replies:
+		if r.path != "1/response" || !bytes.Contains(r.body, []byte(b.reply)) {
+			return 0, fmt.Errorf("it replied to %s: %s", r.path, r.body)
 		}
 		if b.look != nil {
-			return a.at.Sub(started), b.look(function)
+			return r.at.Sub(started), b.look(function)
 		}
-		return a.at.Sub(started), nil
+		return r.at.Sub(started), nil
 	}
 }

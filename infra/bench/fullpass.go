@@ -10,8 +10,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// rejectedRegistrants are many that wait for their data to change, and enough
-// identifiers that PostgreSQL, as it is installed, no longer hashes them
+// rejectedRegistrants wait for their data to change. There are so many that
+// PostgreSQL, as it is installed, no longer hashes their identifiers
 // (facts/odoo.md B3).
 const rejectedRegistrants = 300_000
 
@@ -38,8 +38,8 @@ func newTimedRegistry(n int) *timedRegistry {
 	return o
 }
 
-// fullPass measures a pass over registrants who are all rejected already and
-// not due: what a run costs that finds nothing to do.
+// fullPass measures a pass over registrants who are all rejected and not due:
+// the cost of a run that finds nothing to do.
 func (m *measurer) fullPass(ctx context.Context, r *report) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -63,7 +63,7 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 	registry.took.Store(0)
 	readBefore := h.units.reads().Reads
 	_, before := h.units.writes()
-	m.say("going over them once more")
+	m.say("making another pass over them")
 	took, err := h.pass(ctx)
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 	return nil
 }
 
-// pass makes the connector due and returns how long it takes until it is not
-// due any more. Nobody is to be sent.
+// pass makes the connector due and returns the time until it is not due any
+// more. Nobody may be sent.
 func (h *harness) pass(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	if err := h.direct.SetStatus(ctx, h.connector.ID, seeding.Running, began); err != nil {

@@ -26,7 +26,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// setup is what one run is measured under.
+// setup is the conditions of one run.
 type setup struct {
 	pace        float64       // of MTS and registry: 1 is as fast as the real ones, 0 takes no time
 	times       seeding.Times // waiting times
@@ -34,8 +34,8 @@ type setup struct {
 	registrants int           // of the registry, those included
 	faults      mtssim.Faults // of MTS
 	limit       time.Duration // of the run; 4 min if it is not set
-	// found is whether MTS and registry are known from earlier runs: the batch
-	// size is 1,000, and the registry's speed allows for creates as large.
+	// found says that MTS and registry were measured before: the batch size is
+	// 1,000, and the registry's speed allows creates of that size.
 	found bool
 }
 
@@ -51,7 +51,7 @@ type harness struct {
 	registry  *odoosim.Server
 	mts       *mtssim.Server
 	connector seeding.Connector
-	direct    *seedingdb.Store // past the meter
+	direct    *seedingdb.Store // without a meter
 	units     *units
 	sent      *recorder
 
@@ -60,8 +60,8 @@ type harness struct {
 	network inprocess.Loopback
 
 	log     inprocess.Log
-	failure chan error // the first that a function ended with
-	drop    func()     // of the tables
+	failure chan error // the first error of a function
+	drop    func()     // drops the tables
 }
 
 func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harness, err error) {
@@ -82,11 +82,11 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 	}
 	h.drop = func() { tables.Drop(ctx, db.Client()) }
 	h.direct, h.units = seedingdb.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
-	h.wire(seedingdb.New(h.units, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
+	h.connect(seedingdb.New(h.units, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
 	return h, h.prepare(ctx)
 }
 
-func (h *harness) wire(store *seedingdb.Store, inbox seeding.AnswerInbox) {
+func (h *harness) connect(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	calls := loopback()
 	h.invoker = inprocess.NewInvoker(inprocess.SystemClock{}, h.ended)
 	h.sent = &recorder{MTS: mts.New(calls, time.Now)}
@@ -101,7 +101,7 @@ func (h *harness) wire(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	})), time.Now().UTC())
 }
 
-// prepare creates the connector, and what is known from earlier runs.
+// prepare creates the connector, and with found the measurements of earlier runs.
 func (h *harness) prepare(ctx context.Context) error {
 	c, now := h.connector, time.Now()
 	if err := h.direct.CreateConnector(ctx, c); err != nil || !h.found {
@@ -118,9 +118,8 @@ func (h *harness) prepare(ctx context.Context) error {
 	return h.direct.LeavePatch(ctx, state)
 }
 
-// run starts the connector and returns how long it takes until its run is
-// complete and nothing is under way. It is an error if anybody who should hold
-// a token does not, or a VID is left.
+// run starts the connector and returns how long its run takes until nothing is
+// under way. It is an error if a registrant has no token, or a VID is left.
 func (h *harness) run(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.limit, 4*time.Minute))
 	defer cancel()
@@ -148,7 +147,7 @@ func (h *harness) violations(before invariants.Registry) []string {
 	return append(invariants.Words(invariants.Identifiers(now, before)), invariants.Differences(invariants.Counts(now, everybody))...)
 }
 
-// drive ticks as the schedules do, though every second, until nothing is under way.
+// drive ticks every second, instead of every minute, until nothing is under way.
 func (h *harness) drive(ctx context.Context) error {
 	tick, look := time.NewTicker(time.Second), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
@@ -180,7 +179,7 @@ func (h *harness) drive(ctx context.Context) error {
 func (h *harness) ended(err error) {
 	select {
 	case h.failure <- err:
-	default: // the first says enough
+	default: // the first is enough
 	}
 }
 
@@ -192,7 +191,7 @@ func (h *harness) close() {
 	}
 }
 
-// recorder keeps what was submitted, to be submitted again back to back.
+// recorder keeps the requests, which are later submitted back to back.
 type recorder struct {
 	seeding.MTS
 	mu          sync.Mutex
@@ -206,7 +205,7 @@ func (r *recorder) Submit(ctx context.Context, s seeding.Request) (string, error
 	return r.MTS.Submit(ctx, s)
 }
 
-// last is how many records the last batch has.
+// last is the number of records in the last batch.
 func (r *recorder) last() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -220,9 +219,9 @@ func loopback() *http.Client {
 	return outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 }
 
-// populate makes a registry in which the pending registrants lie scattered
-// among others who hold a token, some of them another identifier too; the same
-// every time.
+// populate makes a registry in which the pending registrants are scattered among
+// others who hold a token. Half of all have another identifier too. It is the
+// same every time.
 func populate(registry *odoosim.Server, pending, registrants int) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for left := registrants; left > 0; left-- {

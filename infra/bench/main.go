@@ -1,6 +1,6 @@
-// Command bench measures speed and size against the goals and prints them as
-// Markdown. A goal that is missed is printed as missed and is no failure; the
-// status is 1 only when something could not be measured.
+// Command bench measures speed and size, compares them with the goals and prints
+// them as Markdown. A missed goal is printed as missed and is no failure; the
+// exit status is 1 only if something could not be measured.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 	defer stop()
 	if err := bench(ctx, os.Stdout, os.Stderr); err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("interrupted") // whatever that led to
+			err = errors.New("interrupted") // the other errors follow from it
 		}
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
@@ -70,7 +70,7 @@ func bench(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// First, while the machine has nothing else to do.
+	// First, while the machine is idle.
 	say("starting each of them %d times", starts)
 	if err := coldStarts(ctx, db, binaries); err != nil {
 		return err

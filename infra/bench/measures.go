@@ -17,21 +17,22 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// measurer measures runs; what one run sent is what the next submits back to back.
+// measurer measures runs. It keeps the requests of one of them, to submit them
+// back to back.
 type measurer struct {
 	db          *dynamolocal.Server
 	say         func(format string, a ...any)
 	submissions []seeding.Request
 }
 
-// The run that most goals are about: 3,000 valid registrants, in a registry of
-// three times as many others.
+// Most goals are about a run of 3,000 valid registrants, in a registry with three
+// times as many others.
 const (
 	pending     = 3_000
 	registrants = 12_000
 )
 
-// measured runs a harness and hands it out before it is taken down.
+// measured runs a harness and calls look before it closes it.
 func (m *measurer) measured(ctx context.Context, s setup, look func(h *harness, took time.Duration) error) error {
 	if s.times == (seeding.Times{}) {
 		s.times = seeding.DefaultTimes()
@@ -85,7 +86,7 @@ func isLogin(method string) bool {
 	return method == "session.authenticate" || strings.HasPrefix(method, "common.")
 }
 
-// speed compares runs with what MTS needs by itself.
+// speed compares whole runs with the time that MTS needs alone.
 func (m *measurer) speed(ctx context.Context, r *report) error {
 	m.say("submitting the same records back to back, at MTS's real pace")
 	alone, err := backToBack(ctx, 1, m.submissions)
@@ -104,29 +105,29 @@ func (m *measurer) speed(ctx context.Context, r *report) error {
 		return err
 	}
 
-	// Four times as fast, waiting included, so that it does not take so long.
+	// Four times as fast, waits included, to save time.
 	const faster = 4
 	times := seeding.DefaultTimes()
 	times.Poll /= faster
 	times.AnswerWait /= faster
 	m.say("the same from a batch size of %d, %d times as fast", seeding.FirstBatchSize, faster)
 	return m.measured(ctx, setup{pace: 1. / faster, times: times, pending: pending, registrants: registrants}, func(h *harness, took time.Duration) error {
-		r.note("An MTS and a registry that nobody knows, from a batch size of %d up: %.3f times what MTS needs alone, with %d batches (simulated %d times as fast).",
+		r.note("An MTS and a registry that were never measured, from a batch size of %d up: %.3f times what MTS needs alone, with %d batches (simulated %d times as fast).",
 			seeding.FirstBatchSize, faster*took.Seconds()/alone.Seconds(), len(h.sent.submissions), faster)
 		m.say("from scratch: %.1f s, %d invocation(s) of submit", took.Seconds(), h.invoker.Count("submit"))
 		return nil
 	})
 }
 
-// backToBack is how long MTS needs, from the first POST to the last callback,
-// when a client posts without waiting for answers.
+// backToBack is the time that MTS needs, from the first POST to the last callback,
+// for a client that does not wait for answers.
 func backToBack(ctx context.Context, pace float64, submissions []seeding.Request) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
-	seeder := mtssim.New(mtssim.Options{Pace: pace})
-	server := httptest.NewServer(seeder)
+	simulator := mtssim.New(mtssim.Options{Pace: pace})
+	server := httptest.NewServer(simulator)
 	defer server.Close()
-	defer seeder.Close()
+	defer simulator.Close()
 	answered := make(chan struct{}, len(submissions))
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -152,7 +153,7 @@ func backToBack(ctx context.Context, pace float64, submissions []seeding.Request
 	return time.Since(started), nil
 }
 
-// reads compares what is read of a small and of a large registry.
+// reads compares the reads of a small and of a large registry.
 func (m *measurer) reads(ctx context.Context, r *report) error {
 	const few = 2_000
 	var read, examined [2]int64

@@ -19,15 +19,15 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/reconcile"
 )
 
-// reconcile compares what a tick reads with many closed batches and with none.
+// reconcile compares the reads of a tick with 10,000 closed batches and with none.
 func (m *measurer) reconcile(ctx context.Context, r *report) error {
-	const open, many = 20, 10_000
-	m.say("reconciling %d open batches beside no closed ones and beside %d", open, many)
+	const open, closed = 20, 10_000
+	m.say("reconciling %d open batches beside no closed ones and beside %d", open, closed)
 	alone, err := m.tickReads(ctx, open, 0)
 	if err != nil {
 		return fmt.Errorf("reconcile: %w", err)
 	}
-	beside, err := m.tickReads(ctx, open, many)
+	beside, err := m.tickReads(ctx, open, closed)
 	if err != nil {
 		return fmt.Errorf("reconcile: %w", err)
 	}
@@ -37,8 +37,8 @@ func (m *measurer) reconcile(ctx context.Context, r *report) error {
 	return nil
 }
 
-// tickReads lays out batches and lets one tick go over them. The open ones are
-// past their deadline, and MTS says that it is at work: the dearest look.
+// tickReads makes batches and runs one tick. The open ones are past their
+// deadline, and MTS is working on them, which is the most expensive case.
 func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynamotest.Spent, err error) {
 	tables, err := inprocess.CreateTables(ctx, m.db.Client())
 	if err != nil {
@@ -47,7 +47,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	defer tables.Drop(ctx, m.db.Client())
 	direct, u := seedingdb.New(m.db.Client(), tables.Connectors, tables.Answers), newUnits(m.db)
 	c := inprocess.Connector("bench", "http://127.0.0.1:1", "http://127.0.0.1:2", time.Now().UTC())
-	if err := layOut(ctx, direct, c, open); err != nil {
+	if err := makeBatches(ctx, direct, c, open); err != nil {
 		return spent, err
 	}
 	if closed > 0 {
@@ -58,7 +58,7 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	var log inprocess.Log
 	clock := function.Clock{}
 	reconciler := &reconcile.Reconciler{
-		Store: seedingdb.New(u, tables.Connectors, tables.Answers), MTS: atWork{}, Invoker: noInvoker{}, Clock: clock,
+		Store: seedingdb.New(u, tables.Connectors, tables.Answers), MTS: workingMTS{}, Invoker: noInvoker{}, Clock: clock,
 		Meter: function.Meter{Out: io.Discard, Now: clock.Now}, Times: seeding.DefaultTimes(), Log: function.Log(&log),
 	}
 	if err := reconciler.Tick(ctx); err != nil {
@@ -71,8 +71,8 @@ func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynam
 	return u.reads(), nil
 }
 
-// layOut claims open batches of one run, and one more that it closes.
-func layOut(ctx context.Context, store *seedingdb.Store, c seeding.Connector, open int) error {
+// makeBatches claims open batches of one run, and one more that it closes.
+func makeBatches(ctx context.Context, store *seedingdb.Store, c seeding.Connector, open int) error {
 	now := time.Now().UTC()
 	if err := errors.Join(store.CreateConnector(ctx, c), store.SetStatus(ctx, c.ID, seeding.Running, now)); err != nil {
 		return err
@@ -144,10 +144,10 @@ func multiply(ctx context.Context, db *dynamodb.Client, table string, n int) err
 	return nil
 }
 
-// atWork is an MTS that is at work.
-type atWork struct{ seeding.MTS }
+// workingMTS is an MTS that is working on every batch.
+type workingMTS struct{ seeding.MTS }
 
-func (atWork) Status(context.Context, string, string) (seeding.MTSStatus, error) {
+func (workingMTS) Status(context.Context, string, string) (seeding.MTSStatus, error) {
 	return seeding.StatusWorking, nil
 }
 
@@ -157,8 +157,8 @@ type noInvoker struct{}
 func (noInvoker) InvokeSubmit(context.Context, string) error { return nil }
 func (noInvoker) InvokePatch(context.Context, string) error  { return nil }
 
-// losses counts what is sent again when MTS loses every fifth batch, whatever
-// its size.
+// losses counts what is sent again if MTS loses every fifth batch, whatever its
+// size.
 func (m *measurer) losses(ctx context.Context, r *report) error {
 	const lossy, goal = 5_000, 1.35
 	times := seeding.DefaultTimes()
@@ -190,11 +190,11 @@ func (m *measurer) losses(ctx context.Context, r *report) error {
 	}
 	c, tokens, last := h.mts.Counters(), h.registry.State().Tokens, h.sent.last()
 	if err != nil {
-		r.note("A run of 5,000 in which MTS loses every fifth batch, from a batch size of %d up, is **not over** after %v: %d of %d hold a token after %d batches with %d records (%.3f per token), and the batch size is %d. A lost batch costs %v there, and 2 min in earnest.",
+		r.note("A run of 5,000 in which MTS loses every fifth batch, from a batch size of %d up, is **not over** after %v: %d of %d hold a token after %d batches with %d records (%.3f per token), and the batch size is %d. A lost batch costs %v there, and 2 min with the real waiting times.",
 			seeding.FirstBatchSize, s.limit, tokens, lossy, c.PostsAccepted, c.RecordsReceived, float64(c.RecordsReceived)/float64(max(tokens, 1)), last, times.DeadlineBase)
 		return nil
 	}
-	r.note("A run of 5,000 in which MTS loses every fifth batch, from a batch size of %d up: %.3f in %d batches, the last of %d, in %.0f s; a lost batch costs %v there, and 2 min in earnest.",
+	r.note("A run of 5,000 in which MTS loses every fifth batch, from a batch size of %d up: %.3f in %d batches, the last of %d, in %.0f s; a lost batch costs %v there, and 2 min with the real waiting times.",
 		seeding.FirstBatchSize, float64(c.RecordsReceived)/lossy, c.PostsAccepted, last, took.Seconds(), times.DeadlineBase)
 	return nil
 }

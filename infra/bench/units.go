@@ -33,7 +33,7 @@ func newUnits(db *dynamolocal.Server) *units {
 	}
 }
 
-// spent is what the writes of one kind came to.
+// spent is the sum of the writes of one kind.
 type spent struct {
 	kind    string
 	writes  int
@@ -41,7 +41,7 @@ type spent struct {
 	refused int     // writes whose condition was not met; their units are not reported
 }
 
-// writes lists the kinds of writes, the dearest first, and their sum.
+// writes lists the kinds of writes, the most expensive first, and their sum.
 func (u *units) writes() (list []spent, sum spent) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -63,7 +63,7 @@ func (u *units) writes() (list []spent, sum spent) {
 	return list, sum
 }
 
-// reads is what all reads came to.
+// reads is the sum of all reads.
 func (u *units) reads() dynamotest.Spent {
 	u.client(reading)
 	u.mu.Lock()
@@ -84,7 +84,7 @@ func (u *units) client(kind string) *dynamodb.Client {
 
 const reading = "reads"
 
-// kindOf names what is written by its key (package dynamo says which is where).
+// kindOf names a write by its key (package seedingdb has all keys).
 func kindOf(key map[string]types.AttributeValue, expression string) string {
 	pk := key["pk"].(*types.AttributeValueMemberS).Value
 	switch {

@@ -1,5 +1,5 @@
-// Command hello is the least that a function on aws-lambda-go can be; cold
-// starts are compared with its own.
+// Command hello is the smallest function on aws-lambda-go. Cold starts are
+// compared with its own.
 package main
 
 import (
