@@ -46,19 +46,20 @@ func (Clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err(
 
 // Rows are n processed rows with tokens of 36 digits, the same with every call.
 func Rows(n int) []seeding.Row {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same with every call is what is wanted
+	r := rand.New(rand.NewPCG(1, 2))                  //nolint:gosec // the same with every call is what is wanted
+	octet := func() byte { return byte(r.IntN(256)) } //nolint:gosec // it fits
 	rows := make([]seeding.Row, n)
 	for i := range rows {
 		rows[i].Member = seeding.Member{Registrant: int64(100001 + i), Identifier: int64(200001 + i)}
 		for j := range rows[i].MAC {
-			rows[i].MAC[j] = byte(r.IntN(256))
+			rows[i].MAC[j] = octet()
 		}
 		for j := range rows[i].Fingerprint {
-			rows[i].Fingerprint[j] = byte(r.IntN(256))
+			rows[i].Fingerprint[j] = octet()
 		}
 		token := make([]byte, 36)
 		for j := range token {
-			token[j] = byte('0' + r.IntN(10))
+			token[j] = "0123456789"[r.IntN(10)]
 		}
 		rows[i].Status, rows[i].Token = seeding.RowProcessed, string(token)
 	}
