@@ -13,7 +13,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// What the functions rely on, as it is tested against the simulator too.
+// The contract of a registry, which runs against the simulator too.
 func TestContract(t *testing.T) {
 	onEach(t, func(t *testing.T, s *realodoo.Server) {
 		odootest.Run(t, target(s))

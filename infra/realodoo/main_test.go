@@ -14,18 +14,18 @@ import (
 	"openg2p.org/mts-connector/infra/realodoo"
 )
 
-// These tests need packages that move, so they are no part of `make test`; the
-// make target names the lines to test. Odoo 19 must start. An older one that
-// cannot be had any more is said to be so, and is no failure.
+// These tests need packages that change, so they are no part of `make test`; the
+// make target names the lines to test. Odoo 19 must start. An older one that is
+// not available any more is reported, and is no failure.
 const linesVariable = "MTSC_REGISTRY_LINES"
 
-// servers are one per line; each test runs on all of them.
+// servers are one per line of Odoo; each test runs on all of them.
 var servers []*realodoo.Server
 
-// account is what the run has to say in the end, as Markdown.
-var account strings.Builder
+// summary is printed in the end, as Markdown.
+var summary strings.Builder
 
-func note(format string, args ...any) { fmt.Fprintf(&account, format+"\n", args...) }
+func note(format string, args ...any) { fmt.Fprintf(&summary, format+"\n", args...) }
 
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
@@ -64,10 +64,10 @@ func run(m *testing.M, lines []string) int {
 			note("* **Odoo %s NOT TESTED**: %v", line, err)
 		}
 	}
-	stop() // an interrupt ends us, and the servers with us
+	stop() // an interrupt ends this process, and the servers with it
 	code := m.Run()
 	note("\nTook %s.", time.Since(began).Round(time.Second))
-	fmt.Printf("\n%s\n", account.String())
+	fmt.Printf("\n%s\n", summary.String())
 	return code
 }
 
@@ -92,7 +92,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *realodoo.Server)) {
 	}
 }
 
-// empty takes all registrants away.
+// empty removes all registrants.
 func empty(t *testing.T, s *realodoo.Server) {
 	t.Helper()
 	if _, err := s.SQL(withoutEnd(t), "TRUNCATE g2p_reg_id", "DELETE FROM res_partner WHERE is_registrant"); err != nil {
@@ -100,6 +100,6 @@ func empty(t *testing.T, s *realodoo.Server) {
 	}
 }
 
-// withoutEnd is for what is put back when a test is over, after the end of its
-// own context; psql has a limit of its own.
+// withoutEnd is for cleaning up after a test, when its context has ended; psql
+// has a time limit of its own.
 func withoutEnd(t *testing.T) context.Context { return context.WithoutCancel(t.Context()) }

@@ -10,8 +10,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// What is written here is measured, compared with its goal, and noted. A goal
-// that is missed is said to be missed and is no failure: machines differ.
+// TestMeasures compares measurements with their goals. A missed goal is reported
+// and is no failure, because machines differ.
 func TestMeasures(t *testing.T) {
 	note("\n| | Measure | Goal | Measured | Result |\n|---|---|---|---|---|")
 	var sizes []string
@@ -36,7 +36,7 @@ type measurer struct {
 	*testing.T
 	server   *realodoo.Server
 	registry seeding.Registry
-	wire     *registry
+	raw      *registry
 	vids     []seeding.Identifier // of everybody, by id
 }
 
@@ -50,7 +50,7 @@ func newMeasurer(t *testing.T, s *realodoo.Server) *measurer {
 		},
 		Registry: seeding.RegistryAccess{URL: s.URL, Database: realodoo.Database, Username: realodoo.Admin,
 			VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN"}})
-	m := &measurer{T: t, server: s, registry: r, wire: &registry{wire: wire{t, s.URL}}}
+	m := &measurer{T: t, server: s, registry: r, raw: &registry{client: client{t, s.URL}}}
 	m.must(err)
 	t.Cleanup(func() {
 		m.sql("DROP INDEX IF EXISTS mts_value", "DROP INDEX IF EXISTS mts_partner", "VACUUM ANALYZE g2p_reg_id", "VACUUM ANALYZE res_partner")
@@ -67,16 +67,16 @@ func (m *measurer) must(err error) {
 
 func (m *measurer) sql(statements ...string) string {
 	m.Helper()
-	said, err := m.server.SQL(withoutEnd(m.T), statements...)
+	output, err := m.server.SQL(withoutEnd(m.T), statements...)
 	m.must(err)
-	return said
+	return output
 }
 
 // populate makes registrants with a VID each: copies of one that Odoo made.
 func (m *measurer) populate(n int) {
 	m.vids = nil
 	var first []int64
-	m.wire.call(&first, "res.partner", "create", []any{[]any{map[string]any{"name": "MENDOZA, AMINA", "is_registrant": true,
+	m.raw.call(&first, "res.partner", "create", []any{[]any{map[string]any{"name": "MENDOZA, AMINA", "is_registrant": true,
 		"given_name": "Amina", "family_name": "Mendoza", "birthdate": "1990-11-02", "gender": "Female",
 		"address": "1 Rizal St\nBrgy 1\nQuezon City", "email": "amina@example.org", "phone": "+639170000000"}}}, nil)
 	m.sql(fmt.Sprintf(`INSERT INTO res_partner SELECT r.* FROM res_partner p, generate_series(1, %d) n,
@@ -100,15 +100,15 @@ func (m *measurer) populate(n int) {
 	}
 }
 
-// take hands out registrants that were not used before.
+// take returns registrants that were not used before.
 func (m *measurer) take(n int) []seeding.Identifier {
 	taken := m.vids[:n]
 	m.vids = m.vids[n:]
 	return taken
 }
 
-// patching writes tokens and removes VIDs, as the patcher does with a batch, with
-// its looks before and after, and as one write of each registrant does.
+// patching writes tokens and removes VIDs as the patcher does with a batch, reads
+// before and after included, and with one write for each registrant.
 func (m *measurer) patching(size string, batch int) {
 	const single, rounds = 100, 3
 	ctx := m.Context()
@@ -148,7 +148,7 @@ func (m *measurer) patching(size string, batch int) {
 		}
 		goal, met := "≤ 1/12", median(bulk)*12 <= median(one)
 		m.row("bulk patch per registrant of "+size+", over one `res.partner.write` each"+with(indexed), goal, met,
-			"1/%.1f (%s with its looks, %s create and unlink alone = 1/%.1f; one write each %s)",
+			"1/%.1f (%s with its reads, %s create and unlink alone = 1/%.1f; one write each %s)",
 			ratio(median(one), median(bulk)), ms(median(bulk)), ms(median(bare)), ratio(median(one), median(bare)), ms(median(one)))
 	}
 	m.sql("DROP INDEX mts_partner")
@@ -157,13 +157,13 @@ func (m *measurer) patching(size string, batch int) {
 func token(registrant int64) string { return fmt.Sprintf("%036d", registrant) }
 
 func (m *measurer) writeOne(v seeding.Identifier) {
-	if m.wire.cookie == "" {
-		m.wire.cookie = m.wire.signIn()
+	if m.raw.cookie == "" {
+		m.raw.cookie = m.raw.signIn()
 	}
 	body := fmt.Appendf(nil, `{"params": {"model": "res.partner", "method": "write", "kwargs": {}, "args": [[%d], {"reg_ids": [[0, 0, {"id_type": 2, "value": %q}], [2, %d]]}]}}`,
 		v.Registrant, token(v.Registrant), v.ID)
 	var done bool
-	m.wire.send("POST", "/web/dataset/call_kw", body, map[string]string{"Cookie": m.wire.cookie}).result(m.T, &done)
+	m.raw.send("POST", "/web/dataset/call_kw", body, map[string]string{"Cookie": m.raw.cookie}).result(m.T, &done)
 }
 
 // paging reads pages as the submitter does.
@@ -220,7 +220,7 @@ func (m *measurer) lookingUp() (rows []string) {
 				var values []string
 				for i := range size {
 					n := m.vids[(round*size+i)%len(m.vids)].Registrant
-					value := fmt.Sprintf("%036d", n) // half of them nobody holds
+					value := fmt.Sprintf("%036d", n) // nobody holds half of them
 					if i%2 == 0 {
 						value = fmt.Sprintf("%s%d", "777777777777777777777777777777777777"[:36-len(fmt.Sprint(n*20+1))], n*20+1)
 					}

@@ -9,26 +9,26 @@ import (
 	"strconv"
 )
 
-// place is where programs of an Odoo are, and how they are run there. Lists are
-// a program with its first arguments.
+// place is where the programs of an Odoo are, and how they are run there. A list
+// is a program with its first arguments.
 type place interface {
 	odoo() []string
 	postgres(program string) []string
 	addons() string // Odoo's own
-	// seen is a path in a server's folder as its programs see it.
-	seen(dir string, path ...string) string
+	// path is a path in a server's folder for its programs.
+	path(dir string, path ...string) string
 	// command runs a program as the servers' user.
 	command(dir string, program []string, args ...string) (string, []string)
 	environment(dir string) []string
-	// handOver makes a server's folder its user's.
-	handOver(dir string) error
+	// chown makes the servers' user the owner of a server's folder.
+	chown(dir string) error
 }
 
-// nobody is the user that servers run as when we are root: PostgreSQL refuses
-// to be root's, and Odoo should.
+// nobody is the user of the servers if this process is root's: PostgreSQL refuses
+// to run as root, and Odoo should.
 const nobody = 65534
 
-func handOver(dir string) error {
+func chown(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -82,12 +82,12 @@ func (u unpacked) postgres(program string) []string {
 
 func (u unpacked) addons() string { return filepath.Join(u.packages(), "odoo", "addons") }
 
-func (u unpacked) seen(dir string, path ...string) string {
+func (u unpacked) path(dir string, path ...string) string {
 	return filepath.Join(append([]string{dir}, path...)...)
 }
 
-// command leaves the servers' user the right to read files: the repository, or
-// the Python of its virtual environment, may lie in a folder closed to others.
+// command gives the servers' user the right to read all files: the repository, or
+// the Python of its virtual environment, may be in a folder closed to others.
 func (u unpacked) command(_ string, program []string, args ...string) (string, []string) {
 	line := slices.Concat(program, args)
 	if os.Geteuid() == 0 {
@@ -101,12 +101,12 @@ func (u unpacked) environment(dir string) []string {
 	return environment(dir, "PYTHONPATH="+u.packages(), "PYTHONDONTWRITEBYTECODE=1")
 }
 
-func (u unpacked) handOver(dir string) error { return handOver(dir) }
+func (u unpacked) chown(dir string) error { return chown(dir) }
 
-// inFolder is a whole Debian in a folder. The folder of a server is its /mnt.
+// inFolder is a whole Debian in a folder, with a server's folder as its /mnt.
 type inFolder struct{ root string }
 
-// enter needs a root of its own with /proc, without which neither server lives.
+// enter makes a root with /proc, which both servers need.
 const enter = `root=$1 dir=$2; shift 2
 mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --bind "$dir" "$root/mnt" &&
 exec chroot --userspec=65534:65534 --groups= "$root" "$@"`
@@ -119,7 +119,7 @@ func (f inFolder) postgres(program string) []string {
 
 func (f inFolder) addons() string { return "/usr/lib/python3/dist-packages/odoo/addons" }
 
-func (f inFolder) seen(_ string, path ...string) string {
+func (f inFolder) path(_ string, path ...string) string {
 	return filepath.Join(append([]string{"/mnt"}, path...)...)
 }
 
@@ -129,4 +129,4 @@ func (f inFolder) command(dir string, program []string, args ...string) (string,
 
 func (f inFolder) environment(string) []string { return environment("/mnt") }
 
-func (f inFolder) handOver(dir string) error { return handOver(dir) }
+func (f inFolder) chown(dir string) error { return chown(dir) }

@@ -1,7 +1,7 @@
 // Package realodoo starts a real Odoo with a PostgreSQL of its own, from
-// Debian's packages in the cache, and with one small addon that gives it the
-// models of OpenG2P's registry. Its tests, `make test-registry`, hold the
-// registry client, the whole connector and the registry simulator against it.
+// Debian's packages in the cache, with a small addon that has the models of
+// OpenG2P's registry. Its tests, `make test-registry`, run the registry client,
+// the whole connector and the registry simulator against it.
 package realodoo
 
 import (
@@ -26,8 +26,8 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// The database of a server, and those who can sign in to it. The clerk may not
-// see identifiers; the registrar may do all with them but delete.
+// The database of a server, and its users. The clerk may not see identifiers; the
+// registrar has all rights to them but to delete.
 const (
 	Database = "g2p"
 
@@ -39,7 +39,7 @@ const (
 //go:embed addon/mts_registry/*.py addon/mts_registry/*/*
 var addon embed.FS
 
-// Odoo is an installed one.
+// Odoo is an installed Odoo.
 type Odoo struct {
 	Line    string // 19 or 14
 	Version string // of Debian's package
@@ -47,20 +47,20 @@ type Odoo struct {
 	place place
 }
 
-// Fetch brings the Odoo of a line into the cache: 25 s for 19 and 80 s for 14
-// if it is not there. What it says goes to progress. If it cannot be had, the
-// error says why.
+// Fetch fetches the Odoo of a line into the cache: 25 s for 19 and 80 s for 14 if
+// it is not there. Its messages go to progress. If it is not available, the error
+// says why.
 func Fetch(ctx context.Context, line string, progress io.Writer) (*Odoo, error) {
 	root, err := template.Root()
 	if err != nil {
 		return nil, err
 	}
-	var folder, said bytes.Buffer
+	var folder, messages bytes.Buffer
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "infra", "realodoo", "fetch"), line)
-	cmd.Stdout, cmd.Stderr = &folder, io.MultiWriter(&said, progress)
+	cmd.Stdout, cmd.Stderr = &folder, io.MultiWriter(&messages, progress)
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
+		if text := strings.TrimSpace(messages.String()); text != "" {
 			err = errors.New(text)
 		}
 		return nil, fmt.Errorf("fetching Odoo %s: %w", line, err)
@@ -87,7 +87,7 @@ type Server struct {
 
 // Start makes a database with the addon and serves it on loopback: 8 s. Odoo and
 // PostgreSQL run as an unprivileged user. PostgreSQL does not wait for the disk;
-// all else is as Debian has it.
+// all else is Debian's default.
 func (o *Odoo) Start(ctx context.Context) (*Server, error) {
 	dir, err := os.MkdirTemp("", "odoo-"+o.Line+"-")
 	if err != nil {
@@ -110,13 +110,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.URL = "http://127.0.0.1:" + strconv.Itoa(port)
-	if err := s.furnish(port); err != nil {
+	if err := s.fillFolder(port); err != nil {
 		return err
 	}
 	if err := s.startDatabase(ctx); err != nil {
 		return fmt.Errorf("PostgreSQL: %w", err)
 	}
-	config := "--config=" + s.place.seen(s.dir, "odoo.conf")
+	config := "--config=" + s.place.path(s.dir, "odoo.conf")
 	if err := s.do(ctx, 5*time.Minute, s.place.odoo(), config, "--init=mts_registry", "--stop-after-init"); err != nil {
 		return fmt.Errorf("making the database: %w", err)
 	}
@@ -127,8 +127,8 @@ func (s *Server) start(ctx context.Context) (err error) {
 	return s.odoo.Ready(ctx, time.Minute, s.ready)
 }
 
-// furnish fills the folder of the server: data, addon, configuration.
-func (s *Server) furnish(port int) error {
+// fillFolder fills the folder of the server: data, addon, configuration.
+func (s *Server) fillFolder(port int) error {
 	for _, folder := range []string{"data", "postgres", "addons/mts_registry/data", "addons/mts_registry/security"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, folder), 0o700); err != nil {
 			return err
@@ -159,22 +159,22 @@ http_interface = 127.0.0.1
 http_port = %d
 max_cron_threads = 0
 without_demo = %s
-`, s.place.addons(), s.place.seen(s.dir, "addons"), s.place.seen(s.dir, "data"), s.place.seen(s.dir, "postgres"),
+`, s.place.addons(), s.place.path(s.dir, "addons"), s.place.path(s.dir, "data"), s.place.path(s.dir, "postgres"),
 		Database, port, map[string]string{"14": "all"}[s.Line]+map[string]string{"19": "True"}[s.Line])
 	if err := os.WriteFile(filepath.Join(s.dir, "odoo.conf"), []byte(text), 0o600); err != nil {
 		return err
 	}
-	return s.place.handOver(s.dir)
+	return s.place.chown(s.dir)
 }
 
 func (s *Server) startDatabase(ctx context.Context) error {
-	data := s.place.seen(s.dir, "postgres", "data")
+	data := s.place.path(s.dir, "postgres", "data")
 	if err := s.do(ctx, time.Minute, s.place.postgres("initdb"), "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
 		"--no-sync", "--username=odoo", "--pgdata="+data); err != nil {
 		return err
 	}
 	program, args := s.place.command(s.dir, s.place.postgres("postgres"), "-D", data,
-		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.place.seen(s.dir, "postgres"),
+		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.place.path(s.dir, "postgres"),
 		"-c", "fsync=off", "-c", "dynamic_shared_memory_type=mmap")
 	var err error
 	if s.database, err = tool.Start(filepath.Join(s.dir, "postgres"), s.place.environment(s.dir), program, args...); err != nil {
@@ -193,13 +193,13 @@ func (s *Server) do(ctx context.Context, limit time.Duration, program []string, 
 	name, args := s.place.command(s.dir, program, args...)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = s.dir, s.place.environment(s.dir), time.Second
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w; it said:\n%s", filepath.Base(program[len(program)-1]), err, said[max(0, len(said)-4<<10):])
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w; its output:\n%s", filepath.Base(program[len(program)-1]), err, output[max(0, len(output)-4<<10):])
 	}
 	return nil
 }
 
-// ready asks for a login; the web page is broken in an unpacked package.
+// ready signs in; the web page does not work in an unpacked package.
 func (s *Server) ready(ctx context.Context) bool {
 	body := fmt.Sprintf(`{"params": {"service": "common", "method": "login", "args": [%q, %q, %q]}}`, Database, Admin, AdminPassword)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/jsonrpc", strings.NewReader(body))
@@ -215,12 +215,12 @@ func (s *Server) ready(ctx context.Context) bool {
 	var reply struct {
 		Result any `json:"result"`
 	}
-	number := func(v any) bool { _, is := v.(float64); return is }
-	return json.NewDecoder(response.Body).Decode(&reply) == nil && number(reply.Result)
+	isNumber := func(v any) bool { _, ok := v.(float64); return ok }
+	return json.NewDecoder(response.Body).Decode(&reply) == nil && isNumber(reply.Result)
 }
 
-// SQL runs statements on the database, one transaction each, behind Odoo's
-// back, and returns what they print. It gives up after five minutes.
+// SQL runs statements on the database, one transaction each, without Odoo, and
+// returns what they print. It gives up after five minutes.
 func (s *Server) SQL(ctx context.Context, statements ...string) (string, error) {
 	return s.sql(ctx, Database, statements...)
 }
@@ -235,17 +235,17 @@ func (s *Server) sql(ctx context.Context, database string, statements ...string)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.psql, args...)
 	cmd.WaitDelay = time.Second
-	said, err := cmd.CombinedOutput()
+	output, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(said))
+		return "", fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(output))
 	}
-	return strings.TrimSpace(string(said)), nil
+	return strings.TrimSpace(string(output)), nil
 }
 
-// Stop ends both; what the database held is gone.
+// Stop ends both servers; the data are gone.
 func (s *Server) Stop() {
 	if s.database != nil {
-		s.endDatabase() // while its folder is there, which goes with Odoo
+		s.endDatabase() // first, because Odoo's end removes its folder
 	}
 	for _, process := range []*tool.Process{s.odoo, s.database} {
 		if process != nil {
@@ -255,8 +255,8 @@ func (s *Server) Stop() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// endDatabase lets PostgreSQL end by itself: killed, it would leave a piece of
-// shared memory behind.
+// endDatabase asks PostgreSQL to end: if it is killed it leaves shared memory
+// behind.
 func (s *Server) endDatabase() {
 	text, err := os.ReadFile(filepath.Join(s.dir, "postgres", "data", "postmaster.pid"))
 	if err != nil {

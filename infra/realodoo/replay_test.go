@@ -19,13 +19,13 @@ import (
 //go:embed testdata/exchanges.txt
 var exchanges string
 
-// exchange is a request, and what single lines of Odoo answer otherwise than
-// the simulator.
+// exchange is a request, and the replies of single lines of Odoo that differ from
+// the simulator's.
 type exchange struct {
-	number    int // of its line in the file
-	kind      string
-	rest      string
-	otherwise map[string]string
+	number  int // of its line in the file
+	kind    string
+	rest    string
+	differs map[string]string
 }
 
 type section struct {
@@ -42,7 +42,7 @@ func sections(t *testing.T) (list []*section) {
 		case word == "=":
 			list = append(list, &section{name: rest})
 		case text[0] == ' ':
-			last.otherwise[word] = rest
+			last.differs[word] = rest
 		default:
 			last = &exchange{i + 1, word, rest, map[string]string{}}
 			s := list[len(list)-1]
@@ -55,18 +55,18 @@ func sections(t *testing.T) (list []*section) {
 	return list
 }
 
-// Odoo 14 is what is simulated, so a difference to it is a mistake of the
-// simulator, or is noted in the file; what Odoo 19 does otherwise is noted there.
-func TestSimulatorAnswersAlike(t *testing.T) {
+// The simulator is like Odoo 14. A difference is a mistake of the simulator, unless
+// it is noted in the file; differences of Odoo 19 are noted there.
+func TestSimulatorRepliesAlike(t *testing.T) {
 	onEach(t, func(t *testing.T, s *realodoo.Server) {
-		count, otherwise := 0, 0
+		count, different := 0, 0
 		for _, section := range sections(t) {
-			simulated, real := simulate(t), settle(t, s)
+			simulated, real := simulate(t), reset(t, s)
 			for _, e := range section.exchanges {
 				count++
 				got, want := real.ask(e), simulated.ask(e)
-				if noted, is := e.otherwise[s.Line]; is {
-					otherwise++
+				if noted, found := e.differs[s.Line]; found {
+					different++
 					want = noted
 				}
 				if got != want {
@@ -79,25 +79,25 @@ func TestSimulatorAnswersAlike(t *testing.T) {
 				}
 			}
 		}
-		note("* Odoo %s: %d requests answered as the simulator answers them, but for %d noted in testdata/exchanges.txt: %s",
-			s.Line, count, otherwise, verdict(t))
+		note("* Odoo %s: %d requests with the simulator's replies, but for %d noted in testdata/exchanges.txt: %s",
+			s.Line, count, different, verdict(t))
 	})
 }
 
-// registry is one of the two, with six registrants.
+// registry is the real one or the simulated one, with six registrants.
 type registry struct {
-	wire
+	client
 	users              map[string]int64
 	person, identifier int64 // the ids before the first registrant and the first identifier
-	ordinary           int   // the code of an error of no particular kind
+	ordinary           int   // the code of an ordinary error
 	cookie             string
 }
 
-// Where ids begin: far from counts, and from each other.
+// Ids begin far from counts, and from each other.
 const (
 	beforePersons     = 3000
 	beforeIdentifiers = 6000
-	many              = 500 // more than a section makes
+	maxIDs            = 500 // more than a section makes
 )
 
 func simulate(t *testing.T) *registry {
@@ -112,10 +112,10 @@ func simulate(t *testing.T) *registry {
 	}
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
-	return inhabit(wire{t, server.URL}, 200)
+	return populated(client{t, server.URL}, 200)
 }
 
-func settle(t *testing.T, s *realodoo.Server) *registry {
+func reset(t *testing.T, s *realodoo.Server) *registry {
 	empty(t, s)
 	if _, err := s.SQL(t.Context(), "DELETE FROM g2p_id_type WHERE id > 3",
 		"SELECT setval('g2p_id_type_id_seq', 3)",
@@ -123,13 +123,13 @@ func settle(t *testing.T, s *realodoo.Server) *registry {
 		fmt.Sprintf("SELECT setval('g2p_reg_id_id_seq', %d)", beforeIdentifiers)); err != nil {
 		t.Fatal(err)
 	}
-	return inhabit(wire{t, s.URL}, map[string]int{"14": 200, "19": 0}[s.Line])
+	return populated(client{t, s.URL}, map[string]int{"14": 200, "19": 0}[s.Line])
 }
 
-func inhabit(w wire, ordinary int) *registry {
-	r := &registry{wire: w, ordinary: ordinary, users: map[string]int64{
-		"clerk":     w.uid(realodoo.Clerk, realodoo.ClerkPassword),
-		"registrar": w.uid(realodoo.Registrar, realodoo.RegistrarPassword),
+func populated(c client, ordinary int) *registry {
+	r := &registry{client: c, ordinary: ordinary, users: map[string]int64{
+		"clerk":     c.uid(realodoo.Clerk, realodoo.ClerkPassword),
+		"registrar": c.uid(realodoo.Registrar, realodoo.RegistrarPassword),
 	}}
 	people := []any{}
 	for _, name := range []string{"none", "vid", "tok", "vid+tok", "vid+nat", "vid+emptytok"} {
@@ -146,7 +146,7 @@ func inhabit(w wire, ordinary int) *registry {
 		people = append(people, one)
 	}
 	var ids []int64
-	w.call(&ids, "res.partner", "create", []any{people}, nil)
+	c.call(&ids, "res.partner", "create", []any{people}, nil)
 	r.person = ids[0] - 1
 	identifiers := []any{}
 	for _, i := range []struct {
@@ -155,19 +155,19 @@ func inhabit(w wire, ordinary int) *registry {
 	}{{2, 1, "1111111111111111"}, {3, 2, "t1"}, {4, 1, "2222222222222222"}, {4, 2, "t2"}, {5, 1, "3333333333333333"}, {5, 3, "n"}, {6, 1, "4444444444444444"}, {6, 2, false}} {
 		identifiers = append(identifiers, map[string]any{"partner_id": ids[i.owner-1], "id_type": i.kind, "value": i.value})
 	}
-	w.call(&ids, "g2p.reg.id", "create", []any{identifiers}, nil)
+	c.call(&ids, "g2p.reg.id", "create", []any{identifiers}, nil)
 	r.identifier = ids[0] - 1
 	return r
 }
 
-// ask makes the request and gives the outcome with this registry's ids and
+// ask makes the request and returns the outcome, with this registry's ids and
 // times replaced.
 func (r *registry) ask(e *exchange) string {
 	r.t.Helper()
 	text := r.local(e.rest)
-	execute := func(login string) answer { return r.rpc("object", "execute_kw", `["g2p", `+login+`, `+text+`]`) }
+	execute := func(login string) reply { return r.rpc("object", "execute_kw", `["g2p", `+login+`, `+text+`]`) }
 	path, body, _ := strings.Cut(text, " ")
-	var a answer
+	var a reply
 	switch e.kind {
 	case "admin":
 		a = execute(`2, "admin"`)
@@ -196,7 +196,7 @@ func (r *registry) ask(e *exchange) string {
 		}
 		a = r.send(http.MethodPost, path, []byte(body), map[string]string{"Cookie": r.cookie})
 	default:
-		r.t.Fatalf("line %d: what is %s?", e.number, e.kind)
+		r.t.Fatalf("line %d: there is no kind %s", e.number, e.kind)
 	}
 	return r.general(a.outcome(r.ordinary))
 }
@@ -217,12 +217,12 @@ func (r *registry) signIn() string {
 
 var mark = regexp.MustCompile(`<([pi])(\d+)>`)
 
-// local puts ids for the marks.
+// local replaces marks by ids.
 func (r *registry) local(text string) string {
 	return mark.ReplaceAllStringFunc(text, func(m string) string {
-		part := mark.FindStringSubmatch(m)
-		n, _ := strconv.ParseInt(part[2], 10, 64)
-		return strconv.FormatInt(n+map[string]int64{"p": r.person, "i": r.identifier}[part[1]], 10)
+		found := mark.FindStringSubmatch(m)
+		n, _ := strconv.ParseInt(found[2], 10, 64)
+		return strconv.FormatInt(n+map[string]int64{"p": r.person, "i": r.identifier}[found[1]], 10)
 	})
 }
 
@@ -234,8 +234,7 @@ var (
 	socket  = regexp.MustCompile(`connection to server on socket "[^"]*" failed: `)
 )
 
-// general puts marks for ids, and the same word for every time and place in
-// memory.
+// general replaces ids by marks, and every time and memory address by a word.
 func (r *registry) general(text string) string {
 	var compact any // in one form, with keys in order
 	if decoder := json.NewDecoder(strings.NewReader(text)); !strings.HasPrefix(text, "!") {
@@ -253,9 +252,9 @@ func (r *registry) general(text string) string {
 	return number.ReplaceAllStringFunc(text, func(digits string) string {
 		n, _ := strconv.ParseInt(digits, 10, 64)
 		switch {
-		case n > r.person && n <= r.person+many:
+		case n > r.person && n <= r.person+maxIDs:
 			return fmt.Sprintf("<p%d>", n-r.person)
-		case n > r.identifier && n <= r.identifier+many:
+		case n > r.identifier && n <= r.identifier+maxIDs:
 			return fmt.Sprintf("<i%d>", n-r.identifier)
 		}
 		return digits

@@ -34,14 +34,14 @@ func TestWholeRun(t *testing.T) {
 		t.Cleanup(server.Close)
 		t.Cleanup(mts.Close)
 
-		before, expected := populate(t, wire{t, s.URL})
+		before, expected := populate(t, client{t, s.URL})
 		began := time.Now()
 		rejected := process(t, w, s.URL, server.URL)
 		took := time.Since(began)
 
-		after := identifiers(wire{t, s.URL})
+		after := identifiers(client{t, s.URL})
 		for id, was := range before {
-			if want := should(before, id); !slices.Equal(after[id], want) {
+			if want := expectedHoldings(before, id); !slices.Equal(after[id], want) {
 				t.Errorf("registrant %d (%s) had %v, has %v, should have %v", id, was.kind, was.held, after[id], want)
 			}
 		}
@@ -57,7 +57,7 @@ func TestWholeRun(t *testing.T) {
 type person struct {
 	kind  odoosim.Kind
 	held  []identifier
-	first bool // of two registrants of one person the one whose VID comes first
+	first bool // of two registrants of one person, the one with the first VID
 }
 
 type identifier struct {
@@ -69,14 +69,14 @@ type identifier struct {
 var copied = []string{"name", "given_name", "family_name", "addl_name", "birthdate", "gender", "address", "email", "phone",
 	"is_registrant", "is_group", "active", "registration_date"}
 
-// populate makes the registrants that the demo has: the simulator makes them
-// up, and they are copied through the wire of both.
-func populate(t *testing.T, real wire) (map[int64]person, odoosim.Expectation) {
+// populate makes the registrants of the demo: the simulator invents them, and they
+// are copied over the APIs of both.
+func populate(t *testing.T, real client) (map[int64]person, odoosim.Expectation) {
 	sim := odoosim.New(odoosim.Options{Window: -1})
 	expected := sim.Populate(registrants, 1)
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
-	model := wire{t, server.URL}
+	model := client{t, server.URL}
 	everybody := map[string]any{"fields": copied, "order": "id", "context": map[string]any{"active_test": false}}
 
 	var rows []map[string]any
@@ -125,8 +125,8 @@ func populate(t *testing.T, real wire) (map[int64]person, odoosim.Expectation) {
 	return people, expected
 }
 
-// should is what a registrant holds in the end.
-func should(people map[int64]person, id int64) []identifier {
+// expectedHoldings are what a registrant should hold in the end.
+func expectedHoldings(people map[int64]person, id int64) []identifier {
 	p := people[id]
 	var without []identifier
 	vid := ""
@@ -151,14 +151,14 @@ func should(people map[int64]person, id int64) []identifier {
 	return p.held
 }
 
-// identifiers are those of everybody, in the order of their making.
-func identifiers(w wire) map[int64][]identifier {
+// identifiers are those of all registrants, oldest first.
+func identifiers(c client) map[int64][]identifier {
 	var rows []struct {
 		Partner []any  `json:"partner_id"`
 		Type    []any  `json:"id_type"`
 		Value   string `json:"value"`
 	}
-	w.call(&rows, "g2p.reg.id", "search_read", []any{[]any{}},
+	c.call(&rows, "g2p.reg.id", "search_read", []any{[]any{}},
 		map[string]any{"fields": []string{"partner_id", "id_type", "value"}, "order": "id"})
 	held := map[int64][]identifier{}
 	for _, row := range rows {

@@ -96,16 +96,16 @@ class Identifier(models.Model):
     def _check_value(self):
         for identifier in self:
             if not identifier.value:
-                return  # and the rest is not looked at: so does OpenG2P's
+                return  # the rest is not checked, as in OpenG2P
             kind = identifier.id_type
             if kind.id_validation and not re.match(kind.id_validation, identifier.value):
                 raise ValidationError("The provided %s ID '%s' is invalid." % (kind.name, identifier.value))
 
 
 def people(*known):
-    """The logins of the tests, and their groups under one heading. Odoo 14 gives
-    a cursor and a registry, later lines an environment, and some fields have
-    other names there."""
+    """Makes the users of the tests, with their groups under one heading. Odoo 14
+    passes a cursor and a registry, later lines an environment; some of their
+    fields have other names."""
     env = known[0] if len(known) == 1 else api.Environment(known[0], SUPERUSER_ID, {})
     users = env["res.users"].with_context(no_reset_password=True)
     groups = "group_ids" if "group_ids" in users._fields else "groups_id"
