@@ -283,3 +283,125 @@ func TestMovePace(t *testing.T) {
 		})
 	}
 }
+
+// How large the next batch is, and whether another may be under way beside it.
+func TestTheNextBatch(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		pace    seeding.Pace
+		maximum int
+		size    int
+		alone   bool
+	}{
+		{"never used", seeding.Pace{}, 1000, 50, true},
+		{"never used, and the connector takes fewer", seeding.Pace{}, 20, 20, true},
+		{"a size that was answered in time", seeding.Pace{Size: 100, Proved: 100}, 1000, 100, false},
+		{"a size that was not answered yet", seeding.Pace{Size: 101, Proved: 100}, 1000, 101, true},
+		{"the connector takes fewer, which were answered in time", seeding.Pace{Size: 200, Proved: 100}, 100, 100, false},
+		{"two are as much as was lost", seeding.Pace{Size: 100, Proved: 100, Ceiling: 200}, 1000, 100, true},
+		{"two are less than was lost", seeding.Pace{Size: 100, Proved: 100, Ceiling: 201}, 1000, 100, false},
+		{"the least that can be lost", seeding.Pace{Size: 1, Proved: 1, Ceiling: 1}, 1000, 1, true},
+	} {
+		if size, alone := c.pace.Batch(c.maximum), c.pace.Alone(c.maximum); size != c.size || alone != c.alone {
+			t.Errorf("%s: %d, alone %v; want %d, %v", c.name, size, alone, c.size, c.alone)
+		}
+	}
+}
+
+// What an answer makes of the pace (infra/protocol.md, "Batch size").
+func TestPaceAfterAnAnswer(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		name    string
+		pace    seeding.Pace
+		batch   seeding.Batch
+		after   time.Duration // since the claim
+		maximum int
+		want    seeding.Pace
+	}{
+		{"the first one: doubled", seeding.Pace{}, sent(50, 50), time.Second, 1000, seeding.Pace{Size: 100, Proved: 50, PerRecord: 20 * ms}},
+		{"the first one, at the connector's maximum", seeding.Pace{}, sent(50, 50), time.Second, 50, seeding.Pace{Size: 50, Proved: 50, PerRecord: 20 * ms}},
+		{"up to the connector's maximum", seeding.Pace{Size: 800}, sent(800, 800), 800 * ms, 1000, seeding.Pace{Size: 1000, Proved: 800, PerRecord: ms}},
+		{"the time per record follows, a quarter at a time", seeding.Pace{Size: 10, Proved: 10, PerRecord: 100 * ms}, sent(10, 10), 2 * time.Second, 10,
+			seeding.Pace{Size: 10, Proved: 10, PerRecord: 125 * ms}},
+		{"answered by a clock that is behind: its time says nothing", seeding.Pace{Size: 10, Proved: 10, PerRecord: 100 * ms}, sent(10, 10), 0, 10,
+			seeding.Pace{Size: 10, Proved: 10, PerRecord: 100 * ms}},
+		{"at its deadline: in time", seeding.Pace{Size: 10, Ceiling: 1000}, sent(10, 10), time.Hour, 1000,
+			seeding.Pace{Size: 20, Proved: 10, Ceiling: 1000, Timely: 1, PerRecord: 6 * time.Minute}},
+		{"after its deadline: only its time is known, and that it was no loss", seeding.Pace{Size: 10, Ceiling: 1000, Suspect: 10, Losses: 2}, sent(10, 10), time.Hour + 10, 1000,
+			seeding.Pace{Size: 10, Ceiling: 1000, Suspect: 10, PerRecord: 6*time.Minute + 1}},
+		{"half full: counts", seeding.Pace{Size: 100}, sent(100, 50), 50 * ms, 1000, seeding.Pace{Size: 200, Proved: 100, PerRecord: ms}},
+		{"less than half full: says nothing of the size", seeding.Pace{Size: 100}, sent(100, 49), 49 * ms, 1000, seeding.Pace{Size: 100, PerRecord: ms}},
+		{"of a size that was left: what was proved stays", seeding.Pace{Size: 400, Proved: 200}, sent(100, 100), 100 * ms, 1000,
+			seeding.Pace{Size: 400, Proved: 200, PerRecord: ms}},
+		{"of the size that was lost last: forgiven", seeding.Pace{Size: 100, Proved: 100, Suspect: 100}, sent(100, 100), 100 * ms, 100,
+			seeding.Pace{Size: 100, Proved: 100, PerRecord: ms}},
+		{"of a smaller size than was lost last: not forgiven", seeding.Pace{Size: 100, Proved: 200, Suspect: 101}, sent(100, 100), 100 * ms, 100,
+			seeding.Pace{Size: 100, Proved: 200, Suspect: 101, PerRecord: ms}},
+		{"below the ceiling: doubled", seeding.Pace{Size: 100, Ceiling: 201}, sent(100, 100), 100 * ms, 1000,
+			seeding.Pace{Size: 200, Proved: 100, Ceiling: 201, Timely: 1, PerRecord: ms}},
+		{"up to the ceiling: not doubled", seeding.Pace{Size: 100, Ceiling: 200}, sent(100, 100), 100 * ms, 1000,
+			seeding.Pace{Size: 100, Proved: 100, Ceiling: 200, Timely: 1, PerRecord: ms}},
+		{"the 19th below the ceiling", seeding.Pace{Size: 100, Ceiling: 200, Timely: 18}, sent(100, 100), 100 * ms, 1000,
+			seeding.Pace{Size: 100, Proved: 100, Ceiling: 200, Timely: 19, PerRecord: ms}},
+		{"the 20th lifts it, and the size is doubled", seeding.Pace{Size: 100, Ceiling: 200, Timely: 19}, sent(100, 100), 100 * ms, 1000,
+			seeding.Pace{Size: 200, Proved: 100, Ceiling: 400, PerRecord: ms}},
+		{"the lowest ceiling is lifted, too", seeding.Pace{Size: 1, Proved: 1, Ceiling: 1, Timely: 19}, sent(1, 1), ms, 1,
+			seeding.Pace{Size: 1, Proved: 1, Ceiling: 2, PerRecord: ms}},
+		{"twice as many just as old as a default MTS keeps: doubled", seeding.Pace{Size: 100}, sent(100, 100), 10 * time.Second, 1000,
+			seeding.Pace{Size: 200, Proved: 100, PerRecord: 100 * ms}},
+		{"twice as many older than a default MTS keeps: a ceiling", seeding.Pace{Size: 100}, sent(100, 100), 10*time.Second + 100, 1000,
+			seeding.Pace{Size: 100, Proved: 100, Ceiling: 200, PerRecord: 100*ms + 1}},
+		{"half full, twice as many just as old: doubled", seeding.Pace{Size: 100}, sent(100, 50), 5 * time.Second, 1000,
+			seeding.Pace{Size: 200, Proved: 100, PerRecord: 100 * ms}},
+		{"half full, twice as many older: a ceiling", seeding.Pace{Size: 100}, sent(100, 50), 5*time.Second + 50, 1000,
+			seeding.Pace{Size: 100, Proved: 100, Ceiling: 200, PerRecord: 100*ms + 1}},
+		{"slow, at the connector's maximum: no ceiling", seeding.Pace{Size: 100}, sent(100, 100), time.Minute, 100,
+			seeding.Pace{Size: 100, Proved: 100, PerRecord: 600 * ms}},
+		{"slow, of a size that was left: no ceiling", seeding.Pace{Size: 50}, sent(100, 100), time.Minute, 1000,
+			seeding.Pace{Size: 50, Proved: 100, PerRecord: 600 * ms}},
+	} {
+		got, moves := c.pace.AfterAnswer(c.batch, paceStart.Add(c.after), c.maximum)
+		if got != c.want || moves != (c.want != c.pace) {
+			t.Errorf("%s: %+v, moves %v; want %+v", c.name, got, moves, c.want)
+		}
+	}
+}
+
+// What a loss makes of the pace (infra/protocol.md, "Batch size").
+func TestPaceAfterALoss(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		pace    seeding.Pace
+		batch   seeding.Batch
+		tooMuch bool
+		want    seeding.Pace
+	}{
+		{"of a size that was never answered: halved", seeding.Pace{Size: 100, Proved: 50}, sent(100, 100), false,
+			seeding.Pace{Size: 50, Proved: 50, Ceiling: 100}},
+		{"of a size that was answered in time before: forgiven once", seeding.Pace{Size: 100, Proved: 100, Ceiling: 400, Timely: 7}, sent(100, 100), false,
+			seeding.Pace{Size: 100, Proved: 100, Ceiling: 400, Timely: 7, Suspect: 100}},
+		{"of that size again: halved", seeding.Pace{Size: 100, Proved: 100, Ceiling: 400, Timely: 7, Suspect: 100}, sent(100, 100), false,
+			seeding.Pace{Size: 50, Proved: 50, Ceiling: 100}},
+		{"of another size that was answered in time before: forgiven once", seeding.Pace{Size: 100, Proved: 200, Suspect: 200}, sent(100, 100), false,
+			seeding.Pace{Size: 100, Proved: 200, Suspect: 100}},
+		{"of a size that was answered in time, and was too much: halved", seeding.Pace{Size: 100, Proved: 100}, sent(100, 100), true,
+			seeding.Pace{Size: 50, Proved: 50, Ceiling: 100}},
+		{"of a larger size than today's: nothing", seeding.Pace{Size: 100, Proved: 100}, sent(101, 101), true, seeding.Pace{Size: 100, Proved: 100}},
+		{"of a smaller size than today's: nothing", seeding.Pace{Size: 100}, sent(99, 99), false, seeding.Pace{Size: 100}},
+		{"of a smaller size than today's, which was too much: halved", seeding.Pace{Size: 100, Proved: 100}, sent(99, 99), true,
+			seeding.Pace{Size: 49, Proved: 49, Ceiling: 99}},
+		{"half full: counts", seeding.Pace{Size: 100}, sent(100, 50), false, seeding.Pace{Size: 50, Ceiling: 100}},
+		{"less than half full: nothing", seeding.Pace{Size: 100}, sent(100, 49), true, seeding.Pace{Size: 100}},
+		{"the first batch of all: halved", seeding.Pace{}, sent(50, 50), false, seeding.Pace{Size: 25, Ceiling: 50}},
+		{"of three: one", seeding.Pace{Size: 3}, sent(3, 3), true, seeding.Pace{Size: 1, Ceiling: 3}},
+		{"of two: one, and no loss of a single record", seeding.Pace{Size: 2, Losses: 1}, sent(2, 2), true, seeding.Pace{Size: 1, Ceiling: 2, Losses: 1}},
+		{"of a single record: it stays, and the loss counts", seeding.Pace{Size: 1, Losses: 1}, sent(1, 1), true, seeding.Pace{Size: 1, Ceiling: 2, Losses: 2}},
+		{"of a single record, forgiven: the loss counts all the same", seeding.Pace{Size: 1, Proved: 1}, sent(1, 1), false, seeding.Pace{Size: 1, Proved: 1, Suspect: 1, Losses: 1}},
+	} {
+		got, moves := c.pace.AfterLoss(c.batch, c.tooMuch)
+		if got != c.want || moves != (c.want != c.pace) {
+			t.Errorf("%s: %+v, moves %v; want %+v", c.name, got, moves, c.want)
+		}
+	}
+}
