@@ -431,7 +431,7 @@ func bulk(rows []string) []byte { return []byte("[" + strings.Join(rows, ",") + 
 
 // patience is how long a test waits for what must happen. Only a test that fails
 // waits that long.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // until waits until a condition is true.
 func (w *world) until(what string, condition func() bool) {
