@@ -37,7 +37,7 @@ var (
 	notInAnchor   = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// parse reads a Markdown file. What stands in a code block is no heading.
+// parse reads a Markdown file. A line in a code block is no heading.
 func parse(text string) document {
 	d := document{labels: map[string]bool{}, anchors: map[string]bool{}}
 	current := ""

@@ -46,7 +46,7 @@ func (l library) fault(r reference) string {
 	return ""
 }
 
-// has tells whether there is a file, or a folder with files.
+// has reports whether there is a file, or a folder with files.
 func (l library) has(name string) bool {
 	name = strings.TrimSuffix(name, "/")
 	return slices.ContainsFunc(l.files, func(file string) bool { return file == name || strings.HasPrefix(file, name+"/") })
@@ -93,7 +93,7 @@ func TestTheGlossaryNamesWhatThereIs(t *testing.T) {
 	}
 }
 
-// declares tells whether a package declares a name at its top level.
+// declares reports whether a package declares a name at its top level.
 func declares(t *testing.T, folder, name string) bool {
 	t.Helper()
 	sources, err := filepath.Glob(filepath.Join(folder, "*.go"))

@@ -13,7 +13,7 @@ import (
 // reference is a mention of a document, or of a heading or row of one.
 type reference struct {
 	line     int    // from 1
-	text     string // as it stands there
+	text     string // as it is written there
 	document string // path from the root of the repository; "" when none is named
 	label    string // of a heading or row; "" for the document itself
 	anchor   string // of a link
@@ -42,7 +42,7 @@ var (
 const (
 	protocol = "infra/protocol.md"
 	// bareLetters begin the rows of facts/mts.md and the headings of
-	// facts/odoo.md. "W12" alone does not say which document is meant, so
+	// facts/odoo.md. "W12" alone does not name its document, so
 	// outside the facts it is an error.
 	bareLetters = "ABCDW"
 )
@@ -135,7 +135,7 @@ func (f *finder) named(text string, onlyFolders bool) {
 	}
 }
 
-// bare finds labels such as W12 that stand alone. They belong to the given
+// bare finds labels such as W12 without a document. They belong to the given
 // document, or to none that is known.
 func (f *finder) bare(text, letters, document string) {
 	for _, at := range bareRow.FindAllStringSubmatchIndex(text, -1) {
@@ -173,8 +173,8 @@ func (f *finder) ownSections(text string) {
 	}
 }
 
-// ownItems finds "rule 7" in the protocol, an item of the section where it
-// stands, and "Submit 7", an item of that section.
+// ownItems finds "rule 7" in the protocol, an item of its own section,
+// and "Submit 7", an item of that section.
 func (f *finder) ownItems(text string, own document) {
 	for _, at := range ownRule.FindAllStringSubmatchIndex(text, -1) {
 		label := own.sectionAt(1 + strings.Count(f.text[:at[0]], "\n"))

@@ -67,7 +67,7 @@ func ruleOf(path string) (r rule, bound map[string]string, ok bool) {
 }
 
 // check returns an error if the package from, a path relative to the module,
-// must not import the package to, a path as it stands in source.
+// must not import the package to, a path as it is in the source.
 func check(from, to string, test bool) error {
 	r, bound, ok := ruleOf(from)
 	if !ok {
@@ -232,7 +232,7 @@ func TestRules(t *testing.T) {
 		{"shared/partnering/approve", module + "shared/partnering", yes},
 		{"shared/partnering/approve", module + "shared/seeding", test},
 
-		// Kits and what stands on them.
+		// Kits and the packages on them.
 		{"shared/dynamo", "github.com/aws/aws-sdk-go-v2/aws", yes},
 		{"shared/dynamo", module + "shared/seeding", test},
 		{"shared/dynamo", module + "shared/dynamo/seedingdb", test},

@@ -3,8 +3,8 @@ package layout_test
 // rule says what the packages of a place may import besides the standard
 // library and themselves.
 //
-// Paths are relative to the module. In them {name} stands for one element,
-// {name...} for one or more; a name of the vocabulary stands for its words
+// Paths are relative to the module. In them {name} matches one element,
+// {name...} for one or more; a name of the vocabulary matches its words
 // only. A name that place has matched means the same element in imports. An
 // import that begins with "!" is forbidden although another one allows it.
 type rule struct {
@@ -40,10 +40,10 @@ var rules = []rule{
 	{
 		place:   "shared/{domain}/{room}",
 		imports: []string{"shared/{domain}"},
-		reason:  "a use case stands on the words of its domain; use cases meet in stored data, never in code",
+		reason:  "a use case needs the words of its domain only; use cases meet in stored data, never in code",
 	},
 
-	// The kits, and what stands on them.
+	// The kits, and the packages on them.
 	{
 		place:   "shared/{kit}",
 		modules: true,
@@ -105,7 +105,7 @@ var rules = []rule{
 	{
 		place:  "infra/simulators/python",
 		tests:  true,
-		reason: "all simulators stand on it, so it stands on none",
+		reason: "all simulators use it, so it uses none",
 	},
 	{
 		place:   "infra/simulators/cmd/{name}",

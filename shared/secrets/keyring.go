@@ -68,7 +68,7 @@ func (k *Keyring) ByID(ctx context.Context, id string) (seeding.Key, error) {
 		}
 	}
 	if k.failure != nil {
-		return seeding.Key{}, k.failure // the key may exist all the same
+		return seeding.Key{}, k.failure // the key may exist
 	}
 	return seeding.Key{}, seeding.ErrNotFound
 }

@@ -48,7 +48,7 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	case ProblemUnlink:
 		return op, Description{
 			"The registry refuses to remove VIDs (" + f.Code + ").",
-			"Give the connector's user the right to delete registrant identifiers. Tokens are written all the same.",
+			"Give the connector's user the right to delete registrant identifiers. Tokens are written nevertheless.",
 		}
 	case ProblemWrite:
 		return op, Description{

@@ -147,7 +147,7 @@ func TestCreateThatFails(t *testing.T) {
 		secrets int
 	}{
 		"not stored":          {"CreateConnector", failure{broken, false}, 500, 0},
-		"stored all the same": {"CreateConnector", failure{broken, true}, 201, 1},
+		"stored nevertheless": {"CreateConnector", failure{broken, true}, 201, 1},
 		"conflict":            {"CreateConnector", failure{seeding.ErrConflict, false}, 409, 0},
 		"stored, not read":    {"State", failure{broken, false}, 500, 1},
 	} {

@@ -407,7 +407,7 @@ func TestWhenPatchIsInvoked(t *testing.T) {
 }
 
 // What fails at one registry keeps no other waiting, and the gauges are taken
-// all the same.
+// nevertheless.
 func TestTickGoesThroughAllRegistries(t *testing.T) {
 	w := newWorld()
 	failure := errors.New("storage")
