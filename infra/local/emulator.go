@@ -42,7 +42,7 @@ func EnsureMiniStack(ctx context.Context, progress io.Writer) error {
 // StartEmulator starts MiniStack, which must be in the cache, on a free port,
 // with the rights of roles enforced, and waits until it answers.
 func StartEmulator(ctx context.Context) (*Emulator, error) {
-	return tool.Thrice(ctx, startEmulator)
+	return tool.UpToThreeTimes(ctx, startEmulator)
 }
 
 func startEmulator(ctx context.Context) (*Emulator, error) {

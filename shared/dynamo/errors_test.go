@@ -14,7 +14,7 @@ func TestTranslate(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
 		err        error
-		is         error
+		cause      error
 	}{
 		{"cancelled", "dynamo: put: TransactionCanceledException [ValidationError]", canceled("ValidationError"), nil},
 		{"no reply", "dynamo: put: no reply", errors.New("dial tcp: Ana Maria"), nil},
@@ -28,8 +28,8 @@ func TestTranslate(t *testing.T) {
 		if err.Error() != test.text {
 			t.Errorf("%s: %q, want %q", test.name, err, test.text)
 		}
-		if test.is != nil && !errors.Is(err, test.is) {
-			t.Errorf("%s is not %v", test.name, test.is)
+		if test.cause != nil && !errors.Is(err, test.cause) {
+			t.Errorf("%s is not %v", test.name, test.cause)
 		}
 	}
 	if translate("put", nil) != nil {

@@ -39,7 +39,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err := tool.Fetch(ctx, nil, "dynamodb-local"); err != nil {
 		return nil, err
 	}
-	return tool.Thrice(ctx, start)
+	return tool.UpToThreeTimes(ctx, start)
 }
 
 func start(ctx context.Context) (*Server, error) {

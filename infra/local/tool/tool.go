@@ -163,9 +163,9 @@ func Port() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// Thrice starts a server, and tries again if that fails, up to three times:
+// UpToThreeTimes starts a server, with up to three attempts:
 // a port that was free a moment ago may be taken by now.
-func Thrice[T any](ctx context.Context, start func(context.Context) (T, error)) (server T, err error) {
+func UpToThreeTimes[T any](ctx context.Context, start func(context.Context) (T, error)) (server T, err error) {
 	for range 3 {
 		if server, err = start(ctx); err == nil || ctx.Err() != nil {
 			return server, err

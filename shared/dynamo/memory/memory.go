@@ -145,9 +145,9 @@ func (c *Client) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...fu
 
 // keyOf is the key in a request.
 func keyOf(it item) (key, error) {
-	pk, ok := it["pk"].(*types.AttributeValueMemberS)
-	sk, okay := it["sk"].(*types.AttributeValueMemberS)
-	if !ok || !okay || len(it) != 2 {
+	pk, ok1 := it["pk"].(*types.AttributeValueMemberS)
+	sk, ok2 := it["sk"].(*types.AttributeValueMemberS)
+	if !ok1 || !ok2 || len(it) != 2 {
 		return key{}, invalid("The provided key element does not match the schema")
 	}
 	k := key{pk.Value, sk.Value}

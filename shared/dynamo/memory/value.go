@@ -79,9 +79,9 @@ func wholeNumber(text string) (string, error) {
 
 // sum of two numbers, the second times sign.
 func sum(a, b types.AttributeValue, sign int64) (types.AttributeValue, error) {
-	x, okay := a.(*types.AttributeValueMemberN)
-	y, ok := b.(*types.AttributeValueMemberN)
-	if !okay || !ok {
+	x, ok1 := a.(*types.AttributeValueMemberN)
+	y, ok2 := b.(*types.AttributeValueMemberN)
+	if !ok1 || !ok2 {
 		return nil, errOperandType
 	}
 	total := new(big.Int).Mul(bigInt(y), big.NewInt(sign))

@@ -273,10 +273,10 @@ func (s *suite) rights(t *testing.T) {
 }
 
 func (s *suite) bulk(t *testing.T) {
-	const many = 60
+	const count = 60
 	var persons []int64
 	var tokens []seeding.NewToken
-	for n := range many {
+	for n := range count {
 		person, _ := s.registrant(vid(n), nil)
 		persons = append(persons, person)
 		tokens = append(tokens, seeding.NewToken{Registrant: person, Value: fmt.Sprintf("T%d", n)})
@@ -292,7 +292,7 @@ func (s *suite) bulk(t *testing.T) {
 	s.must(s.registry.Remove(ctx, ids(page)))
 	left, err := s.registry.VIDs(ctx, 0, 1000)
 	s.must(err)
-	if len(page) != many || len(records) != many || len(held) != many || len(left) != 0 {
+	if len(page) != count || len(records) != count || len(held) != count || len(left) != 0 {
 		t.Errorf("%d VIDs, %d registrants, %d tokens, %d VIDs left", len(page), len(records), len(held), len(left))
 	}
 }

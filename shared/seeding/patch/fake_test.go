@@ -68,7 +68,7 @@ func (f *fake) sent(registrants ...int64) {
 		Ref:   seeding.BatchRef{Registry: "r", Connector: "c", Run: "run", Batch: batch},
 		State: seeding.Submitted, MTS: "m", Size: len(registrants), InLine: len(registrants), Count: len(registrants),
 		Claimed: now.Add(-time.Second), Submitted: now.Add(-time.Second), Deadline: now.Add(time.Minute),
-		RequestID: "request", RowKey: key.ID, FingerprintKey: printKey,
+		RequestID: "request", RowKey: key.ID, FingerprintKey: fingerprintKey,
 	}
 	for _, id := range registrants {
 		b.Members = append(b.Members, sentRow(id).Member)

@@ -159,7 +159,7 @@ func TestRowCountsOnlyForWhatItWasMadeFrom(t *testing.T) {
 		{"with a MAC of nothing", identifiers{sentVID(1)}, key,
 			changed(func(r *seeding.Row) { r.MAC = seeding.RowMAC{} }), false},
 	} {
-		for _, said := range []struct {
+		for _, variant := range []struct {
 			name string
 			row  seeding.Row
 			want kind // of a row that fits
@@ -169,14 +169,14 @@ func TestRowCountsOnlyForWhatItWasMadeFrom(t *testing.T) {
 			{"a refusal", says(c.row, seeding.RowError, "", "IDA-MLC-004"), refused},
 			{"a code of the system", says(c.row, seeding.RowError, "", "AUT_BAS_001"), systemic},
 		} {
-			t.Run(c.name+", "+said.name, func(t *testing.T) {
-				want := verdict{row: said.row, kind: pending}
+			t.Run(c.name+", "+variant.name, func(t *testing.T) {
+				want := verdict{row: variant.row, kind: pending}
 				if c.fits {
-					want.kind = said.want
+					want.kind = variant.want
 				}
 				// Another registrant's VID is looked at with the identifier.
 				h := newHoldings(c.vids, nil, nil)
-				if got := judge([]seeding.Row{said.row}, h, proof{key: c.key, batch: batch}, true); !slices.Equal(got, []verdict{want}) {
+				if got := judge([]seeding.Row{variant.row}, h, proof{key: c.key, batch: batch}, true); !slices.Equal(got, []verdict{want}) {
 					t.Errorf("got %v, want %v", got, want)
 				}
 			})

@@ -27,7 +27,7 @@ type rejected struct {
 // sum adds up verdicts. If the totals of the batch count the answer already,
 // verdicts of the look-up are left out: their rejections were written before, and
 // somebody may have retried them since. Only VIDs may be left to remove.
-func sum(verdicts []verdict, h holdings, printKey string, counted bool) result {
+func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) result {
 	var r result
 	for _, v := range verdicts {
 		if v.kind == held || v.kind == done || v.kind == written {
@@ -47,7 +47,7 @@ func sum(verdicts []verdict, h holdings, printKey string, counted bool) result {
 		if entered := h.vids[v.row.Identifier].Created; v.totals().Tokenised > 0 && !entered.IsZero() {
 			r.entered = append(r.entered, entered)
 		}
-		if cause, found := v.cause(printKey); found {
+		if cause, found := v.cause(fingerprintKey); found {
 			who := v.row.Subject
 			if v.at != 0 {
 				who.Identifier = v.at
@@ -85,8 +85,8 @@ func (v verdict) totals() seeding.Totals {
 }
 
 // cause is why the row's subject is rejected, if it is.
-func (v verdict) cause(printKey string) (seeding.Cause, bool) {
-	c := seeding.Cause{Fingerprint: v.row.Fingerprint, FingerprintKey: printKey}
+func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
+	c := seeding.Cause{Fingerprint: v.row.Fingerprint, FingerprintKey: fingerprintKey}
 	switch v.kind {
 	case vidReplaced, writtenReplaced:
 		c.Kind, c.Code = seeding.Conflict, seeding.CodeVIDChanged
@@ -116,13 +116,13 @@ func (v verdict) cause(printKey string) (seeding.Cause, bool) {
 //
 // before are the present rejections by identifier; raised says whether there is
 // the problem "identity". problem says whether to raise it.
-func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, printKey string) (_ result, problem bool) {
+func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, fingerprintKey string) (_ result, problem bool) {
 	known := func(row seeding.Row) bool { return before[row.Identifier].Systemic() }
 	unknown := func(row seeding.Row) bool { return !known(row) }
 	own := r.answered || len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
 	if own {
 		for _, row := range r.systemic {
-			cause, _ := verdict{row: row, kind: systemic}.cause(printKey)
+			cause, _ := verdict{row: row, kind: systemic}.cause(fingerprintKey)
 			r.rejected = append(r.rejected, rejected{row.Subject, cause})
 			if known(row) {
 				r.totals.Refused++ // otherwise it stays pending, and the next pass sends it

@@ -11,8 +11,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
 
-// printKey is the id of the key of the batch's fingerprints.
-const printKey = "f1"
+// fingerprintKey is the id of the key of the batch's fingerprints.
+const fingerprintKey = "f1"
 
 var now = seedingtest.Now
 
@@ -21,7 +21,7 @@ var now = seedingtest.Now
 func rejects(f seeding.Cause, at int64) []rejected {
 	who := sentRow(1).Subject
 	who.Identifier = at
-	f.Fingerprint, f.FingerprintKey = sentRow(1).Fingerprint, printKey
+	f.Fingerprint, f.FingerprintKey = sentRow(1).Fingerprint, fingerprintKey
 	return []rejected{{who, f}}
 }
 
@@ -35,11 +35,11 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		conflict   = seeding.Totals{Conflict: 1}
 		oneTwice   = seeding.Totals{Duplicate: 1}
 	)
-	said := func(status seeding.RowStatus, token, code string) seeding.Row {
+	rowOf := func(status seeding.RowStatus, token, code string) seeding.Row {
 		return says(sentRow(1), status, token, code)
 	}
-	gotToken, noToken := said(seeding.RowProcessed, "A", ""), said(seeding.RowProcessed, "", "")
-	byMOSIP, byMTS := said(seeding.RowError, "", "IDA-MLC-004"), said(seeding.RowInvalid, "", "ATS-REQ-012")
+	gotToken, noToken := rowOf(seeding.RowProcessed, "A", ""), rowOf(seeding.RowProcessed, "", "")
+	byMOSIP, byMTS := rowOf(seeding.RowError, "", "IDA-MLC-004"), rowOf(seeding.RowInvalid, "", "ATS-REQ-012")
 
 	type outcome struct {
 		totals   seeding.Totals
@@ -78,7 +78,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 			outcome{totals: oneRefused, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "IDA-MLC-004"}, sent)}},
 		{"refused by MTS, which asked nobody", verdict{row: byMTS, kind: refused},
 			outcome{totals: oneRefused, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "ATS-REQ-012"}, sent)}},
-		{"a code that blames the system: to be decided with the others", verdict{row: said(seeding.RowError, "", "IDA-MPA-005"), kind: systemic},
+		{"a code that blames the system: to be decided with the others", verdict{row: rowOf(seeding.RowError, "", "IDA-MPA-005"), kind: systemic},
 			outcome{systemic: true}},
 
 		{"written, and the VID is to be removed", verdict{row: gotToken, kind: written},
@@ -116,7 +116,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 	for _, c := range cases {
 		seen[c.verdict.kind] = true
 		t.Run(c.name, func(t *testing.T) {
-			got, want := sum([]verdict{c.verdict}, h, printKey, false), resultOf(c.verdict, c.want)
+			got, want := sum([]verdict{c.verdict}, h, fingerprintKey, false), resultOf(c.verdict, c.want)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
@@ -129,7 +129,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 			if c.verdict.kind >= written {
 				want = resultOf(c.verdict, c.want)
 			}
-			if got := sum([]verdict{c.verdict}, h, printKey, true); !reflect.DeepEqual(got, want) {
+			if got := sum([]verdict{c.verdict}, h, fingerprintKey, true); !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
@@ -157,7 +157,7 @@ func TestVerdictsAreAddedUp(t *testing.T) {
 		{ID: sentVID(1).ID, Created: early},
 		{ID: sentVID(2).ID, Created: early}, // who is refused is not measured
 		{ID: sentVID(3).ID},                 // nor whose VID's entry is not known
-	}, nil, nil), printKey, false)
+	}, nil, nil), fingerprintKey, false)
 	if want := (seeding.Totals{Tokenised: 2, Refused: 1}); got.totals != want {
 		t.Errorf("totals %+v, want %+v", got.totals, want)
 	}
@@ -174,7 +174,7 @@ func TestVerdictsAreAddedUp(t *testing.T) {
 	if ids := slices.Sorted(slices.Values(got.identifiers())); !slices.Equal(ids, []int64{101, 102, 103, 105, 106}) {
 		t.Errorf("reads the rejections of %v", ids)
 	}
-	if empty := sum(nil, newHoldings(nil, nil, nil), printKey, false); !reflect.DeepEqual(empty, result{}) || empty.identifiers() != nil {
+	if empty := sum(nil, newHoldings(nil, nil, nil), fingerprintKey, false); !reflect.DeepEqual(empty, result{}) || empty.identifiers() != nil {
 		t.Errorf("no verdicts come to %+v", empty)
 	}
 }
@@ -229,11 +229,11 @@ func TestCodesOfTheSystem(t *testing.T) {
 				r.systemic = append(r.systemic, row)
 				if c.rejected {
 					want = append(want, rejected{row.Subject, seeding.Cause{
-						Kind: seeding.Refused, Code: row.Code, Fingerprint: row.Fingerprint, FingerprintKey: printKey,
+						Kind: seeding.Refused, Code: row.Code, Fingerprint: row.Fingerprint, FingerprintKey: fingerprintKey,
 					}})
 				}
 			}
-			got, problem := decideSystemic(r, c.before, c.raised, printKey)
+			got, problem := decideSystemic(r, c.before, c.raised, fingerprintKey)
 			if !slices.Equal(got.rejected, want) || got.totals.Refused != 5+c.counted || problem != c.problem {
 				t.Errorf("rejected %v, %d more counted, problem %v; want %v, %d, %v",
 					got.rejected, got.totals.Refused-5, problem, want, c.counted, c.problem)

@@ -211,14 +211,14 @@ func TestRejectionsOfAPageAreSorted(t *testing.T) {
 			p.addRejections([]seeding.Rejection{r}, "c", map[string]bool{"deleted": true, "d": false}, began)
 
 			_, mine := p.mine[c.identifier]
-			for what, is := range map[string][2]bool{
+			for what, pair := range map[string][2]bool{
 				"ours":     {mine, c.mine},
 				"conflict": {p.conflicts[c.identifier], c.conflict},
 				"gone":     {slices.Contains(p.gone, r), c.gone},
 				"orphan":   {slices.Contains(p.orphans, r), c.orphan},
 			} {
-				if is[0] != is[1] {
-					t.Errorf("%s: %v, want %v", what, is[0], is[1])
+				if pair[0] != pair[1] {
+					t.Errorf("%s: %v, want %v", what, pair[0], pair[1])
 				}
 			}
 		})
