@@ -490,3 +490,23 @@ func TestAnyCallMayFail(t *testing.T) {
 		}
 	}
 }
+
+// When the working time ends between two creates, the answer is left as it is:
+// that is no outage and no problem, and what was created is found again.
+func TestTheWorkingTimeEndsBetweenCreates(t *testing.T) {
+	f := newFake()
+	f.lease.Create = time.Minute // one record per call
+	f.registry.create = func([]seeding.NewToken) error { f.now = f.now.Add(91 * time.Second); return nil }
+	f.patch(t)
+	b := f.batches[batch]
+	if len(f.registry.tokens) != 1 || len(f.answers) != 1 || !b.State.Open() || b.Attempts != 0 || !b.NotBefore.IsZero() {
+		t.Errorf("%d tokens, %d answers left, the batch %+v", len(f.registry.tokens), len(f.answers), b)
+	}
+	if len(f.state.Problems) > 0 || !f.lease.OutageUntil.IsZero() || f.lease.Patch.Live(f.now) {
+		t.Errorf("problems %+v, registry %+v", f.state.Problems, f.lease)
+	}
+	f.patch(t)
+	if b := f.batches[batch]; len(f.registry.tokens) != 2 || len(f.answers) > 0 || b.Totals.Tokenised != 2 {
+		t.Errorf("afterwards %d tokens, %d answers left, %+v", len(f.registry.tokens), len(f.answers), b.Totals)
+	}
+}

@@ -64,6 +64,18 @@ func TestHowLongThePatchLeaseIsTaken(t *testing.T) {
 	}
 }
 
+// Without the lease nothing is done, and without the storage nothing is said to
+// be done.
+func TestAStorageThatFails(t *testing.T) {
+	for call, looked := range map[string]bool{"TakePatch": false, "NextAnswer": true, "LeavePatch": true} {
+		f := newFake()
+		f.during[call] = once(errStorage)
+		if err := f.patcher().Patch(t.Context(), "r"); !errors.Is(err, errStorage) || f.called("NextAnswer") > 0 != looked {
+			t.Errorf("%s fails: error %v, after %q", call, err, f.calls)
+		}
+	}
+}
+
 // An answer whose invocation found the lease taken is found after the release.
 func TestAnAnswerThatComesAtTheEnd(t *testing.T) {
 	late := func(f *fake) {
