@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,10 +19,11 @@ import (
 
 const module = "openg2p.org/mts-connector/"
 
-// expression turns a pattern of the rules into a regular expression. Names in
-// bound are replaced by the elements that they have matched.
-func expression(pattern string, bound map[string]string) *regexp.Regexp {
+// match matches a path with a pattern of the rules, and returns the elements by
+// name. Names in bound stand for the elements that they have matched already.
+func match(pattern, path string, bound map[string]string) (elements map[string]string, ok bool) {
 	var text strings.Builder
+	var names []string // of the groups
 	for pattern != "" {
 		literal, rest, found := strings.Cut(pattern, "{")
 		text.WriteString(regexp.QuoteMeta(literal))
@@ -35,33 +37,41 @@ func expression(pattern string, bound map[string]string) *regexp.Regexp {
 		switch words := vocabulary[name]; {
 		case isBound:
 			text.WriteString(regexp.QuoteMeta(element))
+			continue
 		case long:
-			fmt.Fprintf(&text, "(?P<%s>.+)", name)
+			text.WriteString("(.+)")
 		case words != nil:
-			fmt.Fprintf(&text, "(?P<%s>%s)", name, strings.Join(words, "|"))
+			text.WriteString("(" + strings.Join(words, "|") + ")")
 		default:
-			fmt.Fprintf(&text, "(?P<%s>[^/]+)", name)
+			text.WriteString("([^/]+)")
+		}
+		names = append(names, name)
+	}
+	groups := regexp.MustCompile("^" + text.String() + "$").FindStringSubmatch(path)
+	if groups == nil {
+		return nil, false
+	}
+	elements = map[string]string{}
+	for i, name := range names {
+		group := groups[i+1]
+		before, again := elements[name]
+		switch {
+		case !again:
+			elements[name] = group
+		case group != before[strings.LastIndex(before, "/")+1:]:
+			return nil, false
 		}
 	}
-	return regexp.MustCompile("^" + text.String() + "$")
+	return elements, true
 }
 
 // ruleOf returns the rule of a package, and the elements that its place matched
 // by name.
 func ruleOf(path string) (r rule, bound map[string]string, ok bool) {
 	for _, r := range rules {
-		place := expression(r.place, nil)
-		match := place.FindStringSubmatch(path)
-		if match == nil {
-			continue
+		if bound, ok := match(r.place, path, nil); ok {
+			return r, bound, true
 		}
-		bound := map[string]string{}
-		for i, name := range place.SubexpNames() {
-			if name != "" {
-				bound[name] = match[i]
-			}
-		}
-		return r, bound, true
 	}
 	return rule{}, nil, false
 }
@@ -86,7 +96,7 @@ func check(from, to string, test bool) error {
 		allowed := false
 		for _, pattern := range r.imports {
 			pattern, forbidden := strings.CutPrefix(pattern, "!")
-			if expression(pattern, bound).MatchString(inner) {
+			if _, ok := match(pattern, inner, bound); ok {
 				allowed = !forbidden
 			}
 		}
@@ -99,31 +109,31 @@ func check(from, to string, test bool) error {
 
 // imported is a package as `go list -json` describes it.
 type imported struct {
+	Dir          string
 	ImportPath   string
+	GoFiles      []string
+	CgoFiles     []string
+	TestGoFiles  []string
+	XTestGoFiles []string
 	Imports      []string
 	TestImports  []string
 	XTestImports []string
 }
 
-// packages returns all packages of the module.
-func packages(t *testing.T) []imported {
+// tagOfBuild is the build tag of the functions that are deployed (Makefile).
+const tagOfBuild = "lambda.norpc"
+
+// packages returns all packages of the module in root: as they are in tests, and
+// as they are deployed. So a package may be there twice.
+func packages(t *testing.T, root string) []imported {
 	t.Helper()
-	root, err := template.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// `go test` repeats a cached result until a file changes that this process
-	// has looked at, and `go list` looks at files in a process of its own.
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root {
-			return fs.SkipDir
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	return slices.Concat(listed(t, root), listed(t, root, "-tags", tagOfBuild))
+}
+
+func listed(t *testing.T, root string, flags ...string) (all []imported) {
+	t.Helper()
+	fields := "-json=Dir,ImportPath,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,Imports,TestImports,XTestImports"
+	list := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"list"}, flags, []string{fields, "./..."})...)
 	list.Dir = root
 	output, err := list.Output()
 	if err != nil {
@@ -132,7 +142,6 @@ func packages(t *testing.T) []imported {
 		}
 		t.Fatal(err)
 	}
-	var all []imported
 	for decoder := json.NewDecoder(strings.NewReader(string(output))); ; {
 		var p imported
 		if err := decoder.Decode(&p); err == io.EOF {
@@ -146,6 +155,46 @@ func packages(t *testing.T) []imported {
 		t.Fatal("go list knows no package")
 	}
 	return all
+}
+
+// overlooked returns the Go files of the module in root that are in none of the
+// packages, because of a build constraint or of their name. Their imports are
+// unknown here.
+//
+// It looks at every file, also because `go test` repeats a cached result until a
+// file changes that this process has looked at, and `go list` is another one.
+func overlooked(t *testing.T, root string, all []imported) (files []string) {
+	t.Helper()
+	known := map[string]bool{}
+	for _, p := range all {
+		for _, name := range slices.Concat(p.GoFiles, p.CgoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			known[filepath.Join(p.Dir, name)] = true
+		}
+	}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && otherCode(path):
+			return fs.SkipDir
+		case !entry.IsDir() && filepath.Ext(path) == ".go" && !known[path]:
+			file, err := filepath.Rel(root, path)
+			files = append(files, filepath.ToSlash(file))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// otherCode reports whether Go takes a folder for none of the module's.
+func otherCode(folder string) bool {
+	name := filepath.Base(folder)
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }
 
 // mistakes returns the packages without a place, and the imports against the
@@ -169,12 +218,64 @@ func mistakes(all []imported) (found []string) {
 			report(to, true)
 		}
 	}
-	return found
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 func TestImportsFollowTheRules(t *testing.T) {
-	for _, mistake := range mistakes(packages(t)) {
+	root, err := template.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := packages(t, root)
+	for _, mistake := range mistakes(all) {
 		t.Error(mistake)
+	}
+	for _, file := range overlooked(t, root, all) {
+		t.Errorf("%s: a build constraint hides its imports from this test", file)
+	}
+}
+
+// A module of its own, whose files have build constraints.
+func TestFilesBehindConstraints(t *testing.T) {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"go.mod":                       "module openg2p.org/mts-connector\n\ngo 1.26\n",
+		"shared/odoo/odoo.go":          "package odoo\n",
+		"shared/odoo/deployed.go":      "//go:build lambda.norpc\n\npackage odoo\n\nimport _ \"openg2p.org/mts-connector/shared/mts\"\n",
+		"shared/mts/tested.go":         "//go:build !lambda.norpc\n\npackage mts\n\nimport _ \"openg2p.org/mts-connector/shared/odoo/parts\"\n",
+		"shared/mts/mts.go":            "package mts\n",
+		"shared/odoo/parts/parts.go":   "package parts\n",
+		"shared/odoo/odoo_plan9.go":    "package odoo\n",
+		"shared/hidden/hidden.go":      "//go:build other\n\npackage hidden\n",
+		"shared/mts/other_test.go":     "//go:build other\n\npackage mts\n",
+		"shared/mts/testdata/x.go":     "package x\n",
+		"infra/tools/go.mod":           "module tools\n",
+		"infra/tools/tools.go":         "package tools\n",
+		".cache/fetched/fetched.go":    "package fetched\n",
+		"shared/odoo/_draft/sketch.go": "package sketch\n",
+	} {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := packages(t, root)
+	want := []string{"shared/hidden/hidden.go", "shared/mts/other_test.go", "shared/odoo/odoo_plan9.go"}
+	if files := overlooked(t, root, all); !slices.Equal(files, want) {
+		t.Errorf("overlooked: %q, want %q", files, want)
+	}
+	found := mistakes(all)
+	for _, want := range []string{
+		"shared/odoo must not import " + module + "shared/mts: ",
+		"shared/mts must not import " + module + "shared/odoo/parts: ",
+	} {
+		if !slices.ContainsFunc(found, func(mistake string) bool { return strings.HasPrefix(mistake, want) }) {
+			t.Errorf("mistakes: %q, want one more: %s", found, want)
+		}
 	}
 }
 
@@ -279,6 +380,12 @@ func TestRules(t *testing.T) {
 		{"shared/odoo/odootest", module + "shared/mts", test},
 		{"shared/odoo", module + "shared/odoo/odootest", test},
 		{"shared/jq", module + "shared/odoo/odootest", test},
+		{"shared/seeding/seedingtest", module + "shared/seeding", yes},
+		{"shared/seeding/attest", module + "shared/seeding", yes}, // a use case: its name only ends like that
+		{"shared/seeding/attest", module + "shared/dynamo", test},
+		{"shared/seeding/attest", "github.com/itchyny/gojq", test},
+		{"shared/dynamo/odootest", module + "shared/seeding", test},
+		{"functions/submit", module + "shared/seeding/attest", yes},
 
 		// Functions.
 		{"functions/submit", module + "shared/odoo", yes},
@@ -300,6 +407,12 @@ func TestRules(t *testing.T) {
 		{"infra/simulators/python", "github.com/itchyny/gojq", no},
 		{"infra/simulators/cmd/mtssim", module + "infra/simulators/mtssim", yes},
 		{"infra/simulators/cmd/mtssim", module + "infra/local", no},
+		{"infra/simulators/mtssim/rows", module + "infra/simulators/python", yes},
+		{"infra/simulators/mtssim/rows", module + "shared/mts", no},
+		{"infra/simulators/mtssim/rows/wire", module + "shared/mts", no},
+		{"infra/simulators/mtssim/mtssimtest", module + "shared/mts", no},
+		{"infra/simulators/python/inner", module + "shared/mts", no},
+		{"infra/simulators/cmd/mtssim/flags", module + "shared/mts", no},
 
 		// The rest of infra wires what it likes but functions.
 		{"infra/world/inprocess", module + "shared/odoo", yes},

@@ -5,7 +5,8 @@ package layout_test
 //
 // Paths are relative to the module. In them {name} matches one element,
 // {name...} for one or more; a name of the vocabulary matches its words
-// only. A name that place has matched means the same element in imports. An
+// only. A name that occurs again in a path matches the last element of what it
+// has matched there; one that place has matched means the same in imports. An
 // import that begins with "!" is forbidden although another one allows it.
 type rule struct {
 	place   string
@@ -26,8 +27,8 @@ var vocabulary = map[string][]string{
 // holds for it. A package that no rule fits has no place in the module.
 var rules = []rule{
 	{
-		place:   "shared/{parent...}/{name}test",
-		imports: []string{"shared/{parent}", "shared/{domain}", "shared/{kit}", "shared/{kit}/{support}test", "shared/dynamo/memory"},
+		place:   "shared/{parent...}/{parent}test",
+		imports: []string{"shared/{parent}", "shared/{domain}", "shared/{kit}", "shared/{kit}/{kit}test", "shared/dynamo/memory"},
 		modules: true,
 		reason:  "what tests share supports the package above it, and never ships",
 	},
@@ -96,7 +97,7 @@ var rules = []rule{
 	// What is deployed.
 	{
 		place:   "functions/{function}",
-		imports: []string{"shared/{any...}", "!shared/{parent...}/{support}test", "!shared/dynamo/memory"},
+		imports: []string{"shared/{any...}", "!shared/{parent...}/{parent}test", "!shared/dynamo/memory"},
 		modules: true,
 		reason:  "a function wires what is shared, and ships without other functions and without infra",
 	},
@@ -114,7 +115,7 @@ var rules = []rule{
 		reason:  "a program around a simulator knows no more than the simulator",
 	},
 	{
-		place:   "infra/simulators/{simulator}",
+		place:   "infra/simulators/{path...}",
 		imports: []string{"infra/simulators/python"},
 		modules: true,
 		tests:   true,
