@@ -67,6 +67,14 @@ func isZero(value types.AttributeValue) bool {
 	return false
 }
 
+// DamagedError is the error of an item that cannot be decoded. It names the first
+// damaged attribute and not its value.
+type DamagedError struct{ Attribute string }
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("dynamo: damaged item: attribute %q", e.Attribute)
+}
+
 // Reader reads the attributes of an item. An absent attribute reads as the zero
 // value; one that cannot be read makes the item damaged. A decoder reads
 // everything and returns through Decoded.
@@ -78,8 +86,7 @@ type Reader struct {
 // NewReader returns a reader of the item.
 func NewReader(it Item) *Reader { return &Reader{item: it} }
 
-// Decoded returns v, or the error of a damaged item, which names the first
-// damaged attribute and not its value.
+// Decoded returns v, or the *DamagedError of a damaged item.
 func Decoded[T any](r *Reader, v T) (T, error) {
 	if r.err != nil {
 		var zero T
@@ -91,7 +98,7 @@ func Decoded[T any](r *Reader, v T) (T, error) {
 // Damaged records that an attribute cannot be read.
 func (r *Reader) Damaged(name string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("dynamo: damaged item: attribute %q", name)
+		r.err = &DamagedError{name}
 	}
 }
 

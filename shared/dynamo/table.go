@@ -104,6 +104,27 @@ func All[T any](ctx context.Context, t Table, span Span, decode func(Item) (T, e
 	return list, nil
 }
 
+// AllReadable is All for a span in which one damaged item must not stand in the
+// way of others: it returns those that can be decoded, and with them an error
+// that holds a *DamagedError for each of the rest.
+func AllReadable[T any](ctx context.Context, t Table, span Span, decode func(Item) (T, error)) ([]T, error) {
+	var list []T
+	var damaged error
+	err := t.Each(ctx, span, func(it Item) (bool, error) {
+		v, err := decode(it)
+		if err != nil {
+			damaged = errors.Join(damaged, err)
+		} else {
+			list = append(list, v)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, damaged
+}
+
 // Page decodes up to limit wanted items, at least one, and reports whether there
 // are more.
 func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func(Item) bool, decode func(Item) (T, error)) (list []T, more bool, err error) {

@@ -14,6 +14,9 @@ var (
 	// ErrConflict: the item is no longer in the state that the write expected.
 	// Read and decide again; never repeat the same write.
 	ErrConflict = errors.New("changed meanwhile")
+	// ErrDamaged: stored data cannot be read, or are in a form that only a later
+	// release knows.
+	ErrDamaged = errors.New("stored data are damaged")
 	// ErrLeaseHeld: somebody else holds the lease.
 	ErrLeaseHeld = errors.New("lease is held")
 	// ErrOpenBatches: not while batches of the connector are open.

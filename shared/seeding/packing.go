@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
-	"errors"
 	"io"
 	"slices"
 )
@@ -16,11 +15,12 @@ import (
 // readable (infra/decisions.md, "How a stored form changes").
 const packedForm2 = 0b0000_1110
 
-// ErrDamaged: packed data cannot be read.
-var ErrDamaged = errors.New("packed data are damaged")
-
-// maxUnpacked bounds the memory that damaged or hostile data can take.
-const maxUnpacked = 16 << 20
+// What damaged or hostile data can make a function allocate is bounded: a part of
+// an answer has 1,500 rows of a few hundred bytes at most, a batch 1,000 members.
+const (
+	maxUnpacked = 1 << 20 // bytes
+	maxMembers  = 10_000
+)
 
 // PackRows writes rows column by column and deflates them: about 31 bytes a row
 // with a token of 36 digits. MACs and fingerprints do not compress; ids are
@@ -166,7 +166,7 @@ func appendMembers(plain []byte, members []Member) []byte {
 
 func readCount(in *bytes.Buffer) (int, error) {
 	n, err := binary.ReadUvarint(in)
-	if err != nil || n > maxUnpacked || int(n) > in.Len() { // every member needs two bytes at least
+	if err != nil || n > maxMembers || 2*int(n) > in.Len() { // every member needs two bytes at least
 		return 0, ErrDamaged
 	}
 	return int(n), nil

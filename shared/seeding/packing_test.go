@@ -1,8 +1,13 @@
 package seeding_test
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"reflect"
+	"runtime"
 	"testing"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -100,5 +105,38 @@ func TestPackedBefore(t *testing.T) {
 	// A form that a later release writes is damage to this one, and no panic.
 	if rows, err := seeding.UnpackRows(append([]byte{0b0001_0110}, seeding.PackRows(want)[1:]...)); err == nil {
 		t.Errorf("an unknown form is read as %v", rows)
+	}
+}
+
+// What is small and claims to hold much is damage, and costs little to find out.
+func TestPackedDataCannotFillTheMemory(t *testing.T) {
+	claim := func(members int) []byte { // as many zeros as they would need
+		var out bytes.Buffer
+		w, err := flate.NewWriter(&out, flate.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(append(binary.AppendUvarint(nil, uint64(members)), make([]byte, 2*members)...)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	if members, err := seeding.UnpackMembers(claim(5000)); err != nil || len(members) != 5000 {
+		t.Fatalf("%d members, %v", len(members), err)
+	}
+	var before, after runtime.MemStats
+	for _, members := range []int{20_000, 400_000, 8_000_000} {
+		packed := claim(members)
+		runtime.ReadMemStats(&before)
+		if _, err := seeding.UnpackRows(packed); !errors.Is(err, seeding.ErrDamaged) {
+			t.Errorf("%d members in %d bytes: %v", members, len(packed), err)
+		}
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+			t.Errorf("%d members in %d bytes made it allocate %d bytes", members, len(packed), used)
+		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 type Connectors interface {
 	Connector(ctx context.Context, id string) (Connector, error)
 	State(ctx context.Context, id string) (State, error)
-	// States returns the state of every connector.
+	// States returns the state of every connector. With ErrDamaged it returns
+	// those that can be read: one damaged item must not stop the others.
 	States(ctx context.Context) ([]State, error)
 	// TakeRun takes the run lease for owner until the given time and returns
 	// the state with the new fence. It writes moved, unless that is zero.
@@ -82,6 +83,7 @@ type Rejections interface {
 type RegistryStates interface {
 	// RegistryState of a registry that was never used has only its key.
 	RegistryState(ctx context.Context, key string) (RegistryState, error)
+	// RegistryStates returns all; ErrDamaged as for States.
 	RegistryStates(ctx context.Context) ([]RegistryState, error)
 	// TakePatch takes the patch lease; ErrLeaseHeld if somebody else has it.
 	TakePatch(ctx context.Context, key, owner string, now, until time.Time) (RegistryState, error)

@@ -24,7 +24,7 @@ func (s *Store) RegistryState(ctx context.Context, id string) (seeding.RegistryS
 
 // RegistryStates implements seeding.RegistryStates.
 func (s *Store) RegistryStates(ctx context.Context) ([]seeding.RegistryState, error) {
-	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: registries}, decodeRegistry)
+	return readable(ctx, s, dynamo.Span{Partition: registries}, decodeRegistry)
 }
 
 // unmovedCounter is the condition that no batch of the registry was claimed

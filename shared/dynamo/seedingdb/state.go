@@ -22,7 +22,7 @@ func (s *Store) State(ctx context.Context, id string) (seeding.State, error) {
 
 // States implements seeding.Connectors.
 func (s *Store) States(ctx context.Context) ([]seeding.State, error) {
-	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: states}, decodeState)
+	return readable(ctx, s, dynamo.Span{Partition: states}, decodeState)
 }
 
 // The due time is the earlier of two attributes: "due", set by whoever leaves

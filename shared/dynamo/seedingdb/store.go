@@ -25,6 +25,7 @@ package seedingdb
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -69,6 +70,16 @@ func get[T any](ctx context.Context, s *Store, key dynamo.Key, decode func(dynam
 		return v, err
 	}
 	return decode(it)
+}
+
+// readable returns the items of a span that can be decoded, and with them
+// seeding.ErrDamaged if there are others.
+func readable[T any](ctx context.Context, s *Store, span dynamo.Span, decode func(dynamo.Item) (T, error)) ([]T, error) {
+	list, err := dynamo.AllReadable(ctx, s.connectors, span, decode)
+	if _, damaged := errors.AsType[*dynamo.DamagedError](err); damaged {
+		err = fmt.Errorf("%w: %w", seeding.ErrDamaged, err)
+	}
+	return list, err
 }
 
 // notFoundOrConflict translates a refused write: its item is missing, or has

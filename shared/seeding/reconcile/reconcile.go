@@ -53,21 +53,20 @@ type Invoker interface {
 
 // Tick goes through all registries, even if one of them fails.
 func (r *Reconciler) Tick(ctx context.Context) error {
-	registries, err := r.Store.RegistryStates(ctx)
-	if err != nil {
-		return err
+	registries, failed := r.Store.RegistryStates(ctx)
+	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
+		return failed
 	}
 	silentMTS := map[string]bool{}
 	var oldest time.Duration // that an answer waits
-	var failed error
 	for _, registry := range registries {
 		waits, err := r.invokePatch(ctx, registry)
 		oldest = max(oldest, waits)
 		failed = errors.Join(failed, err, r.checkOverdue(ctx, registry.Key, silentMTS))
 	}
 	states, err := r.Store.States(ctx)
-	if err != nil {
-		return errors.Join(failed, err)
+	if failed = errors.Join(failed, err); err != nil && !errors.Is(err, seeding.ErrDamaged) {
+		return failed
 	}
 	for _, g := range gauges(states, oldest, r.Clock.Now()) {
 		r.Meter.Measure(g.metric, g.value, "")

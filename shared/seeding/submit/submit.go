@@ -88,11 +88,10 @@ const (
 // that a slow one does not delay the others. Those that waited longest come
 // first.
 func (s *Submitter) Tick(ctx context.Context) error {
-	states, err := s.Store.States(ctx)
-	if err != nil {
-		return err
+	states, failed := s.Store.States(ctx)
+	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
+		return failed
 	}
-	var failed error
 	for _, connector := range chooseDue(states, s.Clock.Now()) {
 		failed = errors.Join(failed, s.Invoker.InvokeSubmit(ctx, connector))
 	}
