@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
+	"sync"
 )
 
 // packedForm2 is the first byte of the newest form; the rest is deflated. The
@@ -206,16 +207,30 @@ func readText(in *bytes.Buffer) (string, error) {
 }
 
 // deflate packs in the newest form.
+// Compressors are used again, because a new one takes most of a megabyte.
+var (
+	deflaters = sync.Pool{New: func() any {
+		w, _ := flate.NewWriter(nil, flate.BestCompression) // the level is valid
+		return w
+	}}
+	inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+)
+
 func deflate(plain []byte) []byte {
 	out := bytes.NewBuffer([]byte{packedForm2})
-	w, _ := flate.NewWriter(out, flate.BestCompression) // the level is valid, and a buffer takes every write
-	_, _ = w.Write(plain)
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(out)
+	_, _ = w.Write(plain) // a buffer takes every write
 	_ = w.Close()
 	return out.Bytes()
 }
 
 func inflate(packed []byte) ([]byte, error) {
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxUnpacked+1))
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
+	_ = r.(flate.Resetter).Reset(bytes.NewReader(packed), nil) // which never fails
+	plain, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
 	if err != nil || len(plain) > maxUnpacked {
 		return nil, ErrDamaged
 	}
