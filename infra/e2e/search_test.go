@@ -36,6 +36,8 @@ type search struct {
 	mu       sync.Mutex
 	byPrefix map[[prefix]byte][]needle
 	known    map[string]bool
+	clean    map[string]bool // texts that were looked at, and contain nothing
+	decoder  decoder
 }
 
 type needle struct {
@@ -47,7 +49,10 @@ type needle struct {
 const prefix = 6
 
 func newSearch() *search {
-	return &search{byPrefix: map[[prefix]byte][]needle{}, known: map[string]bool{}}
+	return &search{
+		byPrefix: map[[prefix]byte][]needle{}, known: map[string]bool{}, clean: map[string]bool{},
+		decoder: decoder{inflater: flate.NewReader(bytes.NewReader(nil))},
+	}
 }
 
 func (s *search) add(kind, text string) { s.addBytes(kind, []byte(text)) }
@@ -63,6 +68,7 @@ func (s *search) addBytes(kind string, text []byte) {
 		return
 	}
 	s.known[string(text)] = true
+	clear(s.clean)
 	at := [prefix]byte(text)
 	s.byPrefix[at] = append(s.byPrefix[at], needle{kind, text})
 }
@@ -99,7 +105,10 @@ func (s *search) addNumber(kind, digits string) {
 func (s *search) in(text []byte) (kinds []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	decode(text, 0, func(form []byte) {
+	if s.clean[string(text)] {
+		return nil
+	}
+	s.decoder.decode(text, 0, func(form []byte) {
 		form = fold(form)
 		for i := 0; i+prefix <= len(form); i++ {
 			for _, n := range s.byPrefix[[prefix]byte(form[i:i+prefix])] {
@@ -109,6 +118,9 @@ func (s *search) in(text []byte) (kinds []string) {
 			}
 		}
 	})
+	if len(kinds) == 0 {
+		s.clean[string(text)] = true
+	}
 	return kinds
 }
 
@@ -120,18 +132,27 @@ var (
 	hexText    = regexp.MustCompile(`(?:[0-9a-fA-F]{2}){6,}`)
 )
 
+// decoder decodes texts. It keeps what inflates them, because a new one takes more
+// time than most texts do.
+type decoder struct{ inflater io.Reader }
+
+func (d decoder) inflate(r io.Reader) io.Reader {
+	_ = d.inflater.(flate.Resetter).Reset(r, nil) // which never fails
+	return d.inflater
+}
+
 // decode passes a text to show, and everything that can be decoded from it.
-func decode(text []byte, depth int, show func([]byte)) {
+func (d decoder) decode(text []byte, depth int, show func([]byte)) {
 	if len(text) < prefix || depth > deepest {
 		return
 	}
 	show(text)
-	deeper := func(form []byte) { decode(form, depth+1, show) }
+	deeper := func(form []byte) { d.decode(form, depth+1, show) }
 	for _, open := range []func(io.Reader) (io.Reader, error){
-		func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil },
+		func(r io.Reader) (io.Reader, error) { return d.inflate(r), nil },
 		func(r io.Reader) (io.Reader, error) { // behind a byte that says the form, as packed rows are
 			_, err := r.Read(make([]byte, 1))
-			return flate.NewReader(r), err
+			return d.inflate(r), err
 		},
 		func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) },
 		func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
