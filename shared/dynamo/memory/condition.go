@@ -160,6 +160,7 @@ func parseCondition(text string) *expression {
 func (p *parser) either() condition {
 	c := p.both()
 	for p.accept("OR") != "" {
+		p.operators++
 		c = either{c, p.both()}
 	}
 	return c
@@ -168,6 +169,7 @@ func (p *parser) either() condition {
 func (p *parser) both() condition {
 	c := p.not()
 	for p.accept("AND") != "" {
+		p.operators++
 		c = both{c, p.not()}
 	}
 	return c
@@ -175,6 +177,7 @@ func (p *parser) both() condition {
 
 func (p *parser) not() condition {
 	if p.accept("NOT") != "" {
+		p.operators++
 		return not{p.not()}
 	}
 	return p.simple()
@@ -185,8 +188,7 @@ func (p *parser) simple() condition {
 	case "(":
 		return p.parentheses()
 	case "attribute_exists", "attribute_not_exists":
-		p.next()
-		p.want("(")
+		p.function()
 		c := condition(exists{p.path()})
 		p.want(")")
 		if t == "attribute_not_exists" {
@@ -194,8 +196,7 @@ func (p *parser) simple() condition {
 		}
 		return c
 	case "contains":
-		p.next()
-		p.want("(")
+		p.function()
 		c := contains{path: p.path()}
 		p.want(",")
 		c.member = p.operand()
@@ -203,6 +204,7 @@ func (p *parser) simple() condition {
 		return c
 	}
 	a := p.sized()
+	p.operators++
 	if p.accept("BETWEEN") != "" {
 		c := between{v: a, from: p.sized()}
 		p.want("AND")
@@ -252,8 +254,7 @@ func (p *parser) sized() operand {
 	if p.peek(0) != "size" {
 		return p.operand()
 	}
-	p.next()
-	p.want("(")
+	p.function()
 	o := sizeOf{p.path()}
 	p.want(")")
 	return o

@@ -85,14 +85,22 @@ type expression struct {
 
 // parser reads an expression, up to the first mistake.
 type parser struct {
-	tokens []string
-	used   []string
-	err    error
+	tokens    []string
+	used      []string
+	operators int // and functions, as DynamoDB counts them
+	err       error
 }
 
 var token = regexp.MustCompile(`^\s*(#\w+|:\w+|\w+|<>|<=|>=|[=<>(),.+-])`)
 
-const longestExpression = 4096
+// The limits of an expression.
+const (
+	longestExpression = 4096
+	mostOperators     = 300
+	longestPath       = 32
+	longestAlias      = 255         // of a #name or :value
+	largestScope      = 2 * 1 << 20 // of all names and values, in bytes
+)
 
 func newParser(text string) *parser {
 	p := &parser{}
@@ -126,6 +134,9 @@ func parse(kind, text string, read func(*parser, *expression)) *expression {
 		read(p, e)
 		if len(p.tokens) > 0 {
 			p.fail("Syntax error; token: %q", p.tokens[0])
+		}
+		if p.operators > mostOperators {
+			p.fail("The expression contains more than %d operators and functions", mostOperators)
 		}
 	}
 	e.used, e.err = p.used, p.err
@@ -175,6 +186,13 @@ func (p *parser) want(t string) {
 	}
 }
 
+// function reads the beginning of a function.
+func (p *parser) function() {
+	p.operators++
+	p.next()
+	p.want("(")
+}
+
 func (p *parser) path() (list path) {
 	for {
 		name := p.next()
@@ -185,7 +203,11 @@ func (p *parser) path() (list path) {
 			p.fail("this DynamoDB takes attributes as #name only, not %q", name)
 			return nil
 		}
-		if list = append(list, name); p.accept(".") == "" {
+		if list = append(list, name); len(list) > longestPath {
+			p.fail("The document path has more than %d elements", longestPath)
+			return nil
+		}
+		if p.accept(".") == "" {
 			return list
 		}
 	}
@@ -224,6 +246,9 @@ func bind(names map[string]string, values item, expressions ...*expression) (*sc
 	}
 	given := slices.Concat(slices.Collect(maps.Keys(names)), slices.Collect(maps.Keys(values)))
 	for _, name := range given {
+		if len(name) > longestAlias {
+			return nil, invalid("ExpressionAttributeNames or ExpressionAttributeValues contains an invalid key")
+		}
 		if !used[name] {
 			return nil, invalid("Value provided unused in expressions: %s", name)
 		}
@@ -231,14 +256,22 @@ func bind(names map[string]string, values item, expressions ...*expression) (*sc
 	if len(given) < len(used) {
 		return nil, invalid("An expression attribute name or value used in an expression is not defined")
 	}
-	for _, name := range names {
-		if name == "" {
+	bytes := Size(values)
+	for alias, name := range names {
+		if name == "" || len(name) > longestName {
 			return nil, invalid("ExpressionAttributeNames contains an invalid value")
 		}
+		bytes += len(alias) + len(name)
+	}
+	if bytes > largestScope {
+		return nil, invalid("Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size")
 	}
 	copied, err := validItem(values)
 	if err != nil {
 		return nil, err
+	}
+	if depth(values) > deepestItem {
+		return nil, invalid("ExpressionAttributeValues contains an invalid value: nesting levels have exceeded the limit")
 	}
 	s := &scope{names: maps.Clone(names), values: copied}
 	for _, e := range expressions {

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -97,6 +98,9 @@ func (c *Client) CreateTable(_ context.Context, in *dynamodb.CreateTableInput, _
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	name := aws.ToString(in.TableName)
+	if !tableName.MatchString(name) {
+		return nil, errTableName
+	}
 	if c.tables[name] != nil {
 		return nil, &types.ResourceInUseException{Message: aws.String("Table already exists: " + name)}
 	}
@@ -115,7 +119,15 @@ func (c *Client) DeleteTable(_ context.Context, in *dynamodb.DeleteTableInput, _
 	return &dynamodb.DeleteTableOutput{}, nil
 }
 
+var (
+	tableName    = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+	errTableName = invalid("Invalid table/index name")
+)
+
 func (c *Client) table(name *string) (table, error) {
+	if !tableName.MatchString(aws.ToString(name)) {
+		return nil, errTableName
+	}
 	if t := c.tables[aws.ToString(name)]; t != nil {
 		return t, nil
 	}

@@ -79,8 +79,10 @@ func (p *parser) setting(to path) setting {
 	set := setting{path: to, a: p.term()}
 	switch p.accept("+", "-") {
 	case "+":
+		p.operators++
 		set.sign, set.b = 1, p.term()
 	case "-":
+		p.operators++
 		set.sign, set.b = -1, p.term()
 	}
 	return set
@@ -90,8 +92,7 @@ func (p *parser) term() operand {
 	if p.peek(0) != "if_not_exists" {
 		return p.operand()
 	}
-	p.next()
-	p.want("(")
+	p.function()
 	o := ifNotExists{path: p.path()}
 	p.want(",")
 	o.other = p.term()

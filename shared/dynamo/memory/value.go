@@ -12,6 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
+// longestName bounds the name of an attribute, in bytes.
+const longestName = 65535
+
 // clone is a deep copy of a valid item.
 func clone(it item) item {
 	copied, _ := validItem(it)
@@ -25,6 +28,9 @@ func validItem(it item) (item, error) {
 	}
 	copied := make(item, len(it))
 	for name, value := range it {
+		if name == "" || len(name) > longestName {
+			return nil, invalid("an attribute name has 1 to %d bytes", longestName)
+		}
 		v, err := validValue(value)
 		if err != nil {
 			return nil, err
@@ -42,6 +48,9 @@ func validValue(value types.AttributeValue) (types.AttributeValue, error) {
 		n, err := wholeNumber(v.Value)
 		return &types.AttributeValueMemberN{Value: n}, err
 	case *types.AttributeValueMemberB:
+		if v.Value == nil {
+			return nil, invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+		}
 		return &types.AttributeValueMemberB{Value: append([]byte{}, v.Value...)}, nil
 	case *types.AttributeValueMemberBOOL:
 		return &types.AttributeValueMemberBOOL{Value: v.Value}, nil
@@ -127,6 +136,16 @@ func equal(a, b types.AttributeValue) bool {
 	}
 	sign, ok := order(a, b)
 	return ok && sign == 0
+}
+
+// depth is how many maps of an item are inside one another.
+func depth(it item) (maps int) {
+	for _, value := range it {
+		if m, ok := value.(*types.AttributeValueMemberM); ok {
+			maps = max(maps, 1+depth(m.Value))
+		}
+	}
+	return maps
 }
 
 // Size of an item as DynamoDB counts it, in bytes.

@@ -14,8 +14,10 @@ import (
 
 const (
 	largestItem        = 400 * 1024
+	deepestItem        = 32 // the item itself is the first level
 	largestTransaction = 4 * 1024 * 1024
 	longestTransaction = 100
+	longestToken       = 36
 )
 
 // write is one checked write of a request, alone or in a transaction.
@@ -65,7 +67,7 @@ func putting(r request, it item) (*write, error) {
 	if w.key, err = keyOf(item{"pk": it["pk"], "sk": it["sk"]}); err != nil {
 		return nil, err
 	}
-	return w, sizeIn(it)
+	return w, storable(it)
 }
 
 func updating(r request, k item, text *string) (*write, error) {
@@ -104,9 +106,13 @@ func checking(r request, k item) (*write, error) {
 	return w, err
 }
 
-func sizeIn(it item) error {
-	if Size(it) > largestItem {
+// storable refuses an item that is too large or too deep.
+func storable(it item) error {
+	switch {
+	case Size(it) > largestItem:
 		return invalid("Item size has exceeded the maximum allowed size")
+	case 1+depth(it) > deepestItem:
+		return invalid("Nesting Levels have exceeded supported limits")
 	}
 	return nil
 }
@@ -135,7 +141,7 @@ func (c *Client) outcome(w *write) (before, after item, err error) {
 		if after, err = w.update.apply(&s, w.key); err != nil {
 			return nil, nil, err
 		}
-		return before, after, sizeIn(after)
+		return before, after, storable(after)
 	default:
 		after = before
 	}
@@ -239,6 +245,10 @@ func (c *Client) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWr
 	if err := only(in, "TransactItems", "ClientRequestToken", "ReturnConsumedCapacity"); err != nil {
 		return nil, err
 	}
+	token := aws.ToString(in.ClientRequestToken)
+	if len(token) > longestToken {
+		return nil, invalid("a ClientRequestToken has at most %d characters", longestToken)
+	}
 	writes, err := checkedTransaction(in.TransactItems)
 	if err != nil {
 		return nil, err
@@ -253,7 +263,6 @@ func (c *Client) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWr
 			return nil, err
 		}
 	}
-	token := aws.ToString(in.ClientRequestToken)
 	if before, seen := c.done[token]; seen && token != "" {
 		if !reflect.DeepEqual(before, writes) {
 			return nil, &types.IdempotentParameterMismatchException{Message: aws.String("the token is of another transaction")}

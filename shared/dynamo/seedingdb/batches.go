@@ -80,21 +80,22 @@ func (s *Store) MarkSubmitted(ctx context.Context, ref seeding.BatchRef, request
 	return conflict(dynamo.Already(err, marked))
 }
 
+// partsInCondition is how many parts a condition names: each takes three
+// operators, and an expression may have 300.
+const partsInCondition = 50
+
 // CountParts implements seeding.Batches. It adds the totals on condition that
-// none of the parts is there, so that a part counts once.
+// none of the parts is there, so that a part counts once. Several updates would
+// not do: after a crash between them, the totals of all would be added again
+// with the parts that are left.
 func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string, add seeding.Totals) error {
 	if len(parts) == 0 {
 		return errors.New("dynamo: totals can be added only for a part of an answer")
 	}
 	c := dynamo.Change{
-		Update:    "ADD #parts :parts",
+		Update:    "ADD #parts :fresh",
 		Condition: dynamo.Exists,
-		Values:    dynamo.Item{":parts": dynamo.Set(parts)},
-	}
-	for i, part := range parts {
-		name := fmt.Sprintf(":part%d", i)
-		c.Condition += " AND NOT contains(#parts, " + name + ")"
-		c.Values[name] = dynamo.Text(part)
+		Values:    dynamo.Item{":fresh": dynamo.Set(parts)},
 	}
 	for name, n := range totals(add) {
 		if n != 0 {
@@ -102,7 +103,39 @@ func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string,
 			c.Values[":"+name] = dynamo.Number(n)
 		}
 	}
+	if len(parts) > partsInCondition {
+		return s.countManyParts(ctx, b.Ref, parts, c)
+	}
+	for i, part := range parts {
+		name := fmt.Sprintf(":part%d", i)
+		c.Condition += " AND NOT contains(#parts, " + name + ")"
+		c.Values[name] = dynamo.Text(part)
+	}
 	return s.updateBatch(ctx, b, c, nil)
+}
+
+// countManyParts makes the change of CountParts for parts that are too many for
+// a condition: it reads the batch, and writes on condition that no part came
+// since. Where others count parts all the time, the last refusal is returned as
+// it is, because a conflict would mean that these parts are counted.
+func (s *Store) countManyParts(ctx context.Context, ref seeding.BatchRef, parts []string, c dynamo.Change) error {
+	return dynamo.RetryRefused(func() error {
+		b, err := s.Batch(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(parts, b.HasPart) {
+			return seeding.ErrConflict
+		}
+		c.Key = closedKey(ref)
+		if b.State.Open() {
+			c.Key = openKey(ref)
+		}
+		c.Condition = dynamo.Exists + " AND " + countedParts(len(b.Parts))
+		c.Values[":parts"] = dynamo.Number(len(b.Parts))
+		_, err = s.connectors.Update(ctx, c)
+		return err
+	})
 }
 
 // Postpone implements seeding.Batches. With the attempts of before it may only

@@ -157,6 +157,43 @@ func (s *suite) countingParts() {
 	}
 }
 
+// An expression of DynamoDB has room for the conditions of about 100 parts.
+func (s *suite) countingManyParts() {
+	c, run := s.running("c")
+	b := s.claimed(c, run, "b")
+	one := seeding.Totals{Tokenised: 1, Duplicate: 2}
+	answer := func(id string) (parts []string) {
+		for i := range 120 {
+			parts = append(parts, fmt.Sprintf("%s.%d.120", id, i+1))
+		}
+		return parts
+	}
+	first := answer("first")
+	s.ok(s.store.CountParts(s.ctx, b, first, one), "120 parts")
+	s.fails(s.store.CountParts(s.ctx, b, first, one), seeding.ErrConflict, "the same parts")
+	s.fails(s.store.CountParts(s.ctx, b, append(answer("x"), first[119]), one), seeding.ErrConflict, "one of them among others")
+	s.fails(s.store.CountParts(s.ctx, b, first[119:], one), seeding.ErrConflict, "one of them alone")
+	s.ok(s.store.CountParts(s.ctx, b, answer("second"), one), "120 more")
+	outcomes := s.race(func(int) error { return s.store.CountParts(s.ctx, b, answer("third"), one) })
+	s.same(outcomes, map[error]int{nil: 1, seeding.ErrConflict: racers - 1}, "race for 120 parts")
+
+	read, err := s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(read.Totals, one.Plus(one).Plus(one), "totals")
+	s.same(len(read.Parts), 360, "number of parts")
+	closed := read
+	closed.State, closed.Closed = seeding.Lost, t0
+	s.ok(s.store.Close(s.ctx, closed), "close")
+	s.ok(s.store.CountParts(s.ctx, read, answer("late"), one), "parts of a batch that was open when it was read")
+	s.fails(s.store.CountParts(s.ctx, closed, answer("late"), one), seeding.ErrConflict, "the same late parts")
+	got, err := s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(got.Totals, closed.Totals.Plus(one), "totals of the closed batch")
+
+	b.Ref.Batch = s.id("unknown")
+	s.fails(s.store.CountParts(s.ctx, b, first, one), seeding.ErrNotFound, "of a batch that nobody claimed")
+}
+
 func (s *suite) postponing() {
 	c, run := s.running("c")
 	b := s.claimed(c, run, "b")

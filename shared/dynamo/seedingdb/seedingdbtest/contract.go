@@ -54,6 +54,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"claim raced", (*suite).claimRaced},
 		{"submitted", (*suite).submitted},
 		{"counting parts", (*suite).countingParts},
+		{"counting many parts", (*suite).countingManyParts},
 		{"postponing", (*suite).postponing},
 		{"closing", (*suite).closing},
 		{"closing raced", (*suite).closingRaced},
