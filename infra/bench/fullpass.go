@@ -3,10 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -43,7 +48,8 @@ func newTimedRegistry(n int) *timedRegistry {
 func (m *measurer) fullPass(ctx context.Context, r *report) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	h, err := newHarness(ctx, m.db, setup{times: seeding.DefaultTimes(), found: true})
+	puts := &bulkPuts{sdk: m.db.Client()}
+	h, err := newHarness(ctx, m.db, setup{times: seeding.DefaultTimes(), found: true, around: puts.around})
 	if err != nil {
 		return err
 	}
@@ -52,6 +58,9 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 	registry := newTimedRegistry(rejectedRegistrants)
 	h.registry = registry.Server
 	if _, err := h.pass(ctx); err != nil {
+		return err
+	}
+	if err := puts.finish(ctx); err != nil {
 		return err
 	}
 	runs, _, err := h.direct.ListRuns(ctx, h.connector.ID, "", 1)
@@ -77,6 +86,61 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 		rejectedRegistrants, batchSize, calls.Calls, calls.Returned, read, after.units-before.units,
 		took.Seconds(), time.Duration(registry.took.Load()).Seconds())
 	return nil
+}
+
+// bulkPuts is a client that writes new items many at a time, in the place of one
+// conditional put each, until it is finished. What it writes is what the store
+// would have written: only the conditions are left out, of items that are not
+// there. One put each took DynamoDB Local six minutes for 300,000.
+type bulkPuts struct {
+	dynamo.Client
+	sdk *dynamodb.Client
+
+	mu       sync.Mutex
+	table    string
+	waiting  []types.WriteRequest
+	finished bool
+}
+
+func (p *bulkPuts) around(client dynamo.Client) dynamo.Client {
+	p.Client = client
+	return p
+}
+
+func (p *bulkPuts) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	const most = 25 // of BatchWriteItem
+	p.mu.Lock()
+	if p.finished {
+		p.mu.Unlock()
+		return p.Client.PutItem(ctx, in, options...)
+	}
+	p.table = *in.TableName
+	p.waiting = append(p.waiting, types.WriteRequest{PutRequest: &types.PutRequest{Item: in.Item}})
+	var full []types.WriteRequest
+	if len(p.waiting) == most {
+		full, p.waiting = p.waiting, nil
+	}
+	p.mu.Unlock()
+	return &dynamodb.PutItemOutput{}, p.write(ctx, full)
+}
+
+func (p *bulkPuts) write(ctx context.Context, requests []types.WriteRequest) error {
+	for len(requests) > 0 {
+		out, err := p.sdk.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{p.table: requests}})
+		if err != nil {
+			return err
+		}
+		requests = out.UnprocessedItems[p.table]
+	}
+	return nil
+}
+
+// finish writes what is left. From now on puts are puts.
+func (p *bulkPuts) finish(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finished = true
+	return p.write(ctx, p.waiting)
 }
 
 // pass makes the connector due and returns the time until it is not due any

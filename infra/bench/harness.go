@@ -19,6 +19,7 @@ import (
 	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/infra/world/invariants"
 	"openg2p.org/mts-connector/infra/world/waiting"
+	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
@@ -37,6 +38,8 @@ type setup struct {
 	// found says that MTS and registry were measured before: the batch size is
 	// 1,000, and the registry's speed allows creates of that size.
 	found bool
+	// around is what the functions see of the database; nil is all of it.
+	around func(dynamo.Client) dynamo.Client
 }
 
 const batchSize = 1000
@@ -82,7 +85,11 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 	}
 	h.drop = func() { tables.Drop(ctx, db.Client()) }
 	h.direct, h.units = seedingdb.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
-	h.connect(seedingdb.New(h.units, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
+	var seen dynamo.Client = h.units
+	if s.around != nil {
+		seen = s.around(seen)
+	}
+	h.connect(seedingdb.New(seen, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
 	return h, h.prepare(ctx)
 }
 
