@@ -206,7 +206,6 @@ func readText(in *bytes.Buffer) (string, error) {
 	return string(b[:len(b)-1]), nil
 }
 
-// deflate packs in the newest form.
 // Compressors are used again, because a new one takes most of a megabyte.
 var (
 	deflaters = sync.Pool{New: func() any {
@@ -216,6 +215,7 @@ var (
 	inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 )
 
+// deflate packs in the newest form.
 func deflate(plain []byte) []byte {
 	out := bytes.NewBuffer([]byte{packedForm2})
 	w := deflaters.Get().(*flate.Writer)
