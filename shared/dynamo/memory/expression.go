@@ -79,6 +79,7 @@ func (o ifNotExists) in(s *scope) types.AttributeValue {
 type expression struct {
 	condition condition
 	update    *update
+	length    int      // of the text, in bytes
 	used      []string // names and values
 	err       error
 }
@@ -98,8 +99,9 @@ const (
 	longestExpression = 4096
 	mostOperators     = 300
 	longestPath       = 32
-	longestAlias      = 255         // of a #name or :value
-	largestScope      = 2 * 1 << 20 // of all names and values, in bytes
+	longestAlias      = 255     // of a #name or :value
+	largestScope      = 2 << 20 // of all names and values, in bytes
+	largestExpression = 1 << 20 // of its text, and a name or value wherever it is used
 )
 
 func newParser(text string) *parser {
@@ -139,7 +141,7 @@ func parse(kind, text string, read func(*parser, *expression)) *expression {
 			p.fail("The expression contains more than %d operators and functions", mostOperators)
 		}
 	}
-	e.used, e.err = p.used, p.err
+	e.length, e.used, e.err = len(text), p.used, p.err
 	parsed.Store(kind+text, e)
 	return e
 }
@@ -275,6 +277,17 @@ func bind(names map[string]string, values item, expressions ...*expression) (*sc
 	}
 	s := &scope{names: maps.Clone(names), values: copied}
 	for _, e := range expressions {
+		bytes := e.length
+		for _, name := range e.used {
+			if v, ok := copied[name]; ok {
+				bytes += valueSize(v)
+			} else {
+				bytes += len(names[name])
+			}
+		}
+		if bytes > largestExpression {
+			return nil, invalid("Invalid expression: Expression size has exceeded the maximum allowed size")
+		}
 		if e.condition != nil {
 			if err := e.condition.check(s); err != nil {
 				return nil, err
