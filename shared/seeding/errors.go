@@ -1,7 +1,6 @@
 package seeding
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -91,22 +90,4 @@ func IgnoreConflict(err error) error {
 		return nil
 	}
 	return err
-}
-
-// ErrorKind is what may be logged of an error; its text may not.
-func ErrorKind(err error) string {
-	if f, ok := errors.AsType[*Fault](err); ok {
-		return f.Error()
-	}
-	switch {
-	case errors.Is(err, ErrConflict):
-		return "conflict"
-	case errors.Is(err, ErrNotFound):
-		return "not found"
-	case errors.Is(err, ErrDamaged):
-		return "damaged"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "deadline"
-	}
-	return "storage"
 }

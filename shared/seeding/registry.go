@@ -84,16 +84,3 @@ func ByRegistrant(identifiers []Identifier) map[int64][]Identifier {
 	}
 	return m
 }
-
-// RegistrantsOf returns every registrant that holds one of the identifiers, once.
-func RegistrantsOf(identifiers []Identifier) []int64 {
-	seen := map[int64]bool{}
-	var ids []int64
-	for _, i := range identifiers {
-		if !seen[i.Registrant] {
-			seen[i.Registrant] = true
-			ids = append(ids, i.Registrant)
-		}
-	}
-	return ids
-}

@@ -135,7 +135,7 @@ func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
 		out, err := p.process(limited, t, ref)
 		cancel()
 		if err != nil {
-			t.log.Error("answer could not be processed", "batch", ref.Batch, "kind", seeding.ErrorKind(err))
+			t.log.Error("answer could not be processed", "batch", ref.Batch, "kind", errorKind(err))
 			if err := p.countFailure(ctx, ref); err != nil {
 				return end, err
 			}
@@ -276,4 +276,22 @@ func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) 
 		rejected = append(rejected, cause.Reject(b.Ref.Registry, b.Ref.Connector, who, configured, before[m.Identifier], now, p.Times))
 	}
 	return rejected, nil
+}
+
+// errorKind is what may be logged of an error; its text may not.
+func errorKind(err error) string {
+	if f, ok := errors.AsType[*seeding.Fault](err); ok {
+		return f.Error()
+	}
+	switch {
+	case errors.Is(err, seeding.ErrConflict):
+		return "conflict"
+	case errors.Is(err, seeding.ErrNotFound):
+		return "not found"
+	case errors.Is(err, seeding.ErrDamaged):
+		return "damaged"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "deadline"
+	}
+	return "storage"
 }

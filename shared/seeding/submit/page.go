@@ -78,7 +78,7 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	}
 	p.last = len(p.vids) < limit
 	if len(p.vids) > 0 {
-		registrants := seeding.RegistrantsOf(p.vids)
+		registrants := registrantsOf(p.vids)
 		if p.records, err = registry.Registrants(ctx, registrants); err != nil {
 			return p, err
 		}
@@ -226,4 +226,17 @@ func (s *Submitter) removeVIDs(ctx context.Context, v view, registry seeding.Reg
 		return 0, nil                                             //nolint:nilerr // it is shown as a problem, and keeps nobody from being sent
 	}
 	return len(identifiers), nil
+}
+
+// registrantsOf returns every registrant that holds one of the identifiers, once.
+func registrantsOf(identifiers []seeding.Identifier) []int64 {
+	seen := map[int64]bool{}
+	var ids []int64
+	for _, i := range identifiers {
+		if !seen[i.Registrant] {
+			seen[i.Registrant] = true
+			ids = append(ids, i.Registrant)
+		}
+	}
+	return ids
 }

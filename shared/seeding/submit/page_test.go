@@ -253,3 +253,14 @@ func TestHoldersThatDuplicatesName(t *testing.T) {
 		t.Errorf("holders %d of a page without rejections", got)
 	}
 }
+
+func TestRegistrantsOf(t *testing.T) {
+	a, b, c := seeding.Identifier{ID: 1, Registrant: 7}, seeding.Identifier{ID: 2, Registrant: 5}, seeding.Identifier{ID: 3, Registrant: 7}
+	if got := registrantsOf(nil); len(got) != 0 {
+		t.Errorf("of none: %v", got)
+	}
+	// Once each, in the order in which they are met.
+	if got := registrantsOf([]seeding.Identifier{a, b, c}); !slices.Equal(got, []int64{7, 5}) {
+		t.Errorf("two of one registrant, one of another: %v", got)
+	}
+}
