@@ -17,6 +17,8 @@ type document struct {
 	labels map[string]bool
 	// anchors are the headings as GitHub makes links of them.
 	anchors map[string]bool
+	// titles are the headings without the date before them.
+	titles []string
 	// sections are the labels of headings, by the line (from 1) they begin at.
 	sections []section
 }
@@ -30,6 +32,7 @@ const numberedLabel = `[A-Z]?\d{1,3}[a-z]?(?:\.\d+)*`
 
 var (
 	headingLine   = regexp.MustCompile(`^#{1,6} +(.+?) *$`)
+	headingDate   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2} +`)
 	headingNumber = regexp.MustCompile(`^(` + numberedLabel + `|[A-Z])\.? `)
 	listItem      = regexp.MustCompile(`^(\d+)\. `)
 	rowLabel      = regexp.MustCompile(`^(?:\| *)?([A-Z]\d{1,3})(?: *\|| · )`)
@@ -47,6 +50,7 @@ func parse(text string) document {
 		if m := headingLine.FindStringSubmatch(line); m != nil {
 			heading := markup.Replace(m[1])
 			d.addAnchor(heading)
+			d.titles = append(d.titles, headingDate.ReplaceAllString(heading, ""))
 			current = heading
 			if n := headingNumber.FindStringSubmatch(heading); n != nil {
 				current = n[1]

@@ -1,5 +1,5 @@
 // Package documents_test holds the documents of the repository together: every
-// reference of a Go, Markdown or YAML file to a document, or to a heading or row
+// reference of a Go, Markdown or YAML file, of the Makefile or of .ci/run, to a document, or to a heading or row
 // of one, must lead somewhere.
 //
 // A reference names its document, as reference_test.go lists; "W12" alone does
@@ -36,10 +36,12 @@ func (l library) fault(r reference) string {
 	}
 	d, isDocument := l.documents[r.document]
 	switch {
-	case !isDocument && (r.label != "" || r.anchor != "" || !l.has(r.document)):
+	case !isDocument && (r.label != "" || r.title != "" || r.anchor != "" || !l.has(r.document)):
 		return "there is no " + r.document
 	case r.label != "" && !d.labels[r.label]:
 		return r.document + " has no heading or row " + r.label
+	case r.title != "" && !slices.ContainsFunc(d.titles, func(title string) bool { return strings.HasPrefix(title, r.title) }):
+		return r.document + " has no heading that begins with " + r.title
 	case r.anchor != "" && !d.anchors[r.anchor]:
 		return r.document + " has no heading with the anchor #" + r.anchor
 	}
@@ -57,7 +59,7 @@ func TestEveryReferenceLeadsSomewhere(t *testing.T) {
 	l := read(t, root)
 	found := 0
 	for _, name := range l.files {
-		if !slices.Contains([]string{".go", ".md", ".yaml", ".yml"}, path.Ext(name)) || strings.HasPrefix(name, "infra/documents/") {
+		if strings.HasPrefix(name, "infra/documents/") {
 			continue // this folder's own tests are full of bad references
 		}
 		for _, r := range references(name, content(t, root, name), l.documents[name]) {
@@ -130,7 +132,7 @@ C15 · a correction
 		documents: map[string]document{
 			"README.md":           parse("# Us"),
 			"infra/protocol.md":   parse("# The protocol\n## Submit\n1. One.\n2. Two, see Submit 1 and rule 2.\n## Batch size\n1. One.\n"),
-			"infra/runbook.md":    parse("# Runbook\n### SubmitFailing, PatchFailing\n## What *to* do, `now`?\n## Twice\n## Twice\n"),
+			"infra/runbook.md":    parse("# Runbook\n### SubmitFailing, PatchFailing\n## What *to* do, `now`?\n## Twice\n## Twice\n## 2026-11-27 Whole runs are tested\n"),
 			"infra/facts/odoo.md": parse(facts),
 			"infra/facts/mts.md":  parse(facts),
 		},
@@ -169,6 +171,21 @@ C15 · a correction
 				"1: [a](protocol.md#submitting): infra/protocol.md has no heading with the anchor #submitting",
 				"2: [b](../LICENSE): there is no LICENSE",
 				"3: [c](#now): infra/runbook.md has no heading with the anchor #now"}},
+		"a title": {"a.go", "// (infra/runbook.md, \"Whole runs\"), infra/runbook.md,\n// \"Twice\" and `infra/runbook.md`, \"Twice\"", nil},
+		"no such title": {"README.md", "See infra/runbook.md, \"Runs\".", []string{
+			"1: infra/runbook.md, \"Runs\": infra/runbook.md has no heading that begins with Runs"}},
+		"several rules": {"a.go", "// protocol, \"Submit\" 2 and 99, protocol, \"Submit\" 1, 2 and 3", []string{
+			"1: protocol, \"Submit\" 99: infra/protocol.md has no heading or row Submit.99",
+			"1: protocol, \"Submit\" 3: infra/protocol.md has no heading or row Submit.3"}},
+		"a link with a title":        {"README.md", "[a](infra/none.md \"what\") [b](infra/runbook.md 'what')", []string{"1: [a](infra/none.md \"what\"): there is no infra/none.md"}},
+		"targets of reference links": {"README.md", "See [a][b].\n\n[b]: infra/none.md\n[c]: infra/runbook.md#twice \"what\"\n[d]: https://example.org/x", []string{"3: [b]: infra/none.md: there is no infra/none.md"}},
+		"paths": {"README.md", "`infra/tools`, `infra/tools/fetch`, `infra/toolz`, `infra/*/main.go`, `functions/<name>`, `infra/{a,b}` and `infra/…`",
+			[]string{"1: `infra/toolz`: there is no infra/toolz"}},
+		"a path with its Go name": {"README.md", "`infra/tools.Fetch` and `infra/toolz.Fetch`", []string{"1: `infra/toolz.Fetch`: there is no infra/toolz"}},
+		"names after one prefix":  {"README.md", "| `infra/facts tools none` |", []string{"1: `infra/facts tools none`: there is no infra/none"}},
+		"a command with a path":   {"README.md", "`infra/tools/fetch go -x`", nil},
+		"Makefile":                {"Makefile", "# see infra/runbook.md, Missing\nrun: # infra/none.md", []string{"2: infra/none.md: there is no infra/none.md"}},
+		"a script":                {".ci/run", "# see infra/none.md", []string{"1: infra/none.md: there is no infra/none.md"}},
 		"an anchor in prose":      {"README.md", "See `infra/runbook.md#twice` and infra/runbook.md#thrice.", []string{"1: infra/runbook.md#thrice: infra/runbook.md has no heading with the anchor #thrice"}},
 		"code blocks":             {"README.md", "```\nW12 facts/none.md [a](b)\n```", nil},
 		"a list below a name":     {"README.md", "1. Read `infra/facts/mts.md`\n9. and more", nil},

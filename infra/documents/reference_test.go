@@ -16,6 +16,7 @@ type reference struct {
 	text     string // as it is written there
 	document string // path from the root of the repository; "" when none is named
 	label    string // of a heading or row; "" for the document itself
+	title    string // how the text of a heading begins
 	anchor   string // of a link
 }
 
@@ -25,16 +26,22 @@ type reference struct {
 //	facts/mts.md 2.3, 2.4 and W12 several
 //	protocol, "Submit" 7          a heading of infra/protocol.md, and an item of its list
 //	infra/runbook.md, BatchesLost a heading that is a word
-//	[text](infra/states.md#run)   a link of a Markdown file
+//	infra/decisions.md, "One world" a heading, after its date, or how it begins
+//	[text](infra/states.md#run)   a link of a Markdown file, and [name]: infra/states.md
+//	`infra/layout`                a path in a Markdown file; `infra/e2e soak` are two
 var (
 	documentName = regexp.MustCompile(`(?:[\w.-]+/)*[\w-]+\.md\b`)
 	labels       = regexp.MustCompile("^`? +(" + numberedLabel + `|[A-Z]\b)((?:(?:,|,? +and| +to) +` + numberedLabel + `\b)*)`)
 	oneLabel     = regexp.MustCompile(numberedLabel + `|[A-Z]\b`)
 	wordLabel    = regexp.MustCompile("^`?, +([A-Z][a-z]+[A-Z]\\w+)")
 	anchorName   = regexp.MustCompile(`^#([\w-]+)`)
-	ofProtocol   = regexp.MustCompile(`\bprotocol, +"([^"]+)"(?: +(\d+)\b)?`)
+	titleName    = regexp.MustCompile("^`?, +\"(\\pL[^\"]+)\"")
+	ofProtocol   = regexp.MustCompile(`\bprotocol, +"([^"]+)"((?: +\d+\b)?(?:(?:,|,? +and|,? +to) +\d+\b)*)`)
+	number       = regexp.MustCompile(`\d+`)
 	bareRow      = regexp.MustCompile(`\b([A-Z])\d{1,2}(?:\.\d+)?\b`)
-	markdownLink = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)\)`)
+	markdownLink = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)(?:\s+(?:"[^"]*"|'[^']*'))?\)`)
+	linkTarget   = regexp.MustCompile(`(?m)^ {0,3}\[[^\]]+\]: +(\S*[./#]\S*)`)
+	quotedPath   = regexp.MustCompile("`((?:infra|shared|functions)/[^`\\s<>…*{]+)((?: [a-z]\\w*)*)`")
 	ownSection   = regexp.MustCompile(`\bsections? +(\d+(?:\.\d+)*)((?:(?:,|,? +and| +to) +\d+(?:\.\d+)*)*)`)
 	ownRule      = regexp.MustCompile(`\brule (\d+)\b`)
 )
@@ -52,6 +59,9 @@ const (
 func references(name, text string, own document) []reference {
 	f := finder{name: name, text: text}
 	facts := strings.HasPrefix(name, "infra/facts/")
+	if name == "Makefile" || name == ".ci/run" {
+		f.named(joined(text, "#"), false)
+	}
 	switch path.Ext(name) {
 	case ".go":
 		f.named(joined(text, "//"), false)
@@ -63,6 +73,7 @@ func references(name, text string, own document) []reference {
 		prose := blankCodeBlocks(text)
 		f.links(prose)
 		prose = paragraphs(prose)
+		f.paths(prose)
 		f.named(prose, facts)
 		if facts {
 			f.bare(prose, own.rowLetters(), name)
@@ -98,7 +109,7 @@ func (f *finder) add(from, to int, r reference) {
 func (f *finder) named(text string, onlyFolders bool) {
 	for _, at := range documentName.FindAllStringIndex(text, -1) {
 		written := text[at[0]:at[1]]
-		if before := text[:at[0]]; strings.HasSuffix(before, "/") || strings.HasSuffix(before, "](") {
+		if before := text[:at[0]]; strings.HasSuffix(before, "/") || strings.HasSuffix(before, "](") || strings.HasSuffix(before, "]: ") {
 			continue // part of an address, or the target of a link
 		}
 		if onlyFolders && !strings.HasPrefix(written, "infra/") && !strings.HasPrefix(written, "facts/") {
@@ -111,6 +122,10 @@ func (f *finder) named(text string, onlyFolders bool) {
 		rest := text[at[1]:]
 		if m := anchorName.FindStringSubmatch(rest); m != nil {
 			f.add(at[0], at[1]+len(m[0]), reference{document: document, anchor: m[1]})
+			continue
+		}
+		if m := titleName.FindStringSubmatch(rest); m != nil {
+			f.add(at[0], at[1]+len(m[0]), reference{document: document, title: strings.Join(strings.Fields(m[1]), " ")})
 			continue
 		}
 		if m := wordLabel.FindStringSubmatch(rest); m != nil {
@@ -127,11 +142,14 @@ func (f *finder) named(text string, onlyFolders bool) {
 		}
 	}
 	for _, at := range ofProtocol.FindAllStringSubmatchIndex(text, -1) {
-		r := reference{document: protocol, label: text[at[2]:at[3]]}
-		if at[4] >= 0 {
-			r.label += "." + text[at[4]:at[5]]
+		section := strings.Join(strings.Fields(text[at[2]:at[3]]), " ")
+		items := number.FindAllString(text[at[4]:at[5]], -1)
+		if len(items) == 0 {
+			f.add(at[0], at[1], reference{document: protocol, label: section})
 		}
-		f.add(at[0], at[1], r)
+		for _, item := range items {
+			f.add(at[0], at[1], reference{document: protocol, label: section + "." + item, text: `protocol, "` + section + `" ` + item})
+		}
 	}
 }
 
@@ -150,7 +168,7 @@ func (f *finder) bare(text, letters, document string) {
 }
 
 func (f *finder) links(text string) {
-	for _, at := range markdownLink.FindAllStringSubmatchIndex(text, -1) {
+	for _, at := range slices.Concat(markdownLink.FindAllStringSubmatchIndex(text, -1), linkTarget.FindAllStringSubmatchIndex(text, -1)) {
 		target := text[at[2]:at[3]]
 		if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
 			continue
@@ -162,6 +180,32 @@ func (f *finder) links(text string) {
 		}
 		f.add(at[0], at[1], reference{document: document, anchor: anchor})
 	}
+}
+
+// paths finds files and folders in backquotes, with the names that follow one
+// after a space and are beside it. A file may be a command, with arguments.
+// A Go name after a folder is not looked up, as in `shared/seeding.Run`.
+func (f *finder) paths(text string) {
+	for _, at := range quotedPath.FindAllStringSubmatchIndex(text, -1) {
+		first := text[at[2]:at[3]]
+		if strings.HasSuffix(first, ".md") || strings.Contains(first, ".md#") {
+			continue // see named
+		}
+		f.add(at[0], at[1], reference{document: withoutName(first)})
+		for _, name := range strings.Fields(text[at[4]:at[5]]) {
+			f.add(at[0], at[1], reference{document: path.Join(path.Dir(first), name)})
+		}
+	}
+}
+
+// withoutName is a path without the Go name after a folder.
+func withoutName(written string) string {
+	folder, base := path.Split(strings.TrimSuffix(written, "/"))
+	name, declared, _ := strings.Cut(base, ".")
+	if declared != "" && declared[0] >= 'A' && declared[0] <= 'Z' {
+		base = name
+	}
+	return folder + base
 }
 
 // ownSections finds "section 9" in a facts file, which is one of its own.
