@@ -17,8 +17,8 @@ type Counters struct {
 	CallbacksLost     int   `json:"callbacksLost"`   // withheld by a fault
 	CallbacksFailed   int   `json:"callbacksFailed"` // requests that ended as error_making_callback_request
 	BytesSent         int64 `json:"bytesSent"`       // bodies of the callbacks sent
-	Restarts          int   `json:"restarts"`
-	CleanedUp         int   `json:"cleanedUp"` // requests deleted by age
+	Restarts          int   `json:"restarts"`        // workers started in the place of one that ended
+	CleanedUp         int   `json:"cleanedUp"`       // requests deleted by age
 }
 
 // Counters returns a copy of what was counted so far.
@@ -49,15 +49,21 @@ func (s *Server) TokensGiven() map[string]int {
 	return maps.Clone(s.tokens)
 }
 
-// Open is the number of requests that the worker has not finished, those that a
-// restart left behind not included.
+// Open is the number of requests that the workers have not finished, those that
+// a dead worker left behind not included.
 func (s *Server) Open() int {
-	p := s.currentProcess()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	open := len(p.queue)
-	if p.busy {
-		open++
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open()
+}
+
+func (s *Server) open() (open int) {
+	for _, r := range s.replicas {
+		if r.runs() {
+			for _, w := range r.workers {
+				open += w.open()
+			}
+		}
 	}
 	return open
 }

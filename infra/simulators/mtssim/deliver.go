@@ -18,40 +18,40 @@ var errNotSimulated = errors.New("this delivery is not simulated")
 
 // deliver makes the callbacks of a processed request. Its first error ends the
 // delivery: the remaining records are not attempted and nothing is repeated.
-func (p *process) deliver(r *request, worker *meter) error {
+func (w *worker) deliver(r *request, thread *meter) error {
 	c := &r.callback
 	if r.output != outputJSON || c.authType == authOdoo || c.authType == authOauth {
 		return errNotSimulated
 	}
 	if c.inBulk {
-		body, err := p.bulk(r, worker)
+		body, err := w.bulk(r, thread)
 		if err != nil {
 			return err
 		}
-		return p.call(r, body)
+		return w.call(r, body)
 	}
 	for _, rec := range r.records {
-		body, err := p.appendResult(nil, r, rec, worker)
+		body, err := w.appendResult(nil, r, rec, thread)
 		if err != nil {
 			return err
 		}
 		if string(body) == "null" {
 			body = nil // requests sends no body for None
 		}
-		if err := p.call(r, body); err != nil {
+		if err := w.call(r, body); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *process) bulk(r *request, worker *meter) (body []byte, err error) {
+func (w *worker) bulk(r *request, thread *meter) (body []byte, err error) {
 	body = append(body, '[')
 	for i, rec := range r.records {
 		if i > 0 {
 			body = append(body, ", "...)
 		}
-		if body, err = p.appendResult(body, r, rec, worker); err != nil {
+		if body, err = w.appendResult(body, r, rec, thread); err != nil {
 			return nil, err
 		}
 	}
@@ -59,8 +59,8 @@ func (p *process) bulk(r *request, worker *meter) (body []byte, err error) {
 }
 
 // appendResult prints what outputFormat makes of a record.
-func (p *process) appendResult(body []byte, r *request, rec *record, worker *meter) ([]byte, error) {
-	result, err := p.result(r, rec, worker)
+func (w *worker) appendResult(body []byte, r *request, rec *record, thread *meter) ([]byte, error) {
+	result, err := w.result(r, rec, thread)
 	switch {
 	case err != nil:
 		return nil, err
@@ -70,16 +70,16 @@ func (p *process) appendResult(body []byte, r *request, rec *record, worker *met
 	return python.AppendJSON(body, result), nil
 }
 
-func (p *process) result(r *request, rec *record, worker *meter) (any, error) {
+func (w *worker) result(r *request, rec *record, thread *meter) (any, error) {
 	if r.format == nil {
 		return rec.output(), nil
 	}
-	worker.spend(p.ctx, p.scaled(formatCost))
+	thread.spend(w.ctx, w.scaled(formatCost))
 	output := map[string]any{}
 	for _, field := range rec.output() {
 		output[field.Key] = field.Value
 	}
-	result, err := r.format.first(p.ctx, map[string]any{"input": rec.received, "output": output})
+	result, err := r.format.first(w.ctx, map[string]any{"input": rec.received, "output": output})
 	return asJQNumbers(result), err
 }
 
@@ -101,9 +101,9 @@ func notFinite(v any) bool {
 }
 
 // call makes one callback, or loses or multiplies it as the faults say.
-func (p *process) call(r *request, body []byte) error {
-	s := p.sim
-	if !s.stillWanted(p, r) {
+func (w *worker) call(r *request, body []byte) error {
+	s := w.sim
+	if !w.stillWanted(r) {
 		return context.Canceled
 	}
 	copies, parallel := s.planCall()
@@ -112,7 +112,7 @@ func (p *process) call(r *request, body []byte) error {
 	}
 	send := func() error {
 		timeout := time.Duration(r.callback.timeoutSeconds) * time.Second
-		err := send(p.ctx, s.options.Dial, &r.callback, timeout, body)
+		err := send(w.ctx, s.options.Dial, &r.callback, timeout, body)
 		if err == nil {
 			s.count(func(c *Counters) {
 				c.CallbacksSent++

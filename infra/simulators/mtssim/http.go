@@ -3,6 +3,7 @@ package mtssim
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -36,17 +37,17 @@ func detail(status int, text string) reply {
 	return reply{status: status, body: map[string]string{"detail": text}}
 }
 
-func (p *process) enveloped(status int, errors []wireError, response any) reply {
+func (w *worker) enveloped(status int, errors []wireError, response any) reply {
 	return reply{status: status, body: envelope{
 		ID:           "mosip.token.seeder",
 		Version:      "1.1.0",
-		ResponseTime: p.started,
+		ResponseTime: w.started,
 		Errors:       errors,
 		Response:     response,
 	}}
 }
 
-func (p *process) errorReply(e *errorReply) reply { return p.enveloped(e.status, e.errors, nil) }
+func (w *worker) errorReply(e *errorReply) reply { return w.enveloped(e.status, e.errors, nil) }
 
 // hangUp closes the connection without an answer.
 func hangUp(w http.ResponseWriter) {
@@ -59,7 +60,8 @@ func hangUp(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// serve handles one request at a time: a POST blocks all others, /ping included
+// serve has a request handled by a worker, which handles one at a time: a POST
+// blocks everything else that its worker has accepted, /ping included
 // (facts/mts.md W18). A request is handled even if its client has given up.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.isDown() {
@@ -75,20 +77,20 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		hangUp(w)
 		return
 	}
-	p := s.currentProcess()
-	select {
-	case p.turn <- struct{}{}:
-	case <-p.ctx.Done():
+	worker := s.accept(r)
+	if worker == nil {
 		hangUp(w)
 		return
 	}
-	out, accepted := p.route(r, body)
-	<-p.turn
+	out, accepted := worker.route(r, body)
+	if last := s.release(worker); last {
+		defer s.replace(worker)
+	}
 
 	if accepted != nil {
-		out = p.answer(r, accepted, out)
+		out = worker.answer(r, accepted, out)
 	}
-	if out.status == 0 || p.ctx.Err() != nil {
+	if out.status == 0 || worker.ctx.Err() != nil {
 		hangUp(w)
 		return
 	}
@@ -96,24 +98,24 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer applies the faults to the answer to an accepted POST.
-func (p *process) answer(r *http.Request, accepted *request, out reply) reply {
-	plan := p.sim.planAnswer()
+func (w *worker) answer(r *http.Request, accepted *request, out reply) reply {
+	plan := w.sim.planAnswer()
 	if plan.callbackFirst {
 		select {
 		case <-accepted.over:
-		case <-p.ctx.Done():
+		case <-w.ctx.Done():
 		case <-r.Context().Done():
 		}
 	}
 	switch {
 	case plan.mute:
 		select {
-		case <-p.ctx.Done():
+		case <-w.ctx.Done():
 		case <-r.Context().Done():
 		}
 		return reply{}
 	case plan.fail:
-		return p.errorReply(internal("a fault of the simulator"))
+		return w.errorReply(internal("a fault of the simulator"))
 	}
 	return out
 }
@@ -153,7 +155,7 @@ func methodOf(path string) (method string, known bool) {
 
 // route handles one request. A reply of status 0 is a closed connection;
 // accepted is the request that a POST has put in the queue.
-func (p *process) route(r *http.Request, body []byte) (out reply, accepted *request) {
+func (w *worker) route(r *http.Request, body []byte) (out reply, accepted *request) {
 	path := r.URL.Path
 	method, known := methodOf(path)
 	if !known {
@@ -168,11 +170,11 @@ func (p *process) route(r *http.Request, body []byte) (out reply, accepted *requ
 	}
 	switch {
 	case path == "/ping":
-		return reply{status: http.StatusOK, body: "[0 - 0] pong"}, nil
+		return reply{status: http.StatusOK, body: fmt.Sprintf("[0 - %d] pong", w.number)}, nil
 	case strings.HasPrefix(path, statusPath):
-		return p.status(path[len(statusPath):]), nil
+		return w.status(path[len(statusPath):]), nil
 	}
-	return p.post(r.Header.Get("Content-Type"), body)
+	return w.post(r.Header.Get("Content-Type"), body)
 }
 
 func slashRedirect(r *http.Request) string {
@@ -183,11 +185,11 @@ func slashRedirect(r *http.Request) string {
 	return target
 }
 
-func (p *process) status(id string) reply {
-	p.sim.count(func(c *Counters) { c.StatusRequests++ })
-	status, ok := p.sim.Status(id)
+func (w *worker) status(id string) reply {
+	w.sim.count(func(c *Counters) { c.StatusRequests++ })
+	status, ok := w.replica.status(id)
 	if !ok {
-		return p.errorReply(refused(http.StatusNotFound, "ATS-REQ-016", "no auth request found for the given identifier"))
+		return w.errorReply(refused(http.StatusNotFound, "ATS-REQ-016", "no auth request found for the given identifier"))
 	}
-	return p.enveloped(http.StatusOK, nil, map[string]string{"status": status})
+	return w.enveloped(http.StatusOK, nil, map[string]string{"status": status})
 }

@@ -1,7 +1,7 @@
 // Package mtssim simulates MOSIP Token Seeder 1.1.0 (branch develop) on the
-// wire: POST /authtoken/json, GET /authtoken/status/{id} and GET /ping, its one
-// worker, its callbacks, its speed and its failures. The rules are those of
-// facts/mts.md; where the facts are silent the stricter reading is taken, so
+// wire: POST /authtoken/json, GET /authtoken/status/{id} and GET /ping, its
+// replicas and their workers, its callbacks, its speed and its failures. The rules
+// are those of facts/mts.md; where the facts are silent the stricter reading is taken, so
 // that a client which works here is not surprised by the real one. Texts that
 // Python itself words (about malformed JSON or a wrong type) are not reproduced.
 //
@@ -18,6 +18,7 @@ package mtssim
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -28,12 +29,29 @@ import (
 // as fast as it can and forgets requests after six hours.
 type Options struct {
 	// Pace scales the CPU time of a real MTS: 1 is its measured speed
-	// (16 ms per record in the POST, 12 ms per record in the worker, both on
-	// one core), 0.1 ten times faster, 0 no waiting at all.
+	// (16 ms per record in the POST, 12 ms per record in the thread, both on
+	// one processor), 0.1 ten times faster, 0 no waiting at all.
 	Pace float64
 
+	// Workers are those of each replica; MTS's container has 4. Each has a queue,
+	// a thread that processes it and an event loop that a POST blocks; they share
+	// the table of statuses. Zero means one.
+	Workers int
+
+	// Replicas are containers behind one address, which share nothing. Zero means one.
+	Replicas int
+
+	// Processors are those that the workers of one replica share. A worker never
+	// uses more than one. Zero means one.
+	Processors int
+
+	// MaxRequests is how many HTTP requests of any kind a worker handles before it
+	// ends, loses its queue and is replaced; MTS's container has 10,000. Zero
+	// means no limit.
+	MaxRequests int
+
 	// IdentityLatency is what the identity system takes per record. It is not
-	// scaled and does not use the core.
+	// scaled and does not use a processor.
 	IdentityLatency time.Duration
 
 	// Expiry is the age at which clean-up deletes a request, whatever its
@@ -46,8 +64,8 @@ type Options struct {
 	// default: name, gender, dob, fullAddress. The VID always is.
 	Mandatory []string
 
-	// Identify is the identity system; nil means Rules. It is called by one
-	// goroutine at a time; its context ends with the process that asks, so that
+	// Identify is the identity system; nil means Rules. The workers call it at the
+	// same time; its context ends with the worker that asks, so that
 	// an Identify which blocks is what facts/mts.md W2 describes and a restart
 	// ends it.
 	Identify func(context.Context, Applicant) Verdict
@@ -57,23 +75,25 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Server is the simulated token seeder: an http.Handler with a worker behind
-// it. Close it before the httptest.Server around it, which otherwise waits for
-// the requests that a fault leaves unanswered.
+// Server is the simulated token seeder: an http.Handler with replicas behind it.
+// Close it before the httptest.Server around it, which otherwise waits for the
+// requests that a fault leaves unanswered.
 type Server struct {
 	options Options
 	stop    context.CancelFunc
 	ctx     context.Context
 	running sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
-	process  *process
-	requests map[string]*request // the database: it survives a restart
-	faults   Faults
-	calls    int // callbacks since LoseEvery was set
-	counters Counters
-	attempts map[string]int // by VID
-	tokens   map[string]int // by VID
+	mu          sync.Mutex // guards what follows, and the replicas and workers
+	size        Size
+	replicas    []*replica
+	connections map[net.Conn]*connection // of attached HTTP servers
+	random      *rand.Rand               // always the same sequence
+	faults      Faults
+	calls       int // callbacks since LoseEvery was set
+	counters    Counters
+	attempts    map[string]int // by VID
+	tokens      map[string]int // by VID
 }
 
 // New starts a token seeder.
@@ -94,57 +114,24 @@ func New(options Options) *Server {
 		options.Dial = new(net.Dialer).DialContext
 	}
 	s := &Server{
-		options:  options,
-		requests: map[string]*request{},
-		attempts: map[string]int{},
-		tokens:   map[string]int{},
+		options:     options,
+		connections: map[net.Conn]*connection{},
+		random:      rand.New(rand.NewPCG(1, 2)), //nolint:gosec // a run that can be repeated
+		attempts:    map[string]int{},
+		tokens:      map[string]int{},
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.process = s.newProcess()
+	s.SetSize(Size{options.Workers, options.Replicas, options.Processors, options.MaxRequests})
 	s.running.Go(s.cleanUp)
 	return s
 }
 
 // Close ends everything at once, as a kill does, and waits for it.
 func (s *Server) Close() {
+	s.mu.Lock()
 	s.stop()
+	s.mu.Unlock()
 	s.running.Wait()
-}
-
-// Restart is SIGKILL and a start on the same database: connections are closed,
-// the POST being handled leaves nothing behind, what was queued or running is
-// lost and keeps its status until clean-up (facts/mts.md W1).
-func (s *Server) Restart() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.restart()
-}
-
-func (s *Server) restart() {
-	if s.ctx.Err() != nil {
-		return
-	}
-	s.process.kill()
-	s.process = s.newProcess()
-	s.counters.Restarts++
-}
-
-// crash is the end of one process by its own doing (facts/mts.md W11). It does
-// nothing if that process is no longer the one that runs.
-func (s *Server) crash(p *process) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process == p {
-		s.restart()
-	}
-}
-
-// Forget deletes every request, as a container with a new database does
-// (facts/mts.md W9).
-func (s *Server) Forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.requests)
 }
 
 // ServeHTTP answers as the token seeder does; below /_simulator/ it is the

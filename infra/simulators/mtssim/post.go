@@ -9,49 +9,49 @@ import (
 )
 
 // post is POST /authtoken/json.
-func (p *process) post(contentType string, body []byte) (reply, *request) {
-	p.sim.count(func(c *Counters) {
+func (w *worker) post(contentType string, body []byte) (reply, *request) {
+	w.sim.count(func(c *Counters) {
 		c.Posts++
 		c.BytesReceived += int64(len(body))
 	})
-	value, out := p.parse(contentType, body)
+	value, out := w.parse(contentType, body)
 	if out.status != 0 {
 		return out, nil
 	}
 	s, refusal := readSubmission(value)
 	if refusal != nil {
-		return p.errorReply(refusal), nil
+		return w.errorReply(refusal), nil
 	}
-	records, err := p.read(s)
+	records, err := w.read(s)
 	switch {
 	case errors.Is(err, errCrashed):
-		p.sim.crash(p)
+		w.sim.replace(w)
 		return reply{}, nil
 	case err != nil:
-		return p.errorReply(internal(err.Error())), nil
+		return w.errorReply(internal(err.Error())), nil
 	}
-	accepted := p.accept(s, records)
+	accepted := w.accept(s, records)
 	if accepted == nil {
 		return reply{}, nil
 	}
 	response := map[string]string{"request_identifier": accepted.id}
 	if accepted.invalid == accepted.count {
 		message := "none of the record form a valid request"
-		return p.enveloped(http.StatusOK, []wireError{{"ATS-REQ-101", &message}}, response), accepted
+		return w.enveloped(http.StatusOK, []wireError{{"ATS-REQ-101", &message}}, response), accepted
 	}
-	return p.enveloped(http.StatusOK, nil, response), accepted
+	return w.enveloped(http.StatusOK, nil, response), accepted
 }
 
 // parse reads a body as the framework does. A reply of status 0 is none.
-func (p *process) parse(contentType string, body []byte) (map[string]any, reply) {
-	missing := p.errorReply(refused(http.StatusBadRequest, "ATS-REQ-102", "invalid input. missing request body"))
+func (w *worker) parse(contentType string, body []byte) (map[string]any, reply) {
+	missing := w.errorReply(refused(http.StatusBadRequest, "ATS-REQ-102", "invalid input. missing request body"))
 	if len(body) == 0 {
 		return nil, missing
 	}
 	schema := &form{}
 	if !isJSON(contentType) {
 		schema.problem(notObject)
-		return nil, p.errorReply(schema.outcome())
+		return nil, w.errorReply(schema.outcome())
 	}
 	if !utf8.Valid(body) {
 		return nil, detail(http.StatusBadRequest, "There was an error parsing the body")
@@ -60,14 +60,14 @@ func (p *process) parse(contentType string, body []byte) (map[string]any, reply)
 	switch {
 	case err != nil:
 		schema.problem(notJSON)
-		return nil, p.errorReply(schema.outcome())
+		return nil, w.errorReply(schema.outcome())
 	case value == nil:
 		return nil, missing
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		schema.problem(notObject)
-		return nil, p.errorReply(schema.outcome())
+		return nil, w.errorReply(schema.outcome())
 	}
 	return object, reply{}
 }
@@ -81,9 +81,9 @@ func isJSON(contentType string) bool {
 }
 
 // read maps the records, at the pace of a real MTS.
-func (p *process) read(s *submission) ([]*record, error) {
+func (w *worker) read(s *submission) ([]*record, error) {
 	start := time.Now()
-	r := &reader{ctx: p.ctx, mapping: s.mapping, language: s.language, mandatory: p.sim.options.Mandatory}
+	r := &reader{ctx: w.ctx, mapping: s.mapping, language: s.language, mandatory: w.sim.options.Mandatory}
 	records := make([]*record, 0, len(s.authdata))
 	var err error
 	for _, received := range s.authdata {
@@ -93,16 +93,16 @@ func (p *process) read(s *submission) ([]*record, error) {
 		}
 		records = append(records, rec)
 	}
-	cost := time.Duration(len(records)) * p.scaled(postCost)
+	cost := time.Duration(len(records)) * w.scaled(postCost)
 	if !errors.Is(err, errCrashed) && cost > 0 {
-		p.core.use(p.ctx, cost-time.Since(start))
+		w.interpreter.use(w.ctx, cost-time.Since(start))
 	}
 	return records, err
 }
 
 // accept stores a request and queues it, before its answer is written. It
-// returns nil when the process has ended meanwhile.
-func (p *process) accept(s *submission, records []*record) *request {
+// returns nil when the worker has ended meanwhile.
+func (w *worker) accept(s *submission, records []*record) *request {
 	r := &request{
 		id:         newRequestID(),
 		accepted:   time.Now(),
@@ -121,18 +121,18 @@ func (p *process) accept(s *submission, records []*record) *request {
 	if r.invalid == r.count {
 		r.status = submittedWithErrors
 	}
-	sim := p.sim
+	sim := w.sim
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
-	if p.ctx.Err() != nil {
+	if w.ctx.Err() != nil {
 		return nil
 	}
-	sim.requests[r.id] = r
+	w.replica.requests[r.id] = r
 	c := &sim.counters
 	c.PostsAccepted++
 	c.RecordsReceived += r.count
 	c.RecordsInvalid += r.invalid
 	c.MaxRecordsPerPost = max(c.MaxRecordsPerPost, r.count)
-	p.enqueue(r)
+	w.enqueue(r)
 	return r
 }

@@ -22,10 +22,10 @@ type request struct {
 	accepted time.Time
 	status   string // guarded by Server.mu
 	*submission
-	records []*record // the worker's, from the queue on
+	records []*record // the thread's, from the queue on
 	count   int
 	invalid int
-	over    chan struct{} // closed when the worker is done with it
+	over    chan struct{} // closed when the thread is done with it
 }
 
 // newRequestID returns UUID-shaped text whose first two characters are the
@@ -39,23 +39,37 @@ func newRequestID() string {
 	return "00" + id[2:]
 }
 
-// Status is the word for a request; ok is false when there is no such request.
+// Status is the word for a request at the replica that has it; ok is false when
+// there is none.
 func (s *Server) Status(id string) (status string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.requests[id]
+	for _, r := range s.replicas {
+		if q, ok := r.requests[id]; ok {
+			return q.status, true
+		}
+	}
+	return "", false
+}
+
+// status is what any worker of the replica says about a request: they share the
+// table, and no other replica has it (facts/mts.md W23).
+func (r *replica) status(id string) (status string, ok bool) {
+	r.sim.mu.Lock()
+	defer r.sim.mu.Unlock()
+	q, ok := r.requests[id]
 	if !ok {
 		return "", false
 	}
-	return r.status, true
+	return q.status, true
 }
 
 // setStatus reports false, and does nothing, when clean-up has deleted the
-// request or the process that asks is dead.
-func (s *Server) setStatus(p *process, r *request, status string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.ctx.Err() != nil || s.requests[r.id] != r {
+// request or the worker is dead.
+func (w *worker) setStatus(r *request, status string) bool {
+	w.sim.mu.Lock()
+	defer w.sim.mu.Unlock()
+	if !w.wants(r) {
 		return false
 	}
 	r.status = status
@@ -63,14 +77,17 @@ func (s *Server) setStatus(p *process, r *request, status string) bool {
 }
 
 // stillWanted reports whether there is any point in going on with r.
-func (s *Server) stillWanted(p *process, r *request) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return p.ctx.Err() == nil && s.requests[r.id] == r
+func (w *worker) stillWanted(r *request) bool {
+	w.sim.mu.Lock()
+	defer w.sim.mu.Unlock()
+	return w.wants(r)
 }
 
-// cleanUp deletes requests by age alone, also those being processed
-// (facts/mts.md W8).
+func (w *worker) wants(r *request) bool {
+	return w.ctx.Err() == nil && w.replica.requests[r.id] == r
+}
+
+// cleanUp has the replicas that run look for old requests.
 func (s *Server) cleanUp() {
 	tick := time.NewTicker(s.options.CleanupInterval)
 	defer tick.Stop()
@@ -81,10 +98,9 @@ func (s *Server) cleanUp() {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		for id, r := range s.requests {
-			if time.Since(r.accepted) >= s.options.Expiry {
-				delete(s.requests, id)
-				s.counters.CleanedUp++
+		for _, r := range s.replicas {
+			if r.runs() {
+				r.cleanUp()
 			}
 		}
 		s.mu.Unlock()

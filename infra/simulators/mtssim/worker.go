@@ -1,84 +1,75 @@
 package mtssim
 
-import "errors"
+import (
+	"context"
+	"time"
+)
 
-// work is the one thread that authenticates and delivers, one request after the
-// other.
-func (p *process) work() {
-	worker := &meter{core: p.core}
-	for {
-		r := p.next()
-		if r == nil {
-			return
-		}
-		p.handle(r, worker)
-		close(r.over)
-		r.records = nil // only the status is kept
+// worker is one process of a replica: an event loop that handles one HTTP request
+// at a time, a queue in memory and a thread that processes it.
+type worker struct {
+	sim         *Server
+	replica     *replica
+	number      int // in its replica, from 0
+	ctx         context.Context
+	kill        context.CancelFunc
+	started     string // the responsetime of every reply of this worker (facts/mts.md W28)
+	interpreter *interpreter
+	queued      chan struct{} // has an element when a request was queued since the last look
+
+	// Guarded by Server.mu.
+	blocked bool // handles a request, and takes no connection meanwhile
+	handled int  // HTTP requests
+	queue   []*request
+	busy    bool // a request was taken from the queue and is not finished
+}
+
+// scaled is a CPU time at the pace of this simulator.
+func (w *worker) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * w.sim.options.Pace)
+}
+
+// open is the number of requests that the thread has not finished. The caller
+// holds Server.mu.
+func (w *worker) open() int {
+	if w.busy {
+		return len(w.queue) + 1
+	}
+	return len(w.queue)
+}
+
+// enqueue is called with Server.mu held.
+func (w *worker) enqueue(r *request) {
+	w.queue = append(w.queue, r)
+	select {
+	case w.queued <- struct{}{}:
+	default:
 	}
 }
 
-func (p *process) handle(r *request, worker *meter) {
-	s := p.sim
-	status := processed
-	// A request without one valid record is not authenticated, but delivered (2.5).
-	if p.statusOf(r) == submitted && !s.setStatus(p, r, processing) {
-		return
-	}
-	for _, rec := range r.records {
-		if rec.status == recordSubmitted {
-			if !s.stillWanted(p, r) {
-				return
-			}
-			p.authenticate(rec, worker)
-			if p.ctx.Err() != nil {
-				return
-			}
+// next waits for the oldest request in the queue; nil when the worker ends.
+func (w *worker) next() *request {
+	for w.ctx.Err() == nil {
+		if r := w.dequeue(); r != nil {
+			return r
 		}
-		if rec.status != recordProcessed {
-			status = processedWithErrors
+		select {
+		case <-w.queued:
+		case <-w.ctx.Done():
 		}
 	}
-	// The status is committed before anything is delivered (facts/mts.md W7).
-	if !s.setStatus(p, r, status) || r.delivery != deliverCallback {
-		return
-	}
-	switch err := p.deliver(r, worker); {
-	case errors.Is(err, errCrashed):
-		s.crash(p)
-	case err != nil:
-		s.setStatus(p, r, callbackFailed)
-		s.count(func(c *Counters) { c.CallbacksFailed++ })
-	}
+	return nil
 }
 
-func (p *process) statusOf(r *request) string {
-	p.sim.mu.Lock()
-	defer p.sim.mu.Unlock()
-	return r.status
-}
-
-// authenticate asks the identity system about one record. Calls to it are not
-// repeated.
-func (p *process) authenticate(rec *record, worker *meter) {
-	s := p.sim
-	worker.spend(p.ctx, p.scaled(workCost))
-	if !sleep(p.ctx, s.options.IdentityLatency) {
-		return
+func (w *worker) dequeue() *request {
+	w.sim.mu.Lock()
+	defer w.sim.mu.Unlock()
+	w.busy = len(w.queue) > 0
+	if !w.busy {
+		return nil
 	}
-	verdict := s.refusal()
-	if verdict == nil {
-		v := s.options.Identify(p.ctx, rec.applicant)
-		verdict = &v
-	}
-	if p.ctx.Err() != nil {
-		return
-	}
-	rec.apply(*verdict)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counters.RecordsProcessed++
-	s.attempts[rec.applicant.VID]++
-	if rec.token != "" {
-		s.tokens[rec.applicant.VID]++
-	}
+	r := w.queue[0]
+	w.queue[0] = nil
+	w.queue = w.queue[1:]
+	return r
 }
