@@ -21,7 +21,7 @@ type State struct {
 	Faults   Faults         `json:"faults"`
 	Size     Size           `json:"size"`
 	Replicas []ReplicaState `json:"replicas"`
-	Requests map[string]int `json:"requests"` // by status, as GET /authtoken/status would say at the replica that has them
+	Requests map[string]int `json:"requests"` // by status, over all replicas
 	Open     int            `json:"open"`     // queued or being processed
 	VIDs     struct {
 		Processed        int `json:"processed"`        // VIDs that the identity system decided about
@@ -121,7 +121,9 @@ func (s *Server) administer(r *http.Request) error {
 	}
 	found := true
 	switch action := r.Method + " " + strings.TrimPrefix(r.URL.Path, administration); {
-	case oneWorker && !(one && action == "POST kill"):
+	case action == "POST kill" && one && oneWorker:
+		found = s.KillWorker(replica, worker)
+	case oneWorker:
 		found = false
 	case action == "GET state":
 	case action == "POST faults":
@@ -136,8 +138,6 @@ func (s *Server) administer(r *http.Request) error {
 		found = s.ReplaceReplica(replica)
 	case action == "POST replace":
 		s.Replace()
-	case action == "POST kill" && oneWorker:
-		found = s.KillWorker(replica, worker)
 	case action == "POST kill" && one:
 		found = s.KillReplica(replica)
 	case action == "POST forget":

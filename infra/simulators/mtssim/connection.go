@@ -4,19 +4,18 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"slices"
 )
 
 // connection is what a client sends its requests over, one at a time.
 type connection struct {
-	idle   bool          // kept open between two requests
-	worker *worker       // that took the connection; nil until one does
-	turn   chan struct{} // has an element when the worker begins with the request
+	idle   bool         // kept open between two requests
+	worker *worker      // that took the connection; nil until one does
+	turn   chan *worker // the worker, when it begins with the request; nil when the connection is closed instead
 }
 
 type connectionKey struct{}
 
-func newConnection() *connection { return &connection{turn: make(chan struct{}, 1)} }
+func newConnection() *connection { return &connection{turn: make(chan *worker, 1)} }
 
 // Attach tells the simulator which requests of an HTTP server come over the same
 // connection, by setting ConnContext and ConnState: a connection that is kept
@@ -34,7 +33,7 @@ func (s *Server) Attach(server *http.Server) {
 	server.ConnState = s.note
 }
 
-// note keeps book of a connection of an attached server.
+// note follows the state of a connection of an attached server.
 func (s *Server) note(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +56,7 @@ func (s *Server) note(conn net.Conn, state http.ConnState) {
 // not idle is closed by the handler of its request.
 func (c *connection) closeWithWorker(conn net.Conn) {
 	if c.idle && c.worker != nil && c.worker.ctx.Err() != nil {
-		conn.Close() //nolint:errcheck // it may be closed already
+		conn.Close()
 	}
 }
 
@@ -70,8 +69,8 @@ func (s *Server) closeConnections() {
 }
 
 // accept waits until a worker handles a request and returns it. It returns nil
-// when the request's connection is closed instead: no replica runs, or the one
-// that has the connection ends first.
+// when the connection is closed instead: no replica runs, or the worker or the
+// replica that it waits for ends.
 func (s *Server) accept(r *http.Request) *worker {
 	c, ok := r.Context().Value(connectionKey{}).(*connection)
 	if !ok {
@@ -84,21 +83,8 @@ func (s *Server) accept(r *http.Request) *worker {
 		return nil
 	}
 	to.take(c)
-	ended := to.ctx.Done()
-	if c.worker != nil {
-		ended = c.worker.ctx.Done()
-	}
 	s.mu.Unlock()
-
-	select {
-	case <-c.turn:
-		return c.worker
-	case <-ended:
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	to.waiting = slices.DeleteFunc(to.waiting, func(w *connection) bool { return w == c })
-	return nil
+	return <-c.turn
 }
 
 // replicaFor is the replica that has a connection. A new connection goes to any
@@ -124,17 +110,14 @@ func (s *Server) replicaFor(c *connection) *replica {
 }
 
 // release ends a worker's work on an HTTP request. It reports whether that was
-// the worker's last: the worker then takes no other and is to be replaced once
-// the reply is written.
+// the worker's last, because it has reached its limit: it is then to be replaced
+// once the reply is written.
 func (s *Server) release(w *worker) (last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.handled++
-	if limit := s.size.MaxRequests; limit > 0 && w.handled >= limit {
-		return true
-	}
 	w.replica.handleNext(w)
-	return false
+	return w.ctx.Err() == nil && !w.blocked && w.atLimit()
 }
 
 // replace kills a worker, by its own doing or because it has reached its limit.

@@ -84,6 +84,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	out, accepted := worker.route(r, body)
 	if last := s.release(worker); last {
+		w.Header().Set("Connection", "close")
 		defer s.replace(worker)
 	}
 

@@ -17,9 +17,9 @@ func (s *Server) Size() Size {
 
 // SetSize changes the size while the token seeder runs. Fewer than one worker,
 // replica or processor means one. What is added starts empty. The last workers
-// and the last replicas are the ones removed, as by SIGKILL: a worker loses its
-// queue, and a replica its database too. Assumed: a real scaling down lets a
-// replica go on with its queue until the end of its grace period.
+// and the last replicas are removed, as by SIGKILL: a worker loses its queue, and
+// a replica its database too. Kubernetes may give a replica some time to finish
+// its queue (SIGTERM, facts/mts.md 9); the stricter end is simulated.
 func (s *Server) SetSize(size Size) {
 	size.Workers, size.Replicas, size.Processors = max(size.Workers, 1), max(size.Replicas, 1), max(size.Processors, 1)
 	s.mu.Lock()
@@ -30,13 +30,14 @@ func (s *Server) SetSize(size Size) {
 	s.size = size
 	for len(s.replicas) > size.Replicas {
 		last := len(s.replicas) - 1
-		s.replicas[last].kill()
+		s.replicas[last].end()
 		s.replicas = s.replicas[:last]
 	}
 	for _, r := range s.replicas {
 		if r.runs() {
 			r.processors.setCount(size.Processors)
 			r.setWorkers(size.Workers)
+			r.replaceWorkersAtLimit()
 		}
 	}
 	for len(s.replicas) < size.Replicas {
@@ -92,7 +93,7 @@ func (s *Server) restart(replica int, sameDatabase bool) bool {
 	if sameDatabase {
 		requests = s.replicas[replica].requests
 	}
-	s.replicas[replica].kill()
+	s.replicas[replica].end()
 	s.replicas[replica] = s.startReplica(requests)
 	s.counters.Restarts += s.size.Workers
 	s.closeConnections()
@@ -108,13 +109,13 @@ func (s *Server) KillReplica(replica int) bool {
 	if replica < 0 || replica >= len(s.replicas) {
 		return false
 	}
-	s.replicas[replica].kill()
+	s.replicas[replica].end()
 	s.closeConnections()
 	return true
 }
 
 // KillWorker is SIGKILL of one worker of one replica, both from 0: it is replaced
-// at once, and what it had queued or running is lost and keeps its status until
+// (assumed: at once), and what it had queued or running is lost and keeps its status until
 // clean-up. It reports false when there is no such worker.
 func (s *Server) KillWorker(replica, worker int) bool {
 	s.mu.Lock()

@@ -88,7 +88,7 @@ type Server struct {
 	size        Size
 	replicas    []*replica
 	connections map[net.Conn]*connection // of attached HTTP servers
-	random      *rand.Rand               // always the same sequence
+	random      *rand.Rand               // the same sequence in every run
 	faults      Faults
 	calls       int // callbacks since LoseEvery was set
 	counters    Counters
@@ -116,7 +116,7 @@ func New(options Options) *Server {
 	s := &Server{
 		options:     options,
 		connections: map[net.Conn]*connection{},
-		random:      rand.New(rand.NewPCG(1, 2)), //nolint:gosec // a run that can be repeated
+		random:      rand.New(rand.NewPCG(1, 2)),
 		attempts:    map[string]int{},
 		tokens:      map[string]int{},
 	}
@@ -130,6 +130,9 @@ func New(options Options) *Server {
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.stop()
+	for _, r := range s.replicas {
+		r.end()
+	}
 	s.mu.Unlock()
 	s.running.Wait()
 }

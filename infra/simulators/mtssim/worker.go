@@ -29,6 +29,14 @@ func (w *worker) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * w.sim.options.Pace)
 }
 
+// atLimit reports whether the worker has handled as many HTTP requests as it may.
+// Those that come over connections which it has taken before are handled all the
+// same. The caller holds Server.mu.
+func (w *worker) atLimit() bool {
+	limit := w.sim.size.MaxRequests
+	return limit > 0 && w.handled >= limit
+}
+
 // open is the number of requests that the thread has not finished. The caller
 // holds Server.mu.
 func (w *worker) open() int {
