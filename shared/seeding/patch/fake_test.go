@@ -169,10 +169,12 @@ func (f *fake) Connector(_ context.Context, id string) (seeding.Connector, error
 }
 
 func (f *fake) State(context.Context, string) (seeding.State, error) {
-	err := f.begin("State")
+	if err := f.begin("State"); err != nil {
+		return seeding.State{}, err
+	}
 	s := f.state
 	s.Problems = maps.Clone(s.Problems)
-	return s, err
+	return s, nil
 }
 
 func (f *fake) RaiseProblem(_ context.Context, _ string, source seeding.Source, p seeding.Problem) error {
@@ -251,10 +253,12 @@ func (f *fake) Close(_ context.Context, b seeding.Batch) error {
 }
 
 func (f *fake) Rejections(_ context.Context, _ string, from, to int64) ([]seeding.Rejection, error) {
-	err := f.begin("Rejections")
+	if err := f.begin("Rejections"); err != nil {
+		return nil, err
+	}
 	return slices.DeleteFunc(slices.Clone(f.rejections), func(r seeding.Rejection) bool {
 		return r.Identifier < from || r.Identifier > to
-	}), err
+	}), nil
 }
 
 func (f *fake) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
@@ -315,8 +319,10 @@ func (f *fake) MTSState(_ context.Context, key string) (seeding.MTSState, error)
 	if key != "m" {
 		return seeding.MTSState{}, fmt.Errorf("no MTS %s", key)
 	}
-	err := f.begin("MTSState")
-	return seeding.MTSState{Key: key, Pace: f.pace}, err
+	if err := f.begin("MTSState"); err != nil {
+		return seeding.MTSState{}, err
+	}
+	return seeding.MTSState{Key: key, Pace: f.pace}, nil
 }
 
 func (f *fake) SavePace(_ context.Context, _ string, _, next seeding.Pace) error {
@@ -340,8 +346,10 @@ func (f *fake) NextAnswer(_ context.Context, registry, after string) (ref seedin
 }
 
 func (f *fake) AnswerParts(_ context.Context, _, batch string) ([]seeding.AnswerPart, error) {
-	err := f.begin("AnswerParts")
-	return slices.Clone(f.answers[batch]), err
+	if err := f.begin("AnswerParts"); err != nil {
+		return nil, err
+	}
+	return slices.Clone(f.answers[batch]), nil
 }
 
 func (f *fake) DeleteParts(_ context.Context, parts []seeding.AnswerPart) error {

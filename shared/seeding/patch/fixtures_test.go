@@ -97,14 +97,18 @@ func (r *registry) ends(call string) error {
 }
 
 func (r *registry) Identifiers(_ context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
-	err = r.begins("Identifiers")
+	if err := r.begins("Identifiers"); err != nil {
+		return nil, nil, err
+	}
 	of := func(i seeding.Identifier) bool { return slices.Contains(registrants, i.Registrant) }
-	return filter(r.vids, of), filter(r.tokens, of), err
+	return filter(r.vids, of), filter(r.tokens, of), nil
 }
 
 func (r *registry) TokenHolders(_ context.Context, tokens []string) ([]seeding.Identifier, error) {
-	err := r.begins("TokenHolders")
-	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(tokens, i.Value) }), err
+	if err := r.begins("TokenHolders"); err != nil {
+		return nil, err
+	}
+	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(tokens, i.Value) }), nil
 }
 
 func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {

@@ -120,15 +120,40 @@ func TestAnAnswerThatComesAtTheEnd(t *testing.T) {
 // In the last quarter of the working time no further batch is begun.
 func TestNoBatchIsBegunLate(t *testing.T) {
 	for _, c := range []struct {
-		gone time.Duration
-		left int // answers
-	}{{90 * time.Second, 0}, {90*time.Second + 1, 1}} {
+		gone  time.Duration
+		begun bool
+	}{{90 * time.Second, true}, {90*time.Second + 1, false}} {
 		f := newFake()
 		f.during["NextAnswer"] = func() error { f.now = now.Add(c.gone); return nil }
 		f.patch(t)
-		if len(f.answers) != c.left || f.lease.Patch.Live(f.now) {
-			t.Errorf("after %v %d answers are left, the lease is %+v", c.gone, len(f.answers), f.lease.Patch)
+		if begun := f.called("AnswerParts") > 0; begun != c.begun || (len(f.answers) == 0) != c.begun || f.lease.Patch.Live(f.now) {
+			t.Errorf("after %v begun %v, %d answers left, the lease is %+v", c.gone, begun, len(f.answers), f.lease.Patch)
 		}
+	}
+}
+
+// An answer that fails keeps no other waiting, unless the failure cannot be
+// noted.
+func TestOneFailureKeepsNoOtherAnswerWaiting(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		noted bool
+		left  int // answers
+	}{{"it is noted", true, 1}, {"it cannot be noted", false, 2}} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			b := f.batches[batch]
+			b.Ref.Batch = "b0" // before the other one
+			f.batches["b0"] = b
+			f.answers["b0"] = []seeding.AnswerPart{{Ref: b.Ref, Content: "y", Part: 1, Of: 1, Packed: []byte("damaged")}}
+			if !c.noted {
+				f.during["Postpone"] = once(errStorage)
+			}
+			err := f.patcher().Patch(t.Context(), "r")
+			if (err == nil) != c.noted || len(f.answers) != c.left || f.lease.Patch.Live(f.now) {
+				t.Errorf("error %v, %d answers left, the lease is %+v", err, len(f.answers), f.lease.Patch)
+			}
+		})
 	}
 }
 
