@@ -152,7 +152,7 @@ func (r *replica) handleNext(w *worker) {
 }
 
 // cleanUp deletes requests by age alone, also those being processed
-// (facts/mts.md W8). One worker runs it in a real replica (W24); assumed is that
+// (facts/mts.md W8). One worker runs it in a real replica (facts/mts.md W24); assumed is that
 // it goes on whichever workers are replaced. The caller holds Server.mu.
 func (r *replica) cleanUp() {
 	for id, q := range r.requests {
