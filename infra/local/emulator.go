@@ -77,7 +77,7 @@ func startEmulator(ctx context.Context) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.process.Ready(ctx, time.Minute, e.healthy); err != nil {
+	if err := e.process.Ready(ctx, 5*time.Minute, e.healthy); err != nil {
 		e.Stop()
 		return nil, fmt.Errorf("MiniStack: %w", err)
 	}

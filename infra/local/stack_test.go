@@ -54,7 +54,7 @@ func decode(t *testing.T, text string) (a answer) {
 // eventually waits for something that happens asynchronously.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if happened() {
 			return
 		}

@@ -241,7 +241,7 @@ func TestBounded(t *testing.T) {
 		if got := mapper.Map(seeding.Record{"x": strings.Repeat("a", 10)}).VID; got != absent {
 			t.Errorf("%s: %+v", path, got.Present)
 		}
-		if took := time.Since(started); took > 3*time.Second {
+		if took := time.Since(started); took > 30*time.Second {
 			t.Errorf("%s took %v", path, took)
 		}
 	}

@@ -41,7 +41,7 @@ func wait(t *testing.T, calls <-chan callback) callback {
 	select {
 	case c := <-calls:
 		return c
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no callback")
 		return callback{}
 	}

@@ -66,7 +66,7 @@ func start(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{process: process, endpoint: "http://127.0.0.1:" + strconv.Itoa(port)}
-	if err := process.Ready(ctx, time.Minute, s.answers); err != nil {
+	if err := process.Ready(ctx, 5*time.Minute, s.answers); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("DynamoDB Local: %w", err)
 	}

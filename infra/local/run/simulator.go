@@ -37,7 +37,7 @@ func startSimulator(ctx context.Context, name string, args ...string) (*simulato
 		return nil, err
 	}
 	s := &simulator{process: process}
-	err = process.Ready(ctx, 30*time.Second, func(context.Context) bool {
+	err = process.Ready(ctx, 5*time.Minute, func(context.Context) bool {
 		s.address = listening(filepath.Join(dir, "log"))
 		return s.address != ""
 	})

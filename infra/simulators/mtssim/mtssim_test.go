@@ -145,11 +145,10 @@ func post(t *testing.T, base string, v any) reply {
 // waitFor polls until a condition holds.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for range 2000 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if condition() {
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
 	t.Fatal("still waiting for: " + what)
 }

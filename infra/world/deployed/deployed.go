@@ -69,7 +69,7 @@ func (w *World) AnswersLeft(ctx context.Context) (int, error) {
 // SwitchStream enables or disables the stream of the answers table, and waits
 // until that has happened.
 func (w *World) SwitchStream(ctx context.Context, on bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	client := lambda.NewFromConfig(w.AWS())
 	list, err := client.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(w.Function("patch"))})

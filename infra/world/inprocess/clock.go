@@ -44,8 +44,9 @@ type SteppedClock struct {
 	working int           // invocations under way that are not asleep
 }
 
-// NewSteppedClock makes a clock that begins now. It waits while busy, at most two
-// seconds of the machine, because what is busy may be made to hang.
+// NewSteppedClock makes a clock that begins now. It waits while busy, though
+// not for ever, because what is busy may hang: a minute, and longer on a machine
+// that has other work.
 func NewSteppedClock(busy func() bool) *SteppedClock {
 	return &SteppedClock{busy: busy, now: time.Now().UTC().Truncate(time.Millisecond)}
 }
@@ -71,7 +72,7 @@ func (c *SteppedClock) Advance(d time.Duration) { c.mu.Lock(); c.now = c.now.Add
 
 // Sleep lets d pass once everything else is asleep.
 func (c *SteppedClock) Sleep(ctx context.Context, d time.Duration) error {
-	const look, looks = 500 * time.Microsecond, 4000
+	const look, looks = 500 * time.Microsecond, 120_000
 	c.mu.Lock()
 	until := c.now.Add(d)
 	c.mu.Unlock()

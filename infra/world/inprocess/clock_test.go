@@ -70,7 +70,7 @@ func TestSteppedClockDoesNotWaitForEver(t *testing.T) {
 		began := time.Now()
 		clock.Begin()
 		_ = clock.Sleep(t.Context(), time.Hour)
-		if took := time.Since(began); took < time.Second || took > 3*time.Second {
+		if took := time.Since(began); took < time.Minute || took > 2*time.Minute {
 			t.Errorf("waited %v for what hangs", took)
 		}
 	})
