@@ -28,8 +28,8 @@ type world struct {
 	invoked  []string // registries
 	measured map[seeding.Metric]float64
 
-	whenAsked   func() // what happens meanwhile
-	closeFails  error
+	whenAsked   func()           // what happens meanwhile
+	fails       map[string]error // what a call of the store ends in, by name
 	answersFail map[string]error // by registry
 }
 
@@ -38,7 +38,7 @@ func newWorld() *world {
 		states:  map[string]seeding.State{"c1": {Connector: "c1", Version: 7}},
 		pace:    seeding.Pace{Size: 100, Proved: 100},
 		answers: map[string][]seeding.AnswerPart{}, says: map[string]seeding.MTSStatus{},
-		measured: map[seeding.Metric]float64{}, answersFail: map[string]error{},
+		measured: map[seeding.Metric]float64{}, fails: map[string]error{}, answersFail: map[string]error{},
 	}
 }
 
@@ -50,11 +50,11 @@ func (w *world) reconciler() *Reconciler {
 }
 
 func (w *world) RegistryStates(context.Context) ([]seeding.RegistryState, error) {
-	return w.registries, nil
+	return w.registries, w.fails["RegistryStates"]
 }
 
 func (w *world) States(context.Context) ([]seeding.State, error) {
-	return slices.Collect(maps.Values(w.states)), nil
+	return slices.Collect(maps.Values(w.states)), w.fails["States"]
 }
 
 func (w *world) State(_ context.Context, id string) (seeding.State, error) {
@@ -62,29 +62,29 @@ func (w *world) State(_ context.Context, id string) (seeding.State, error) {
 	if !there {
 		return s, seeding.ErrNotFound
 	}
-	return s, nil
+	return s, w.fails["State"]
 }
 
 func (w *world) RaiseProblem(_ context.Context, id string, source seeding.Source, p seeding.Problem) error {
 	s := w.states[id]
 	s.Problems = map[seeding.Source]seeding.Problem{source: p}
 	w.states[id] = s
-	return nil
+	return w.fails["RaiseProblem"]
 }
 
 func (w *world) OpenBatches(_ context.Context, registry string) ([]seeding.Batch, error) {
-	return slices.DeleteFunc(slices.Clone(w.open), func(b seeding.Batch) bool { return b.Ref.Registry != registry }), nil
+	return slices.DeleteFunc(slices.Clone(w.open), func(b seeding.Batch) bool { return b.Ref.Registry != registry }), w.fails["OpenBatches"]
 }
 
 func (w *world) Close(_ context.Context, b seeding.Batch) error {
-	if w.closeFails == nil {
+	if w.fails["Close"] == nil {
 		w.closed = append(w.closed, b)
 	}
-	return w.closeFails
+	return w.fails["Close"]
 }
 
 func (w *world) Rejections(_ context.Context, _ string, from, to int64) ([]seeding.Rejection, error) {
-	return slices.DeleteFunc(slices.Clone(w.rejections), func(r seeding.Rejection) bool { return r.Identifier < from || r.Identifier > to }), nil
+	return slices.DeleteFunc(slices.Clone(w.rejections), func(r seeding.Rejection) bool { return r.Identifier < from || r.Identifier > to }), w.fails["Rejections"]
 }
 
 func (w *world) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
@@ -93,16 +93,16 @@ func (w *world) PutRejections(_ context.Context, rejections []seeding.Rejection)
 			return r.Identifier == old.Identifier && r.Connector == old.Connector
 		})
 	}), rejections...)
-	return 0, nil
+	return 0, w.fails["PutRejections"]
 }
 
 func (w *world) MTSState(context.Context, string) (seeding.MTSState, error) {
-	return seeding.MTSState{Pace: w.pace}, nil
+	return seeding.MTSState{Pace: w.pace}, w.fails["MTSState"]
 }
 
 func (w *world) SavePace(_ context.Context, _ string, _, next seeding.Pace) error {
 	w.pace = next
-	return nil
+	return w.fails["SavePace"]
 }
 
 func (w *world) NextAnswer(_ context.Context, registry, after string) (seeding.BatchRef, bool, error) {
@@ -115,16 +115,16 @@ func (w *world) NextAnswer(_ context.Context, registry, after string) (seeding.B
 }
 
 func (w *world) HasAnswer(_ context.Context, _, batch string) (bool, error) {
-	return len(w.answers[batch]) > 0, nil
+	return len(w.answers[batch]) > 0, w.fails["HasAnswer"]
 }
 
 func (w *world) AnswerParts(_ context.Context, _, batch string) ([]seeding.AnswerPart, error) {
-	return w.answers[batch], nil
+	return w.answers[batch], w.fails["AnswerParts"]
 }
 
 func (w *world) InvokePatch(_ context.Context, registry string) error {
 	w.invoked = append(w.invoked, registry)
-	return nil
+	return w.fails["InvokePatch"]
 }
 
 func (w *world) Measure(m seeding.Metric, value float64, _ string) { w.measured[m] += value }
@@ -234,7 +234,7 @@ func TestOverdueBatches(t *testing.T) {
 			w.whenAsked = func() { w.answers["b1"] = answerOf(*b) }
 		}, 1, false, 100},
 		{"somebody else closes it meanwhile: nothing more to do", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
-			w.says[b.RequestID], w.closeFails = seeding.StatusUnknown, seeding.ErrConflict
+			w.says[b.RequestID], w.fails["Close"] = seeding.StatusUnknown, seeding.ErrConflict
 		}, 1, false, 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	}
 
 	failure := errors.New("storage")
-	w.closeFails, w.asked = failure, nil
+	w.fails["Close"], w.asked = failure, nil
 	w.open = []seeding.Batch{elsewhere, elsewhere}
 	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2 {
 		t.Errorf("%d looked at, error %v", len(w.asked), err)
@@ -359,6 +359,11 @@ func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
 			t.Errorf("after %d losses %+v, want %d attempts", i+1, problem, want)
 		}
 	}
+	w.fails["State"] = errors.New("storage")
+	if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); !errors.Is(err, w.fails["State"]) {
+		t.Errorf("error %v, want %v", err, w.fails["State"])
+	}
+	delete(w.fails, "State")
 	delete(w.states, "c1")
 	if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); err != nil || len(w.states) > 0 {
 		t.Errorf("a connector that was deleted: %v, %v", err, w.states)
@@ -431,5 +436,39 @@ func TestTickGoesThroughAllRegistries(t *testing.T) {
 	}
 	if _, taken := w.measured[seeding.MetricStalledConnectors]; !taken {
 		t.Error("the gauges are missing")
+	}
+}
+
+// A failure of the storage is told, and what must come before a write was not
+// skipped for it.
+func TestAStorageThatFails(t *testing.T) {
+	failure := errors.New("storage")
+	for call, closed := range map[string]int{
+		"": 1, "States": 1, "InvokePatch": 1, "AnswerParts": 1, "MTSState": 1, "SavePace": 1, "RaiseProblem": 1,
+		"RegistryStates": 0, "OpenBatches": 0, "HasAnswer": 0, "Rejections": 0, "State": 0, "PutRejections": 0, "Close": 0,
+	} {
+		t.Run(call, func(t *testing.T) {
+			w := newWorld()
+			w.registries, w.pace = []seeding.RegistryState{{Key: "r1"}}, seeding.Pace{Size: 1, Losses: 2}
+			w.open = []seeding.Batch{alone("b1")}
+			w.says[w.open[0].RequestID] = seeding.StatusUnknown
+			w.answers["b2"] = []seeding.AnswerPart{{Ref: overdueBatch("b2").Ref, Received: now.Add(-time.Minute)}}
+			var want error
+			if call != "" {
+				want, w.fails[call] = failure, failure
+			}
+			if err := w.reconciler().Tick(t.Context()); !errors.Is(err, want) || call == "" && err != nil {
+				t.Errorf("error %v, want %v", err, want)
+			}
+			if len(w.closed) != closed || w.measured[seeding.MetricBatchesLost] != float64(closed) {
+				t.Errorf("%d batches closed, measured %v", len(w.closed), w.measured)
+			}
+			if _, taken := w.measured[seeding.MetricOldestAnswer]; taken != (call != "RegistryStates" && call != "States") {
+				t.Errorf("gauges taken: %v", taken)
+			}
+			if raised := len(w.states["c1"].Problems) > 0; raised != (closed > 0 && call != "MTSState" && call != "SavePace") {
+				t.Errorf("the problem is raised: %v", raised)
+			}
+		})
 	}
 }
