@@ -101,8 +101,7 @@ func binaries(dir string) (folder string, release func(), err error) {
 	return folder, release, nil
 }
 
-// pack puts a binary into a deployment package, uncompressed: the emulator is on
-// this machine, and compressing takes longer than everything else here.
+// pack puts a binary into a deployment package.
 func pack(binary string) ([]byte, error) {
 	code, err := os.ReadFile(binary)
 	if err != nil {
@@ -110,7 +109,7 @@ func pack(binary string) ([]byte, error) {
 	}
 	header := &zip.FileHeader{
 		Name:     "bootstrap",
-		Method:   zip.Store,
+		Method:   zip.Deflate,
 		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the oldest time that a zip can express
 	}
 	header.SetMode(0o755)
