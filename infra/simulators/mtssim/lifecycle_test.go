@@ -243,7 +243,9 @@ func TestOneRecordHangsTheWorker(t *testing.T) {
 // facts/mts.md W11: jq input ends the process, in a mapping and in an
 // outputFormat.
 func TestInputCrashesTheProcess(t *testing.T) {
-	inBubble(t, mtssim.Options{}, func(t *testing.T, s *mtssim.Server, do doer) {
+	// The latency keeps the second crash behind the answer to its POST, which it
+	// would cut off.
+	inBubble(t, mtssim.Options{IdentityLatency: time.Second}, func(t *testing.T, s *mtssim.Server, do doer) {
 		e := submission(nil, valid(ann))
 		e["request"].(object)["mapping"] = object{"name": []any{"name | input"}}
 		if r := do("POST", "/authtoken/json", e); r.body != "" {
@@ -255,6 +257,7 @@ func TestInputCrashesTheProcess(t *testing.T) {
 		e = submission(object{"url": "http://127.0.0.1:1/"}, valid(ann))
 		e["request"].(object)["outputFormat"] = "inputs"
 		id := do("POST", "/authtoken/json", e).requestID(t)
+		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got, _ := s.Status(id); got != "processed" || s.Counters().Restarts != 2 {
 			t.Errorf("got %s, %+v", got, s.Counters())
