@@ -1,7 +1,9 @@
 package seeding
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -37,3 +39,27 @@ type AnswerPart struct {
 
 // ID names the part within its batch.
 func (a AnswerPart) ID() string { return fmt.Sprintf("%s.%d.%d", a.Content, a.Part, a.Of) }
+
+// AnswerFinder is what AnsweredBatches calls of Answers.
+type AnswerFinder interface {
+	NextAnswer(ctx context.Context, registry, after string) (ref BatchRef, found bool, err error)
+}
+
+// AnsweredBatches goes through the batches of a registry that have an answer, in
+// the order of their ids. It reads the next one when it is asked for it, and ends
+// after an error.
+func AnsweredBatches(ctx context.Context, store AnswerFinder, registry string) iter.Seq2[BatchRef, error] {
+	return func(yield func(BatchRef, error) bool) {
+		for after := ""; ; {
+			ref, found, err := store.NextAnswer(ctx, registry, after)
+			if err != nil {
+				yield(BatchRef{}, err)
+				return
+			}
+			if !found || !yield(ref, nil) {
+				return
+			}
+			after = ref.Batch
+		}
+	}
+}

@@ -120,13 +120,10 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 
 // processAll goes through the answers of the registry, in the order of batch ids.
 func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
-	after := ""
-	for {
-		ref, found, err := p.Store.NextAnswer(ctx, t.registry.Key, after)
-		if err != nil || !found {
+	for ref, err := range seeding.AnsweredBatches(ctx, p.Store, t.registry.Key) {
+		if err != nil {
 			return proceed, err
 		}
-		after = ref.Batch
 		t.seen[ref.Batch] = true
 		if !p.hasTime(t) {
 			return end, nil
@@ -144,6 +141,7 @@ func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
 			return out, nil
 		}
 	}
+	return proceed, nil
 }
 
 // timeLeft is what is left of the working time.
@@ -154,17 +152,12 @@ func (p *Patcher) hasTime(t *turn) bool { return p.timeLeft(t) >= p.Times.PatchW
 
 // hasUnseen reports whether an answer came in during the turn.
 func (p *Patcher) hasUnseen(ctx context.Context, t *turn) (bool, error) {
-	after := ""
-	for {
-		ref, found, err := p.Store.NextAnswer(ctx, t.registry.Key, after)
-		if err != nil || !found {
-			return false, err
+	for ref, err := range seeding.AnsweredBatches(ctx, p.Store, t.registry.Key) {
+		if err != nil || !t.seen[ref.Batch] {
+			return err == nil, err
 		}
-		if !t.seen[ref.Batch] {
-			return true, nil
-		}
-		after = ref.Batch
 	}
+	return false, nil
 }
 
 // answer is what is stored of the answer to one batch, with the batch and its

@@ -136,16 +136,12 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 
 // hasAnswer reports whether an answer of the connector waits to be patched.
 func (s *Submitter) hasAnswer(ctx context.Context, c seeding.Connector) (bool, error) {
-	for after := ""; ; {
-		ref, found, err := s.Store.NextAnswer(ctx, c.RegistryKey(), after)
-		if err != nil || !found {
-			return false, err
+	for ref, err := range seeding.AnsweredBatches(ctx, s.Store, c.RegistryKey()) {
+		if err != nil || ref.Connector == c.ID {
+			return err == nil, err
 		}
-		if ref.Connector == c.ID {
-			return true, nil
-		}
-		after = ref.Batch
 	}
+	return false, nil
 }
 
 // complete ends the run, with the totals of its batches.
