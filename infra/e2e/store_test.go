@@ -15,11 +15,7 @@ func TestStoresFulfilTheirContract(t *testing.T) {
 	t.Parallel()
 	config := stack.AWS()
 	config.RetryMaxAttempts = 3 // as in the functions
-	names, err := inprocess.CreateTables(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { names.Drop(t.Context(), db) })
+	names := inprocess.TablesFor(t, db)
 	tables := seedingdbtest.Tables{Client: dynamodb.NewFromConfig(config), Connectors: names.Connectors, Answers: names.Answers}
 	seedingdbtest.RunContract(t, func(*testing.T) seedingdbtest.Tables { return tables })
 }

@@ -34,11 +34,7 @@ func (w *world) openDatabase(o options) dynamo.Client {
 		}
 		tables, w.client, sdk = server.Client(), server.Client(), server.Client
 	}
-	var err error
-	if w.tables, err = inprocess.CreateTables(w.Context(), tables); err != nil {
-		w.Fatal(err)
-	}
-	w.Cleanup(func() { w.tables.Drop(w.Context(), tables) })
+	w.tables = inprocess.TablesFor(w, tables)
 	switch {
 	case o.busyDatabase:
 		return dynamodb.New(sdk().Options(), func(o *dynamodb.Options) {

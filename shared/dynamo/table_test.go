@@ -21,11 +21,7 @@ func newTables(t *testing.T) (client dynamo.Client, first, second dynamo.Table) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := inprocess.CreateTables(t.Context(), server.Client())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { names.Drop(t.Context(), server.Client()) })
+	names := inprocess.TablesFor(t, server.Client())
 	return server.Client(), dynamo.NewTable(server.Client(), names.Connectors), dynamo.NewTable(server.Client(), names.Answers)
 }
 

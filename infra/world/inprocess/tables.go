@@ -46,3 +46,22 @@ func (t Tables) Drop(ctx context.Context, client TableMaker) {
 		_, _ = client.DeleteTable(context.WithoutCancel(ctx), &dynamodb.DeleteTableInput{TableName: &name})
 	}
 }
+
+// Test is what TablesFor needs of a test.
+type Test interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Cleanup(f func())
+}
+
+// TablesFor creates the tables for a test, and drops them at its end.
+func TablesFor(t Test, client TableMaker) Tables {
+	t.Helper()
+	tables, err := CreateTables(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tables.Drop(t.Context(), client) })
+	return tables
+}

@@ -21,11 +21,7 @@ func TestMeterSizes(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := server.Client()
-	tables, err := inprocess.CreateTables(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tables.Drop(t.Context(), client) })
+	tables := inprocess.TablesFor(t, client)
 	for _, size := range []int{1, 900, 960, 970, 980, 990, 1000, 1010, 1020, 1030, 3000} {
 		item := map[string]types.AttributeValue{
 			"pk": &types.AttributeValueMemberS{Value: "p"}, "sk": &types.AttributeValueMemberS{Value: "s"},

@@ -31,11 +31,7 @@ func inMemory(t *testing.T) seedingdbtest.Tables {
 func memoryTables(t *testing.T) (*memory.Client, inprocess.Tables) {
 	t.Helper()
 	client := memory.New()
-	names, err := inprocess.CreateTables(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client, names
+	return client, inprocess.TablesFor(t, client)
 }
 
 // newStore is a store in memory.
@@ -52,10 +48,6 @@ func newTables(t *testing.T) seedingdbtest.Tables {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := inprocess.CreateTables(t.Context(), server.Client())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { names.Drop(t.Context(), server.Client()) })
+	names := inprocess.TablesFor(t, server.Client())
 	return seedingdbtest.Tables{Client: server.Client(), Connectors: names.Connectors, Answers: names.Answers, Sizing: true}
 }
