@@ -198,11 +198,22 @@ func (p *Patcher) process(ctx context.Context, t *turn, ref seeding.BatchRef) (o
 	return p.apply(ctx, t, a)
 }
 
+// refusesConnector are the problems of a connector, or of its registry with it, with
+// which all its answers fail alike.
+var refusesConnector = []seeding.Source{seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
+
 // mustWait reports whether the answer is not to be processed yet. An answer that
-// waits because of a problem is processed when the problem is over. With "unlink"
-// an answer waits only if its totals are counted, so that nothing else is left to
-// do.
+// waits because of a problem is processed when the problem is over. With a problem
+// that refuses the connector as a whole all its answers make one attempt together
+// per back-off: Odoo makes everybody wait after several failed sign-ins. With
+// "unlink" an answer waits only if its totals are counted, so that nothing else is
+// left to do.
 func (a answer) mustWait(now time.Time) bool {
+	for _, source := range a.state.Raised(refusesConnector...) {
+		if a.state.Problems[source].Next.After(now) {
+			return true
+		}
+	}
 	if !a.batch.NotBefore.After(now) {
 		return false
 	}

@@ -351,14 +351,18 @@ func TestWhenAnAnswerWaits(t *testing.T) {
 		return m
 	}
 	later := now.Add(time.Second)
-	for _, c := range []struct {
+	nextProbe := func(at time.Time, source seeding.Source) map[seeding.Source]seeding.Problem {
+		return map[seeding.Source]seeding.Problem{source: {Next: at}}
+	}
+	type row struct {
 		name      string
 		notBefore time.Time
 		attempts  int
 		counted   bool // all its parts, so that only an unlink is left
 		problems  map[seeding.Source]seeding.Problem
 		want      bool
-	}{
+	}
+	cases := []row{
 		{"it is new", time.Time{}, 0, false, nil, false},
 		{"it is new, and a problem blocks: it shows whether the problem is over", time.Time{}, 0, false, raised(seeding.ProblemWrite), false},
 		{"its time has come, and the problem is there", now, 0, false, raised(seeding.ProblemWrite), false},
@@ -371,7 +375,21 @@ func TestWhenAnAnswerWaits(t *testing.T) {
 		{"its time has not come, unlinking is refused, and nothing else is left", later, 0, true, raised(seeding.ProblemUnlink), true},
 		{"its time has not come, and nothing but an unlink is left, which is not refused any more", later, 0, true, nil, false},
 		{"its time has come, unlinking is refused, and nothing else is left", now, 0, true, raised(seeding.ProblemUnlink), false},
+		{"it is new, and the next probe of two problems is due for one of them", time.Time{}, 0, false, map[seeding.Source]seeding.Problem{
+			seeding.ProblemSignIn: {Next: now}, seeding.ProblemConfig: {Next: later},
+		}, true},
+	}
+	for source, refusesAll := range map[seeding.Source]bool{
+		seeding.ProblemSignIn: true, seeding.ProblemRead: true, seeding.ProblemTypes: true, seeding.ProblemConfig: true,
+		seeding.ProblemRegistry: false, seeding.ProblemWrite: false, seeding.ProblemMTS: false, seeding.ProblemAnswers: false,
+		seeding.ProblemIdentity: false, seeding.ProblemUnlink: false, seeding.ProblemPolicy: false,
 	} {
+		cases = append(cases,
+			row{"it is new, and the next probe of " + string(source) + " is not due", time.Time{}, 0, false, nextProbe(later, source), refusesAll},
+			row{"its time has come, and the next probe of " + string(source) + " is not due", now, 0, false, nextProbe(later, source), refusesAll},
+			row{"it is new, and the next probe of " + string(source) + " is due", time.Time{}, 0, false, nextProbe(now, source), false})
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			a := answer{parts: []seeding.AnswerPart{part("x", 1, 1)}, state: seeding.State{Problems: c.problems}}
 			a.batch = seeding.Batch{NotBefore: c.notBefore, Attempts: c.attempts}
