@@ -52,6 +52,7 @@ func main() {
 		Times:           times,
 		NewID:           function.NewID,
 		CallbackBase:    base,
+		Go:              func(post func()) { go post() },
 		Log:             log,
 	}
 	lambda.Start(func(ctx context.Context, event function.SubmitEvent) error {

@@ -22,13 +22,14 @@ import (
 func TestCallbackEndpoint(t *testing.T) {
 	t.Parallel()
 	a, b := newWorld(t, options{}), newWorld(t, options{})
-	idsA, idsB := a.addRegistrants(30), b.addRegistrants(30)
+	idsA, idsB := a.addRegistrants(seeding.FirstBatchSize), b.addRegistrants(seeding.FirstBatchSize)
 	for i, id := range idsB {
 		expect(t, "registrant", id, idsA[i])
 		b.rememberVID(id, a.vid(idsA[i]))
 		b.registry.SetVID(id, a.vid(idsA[i]))
 	}
-	cA, cB := a.create(), b.create()
+	alone := func(document map[string]any) { document["width_maximum"] = 1 } // all in one batch
+	cA, cB := a.create(alone), b.create(alone)
 	releaseA, releaseB := cA.holdPatchLease(), cB.holdPatchLease()
 	for _, w := range []*world{a, b} {
 		w.mts.SetFaults(mtssim.Faults{LoseNext: -1})
@@ -107,7 +108,7 @@ func TestCallbackEndpoint(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 10 {
 			rows := postA.rows()
-			rows = slices.Concat(rows[3*i:], rows[:3*i])
+			rows = slices.Concat(rows[i:], rows[:i])
 			if i%2 == 1 {
 				slices.Reverse(rows)
 				rows = append(rows, "null", rows[0]) // and a row that is none, and one twice
@@ -124,7 +125,7 @@ func TestCallbackEndpoint(t *testing.T) {
 
 	t.Run("with some of the rows, padded to 5 MB", func(t *testing.T) {
 		d := d.in(t)
-		some := bulk(postA.rows()[:10])
+		some := bulk(postA.rows()[:4])
 		some = append(some, bytes.Repeat([]byte(" "), receive.MaxBody-len(some))...)
 		expect(t, "status", send(t, "POST", d.post.path(), some, "Authorization: "+d.bearer()).Status, http.StatusOK)
 		expect(t, "answers stored", d.stored(), 2)

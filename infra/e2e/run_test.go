@@ -1,9 +1,13 @@
 package e2e_test
 
 import (
+	"context"
 	"maps"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/deployed"
 	"openg2p.org/mts-connector/infra/world/invariants"
@@ -79,4 +83,46 @@ func sum[K comparable](m map[K]int) (n int) {
 		n += v
 	}
 	return n
+}
+
+// A run that is in the middle tells how fast it is and when it should end, and its
+// connector how many batches are under way and may be. MTS stops in the middle, so
+// that it can be looked at for long enough.
+func TestAnOpenRunTellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	var identified atomic.Int64
+	goOn := make(chan struct{})
+	w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+		if identified.Add(1) > 100 {
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+		}
+		return mtssim.Rules(ctx, a)
+	}}})
+	ids := w.addRegistrants(200)
+	const width = 3
+	began := time.Now()
+	c := w.createStarted(with("width_maximum", width))
+	w.until("progress is shown", func() bool {
+		runs := c.runs()
+		if len(runs) == 0 || runs[0].RecordsPerSecond == 0 || runs[0].ExpectedEnd == nil {
+			return false
+		}
+		shown := c.document()
+		if shown.Width < 1 || shown.Width > width || shown.UnderWay.All > width || shown.UnderWay.Own != shown.UnderWay.All {
+			t.Errorf("%+v of %d, at most %d", shown.UnderWay, shown.Width, width)
+		}
+		return shown.UnderWay.Own > 0 && runs[0].ExpectedEnd.After(began)
+	})
+	close(goOn)
+	c.waitForRuns(1)
+	w.checkTokenised(ids)
+	run := c.runs()[0]
+	expect(t, "state", run.State, "completed")
+	if run.RecordsPerSecond != 0 || run.ExpectedEnd != nil {
+		t.Errorf("a completed run tells progress: %+v", run)
+	}
+	expect(t, "batches under way", c.document().UnderWay, deployed.UnderWayDocument{})
 }

@@ -122,6 +122,7 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
+			w.setBatchSize(50)
 			ids := w.addRegistrants(20)
 			before := w.now()
 			withheld := w.withholdFirst()
@@ -173,6 +174,7 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 // and are asked for again.
 func TestAnswerThatCannotBeProcessedIsSetAside(t *testing.T) {
 	w := newWorld(t, options{})
+	w.setBatchSize(50)
 	ids := w.addRegistrants(20)
 	before := w.now()
 	withheld := w.withholdFirst()
@@ -240,6 +242,7 @@ func TestAnswerThatCannotBeProcessedIsSetAside(t *testing.T) {
 // An answer to a batch that nobody knows, or whose connector is gone, is deleted.
 func TestAnswerThatNobodyWaitsFor(t *testing.T) {
 	w := newWorld(t, options{})
+	w.setBatchSize(50)
 	w.addRegistrants(20)
 	withheld := w.withholdFirst()
 	c := w.connector(nil)
@@ -303,6 +306,7 @@ func TestAnswerAndLossAtTheSameMoment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
+			w.setBatchSize(50)
 			w.addRegistrants(20)
 			before := w.now()
 			withheld := w.withholdFirst()
@@ -348,6 +352,7 @@ func TestAnswerDuringAPatchIsFoundAfterIt(t *testing.T) {
 // counted once, by the next patcher.
 func TestTotalsSurviveADeathBeforeTheClose(t *testing.T) {
 	w := newWorld(t, options{faults: newFaults()})
+	w.setBatchSize(50)
 	w.addRegistrants(20)
 	w.faults.armed["patch: dynamodb Close"] = mode{after: false, kill: true}
 	c := w.connector(nil)

@@ -237,7 +237,7 @@ func registryCall(r *http.Request) (method string) {
 
 // eventful makes a world in which a run writes all that a run can write:
 // tokens, rejections of every kind, VIDs of others, lost and late batches,
-// problems and an outage.
+// problems, an outage, and a slot that another connector holds.
 func eventful(t *testing.T, local bool) (*world, seeding.Connector, invariants.Registry) {
 	w := newWorld(t, options{faults: newFaults(), local: local})
 	w.kinds = w.registry.Populate(90, 7).Kinds
@@ -258,6 +258,7 @@ func eventful(t *testing.T, local bool) (*world, seeding.Connector, invariants.R
 		return true
 	}
 	c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 40 })
+	w.occupyMTS(c, 2*time.Minute) // so the first step waits for a slot
 	return w, c, before
 }
 

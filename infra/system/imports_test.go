@@ -85,6 +85,7 @@ func TestAnImportBesideTheRecurringRun(t *testing.T) {
 // An import that goes on when the recurring run ends does not begin the next one.
 func TestAnImportGoesOnAfterTheRecurringRun(t *testing.T) {
 	w := newWorld(t, options{})
+	w.setBatchSize(50)
 	w.addRegistrants(90)
 	first, second := w.now(), invariants.Registry(nil)
 	c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 50 })

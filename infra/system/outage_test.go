@@ -57,19 +57,20 @@ func TestRunsSurvive(t *testing.T) {
 				return false
 			}
 		}},
-		"two replicas of MTS, of which one knows nothing": {4, func(w *world) {
-			w.mts.SetFaults(mtssim.Faults{LoseEvery: 2})
-			w.later(3*time.Hour, func() { w.mts.SetFaults(mtssim.Faults{}) })
-			var calls atomic.Int64
-			w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
-				if isStatus(r) && calls.Add(1)%2 == 0 {
-					w.troubleCame()
-					unknownRequest(rw)
-					return true
+		"two replicas of MTS, of which one knows nothing": {9, // three passes in each of three runs
+			func(w *world) {
+				w.mts.SetFaults(mtssim.Faults{LoseEvery: 2})
+				w.later(3*time.Hour, func() { w.mts.SetFaults(mtssim.Faults{}) })
+				var calls atomic.Int64
+				w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+					if isStatus(r) && calls.Add(1)%2 == 0 {
+						w.troubleCame()
+						unknownRequest(rw)
+						return true
+					}
+					return false
 				}
-				return false
-			}
-		}},
+			}},
 		"ticks missing for an hour": {1, func(w *world) {
 			w.atFirstCallback(func() { w.troubleCame(); w.clock.Advance(time.Hour) })
 		}},
@@ -234,4 +235,38 @@ func TestOutageOfTheRegistryIsEverybodys(t *testing.T) {
 			expect(t, "tokenised", w.tokenised(), 40)
 		})
 	}
+}
+
+// While a registry refuses the sign-in, the answers that wait sign in once per
+// back-off together: Odoo makes everybody wait after several failed sign-ins. When
+// the password is right again all of them are patched.
+func TestAnswersThatWaitSignInOnce(t *testing.T) {
+	t.Parallel()
+	const n = 75
+	w := newWorld(t, options{})
+	w.setWorkers(7, 10) // the wave is of eight, and the pass is over
+	w.addRegistrants(n)
+	before := w.now()
+	w.atFirstCallback(func() {
+		w.registry.SetPassword("admin", "other")
+		w.registry.ResetTallies()
+	})
+	c := w.connector(nil)
+	for range 130 {
+		w.tick()
+	}
+	open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
+	if err != nil || len(open) != 8 {
+		t.Fatalf("%d batches wait, %v", len(open), err)
+	}
+	signIns := int(w.registry.Calls("session.authenticate").Calls)
+	if signIns < 7 || signIns > 8 { // after 0, 1, 3, 7, 15, 31, 63, 123 minutes
+		t.Errorf("%d sign-ins in 130 minutes", signIns)
+	}
+	expect(t, "failures that the problem counts", w.problems(c)[seeding.ProblemSignIn].Attempts, signIns)
+	w.registry.SetPassword("admin", "admin")
+	w.finish(90, c)
+	w.checkInvariants(c, before)
+	w.checkSent(1)
+	expect(t, "tokenised", w.tokenised(), n)
 }

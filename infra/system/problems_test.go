@@ -266,6 +266,7 @@ func TestProblemEndsWithoutABatch(t *testing.T) {
 func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
+	w.setBatchSize(50)
 	w.addRegistrants(30)
 	before := w.now()
 	w.registry.Deny("g2p.reg.id", "create")
@@ -408,6 +409,7 @@ func TestPolicyProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
+			w.setBatchSize(50) // all of them in one answer
 			ids := w.addRegistrants(f.all)
 			var once sync.Once
 			w.onCallback = func(*http.Request) {

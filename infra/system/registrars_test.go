@@ -124,6 +124,7 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{})
+			w.setBatchSize(50)
 			ids := w.addRegistrants(30)
 			before := w.now()
 			w.start = before
@@ -155,6 +156,7 @@ func TestCorrectedVIDIsNotTakenForTheOneThatWasSent(t *testing.T) {
 	other := odoosim.DemoVID(777777, 1, odoosim.Normal)
 	for _, remove := range []bool{true, false} {
 		w := newWorld(t, options{})
+		w.setBatchSize(50)
 		ids := w.addRegistrants(20)
 		w.registry.Inject(odoosim.Fault{Model: "g2p.reg.id", Method: "create", Times: 1, Point: odoosim.Reply, Outcome: odoosim.Closed})
 		w.atFirst(odoosim.After, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], other) })

@@ -13,14 +13,16 @@ import (
 func (w *world) addRegistrants(n int) []int64 { return w.addPersons(1000, n) }
 
 // addPersons is addRegistrants for the n persons that begin with this number.
-func (w *world) addPersons(person, n int) []int64 {
+func (w *world) addPersons(person, n int) []int64 { return addPersonsTo(w.registry, person, n) }
+
+func addPersonsTo(registry *odoosim.Server, person, n int) []int64 {
 	ids := make([]int64, n)
 	for i := range ids {
-		ids[i] = w.registry.AddRegistrant(odoosim.Registrant{
+		ids[i] = registry.AddRegistrant(odoosim.Registrant{
 			Name: "DOE, JO", GivenName: "Jo", FamilyName: fmt.Sprintf("Doe %d", i), Gender: "Female",
 			Birthdate: "1990-02-03", Address: fmt.Sprintf("%d Long Street", i), Email: "jo@example.org", Phone: "+15550100",
 		})
-		w.registry.AddIdentifier(odoosim.Identifier{Registrant: ids[i], Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(person+i), 1, odoosim.Normal)})
+		registry.AddIdentifier(odoosim.Identifier{Registrant: ids[i], Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(person+i), 1, odoosim.Normal)})
 	}
 	return ids
 }
@@ -49,8 +51,10 @@ func (w *world) vids() map[int64]string {
 }
 
 // tokenised counts registrants that have a token.
-func (w *world) tokenised() (n int) {
-	for _, has := range w.now() {
+func (w *world) tokenised() int { return tokenisedAt(w.registry) }
+
+func tokenisedAt(registry *odoosim.Server) (n int) {
+	for _, has := range invariants.RegistryOf(registry.Snapshot()) {
 		n += min(1, len(has.Tokens))
 	}
 	return n

@@ -191,6 +191,7 @@ func (k *keyring) ByID(_ context.Context, id string) (seeding.Key, error) {
 // What a deleted connector left behind disturbs no other connector.
 func TestDeletedConnectorLeavesNothingInTheWay(t *testing.T) {
 	w := newWorld(t, options{})
+	w.setBatchSize(50)
 	ids := w.addRegistrants(20)
 	w.atFirst(odoosim.Before, "g2p.reg.id", "create", func() { w.registry.SetVID(ids[3], odoosim.DemoVID(888888, 1, odoosim.Normal)) })
 	first := w.connector(nil)

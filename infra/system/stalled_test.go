@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -19,19 +21,13 @@ func TestStalledConnectorIsCounted(t *testing.T) {
 	w.addRegistrants(120)
 	before := w.now()
 	c := w.connector(nil)
-	now := w.clock.Now()
-	mts, err := w.store.TakeMTS(t.Context(), c.MTSKey(), "another", now, now.Add(1000*time.Hour), now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	free := w.occupyMTS(c, 1000*time.Hour)
 	at := w.minutesStalled(75)
 	if len(at) == 0 || at[0] < 35 || at[0] > 61 || at[len(at)-1] != 74 { // waiting for the lease, a visit takes half a minute more
 		t.Errorf("counted at %v", at)
 	}
 	expect(t, "problems", len(w.problems(c)), 0)
-	if err := w.store.LeaveMTS(t.Context(), c.MTSKey(), mts.Lease.Fence, time.Time{}, 0); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	w.tick()
 	expect(t, "counted once it moves", fmt.Sprint(w.minutesStalled(20)), "[]")
 	w.checkInvariants(c, before)
@@ -55,11 +51,8 @@ func TestConnectorThatWaitsWithReasonIsNotCounted(t *testing.T) {
 			return true
 		}
 		c := w.connector(nil)
-		w.setBatchSize(50)
-		fast := seeding.Pace{Size: 50, Proved: 50, PerRecord: time.Millisecond}
-		slow := fast
-		slow.PerRecord = time.Minute
-		if err := w.store.SavePace(t.Context(), c.MTSKey(), fast, slow); err != nil {
+		slow := seeding.Pace{Size: 50, Proved: 50, PerRecord: time.Minute, Single: time.Minute, Interval: time.Minute}
+		if err := w.store.SavePace(t.Context(), c.MTSKey(), seeding.Pace{}, slow); err != nil {
 			t.Fatal(err)
 		}
 		w.tick()
@@ -106,4 +99,46 @@ func (w *world) minutesStalled(minutes int) (at []int) {
 		}
 	}
 	return at
+}
+
+// occupyMTS gives the only slot of the connector's MTS to another connector, at
+// another registry, until free is called or its batch is overdue.
+func (w *world) occupyMTS(c seeding.Connector, overdue time.Duration) (free func()) {
+	w.Helper()
+	b := w.foreignBatch(c, overdue)
+	if err := w.store.SavePace(w.Context(), c.MTSKey(), seeding.Pace{}, seeding.Pace{Size: 10, Proved: 10, Limit: 1}); err != nil {
+		w.Fatal(err)
+	}
+	return func() {
+		b.State = seeding.Failed
+		if err := w.store.Close(w.Context(), b); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// foreignBatch claims a batch of one record for another connector, at another
+// registry and the same MTS; it is overdue after the given time. The other one is
+// stopped then.
+func (w *world) foreignBatch(c seeding.Connector, overdue time.Duration) seeding.Batch {
+	w.Helper()
+	ctx, now := w.Context(), w.clock.Now()
+	other := inprocess.Connector("other", w.mtsURL, "http://another.registry.example", now)
+	err := w.store.CreateConnector(ctx, other)
+	if err == nil {
+		err = w.store.SetStatus(ctx, other.ID, seeding.Running, now)
+	}
+	state, takeErr := w.store.TakeRun(ctx, other.ID, "other", now, now.Add(1000*time.Hour), time.Time{})
+	mts, readErr := w.store.MTSState(ctx, c.MTSKey())
+	run := seeding.Run{ID: "run", Connector: other.ID, Version: other.Version, Started: now, Passes: 1, PassStarted: now, Fence: state.Lease.Fence}
+	b := seeding.Batch{
+		Ref:   seeding.BatchRef{Registry: other.RegistryKey(), Connector: other.ID, Run: run.ID, Batch: "foreign"},
+		State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Count: 1, Members: []seeding.Member{{Registrant: 1, Identifier: 1}},
+		Claimed: now, Overdue: now.Add(overdue), Deadline: now.Add(overdue),
+	}
+	claim := seeding.Claim{Batch: b, Run: run, Version: other.Version, Fence: run.Fence, Claims: mts.Claims}
+	if err := errors.Join(err, takeErr, readErr, w.store.OpenRun(ctx, run), w.store.Claim(ctx, claim), w.store.SetStatus(ctx, other.ID, seeding.Stopped, now)); err != nil {
+		w.Fatal(err)
+	}
+	return b
 }

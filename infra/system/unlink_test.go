@@ -15,7 +15,7 @@ func TestRefusedUnlinkIsTriedOncePerBackOff(t *testing.T) {
 	w := newWorld(t, options{})
 	w.addRegistrants(250)
 	w.registry.Deny("g2p.reg.id", "unlink")
-	c := w.connector(nil)
+	c := w.connector(func(c *seeding.Connector) { c.Schedule.Interval = 61 * time.Minute }) // longer than the back-off
 	w.finish(20, c)
 	expect(t, "tokenised", w.tokenised(), 250)
 	w.registry.ResetTallies()
@@ -55,6 +55,7 @@ func TestVIDsOfOthersStayWhereTheyMust(t *testing.T) {
 // once the registry lets it, and meanwhile nothing else is done twice.
 func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 	w := newWorld(t, options{})
+	w.setBatchSize(50) // so that the first create is for all
 	ids := w.addRegistrants(20)
 	others, refused, corrected, twice := ids[3], ids[4], ids[5], ids[6]
 	w.registry.AddIdentifier(odoosim.Identifier{Registrant: others, Type: odoosim.TokenType, Value: strings.Repeat("6", 36)})

@@ -45,14 +45,17 @@ var emitted = map[string]quantity{
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 	"AWS/ApiGateway 4xx ApiId": count,
 	"AWS/ApiGateway 5xx ApiId": count,
-	// Our own, embedded in the log: counts by the function that did it, gauges
-	// by reconcile, every minute.
+	// Our own, embedded in the log: counts by the function that did it, width and
+	// batches under way by submit with every claim, other gauges by reconcile,
+	// every minute.
 	"MTSConnector Submitted Stack":           count,
 	"MTSConnector Tokenised Stack":           count,
 	"MTSConnector Rejected Stack Kind":       count,
 	"MTSConnector BatchesLost Stack":         count,
 	"MTSConnector BatchesFailed Stack":       count,
 	"MTSConnector SecondsToToken Stack":      duration,
+	"MTSConnector Width Stack":               gauge,
+	"MTSConnector BatchesUnderWay Stack":     gauge,
 	"MTSConnector OldestAnswerSeconds Stack": gauge,
 	"MTSConnector StalledConnectors Stack":   gauge,
 	"MTSConnector UnreachableServers Stack":  gauge,

@@ -13,6 +13,9 @@ type Change struct {
 	Update    string // of an update: the expression
 	Condition string // under which the write is made; "" is none
 	Values    Item   // of the expressions; unused ones are not sent
+	// Names are the names of attributes that an expression could not hold, for
+	// instance of ones made of an id, by what stands for them: {"#slot": "slot_a-1"}.
+	Names map[string]string
 }
 
 // Conditions of every table.
@@ -39,7 +42,15 @@ func (c Change) condition() *string {
 	return &c.Condition
 }
 
-func (c Change) names() map[string]string { return namesIn(c.Update, c.Condition) }
+func (c Change) names() map[string]string {
+	names := namesIn(c.Update, c.Condition)
+	for alias := range names {
+		if name, given := c.Names[alias]; given {
+			names[alias] = name
+		}
+	}
+	return names
+}
 
 // values are those that the expressions use, or nil: DynamoDB refuses unused
 // values, and an empty map.

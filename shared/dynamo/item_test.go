@@ -152,3 +152,13 @@ func TestChangeNamesWhatItsExpressionsUse(t *testing.T) {
 		}
 	}
 }
+
+func TestChangeNamesAttributesThatNoExpressionHolds(t *testing.T) {
+	c := Change{
+		Update: "SET #slot = :slot, #b = :b", Condition: "#b < :b",
+		Names: map[string]string{"#slot": "slot_a-1#2", "#unused": "u-1"},
+	}
+	if got, want := c.names(), map[string]string{"#slot": "slot_a-1#2", "#b": "b"}; !maps.Equal(got, want) {
+		t.Errorf("names %v, want %v", got, want)
+	}
+}

@@ -86,19 +86,41 @@ func (r *Registry) VIDs(ctx context.Context, after int64, limit int) ([]seeding.
 	if err != nil {
 		return nil, err
 	}
-	domain := []any{
-		[]any{"id_type", "=", schema.vid},
-		[]any{"id", ">", after},
-		"|", []any{"expiry_date", "=", false}, []any{"expiry_date", ">=", r.now().UTC().Format(time.DateOnly)},
-	}
-	if schema.hasStatus {
-		domain = append(domain, "|", []any{"status", "=", false}, []any{"status", "=", "valid"})
-	}
-	rows, err := r.identifiers(ctx, domain, map[string]any{"limit": limit, "order": "id"})
+	rows, err := r.identifiers(ctx, r.vidsAfter(after, schema), map[string]any{"limit": limit, "order": "id"})
 	if err != nil {
 		return nil, err
 	}
 	return identifiers(rows, schema.vid), nil
+}
+
+// CountVIDs is one call, which reads the whole table where id_type has no index.
+func (r *Registry) CountVIDs(ctx context.Context, after int64) (int, error) {
+	schema, err := r.session.loadSchema(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var count *int
+	err = r.session.call(ctx, request{Model: identifierModel, Method: "search_count", Args: []any{r.vidsAfter(after, schema)}}, &count)
+	switch {
+	case err != nil:
+		return 0, err
+	case count == nil:
+		return 0, unanswered(false, "BadAnswer", nil)
+	}
+	return *count, nil
+}
+
+// vidsAfter is the domain of the VIDs that are valid and not expired.
+func (r *Registry) vidsAfter(after int64, s schema) []any {
+	domain := []any{
+		[]any{"id_type", "=", s.vid},
+		[]any{"id", ">", after},
+		"|", []any{"expiry_date", "=", false}, []any{"expiry_date", ">=", r.now().UTC().Format(time.DateOnly)},
+	}
+	if s.hasStatus {
+		domain = append(domain, "|", []any{"status", "=", false}, []any{"status", "=", "valid"})
+	}
+	return domain
 }
 
 // Registrants asks for those of the ids that the domain lets through.

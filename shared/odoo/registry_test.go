@@ -37,6 +37,8 @@ func TestRequests(t *testing.T) {
 	}{
 		{"VIDs", func(ctx context.Context, r seeding.Registry) (any, error) { return r.VIDs(ctx, 200, 4) }, rows,
 			`g2p.reg.id search_read [[["id_type","=",1],["id",">",200],"|",["expiry_date","=",false],["expiry_date",">=","2026-11-22"]]] {` + fields + `,"limit":4,"order":"id"}`, vids},
+		{"how many VIDs", func(ctx context.Context, r seeding.Registry) (any, error) { return r.CountVIDs(ctx, 200) }, `4711`,
+			`g2p.reg.id search_count [[["id_type","=",1],["id",">",200],"|",["expiry_date","=",false],["expiry_date",">=","2026-11-22"]]] {}`, 4711},
 		{"registrants", func(ctx context.Context, r seeding.Registry) (any, error) { return r.Registrants(ctx, []int64{7, 8}) },
 			`[{"id":7,"given_name":"Amina","birthdate":false}]`,
 			`res.partner search_read [["&",["is_registrant","=",true],["id","in",[7,8]]]] {"fields":["id","given_name","birthdate"]}`,
@@ -94,6 +96,15 @@ func TestNothingToAsk(t *testing.T) {
 	}
 	if calls := f.asked(); len(calls) != 0 || f.signIns != 0 {
 		t.Errorf("%d calls", len(calls))
+	}
+}
+
+func TestACountThatIsNone(t *testing.T) {
+	for _, answer := range []string{"null", "false", `"many"`, "[1]"} {
+		f := newFake(t, wellKnown(func(call) reply { return result(answer) }))
+		if count, err := open(t, f.connector()).CountVIDs(t.Context(), 0); seeding.FaultOf(err).Kind != seeding.Unreachable || count != 0 {
+			t.Errorf("%s: %d, %v", answer, count, err)
+		}
 	}
 }
 

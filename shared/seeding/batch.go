@@ -38,17 +38,25 @@ type Batch struct {
 	MTS    string // MTSKey
 	MTSURL string
 
-	Size           int // the batch size of the MTS when this was claimed
-	InLine         int // unanswered records of this connector then, its own included; those of others are not known
+	Size           int       // the batch size of the MTS when this was claimed
+	InLine         int       // records up to its last one at its worker of MTS, as far as could be told
+	Beside         int       // batches under way at the MTS then
+	Ahead          int       // records of these
+	Full           bool      // it took the last free slot
+	Number         int64     // of its claim at the MTS
+	Delivered      int64     // MTSState.Delivered then
+	Since          time.Time // when that was reached, or MTS got work again
 	Claimed        time.Time
 	Submitted      time.Time // when the reply to the POST came; zero until then
+	Overdue        time.Time // from then on MTS is asked, and its slot holds up nobody
 	Deadline       time.Time
-	RequestID      string   // of MTS; "" until it is known
-	RowKey         string   // id of the key of its rows
-	FingerprintKey string   // id of the key of its fingerprints
-	Members        []Member // of a batch of registrants
-	Window         Window   // of a batch of submissions
-	Count          int      // of records; stays when the batch is closed and its members are dropped
+	Answered       time.Time // when the first part of its answer came; known when it is closed
+	RequestID      string    // of MTS; "" until it is known
+	RowKey         string    // id of the key of its rows
+	FingerprintKey string    // id of the key of its fingerprints
+	Members        []Member  // of a batch of registrants
+	Window         Window    // of a batch of submissions
+	Count          int       // of records; stays when the batch is closed and its members are dropped
 	Parts          []string
 	Totals         Totals
 	Attempts       int       // attempts to process its answer that failed for an unknown reason
@@ -92,19 +100,24 @@ const MaxWaits = 3
 // GiveUpAt is when a batch is closed as lost even if MTS still works on it.
 func (b Batch) GiveUpAt() time.Time { return b.Claimed.Add(MaxWaits * b.Wait()) }
 
-// timeAtMTS is how long MTS had the batch, counted from the end of the POST. An
-// answer may come before that; then it counts from the claim.
-func (b Batch) timeAtMTS(until time.Time) time.Duration {
-	if b.Submitted.IsZero() {
-		return until.Sub(b.Claimed)
+// AskAt is when to ask MTS about the batch, if it has no answer by then.
+func (b Batch) AskAt() time.Time {
+	if b.Overdue.IsZero() { // claimed by a version that had no such time
+		return b.Deadline
 	}
-	return until.Sub(b.Submitted)
+	return b.Overdue
 }
 
 // Deadline of a batch claimed now: a fixed time plus four times what the
 // records in line should need.
 func Deadline(now time.Time, perRecord time.Duration, inLine int, times Times) time.Time {
 	return now.Add(times.DeadlineBase + 4*perRecord*time.Duration(inLine))
+}
+
+// Overdue is when a batch claimed now should have been answered: a fixed time plus
+// twice what the records in line should need.
+func Overdue(now time.Time, perRecord time.Duration, inLine int, times Times) time.Time {
+	return now.Add(times.OverdueBase + 2*perRecord*time.Duration(inLine))
 }
 
 // Claim is all that one transaction checks and writes before a POST, so that no
@@ -115,4 +128,34 @@ type Claim struct {
 	Run     Run   // with the cursor moved past the batch
 	Version int   // of the configuration; the state must still have it
 	Fence   int64 // of the run lease
+	Claims  int64 // of the MTS, as read before it was decided that it takes the batch
+	Width   int   // the most that the connector may have under way
+
+	LeftSlots []string // at the MTS, by batch: the claim removes them
+	LeftMarks []string // of who waited for it, by connector: the same
+}
+
+// At returns the claim with what follows from the state of the MTS: its slot, its
+// deadline, and what its pace is measured by. width is the connector's.
+func (c Claim) At(m MTSState, now time.Time, width int, times Times) Claim {
+	live, inLine := m.UnderWay(now)
+	perRecord := m.PerRecord
+	if perRecord == 0 {
+		perRecord = times.RecordFirst
+	}
+	b := &c.Batch
+	c.Claims, c.Width = m.Claims, width
+	c.LeftSlots, c.LeftMarks = m.leftBehind(now)
+	b.Number, b.Delivered = m.Claims+1, m.Delivered
+	b.Beside, b.Ahead = m.Open(now)
+	b.Since = m.busySince(now)
+	b.Full = live+1 >= m.WidthNow(now, width)
+	b.InLine = b.Count + int(float64(inLine)/m.Workers())
+	b.Claimed = now
+	b.Deadline = Deadline(now, perRecord, b.InLine, times)
+	b.Overdue = Overdue(now, perRecord, b.InLine, times)
+	if b.Overdue.After(b.Deadline) {
+		b.Overdue = b.Deadline
+	}
+	return c
 }

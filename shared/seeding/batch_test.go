@@ -1,6 +1,7 @@
 package seeding_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -11,6 +12,70 @@ import (
 func TestDeadline(t *testing.T) {
 	if got := seeding.Deadline(now, 60*time.Millisecond, 1000, seeding.DefaultTimes()).Sub(now); got != 6*time.Minute {
 		t.Errorf("%v for 1,000 records of 60 ms", got)
+	}
+}
+
+// A batch should be answered after a fixed time, and twice the time for all records
+// in line.
+func TestOverdue(t *testing.T) {
+	times := seeding.DefaultTimes()
+	if got := seeding.Overdue(now, 60*time.Millisecond, 100, times).Sub(now); got != times.OverdueBase+12*time.Second {
+		t.Errorf("%v for 100 records of 60 ms", got)
+	}
+}
+
+// MTS is asked about a batch that is overdue. One that was claimed before there was
+// such a time has its deadline.
+func TestWhenMTSIsAsked(t *testing.T) {
+	b := seeding.Batch{Overdue: now, Deadline: now.Add(time.Minute)}
+	if !b.AskAt().Equal(now) {
+		t.Errorf("at %v", b.AskAt())
+	}
+	if b.Overdue = (time.Time{}); !b.AskAt().Equal(now.Add(time.Minute)) {
+		t.Errorf("an older one at %v", b.AskAt())
+	}
+}
+
+// What a claim takes from the state of the MTS.
+func TestAClaimAtAnMTS(t *testing.T) {
+	times, later, before := seeding.DefaultTimes(), now.Add(time.Hour), func(d time.Duration) time.Time { return now.Add(-d) }
+	slot := func(claimed time.Time, records int) seeding.Slot {
+		return seeding.Slot{Connector: "c", Count: records, Claimed: claimed, Overdue: later, Ends: later}
+	}
+	gone := seeding.Slot{Count: 50, Claimed: before(time.Hour), Overdue: now, Ends: later}
+	four := workers(4, seeding.Pace{Size: 10, Proved: 10, PerRecord: 20 * time.Millisecond})
+	for _, c := range []struct {
+		name  string
+		mts   seeding.MTSState
+		width int
+		want  seeding.Batch
+		each  time.Duration // that its times reckon with
+	}{
+		{"never used", seeding.MTSState{}, 16, seeding.Batch{Number: 1, InLine: 10, Since: now}, times.RecordFirst},
+		{"the only slot", seeding.MTSState{}, 1, seeding.Batch{Number: 1, InLine: 10, Since: now, Full: true}, times.RecordFirst},
+		{"used before", seeding.MTSState{Claims: 7, Delivered: 70, Heard: before(time.Minute), Pace: four}, 16,
+			seeding.Batch{Number: 8, Delivered: 70, InLine: 10, Since: now}, 20 * time.Millisecond},
+		{"others are under way: a worker has a part of them", seeding.MTSState{Pace: four, Slots: []seeding.Slot{slot(before(9), 30), slot(before(5), 11)}}, 16,
+			seeding.Batch{Number: 1, Beside: 2, Ahead: 41, InLine: 20, Since: before(9)}, 20 * time.Millisecond},
+		{"the last slot", seeding.MTSState{Pace: four, Slots: []seeding.Slot{slot(before(9), 30), slot(before(5), 11)}}, 3,
+			seeding.Batch{Number: 1, Beside: 2, Ahead: 41, InLine: 20, Since: before(9), Full: true}, 20 * time.Millisecond},
+		{"one was patched since those were claimed", seeding.MTSState{Pace: four, Heard: before(3), Slots: []seeding.Slot{slot(before(9), 30)}}, 16,
+			seeding.Batch{Number: 1, Beside: 1, Ahead: 30, InLine: 17, Since: before(3)}, 20 * time.Millisecond},
+		{"one that is overdue may still be answered, and is in nobody's way", seeding.MTSState{Pace: four, Heard: before(time.Minute), Slots: []seeding.Slot{gone}}, 16,
+			seeding.Batch{Number: 1, Beside: 1, Ahead: 50, InLine: 10, Since: before(time.Minute)}, 20 * time.Millisecond},
+	} {
+		b := seeding.Batch{Count: 10}
+		want := c.want
+		want.Count, want.Claimed = 10, now
+		want.Overdue, want.Deadline = seeding.Overdue(now, c.each, want.InLine, times), seeding.Deadline(now, c.each, want.InLine, times)
+		got := seeding.Claim{Batch: b, Counter: 3, Version: 4, Fence: 5}.At(c.mts, now, c.width, times)
+		if !reflect.DeepEqual(got, seeding.Claim{Batch: want, Counter: 3, Version: 4, Fence: 5, Claims: c.mts.Claims, Width: c.width}) {
+			t.Errorf("%s: %+v, want %+v", c.name, got, want)
+		}
+	}
+	times.DeadlineBase = time.Second
+	if b := (seeding.Claim{Batch: seeding.Batch{Count: 1}}).At(seeding.MTSState{}, now, 1, times).Batch; b.Overdue.After(b.Deadline) {
+		t.Errorf("overdue %v after its deadline", b.Overdue.Sub(b.Deadline))
 	}
 }
 

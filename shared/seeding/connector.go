@@ -39,6 +39,7 @@ type MTSAccess struct {
 	URL          string
 	Language     string // of names and addresses, in three letters
 	BatchMaximum int    // records in one request
+	WidthMaximum int    // batches of the connector under way at once
 }
 
 // RegistryAccess is how the registry is reached that gets the tokens, and the

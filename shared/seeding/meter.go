@@ -18,6 +18,13 @@ const (
 // every wait.
 const MetricSecondsToToken Metric = "SecondsToToken"
 
+// Gauges, measured by submit with every claim: so there is none while nothing is
+// sent. If a stack has several MTSs, the largest counts.
+const (
+	MetricWidth    Metric = "Width"           // how many batches may be under way at the MTS
+	MetricUnderWay Metric = "BatchesUnderWay" // how many are, with the one that was claimed
+)
+
 // Gauges, measured by every tick of reconcile. If one is missing, reconcile does
 // not run.
 const (

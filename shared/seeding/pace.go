@@ -3,43 +3,103 @@ package seeding
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 )
 
 // FirstBatchSize is the batch size for an MTS that was never used.
-const FirstBatchSize = 50
+const FirstBatchSize = 10
 
-// timelyToLift is how many timely answers lift the ceiling by one step.
-const timelyToLift = 20
+// DefaultWidth is how many batches may be under way at one MTS if the connector
+// says nothing else.
+const DefaultWidth = 16
 
-// forgetsAfter is the age at which an MTS of the default Helm installation
-// deletes a batch, done or not (facts/mts.md W8). A size that would take longer
-// is used only after many timely answers of the one before, because most
-// installations would lose it.
-const forgetsAfter = 20 * time.Second
+const (
+	// firstWave is how many batches an MTS that was never used gets together.
+	firstWave = 4
+	// perWorker batches keep a worker of MTS busy: one that it processes, and one
+	// that waits in its queue.
+	perWorker = 2
+	// explore is how many more batches are sent together than there seem to be
+	// workers, so that more of them are found.
+	explore = 1.15
+	// roundsToLift is how many rounds of timely answers lift the ceiling by one
+	// step; a round is an answer of each worker.
+	roundsToLift = 20
+	// measuredFor is for how many batches it is believed what one that was alone
+	// has shown.
+	measuredFor = 20
+	// fade is the part of the difference by which the interval follows answers
+	// that come more slowly.
+	fade = 8
+)
 
-// MTSState is what is known of one MTS, shared by all connectors that use it.
-type MTSState struct {
-	Key       string
-	Lease     Lease // one POST at a time: during a POST it replies to nothing else (facts/mts.md 9)
-	Waiter    string
-	WaitUntil time.Time
+// batchTime is how long a worker of MTS needs for a batch at first. Larger ones come
+// after many rounds of timely answers, because an MTS of the default Helm
+// installation forgets a batch after 20 s (facts/mts.md W8), also one that waits
+// behind others, and because large batches leave workers idle at the end of a run.
+const batchTime = 5 * time.Second
 
-	Pace
-	NotBefore time.Time // of the next POST, after it refused or was unreachable
-	Attempts  int       // POSTs in a row that were surely not taken
-}
-
-// Pace is how much an MTS takes at once. The batch size adapts to the MTS,
-// because an MTS may lose every batch of a fixed size.
+// Pace is how much an MTS takes at once. Size and number of the batches adapt to
+// the MTS, because it may lose every batch of a fixed size, and may have any
+// number of workers.
 type Pace struct {
 	Size      int           // of the next batch; 0 means never used
 	Proved    int           // the largest size that was answered in time
 	Ceiling   int           // the size that was lost last, or is too slow to be tried soon; 0 for none
 	Timely    int           // timely answers since the ceiling was set or lifted
 	Suspect   int           // the proved size that was lost last; 0 again once it is answered in time
-	Losses    int           // in a row at size 1
+	Losses    int           // in a row at size 1, since whose claim nothing was answered
 	PerRecord time.Duration // from claim to answer, per record in line
+	Single    time.Duration // the same of a batch that found a free worker, as far as can be told
+	SingleAt  int64         // MTSState.Delivered when a batch that was alone showed it
+	Interval  time.Duration // between two records that were patched, the shortest lately
+	Handling  time.Duration // from the answer of a batch to its end, on average
+	Limit     int           // of the width, after a loss; 0 for none
+	Raising   int           // timely answers since the limit was set or raised
+	LimitedAt int64         // MTSState.Claims when the limit was set
+}
+
+// Workers is how many records MTS processes side by side, as far as is known: as
+// many are patched in the time that one of them takes (Little's law).
+func (p Pace) Workers() float64 {
+	if p.Single <= 0 || p.Interval <= 0 {
+		return 1
+	}
+	return max(1, float64(p.Single)/float64(p.Interval))
+}
+
+// Wave is how many batches are sent together: one for each worker. A worker that
+// takes a POST takes no other meanwhile, so POSTs that come together go to different
+// workers; one by one, some workers would get several and others none
+// (facts/mts.md 9).
+func (p Pace) Wave() int {
+	if p.Single <= 0 || p.Interval <= 0 {
+		return firstWave
+	}
+	return max(1, int(math.Ceil(explore*p.Workers()-0.25)))
+}
+
+// Round is how many batches are under way if each worker has one: also those whose
+// answer waits to be patched meanwhile. These are at most as many again, because a
+// registry that is slower than MTS is to get no more.
+func (p Pace) Round() int {
+	handled := 0.0 // for each that MTS works on
+	if at := p.Single * time.Duration(p.Size); at > 0 {
+		handled = min(1, float64(p.Handling)/float64(at))
+	}
+	return int(math.Ceil(float64(p.Wave())*(1+handled) - 0.25))
+}
+
+// Width is how many batches may be under way at once, at most maximum: one that
+// each worker processes, and one that waits for it. It grows as long as more
+// batches bring more records per second.
+func (p Pace) Width(maximum int) int {
+	width := perWorker * p.Round()
+	if p.Limit > 0 {
+		width = min(width, p.Limit)
+	}
+	return max(1, min(width, maximum))
 }
 
 // Batch is the size of the next batch of a connector.
@@ -50,65 +110,142 @@ func (p Pace) Batch(maximum int) int {
 	return min(p.Size, maximum)
 }
 
-// Alone reports whether the next batch must be sent while no other is under way:
-// it is larger than any that was answered in time, and batches behind one that is
-// too large are lost with it; or two of its size are as much as was lost before.
-func (p Pace) Alone(maximum int) bool {
-	size := p.Batch(maximum)
-	return size > p.Proved || p.Ceiling > 0 && 2*size >= p.Ceiling
-}
-
-// AfterAnswer is the pace after the answer to a batch, in time or not; maximum is
-// the connector's. ok is false if nothing changes and nothing need be written.
-func (p Pace) AfterAnswer(b Batch, received time.Time, maximum int) (next Pace, ok bool) {
-	next = p
+// AfterAnswer is the pace after a batch was patched, answered in time or not;
+// maximum is the largest batch of the connector. ok is false if nothing changes
+// and nothing need be written.
+func (m MTSState) AfterAnswer(b Batch, maximum int) (next Pace, ok bool) {
+	next = m.Pace
 	next.Losses = 0
-	if took := received.Sub(b.Claimed); took > 0 {
-		next.PerRecord = Average(p.PerRecord, took, b.InLine)
+	if took := b.Answered.Sub(b.Claimed); took > 0 {
+		next.PerRecord = Average(m.PerRecord, took, b.InLine)
+		next.Single, next.SingleAt = m.single(b, took)
 	}
-	if p.Size == 0 {
+	next.Interval = m.interval(b)
+	if handled := b.Closed.Sub(b.Answered); handled > 0 {
+		next.Handling = Average(m.Handling, handled, 1).Truncate(time.Microsecond)
+	}
+	if m.Size == 0 {
 		next.Size = b.Size
 	}
-	if timely := !received.After(b.Deadline); timely && 2*b.Count >= b.Size {
-		next.Proved = max(p.Proved, b.Size)
-		if b.Size >= p.Suspect {
+	if timely := !b.Answered.After(b.Deadline); timely && 2*b.Count >= b.Size {
+		next.Proved = max(m.Proved, b.Size)
+		if b.Size >= m.Suspect {
 			next.Suspect = 0
 		}
-		if p.Ceiling > 0 {
-			if next.Timely++; next.Timely >= timelyToLift {
-				next.Timely, next.Ceiling = 0, 2*p.Ceiling
+		next = next.raised()
+		if m.Ceiling > 0 {
+			if next.Timely++; float64(next.Timely) >= roundsToLift*next.Workers() {
+				next.Timely, next.Ceiling = 0, 2*m.Ceiling
 			}
 		}
 		// Only from the current size, so that two batches of one size double it once.
-		if larger := min(2*b.Size, maximum); next.Size == b.Size && larger > b.Size {
-			if next.Ceiling == 0 && b.timeAtMTS(received)*time.Duration(larger) > forgetsAfter*time.Duration(b.Count) {
-				next.Ceiling = larger
-			}
-			if next.Ceiling == 0 || larger < next.Ceiling {
-				next.Size = larger
-			}
+		if next.Size == b.Size {
+			next = next.resized(b, maximum)
 		}
 	}
-	return next, next != p
+	return next, next != m.Pace
+}
+
+// single is the time per record of a batch that found a free worker, and when one
+// that was alone showed it. Another may have waited in a queue, so it can only show
+// that the time is shorter.
+func (m MTSState) single(b Batch, took time.Duration) (time.Duration, int64) {
+	sample := max((took / time.Duration(max(b.Count, 1))).Truncate(time.Microsecond), time.Microsecond)
+	switch {
+	case b.Beside == 0 && 2*b.Count >= b.Size:
+		return sample, m.Delivered
+	case m.Single == 0 || sample < m.Single:
+		return sample, m.SingleAt
+	}
+	return m.Single, m.SingleAt
+}
+
+// slow reports whether fewer records come back than one worker alone would make,
+// and it is long since a batch was alone. Then either records take longer now, and
+// the next batch is to go alone to show it; or something else is slow, and it
+// shows that.
+func (m MTSState) slow() bool {
+	return m.Single > 0 && 4*m.Single < 3*m.Interval && m.Delivered-m.SingleAt >= int64(measuredFor*max(m.Size, 1))
+}
+
+// interval is the time between two records that are patched, as the batch saw it
+// from the last one before its claim to its end. The shortest counts, and is forgotten slowly, because
+// an MTS may get fewer workers. A batch that had less beside it than it might have
+// had says only that the interval can be as short.
+func (m MTSState) interval(b Batch) time.Duration {
+	records, took := m.Delivered-b.Delivered, b.Closed.Sub(b.Since)
+	if records <= 0 || took <= 0 {
+		return m.Interval
+	}
+	sample := max((took / time.Duration(records)).Truncate(time.Microsecond), time.Microsecond)
+	switch {
+	case m.Interval == 0 || sample < m.Interval:
+		return sample
+	case b.Full && 2*b.Count >= b.Size:
+		return m.Interval + ((sample - m.Interval) / fade).Truncate(time.Microsecond)
+	}
+	return m.Interval
+}
+
+// raised is the pace after one more timely answer under a limit of the width. A
+// round of them raises it by one.
+func (p Pace) raised() Pace {
+	if p.Limit == 0 {
+		return p
+	}
+	if p.Raising++; p.Raising >= p.Limit {
+		p.Limit, p.Raising = p.Limit+1, 0
+	}
+	if unlimited := p; p.Limit > 0 {
+		unlimited.Limit = 0
+		if unlimited.Width(p.Limit) < p.Limit {
+			p.Limit, p.Raising, p.LimitedAt = 0, 0, 0
+		}
+	}
+	return p
+}
+
+// resized is the pace after a timely answer to a batch of the current size. Each
+// batch may wait for another of its size, so both must be answered before a
+// default MTS forgets them, unless larger ones have proved that this one does not.
+func (p Pace) resized(b Batch, maximum int) Pace {
+	fits := func(size int) bool { return p.Single*time.Duration(size) <= batchTime }
+	larger := min(2*b.Size, maximum)
+	switch {
+	case p.Ceiling == 0 && b.Size > 1 && !fits(b.Size):
+		p.Ceiling, p.Size = b.Size, b.Size/2
+	case larger == b.Size:
+	case p.Ceiling == 0 && !fits(larger):
+		p.Ceiling = larger
+	case p.Ceiling == 0 || larger < p.Ceiling:
+		p.Size = larger
+	}
+	return p
 }
 
 // AfterLoss is the pace after a batch was lost. tooMuch says that MTS forgot it or
-// never finished it: then its size, and any larger one, is too large. Otherwise
-// a size that was answered in time before may be lost once; else an MTS that
-// loses an answer now and then would get single records only. A batch that was
-// less than half full says nothing about the size.
-func (p Pace) AfterLoss(b Batch, tooMuch bool) (next Pace, ok bool) {
+// never finished it. Then a size that was never answered in time is too large, and
+// so is any larger one; of a size that was, too many batches were under way: half
+// as many may be from now on, and only one that was alone is too large. Without
+// tooMuch a size that was answered in time before may be lost once; else an MTS
+// that loses an answer now and then would get single records only. A batch that
+// was less than half full says nothing.
+func (m MTSState) AfterLoss(b Batch, tooMuch bool) (next Pace, ok bool) {
 	if 2*b.Count < b.Size {
-		return p, false
+		return m.Pace, false
 	}
-	next = p
-	if p.Size == 0 {
+	next = m.Pace
+	if m.Size == 0 {
 		next.Size = b.Size
 	}
 	switch {
 	case b.Size > next.Size: // another loss of a size that is no longer used
+	case tooMuch && b.Size <= m.Proved && b.Beside > 0:
+		if b.Number > m.LimitedAt { // those of before were under way with the one that set it
+			next.Limit, next.Raising, next.LimitedAt = max(1, (b.Beside+1)/2), 0, m.Claims
+		}
 	case b.Size < next.Size && !tooMuch:
-	case b.Size <= p.Proved && p.Suspect != b.Size && !tooMuch:
+	case b.Size <= m.Proved && m.Suspect != b.Size && !tooMuch:
 		next.Suspect = b.Size
 	default:
 		next.Suspect = 0
@@ -116,10 +253,10 @@ func (p Pace) AfterLoss(b Batch, tooMuch bool) (next Pace, ok bool) {
 		next.Size = max(1, b.Size/2)
 		next.Proved = min(next.Proved, next.Size)
 	}
-	if b.Size == 1 {
+	if b.Size == 1 && !m.Heard.After(b.Claimed) {
 		next.Losses++
 	}
-	return next, next != p
+	return next, next != m.Pace
 }
 
 // PaceStore is what MovePace calls of MTSStates.
@@ -128,15 +265,15 @@ type PaceStore interface {
 	SavePace(ctx context.Context, key string, read, next Pace) error
 }
 
-// MovePace changes the pace of an MTS. move gets the current pace, and returns
+// MovePace changes the pace of an MTS. move gets the current state, and returns
 // false if nothing is to be written. It may be called several times.
-func MovePace(ctx context.Context, store PaceStore, key string, move func(Pace) (Pace, bool)) error {
+func MovePace(ctx context.Context, store PaceStore, key string, move func(MTSState) (Pace, bool)) error {
 	for {
 		mts, err := store.MTSState(ctx, key)
 		if err != nil {
 			return err
 		}
-		next, moves := move(mts.Pace)
+		next, moves := move(mts)
 		if !moves {
 			return nil
 		}

@@ -35,6 +35,8 @@ type Registry interface {
 	// VIDs returns up to limit identifiers of the VID type with id > after,
 	// valid and not expired, ordered by id.
 	VIDs(ctx context.Context, after int64, limit int) ([]Identifier, error)
+	// CountVIDs returns how many VIDs would return without a limit.
+	CountVIDs(ctx context.Context, after int64) (int, error)
 	// Registrants reads the connector's fields of those registrants that its
 	// domain selects. A record holds the fields as Odoo sends them, without
 	// empty ones, and always "id".

@@ -22,6 +22,7 @@ type Run struct {
 	PassOver    bool  // the pass has seen the last identifier
 	Passes      int   // passes begun, without those of probes
 	PassStarted time.Time
+	Expected    int // VIDs of the registry when the first pass began; those that a later one is to send; 0: not known
 	Completed   time.Time
 	Tally       Tally  // what submit counted; batches have totals of their own
 	Totals      Totals // of its batches, written when the run completes

@@ -50,7 +50,8 @@ type Batches interface {
 	ClosedBatches(ctx context.Context, connector, run string) ([]Batch, error)
 	// Batch returns a batch, open or closed.
 	Batch(ctx context.Context, ref BatchRef) (Batch, error)
-	// Claim is the one transaction before a POST.
+	// Claim is the one transaction before a POST. It takes a slot at the MTS, ends
+	// the connector's waiting, and removes what others left there.
 	Claim(ctx context.Context, c Claim) error
 	// MarkSubmitted writes MTS's request identifier, and when it came, to a
 	// claimed batch.
@@ -63,7 +64,7 @@ type Batches interface {
 	// makes that time later.
 	Postpone(ctx context.Context, b Batch, attempts int, notBefore time.Time) error
 	// Close moves an open batch to its run, with the state, totals and parts of
-	// b.
+	// b, and frees its slot. The records of a patched batch count as delivered.
 	Close(ctx context.Context, b Batch) error
 }
 
@@ -99,12 +100,11 @@ type RegistryStates interface {
 type MTSStates interface {
 	// MTSState of an MTS that was never used has only its key.
 	MTSState(ctx context.Context, key string) (MTSState, error)
-	// TakeMTS takes the POST lease. ErrLeaseHeld if somebody else has it, or
-	// has waited for it longer; then owner is marked as waiting until waitUntil,
-	// unless somebody else is.
-	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (MTSState, error)
-	// LeaveMTS gives the lease back and writes when the next POST may be.
-	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, attempts int) error
+	// WaitForMTS writes that a connector waits for a slot, or that it still does.
+	WaitForMTS(ctx context.Context, key string, w Waiting) error
+	// NoteMTS writes when the next POST may be, and how many in a row were
+	// surely not taken.
+	NoteMTS(ctx context.Context, key string, notBefore time.Time, attempts int) error
 	// SavePace writes next if the pace is still read.
 	SavePace(ctx context.Context, key string, read, next Pace) error
 }

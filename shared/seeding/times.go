@@ -13,8 +13,9 @@ type Times struct {
 	PostBase       time.Duration // time limit of a POST: base plus a share per record
 	PostPerRecord  time.Duration
 	DeadlineBase   time.Duration // of a batch: base plus four times the measured time per record
+	OverdueBase    time.Duration // until a batch is overdue: base plus twice the measured time per record
 	RecordFirst    time.Duration // time per record of an MTS that was never measured
-	AnswerWait     time.Duration // how long submit waits for an answer, or for the POST lease
+	AnswerWait     time.Duration // how long submit waits for a batch to be closed, or for a slot at MTS
 	Poll           time.Duration // between two reads while waiting
 	PatchWork      time.Duration // working time of a patcher
 	CommitGrace    time.Duration // how long after our time limit Odoo may still commit (facts/odoo.md A6)
@@ -33,6 +34,7 @@ func DefaultTimes() Times {
 		PostBase:       30 * time.Second,
 		PostPerRecord:  60 * time.Millisecond,
 		DeadlineBase:   2 * time.Minute,
+		OverdueBase:    15 * time.Second,
 		RecordFirst:    60 * time.Millisecond,
 		AnswerWait:     30 * time.Second,
 		Poll:           500 * time.Millisecond,
@@ -75,7 +77,7 @@ func ParseTimes(text string) (Times, error) {
 	t := DefaultTimes()
 	names := map[string]*time.Duration{
 		"page_limit": &t.PageLimit, "post_base": &t.PostBase, "post_per_record": &t.PostPerRecord,
-		"deadline_base": &t.DeadlineBase, "record_first": &t.RecordFirst,
+		"deadline_base": &t.DeadlineBase, "overdue_base": &t.OverdueBase, "record_first": &t.RecordFirst,
 		"answer_wait": &t.AnswerWait, "poll": &t.Poll,
 		"patch_work": &t.PatchWork, "commit_grace": &t.CommitGrace,
 		"probe_first": &t.ProbeFirst, "probe_max": &t.ProbeMax,

@@ -15,7 +15,15 @@ type ConnectorDocument struct {
 	Version  int                        `json:"version"`
 	Status   string                     `json:"status"`
 	Run      string                     `json:"run"`
+	Width    int                        `json:"width"`
+	UnderWay UnderWayDocument           `json:"under_way"`
 	Problems map[string]ProblemDocument `json:"problems"`
+}
+
+// UnderWayDocument counts the batches at the MTS of a connector.
+type UnderWayDocument struct {
+	All int `json:"all"`
+	Own int `json:"own"`
 }
 
 // ProblemDocument is a problem of a connector.
@@ -33,6 +41,9 @@ type RunDocument struct {
 	Tally       TallyDocument  `json:"tally"`
 	Totals      TotalsDocument `json:"totals"`
 	OpenBatches int            `json:"open_batches"`
+
+	RecordsPerSecond float64    `json:"records_per_second"` // 0 while it is not known
+	ExpectedEnd      *time.Time `json:"expected_end"`       // nil while it is not known
 }
 
 // TallyDocument counts what a run decided without MTS.

@@ -69,6 +69,15 @@ func (i *Invoker) invoke(caller context.Context, function string, f func(context
 	}()
 }
 
+// Go implements the Go of submit: the clock does not step while a POST is at work.
+func (i *Invoker) Go(post func()) {
+	i.clock.Begin()
+	go func() {
+		defer i.clock.End()
+		post()
+	}()
+}
+
 // Wait waits until no invocation is under way.
 func (i *Invoker) Wait() {
 	i.mu.Lock()

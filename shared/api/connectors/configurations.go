@@ -20,6 +20,7 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list := []connectorDocument{}
+	known := map[string]seeding.MTSState{}
 	for _, c := range found {
 		state, err := s.Store.State(r.Context(), c.ID)
 		if errors.Is(err, seeding.ErrNotFound) {
@@ -28,7 +29,14 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		list = append(list, newConnectorDocument(c, state))
+		mts, isKnown := known[c.MTSKey()]
+		if !isKnown {
+			if mts, err = s.Store.MTSState(r.Context(), c.MTSKey()); err != nil {
+				return err
+			}
+			known[c.MTSKey()] = mts
+		}
+		list = append(list, newConnectorDocument(c, state, mts, s.Now()))
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Connectors []connectorDocument `json:"connectors"`
@@ -45,14 +53,18 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) error {
 	return s.reply(w, r, http.StatusOK, c)
 }
 
-// reply writes a connector with its state, which it reads.
+// reply writes a connector with its state and that of its MTS, which it reads.
 func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector) error {
 	state, err := s.Store.State(r.Context(), c.ID)
 	if err != nil {
 		return err
 	}
+	mts, err := s.Store.MTSState(r.Context(), c.MTSKey())
+	if err != nil {
+		return err
+	}
 	w.Header().Set("ETag", api.ETag(c.Version))
-	api.Reply(w, status, newConnectorDocument(c, state))
+	api.Reply(w, status, newConnectorDocument(c, state, mts, s.Now()))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"math"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -26,6 +27,8 @@ type connectorDocument struct {
 	Problems map[seeding.Source]problemDocument `json:"problems"`
 	Due      *time.Time                         `json:"due,omitempty"` // when submit looks at it next
 	Run      string                             `json:"run,omitempty"` // the open recurring run
+	Width    int                                `json:"width"`         // how many batches may be under way at its MTS now
+	UnderWay underWayDocument                   `json:"under_way"`
 
 	Name            string           `json:"name"`
 	MTSURL          string           `json:"mts_url"`
@@ -43,10 +46,18 @@ type connectorDocument struct {
 	Registry        registryDocument `json:"registry"`
 	MandatoryFields []string         `json:"mandatory_fields"`
 	BatchMaximum    int              `json:"batch_maximum"`
+	WidthMaximum    int              `json:"width_maximum"`
 	RemoveVIDs      bool             `json:"remove_vids"`
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+}
+
+// underWayDocument counts the batches that are at the MTS of a connector now, and
+// are not overdue.
+type underWayDocument struct {
+	All int `json:"all"` // of all connectors that use the MTS
+	Own int `json:"own"` // of this connector
 }
 
 type mappingDocument struct {
@@ -85,10 +96,12 @@ type problemDocument struct {
 	NextProbe *time.Time `json:"next_probe,omitempty"`
 }
 
-func newConnectorDocument(c seeding.Connector, s seeding.State) connectorDocument {
+func newConnectorDocument(c seeding.Connector, s seeding.State, mts seeding.MTSState, now time.Time) connectorDocument {
 	m := c.Source.Mapping
+	underWay, _ := mts.UnderWay(now)
 	document := connectorDocument{
 		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run,
+		Width: mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.UnderWayOf(c.ID, now)},
 		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
 		Mapping: mappingDocument{
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
@@ -102,7 +115,7 @@ func newConnectorDocument(c seeding.Connector, s seeding.State) connectorDocumen
 			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
 			PasswordSet: c.Secrets[seeding.RegistryPassword] != "",
 		},
-		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, RemoveVIDs: c.Output.RemoveVIDs,
+		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, WidthMaximum: c.MTS.WidthMaximum, RemoveVIDs: c.Output.RemoveVIDs,
 		Created: c.Created, Updated: c.Updated,
 	}
 	if s.Status == seeding.Running || s.Run != "" {
@@ -142,6 +155,11 @@ type runDocument struct {
 	Totals    totalsDocument `json:"totals"`
 	// OpenBatches counts those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
+	// RecordsPerSecond is the rate at which records of an open run were patched
+	// lately; absent if none were.
+	RecordsPerSecond float64 `json:"records_per_second,omitempty"`
+	// ExpectedEnd of an open run is an estimate; absent while none can be made.
+	ExpectedEnd *time.Time `json:"expected_end,omitempty"`
 }
 
 type tallyDocument struct {
@@ -167,7 +185,7 @@ func newTotalsDocument(t seeding.Totals) totalsDocument {
 	}
 }
 
-func newRunDocument(r seeding.Run, open int) runDocument {
+func newRunDocument(r seeding.Run, open int, p seeding.Progress) runDocument {
 	state := "completed"
 	if r.Completed.IsZero() {
 		state = "open"
@@ -175,6 +193,7 @@ func newRunDocument(r seeding.Run, open int) runDocument {
 	return runDocument{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
 		Tally: tallyDocument(r.Tally), Totals: newTotalsDocument(r.Totals), OpenBatches: open,
+		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Round(time.Second)),
 	}
 }
 
@@ -190,7 +209,7 @@ type batchDocument struct {
 
 func newBatchDocument(b seeding.Batch) batchDocument {
 	return batchDocument{
-		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(totalsOf(b)),
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(b.SoFar()),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
 	}
 }

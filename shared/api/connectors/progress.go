@@ -68,29 +68,28 @@ func (s *service) loadRun(r *http.Request) (seeding.Connector, seeding.Run, erro
 // describe returns the document of a run. The totals of an open run are those of
 // its batches, because its own are written when it completes.
 func (s *service) describe(ctx context.Context, c seeding.Connector, run seeding.Run) (runDocument, error) {
-	open := 0
-	if run.Completed.IsZero() {
-		batches, err := s.Store.RunBatches(ctx, c.RegistryKey(), c.ID, run.ID)
-		if err != nil {
-			return runDocument{}, err
-		}
-		run.Totals = seeding.Totals{}
-		for _, b := range batches {
-			if b.State.Open() {
-				open++
-			}
-			run.Totals = run.Totals.Plus(totalsOf(b))
-		}
+	if !run.Completed.IsZero() {
+		return newRunDocument(run, 0, seeding.Progress{}), nil
 	}
-	return newRunDocument(run, open), nil
-}
-
-// totalsOf is what became of a batch so far. Its records count as sent before it
-// is closed.
-func totalsOf(b seeding.Batch) seeding.Totals {
-	t := b.Totals
-	t.Sent = max(t.Sent, b.Count)
-	return t
+	state, err := s.Store.State(ctx, c.ID)
+	if err != nil {
+		return runDocument{}, err
+	}
+	batches, err := s.Store.RunBatches(ctx, c.RegistryKey(), c.ID, run.ID)
+	if err != nil {
+		return runDocument{}, err
+	}
+	open := 0
+	run.Totals = seeding.Totals{}
+	for _, b := range batches {
+		if b.State.Open() {
+			open++
+		}
+		run.Totals = run.Totals.Plus(b.SoFar())
+	}
+	blocked, _ := state.Blocked()
+	halted := blocked || state.Status != seeding.Running || run.Version != c.Version
+	return newRunDocument(run, open, seeding.ProgressOf(run, batches, halted, s.Now())), nil
 }
 
 func (s *service) batches(w http.ResponseWriter, r *http.Request) error {

@@ -2,6 +2,7 @@ package connectors_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -114,6 +115,92 @@ func TestRunsAndBatches(t *testing.T) {
 	other := s.create()
 	s.want(404, "GET", other+"/runs/now", "") // a run of somebody else
 	s.want(404, "GET", other+"/runs/now/batches", "")
+}
+
+// A run tells its rate and when it should end, as long as it goes on.
+func TestProgressOfARun(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id, c := idOf(path), s.store.connectors[idOf(path)]
+	s.want(200, "POST", path+"/start", "")
+	s.store.runs["now"] = seeding.Run{ID: "now", Connector: id, Version: 1, Started: s.now, PassStarted: s.now, Passes: 1, Expected: 1000, Tally: seeding.Tally{Looked: 250}}
+	ref := func(b string) seeding.BatchRef {
+		return seeding.BatchRef{Registry: c.RegistryKey(), Connector: id, Run: "now", Batch: b}
+	}
+	s.store.batches = []seeding.Batch{
+		{Ref: ref("b1"), State: seeding.Patched, Count: 150, Totals: seeding.Totals{Sent: 150, Tokenised: 150}, Claimed: s.now, Closed: s.now.Add(20 * time.Second)},
+		{Ref: ref("b2"), State: seeding.Claimed, Count: 100, Claimed: s.now.Add(time.Second)},
+	}
+	s.now = s.now.Add(time.Minute)
+	blocked := map[seeding.Source]seeding.Problem{seeding.ProblemMTS: {Text: "MTS is away.", Since: s.now, Next: s.now.Add(time.Minute)}}
+	for name, c := range map[string]struct {
+		change func(*seeding.State, *seeding.Run)
+		end    any // 850 records, at 2.5 per second
+	}{
+		"it goes on":                {func(*seeding.State, *seeding.Run) {}, "2026-11-21T09:06:40Z"},
+		"a problem blocks it":       {func(s *seeding.State, _ *seeding.Run) { s.Problems = blocked }, nil},
+		"the connector is stopped":  {func(s *seeding.State, _ *seeding.Run) { s.Status = seeding.Stopped }, nil},
+		"the connector was changed": {func(_ *seeding.State, r *seeding.Run) { r.Version = 0 }, nil},
+		"VIDs were not counted":     {func(_ *seeding.State, r *seeding.Run) { r.Expected = 0 }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, run := s.store.states[id], s.store.runs["now"]
+			defer func() { s.store.states[id], s.store.runs["now"] = state, run }()
+			changed, changedRun := state, run
+			c.change(&changed, &changedRun)
+			s.store.states[id], s.store.runs["now"] = changed, changedRun
+			got := s.want(200, "GET", path+"/runs/now", "").body
+			if got["records_per_second"] != 2.5 || got["expected_end"] != c.end {
+				t.Errorf("%v per second until %v, want 2.5 until %v", got["records_per_second"], got["expected_end"], c.end)
+			}
+		})
+	}
+	completed := s.store.runs["now"]
+	completed.Completed = s.now
+	s.store.runs["now"] = completed
+	if got := s.want(200, "GET", path+"/runs/now", "").body; got["records_per_second"] != nil || got["expected_end"] != nil {
+		t.Errorf("a run that is over: %v", got)
+	}
+}
+
+// A connector tells how many batches are under way at its MTS, its own and those
+// of others, and how many may be.
+func TestBatchesUnderWay(t *testing.T) {
+	s := newService(t)
+	path, sibling := s.create(), s.create()
+	elsewhere := s.create("mts_url", "https://other.example.org")
+	key := s.store.connectors[idOf(path)].MTSKey()
+	slot := func(batch, of string, overdue time.Duration) seeding.Slot {
+		return seeding.Slot{Batch: batch, Connector: of, Count: 10, Claimed: s.now, Overdue: s.now.Add(overdue), Ends: s.now.Add(time.Hour)}
+	}
+	mts := seeding.MTSState{Heard: s.now, Pace: seeding.Pace{Limit: 5}, Slots: []seeding.Slot{
+		slot("b1", idOf(path), time.Minute), slot("b2", idOf(sibling), time.Minute), slot("b3", idOf(sibling), time.Minute), slot("b4", idOf(path), 0),
+	}}
+	s.store.mts = map[string]seeding.MTSState{key: mts}
+	width, free := mts.WidthNow(s.now, seeding.DefaultWidth), seeding.MTSState{}.WidthNow(s.now, seeding.DefaultWidth)
+	want := map[string][3]float64{path: {float64(width), 3, 1}, sibling: {float64(width), 3, 2}, elsewhere: {float64(free), 0, 0}}
+	check := func(got map[string]any) {
+		t.Helper()
+		underWay := got["under_way"].(map[string]any)
+		path := "/connectors/" + got["id"].(string)
+		if shown := [3]float64{got["width"].(float64), underWay["all"].(float64), underWay["own"].(float64)}; shown != want[path] {
+			t.Errorf("%s: %v, want %v", path, shown, want[path])
+		}
+	}
+	for path := range want {
+		check(s.want(200, "GET", path, "").body)
+	}
+	listed := s.want(200, "GET", "/connectors", "").body["connectors"].([]any)
+	for _, got := range listed {
+		check(got.(map[string]any))
+	}
+	if len(listed) != len(want) {
+		t.Errorf("%d connectors", len(listed))
+	}
+	s.store.fail["MTSState"] = failure{err: errors.New("storage")}
+	s.want(500, "GET", path, "")
+	s.store.fail["MTSState"] = failure{err: errors.New("storage")}
+	s.want(500, "GET", "/connectors", "")
 }
 
 func TestRejections(t *testing.T) {

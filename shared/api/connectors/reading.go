@@ -69,7 +69,7 @@ func pointer(f setup.Field) string {
 // the wrong form is empty, or its default.
 func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password string) {
 	if replacing {
-		o.Ignore("id", "version", "status", "problems", "due", "run", "created", "updated")
+		o.Ignore("id", "version", "status", "problems", "due", "run", "width", "under_way", "created", "updated")
 	}
 	c = setup.Defaults()
 	c.Name = o.Text("name", api.Required, 100)
@@ -82,6 +82,7 @@ func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password 
 	c.MTS.Language = o.Text("language", c.MTS.Language, 50, pattern(language, "must be a language code of three letters, such as eng"))
 	c.Schedule.Interval = minutes(o.Whole("interval_minutes", inMinutes(c.Schedule.Interval), 1, 7*24*60))
 	c.MTS.BatchMaximum = o.Whole("batch_maximum", c.MTS.BatchMaximum, 1, 1000)
+	c.MTS.WidthMaximum = o.Whole("width_maximum", c.MTS.WidthMaximum, 1, 64)
 	c.Output.RemoveVIDs = o.Boolean("remove_vids", c.Output.RemoveVIDs)
 	c.Delivery = readCallback(o.Object("callback"), c.Delivery, replacing)
 	c.Registry, password = readRegistry(o.Object("registry"), c.Registry, replacing)

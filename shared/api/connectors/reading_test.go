@@ -20,7 +20,7 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 		t.Errorf("%v", a.Header())
 	}
 	want := `{
-		"id": "C0000000000000000000000001", "version": 1, "status": "stopped", "problems": {},
+		"id": "C0000000000000000000000001", "version": 1, "status": "stopped", "problems": {}, "under_way": {"all": 0, "own": 0},
 		"name": "Registry of Laguna", "mts_url": "https://mts.example.org", "input_type": "registry",
 		"mapping": {"vid": "vid", "name": ["given_name", "family_name"], "gender": "gender", "dob": "birthdate",
 			"phoneNumber": "phone", "emailId": "email", "fullAddress": ["address"]},
@@ -32,12 +32,13 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 			"auth_database": "", "auth_username": "", "auth_password_set": false},
 		"registry": {"url": "https://registry.example.org", "database": "g2p", "username": "connector",
 			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "password_set": true},
-		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "remove_vids": true,
+		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "width_maximum": 16, "remove_vids": true,
 		"created": "2026-11-21T09:00:00Z", "updated": "2026-11-21T09:00:00Z"}`
 	var expected map[string]any
 	if err := json.Unmarshal([]byte(want), &expected); err != nil {
 		t.Fatal(err)
 	}
+	expected["width"] = float64(seeding.MTSState{}.WidthNow(s.now, seeding.DefaultWidth)) // of an MTS that was never used
 	for name := range maps.Keys(expected) {
 		if fmt.Sprint(a.body[name]) != fmt.Sprint(expected[name]) {
 			t.Errorf("%s:\n got %v\nwant %v", name, a.body[name], expected[name])
@@ -75,8 +76,8 @@ func TestAcceptedForms(t *testing.T) {
 			return c.Schedule.Interval == time.Hour && c.Source.Mapping.DOB == "birthdate"
 		}},
 		"empty callback texts": {[]any{"callback.url", "", "callback.auth_password", "", "output_format", ""}, func(seeding.Connector) bool { return true }},
-		"limits": {[]any{"interval_minutes", 10080, "batch_maximum", 1, "callback.timeout_seconds", 300, "remove_vids", false, "language", "ara"}, func(c seeding.Connector) bool {
-			return c.MTS.BatchMaximum == 1 && !c.Output.RemoveVIDs && c.MTS.Language == "ara"
+		"limits": {[]any{"interval_minutes", 10080, "batch_maximum", 1, "width_maximum", 64, "callback.timeout_seconds", 300, "remove_vids", false, "language", "ara"}, func(c seeding.Connector) bool {
+			return c.MTS.BatchMaximum == 1 && c.MTS.WidthMaximum == 64 && !c.Output.RemoveVIDs && c.MTS.Language == "ara"
 		}},
 		"relation":            {[]any{"fields", []any{"name", "gender", "birthdate", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"state_id[1]"}}, func(seeding.Connector) bool { return true }},
 		"text and relation":   {[]any{"fields", []any{"name", "gender", "birthdate", "street", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{`street + ", " + .state_id[1]`}}, func(seeding.Connector) bool { return true }},
@@ -106,10 +107,10 @@ func TestWrongFields(t *testing.T) {
 		"nothing given": {[]any{"name", nil, "mts_url", nil, "registry", nil}, map[string]string{
 			"/name": "required", "/mts_url": "required", "/registry/url": "required", "/registry/database": "required",
 			"/registry/username": "required", "/registry/password": "required"}},
-		"wrong types": {[]any{"name", 7, "mts_url", true, "interval_minutes", "60", "batch_maximum", 1.5, "remove_vids", "yes",
+		"wrong types": {[]any{"name", 7, "mts_url", true, "interval_minutes", "60", "batch_maximum", 1.5, "width_maximum", "4", "remove_vids", "yes",
 			"fields", "id", "mandatory_fields", map[string]any{}, "language", []any{}, "domain", 5, "mapping.vid", 1, "mapping.name", "given_name",
 			"callback.timeout_seconds", "30", "registry.url", 1, "registry.password", 12345, "registry.vid_type", []any{"x"}}, map[string]string{
-			"/name": "text", "/mts_url": "text", "/interval_minutes": "number", "/batch_maximum": "whole", "/remove_vids": "true or false",
+			"/name": "text", "/mts_url": "text", "/interval_minutes": "number", "/batch_maximum": "whole", "/width_maximum": "number", "/remove_vids": "true or false",
 			"/fields": "list", "/mandatory_fields": "list", "/language": "text", "/domain": "list", "/mapping/vid": "text", "/mapping/name": "list",
 			"/callback/timeout_seconds": "number", "/registry/url": "text", "/registry/password": "text", "/registry/vid_type": "text"}},
 		"no objects": {[]any{"mapping", []any{}, "callback", "x", "registry", 1}, map[string]string{
@@ -117,8 +118,8 @@ func TestWrongFields(t *testing.T) {
 		"unknown fields": {[]any{"url", "x", "a/b~c", 1, "registry.passwort", "hunter2", "callback.bulk", true, "mapping.phone", "phone", "id", "x", "status", "running"}, map[string]string{
 			"/url": "not a field", "/a~1b~0c": "not a field", "/registry/passwort": "not a field", "/callback/bulk": "not a field",
 			"/mapping/phone": "not a field", "/id": "not a field", "/status": "not a field"}},
-		"numbers out of range": {[]any{"interval_minutes", 0, "batch_maximum", 1001, "callback.timeout_seconds", 1e99}, map[string]string{
-			"/interval_minutes": "from 1 to 10080", "/batch_maximum": "from 1 to 1000", "/callback/timeout_seconds": "whole"}},
+		"numbers out of range": {[]any{"interval_minutes", 0, "batch_maximum", 1001, "width_maximum", 65, "callback.timeout_seconds", 1e99}, map[string]string{
+			"/interval_minutes": "from 1 to 10080", "/batch_maximum": "from 1 to 1000", "/width_maximum": "from 1 to 64", "/callback/timeout_seconds": "whole"}},
 		"what comes later": {[]any{"input_type", "odk", "output_format", ".output", "job_type", "onetime", "callback.url", "https://registry.example.org/cb",
 			"callback.http_method", "PUT", "callback.auth_type", "odoo", "callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2"}, map[string]string{
 			"/input_type": "comes later", "/output_format": "comes later", "/job_type": "come later", "/callback/url": "comes later",

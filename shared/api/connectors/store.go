@@ -43,6 +43,8 @@ type Store interface {
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
 	// RunBatches returns all batches of a run, open and closed, oldest first.
 	RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error)
+	// MTSState of an MTS that was never used has only its key.
+	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
 	// ListRejections returns up to limit rejections of a connector in the
 	// order of their identifiers, after the given page mark.
 	ListRejections(ctx context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error)

@@ -20,6 +20,7 @@ type store struct {
 	runs       map[string]seeding.Run
 	batches    []seeding.Batch
 	rejections []seeding.Rejection
+	mts        map[string]seeding.MTSState
 	fail       map[string]failure
 }
 
@@ -182,6 +183,15 @@ func (s *store) RunBatches(_ context.Context, registry, connector, run string) (
 		return nil
 	})
 	return list, err
+}
+
+func (s *store) MTSState(_ context.Context, key string) (m seeding.MTSState, err error) {
+	err = s.write("MTSState", func() error {
+		m = s.mts[key]
+		m.Key = key
+		return nil
+	})
+	return m, err
 }
 
 func (s *store) ListRejections(_ context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error) {

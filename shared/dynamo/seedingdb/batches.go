@@ -53,6 +53,7 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 		s.connectors.ToPut(dynamo.Change{Key: openKey(c.Batch.Ref), Item: encodeBatch(c.Batch), Condition: dynamo.Absent}),
 		s.connectors.ToUpdate(counted),
 		s.connectors.ToUpdate(runProgress(c.Run)),
+		s.connectors.ToUpdate(takeSlot(c)),
 		s.connectors.ToCheck(dynamo.Change{
 			Key:       stateKey(c.Batch.Ref.Connector),
 			Condition: "#status = :running AND #version = :version AND #fence = :fence AND " + isOpen(c.Run),
@@ -198,6 +199,7 @@ func (s *Store) Close(ctx context.Context, b seeding.Batch) error {
 				Values:    dynamo.Item{":state": dynamo.Text(string(open.State)), ":parts": dynamo.Number(len(open.Parts))},
 			}),
 			s.connectors.ToPut(dynamo.Change{Key: closedKey(b.Ref), Item: encodeBatch(closed), Condition: dynamo.Absent}),
+			s.connectors.ToUpdate(freeSlot(b)),
 		)
 	}))
 }
@@ -247,6 +249,9 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 	it := dynamo.Item{
 		"state": dynamo.Text(string(b.State)), "mts": dynamo.Text(b.MTS), "url": dynamo.Text(b.MTSURL),
 		"size": dynamo.Number(b.Size), "inLine": dynamo.Number(b.InLine),
+		"beside": dynamo.Number(b.Beside), "ahead": dynamo.Number(b.Ahead), "full": dynamo.Flag(b.Full),
+		"number": dynamo.Number(b.Number), "delivered": dynamo.Number(b.Delivered), "since": dynamo.Instant(b.Since),
+		"overdue": dynamo.Instant(b.Overdue), "answered": dynamo.Instant(b.Answered),
 		"claimed": dynamo.Instant(b.Claimed), "submitted": dynamo.Instant(b.Submitted),
 		"deadline": dynamo.Instant(b.Deadline), "request": dynamo.Text(b.RequestID),
 		"rowKey": dynamo.Text(b.RowKey), "printKey": dynamo.Text(b.FingerprintKey),
@@ -279,6 +284,14 @@ func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) 
 			MTSURL:         r.Text("url"),
 			Size:           r.Int("size"),
 			InLine:         r.Int("inLine"),
+			Beside:         r.Int("beside"),
+			Ahead:          r.Int("ahead"),
+			Full:           r.Flag("full"),
+			Number:         r.Number("number"),
+			Delivered:      r.Number("delivered"),
+			Since:          r.Instant("since"),
+			Overdue:        r.Instant("overdue"),
+			Answered:       r.Instant("answered"),
 			Claimed:        r.Instant("claimed"),
 			Submitted:      r.Instant("submitted"),
 			Deadline:       r.Instant("deadline"),

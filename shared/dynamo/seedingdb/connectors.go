@@ -1,6 +1,7 @@
 package seedingdb
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -75,6 +76,7 @@ type storedMTS struct {
 	URL          string `json:"url"`
 	Language     string `json:"language"`
 	BatchMaximum int    `json:"batch_maximum"`
+	WidthMaximum int    `json:"width_maximum"` // absent before there was such a setting
 }
 
 type storedRegistry struct {
@@ -137,6 +139,7 @@ func configurationOf(c seeding.Connector) configuration {
 // connector has no id and version, because the document has none.
 func (c configuration) connector() seeding.Connector {
 	source := c.Source.Registry
+	c.MTS.WidthMaximum = cmp.Or(c.MTS.WidthMaximum, seeding.DefaultWidth)
 	return seeding.Connector{
 		Name:     c.Name,
 		MTS:      seeding.MTSAccess(c.MTS),
@@ -177,7 +180,7 @@ type configurationForm1 struct {
 func (c configurationForm1) connector() seeding.Connector {
 	return seeding.Connector{
 		Name:     c.Name,
-		MTS:      seeding.MTSAccess{URL: c.MTSURL, Language: c.Language, BatchMaximum: c.BatchMaximum},
+		MTS:      seeding.MTSAccess{URL: c.MTSURL, Language: c.Language, BatchMaximum: c.BatchMaximum, WidthMaximum: seeding.DefaultWidth},
 		Registry: seeding.RegistryAccess(c.Registry),
 		Source: seeding.RegistrySource{
 			Domain: c.Domain, Fields: c.Fields, Mapping: seeding.Mapping(c.Mapping), Mandatory: c.MandatoryFields,

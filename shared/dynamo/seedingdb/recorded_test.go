@@ -3,6 +3,7 @@ package seedingdb_test
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -68,8 +69,8 @@ func TestRecordedItems(t *testing.T) {
 		file string
 		want contents
 	}{
-		{"testdata/recorded-v0.json", example()}, // every kind in its first form
-		{"testdata/recorded-v1.json", example()}, // configurations in their second
+		{"testdata/recorded-v0.json", beforeSlots(example())}, // every kind in its first form
+		{"testdata/recorded-v1.json", beforeSlots(example())}, // configurations in their second
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			tables := newTables(t)
@@ -79,11 +80,116 @@ func TestRecordedItems(t *testing.T) {
 	}
 }
 
+// The work that a version without slots left goes on: the pace that it stored can
+// be moved, its open batches, which have no slot, can be closed, and the next
+// claim is the first.
+func TestWorkBeforeSlotsGoesOn(t *testing.T) {
+	for _, file := range []string{"testdata/recorded-v0.json", "testdata/recorded-v1.json"} {
+		t.Run(file, func(t *testing.T) {
+			tables := newTables(t)
+			load(t, tables, file)
+			store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
+			stored := read(t, store)
+			ctx := t.Context()
+			done := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := stored.MTS
+			want.Size, want.Single, want.Interval = 120, 200*time.Millisecond, 60*time.Millisecond
+			done(store.SavePace(ctx, want.Key, stored.MTS.Pace, want.Pace))
+			if err := store.SavePace(ctx, want.Key, stored.MTS.Pace, seeding.Pace{}); !errors.Is(err, seeding.ErrConflict) {
+				t.Errorf("from the pace of before once more: %v", err)
+			}
+
+			patched, lost := stored.OpenBatches[0], stored.OpenBatches[1]
+			patched.State, patched.Answered, patched.Closed = seeding.Patched, after(2*time.Hour), after(3*time.Hour)
+			lost.State, lost.Closed = seeding.Lost, after(3*time.Hour)
+			done(store.Close(ctx, patched))
+			done(store.Close(ctx, lost))
+			open, err := store.OpenBatches(ctx, stored.Registry.Key)
+			done(err)
+			if len(open) > 0 {
+				t.Errorf("open: %+v", open)
+			}
+			want.Delivered, want.Heard = int64(patched.Count), patched.Closed
+
+			next := lost
+			next.Ref.Batch, next.State, next.Closed = "1790003604-s", seeding.Claimed, time.Time{}
+			next.Number, next.Overdue = 1, after(4*time.Hour)
+			run := stored.Open
+			run.Fence = stored.State.Lease.Fence
+			done(store.SaveRun(ctx, run))
+			done(store.Claim(ctx, seeding.Claim{
+				Batch: next, Counter: stored.Registry.Counter, Run: run, Version: stored.Connector.Version, Fence: run.Fence,
+			}))
+			want.Claims = 1
+			want.Slots = []seeding.Slot{{
+				Batch: next.Ref.Batch, Connector: next.Ref.Connector, Registry: next.Ref.Registry,
+				Count: next.Count, Claimed: next.Claimed, Overdue: next.Overdue, Ends: next.GiveUpAt(),
+			}}
+			got, err := store.MTSState(ctx, want.Key)
+			done(err)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("MTS:\n got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+// During a deployment, and after it is rolled back, the version before moves the
+// pace too. It compares all of the attribute pace with what it knows of it, and
+// tries for as long as that differs.
+func TestVersionBeforeMovesThePace(t *testing.T) {
+	tables := newTables(t)
+	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
+	ctx, key := t.Context(), "m1"
+	saved := example().MTS.Pace
+	if err := store.SavePace(ctx, key, seeding.Pace{}, saved); err != nil {
+		t.Fatal(err)
+	}
+	before := func(p seeding.Pace) types.AttributeValue {
+		number := func(n int64) types.AttributeValue { return &types.AttributeValueMemberN{Value: fmt.Sprint(n)} }
+		return &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
+			"size": number(int64(p.Size)), "ceiling": number(int64(p.Ceiling)), "timely": number(int64(p.Timely)),
+			"proved": number(int64(p.Proved)), "suspect": number(int64(p.Suspect)), "losses": number(int64(p.Losses)),
+			"perRecord": number(p.PerRecord.Microseconds()),
+		}}
+	}
+	moved := saved
+	moved.Size, moved.Timely = 30, 0
+	_, err := tables.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                &tables.Connectors,
+		Key:                      map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "seeders"}, "sk": &types.AttributeValueMemberS{Value: key}},
+		UpdateExpression:         aws.String("SET #pace = :next"),
+		ConditionExpression:      aws.String("#pace = :read"),
+		ExpressionAttributeNames: map[string]string{"#pace": "pace"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":read": before(saved), ":next": before(moved),
+		},
+	})
+	if err != nil {
+		t.Fatalf("the version before: %v", err)
+	}
+	if err := store.SavePace(ctx, key, saved, seeding.Pace{}); !errors.Is(err, seeding.ErrConflict) {
+		t.Errorf("from a pace that it moved: %v", err)
+	}
+	got, err := store.MTSState(ctx, key)
+	if err != nil || got.Pace != moved {
+		t.Errorf("pace %+v %v\nwant %+v", got.Pace, err, moved)
+	}
+	if err := store.SavePace(ctx, key, moved, saved); err != nil {
+		t.Errorf("on from there: %v", err)
+	}
+}
+
 // example is what is recorded. All of it is invented.
 func example() contents {
 	c := seeding.Connector{ // recorded with members that are no longer read
 		ID: "c-district", Version: 3, Name: "District office",
-		MTS: seeding.MTSAccess{URL: "https://mts.example/mts", Language: "eng", BatchMaximum: 500},
+		MTS: seeding.MTSAccess{URL: "https://mts.example/mts", Language: "eng", BatchMaximum: 500, WidthMaximum: 6},
 		Registry: seeding.RegistryAccess{
 			URL: "https://registry.example", Database: "g2p", Username: "connector", VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN",
 		},
@@ -123,6 +229,7 @@ func example() contents {
 	closed.RequestID, closed.Closed = "request-1", after(40*time.Second)
 	closed.Parts, closed.Totals = []string{"c0ffee.1.2", "c0ffee.2.2"}, ended.Totals
 	closed.Attempts, closed.NotBefore = 1, after(30*time.Second)
+	closed.Number, closed.Since, closed.Overdue, closed.Answered = 1, closed.Claimed, after(time.Minute), after(35*time.Second)
 
 	submitted := batch(open.ID, "1790003602-q")
 	submitted.State, submitted.Size, submitted.InLine, submitted.Count = seeding.Submitted, 60, 7, 3
@@ -131,10 +238,19 @@ func example() contents {
 	submitted.Members = []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}, {Registrant: 2_000_000_000, Identifier: 512}}
 	submitted.Parts, submitted.Totals = []string{"beef.1.3"}, seeding.Totals{Tokenised: 1, Refused: 1}
 	submitted.Attempts, submitted.NotBefore = 2, after(2*time.Hour)
+	submitted.Number, submitted.Delivered, submitted.Since, submitted.Overdue = 2, 9, submitted.Claimed, after(time.Hour+time.Minute)
 
 	claimed := batch(open.ID, "1790003603-r")
 	claimed.Size, claimed.InLine, claimed.Count, claimed.Members = 60, 9, 2, []seeding.Member{{Registrant: 21, Identifier: 513}, {Registrant: 22, Identifier: 514}}
 	claimed.Claimed, claimed.Deadline = after(time.Hour+4*time.Second), after(time.Hour+3*time.Minute)
+	claimed.Number, claimed.Delivered, claimed.Since, claimed.Overdue = 3, 9, submitted.Claimed, after(time.Hour+2*time.Minute)
+	claimed.Beside, claimed.Ahead, claimed.Full = 1, 3, true
+	slot := func(b seeding.Batch) seeding.Slot {
+		return seeding.Slot{
+			Batch: b.Ref.Batch, Connector: c.ID, Registry: c.RegistryKey(), Count: b.Count,
+			Claimed: b.Claimed, Overdue: b.Overdue, Ends: b.GiveUpAt(),
+		}
+	}
 
 	rejection := func(identifier int64, kind seeding.RejectionKind, code string) seeding.Rejection {
 		return seeding.Rejection{
@@ -191,13 +307,35 @@ func example() contents {
 			OutageUntil: after(3 * time.Hour), OutageAttempts: 2, Create: 31 * time.Millisecond, RefusedAlike: 4, RefusedCode: "ValidationError",
 		},
 		MTS: seeding.MTSState{
-			Key: c.MTSKey(), Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 2},
-			Waiter: "submit-3", WaitUntil: after(76 * time.Minute),
-			Pace:      seeding.Pace{Size: 60, Proved: 50, Ceiling: 100, Timely: 5, Suspect: 40, Losses: 1, PerRecord: 250 * time.Millisecond},
+			Key: c.MTSKey(), Claims: 3, Slots: []seeding.Slot{slot(submitted), slot(claimed)},
+			Waiting:   []seeding.Waiting{{Connector: "c-other", Since: after(time.Hour), Until: after(76 * time.Minute)}},
+			Delivered: 9, Heard: closed.Closed,
+			Pace: seeding.Pace{
+				Size: 60, Proved: 50, Ceiling: 100, Timely: 5, Suspect: 40, Losses: 1, PerRecord: 250 * time.Millisecond,
+				Single: 200 * time.Millisecond, Interval: 60 * time.Millisecond, Limit: 5, Raising: 2, LimitedAt: 1,
+			},
 			NotBefore: after(61 * time.Minute), Attempts: 2,
 		},
 		Parts: parts, Rows: rows,
 	}
+}
+
+// beforeSlots is what is read of contents that were written when one POST at a
+// time went to an MTS, under a lease: of the lease, and of who waited for it,
+// nothing.
+func beforeSlots(s contents) contents {
+	s.Connector.MTS.WidthMaximum = seeding.DefaultWidth
+	for _, batches := range [][]seeding.Batch{s.OpenBatches, s.Closed} {
+		for i := range batches {
+			b := &batches[i]
+			b.Beside, b.Ahead, b.Full, b.Number, b.Delivered = 0, 0, false, 0, 0
+			b.Since, b.Overdue, b.Answered = time.Time{}, time.Time{}, time.Time{}
+		}
+	}
+	m := &s.MTS
+	m.Claims, m.Slots, m.Waiting, m.Delivered, m.Heard = 0, nil, nil, 0, time.Time{}
+	m.Single, m.Interval, m.Limit, m.Raising, m.LimitedAt = 0, 0, 0, 0, 0
+	return s
 }
 
 // write writes the contents through a store, in the order in which they came about.
@@ -222,9 +360,11 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 	claim := func(b seeding.Batch, run seeding.Run, counter int64) {
 		t.Helper()
 		b.State, b.RequestID, b.Submitted, b.Closed = seeding.Claimed, "", time.Time{}, time.Time{}
-		b.Parts, b.Totals, b.Attempts, b.NotBefore = nil, seeding.Totals{}, 0, time.Time{}
+		b.Parts, b.Totals, b.Attempts, b.NotBefore, b.Answered = nil, seeding.Totals{}, 0, time.Time{}, time.Time{}
 		run.Completed, run.Totals = time.Time{}, seeding.Totals{}
-		done(store.Claim(ctx, seeding.Claim{Batch: b, Counter: counter, Run: run, Version: c.Version, Fence: run.Fence}))
+		done(store.Claim(ctx, seeding.Claim{
+			Batch: b, Counter: counter, Run: run, Version: c.Version, Fence: run.Fence, Claims: b.Number - 1,
+		}))
 	}
 	opened := s.Ended
 	opened.Completed, opened.Totals = time.Time{}, seeding.Totals{}
@@ -261,14 +401,10 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 	done(err)
 	done(store.LeavePatch(ctx, s.Registry))
 
-	m, err := store.TakeMTS(ctx, s.MTS.Key, "submit-1", t0, after(time.Minute), after(time.Minute))
-	done(err)
 	done(store.SavePace(ctx, s.MTS.Key, seeding.Pace{}, s.MTS.Pace))
-	done(store.LeaveMTS(ctx, s.MTS.Key, m.Lease.Fence, s.MTS.NotBefore, s.MTS.Attempts))
-	_, err = store.TakeMTS(ctx, s.MTS.Key, s.MTS.Lease.Owner, after(time.Hour), s.MTS.Lease.Until, after(time.Hour))
-	done(err)
-	if _, err = store.TakeMTS(ctx, s.MTS.Key, s.MTS.Waiter, after(time.Hour), after(2*time.Hour), s.MTS.WaitUntil); err == nil {
-		t.Fatal("a held MTS was taken")
+	done(store.NoteMTS(ctx, s.MTS.Key, s.MTS.NotBefore, s.MTS.Attempts))
+	for _, w := range s.MTS.Waiting {
+		done(store.WaitForMTS(ctx, s.MTS.Key, w))
 	}
 
 	unwritten := slices.Clone(s.Rejections)

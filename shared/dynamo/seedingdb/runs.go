@@ -91,12 +91,12 @@ func runProgress(r seeding.Run) dynamo.Change {
 	return dynamo.Change{
 		Key: runKey(r.Connector, r.ID),
 		Update: "SET #cursor = :cursor, #over = :over, #passes = :passes, #pass = :pass," +
-			" #looked = :looked, #invalid = :invalid, #removed = :removed, #fence = :fence",
+			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #fence = :fence",
 		Condition: dynamo.Exists + " AND attribute_not_exists(#completed) AND #fence <= :fence",
 		Values: dynamo.Item{
 			":cursor": dynamo.Number(r.Cursor), ":over": dynamo.Flag(r.PassOver),
 			":passes": dynamo.Number(r.Passes), ":pass": dynamo.Instant(r.PassStarted),
-			":looked": dynamo.Number(r.Tally.Looked), ":invalid": dynamo.Number(r.Tally.Invalid), ":removed": dynamo.Number(r.Tally.Removed),
+			":expected": dynamo.Number(r.Expected), ":looked": dynamo.Number(r.Tally.Looked), ":invalid": dynamo.Number(r.Tally.Invalid), ":removed": dynamo.Number(r.Tally.Removed),
 			":fence": dynamo.Number(r.Fence),
 		},
 	}
@@ -114,7 +114,8 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 		"kind":    dynamo.Text(string(kind)),
 		"version": dynamo.Number(r.Version), "started": dynamo.Instant(r.Started), "cursor": dynamo.Number(r.Cursor),
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted),
-		"looked": dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
+		"expected": dynamo.Number(r.Expected),
+		"looked":   dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
 	})
 	it["fence"] = dynamo.Number(r.Fence)
 	return it
@@ -137,6 +138,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		PassOver:    r.Flag("over"),
 		Passes:      r.Int("passes"),
 		PassStarted: r.Instant("pass"),
+		Expected:    r.Int("expected"),
 		Completed:   r.Instant("completed"),
 		Tally:       seeding.Tally{Looked: r.Int("looked"), Invalid: r.Int("invalid"), Removed: r.Int("removed")},
 		Totals:      decodeTotals(r),

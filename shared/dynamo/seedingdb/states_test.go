@@ -27,7 +27,7 @@ func TestBatchStates(t *testing.T) {
 				t.Fatalf("%v", err)
 			}
 		}
-		c := seeding.Connector{ID: id, Version: 1, MTS: seeding.MTSAccess{URL: "http://mts"}, Registry: seeding.RegistryAccess{URL: "http://" + id, Database: "d"}}
+		c := seeding.Connector{ID: id, Version: 1, MTS: seeding.MTSAccess{URL: "http://mts/" + id}, Registry: seeding.RegistryAccess{URL: "http://" + id, Database: "d"}}
 		must(store.CreateConnector(ctx, c))
 		must(store.SetStatus(ctx, id, seeding.Running, base))
 		state, err := store.TakeRun(ctx, id, "me", base, base.Add(time.Hour), time.Time{})
@@ -36,7 +36,7 @@ func TestBatchStates(t *testing.T) {
 		must(store.OpenRun(ctx, run))
 		ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: id, Run: "run", Batch: "b"}
 		batch := seeding.Batch{
-			Ref: ref, State: seeding.Claimed, MTS: "m", Claimed: base, Deadline: base.Add(time.Minute), Count: 2,
+			Ref: ref, State: seeding.Claimed, MTS: c.MTSKey(), Claimed: base, Deadline: base.Add(time.Minute), Count: 2,
 			Members: []seeding.Member{{Registrant: 1, Identifier: 2}, {Registrant: 3, Identifier: 4}},
 		}
 		claim := seeding.Claim{Batch: batch, Run: run, Version: 1, Fence: state.Lease.Fence}

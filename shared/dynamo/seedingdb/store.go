@@ -10,7 +10,7 @@
 //	R#<registry>#open             <batch>                   open batch, members packed
 //	R#<registry>#rejections       <identifier>#<connector>  rejection
 //	registries                    <registry>                claim counter, patch lease, outage, pace of calls
-//	seeders                       <MTS>                     POST lease, waiter, pace
+//	seeders                       <MTS>                     claims, slots, who waits for one, pace
 //
 // Answers table, with the TTL attribute expires:
 //

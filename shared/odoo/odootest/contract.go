@@ -19,6 +19,9 @@ func (s *suite) pages(t *testing.T) {
 	var got []seeding.Identifier
 	var after int64
 	for _, size := range []int{2, 2, 1} {
+		if count, err := s.registry.CountVIDs(t.Context(), after); err != nil || count != len(want)-len(got) {
+			t.Errorf("%d after %d of %d, %v", count, len(got), len(want), err)
+		}
 		page, err := s.registry.VIDs(t.Context(), after, 2)
 		s.must(err)
 		if len(page) != size {
@@ -32,6 +35,9 @@ func (s *suite) pages(t *testing.T) {
 	}
 	if page, err := s.registry.VIDs(t.Context(), after, 2); err != nil || len(page) != 0 {
 		t.Errorf("after the last: %v, %v", page, err)
+	}
+	if count, err := s.registry.CountVIDs(t.Context(), after); err != nil || count != 0 {
+		t.Errorf("after the last: %d, %v", count, err)
 	}
 }
 
@@ -54,6 +60,9 @@ func (s *suite) notValid(t *testing.T) {
 	slices.Sort(counting)
 	if page, err := s.registry.VIDs(t.Context(), 0, 100); err != nil || !slices.Equal(ids(page), counting) {
 		t.Errorf("got %v, %v; want %v", ids(page), err, counting)
+	}
+	if count, err := s.registry.CountVIDs(t.Context(), 0); err != nil || count != len(counting) {
+		t.Errorf("%d, %v; want %d", count, err, len(counting))
 	}
 }
 

@@ -144,7 +144,7 @@ func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, e
 		return false, p.countParts(ctx, a.batch, fresh, r)
 	}
 	b := a.batch
-	b.State, b.Closed = seeding.Patched, now
+	b.State, b.Answered, b.Closed = seeding.Patched, a.received(), now
 	b.Totals = b.Totals.Plus(r.totals)
 	b.Totals.Sent = b.Count
 	b.Parts = append(slices.Clone(b.Parts), fresh...)
@@ -192,16 +192,22 @@ func (p *Patcher) measure(r result, now time.Time) {
 	}
 }
 
-// movePace adapts the batch size to the time that MTS needed for the batch.
-func (p *Patcher) movePace(ctx context.Context, a answer, closed seeding.Batch) error {
+// received is when the first part of the answer came.
+func (a answer) received() time.Time {
 	received := a.parts[0].Received
 	for _, part := range a.parts {
 		if part.Received.Before(received) {
 			received = part.Received
 		}
 	}
-	return seeding.MovePace(ctx, p.Store, closed.MTS, func(pace seeding.Pace) (seeding.Pace, bool) {
-		return pace.AfterAnswer(closed, received, a.connector.MTS.BatchMaximum)
+	return received
+}
+
+// movePace adapts size and number of the batches to the time that MTS needed for
+// this one.
+func (p *Patcher) movePace(ctx context.Context, a answer, closed seeding.Batch) error {
+	return seeding.MovePace(ctx, p.Store, closed.MTS, func(mts seeding.MTSState) (seeding.Pace, bool) {
+		return mts.AfterAnswer(closed, a.connector.MTS.BatchMaximum)
 	})
 }
 

@@ -47,8 +47,8 @@ func TestTheOrderOfReadingAndWriting(t *testing.T) {
 	measured := map[string]float64{
 		seeding.MetricTokenised: 1, seeding.MetricRejected + string(seeding.Refused): 1, seeding.MetricSecondsToToken: 3600,
 	}
-	if !maps.Equal(f.measured, measured) || f.pace.Size != 4 {
-		t.Errorf("measured %v, the next batch has %d", f.measured, f.pace.Size)
+	if !maps.Equal(f.measured, measured) || f.mts.Size != 4 {
+		t.Errorf("measured %v, the next batch has %d", f.measured, f.mts.Size)
 	}
 }
 
@@ -80,6 +80,48 @@ func TestReadingThatIsNotNeeded(t *testing.T) {
 }
 
 // When the batch is closed, and what is counted once (infra/protocol.md,
+// The pace follows how long MTS had the batch, until the first part of its answer
+// came, and how fast records are patched; not how long the answer waited.
+func TestThePaceFollowsTheAnswer(t *testing.T) {
+	const tick = 10 * time.Millisecond
+	at := func(d time.Duration) time.Time { return now.Add(-d) }
+	for _, c := range []struct {
+		name     string
+		received []time.Duration // before now, of the parts in their order
+		deadline time.Duration   // before now
+		answered time.Duration   // before now
+		size     int             // of the next batch
+	}{
+		{"of one part", []time.Duration{3 * tick}, -time.Second, 3 * tick, 4},
+		{"of the first of two", []time.Duration{5 * tick, 3 * tick}, -time.Second, 5 * tick, 4},
+		{"of the first, which is not the first in order", []time.Duration{3 * tick, 5 * tick}, -time.Second, 5 * tick, 4},
+		{"that waited until after the deadline: in time", []time.Duration{5 * tick}, 4 * tick, 5 * tick, 4},
+		{"that came after the deadline", []time.Duration{3 * tick}, 4 * tick, 3 * tick, 2},
+		{"of which a part came in time", []time.Duration{3 * tick, 5 * tick}, 4 * tick, 5 * tick, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			b := f.batches[batch]
+			b.Claimed, b.Since, b.Submitted, b.Deadline = at(9*tick), at(10*tick), at(8*tick), at(c.deadline)
+			b.Delivered, f.mts.Delivered = 100, 106
+			f.batches[batch] = b
+			delete(f.answers, batch)
+			for i, received := range c.received {
+				f.answered(part("x", i+1, len(c.received)), withToken(int64(i)+1, fmt.Sprint(i)))
+				f.answers[batch][i].Received = at(received)
+			}
+			f.patch(t)
+			if b := f.batches[batch]; !b.Answered.Equal(at(c.answered)) || !b.Closed.Equal(now) {
+				t.Errorf("answered %v ago, closed %v ago", now.Sub(b.Answered), now.Sub(b.Closed))
+			}
+			each := (9*tick - c.answered) / 2
+			if f.mts.Single != each || f.mts.PerRecord != each || f.mts.Interval != 10*tick/8 || f.mts.Size != c.size {
+				t.Errorf("%+v", f.mts.Pace)
+			}
+		})
+	}
+}
+
 // "Patch" 4 and 5).
 func TestWhatIsCounted(t *testing.T) {
 	first, second := part("x", 1, 2), part("x", 2, 2)
@@ -153,8 +195,8 @@ func TestWhatIsCounted(t *testing.T) {
 			if b.State != c.state || b.Totals != c.totals || len(b.Parts) != c.parts2 {
 				t.Errorf("%s with %+v and the parts %q", b.State, b.Totals, b.Parts)
 			}
-			if f.pace.Size != c.pace {
-				t.Errorf("the next batch has %d, want %d", f.pace.Size, c.pace)
+			if f.mts.Size != c.pace {
+				t.Errorf("the next batch has %d, want %d", f.mts.Size, c.pace)
 			}
 			if len(f.answers) > 0 || len(f.registry.tokens) != len(c.parts) {
 				t.Errorf("%d answers left, tokens %v", len(f.answers), f.registry.tokens)

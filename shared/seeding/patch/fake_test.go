@@ -37,7 +37,7 @@ type fake struct {
 	answers    map[string][]seeding.AnswerPart // by batch
 	rejections []seeding.Rejection
 	lease      seeding.RegistryState
-	pace       seeding.Pace
+	mts        seeding.MTSState
 	registry   *registry
 	measured   map[string]float64
 }
@@ -50,7 +50,7 @@ func newFake() *fake {
 		connector: seeding.Connector{ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Output: seeding.Output{RemoveVIDs: true}},
 		state:     seeding.State{Connector: "c", Status: seeding.Running, Version: 3, Problems: map[seeding.Source]seeding.Problem{}},
 		batches:   map[string]seeding.Batch{}, answers: map[string][]seeding.AnswerPart{},
-		lease: seeding.RegistryState{Key: "r"}, pace: seeding.Pace{Size: 2},
+		lease: seeding.RegistryState{Key: "r"}, mts: seeding.MTSState{Key: "m", Pace: seeding.Pace{Size: 2}},
 		registry: &registry{vids: identifiers{sentVID(1), sentVID(2)}}, measured: map[string]float64{},
 	}
 	for i := range f.registry.vids {
@@ -238,7 +238,8 @@ func (f *fake) Postpone(_ context.Context, b seeding.Batch, attempts int, notBef
 	return f.end("Postpone")
 }
 
-// Close refuses when the batch is closed or another part was counted meanwhile.
+// Close refuses when the batch is closed or another part was counted meanwhile. The
+// records of a patched batch count as delivered.
 func (f *fake) Close(_ context.Context, b seeding.Batch) error {
 	if err := f.begin("Close"); err != nil {
 		return err
@@ -249,6 +250,9 @@ func (f *fake) Close(_ context.Context, b seeding.Batch) error {
 	}
 	b.Members = nil
 	f.batches[b.Ref.Batch] = b
+	if b.State == seeding.Patched {
+		f.mts.Delivered, f.mts.Heard = f.mts.Delivered+int64(b.Count), b.Closed
+	}
 	return f.end("Close")
 }
 
@@ -322,14 +326,17 @@ func (f *fake) MTSState(_ context.Context, key string) (seeding.MTSState, error)
 	if err := f.begin("MTSState"); err != nil {
 		return seeding.MTSState{}, err
 	}
-	return seeding.MTSState{Key: key, Pace: f.pace}, nil
+	return f.mts, nil
 }
 
-func (f *fake) SavePace(_ context.Context, _ string, _, next seeding.Pace) error {
+func (f *fake) SavePace(_ context.Context, _ string, read, next seeding.Pace) error {
 	if err := f.begin("SavePace"); err != nil {
 		return err
 	}
-	f.pace = next
+	if f.mts.Pace != read {
+		return seeding.ErrConflict
+	}
+	f.mts.Pace = next
 	return f.end("SavePace")
 }
 

@@ -2,6 +2,7 @@ package patch
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -152,6 +153,47 @@ func TestOneFailureKeepsNoOtherAnswerWaiting(t *testing.T) {
 			err := f.patcher().Patch(t.Context(), "r")
 			if (err == nil) != c.noted || len(f.answers) != c.left || f.lease.Patch.Live(f.now) {
 				t.Errorf("error %v, %d answers left, the lease is %+v", err, len(f.answers), f.lease.Patch)
+			}
+		})
+	}
+}
+
+// Of a connector that is refused as a whole all answers together make one attempt
+// per back-off, those that come meanwhile included.
+func TestAnswersOfARefusedConnectorMakeOneAttempt(t *testing.T) {
+	for source, c := range map[seeding.Source]struct {
+		call    string
+		refusal error
+	}{
+		seeding.ProblemSignIn: {"Identifiers", &seeding.Fault{Kind: seeding.RefusedSignIn}},
+		seeding.ProblemTypes:  {"Identifiers", &seeding.Fault{Kind: seeding.RefusedTypes}},
+		seeding.ProblemRead:   {"Identifiers", &seeding.Fault{Kind: seeding.RefusedRequest}},
+		seeding.ProblemConfig: {"Open", seeding.ErrNotFound},
+	} {
+		t.Run(string(source), func(t *testing.T) {
+			f := newFake()
+			more := func(batch string) {
+				b := f.batches["b1"]
+				b.Ref.Batch, b.NotBefore = batch, time.Time{}
+				f.batches[batch] = b
+				f.answers[batch] = []seeding.AnswerPart{{Ref: b.Ref, Content: "y", Part: 1, Of: 1, Received: now, Packed: seeding.PackRows([]seeding.Row{withToken(1, "A")})}}
+			}
+			more("b2")
+			f.during[c.call] = func() error { return c.refusal }
+			for attempt := range 5 {
+				f.patch(t)
+				more(fmt.Sprintf("b%d", 3+attempt))
+				f.patch(t)
+				problem := f.state.Problems[source]
+				if n := f.called(c.call); n != attempt+1 || problem.Attempts != n {
+					t.Fatalf("%d attempts, of which the problem counts %d; want %d", n, problem.Attempts, attempt+1)
+				}
+				f.now = problem.Next
+			}
+			delete(f.during, c.call)
+			f.patch(t)
+			if len(f.answers) > 0 || len(f.state.Problems) > 0 {
+				t.Errorf("%d answers left, problems %v", len(f.answers), f.state.Problems)
 			}
 		})
 	}

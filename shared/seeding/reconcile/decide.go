@@ -30,18 +30,54 @@ var findings = map[seeding.MTSStatus]finding{
 // MTS and not the registrants.
 const lossesAtOne = 3
 
-// isLost decides about an overdue batch without an answer, by its age since the
-// claim and its time from claim to deadline. Lost means only that the next pass
-// may send its registrants; a late answer is still applied.
-func isLost(f finding, age, wait time.Duration) bool {
-	switch f {
-	case working, silent:
-		return age >= seeding.MaxWaits*wait
-	default:
+// evidence is what speaks for or against the loss of an overdue batch without an
+// answer.
+type evidence struct {
+	finding   finding
+	age       time.Duration // since the claim
+	wait      time.Duration // from the claim to the deadline
+	overtaken bool          // see overtaken
+	idle      bool          // MTS has nothing else to do, as far as is known
+}
+
+// isLost decides about an overdue batch. Lost means only that the next pass may
+// send its registrants; a late answer is still applied.
+func isLost(e evidence) bool {
+	switch e.finding {
+	case unknownToMTS:
 		return true
+	case working:
+		return e.overtaken || e.idle && e.age >= e.wait || e.age >= seeding.MaxWaits*e.wait
+	case silent:
+		return e.age >= seeding.MaxWaits*e.wait
+	default: // the answer of a finished batch may be on its way, the POST still open
+		return e.age >= e.wait
 	}
 }
 
+// roundsAhead is how many times as much as was under way with a batch must have
+// been answered of what was sent later, until MTS has surely lost it.
+const roundsAhead = 3
+
+// overtaken reports whether much that was sent later than the batch was answered
+// before it. Each worker of MTS takes its batches in order, so what was under way
+// with the batch, several times over, cannot be in front of it.
+func overtaken(b seeding.Batch, mts seeding.MTSState) bool {
+	if b.Number == 0 { // claimed by a version that did not count
+		return false
+	}
+	later := mts.Delivered - b.Delivered - int64(b.Ahead)
+	return later >= int64(roundsAhead*(b.Ahead+b.Count))
+}
+
 // blamesSize reports whether the batch was lost because it was too large: MTS
-// forgot it, or never finished it.
-func (f finding) blamesSize() bool { return f != finished && f != failedAtMTS }
+// forgot it, or never finished it although it did nothing else.
+func (e evidence) blamesSize() bool {
+	switch e.finding {
+	case finished, failedAtMTS:
+		return false
+	case working:
+		return !e.overtaken
+	}
+	return true
+}

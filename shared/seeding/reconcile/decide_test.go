@@ -3,6 +3,8 @@ package reconcile
 import (
 	"testing"
 	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // The decision about an overdue batch without an answer, by what asking about it
@@ -11,27 +13,60 @@ func TestWhatIsLost(t *testing.T) {
 	const wait = time.Minute
 	for _, c := range []struct {
 		finding    finding
-		lost       [3]bool // after one, two and three deadlines
+		overtaken  bool
+		idle       bool
+		lost       [4]bool // when it is overdue, and after one, two and three deadlines
 		blamesSize bool
 	}{
-		{neverAccepted, [3]bool{true, true, true}, true}, // there is no identifier to ask with
-		{finished, [3]bool{true, true, true}, false},     // MTS says it delivered, and nothing is here
-		{failedAtMTS, [3]bool{true, true, true}, false},  // error_making_callback_request and its like
-		{unknownToMTS, [3]bool{true, true, true}, true},  // cleaned up, restarted, or another replica
-		{working, [3]bool{false, false, true}, true},
-		{silent, [3]bool{false, false, true}, true}, // busy with a POST, or unreachable
+		{neverAccepted, false, false, [4]bool{false, true, true, true}, true}, // there is no identifier to ask with
+		{finished, false, false, [4]bool{false, true, true, true}, false},     // MTS says it delivered, and nothing is here
+		{failedAtMTS, false, false, [4]bool{false, true, true, true}, false},  // error_making_callback_request and its like
+		{unknownToMTS, false, false, [4]bool{true, true, true, true}, true},   // cleaned up, or restarted
+		{working, false, false, [4]bool{false, false, false, true}, true},
+		{working, false, true, [4]bool{false, true, true, true}, true},
+		{working, true, false, [4]bool{true, true, true, true}, false},   // restarted on the same database
+		{silent, false, false, [4]bool{false, false, false, true}, true}, // busy with a POST, or unreachable
+		{silent, true, false, [4]bool{false, false, false, true}, true},
+		{silent, false, true, [4]bool{false, false, false, true}, true},
 	} {
+		e := evidence{finding: c.finding, overtaken: c.overtaken, idle: c.idle, wait: wait}
 		for i, want := range c.lost {
-			age := time.Duration(i+1) * wait
-			if got := isLost(c.finding, age, wait); got != want {
-				t.Errorf("%s after %d deadlines: lost %v, want %v", c.finding, i+1, got, want)
+			if e.age = time.Duration(i) * wait; i == 0 {
+				e.age = wait - 1
+			}
+			if got := isLost(e); got != want {
+				t.Errorf("%s, overtaken %v, idle %v, after %v: lost %v, want %v", c.finding, c.overtaken, c.idle, e.age, got, want)
 			}
 		}
-		if got := isLost(c.finding, 3*wait-1, wait); got != c.lost[1] {
-			t.Errorf("%s just before the third deadline: lost %v, want %v", c.finding, got, c.lost[1])
+		if e.age = 3*wait - 1; isLost(e) != c.lost[2] {
+			t.Errorf("%s, overtaken %v, just before the third deadline: lost %v, want %v", c.finding, c.overtaken, !c.lost[2], c.lost[2])
 		}
-		if got := c.finding.blamesSize(); got != c.blamesSize {
-			t.Errorf("a loss of a batch that is %s blames its size: %v, want %v", c.finding, got, c.blamesSize)
+		if got := e.blamesSize(); got != c.blamesSize {
+			t.Errorf("a loss of a batch that is %s, overtaken %v, blames its size: %v, want %v", c.finding, c.overtaken, got, c.blamesSize)
+		}
+	}
+}
+
+// A batch is overtaken when several times as much as was under way with it was
+// answered of what was sent later.
+func TestWhatIsOvertaken(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		number    int64
+		ahead     int
+		delivered int64 // since its claim
+		want      bool
+	}{
+		{"nothing was answered", 1, 0, 0, false},
+		{"nearly enough was answered", 1, 0, roundsAhead*10 - 1, false},
+		{"enough was answered", 1, 0, roundsAhead * 10, true},
+		{"what was under way with it does not count", 1, 30, 30 + roundsAhead*40 - 1, false},
+		{"and is as much as it", 1, 30, 30 + roundsAhead*40, true},
+		{"claimed by a version that did not count", 0, 0, 1000, false},
+	} {
+		b := seeding.Batch{Number: c.number, Count: 10, Ahead: c.ahead, Delivered: 500}
+		if got := overtaken(b, seeding.MTSState{Delivered: 500 + c.delivered}); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

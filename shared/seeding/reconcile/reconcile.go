@@ -95,7 +95,7 @@ func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryStat
 	return waits, r.Invoker.InvokePatch(ctx, state.Key)
 }
 
-// checkOverdue asks about the batches past their deadline that have no answer.
+// checkOverdue asks about the overdue batches that have no answer.
 // silentMTS are MTSs that did not reply in this tick; they are not asked again.
 func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMTS map[string]bool) error {
 	open, err := r.Store.OpenBatches(ctx, registry)
@@ -104,7 +104,7 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMT
 	}
 	var failed error
 	for _, b := range open {
-		if r.Clock.Now().Before(b.Deadline) {
+		if r.Clock.Now().Before(b.AskAt()) {
 			continue
 		}
 		answered, err := r.Store.HasAnswer(ctx, registry, b.Ref.Batch)
@@ -118,10 +118,16 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMT
 
 // waitOrClose asks MTS about a batch, and closes it if it is lost.
 func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS map[string]bool) error {
-	f := r.ask(ctx, b, silentMTS)
+	mts, err := r.Store.MTSState(ctx, b.MTS)
+	if err != nil {
+		return err
+	}
+	e := evidence{finding: r.ask(ctx, b, silentMTS), wait: b.Wait(), overtaken: overtaken(b, mts)}
 	now := r.Clock.Now()
-	log := r.Log.With("connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(f))
-	if !isLost(f, now.Sub(b.Claimed), b.Wait()) {
+	live, _ := mts.UnderWay(now)
+	e.age, e.idle = now.Sub(b.Claimed), live == 0
+	log := r.Log.With("connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(e.finding))
+	if !isLost(e) {
 		log.Info("batch is overdue; waiting")
 		return nil
 	}
@@ -146,9 +152,15 @@ func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS
 	log.Warn("batch lost", "count", b.Count)
 	r.Meter.Measure(seeding.MetricBatchesLost, 1, "")
 	b.Totals.Measure(r.Meter)
-	return r.slowDown(ctx, b, f)
+	return r.slowDown(ctx, b, e)
 }
 
+// timesUnknown is how often MTS must say that it does not know a batch. Each time
+// is a connection of its own, which may lead to another replica, and replicas do
+// not know of each other's batches (facts/mts.md W23).
+const timesUnknown = 8
+
+// ask asks MTS about a batch.
 func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[string]bool) finding {
 	switch {
 	case b.RequestID == "":
@@ -158,12 +170,17 @@ func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[str
 	}
 	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)
 	defer cancel()
-	status, err := r.MTS.Status(limited, b.MTSURL, b.RequestID)
-	if err != nil {
-		silentMTS[b.MTS] = true
-		return silent
+	for range timesUnknown {
+		status, err := r.MTS.Status(limited, b.MTSURL, b.RequestID)
+		if err != nil {
+			silentMTS[b.MTS] = true
+			return silent
+		}
+		if status != seeding.StatusUnknown {
+			return findings[status]
+		}
 	}
-	return findings[status]
+	return unknownToMTS
 }
 
 // lostAlone writes that a registrant was sent alone and lost. The first time it
@@ -186,10 +203,10 @@ func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Ti
 
 // slowDown makes batches for this MTS smaller if the size is to blame. If even
 // single records are lost it raises the problem "answers".
-func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, f finding) error {
+func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, e evidence) error {
 	losses := 0
-	err := seeding.MovePace(ctx, r.Store, b.MTS, func(p seeding.Pace) (seeding.Pace, bool) {
-		next, moves := p.AfterLoss(b, f.blamesSize())
+	err := seeding.MovePace(ctx, r.Store, b.MTS, func(mts seeding.MTSState) (seeding.Pace, bool) {
+		next, moves := mts.AfterLoss(b, e.blamesSize())
 		losses = next.Losses
 		return next, moves
 	})

@@ -20,6 +20,7 @@ type world struct {
 	open       []seeding.Batch
 	closed     []seeding.Batch
 	rejections []seeding.Rejection
+	slots      []seeding.Slot
 	pace       seeding.Pace
 	answers    map[string][]seeding.AnswerPart // by batch
 	says       map[string]seeding.MTSStatus    // by request; no entry is silence
@@ -97,7 +98,7 @@ func (w *world) PutRejections(_ context.Context, rejections []seeding.Rejection)
 }
 
 func (w *world) MTSState(context.Context, string) (seeding.MTSState, error) {
-	return seeding.MTSState{Pace: w.pace}, w.fails["MTSState"]
+	return seeding.MTSState{Pace: w.pace, Slots: w.slots}, w.fails["MTSState"]
 }
 
 func (w *world) SavePace(_ context.Context, _ string, _, next seeding.Pace) error {
@@ -181,7 +182,7 @@ func TestAskAboutABatch(t *testing.T) {
 		{"MTS works on it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusWorking }, false, working, 1, false},
 		{"MTS finished it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFinished }, false, finished, 1, false},
 		{"MTS failed with it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusFailed }, false, failedAtMTS, 1, false},
-		{"MTS does not know it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusUnknown }, false, unknownToMTS, 1, false},
+		{"MTS does not know it", func(w *world, b *seeding.Batch) { w.says[b.RequestID] = seeding.StatusUnknown }, false, unknownToMTS, timesUnknown, false},
 		{"MTS says nothing", func(*world, *seeding.Batch) {}, false, silent, 1, true},
 		{"MTS said nothing about another batch: it is not asked again", func(w *world, b *seeding.Batch) {
 			w.says[b.RequestID] = seeding.StatusFinished
@@ -218,13 +219,17 @@ func TestOverdueBatches(t *testing.T) {
 		{"before its deadline: nobody asks", overdueBatch("b1"), func(_ *world, b *seeding.Batch) { b.Deadline = now.Add(1) }, 0, false, 100},
 		{"at its deadline, and MTS does not know it: lost, and the next is smaller", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
 			b.Deadline, w.says[b.RequestID] = now, seeding.StatusUnknown
-		}, 1, true, 50},
+		}, timesUnknown, true, 50},
 		{"at its deadline, and MTS finished it: lost, and its size is forgiven once", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
 			b.Deadline, w.says[b.RequestID] = now, seeding.StatusFinished
 		}, 1, true, 100},
-		{"at its deadline, and MTS works on it: it waits", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+		{"at its deadline, and MTS works on it and on another: it waits", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			w.slots = []seeding.Slot{{Batch: "b2", Overdue: now.Add(1)}}
 			b.Deadline, w.says[b.RequestID] = now, seeding.StatusWorking
 		}, 1, false, 100},
+		{"at its deadline, and MTS works on nothing else: lost", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
+			b.Deadline, w.says[b.RequestID] = now, seeding.StatusWorking
+		}, 1, true, 50},
 		{"at its third deadline, and MTS works on it: lost", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
 			w.says[b.RequestID] = seeding.StatusWorking
 		}, 1, true, 50},
@@ -235,7 +240,7 @@ func TestOverdueBatches(t *testing.T) {
 		}, 1, false, 100},
 		{"somebody else closes it meanwhile: nothing more to do", overdueBatch("b1"), func(w *world, b *seeding.Batch) {
 			w.says[b.RequestID], w.fails["Close"] = seeding.StatusUnknown, seeding.ErrConflict
-		}, 1, false, 100},
+		}, timesUnknown, false, 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld()
@@ -276,7 +281,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(w.asked, []string{first.RequestID, elsewhere.RequestID}) {
+	if want := append([]string{first.RequestID}, slices.Repeat([]string{elsewhere.RequestID}, timesUnknown)...); !slices.Equal(w.asked, want) {
 		t.Errorf("asked about %q", w.asked)
 	}
 	if len(w.closed) != 1 || w.closed[0].Ref != elsewhere.Ref {
@@ -286,7 +291,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	failure := errors.New("storage")
 	w.fails["Close"], w.asked = failure, nil
 	w.open = []seeding.Batch{elsewhere, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2 {
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
 		t.Errorf("%d looked at, error %v", len(w.asked), err)
 	}
 }
@@ -351,7 +356,7 @@ func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
 	w.pace = seeding.Pace{Size: 1}
 	b := alone("b1")
 	for i, want := range []int{0, 0, 1, 2} { // attempts of the problem
-		if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); err != nil {
+		if err := w.reconciler().slowDown(t.Context(), b, evidence{finding: unknownToMTS}); err != nil {
 			t.Fatal(err)
 		}
 		problem := w.states["c1"].Problems[seeding.ProblemAnswers]
@@ -360,12 +365,12 @@ func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
 		}
 	}
 	w.fails["State"] = errors.New("storage")
-	if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); !errors.Is(err, w.fails["State"]) {
+	if err := w.reconciler().slowDown(t.Context(), b, evidence{finding: unknownToMTS}); !errors.Is(err, w.fails["State"]) {
 		t.Errorf("error %v, want %v", err, w.fails["State"])
 	}
 	delete(w.fails, "State")
 	delete(w.states, "c1")
-	if err := w.reconciler().slowDown(t.Context(), b, unknownToMTS); err != nil || len(w.states) > 0 {
+	if err := w.reconciler().slowDown(t.Context(), b, evidence{finding: unknownToMTS}); err != nil || len(w.states) > 0 {
 		t.Errorf("a connector that was deleted: %v, %v", err, w.states)
 	}
 }
@@ -444,8 +449,8 @@ func TestTickGoesThroughAllRegistries(t *testing.T) {
 func TestAStorageThatFails(t *testing.T) {
 	failure := errors.New("storage")
 	for call, closed := range map[string]int{
-		"": 1, "States": 1, "InvokePatch": 1, "AnswerParts": 1, "MTSState": 1, "SavePace": 1, "RaiseProblem": 1,
-		"RegistryStates": 0, "OpenBatches": 0, "HasAnswer": 0, "Rejections": 0, "State": 0, "PutRejections": 0, "Close": 0,
+		"": 1, "States": 1, "InvokePatch": 1, "AnswerParts": 1, "SavePace": 1, "RaiseProblem": 1,
+		"RegistryStates": 0, "OpenBatches": 0, "MTSState": 0, "HasAnswer": 0, "Rejections": 0, "State": 0, "PutRejections": 0, "Close": 0,
 	} {
 		t.Run(call, func(t *testing.T) {
 			w := newWorld()
@@ -466,7 +471,7 @@ func TestAStorageThatFails(t *testing.T) {
 			if _, taken := w.measured[seeding.MetricOldestAnswer]; taken != (call != "RegistryStates" && call != "States") {
 				t.Errorf("gauges taken: %v", taken)
 			}
-			if raised := len(w.states["c1"].Problems) > 0; raised != (closed > 0 && call != "MTSState" && call != "SavePace") {
+			if raised := len(w.states["c1"].Problems) > 0; raised != (closed > 0 && call != "SavePace") {
 				t.Errorf("the problem is raised: %v", raised)
 			}
 		})

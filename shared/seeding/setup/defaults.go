@@ -11,7 +11,7 @@ import (
 // domain see DefaultDomain.
 func Defaults() seeding.Connector {
 	return seeding.Connector{
-		MTS:      seeding.MTSAccess{Language: "eng", BatchMaximum: 1000},
+		MTS:      seeding.MTSAccess{Language: "eng", BatchMaximum: 1000, WidthMaximum: seeding.DefaultWidth},
 		Registry: seeding.RegistryAccess{VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN"},
 		Source: seeding.RegistrySource{
 			Fields: []string{"id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"},

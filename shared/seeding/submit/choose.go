@@ -68,6 +68,10 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 			break
 		}
 	}
+	// One page needs no count, and a later pass sends those who were pending.
+	if v.run.Cursor == 0 && v.run.Expected == 0 && !chosen.run.PassOver {
+		chosen.run.Expected = s.expected(limited, registry, chosen.run)
+	}
 	over := v.state.Raised(seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig)
 	if err := s.Store.ClearProblems(ctx, c.ID, over, s.Clock.Now()); err != nil {
 		return selection{}, err

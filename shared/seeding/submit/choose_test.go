@@ -2,6 +2,7 @@ package submit
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -26,15 +27,16 @@ func TestTheOrderOfReadingAndWriting(t *testing.T) {
 	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
-	begun := slices.Index(f.calls, "TakeMTS")
+	begun := slices.Index(f.calls, "OpenRun id2")
 	var steps []string
 	for _, call := range f.calls[begun:] {
 		switch strings.Fields(call)[0] {
-		case "TakeMTS", "RegistryState", "OpenBatches", "VIDs", "PutRejections", "Remove", "Claim", "Submit", "LeaveMTS", "LeaveRun":
+		case "RegistryState", "OpenBatches", "VIDs", "PutRejections", "Remove", "MTSState", "Claim", "Submit", "LeaveRun":
 			steps = append(steps, call)
 		}
 	}
-	want := []string{"TakeMTS", "RegistryState", "OpenBatches", "VIDs 0 50", "PutRejections", "Remove [12]", "Claim id2", "Submit", "LeaveMTS", "LeaveRun"}
+	first := fmt.Sprintf("VIDs 0 %d", seeding.FirstBatchSize)
+	want := []string{"RegistryState", "OpenBatches", first, "PutRejections", "Remove [12]", "MTSState", "Claim id2", "Submit", "LeaveRun"}
 	if !slices.Equal(steps, want) {
 		t.Errorf("%q, want %q", steps, want)
 	}
@@ -112,6 +114,48 @@ func TestHowManyPagesABatchTakes(t *testing.T) {
 			}
 			if chosen != c.chosen {
 				t.Errorf("%d chosen, want %d", chosen, c.chosen)
+			}
+		})
+	}
+}
+
+// The VIDs that a run looks at are counted once, behind its first page, unless
+// that is the only one. If the registry does not count them the run goes on, and
+// nothing says that anything is wrong.
+func TestHowManyVIDsARunLooksAt(t *testing.T) {
+	fault := func(kind seeding.FaultKind) error { return &seeding.Fault{Kind: kind, Code: "CODE"} }
+	for name, c := range map[string]struct {
+		vids     int
+		refuses  error
+		want     []string
+		expected int
+	}{
+		"one page":                      {vids: seeding.FirstBatchSize - 1},
+		"several pages":                 {vids: 75, want: []string{"CountVIDs 20"}, expected: 75},
+		"the registry refuses":          {vids: 75, refuses: fault(seeding.RefusedRights), want: []string{"CountVIDs 20"}},
+		"it takes longer than we wait":  {vids: 75, refuses: fault(seeding.Unreachable), want: []string{"CountVIDs 20"}},
+		"an error that nobody foresees": {vids: 75, refuses: errStorage, want: []string{"CountVIDs 20"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			for r := range int64(c.vids) {
+				f.add(r + 1)
+			}
+			f.during["CountVIDs"] = func() error { return c.refuses }
+			for range 2 {
+				f.mts.Slots = nil // there is room for another batch
+				if err := f.oneStep(t); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := f.called("CountVIDs"); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			if got := f.runs[f.state.Run].Expected; got != c.expected {
+				t.Errorf("%d expected, want %d", got, c.expected)
+			}
+			if len(f.state.Problems) > 0 || f.registry.OutageAttempts > 0 || len(f.open) == 0 {
+				t.Errorf("problems %v, %d batches", f.state.Problems, len(f.open))
 			}
 		})
 	}

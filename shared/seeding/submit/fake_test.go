@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,26 +37,30 @@ type fake struct {
 	registry   seeding.RegistryState
 	mts        seeding.MTSState
 
-	vids     []seeding.Identifier
-	records  map[int64]seeding.Record
-	tokens   []seeding.Identifier
-	posts    []seeding.Request
-	status   seeding.MTSStatus // what MTS says of any request
-	measured map[string]float64
+	vids       []seeding.Identifier
+	records    map[int64]seeding.Record
+	tokens     []seeding.Identifier
+	posts      []seeding.Request
+	holds      bool            // POSTs are held until a test lets them go
+	held       []chan struct{} // those that are, in the order in which they began
+	turn       chan struct{}   // from a POST that ends or is held
+	handedOver atomic.Int64
+	status     seeding.MTSStatus // what MTS says of any request
+	measured   map[string]float64
 }
 
 // newFake has a running connector of version 3 that is due, without a run, and
-// nobody in its registry.
+// nobody in its registry. It sends one batch at a time.
 func newFake() *fake {
 	connector := seeding.Connector{
-		ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Registry: seeding.RegistryAccess{URL: "http://registry"},
+		ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000, WidthMaximum: 1}, Registry: seeding.RegistryAccess{URL: "http://registry"},
 		Schedule: seeding.Schedule{Interval: 15 * time.Minute}, Output: seeding.Output{RemoveVIDs: true},
 	}
 	return &fake{
 		now: now, connector: connector, during: map[string]func() error{},
 		state:    seeding.State{Connector: "c", Status: seeding.Running, Version: 3, Due: now, Problems: map[seeding.Source]seeding.Problem{}},
 		runs:     map[string]seeding.Run{},
-		answered: map[string]bool{}, records: map[int64]seeding.Record{}, measured: map[string]float64{},
+		answered: map[string]bool{}, records: map[int64]seeding.Record{}, measured: map[string]float64{}, turn: make(chan struct{}),
 		registry: seeding.RegistryState{Key: connector.RegistryKey(), Counter: 40},
 		mts:      seeding.MTSState{Key: connector.MTSKey()},
 	}
@@ -69,7 +74,7 @@ func (f *fake) submitter() *Submitter {
 		CapabilityKeys: seedingtest.Keyring{seedingtest.Key("capability")}, RowKeys: seedingtest.Keyring{seedingtest.Key("row")},
 		FingerprintKeys: seedingtest.Keyring{formerKey, currentKey},
 		Times:           seeding.DefaultTimes(), CallbackBase: "http://callback/", Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) },
+		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }, Go: f.beside,
 	}
 }
 
@@ -168,6 +173,7 @@ func (f *fake) TakeRun(_ context.Context, _, owner string, at, until, moved time
 }
 
 func (f *fake) LeaveRun(_ context.Context, _ string, fence int64, due, moved time.Time) error {
+	defer f.handOver() // Work waits for its POSTs next
 	if err := f.begin("LeaveRun"); err != nil {
 		return err
 	}
@@ -269,10 +275,19 @@ func (f *fake) Claim(_ context.Context, c seeding.Claim) error {
 	if err := f.begin("Claim", c.Batch.Ref.Run); err != nil {
 		return err
 	}
-	if c.Counter != f.registry.Counter || c.Fence != f.state.Lease.Fence || c.Version != f.state.Version || f.state.Status != seeding.Running {
+	if c.Counter != f.registry.Counter || c.Fence != f.state.Lease.Fence || c.Version != f.state.Version || f.state.Status != seeding.Running || c.Claims != f.mts.Claims {
 		return seeding.ErrConflict
 	}
 	f.registry.Counter++
+	f.mts.Claims++
+	b := c.Batch
+	for _, connector := range append(c.LeftMarks, b.Ref.Connector) {
+		f.endWaiting(connector)
+	}
+	f.mts.Slots = slices.DeleteFunc(f.mts.Slots, func(s seeding.Slot) bool { return slices.Contains(c.LeftSlots, s.Batch) })
+	f.mts.Slots = append(f.mts.Slots, seeding.Slot{
+		Batch: b.Ref.Batch, Connector: b.Ref.Connector, Registry: b.Ref.Registry, Count: b.Count, Claimed: b.Claimed, Overdue: b.Overdue, Ends: b.GiveUpAt(),
+	})
 	f.open, f.runs[c.Run.ID] = append(f.open, c.Batch), c.Run
 	return nil
 }
@@ -294,8 +309,13 @@ func (f *fake) Close(_ context.Context, b seeding.Batch) error {
 	if err := f.begin("Close", b.Ref.Batch); err != nil {
 		return err
 	}
+	open := len(f.open)
 	f.open = slices.DeleteFunc(f.open, func(open seeding.Batch) bool { return open.Ref == b.Ref })
+	if len(f.open) == open {
+		return seeding.ErrConflict
+	}
 	f.closed = append(f.closed, b)
+	f.mts.Slots = slices.DeleteFunc(f.mts.Slots, func(s seeding.Slot) bool { return s.Batch == b.Ref.Batch })
 	return nil
 }
 
@@ -372,6 +392,15 @@ func (r fakeRegistry) VIDs(_ context.Context, after int64, limit int) (vids []se
 	return vids, r.fake.begin("VIDs", fmt.Sprint(after), fmt.Sprint(limit))
 }
 
+func (r fakeRegistry) CountVIDs(_ context.Context, after int64) (count int, err error) {
+	for _, vid := range r.fake.vids {
+		if vid.ID > after {
+			count++
+		}
+	}
+	return count, r.fake.begin("CountVIDs", fmt.Sprint(after))
+}
+
 func (r fakeRegistry) Registrants(_ context.Context, ids []int64) (map[int64]seeding.Record, error) {
 	records := map[int64]seeding.Record{}
 	for _, id := range ids {
@@ -402,28 +431,30 @@ func (r fakeRegistry) Remove(_ context.Context, identifiers []int64) error {
 // MTS and its state.
 
 func (f *fake) MTSState(context.Context, string) (seeding.MTSState, error) {
-	return f.mts, f.begin("MTSState")
+	err := f.begin("MTSState")
+	read := f.mts
+	read.Slots, read.Waiting = slices.Clone(f.mts.Slots), slices.Clone(f.mts.Waiting)
+	return read, err
 }
 
-func (f *fake) TakeMTS(_ context.Context, _, owner string, at, until, _ time.Time) (seeding.MTSState, error) {
-	if err := f.begin("TakeMTS"); err != nil {
-		return seeding.MTSState{}, err
-	}
-	if f.mts.Lease.Live(at) && f.mts.Lease.Owner != owner {
-		return seeding.MTSState{}, seeding.ErrLeaseHeld
-	}
-	f.mts.Lease = seeding.Lease{Owner: owner, Until: until, Fence: f.mts.Lease.Fence + 1}
-	return f.mts, nil
-}
-
-func (f *fake) LeaveMTS(_ context.Context, _ string, fence int64, notBefore time.Time, attempts int) error {
-	if err := f.begin("LeaveMTS"); err != nil {
+func (f *fake) WaitForMTS(_ context.Context, _ string, w seeding.Waiting) error {
+	if err := f.begin("WaitForMTS"); err != nil {
 		return err
 	}
-	if fence != f.mts.Lease.Fence {
-		return seeding.ErrConflict
+	f.endWaiting(w.Connector)
+	f.mts.Waiting = append(f.mts.Waiting, w)
+	return nil
+}
+
+func (f *fake) endWaiting(connector string) {
+	f.mts.Waiting = slices.DeleteFunc(f.mts.Waiting, func(w seeding.Waiting) bool { return w.Connector == connector })
+}
+
+func (f *fake) NoteMTS(_ context.Context, _ string, notBefore time.Time, attempts int) error {
+	if err := f.begin("NoteMTS"); err != nil {
+		return err
 	}
-	f.mts.Lease.Owner, f.mts.NotBefore, f.mts.Attempts = "", notBefore, attempts
+	f.mts.NotBefore, f.mts.Attempts = notBefore, attempts
 	return nil
 }
 
@@ -440,7 +471,38 @@ func (f *fake) SavePace(_ context.Context, _ string, read, next seeding.Pace) er
 
 func (f *fake) Submit(_ context.Context, r seeding.Request) (string, error) {
 	f.posts = append(f.posts, r)
-	return "request", f.begin("Submit")
+	err := f.begin("Submit")
+	if f.holds {
+		held := make(chan struct{})
+		f.held = append(f.held, held)
+		f.turn <- struct{}{}
+		<-held
+	}
+	return "request", err
+}
+
+// beside runs a POST until it ends or is held, so that one goroutine at a time is
+// at work on the fake.
+func (f *fake) beside(post func()) {
+	go func() {
+		post()
+		f.turn <- struct{}{}
+	}()
+	<-f.turn
+	f.handOver()
+}
+
+// handOver lets the next goroutine that calls it see what this one wrote. It is for
+// the race detector, which does not know that synctest.Wait waits for who waits for
+// a sync.WaitGroup.
+func (f *fake) handOver() { f.handedOver.Add(1) }
+
+// letGo ends a POST that is held, by its place in the order in which they began.
+func (f *fake) letGo(place int) {
+	held := f.held[place]
+	f.held = slices.Delete(f.held, place, place+1)
+	close(held)
+	<-f.turn
 }
 
 func (f *fake) Status(context.Context, string, string) (seeding.MTSStatus, error) {

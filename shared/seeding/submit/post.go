@@ -5,84 +5,215 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// mtsWait is what is written to the state of an MTS with the end of a lease.
-type mtsWait struct {
-	notBefore time.Time // of the next POST
-	attempts  int       // POSTs in a row that were surely not taken
+// posts are the POSTs that one call of Work began.
+type posts struct {
+	all    sync.WaitGroup
+	mu     sync.Mutex
+	count  int // under way
+	failed error
 }
 
-// send takes the POST lease, sends a batch, and gives the lease back in any case.
+// begin runs a POST beside the others.
+func (p *posts) begin(start func(func()), post func() error) {
+	p.all.Add(1)
+	p.mu.Lock()
+	p.count++
+	p.mu.Unlock()
+	start(func() {
+		defer p.all.Done()
+		err := post()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.count--
+		p.failed = errors.Join(p.failed, err)
+	})
+}
+
+// open is how many are under way.
+func (p *posts) open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
+// wait waits for those under way.
+func (p *posts) wait() { p.all.Wait() }
+
+// failure returns the failures of the storage that they met, once.
+func (p *posts) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err := p.failed
+	p.failed = nil
+	return err
+}
+
+// send chooses registrants, claims batches of them, and begins their POSTs
+// together. It waits for the POST of a probe, whose outcome decides what comes
+// next.
 func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 	now := s.Clock.Now()
-	mts, taken, err := s.takeMTS(ctx, v)
-	if err != nil || !taken {
-		return next{due: now}, err
+	// Only a connector that shows the problem waits. So every connector comes to
+	// show it, and one that a person starts or changes makes an attempt at once.
+	if _, raised := v.state.Problems[seeding.ProblemMTS]; raised && v.mts.NotBefore.After(now) {
+		return next{due: v.mts.NotBefore}, nil
 	}
-	v.mts = mts
-	n, rest, err := s.sendBatch(ctx, v, now)
-	leave := s.Store.LeaveMTS(context.WithoutCancel(ctx), mts.Key, mts.Lease.Fence, rest.notBefore, rest.attempts)
-	if err == nil {
-		err = seeding.IgnoreConflict(leave) // the lease ended, and somebody else has it
+	sizes := v.sizes(now)
+	room := sizes.total()
+	blocked, _ := v.state.Blocked()
+	probe := blocked || v.mts.Attempts > 0
+	if probe {
+		room = 1
+	}
+	chosen, err := s.choose(ctx, v, room)
+	if err != nil {
+		return s.chooseFailed(ctx, v, err)
+	}
+	if len(chosen.chosen) == 0 {
+		moved, err := s.saveRun(ctx, chosen.run)
+		return next{due: now, again: true, moved: moved}, errors.Join(err, s.endWaiting(ctx, v), s.probeMTS(ctx, v))
+	}
+	wave, n, err := s.claimWave(ctx, v, chosen.split(sizes), sizes)
+	for _, post := range wave {
+		v.posts.begin(s.Go, post)
+	}
+	if probe {
+		v.posts.wait()
 	}
 	return n, err
 }
 
-// sendBatch chooses a batch from the registry, claims it and posts it.
-func (s *Submitter) sendBatch(ctx context.Context, v view, now time.Time) (next, mtsWait, error) {
-	rest := mtsWait{v.mts.NotBefore, v.mts.Attempts}
-	// Only a connector that shows the problem waits. So every connector comes to
-	// show it, and one that a person starts or changes makes an attempt at once.
-	if _, raised := v.state.Problems[seeding.ProblemMTS]; raised && v.mts.NotBefore.After(now) {
-		return next{due: v.mts.NotBefore}, rest, nil
+// claimWave claims batches, and returns their POSTs. These must be begun whatever
+// the error is.
+func (s *Submitter) claimWave(ctx context.Context, v view, parts []selection, sizes sizes) (wave []func() error, n next, err error) {
+	n.due = s.Clock.Now()
+	for i, part := range parts {
+		batch, request, err := s.prepare(ctx, v, part, sizes.of(i))
+		if err != nil {
+			failed, err := s.chooseFailed(ctx, v, err)
+			failed.moved = n.moved
+			return wave, failed, err
+		}
+		claim := seeding.Claim{Batch: batch, Counter: part.counter, Run: part.run, Version: v.connector.Version, Fence: v.state.Lease.Fence}
+		if i == 0 {
+			claim, n.again, err = s.claimFirst(ctx, &v, claim)
+		} else if v.mts, err = s.mtsState(ctx, v.connector); err == nil {
+			claim, _, err = s.claim(ctx, v, claim)
+		}
+		if err != nil || !n.again {
+			return wave, n, err
+		}
+		n.moved = claim.Batch.Claimed
+		claimed := v
+		wave = append(wave, func() error { return s.post(ctx, claimed, claim.Batch, request) })
 	}
-	size := v.mts.Batch(v.connector.MTS.BatchMaximum)
-	if blocked, _ := v.state.Blocked(); blocked || v.mts.Attempts > 0 {
-		size = 1 // a probe
-	}
-	chosen, err := s.choose(ctx, v, size)
-	if err != nil {
-		n, err := s.chooseFailed(ctx, v, err)
-		return n, rest, err
-	}
-	if len(chosen.chosen) == 0 {
-		moved, err := s.saveRun(ctx, chosen.run)
-		return next{due: now, again: true, moved: moved}, rest, errors.Join(err, s.probeMTS(ctx, v))
-	}
-	batch, submission, err := s.prepare(ctx, v, chosen)
-	if err != nil {
-		n, err := s.chooseFailed(ctx, v, err)
-		return n, rest, err
-	}
-	limit := s.postLimit(batch.Count)
-	if s.Clock.Now().Add(limit).After(v.mts.Lease.Until) {
-		return next{due: now, again: true}, rest, nil // the page was slow; nothing is claimed yet
-	}
-	claim := seeding.Claim{Batch: batch, Counter: chosen.counter, Run: chosen.run, Version: v.connector.Version, Fence: v.state.Lease.Fence}
-	if err := s.Store.Claim(ctx, claim); err != nil {
-		return next{}, rest, err
-	}
-	moved := s.Clock.Now()
-	log := s.log(v).With("run", batch.Ref.Run, "batch", batch.Ref.Batch, "count", batch.Count)
-	log.Info("batch claimed")
-	n, rest, err := s.post(ctx, v, batch, submission, limit, log)
-	n.moved = moved
-	return n, rest, err
+	return wave, n, nil
 }
 
-// post sends a claimed batch. A POST is never repeated.
-func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submission seeding.Request, limit time.Duration, log *slog.Logger) (next, mtsWait, error) {
-	rest := mtsWait{v.mts.NotBefore, v.mts.Attempts}
-	if s.Clock.Now().Add(limit).After(v.mts.Lease.Until) {
-		// Claiming was slow, and the POST could outlast the lease.
-		return s.notTaken(ctx, v, batch, &seeding.Fault{Kind: seeding.Unreachable, Code: "lease too short"}, log)
+// sizes are those of the batches of a wave.
+type sizes struct{ first, others, count int }
+
+// sizes are those of the batches that may be sent now.
+func (v view) sizes(now time.Time) sizes {
+	first, others := v.mts.Next(now, v.connector.MTS.BatchMaximum)
+	count := v.free(now)
+	if others == 0 {
+		count = 1
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	requestID, err := s.MTS.Submit(limited, submission)
+	return sizes{first, others, max(1, count)}
+}
+
+func (s sizes) total() int { return s.first + s.others*(s.count-1) }
+
+func (s sizes) of(i int) int {
+	if i == 0 {
+		return s.first
+	}
+	return s.others
+}
+
+// split makes the selections of single batches. If fewer were chosen than there is
+// room for, the batches are made smaller before they become fewer, though not so
+// small that they say nothing about the size.
+func (c selection) split(z sizes) (parts []selection) {
+	add := func(n int) {
+		part := c
+		part.chosen, c.chosen = c.chosen[:n], c.chosen[n:]
+		part.counter += int64(len(parts))
+		if len(c.chosen) > 0 { // who was chosen but is not claimed is looked at again
+			part.run.Cursor, part.run.PassOver = part.chosen[n-1].member.Identifier, false
+		}
+		parts = append(parts, part)
+	}
+	if z.first > z.others || z.count == 1 {
+		add(min(z.first, len(c.chosen)))
+		z.count--
+	}
+	for ; len(c.chosen) > 0; z.count-- {
+		batches := min(z.count, max(1, 2*len(c.chosen)/z.others))
+		z.count = batches
+		add((len(c.chosen) + batches - 1) / batches)
+	}
+	return parts
+}
+
+// claimFirst claims the first batch of a wave as soon as it is the connector's turn;
+// claimed is false if it was not for all the time that we may wait. Others may
+// claim at the same time; then the MTS is looked at again.
+func (s *Submitter) claimFirst(ctx context.Context, v *view, c seeding.Claim) (_ seeding.Claim, claimed bool, err error) {
+	take := func() (bool, error) {
+		if v.mts, err = s.mtsState(ctx, v.connector); err != nil {
+			return false, err
+		}
+		if v.free(s.Clock.Now()) == 0 {
+			return false, s.markWaiting(ctx, *v)
+		}
+		attempt, met, err := s.claim(ctx, *v, c)
+		if met {
+			return false, nil
+		}
+		c = attempt
+		return err == nil, err
+	}
+	if claimed, err = take(); !claimed && err == nil {
+		claimed, err = s.await(ctx, take)
+	}
+	return c, claimed, err
+}
+
+// claim claims a batch, by the state of the MTS that was just read. If that is a
+// conflict, met says whether somebody else claimed one at the MTS meanwhile.
+func (s *Submitter) claim(ctx context.Context, v view, c seeding.Claim) (_ seeding.Claim, met bool, err error) {
+	now, width := s.Clock.Now(), v.connector.MTS.WidthMaximum
+	if !v.mts.Takes(c.Batch.Count, now, width) {
+		return c, false, seeding.ErrConflict // choose anew: it is full, or this is too large beside what came meanwhile
+	}
+	c = c.At(v.mts, now, width, s.Times)
+	if err = s.Store.Claim(ctx, c); errors.Is(err, seeding.ErrConflict) {
+		moved, readErr := s.Store.MTSState(ctx, v.mts.Key)
+		met = readErr == nil && moved.Claims != c.Claims
+	}
+	if err == nil {
+		underWay, _ := v.mts.UnderWay(now)
+		s.Meter.Measure(seeding.MetricWidth, float64(v.mts.WidthNow(now, width)), "")
+		s.Meter.Measure(seeding.MetricUnderWay, float64(underWay+1), "")
+	}
+	return c, met, err
+}
+
+// post sends a claimed batch. A POST is never repeated. The error is a failure of
+// the storage.
+func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, request seeding.Request) error {
+	log := s.log(v).With("run", batch.Ref.Run, "batch", batch.Ref.Batch, "count", batch.Count)
+	log.Info("batch claimed")
+	limited, cancel := context.WithTimeout(ctx, s.postLimit(batch))
+	requestID, err := s.MTS.Submit(limited, request)
 	cancel()
 	if err != nil {
 		fault := seeding.FaultOf(err)
@@ -92,16 +223,21 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, submi
 		// MTS may have taken the batch. It stays claimed until its answer or its
 		// deadline.
 		log.Warn("outcome of the POST is unknown", "fault", fault.Error())
-		return next{due: s.Clock.Now(), again: true}, rest, nil
+		return nil
 	}
 	// A conflict: the answer came first, and the batch is closed.
 	err = s.Store.MarkSubmitted(ctx, batch.Ref, requestID, s.Clock.Now())
 	if seeding.IgnoreConflict(err) != nil && !seeding.IsNotFound(err) {
-		return next{}, mtsWait{}, err
+		return err
 	}
 	log.Info("batch submitted")
 	s.Meter.Measure(seeding.MetricSubmitted, float64(batch.Count), "")
-	return next{due: s.Clock.Now(), again: true}, mtsWait{}, s.clearMTS(ctx, v)
+	if v.mts.Attempts > 0 || !v.mts.NotBefore.IsZero() {
+		if err := s.Store.NoteMTS(ctx, v.mts.Key, time.Time{}, 0); err != nil {
+			return err
+		}
+	}
+	return s.clearMTS(ctx, v)
 }
 
 func (s *Submitter) clearMTS(ctx context.Context, v view) error {
@@ -122,59 +258,31 @@ func (s *Submitter) probeMTS(ctx context.Context, v view) error {
 	return s.clearMTS(ctx, v)
 }
 
-// takeMTS takes the POST lease, for a page and a POST. taken is false if somebody
-// else had it for all the time that we may wait.
-func (s *Submitter) takeMTS(ctx context.Context, v view) (mts seeding.MTSState, taken bool, err error) {
-	c := v.connector
-	take := func() (bool, error) {
-		now := s.Clock.Now()
-		until := now.Add(s.Times.PageLimit + s.postLimit(c.MTS.BatchMaximum))
-		mts, err = s.Store.TakeMTS(ctx, c.MTSKey(), v.state.Lease.Owner, now, until, now.Add(2*s.Times.AnswerWait))
-		if errors.Is(err, seeding.ErrLeaseHeld) {
-			return false, nil
-		}
-		return err == nil, err
-	}
-	if taken, err = take(); !taken && err == nil {
-		taken, err = s.await(ctx, take)
-	}
-	return mts, taken, err
-}
-
 // prepare makes the batch, and the request with its capability and its records.
-func (s *Submitter) prepare(ctx context.Context, v view, chosen selection) (seeding.Batch, seeding.Request, error) {
+// full is how many a batch may have now.
+func (s *Submitter) prepare(ctx context.Context, v view, chosen selection, full int) (seeding.Batch, seeding.Request, error) {
 	capability, err1 := s.CapabilityKeys.Current(ctx)
 	rowKey, err2 := s.RowKeys.Current(ctx)
 	if err := errors.Join(err1, err2); err != nil {
 		return seeding.Batch{}, seeding.Request{}, seeding.KeysUnusable(err)
 	}
-	c, now := v.connector, s.Clock.Now()
+	c := v.connector
 	ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: chosen.run.ID, Batch: s.NewID()}
-	inLine := len(chosen.chosen)
-	for _, b := range v.unanswered {
-		inLine += b.Count
-	}
-	perRecord := v.mts.PerRecord
-	if perRecord == 0 {
-		perRecord = s.Times.RecordFirst
-	}
 	batch := seeding.Batch{
 		Ref: ref, State: seeding.Claimed, MTS: v.mts.Key, MTSURL: c.MTS.URL,
-		Size: v.mts.Batch(c.MTS.BatchMaximum), InLine: inLine,
-		Claimed: now, Deadline: seeding.Deadline(now, perRecord, inLine, s.Times),
-		RowKey: rowKey.ID, FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen),
+		Size: full, RowKey: rowKey.ID, FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen),
 	}
-	submission := seeding.Request{
+	request := seeding.Request{
 		MTSURL: c.MTS.URL, Language: c.MTS.Language,
 		CallbackURL:    strings.TrimRight(s.CallbackBase, "/") + "/callback/" + ref.Batch,
-		Bearer:         seeding.Capability(capability, ref, now.Add(s.Times.CapabilityLife)),
+		Bearer:         seeding.Capability(capability, ref, s.Clock.Now().Add(s.Times.CapabilityLife)),
 		TimeoutSeconds: c.Delivery.TimeoutSeconds, OutputFormat: seeding.OutputFormat,
 	}
 	for _, x := range chosen.chosen {
 		batch.Members = append(batch.Members, x.member)
-		submission.Records = append(submission.Records, record(x, rowKey, ref.Batch))
+		request.Records = append(request.Records, record(x, rowKey, ref.Batch))
 	}
-	return batch, submission, nil
+	return batch, request, nil
 }
 
 // record is the record of a registrant for MTS.
@@ -190,23 +298,26 @@ func record(x candidate, rowKey seeding.Key, batch string) seeding.RequestRecord
 
 // notTaken closes a batch that MTS surely did not take. The next pass finds its
 // registrants again.
-func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, fault *seeding.Fault, log *slog.Logger) (next, mtsWait, error) {
-	now, before := s.Clock.Now(), mtsWait{v.mts.NotBefore, v.mts.Attempts}
+func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, fault *seeding.Fault, log *slog.Logger) error {
+	now := s.Clock.Now()
 	log.Warn("batch not taken by MTS", "fault", fault.Error())
 	s.Meter.Measure(seeding.MetricBatchesFailed, 1, "")
 	batch.State, batch.Closed, batch.Totals = seeding.Failed, now, seeding.Totals{Sent: batch.Count}
 	if err := seeding.IgnoreConflict(s.Store.Close(ctx, batch)); err != nil {
-		return next{}, before, err
+		return err
 	}
 	if fault.Kind == seeding.RefusedRequest { // an unreachable MTS says nothing about the size
-		refused := func(p seeding.Pace) (seeding.Pace, bool) { return p.AfterLoss(batch, false) }
-		if err := seeding.MovePace(ctx, s.Store, v.connector.MTSKey(), refused); err != nil {
-			return next{}, before, err
+		refused := func(mts seeding.MTSState) (seeding.Pace, bool) { return mts.AfterLoss(batch, false) }
+		if err := seeding.MovePace(ctx, s.Store, v.mts.Key, refused); err != nil {
+			return err
 		}
 	}
-	after := mtsWait{now.Add(seeding.BackOff(s.Times.ProbeFirst, s.Times.ProbeMax, before.attempts)), before.attempts + 1}
-	n, err := s.raise(ctx, v, seeding.ProblemMTS, seeding.MTSProblem(fault))
-	return n, after, err
+	wait := seeding.BackOff(s.Times.ProbeFirst, s.Times.ProbeMax, v.mts.Attempts)
+	if err := s.Store.NoteMTS(ctx, v.mts.Key, now.Add(wait), v.mts.Attempts+1); err != nil {
+		return err
+	}
+	_, err := s.raise(ctx, v, seeding.ProblemMTS, seeding.MTSProblem(fault))
+	return err
 }
 
 func (s *Submitter) log(v view) *slog.Logger { return s.Log.With("connector", v.state.Connector) }

@@ -84,8 +84,8 @@ func TestWhatBecomesOfAPost(t *testing.T) {
 			if b := batches[0]; b.State.Open() == (len(f.closed) == 1) || b.State == seeding.Failed && b.Totals.Pending() != b.Count {
 				t.Errorf("closed %d batches: %+v", len(f.closed), b)
 			}
-			if f.mts.Lease.Owner != "" {
-				t.Error("the lease of the MTS is not given back")
+			if len(f.mts.Slots) != len(f.open) {
+				t.Errorf("slots %+v, open batches %+v", f.mts.Slots, f.open)
 			}
 			if !f.state.Moved.Equal(now) {
 				t.Error("the claim is no move")
@@ -99,17 +99,21 @@ func TestABatchAndItsRequest(t *testing.T) {
 	f := newFake()
 	f.add(1, 2)
 	f.connector.MTS.Language, f.connector.Delivery.TimeoutSeconds = "eng", 50
-	f.mts.Pace = seeding.Pace{Size: 100, Proved: 100, PerRecord: 100 * time.Millisecond}
-	f.open = []seeding.Batch{{Ref: seeding.BatchRef{Registry: f.registry.Key, Connector: "c", Batch: "unanswered"}, Count: 30}}
+	f.connector.MTS.WidthMaximum = 2
+	f.mts.Claims, f.mts.Delivered, f.mts.Pace = 7, 500, seeding.Pace{Size: 100, Proved: 100, PerRecord: 100 * time.Millisecond}
+	f.mts.Slots = []seeding.Slot{{Batch: "another", Connector: "d", Count: 30, Claimed: now, Overdue: later, Ends: later}}
 	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
 	ref := seeding.BatchRef{Registry: f.connector.RegistryKey(), Connector: "c", Run: "id2", Batch: "id3"}
-	got := f.open[1]
+	got := f.open[0]
 	members := []seeding.Member{{Registrant: 1, Identifier: 11}, {Registrant: 2, Identifier: 12}}
+	times := seeding.DefaultTimes()
 	want := seeding.Batch{
-		Ref: ref, State: seeding.Submitted, MTS: f.connector.MTSKey(), MTSURL: "http://mts", Size: 100, InLine: 32, Count: 2,
-		Claimed: now, Submitted: now, Deadline: now.Add(2*time.Minute + 4*32*100*time.Millisecond),
+		Ref: ref, State: seeding.Submitted, MTS: f.connector.MTSKey(), MTSURL: "http://mts", Size: 100, Count: 2,
+		InLine: 32, Beside: 1, Ahead: 30, Full: true, Number: 8, Delivered: 500, Since: now,
+		Claimed: now, Submitted: now,
+		Overdue: now.Add(times.OverdueBase + 2*32*100*time.Millisecond), Deadline: now.Add(times.DeadlineBase + 4*32*100*time.Millisecond),
 		RequestID: "request", RowKey: "row", FingerprintKey: currentKey.ID, Members: members,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -143,6 +147,9 @@ func TestABatchAndItsRequest(t *testing.T) {
 
 // How many are sent, and when.
 func TestHowManyAreSent(t *testing.T) {
+	others := func(overdue time.Time) []seeding.Slot {
+		return []seeding.Slot{{Batch: "another", Connector: "d", Count: 1, Claimed: earlier, Overdue: overdue, Ends: later}}
+	}
 	raisedUntil := func(next time.Time) seeding.Problem { return seeding.Problem{Since: earlier, Attempts: 1, Next: next} }
 	for name, c := range map[string]struct {
 		prepare func(*fake)
@@ -162,14 +169,19 @@ func TestHowManyAreSent(t *testing.T) {
 				f.state.Problems[seeding.ProblemMTS], f.mts.Attempts, f.mts.NotBefore = raisedUntil(now), 2, later
 			}, due: later,
 		},
-		"none while somebody else posts to the MTS": {
-			prepare: func(f *fake) { f.mts.Lease = seeding.Lease{Owner: "another", Until: later} }, due: now,
+		"none while the MTS is full": {
+			prepare: func(f *fake) { f.mts.Slots = others(later) }, due: now,
 		},
-		"all once somebody else's POST is over": {
-			prepare: func(f *fake) { f.mts.Lease = seeding.Lease{Owner: "another", Until: now.Add(5 * time.Second)} }, sent: 5,
+		"all once a batch is overdue": {
+			prepare: func(f *fake) { f.mts.Slots = others(now) }, sent: 5,
 		},
-		"none when the page took the time of the POST": {
-			prepare: func(f *fake) { f.during["VIDs"] = func() error { f.now = f.now.Add(91 * time.Second); return nil } },
+		"none when the MTS becomes full while a page is read": {
+			prepare: func(f *fake) { f.during["VIDs"] = func() error { f.mts.Slots = others(later); return nil } }, due: now,
+		},
+		"all when a batch becomes overdue after that": {
+			prepare: func(f *fake) {
+				f.during["VIDs"] = func() error { f.mts.Slots = others(now.Add(5 * time.Second)); return nil }
+			}, sent: 5,
 		},
 		"none without the password of the registry": {
 			prepare: func(f *fake) { f.during["Open"] = func() error { return seeding.ErrNotFound } }, due: now.Add(time.Minute),
@@ -178,7 +190,7 @@ func TestHowManyAreSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
 			f.add(1, 2, 3, 4, 5)
-			f.connector.MTS.BatchMaximum = 5
+			f.connector.MTS.BatchMaximum, f.mts.Heard = 5, now
 			c.prepare(f)
 			if err := f.oneStep(t); err != nil {
 				t.Fatal(err)
@@ -197,17 +209,21 @@ func TestHowManyAreSent(t *testing.T) {
 	}
 }
 
-// A claim that was slow leaves no time for the POST: it is not made, so that it
-// cannot outlast the POST lease.
-func TestAPostDoesNotOutliveItsLease(t *testing.T) {
-	f := newFake()
-	f.add(1)
-	f.during["Claim"] = func() error { f.now = f.now.Add(3 * time.Minute); return nil }
-	if err := f.oneStep(t); err != nil {
-		t.Fatal(err)
-	}
-	if len(f.posts) != 0 || len(f.open) != 0 || len(f.closed) != 1 || f.closed[0].State != seeding.Failed {
-		t.Errorf("%d POSTs, open %+v, closed %+v", len(f.posts), f.open, f.closed)
+// A POST has the more time, the more records its worker may have to process first.
+func TestTheTimeLimitOfAPost(t *testing.T) {
+	s := Submitter{Times: seeding.DefaultTimes()}
+	base, perRecord := s.Times.PostBase, s.Times.PostPerRecord
+	for _, c := range []struct {
+		inLine int
+		want   time.Duration
+	}{
+		{1, base + perRecord},
+		{1000, base + 1000*perRecord},
+		{1e6, postMaximum},
+	} {
+		if got := s.postLimit(seeding.Batch{Count: 1, InLine: c.inLine}); got != c.want {
+			t.Errorf("%v with %d in line, want %v", got, c.inLine, c.want)
+		}
 	}
 }
 

@@ -23,11 +23,11 @@ func (s *Submitter) open(ctx context.Context, v view, now time.Time) (*seeding.R
 }
 
 // passResult returns, from the closed batches of a run, whether the pass sent
-// anybody, and whether somebody whom it sent is still pending.
-func passResult(run seeding.Run, closed []seeding.Batch) (sent, pending bool) {
+// anybody, and how many of those it sent are still pending.
+func passResult(run seeding.Run, closed []seeding.Batch) (sent bool, pending int) {
 	for _, b := range closed {
 		if !b.Claimed.Before(run.PassStarted) {
-			sent, pending = true, pending || b.Totals.Pending() > 0
+			sent, pending = true, pending+b.Totals.Pending()
 		}
 	}
 	return sent, pending
@@ -37,18 +37,30 @@ func passResult(run seeding.Run, closed []seeding.Batch) (sent, pending bool) {
 // next run.
 const maxPasses = 3
 
-// nextPass is the run in its next pass; again is false if there is none. While
-// there is a problem that blocks, passes do not count, because they send only
-// probes.
-func nextPass(run seeding.Run, pending, blocked bool, now time.Time) (_ seeding.Run, again bool) {
-	if !pending || !blocked && run.Passes >= maxPasses {
+// nextPass is the run in its next pass, which sends those who are pending; again
+// is false if there is none. While there is a problem that blocks, passes do not
+// count, because they send only probes.
+func nextPass(run seeding.Run, pending int, blocked bool, now time.Time) (_ seeding.Run, again bool) {
+	if pending == 0 || !blocked && run.Passes >= maxPasses {
 		return run, false
 	}
-	run.Cursor, run.PassOver, run.PassStarted = 0, false, now
+	run.Cursor, run.PassOver, run.PassStarted, run.Expected = 0, false, now, pending
 	if !blocked {
 		run.Passes++
 	}
 	return run, true
+}
+
+// expected counts the VIDs that the first pass of a run looks at, once its first
+// page is read. It is 0 if the registry does not say: then nobody knows when the run
+// ends, and nothing else is different.
+func (s *Submitter) expected(ctx context.Context, registry seeding.Registry, run seeding.Run) int {
+	behind, err := registry.CountVIDs(ctx, run.Cursor)
+	if err != nil {
+		s.Log.Warn("VIDs not counted", "connector", run.Connector, "run", run.ID, "fault", seeding.FaultOf(err).Error())
+		return 0
+	}
+	return run.Tally.Looked + behind
 }
 
 // endPass completes the run, or begins another pass if somebody whom this one

@@ -16,20 +16,21 @@ func TestWhatAPassCameTo(t *testing.T) {
 		return seeding.Batch{Claimed: claimed, Totals: seeding.Totals{Sent: sent, Tokenised: decided}}
 	}
 	for name, c := range map[string]struct {
-		closed        []seeding.Batch
-		sent, pending bool
+		closed  []seeding.Batch
+		sent    bool
+		pending int
 	}{
 		"nothing was ever sent":                      {},
-		"all that was sent is decided":               {[]seeding.Batch{closed(now, 5, 5)}, true, false},
-		"somebody is pending":                        {[]seeding.Batch{closed(later, 5, 4)}, true, true},
-		"one batch of several left somebody":         {[]seeding.Batch{closed(now, 5, 5), closed(now, 5, 4), closed(now, 5, 5)}, true, true},
-		"a former pass left somebody":                {[]seeding.Batch{closed(earlier, 5, 0)}, false, false},
-		"a former pass left somebody, this one none": {[]seeding.Batch{closed(earlier, 5, 0), closed(later, 5, 5)}, true, false},
+		"all that was sent is decided":               {[]seeding.Batch{closed(now, 5, 5)}, true, 0},
+		"somebody is pending":                        {[]seeding.Batch{closed(later, 5, 4)}, true, 1},
+		"two batches of several left somebody":       {[]seeding.Batch{closed(now, 5, 5), closed(now, 5, 4), closed(now, 5, 2)}, true, 4},
+		"a former pass left somebody":                {[]seeding.Batch{closed(earlier, 5, 0)}, false, 0},
+		"a former pass left somebody, this one none": {[]seeding.Batch{closed(earlier, 5, 0), closed(later, 5, 5)}, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent, pending := passResult(seeding.Run{PassStarted: now}, c.closed)
 			if sent != c.sent || pending != c.pending {
-				t.Errorf("sent %v, pending %v; want %v, %v", sent, pending, c.sent, c.pending)
+				t.Errorf("sent %v, pending %d; want %v, %d", sent, pending, c.sent, c.pending)
 			}
 		})
 	}
@@ -38,25 +39,26 @@ func TestWhatAPassCameTo(t *testing.T) {
 // Another pass begins from the first identifier, at most three in a run.
 func TestAnotherPass(t *testing.T) {
 	for name, c := range map[string]struct {
-		passes           int
-		pending, blocked bool
-		again            bool
-		passesAfter      int
+		passes      int
+		pending     int
+		blocked     bool
+		again       bool
+		passesAfter int
 	}{
 		"nobody is pending":                                   {passes: 1},
 		"nobody is pending while there is a problem":          {passes: 1, blocked: true},
-		"somebody is pending after the first pass":            {passes: 1, pending: true, again: true, passesAfter: 2},
-		"somebody is pending after the second pass":           {passes: 2, pending: true, again: true, passesAfter: 3},
-		"somebody is pending after the last pass":             {passes: 3, pending: true},
-		"a pass of probes does not count":                     {passes: 1, pending: true, blocked: true, again: true, passesAfter: 1},
-		"a pass of probes is made beyond the last pass, too":  {passes: 3, pending: true, blocked: true, again: true, passesAfter: 3},
-		"somebody is pending after more passes than there be": {passes: 4, pending: true},
+		"somebody is pending after the first pass":            {passes: 1, pending: 4, again: true, passesAfter: 2},
+		"somebody is pending after the second pass":           {passes: 2, pending: 4, again: true, passesAfter: 3},
+		"somebody is pending after the last pass":             {passes: 3, pending: 4},
+		"a pass of probes does not count":                     {passes: 1, pending: 4, blocked: true, again: true, passesAfter: 1},
+		"a pass of probes is made beyond the last pass, too":  {passes: 3, pending: 4, blocked: true, again: true, passesAfter: 3},
+		"somebody is pending after more passes than there be": {passes: 4, pending: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run := seeding.Run{ID: "run", Cursor: 99, PassOver: true, Passes: c.passes, PassStarted: earlier, Tally: seeding.Tally{Looked: 7}}
+			run := seeding.Run{ID: "run", Cursor: 99, PassOver: true, Passes: c.passes, PassStarted: earlier, Expected: 9, Tally: seeding.Tally{Looked: 7}}
 			want := run
 			if c.again {
-				want.Cursor, want.PassOver, want.Passes, want.PassStarted = 0, false, c.passesAfter, now
+				want.Cursor, want.PassOver, want.Passes, want.PassStarted, want.Expected = 0, false, c.passesAfter, now, c.pending
 			}
 			got, again := nextPass(run, c.pending, c.blocked, now)
 			if again != c.again || got != want {
@@ -185,7 +187,7 @@ func TestTheEndOfAPass(t *testing.T) {
 			if c.completed {
 				want.Completed, want.Totals, due = now, c.totals, now.Add(5*time.Minute)
 			} else {
-				want.Passes, want.PassStarted, want.PassOver, want.Cursor = 2, now, false, 0
+				want.Passes, want.PassStarted, want.PassOver, want.Cursor, want.Expected = 2, now, false, 0, 1
 			}
 			if got := f.runs["run"]; got != want {
 				t.Errorf("run %+v, want %+v", got, want)

@@ -10,23 +10,24 @@ import (
 
 // view is what a step has read of its connector before it decides.
 type view struct {
-	state      seeding.State
-	connector  seeding.Connector
-	run        *seeding.Run    // of this turn; nil for a recurring run that is not open
-	open       []seeding.Batch // of the connector
-	unanswered []seeding.Batch // those of them that have no answer yet
-	registry   seeding.RegistryState
-	mts        seeding.MTSState
+	state     seeding.State
+	connector seeding.Connector
+	run       *seeding.Run    // of this turn; nil for a recurring run that is not open
+	open      []seeding.Batch // of the connector
+	registry  seeding.RegistryState
+	mts       seeding.MTSState
+	posts     *posts // that are under way
 }
 
 // action is what a step does.
 type action int
 
 const (
-	rest        action = iota // do nothing, until a time
+	pause       action = iota // until a time
 	openRun                   // none is open
 	completeRun               // the connector is stopped, or its configuration changed
-	await                     // for an answer, or for a batch to be closed
+	awaitClose                // wait for a batch to be closed
+	awaitSlot                 // wait for a slot at MTS, or for a batch to be closed
 	endPass                   // the pass has seen the last identifier
 	send                      // the next batch
 )
@@ -34,13 +35,14 @@ const (
 // plan is the decision about a step.
 type plan struct {
 	do    action
-	due   time.Time // of rest
+	due   time.Time // of a pause
 	moves bool      // what it waits for counts as progress
 }
 
 // next is what a step leaves behind.
 type next struct {
 	again bool      // there may be more to do at once
+	goes  bool      // the turn goes on: it has only waited, for a slot
 	due   time.Time // when to look again, otherwise
 	moved time.Time // when the run made progress; zero if it did not
 }
@@ -52,11 +54,11 @@ func decide(v view, now time.Time) plan {
 	case v.run == nil && running:
 		return plan{do: openRun}
 	case v.run == nil:
-		return plan{do: rest, due: now.Add(v.connector.Schedule.Interval)}
+		return plan{do: pause, due: now.Add(v.connector.Schedule.Interval)}
 	case running && v.run.Version == v.connector.Version:
 		return continueRun(v, now)
 	case len(v.open) > 0: // the run ends once they are closed
-		return plan{do: rest, due: now}
+		return plan{do: pause, due: now}
 	}
 	return plan{do: completeRun}
 }
@@ -64,32 +66,46 @@ func decide(v view, now time.Time) plan {
 // continueRun decides for a run that may make new batches.
 func continueRun(v view, now time.Time) plan {
 	blocked, probe := v.state.Blocked()
-	atOnce := unansweredAtOnce
-	if v.mts.Alone(v.connector.MTS.BatchMaximum) {
-		atOnce = 1
-	}
+	probes := blocked || v.mts.Attempts > 0
 	ofRun := func(b seeding.Batch) bool { return b.Ref.Run == v.run.ID }
 	inTime := func(b seeding.Batch) bool { return now.Before(b.GiveUpAt()) }
 	switch {
 	case v.registry.OutageUntil.After(now):
-		return plan{do: rest, due: v.registry.OutageUntil, moves: true} // who found the outage shows it
+		return plan{do: pause, due: v.registry.OutageUntil, moves: true} // who found the outage shows it
 	case blocked && probe.After(now):
-		return plan{do: rest, due: probe}
-	case blocked && len(v.open) > 0, len(v.unanswered) >= atOnce, v.run.PassOver && slices.ContainsFunc(v.open, ofRun):
-		return plan{do: await, moves: slices.ContainsFunc(v.unanswered, inTime)}
+		return plan{do: pause, due: probe}
+	case probes && len(v.open) > 0, v.run.PassOver && slices.ContainsFunc(v.open, ofRun):
+		return plan{do: awaitClose, moves: slices.ContainsFunc(v.open, inTime)}
 	case v.run.PassOver:
 		return plan{do: endPass}
+	case !v.hasRoom(now):
+		return plan{do: awaitSlot, moves: slices.ContainsFunc(v.open, inTime)}
 	}
 	return plan{do: send}
 }
 
+// hasRoom reports whether MTS takes another batch of the connector now.
+func (v view) hasRoom(now time.Time) bool {
+	size, _ := v.mts.Next(now, v.connector.MTS.BatchMaximum)
+	width := v.connector.MTS.WidthMaximum
+	return v.free(now) > 0 && v.mts.Takes(size, now, width)
+}
+
+// free is how many batches of the connector MTS takes now. A worker that is busy
+// with a POST takes no other, and when all are, the first that is done takes
+// everything that waits (facts/mts.md 9); so the POSTs under way count as workers.
+func (v view) free(now time.Time) int {
+	return v.mts.Free(v.connector.ID, now, v.connector.MTS.WidthMaximum, v.posts.open())
+}
+
 // step does the next thing for a run of the connector; "" is a recurring run
 // that is not open.
-func (s *Submitter) step(ctx context.Context, state seeding.State, run string) (next, error) {
+func (s *Submitter) step(ctx context.Context, state seeding.State, run string, posts *posts) (next, error) {
 	v, err := s.look(ctx, state, run)
 	if err != nil {
 		return next{}, err
 	}
+	v.posts = posts
 	now := s.Clock.Now()
 	p := decide(v, now)
 	if p.do == openRun {
@@ -100,13 +116,14 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string) (
 	}
 	var n next
 	switch p.do {
-	case rest:
+	case pause:
 		n = next{due: p.due}
 	case completeRun:
 		_, err = s.complete(ctx, *v.run)
 		n = next{due: now, again: state.Status == seeding.Running}
-	case await:
-		n, err = s.awaitChange(ctx, v, now)
+	case awaitClose, awaitSlot:
+		n, err = s.awaitChange(ctx, v, now, p.do == awaitSlot)
+		n.goes = p.do == awaitSlot && n.again
 	case endPass:
 		n, err = s.endPass(ctx, v)
 	default:
@@ -123,7 +140,7 @@ func (s *Submitter) look(ctx context.Context, state seeding.State, run string) (
 	if v.connector, err = s.Store.Connector(ctx, state.Connector); err != nil {
 		return v, err
 	}
-	if v.open, v.unanswered, err = s.openBatches(ctx, v.connector); err != nil {
+	if v.open, err = s.openBatches(ctx, v.connector); err != nil {
 		return v, err
 	}
 	if run != "" {
@@ -137,41 +154,87 @@ func (s *Submitter) look(ctx context.Context, state seeding.State, run string) (
 	if v.registry, err = s.Store.RegistryState(ctx, v.connector.RegistryKey()); err != nil {
 		return v, err
 	}
-	v.mts, err = s.Store.MTSState(ctx, v.connector.MTSKey())
+	v.mts, err = s.mtsState(ctx, v.connector)
 	return v, err
 }
 
-// openBatches are those of the connector, and those of them without an answer.
-func (s *Submitter) openBatches(ctx context.Context, c seeding.Connector) (open, unanswered []seeding.Batch, err error) {
-	all, err := s.Store.OpenBatches(ctx, c.RegistryKey())
+// mtsState reads the state of the connector's MTS, and which of its overdue
+// batches have an answer that waits for patch.
+func (s *Submitter) mtsState(ctx context.Context, c seeding.Connector) (seeding.MTSState, error) {
+	mts, err := s.Store.MTSState(ctx, c.MTSKey())
 	if err != nil {
-		return nil, nil, err
+		return mts, err
 	}
-	for _, b := range all {
-		if b.Ref.Connector != c.ID {
+	now := s.Clock.Now()
+	for i, slot := range mts.Slots {
+		mts.Slots[i].Overdue = mts.OverdueAt(slot, s.Times)
+		if mts.Slots[i].Overdue.After(now) {
 			continue
 		}
-		open = append(open, b)
-		answered, err := s.Store.HasAnswer(ctx, b.Ref.Registry, b.Ref.Batch)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !answered {
-			unanswered = append(unanswered, b)
+		if mts.Slots[i].Answered, err = s.Store.HasAnswer(ctx, slot.Registry, slot.Batch); err != nil {
+			return mts, err
 		}
 	}
-	return open, unanswered, nil
+	return mts, nil
 }
 
-// awaitChange waits a while for an answer, or for a batch to be closed.
-func (s *Submitter) awaitChange(ctx context.Context, v view, now time.Time) (next, error) {
+// openBatches are those of the connector.
+func (s *Submitter) openBatches(ctx context.Context, c seeding.Connector) ([]seeding.Batch, error) {
+	all, err := s.Store.OpenBatches(ctx, c.RegistryKey())
+	return slices.DeleteFunc(all, func(b seeding.Batch) bool { return b.Ref.Connector != c.ID }), err
+}
+
+// awaitChange waits a while for a batch to be closed, and for a slot. If other
+// connectors use the MTS it says that it waits for one, so that it gets its turn.
+func (s *Submitter) awaitChange(ctx context.Context, v view, now time.Time, slot bool) (next, error) {
 	changed, err := s.await(ctx, func() (bool, error) {
-		open, unanswered, err := s.openBatches(ctx, v.connector)
-		return len(open) != len(v.open) || len(unanswered) != len(v.unanswered), err
+		open, err := s.openBatches(ctx, v.connector)
+		if err != nil || len(open) != len(v.open) {
+			return true, err
+		}
+		if !slot {
+			return false, nil
+		}
+		return s.roomCame(ctx, &v)
 	})
 	n := next{due: now, again: changed}
 	if changed {
 		n.moved = s.Clock.Now()
 	}
 	return n, err
+}
+
+// roomCame reads the MTS anew, and reports whether it takes a batch of the
+// connector now.
+func (s *Submitter) roomCame(ctx context.Context, v *view) (bool, error) {
+	var err error
+	if v.mts, err = s.mtsState(ctx, v.connector); err != nil {
+		return false, err
+	}
+	if v.hasRoom(s.Clock.Now()) {
+		return true, nil
+	}
+	return false, s.markWaiting(ctx, *v)
+}
+
+// markWaiting writes that the connector waits for a slot, if others use the MTS
+// too.
+func (s *Submitter) markWaiting(ctx context.Context, v view) error {
+	w, renew := v.mts.Wait(v.connector.ID, s.Clock.Now(), s.Times.AnswerWait)
+	if !renew {
+		return nil
+	}
+	return s.Store.WaitForMTS(ctx, v.mts.Key, w)
+}
+
+// endWaiting writes that the connector does not wait any more, because it has
+// nobody to send. Others get their turn.
+func (s *Submitter) endWaiting(ctx context.Context, v view) error {
+	now := s.Clock.Now()
+	w, waits := v.mts.Waits(v.connector.ID, now)
+	if !waits {
+		return nil
+	}
+	w.Until = now
+	return s.Store.WaitForMTS(ctx, v.mts.Key, w)
 }

@@ -43,8 +43,8 @@ type Store interface {
 	NoteOutage(ctx context.Context, key string, until time.Time, attempts int) error
 
 	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
-	TakeMTS(ctx context.Context, key, owner string, now, until, waitUntil time.Time) (seeding.MTSState, error)
-	LeaveMTS(ctx context.Context, key string, fence int64, notBefore time.Time, attempts int) error
+	WaitForMTS(ctx context.Context, key string, w seeding.Waiting) error
+	NoteMTS(ctx context.Context, key string, notBefore time.Time, attempts int) error
 	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
@@ -66,6 +66,7 @@ type Submitter struct {
 	Times           seeding.Times
 	NewID           func() string // unique, and sortable by time
 	CallbackBase    string        // MTS calls back below it
+	Go              func(func())  // runs a POST beside the others
 	Log             *slog.Logger
 }
 
@@ -77,9 +78,6 @@ type Invoker interface {
 const (
 	// connectorsAtOnce is how many connectors submit works on at the same time.
 	connectorsAtOnce = 3
-	// unansweredAtOnce keeps MTS busy while we wait for an answer. More would be
-	// lost if it restarts, because it keeps them in memory (facts/mts.md W1).
-	unansweredAtOnce = 2
 	// maxPage bounds a page; larger pages gain little (facts/odoo.md B2).
 	maxPage = 1000
 )
@@ -119,16 +117,22 @@ func chooseDue(states []seeding.State, now time.Time) (connectors []string) {
 }
 
 // Work does steps for one connector until there is nothing to do, or until the
-// given time. Another call for the same connector finds its lease taken and
-// returns at once. Open runs take turns, a step each.
-func (s *Submitter) Work(ctx context.Context, connector string, until time.Time) error {
+// given time, and waits for the POSTs that it began. Another call for the same
+// connector finds its lease taken and returns at once. Open runs take turns, a
+// step each.
+func (s *Submitter) Work(ctx context.Context, connector string, until time.Time) (err error) {
 	var (
 		owner  = s.NewID()
 		moved  time.Time // when this call last saw a run move; zero until then
 		stored time.Time // the due time that the store has
 		due    time.Time // the due time that it is to get
 		turns  = turns{}
+		posts  posts
 	)
+	defer func() {
+		posts.wait()
+		err = errors.Join(err, posts.failure())
+	}()
 	for {
 		// Taking the lease again renews it, and reads what a person changed.
 		now := s.Clock.Now()
@@ -145,7 +149,10 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		state.Due = due
 		runs := state.Turns(now)
 		run := turns.next(runs)
-		next, err := s.step(ctx, state, cmp.Or(run, state.Run))
+		next, err := s.step(ctx, state, cmp.Or(run, state.Run), &posts)
+		if err == nil {
+			err = posts.failure()
+		}
 		if errors.Is(err, seeding.ErrConflict) {
 			// Somebody changed what this step relied on. Read again, with the
 			// next tick if time is short.
@@ -160,10 +167,13 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		if !next.moved.IsZero() {
 			moved = next.moved
 		}
-		turns.add(run, next.again)
-		if err == nil && !turns.over(runs) && s.Clock.Now().Add(s.stepLimit()).Before(until) {
+		if err != nil || !next.goes { // else the run that waited for a slot would leave it to another, each time
+			turns.add(run, next.again)
+		}
+		if err == nil && !turns.over(runs) && s.Clock.Now().Add(s.stepLimit()+postMaximum).Before(until) {
 			continue
 		}
+		// POSTs need no run lease, so the next tick may go on meanwhile.
 		leave := s.Store.LeaveRun(ctx, connector, state.Lease.Fence, due, moved)
 		// A conflict: the lease ended, and somebody else has it.
 		return errors.Join(err, seeding.IgnoreConflict(leave))
@@ -200,15 +210,20 @@ func (t *turns) over(runs []string) bool {
 	return !slices.ContainsFunc(runs, func(run string) bool { return t.last[run] <= t.more })
 }
 
-// stepLimit is the longest that one step can last: a wait, a page, a POST.
+// stepLimit is the longest that one step can last: a page, and a wait for a slot
+// or for an answer. POSTs go on beside the steps.
 func (s *Submitter) stepLimit() time.Duration {
-	return s.Times.AnswerWait + s.Times.PageLimit + s.postLimit(maxPage) + 5*s.Times.Poll
+	return s.Times.AnswerWait + s.Times.PageLimit + 5*s.Times.Poll
 }
 
-// postLimit is the time limit of a POST. MTS needs about 16 ms per record
-// (facts/mts.md 9), but may have to finish another POST first.
-func (s *Submitter) postLimit(records int) time.Duration {
-	return s.Times.PostBase + time.Duration(records)*s.Times.PostPerRecord
+// postMaximum is the longest time limit of a POST.
+const postMaximum = 4 * time.Minute
+
+// postLimit is the time limit of the POST of a batch. MTS needs about 16 ms per
+// record (facts/mts.md 9), but each of its workers may have to finish other POSTs
+// first.
+func (s *Submitter) postLimit(b seeding.Batch) time.Duration {
+	return min(s.Times.PostBase+time.Duration(b.InLine)*s.Times.PostPerRecord, postMaximum)
 }
 
 // await calls look until it returns true, at most for AnswerWait.

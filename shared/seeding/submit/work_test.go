@@ -143,6 +143,34 @@ func TestAnInvocationMovesTheRunsOfAConnector(t *testing.T) {
 	}
 }
 
+// Runs take turns also where each has to wait for a slot: who waited for it gets it.
+func TestRunsTakeTurnsAtAFullMTS(t *testing.T) {
+	f := newFake()
+	f.add(1, 2, 3, 4, 5, 6)
+	f.mts.Pace, f.mts.Heard = manyWorkers(seeding.Pace{Size: 1, Proved: 1}), now
+	f.openImport("import")
+	looks := 0
+	f.during["MTSState"] = func() error {
+		if looks++; looks%5 == 0 { // what is under way is patched
+			f.vids = f.vids[len(f.open):]
+			f.open, f.mts.Slots = nil, nil
+		}
+		return nil
+	}
+	if err := f.work(t); err != nil {
+		t.Fatal(err)
+	}
+	claims := f.called("Claim")
+	for i := range claims[1:] {
+		if claims[i] == claims[i+1] {
+			t.Fatalf("a run sent twice before the other did: %q", claims)
+		}
+	}
+	if len(claims) != 6 {
+		t.Errorf("%q", claims)
+	}
+}
+
 // Who cannot have the lease changes nothing.
 func TestAnInvocationThatIsNotNeeded(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -209,10 +237,22 @@ func TestAWishOutlastsAnInvocation(t *testing.T) {
 }
 
 // A failure of the storage at any call ends the invocation, and the next one
-// goes on: nobody is sent twice, nobody is forgotten.
+// goes on: nobody is sent twice, nobody is forgotten. So for one batch as for a wave.
 func TestTheStorageMayFailAtAnyCall(t *testing.T) {
+	for name, prepare := range map[string]func(*fake){
+		"one batch": func(*fake) {},
+		"a wave": func(f *fake) {
+			f.connector.MTS.WidthMaximum, f.mts.Pace = 5, manyWorkers(seeding.Pace{Size: 1, Proved: 1})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { storageMayFailAtAnyCall(t, prepare) })
+	}
+}
+
+func storageMayFailAtAnyCall(t *testing.T, prepare func(*fake)) {
 	begin := func() *fake {
 		f := newFake()
+		prepare(f)
 		f.openImport("import")
 		f.add(1, 2, 3, 4)
 		f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}

@@ -12,7 +12,7 @@ func (s *suite) claim() {
 	c, run := s.running("c")
 	claim := s.aClaim(c, run, "b")
 	b := filled[seeding.Batch]()
-	b.Ref, b.State, b.Closed = claim.Batch.Ref, seeding.Claimed, time.Time{}
+	b.Ref, b.State, b.MTS, b.Closed = claim.Batch.Ref, seeding.Claimed, c.MTSKey(), time.Time{}
 	claim.Batch = b
 	s.ok(s.store.Claim(s.ctx, claim), "claim")
 
@@ -35,8 +35,10 @@ func (s *suite) claim() {
 
 func (s *suite) claimRefused() {
 	for name, wrong := range map[string]func(c seeding.Connector, claim *seeding.Claim) error{
-		"the counter moved":  func(_ seeding.Connector, claim *seeding.Claim) error { claim.Counter--; return nil },
-		"the counter is new": func(_ seeding.Connector, claim *seeding.Claim) error { claim.Counter = 0; return nil },
+		"the counter moved":       func(_ seeding.Connector, claim *seeding.Claim) error { claim.Counter--; return nil },
+		"the counter is new":      func(_ seeding.Connector, claim *seeding.Claim) error { claim.Counter = 0; return nil },
+		"the MTS was claimed for": func(_ seeding.Connector, claim *seeding.Claim) error { claim.Claims--; return nil },
+		"the MTS is new":          func(_ seeding.Connector, claim *seeding.Claim) error { claim.Claims = 0; return nil },
 		"the batch is there": func(c seeding.Connector, claim *seeding.Claim) error {
 			claim.Batch.Ref.Batch = s.id("first-" + c.Name)
 			return nil
@@ -67,6 +69,7 @@ func (s *suite) claimRefused() {
 		s.claimed(c, run, "first-"+c.Name)
 		claim := s.aClaim(c, run, "second-"+c.Name)
 		s.ok(wrong(c, &claim), name)
+		before := s.mtsState(c)
 		s.fails(s.store.Claim(s.ctx, claim), seeding.ErrConflict, name)
 
 		open, err := s.store.OpenBatches(s.ctx, c.RegistryKey())
@@ -80,6 +83,7 @@ func (s *suite) claimRefused() {
 		if saved.Cursor > 17 {
 			s.Errorf("%s: the cursor moved to %d", name, saved.Cursor)
 		}
+		s.same(s.mtsState(c), before, name+": MTS")
 	}
 }
 
@@ -255,7 +259,7 @@ func (s *suite) closing() {
 	s.fails(s.store.Close(s.ctx, closed), seeding.ErrNotFound, "close a batch that nobody claimed")
 
 	full := filled[seeding.Batch]()
-	full.Ref, full.State, full.Closed, full.Parts = first.Ref, seeding.Claimed, time.Time{}, nil
+	full.Ref, full.State, full.MTS, full.Closed, full.Parts = first.Ref, seeding.Claimed, c.MTSKey(), time.Time{}, nil
 	full.Ref.Batch = s.id("full")
 	claim := s.aClaim(c, run, "full")
 	claim.Batch = full
@@ -273,6 +277,7 @@ func (s *suite) closingRaced() {
 	c, run := s.running("c")
 	for round := range 3 {
 		b := s.claimed(c, run, fmt.Sprintf("b%d", round))
+		delivered := s.mtsState(c).Delivered
 		outcomes := s.race(func(i int) error {
 			closed := b
 			closed.State, closed.Closed, closed.Totals = seeding.Patched, t0, seeding.Totals{Sent: 2, Tokenised: 2}
@@ -287,6 +292,12 @@ func (s *suite) closingRaced() {
 		if got.State.Open() || (got.State == seeding.Patched) != (got.Totals.Tokenised == 2) {
 			s.Errorf("closed as %s with %+v", got.State, got.Totals)
 		}
+		if got.State == seeding.Patched {
+			delivered += int64(b.Count)
+		}
+		m := s.mtsState(c)
+		s.same(m.Delivered, delivered, "delivered")
+		s.same(len(m.Slots), 0, "slots")
 	}
 
 	// A part counted while the batch is closed is in the totals or in the error.

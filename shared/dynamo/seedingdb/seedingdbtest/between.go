@@ -76,25 +76,19 @@ func (s *suite) between() {
 	s.ok(err, "batch")
 	s.same(got.RequestID, "late", "request identifier of the batch closed so")
 
-	mts := s.id("mts")
-	store = s.interrupted("UpdateItem", func() {
-		_, err := s.store.TakeMTS(s.ctx, mts, "quick", t0, after(time.Minute), t0)
-		s.ok(err, "take")
-	})
-	_, err = store.TakeMTS(s.ctx, mts, "slow", t0, after(time.Minute), after(time.Minute))
-	s.fails(err, seeding.ErrLeaseHeld, "take an MTS, and somebody is quicker")
-	m, err := s.store.MTSState(s.ctx, mts)
-	s.ok(err, "MTS")
-	s.same(m.Waiter, "slow", "waiter")
+	c, run = s.running("slow")
+	other, otherRun = s.running("quick")
+	other.Registry.Database = "other"
+	claim := s.aClaim(c, run, "slow")
+	store = s.interrupted(transaction, func() { s.claimed(other, otherRun, "quick") })
+	s.fails(store.Claim(s.ctx, claim), seeding.ErrConflict, "claim, and another connector claims at the same MTS")
+	claim.Claims++
+	s.ok(s.store.Claim(s.ctx, claim), "claim after another look at the MTS")
 
-	mts = s.id("queue")
-	store = s.interrupted("UpdateItem", func() {
-		m, err := s.store.TakeMTS(s.ctx, mts, "quick", t0, after(time.Minute), t0)
-		s.ok(err, "take")
-		_, err = s.store.TakeMTS(s.ctx, mts, "first", t0, after(time.Minute), after(time.Minute))
-		s.fails(err, seeding.ErrLeaseHeld, "wait")
-		s.ok(s.store.LeaveMTS(s.ctx, mts, m.Lease.Fence, time.Time{}, 0), "leave")
-	})
-	_, err = store.TakeMTS(s.ctx, mts, "second", t0, after(time.Minute), after(time.Minute))
-	s.fails(err, seeding.ErrLeaseHeld, "take an MTS, and somebody else has waited for it meanwhile")
+	closed = claim.Batch
+	closed.State, closed.Closed = seeding.Patched, after(time.Minute)
+	m := s.mtsState(c)
+	store = s.interrupted(transaction, func() { s.ok(s.store.Close(s.ctx, closed), "close") })
+	s.ok(store.Close(s.ctx, closed), "close, and somebody else closes it so")
+	s.same(s.mtsState(c).Delivered, m.Delivered+int64(closed.Count), "delivered once")
 }

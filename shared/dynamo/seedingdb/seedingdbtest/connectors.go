@@ -111,6 +111,7 @@ func (s *suite) replacing() {
 	s.fails(s.store.ReplaceConnector(s.ctx, moved, t0), seeding.ErrOpenBatches, "another registry while a batch is open")
 	batch.State, batch.Closed = seeding.Lost, t0
 	s.ok(s.store.Close(s.ctx, batch), "close")
+	s.same(len(s.mtsState(c).Slots), 0, "slots at the MTS of before")
 	other, otherRun := s.running("other")
 	s.claimed(other, otherRun, "others")
 	s.ok(s.store.ReplaceConnector(s.ctx, moved, t0), "another registry while others have batches open")

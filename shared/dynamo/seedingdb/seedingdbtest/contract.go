@@ -66,6 +66,10 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"retrying", (*suite).retrying},
 		{"registries", (*suite).registries},
 		{"MTS", (*suite).mts},
+		{"slots", (*suite).slots},
+		{"slots raced", (*suite).slotsRaced},
+		{"waiting", (*suite).waiting},
+		{"left behind", (*suite).leftBehind},
 		{"pace", (*suite).pace},
 		{"answers", (*suite).answers},
 		{"big answers", (*suite).bigAnswers},
@@ -162,7 +166,7 @@ func (s *suite) race(run func(racer int) error) map[error]int {
 func (s *suite) connector(name string) seeding.Connector {
 	s.Helper()
 	c := seeding.Connector{
-		ID: s.id(name), Version: 1, Name: name, MTS: seeding.MTSAccess{URL: "https://mts.example/" + s.prefix, BatchMaximum: 1000},
+		ID: s.id(name), Version: 1, Name: name, MTS: seeding.MTSAccess{URL: "https://mts.example/" + s.prefix, BatchMaximum: 1000, WidthMaximum: 4},
 		Schedule: seeding.Schedule{Interval: time.Hour}, Created: t0, Updated: t0,
 		Registry: seeding.RegistryAccess{URL: "https://registry.example/" + s.prefix, Database: "g2p"},
 	}
@@ -182,6 +186,15 @@ func (s *suite) running(name string) (seeding.Connector, seeding.Run) {
 	return c, run
 }
 
+// mtsState is the state of the connector's MTS. All connectors of a part of the
+// contract use the same one.
+func (s *suite) mtsState(c seeding.Connector) seeding.MTSState {
+	s.Helper()
+	m, err := s.store.MTSState(s.ctx, c.MTSKey())
+	s.ok(err, "MTS")
+	return m
+}
+
 // aClaim is a claim that succeeds.
 func (s *suite) aClaim(c seeding.Connector, run seeding.Run, batch string) seeding.Claim {
 	s.Helper()
@@ -192,11 +205,11 @@ func (s *suite) aClaim(c seeding.Connector, run seeding.Run, batch string) seedi
 		Batch: seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: s.id(batch)},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Size: 50, InLine: 2,
-			Claimed: t0, Deadline: after(2 * time.Minute),
+			Claimed: t0, Overdue: after(time.Minute), Deadline: after(2 * time.Minute),
 			RowKey: "row-key", FingerprintKey: "print-key",
 			Members: []seeding.Member{{Registrant: 7, Identifier: 70}, {Registrant: 9, Identifier: 12}}, Count: 2,
 		},
-		Counter: registry.Counter, Run: run, Version: c.Version, Fence: run.Fence,
+		Counter: registry.Counter, Run: run, Version: c.Version, Fence: run.Fence, Claims: s.mtsState(c).Claims, Width: claimWidth,
 	}
 }
 

@@ -25,6 +25,7 @@ func (s *suite) lostReplies() {
 	counted, closing := s.claimed(c, run, "counted"), s.claimed(c, run, "closing")
 	submitted, postponed := s.claimed(c, run, "submitted"), s.claimed(c, run, "postponed")
 	claim.Counter += 4
+	claim.Claims += 4
 	closing.State, closing.Closed, closing.Totals = seeding.Patched, t0, seeding.Totals{Sent: 2, Tokenised: 2}
 	mts, registry := s.id("mts"), s.id("registry")
 	part := s.part("b", "hash", 1, 1)
@@ -91,17 +92,13 @@ func (s *suite) lostReplies() {
 			state, err := d.RegistryState(s.ctx, registry)
 			return errors.Join(err, d.LeavePatch(s.ctx, state))
 		}, nil},
-		{"TakeMTS", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
-			_, err := d.TakeMTS(s.ctx, mts, "a", t0, after(time.Minute), after(time.Minute))
-			return err
+		{"WaitForMTS", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
+			return d.WaitForMTS(s.ctx, mts, seeding.Waiting{Connector: "c", Since: t0, Until: after(time.Minute)})
 		}, nil},
 		{"SavePace", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			return d.SavePace(s.ctx, mts, seeding.Pace{}, seeding.Pace{Size: 50})
 		}, nil},
-		{"LeaveMTS", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
-			m, err := d.MTSState(s.ctx, mts)
-			return errors.Join(err, d.LeaveMTS(s.ctx, mts, m.Lease.Fence, t0, 0))
-		}, nil},
+		{"NoteMTS", func(d *seedingdb.Store, _ *seedingdb.Inbox) error { return d.NoteMTS(s.ctx, mts, t0, 1) }, nil},
 		{"PutRejections", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			conflicts, err := d.PutRejections(s.ctx, []seeding.Rejection{rejection})
 			if conflicts > 0 {
@@ -136,4 +133,8 @@ func (s *suite) lostReplies() {
 	list, err := s.store.ClosedBatches(s.ctx, c.ID, run.ID)
 	s.ok(err, "closed batches")
 	s.same(len(list), 1, "closed batches")
+	m := s.mtsState(c)
+	s.same(m.Claims, claim.Claims+1, "claims of the MTS")
+	s.same(m.Delivered, int64(closing.Count), "delivered once")
+	s.same(len(m.Slots), 4, "slots of the batches that are open")
 }

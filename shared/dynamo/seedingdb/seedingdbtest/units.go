@@ -2,6 +2,8 @@ package seedingdbtest
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -18,15 +20,65 @@ import (
 func (s *suite) units() {
 	s.Run("neighbours", func(t *testing.T) { newSuite(t, s.tables).batchOfThousand(4) })
 	s.Run("scattered", func(t *testing.T) { newSuite(t, s.tables).batchOfThousand(1000) })
+	for _, beside := range []int{0, 7, seeding.DefaultWidth - 1} {
+		s.Run(fmt.Sprintf("%d beside it", beside), func(t *testing.T) { newSuite(t, s.tables).batchBeside(beside) })
+	}
 }
 
-// batchOfThousand measures a batch whose ids are up to gap apart.
-func (s *suite) batchOfThousand(gap int64) {
+// metered makes the store report to the meter that is returned.
+func (s *suite) metered() *dynamotest.Meter {
 	meter := &dynamotest.Meter{}
 	if s.tables.Sizing {
 		meter.Sizing = s.tables.Client
 	}
 	s.store = s.with(meter.Options)
+	return meter
+}
+
+// batchBeside measures a batch of 10 beside others at its MTS, of which every write
+// of the MTS carries the slots.
+func (s *suite) batchBeside(others int) {
+	c, run := s.running("c")
+	for i := range others {
+		s.claimed(c, run, fmt.Sprintf("beside-%08d", i)) // as long as an id of a batch
+	}
+	claim := s.aClaim(c, run, "measured-000000")
+	claim.Batch.Members = make([]seeding.Member, 10)
+	pace, moved := filled[seeding.Pace](), filled[seeding.Pace]()
+	moved.Size++
+	s.ok(s.store.SavePace(s.ctx, c.MTSKey(), seeding.Pace{}, pace), "save a pace")
+	kilobytes := math.Ceil(0.5 + float64(others+1)*0.15) // of the MTS's item, at most
+	meter := s.metered()
+	for _, step := range []struct {
+		name string
+		most float64
+		do   func() error
+	}{
+		{"wait for MTS", kilobytes, func() error {
+			return s.store.WaitForMTS(s.ctx, c.MTSKey(), seeding.Waiting{Connector: c.ID, Since: t0, Until: after(time.Minute)})
+		}},
+		{"claim", 8 + 2*kilobytes, func() error { return s.store.Claim(s.ctx, claim) }},
+		{"close", 4 + 2*kilobytes, func() error {
+			closed := claim.Batch
+			closed.State, closed.Closed, closed.Totals = seeding.Patched, t0, seeding.Totals{Sent: 10, Tokenised: 10}
+			return s.store.Close(s.ctx, closed)
+		}},
+		{"save pace", kilobytes, func() error { return s.store.SavePace(s.ctx, c.MTSKey(), pace, moved) }},
+		{"note MTS", kilobytes, func() error { return s.store.NoteMTS(s.ctx, c.MTSKey(), time.Time{}, 0) }},
+	} {
+		before := meter.Total().Writes
+		s.ok(step.do(), step.name)
+		writes := meter.Total().Writes - before
+		s.Logf("%-15s %3g write units", step.name, writes)
+		if writes > step.most {
+			s.Errorf("%s costs %g write units, planned were %g at most", step.name, writes, step.most)
+		}
+	}
+}
+
+// batchOfThousand measures a batch whose ids are up to gap apart.
+func (s *suite) batchOfThousand(gap int64) {
+	meter := s.metered()
 	members := make([]seeding.Member, 1000)
 	rows := make([]seeding.Row, len(members))
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // test data that is the same every time
@@ -60,11 +112,10 @@ func (s *suite) batchOfThousand(gap int64) {
 			_, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute), time.Time{})
 			return err
 		}},
-		{"take MTS", 1, func() error {
-			_, err := s.store.TakeMTS(s.ctx, c.MTSKey(), "x", t0, after(time.Minute), t0)
-			return err
+		{"wait for MTS", 1, func() error {
+			return s.store.WaitForMTS(s.ctx, c.MTSKey(), seeding.Waiting{Connector: c.ID, Since: t0, Until: after(time.Minute)})
 		}},
-		{"claim", 14, func() error {
+		{"claim", 16, func() error {
 			claim.Run.Fence++
 			claim.Fence++
 			return s.store.Claim(s.ctx, claim)
@@ -72,7 +123,7 @@ func (s *suite) batchOfThousand(gap int64) {
 		{"mark submitted", 4, func() error {
 			return s.store.MarkSubmitted(s.ctx, b.Ref, "01980f5e-7c1e-7000-8000-0123456789ab", after(time.Second))
 		}},
-		{"leave MTS", 1, func() error { return s.store.LeaveMTS(s.ctx, c.MTSKey(), 1, time.Time{}, 0) }},
+		{"note MTS", 1, func() error { return s.store.NoteMTS(s.ctx, c.MTSKey(), time.Time{}, 0) }},
 		{"put answer", 38, func() error { return inbox.PutPart(s.ctx, part) }},
 		{"put it again", 38, func() error { return inbox.PutPart(s.ctx, part) }},
 		{"take patch", 1, func() error {
@@ -80,7 +131,7 @@ func (s *suite) batchOfThousand(gap int64) {
 			return err
 		}},
 		{"read answer", 0, func() error { _, err := s.store.AnswerParts(s.ctx, c.RegistryKey(), b.Ref.Batch); return err }},
-		{"close", 10, func() error {
+		{"close", 12, func() error {
 			closed := *b
 			closed.State, closed.Closed, closed.Parts = seeding.Patched, t0, []string{part.ID()}
 			closed.Totals = seeding.Totals{Sent: 1000, Tokenised: 1000}
