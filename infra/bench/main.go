@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,9 +19,12 @@ import (
 )
 
 func main() {
+	only := flag.Bool("throughput", false, "measure the throughput only")
+	widths := flag.String("widths", "", "note the width over time at each MTS whose name contains this `text`")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, os.Stdout, os.Stderr); err != nil {
+	if err := bench(ctx, os.Stdout, os.Stderr, *only, *widths); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted") // the other errors follow from it
 		}
@@ -47,17 +51,11 @@ func (r *report) add(measure, goal string, met bool, measured string, a ...any) 
 
 func (r *report) note(format string, a ...any) { r.notes = append(r.notes, fmt.Sprintf(format, a...)) }
 
-func bench(ctx context.Context, out, progress io.Writer) error {
+func bench(ctx context.Context, out, progress io.Writer, throughputOnly bool, widths string) error {
 	began := time.Now()
 	say := func(format string, a ...any) {
 		fmt.Fprintf(progress, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, a...))
 	}
-	say("starting DynamoDB Local")
-	db, err := dynamolocal.Start(ctx)
-	if err != nil {
-		return err
-	}
-	defer db.Stop()
 	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return err
@@ -65,6 +63,30 @@ func bench(ctx context.Context, out, progress io.Writer) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 
 	var r report
+	if !throughputOnly {
+		if err := measureAll(ctx, &r, say, dir); err != nil {
+			return err
+		}
+	}
+	if err := throughputs(ctx, &r, say, dir, widths); err != nil {
+		return err
+	}
+	say("done")
+
+	fmt.Fprintf(out, "Measured on %s with %d cores, %s/%s, %s.\n\n",
+		began.Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	r.print(out)
+	return nil
+}
+
+// measureAll measures all but the throughput.
+func measureAll(ctx context.Context, r *report, say func(string, ...any), dir string) error {
+	say("starting DynamoDB Local")
+	db, err := dynamolocal.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Stop()
 	say("building the functions")
 	binaries, err := build(ctx, dir)
 	if err != nil {
@@ -80,16 +102,11 @@ func bench(ctx context.Context, out, progress io.Writer) error {
 	for _, step := range []func(context.Context, *report) error{
 		m.callback, memory, m.cost, m.speed, m.reads, m.losses, m.reconcile, m.fullPass,
 	} {
-		if err := step(ctx, &r); err != nil {
+		if err := step(ctx, r); err != nil {
 			return err
 		}
 	}
-	functions(&r, binaries)
-	say("done")
-
-	fmt.Fprintf(out, "Measured on %s with %d cores, %s/%s, %s.\n\n",
-		began.Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	r.print(out)
+	functions(r, binaries)
 	return nil
 }
 

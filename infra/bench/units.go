@@ -95,7 +95,7 @@ func kindOf(key map[string]types.AttributeValue, expression string) string {
 	case pk == "seeders" && strings.Contains(expression, "#pace"):
 		return "batch size"
 	case pk == "seeders":
-		return "POST lease"
+		return "state of the MTS"
 	case strings.HasSuffix(pk, "#open"):
 		return "batch: submitted"
 	case strings.HasSuffix(pk, "#rejections"):
