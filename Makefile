@@ -9,13 +9,15 @@ PACKAGES ?= ./...
 export MTSC_ONCE := $(ONCE)
 export MTSC_REGISTRANTS := $(REGISTRANTS)
 export MTSC_PACE := $(PACE)
+export MTSC_WORKERS := $(WORKERS)
+export MTSC_REPLICAS := $(REPLICAS)
 export MTSC_ALLOW := $(ALLOW)
 export MTSC_CALLBACK_BASE := $(CALLBACK_BASE)
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real ALLOW=10.0.0.0/8 CALLBACK_BASE=http://…)
+run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=http://…)
 	@infra/tools/fetch go ministack
 	@echo "building"
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
@@ -40,9 +42,9 @@ lint: ## Check code, modules and the template
 	go -C infra/tools mod tidy -diff
 	$(BIN)/golangci-lint run ./...
 
-bench: ## Measure speed and size against the goals
+bench: ## Measure speed and size against the goals (ONLY=throughput WIDTHS="4 workers, identity latency 300ms")
 	@infra/tools/fetch go dynamodb-local
-	@go run ./infra/bench
+	@go run ./infra/bench $(if $(filter throughput,$(ONLY)),-throughput) $(if $(WIDTHS),-widths '$(WIDTHS)')
 
 # SAM's Go builder has no options, so they are in the environment.
 build: ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)

@@ -49,7 +49,8 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		d.mtsSimulator, err = startSimulator(ctx2, "mtssim", "-pace", fmt.Sprint(s.pace))
+		d.mtsSimulator, err = startSimulator(ctx2, "mtssim", "-pace", fmt.Sprint(s.pace),
+			"-workers", fmt.Sprint(s.workers), "-replicas", fmt.Sprint(s.replicas), "-processors", fmt.Sprint(processors))
 		return err
 	})
 	group.Go(func() (err error) {

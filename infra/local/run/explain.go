@@ -27,7 +27,9 @@ func (d *demo) explain(out io.Writer) {
   demo registry     {registry} (database g2p, admin/admin)
   demo MTS          {mts}
 
-Look at the demo (the token is valid for an hour):
+Look at the demo: how many batches are under way and may be, what came of each
+run, how fast an open run is and when it should end, who is rejected (the token is
+valid for an hour):
 
   TOKEN={token}
   curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}

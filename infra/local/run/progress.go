@@ -23,11 +23,14 @@ import (
 // snapshot is the state of the demo at one moment.
 type snapshot struct {
 	phase     string
-	batches   int // sent to MTS
-	tokenised int // by the registry, since the start
-	rejected  int // by the API
-	pending   int // VIDs in the registry that are to be removed
-	looked    int // VIDs that the run has read
+	batches   int           // sent to MTS
+	tokenised int           // by the registry, since the start
+	rejected  int           // by the API
+	pending   int           // VIDs in the registry that are to be removed
+	looked    int           // VIDs that the run has read
+	width     int           // how many batches may be under way at MTS
+	underWay  int           // how many are
+	timeLeft  time.Duration // to the expected end; 0 while it is not known
 
 	problems map[string]deployed.ProblemDocument
 	run      deployed.RunDocument
@@ -37,10 +40,25 @@ type snapshot struct {
 	finished bool // the run is completed, and nothing is under way
 }
 
+// legend says what the lines of snapshots show.
+const legend = "time, pass, registrants with a new token, VIDs still to be removed, batches under way / how many may be, records per second now, time to the expected end"
+
 // line is a snapshot in words, short enough for a terminal.
 func (s snapshot) line() string {
-	return fmt.Sprintf("%-7s %3s batches %7s tokenised %6s rejected %7s pending VIDs",
-		s.phase, number(s.batches), number(s.tokenised), number(s.rejected), number(s.pending))
+	speed, left := "", ""
+	if now := s.run.RecordsPerSecond; now > 0 {
+		speed = fmt.Sprintf("%.1f/s", now)
+	}
+	if s.timeLeft > 0 {
+		left = s.timeLeft.Round(time.Second).String() + " left"
+	}
+	return strings.TrimRight(fmt.Sprintf("%-7s %7s tokenised %7s VIDs %5s batches %7s %s", s.phase, number(s.tokenised), number(s.pending),
+		fmt.Sprintf("%d/%d", s.underWay, s.width), speed, left), " ")
+}
+
+// state is what changes while the demo gets on.
+func (s snapshot) state() string {
+	return fmt.Sprint(s.phase, s.batches, s.tokenised, s.rejected, s.pending, s.looked, s.answers)
 }
 
 // look takes a snapshot.
@@ -78,19 +96,27 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 	s.rejected = s.run.Tally.Invalid + s.run.Totals.Rejected()
 	s.pending = max(0, s.registry.VIDs-d.expected.VIDsLeft)
 	s.looked = s.run.Tally.Looked
+	s.width, s.underWay = document.Width, document.UnderWay.All
+	if end := s.run.ExpectedEnd; end != nil {
+		s.timeLeft = time.Until(*end)
+	}
 	return s, nil
 }
 
 // watch shows the progress until the demo is finished, or until nothing has
-// changed for as long as patience. It returns the last snapshot.
+// changed for as long as patience. It returns the last snapshot, with the largest
+// width and the most batches under way of all.
 func (d *demo) watch(ctx context.Context, show *progress) (snapshot, error) {
 	changed, before := time.Now(), ""
 	shown := map[string]bool{} // texts of problems
+	width, underWay := 0, 0
+	show.say(legend)
 	for {
 		s, err := d.look(ctx)
 		if err != nil {
 			return s, err
 		}
+		width, underWay = max(width, s.width), max(underWay, s.underWay)
 		for _, source := range slices.Sorted(maps.Keys(s.problems)) {
 			if p := s.problems[source]; !shown[p.Text] {
 				shown[p.Text] = true
@@ -98,10 +124,11 @@ func (d *demo) watch(ctx context.Context, show *progress) (snapshot, error) {
 			}
 		}
 		show.show(s.line(), s.finished)
-		if now := fmt.Sprint(s.line(), s.looked, s.answers); now != before {
+		if now := s.state(); now != before {
 			changed, before = time.Now(), now
 		}
 		if s.finished || time.Since(changed) > patience {
+			s.width, s.underWay = width, underWay
 			return s, nil
 		}
 		if !waiting.Pause(ctx, 500*time.Millisecond) {

@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/world/deployed"
 )
 
 func TestProgressWithoutTerminalShowsOnlyChanges(t *testing.T) {
@@ -22,6 +26,40 @@ func TestProgressWithoutTerminalShowsOnlyChanges(t *testing.T) {
 	}
 	if !slices.Equal(lines, []string{"one", "end", "after"}) {
 		t.Errorf("%q", lines)
+	}
+}
+
+// A line fits into a terminal of 80 columns, with the time before it.
+func TestLineOfASnapshot(t *testing.T) {
+	for want, s := range map[string]snapshot{
+		"waiting       0 tokenised   2,000 VIDs   0/8 batches": {phase: "waiting", pending: 2000, width: 8},
+		"pass 1    1,024 tokenised     976 VIDs   6/8 batches  17.2/s 57s left": {
+			phase: "pass 1", tokenised: 1024, pending: 976, width: 8, underWay: 6, timeLeft: 56*time.Second + 700*time.Millisecond,
+			run: deployed.RunDocument{RecordsPerSecond: 17.24},
+		},
+		"pass 3  900,000 tokenised 100,000 VIDs 64/64 batches 123.5/s 1h2m3s left": {
+			phase: "pass 3", tokenised: 900_000, pending: 100_000, width: 64, underWay: 64, timeLeft: time.Hour + 2*time.Minute + 3*time.Second,
+			run: deployed.RunDocument{RecordsPerSecond: 123.46},
+		},
+	} {
+		if got := s.line(); got != want {
+			t.Errorf("\n got %q\nwant %q", got, want)
+		} else if line := fmt.Sprintf("%5s %s", "59m59s", got); len(line) > 79 {
+			t.Errorf("%d characters", len(line))
+		}
+	}
+}
+
+// What is only an estimate does not keep a demo waiting that does not get on.
+func TestEstimatesAreNoChange(t *testing.T) {
+	s := snapshot{phase: "pass 1", tokenised: 7, timeLeft: time.Minute, run: deployed.RunDocument{RecordsPerSecond: 3}}
+	later := s
+	later.timeLeft, later.run.RecordsPerSecond, later.width, later.underWay = time.Hour, 0.1, 8, 2
+	if s.state() != later.state() {
+		t.Error("an estimate changed the state")
+	}
+	if later.tokenised++; s.state() == later.state() {
+		t.Error("a token did not change the state")
 	}
 }
 

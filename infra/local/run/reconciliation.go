@@ -123,7 +123,7 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 			misplaced++
 		}
 	}
-	persons := map[string]bool{} // of the registrants looked at before
+	holders := e.holders(now)
 	for _, was := range e.before {
 		id, who := was.Registrant, person(was)
 		found := line{outcome: wrong[id]}
@@ -131,8 +131,7 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 			rejection, isRejected := rejections[id]
 			found = e.find(was, now[id], rejection, isRejected)
 		}
-		right := e.expect(was, persons[who], found)
-		persons[who] = who != ""
+		right := e.expect(was, who != "" && holders[who] != id, found)
 		actual[found]++
 		expected[right]++
 		if found != right {
@@ -149,6 +148,20 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 		return cmp.Or(cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.kind, b.kind), cmp.Compare(a.code, b.code))
 	})
 	return lines, misplaced
+}
+
+// holders are, by person, which of its registrants should have the token: one that
+// has it, or the first. Batches are answered in any order, so it may be any of them.
+func (e evidence) holders(now invariants.Registry) map[string]int64 {
+	holders := map[string]int64{}
+	for _, was := range e.before {
+		who := person(was)
+		before, known := holders[who]
+		if !known || len(now[before].Tokens) == 0 && len(now[was.Registrant].Tokens) > 0 {
+			holders[who] = was.Registrant
+		}
+	}
+	return holders
 }
 
 // find is the line of a registrant that violates nothing.
@@ -173,8 +186,8 @@ func (e evidence) find(was odoosim.Entry, now invariants.Holding, r deployed.Rej
 }
 
 // expect is the line in which a registrant should be, by its demo kind. second
-// means that an earlier registrant is the same person. If several codes are
-// right, the one that was found is expected.
+// means that another registrant is the same person and holds its token. If several
+// codes are right, the one that was found is expected.
 func (e evidence) expect(was odoosim.Entry, second bool, found line) line {
 	right, isRejected := toReject[was.Kind]
 	switch {

@@ -93,22 +93,36 @@ func TestEveryRuleAboutARegistrantHasALine(t *testing.T) {
 	}
 }
 
+// Of two registrants who are one person either may have the token. The other is a
+// duplicate, and a rejection says so.
 func TestSecondRegistrantOfAPersonIsADuplicate(t *testing.T) {
-	before := []odoosim.Entry{
-		entry(7, odoosim.SharedPerson, []string{ana}, nil),
-		entry(8, odoosim.SharedPerson, []string{"0000000001777700"}, nil),
+	vids := map[int64]string{7: ana, 8: "0000000001777700"}
+	held := func(id int64) odoosim.Entry { return entry(id, odoosim.SharedPerson, []string{vids[id]}, nil) }
+	tokenised := func(id int64) odoosim.Entry {
+		return entry(id, odoosim.SharedPerson, nil, []string{mtssim.Token(vids[id])})
 	}
-	won, lost := entry(7, odoosim.SharedPerson, nil, []string{mtssim.Token(ana)}), before[1]
-	e := evidence{
-		before: before, after: []odoosim.Entry{won, lost},
-		rejections: []deployed.RejectionDocument{{Registrant: 8, Kind: "duplicate", Code: "MTSC-HELD"}},
+	duplicate := func(id int64) deployed.RejectionDocument {
+		return deployed.RejectionDocument{Registrant: id, Kind: "duplicate", Code: "MTSC-HELD"}
 	}
-	if lines, misplaced := e.registrants(); misplaced != 0 || len(lines) != 2 {
-		t.Errorf("%d misplaced in %v", misplaced, lines)
-	}
-	e.rejections = nil
-	if _, misplaced := e.registrants(); misplaced != 1 {
-		t.Errorf("%d misplaced, want 1: no rejection says that it is a duplicate", misplaced)
+	for name, c := range map[string]struct {
+		after     []odoosim.Entry
+		rejected  []deployed.RejectionDocument
+		misplaced int
+	}{
+		"the first has it":       {[]odoosim.Entry{tokenised(7), held(8)}, []deployed.RejectionDocument{duplicate(8)}, 0},
+		"the second has it":      {[]odoosim.Entry{held(7), tokenised(8)}, []deployed.RejectionDocument{duplicate(7)}, 0},
+		"no rejection says so":   {[]odoosim.Entry{tokenised(7), held(8)}, nil, 1},
+		"none of the other does": {[]odoosim.Entry{held(7), tokenised(8)}, nil, 1},
+		"both are duplicates":    {[]odoosim.Entry{held(7), held(8)}, []deployed.RejectionDocument{duplicate(7), duplicate(8)}, 1},
+		"neither is anything":    {[]odoosim.Entry{held(7), held(8)}, nil, 2},
+		"both have it":           {[]odoosim.Entry{tokenised(7), tokenised(8)}, nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := evidence{before: []odoosim.Entry{held(7), held(8)}, after: c.after, rejections: c.rejected}
+			if lines, misplaced := e.registrants(); misplaced != c.misplaced {
+				t.Errorf("%d misplaced in %v, want %d", misplaced, lines, c.misplaced)
+			}
+		})
 	}
 }
 

@@ -14,6 +14,8 @@ type settings struct {
 	once         bool
 	registrants  int
 	pace         float64 // of the MTS: 0 is at once, 1 is the real one's
+	workers      int     // of each replica of the MTS
+	replicas     int     // of the MTS
 	ranges       string  // that functions may reach, loopback included
 	callbackBase string  // "" is the API's address
 	listen       string  // preferred address of the API
@@ -23,6 +25,9 @@ const (
 	loopback        = "127.0.0.0/8"
 	preferred       = "127.0.0.1:8080"
 	mostRegistrants = 1_000_000
+	mostWorkers     = 64 // of a replica, and replicas
+	// processors are those that the workers of a replica share.
+	processors = 4
 )
 
 // readSettings reads the environment variables that the Makefile sets; every
@@ -35,10 +40,18 @@ func readSettings(env func(string) string) (s settings, err error) {
 	default:
 		return s, fmt.Errorf("ONCE=%s: write ONCE=1, or leave it out", text)
 	}
-	s.registrants = 2000
-	if text := env("MTSC_REGISTRANTS"); text != "" {
-		if s.registrants, err = strconv.Atoi(text); err != nil || s.registrants < 1 || s.registrants > mostRegistrants {
-			return s, fmt.Errorf("REGISTRANTS=%s: write a number from 1 to %d", text, mostRegistrants)
+	for _, n := range []struct {
+		name     string
+		value    *int
+		standard int
+		most     int
+	}{
+		{"REGISTRANTS", &s.registrants, 2000, mostRegistrants},
+		{"WORKERS", &s.workers, 1, mostWorkers},
+		{"REPLICAS", &s.replicas, 1, mostWorkers},
+	} {
+		if *n.value, err = readNumber(env("MTSC_"+n.name), n.standard, n.most); err != nil {
+			return s, fmt.Errorf("%s=%s: %w", n.name, env("MTSC_"+n.name), err)
 		}
 	}
 	if s.pace, err = readPace(env("MTSC_PACE")); err != nil {
@@ -49,6 +62,18 @@ func readSettings(env func(string) string) (s settings, err error) {
 	}
 	s.callbackBase, s.listen, err = readBase(env("MTSC_CALLBACK_BASE"))
 	return s, err
+}
+
+// readNumber reads a number from 1 up; without a text it is the standard.
+func readNumber(text string, standard, most int) (int, error) {
+	if text == "" {
+		return standard, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, fmt.Errorf("write a number from 1 to %d", most)
+	}
+	return n, nil
 }
 
 func readPace(text string) (float64, error) {
