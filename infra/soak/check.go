@@ -112,6 +112,29 @@ func (c *check) batches(ctx context.Context) (all []seeding.Batch, err error) {
 	return all, nil
 }
 
+// slots lists what is wrong with the slots of an MTS that only this connector has
+// used: none is taken any more, and what was delivered is what was patched, neither
+// less nor more. So none was lost, and none was freed twice.
+func (c *check) slots(ctx context.Context, batches []seeding.Batch) (violations []string, err error) {
+	m, err := c.store.MTSState(ctx, c.connector.MTSKey())
+	if err != nil {
+		return nil, err
+	}
+	for _, slot := range m.Slots {
+		violations = append(violations, fmt.Sprintf("batch %s still has a slot", slot.Batch))
+	}
+	patched := int64(0)
+	for _, b := range batches {
+		if b.State == seeding.Patched {
+			patched += int64(b.Count)
+		}
+	}
+	if m.Delivered != patched {
+		violations = append(violations, fmt.Sprintf("%d records are counted as delivered, and %d were patched", m.Delivered, patched))
+	}
+	return violations, nil
+}
+
 // totals lists what is wrong with the totals of batches, and counts those that
 // were lost.
 func (c *check) totals(batches []seeding.Batch) (violations []string, lost int) {

@@ -36,8 +36,9 @@ func main() {
 	}
 }
 
-// trials are the runs of a soak: those with kills only, and one for each thing
-// that is also wrong during a whole run.
+// trials are the runs of a soak: those with kills only, at MTSs of different sizes
+// whose workers are killed too, and one for each thing that is also wrong during a
+// whole run.
 func trials(runs, registrants int, seed int64) []trial {
 	// A tenth of MTS's real pace: 2,000 registrants keep it busy for 6 s.
 	plain := trial{registrants: registrants, kills: 12, spacing: 800 * time.Millisecond, mts: mtssim.Options{Pace: 0.1}}
@@ -45,7 +46,7 @@ func trials(runs, registrants int, seed int64) []trial {
 	for i := range runs {
 		t := plain
 		t.name, t.seed = "killed", seed+int64(i)
-		list = append(list, t)
+		list = append(list, t.drawn())
 	}
 	for i, extra := range []trial{
 		{name: "killed, without the stream", mts: plain.mts, disturb: withoutStream},
@@ -77,10 +78,10 @@ func soak(ctx context.Context, list []trial, out, progress io.Writer) error {
 		return err
 	}
 	defer r.close()
-	fmt.Fprintln(out, "| Run | Seed | Registrants | Kills | Batches lost | Further runs | Seconds | Records sent per registrant | Result |\n|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(out, "| Run | Seed | MTS: replicas × workers | Registrants | Kills | of workers | Batches lost | Further runs | Seconds | Records sent per registrant | Result |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	violated := 0
 	for _, t := range list {
-		say("%s: seed %d, %d registrants", t.name, t.seed, t.registrants)
+		say("%s: seed %d, %d registrants, MTS %s", t.name, t.seed, t.registrants, t.size())
 		result, err := r.run(ctx, t)
 		if err != nil {
 			return fmt.Errorf("%s, seed %d: %w", t.name, t.seed, err)
@@ -93,8 +94,8 @@ func soak(ctx context.Context, list []trial, out, progress io.Writer) error {
 		for _, v := range result.violations {
 			say("VIOLATED: %s", v)
 		}
-		fmt.Fprintf(out, "| %s | %d | %d | %d | %d | %d | %.1f | %.3f | %s |\n",
-			t.name, t.seed, t.registrants, result.kills, result.lost, result.further, result.took.Seconds(), result.sent, verdict)
+		fmt.Fprintf(out, "| %s | %d | %s | %d | %d | %d | %d | %d | %.1f | %.3f | %s |\n",
+			t.name, t.seed, t.size(), t.registrants, result.kills, result.workers, result.lost, result.further, result.took.Seconds(), result.sent, verdict)
 	}
 	if violated > 0 {
 		return fmt.Errorf("%d of %d runs violated what must be true", violated, len(list))

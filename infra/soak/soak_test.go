@@ -23,7 +23,7 @@ func TestKilledAtRandom(t *testing.T) {
 				t.Parallel()
 				result, err := r.run(t.Context(), trial{
 					seed: seed, registrants: 200, kills: 2, spacing: 600 * time.Millisecond, mts: mtssim.Options{Pace: 0.1},
-				})
+				}.drawn())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -37,6 +37,31 @@ func TestKilledAtRandom(t *testing.T) {
 			})
 		}
 	})
+}
+
+// Trials draw all that an MTS and a connector may be, and the same for a seed.
+func TestTrialsDiffer(t *testing.T) {
+	values := map[string]map[int]bool{}
+	for seed := range int64(60) {
+		drawn := trial{seed: seed}.drawn()
+		if again := (trial{seed: seed}).drawn(); again.size() != drawn.size() || again.workerKills != drawn.workerKills {
+			t.Errorf("seed %d: %s with %d kills, and then %s with %d", seed, drawn.size(), drawn.workerKills, again.size(), again.workerKills)
+		}
+		for name, value := range map[string]int{
+			"workers": drawn.mts.Workers, "replicas": drawn.mts.Replicas, "processors": drawn.mts.Processors,
+			"requests": min(drawn.mts.MaxRequests, 1), "kills": drawn.workerKills, "width": drawn.widthMaximum,
+		} {
+			if values[name] == nil {
+				values[name] = map[int]bool{}
+			}
+			values[name][value] = true
+		}
+	}
+	for name, want := range map[string]int{"workers": 4, "replicas": 2, "processors": 4, "requests": 2, "kills": 4, "width": 8} {
+		if len(values[name]) != want {
+			t.Errorf("%s: %v, want %d", name, values[name], want)
+		}
+	}
 }
 
 // The check finds what it has to find.

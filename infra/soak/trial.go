@@ -23,15 +23,42 @@ type trial struct {
 	kills       int           // at most: the run may end before
 	spacing     time.Duration // between two kills, on average
 	mts         mtssim.Options
-	// batchMaximum of the connector, if it is not the default.
-	batchMaximum int
+	workerKills int // of workers of MTS, at most
+	// batchMaximum and widthMaximum of the connector, if they are not the default.
+	batchMaximum, widthMaximum int
 	// disturb disturbs the run until ctx ends.
 	disturb func(ctx context.Context, r *runner, mts *mtssim.Server) error
+}
+
+// drawn is the trial with an MTS of another size, which is drawn from the seed: its
+// workers, its replicas, after how many requests a worker ends, and how many are
+// killed; and how many batches the connector allows to be under way.
+func (t trial) drawn() trial {
+	random := rand.New(rand.NewPCG(uint64(t.seed), 1))
+	t.mts.Workers, t.mts.Replicas, t.mts.Processors = 1+random.IntN(4), 1+random.IntN(2), 1+random.IntN(4)
+	if random.IntN(2) == 0 {
+		t.mts.MaxRequests = 20 + random.IntN(60)
+	}
+	t.workerKills, t.widthMaximum = random.IntN(4), 1+random.IntN(8)
+	return t
+}
+
+// size is the MTS of the trial and the width of its connector, in words.
+func (t trial) size() string {
+	size := fmt.Sprintf("%d × %d", max(t.mts.Replicas, 1), max(t.mts.Workers, 1))
+	if t.mts.MaxRequests > 0 {
+		size += fmt.Sprintf(", %d requests", t.mts.MaxRequests)
+	}
+	if t.widthMaximum > 0 {
+		size += fmt.Sprintf(", width %d", t.widthMaximum)
+	}
+	return size
 }
 
 // result of a trial.
 type result struct {
 	kills      int // processes that were killed
+	workers    int // of MTS that were killed
 	lost       int // batches
 	further    int // runs that were needed after the first
 	took       time.Duration
@@ -59,6 +86,9 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	if t.batchMaximum > 0 {
 		configuration["batch_maximum"] = t.batchMaximum
 	}
+	if t.widthMaximum > 0 {
+		configuration["width_maximum"] = t.widthMaximum
+	}
 	connector, err := r.API.Create(ctx, configuration)
 	if err != nil {
 		return out, err
@@ -77,6 +107,7 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 		disturbing.Go(func() { disturbed <- t.disturb(running, r, mts) })
 	}
 	disturbing.Go(func() { out.kills, err = r.kill(running, t) })
+	disturbing.Go(func() { out.workers = r.killWorkers(running, t, mts) })
 	failure := connector.Start(limited)
 	for failure == nil {
 		if failure = c.waitUntilDone(limited); failure != nil || out.further == furtherRuns {
@@ -119,6 +150,10 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	}
 	violations, out.lost = c.totals(batches)
 	out.violations = append(out.violations, violations...)
+	if violations, err = c.slots(ctx, batches); err != nil {
+		return out, err
+	}
+	out.violations = append(out.violations, violations...)
 	out.sent = float64(mts.Counters().RecordsReceived) / float64(c.expected.Submitted)
 	return out, connector.Stop(ctx)
 }
@@ -148,6 +183,41 @@ func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 		processes += n
 	}
 	return processes, nil
+}
+
+// killWorkers kills workers of MTS that have something to do, until ctx ends, and
+// returns how many were killed.
+func (r *runner) killWorkers(ctx context.Context, t trial, mts *mtssim.Server) (killed int) {
+	random := rand.New(rand.NewPCG(uint64(t.seed), 2))
+	for range t.workerKills {
+		wait := time.Duration(random.Int64N(int64(2 * t.spacing)))
+		if !waiting.Pause(ctx, wait) {
+			return killed
+		}
+		for mts.Open() == 0 {
+			if !waiting.Pause(ctx, 5*time.Millisecond) {
+				return killed
+			}
+		}
+		replica, worker := busiest(mts.State())
+		r.say("seed %d: %v later worker %d of replica %d of MTS is killed", t.seed, wait.Round(time.Millisecond), worker, replica)
+		mts.KillWorker(replica, worker)
+		killed++
+	}
+	return killed
+}
+
+// busiest is the worker with the most requests.
+func busiest(s mtssim.State) (replica, worker int) {
+	most := -1
+	for i, r := range s.Replicas {
+		for k, w := range r.Workers {
+			if w.Open > most {
+				most, replica, worker = w.Open, i, k
+			}
+		}
+	}
+	return replica, worker
 }
 
 // withoutStream switches off the stream of the answers table.
