@@ -51,9 +51,10 @@ func (m *measurer) measured(ctx context.Context, s setup, look func(h *harness, 
 
 // cost counts calls and write units of a run.
 func (m *measurer) cost(ctx context.Context, r *report) error {
-	m.say("counting what %d registrants cost", pending)
-	return m.measured(ctx, setup{pending: pending, registrants: registrants, found: true}, func(h *harness, _ time.Duration) error {
-		const thousands = pending / 1000.
+	const counted = 4 * batchSize
+	m.say("counting what %d registrants cost", counted)
+	return m.measured(ctx, setup{pending: counted, registrants: registrants, found: true}, func(h *harness, _ time.Duration) error {
+		const thousands = counted / 1000.
 		calls := 0.
 		var kinds []string
 		made := h.registry.State().Calls
@@ -63,13 +64,13 @@ func (m *measurer) cost(ctx context.Context, r *report) error {
 				calls += float64(made[method].Calls)
 			}
 		}
-		r.add("registry calls per 1,000 registrants tokenised (3,000 valid ones, batch size found at 1,000, login excluded)",
-			"≤ 10", calls/thousands <= 10, "%.1f", calls/thousands)
+		r.add("registry calls per 1,000 registrants tokenised (4,000 valid ones, four batches of 1,000 under way at once, login excluded)",
+			"≤ 12", calls/thousands <= 12, "%.1f", calls/thousands)
 		m.say("registry calls: %s", strings.Join(kinds, ", "))
 
 		list, sum := h.units.writes()
 		r.add("DynamoDB write units per 1,000 in the same run (transactions counted double)",
-			"≤ 100", sum.units/thousands <= 100, "%.1f", sum.units/thousands)
+			"≤ 110", sum.units/thousands <= 110, "%.1f", sum.units/thousands)
 		var table strings.Builder
 		fmt.Fprintf(&table, "Write units of that run, by what was written (a refused write has a condition that was not met; its units are not reported):\n\n"+
 			"| | writes | of them refused | units per 1,000 |\n|---|---|---|---|")
@@ -77,7 +78,7 @@ func (m *measurer) cost(ctx context.Context, r *report) error {
 			fmt.Fprintf(&table, "\n| %s | %d | %d | %.1f |", s.kind, s.writes+s.refused, s.refused, s.units/thousands)
 		}
 		r.note("%s", table.String())
-		m.submissions = h.sent.submissions
+		m.submissions = h.sent.submissions[:pending/batchSize] // as many as the runs below send
 		return nil
 	})
 }
