@@ -23,6 +23,7 @@ type callbacks struct {
 	onCallback func(*http.Request)                     // sees every callback
 	withhold   func(r *http.Request, body []byte) bool // keeps a callback from the function, if it reports true
 	last       atomic.Pointer[delivery]                // the last of the largest callbacks
+	foreign    chan bool                               // has an element when MTS called back for a POST of somebody else
 }
 
 // delivery is a callback that can be delivered again.

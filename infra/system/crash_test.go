@@ -251,6 +251,9 @@ func eventful(t *testing.T, local bool) (*world, seeding.Connector, invariants.R
 	w.registry.Inject(odoosim.Fault{Model: "res.partner", Method: "search_read", Skip: 2, Times: 9, Point: odoosim.Arrival, Outcome: odoosim.Closed})
 	var refused atomic.Bool
 	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+		if w.mts.Counters().Posts == 12 { // enough are lost
+			w.mts.SetFaults(mtssim.Faults{Copies: 2})
+		}
 		if r.Method != http.MethodPost || w.mts.Counters().Posts < 2 || !refused.CompareAndSwap(false, true) {
 			return false
 		}

@@ -106,7 +106,7 @@ func (w *world) minutesStalled(minutes int) (at []int) {
 func (w *world) occupyMTS(c seeding.Connector, overdue time.Duration) (free func()) {
 	w.Helper()
 	b := w.foreignBatch(c, overdue)
-	if err := w.store.SavePace(w.Context(), c.MTSKey(), seeding.Pace{}, seeding.Pace{Size: 10, Proved: 10, Limit: 1}); err != nil {
+	if err := w.store.SavePace(w.Context(), c.MTSKey(), seeding.Pace{}, seeding.Pace{Size: 40, Proved: 40, Limit: 1}); err != nil {
 		w.Fatal(err)
 	}
 	return func() {

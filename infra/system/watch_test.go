@@ -82,6 +82,7 @@ func (w *world) mtsState(key string) seeding.MTSState {
 }
 
 func (w *world) withAnswers(m seeding.MTSState) seeding.MTSState {
+	m.Slots = slices.Clone(m.Slots)
 	for i, slot := range m.Slots {
 		if m.Slots[i].Overdue = m.OverdueAt(slot, seeding.DefaultTimes()); !m.Slots[i].Overdue.After(w.clock.Now()) {
 			answered, err := w.store.HasAnswer(context.WithoutCancel(w.Context()), slot.Registry, slot.Batch)

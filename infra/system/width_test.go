@@ -157,6 +157,12 @@ func TestMTSThatChanges(t *testing.T) {
 					c.mts(&o)
 				}
 				w := newWorld(t, options{virtual: true, mts: o, odoo: odoosim.Options{Pace: 1}})
+				w.foreign = make(chan bool, 1)
+				w.onCallback = func(r *http.Request) {
+					if strings.HasSuffix(r.URL.Path, "/foreign") {
+						w.foreign <- true
+					}
+				}
 				w.addRegistrants(n)
 				before, seen := w.now(), w.watchClaims()
 				connector := w.connector(nil)
@@ -202,12 +208,6 @@ func (w *world) resize(change func(*mtssim.Size)) {
 // record, and then its thread until the callback is made. All records are invalid,
 // so that nobody is processed.
 func (w *world) foreignPOST(records int) {
-	answered := make(chan bool)
-	w.onCallback = func(r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/foreign") {
-			close(answered)
-		}
-	}
 	_, err := mts.New(w.calls, w.clock.Now).Submit(w.Context(), seeding.Request{
 		MTSURL: w.mtsURL, Language: "eng", CallbackURL: w.callbackURL + "/callback/foreign", Bearer: "x",
 		TimeoutSeconds: 30, OutputFormat: seeding.OutputFormat, Records: make([]seeding.RequestRecord, records),
@@ -215,7 +215,7 @@ func (w *world) foreignPOST(records int) {
 	if err != nil {
 		w.Error(err)
 	}
-	<-answered
+	<-w.foreign
 }
 
 // Whatever becomes of POSTs that are open together, no slot is lost and none is
