@@ -63,6 +63,9 @@ func (s *watch) check(c seeding.Claim) {
 	s.states[key] = slices.DeleteFunc(s.states[key], func(m seeding.MTSState) bool { return m.Claims <= c.Claims })
 	s.claims = append(s.claims, c.Batch)
 	m := s.world.mtsState(key)
+	m.Slots = slices.DeleteFunc(m.Slots, func(slot seeding.Slot) bool { // MTS has done its part of these
+		return slot.Answered && slot.Registry != c.Batch.Ref.Registry
+	})
 	if live, _ := m.UnderWay(s.world.clock.Now()); live > width {
 		s.world.Errorf("%d slots are taken, and the width is %d", live, width)
 	} else {

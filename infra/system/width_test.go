@@ -218,6 +218,85 @@ func (w *world) foreignPOST(records int) {
 	<-w.foreign
 }
 
+// A registry that is away, with answers that wait for it, holds up nobody who uses
+// the same MTS for another registry.
+func TestRegistryThatIsAwayHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{virtual: true, mts: fourWorkers, odoo: odoosim.Options{Pace: 1}})
+		other, otherURL := w.anotherRegistry("registry-2", odoosim.Options{Pace: 1})
+		addPersonsTo(w.registry, 1000, 1500)
+		addPersonsTo(other, 9000, 500)
+		before, seen := w.now(), w.watchClaims()
+		away := w.connector(nil)
+		var second seeding.Connector
+		var outage sync.WaitGroup
+		outage.Go(func() {
+			time.Sleep(40 * time.Second)
+			lift := w.registry.Inject(odoosim.Fault{Point: odoosim.Arrival, Outcome: odoosim.Closed})
+			time.Sleep(20 * time.Second)
+			second = w.connector(func(c *seeding.Connector) { c.Registry.URL = otherURL })
+			time.Sleep(30 * time.Minute)
+			lift()
+		})
+		for range 90 {
+			if w.tickWithoutWaiting(); second.ID != "" && w.done(away, second) {
+				break
+			}
+		}
+		outage.Wait()
+		w.checkInvariants(away, before)
+		if still := seen.standstill(second.Created, second); still > 90*time.Second { // the tick, and the batches of the other
+			t.Errorf("nobody was tokenised for %v", still)
+		}
+		expect(t, "tokenised", w.tokenised(), 1500)
+	})
+}
+
+// An identity service that takes ten times as long is noticed while the run lasts.
+func TestIdentityServiceThatBecomesSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := fourWorkers
+		o.IdentityLatency = 0
+		var latency atomic.Int64
+		latency.Store(int64(100 * time.Millisecond))
+		o.Identify = func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+			time.Sleep(time.Duration(latency.Load()))
+			return mtssim.Rules(ctx, a)
+		}
+		w := newWorld(t, options{virtual: true, mts: o, odoo: odoosim.Options{Pace: 1}})
+		const n, after, processed = 3000, 60 * time.Second, 1028 * time.Millisecond
+		w.addRegistrants(n)
+		before := w.now()
+		c := w.connector(nil)
+		left := 0
+		var slower sync.WaitGroup
+		slower.Go(func() {
+			time.Sleep(after)
+			latency.Store(int64(time.Second))
+			left = n - w.tokenised()
+		})
+		w.finishInTime(60, c)
+		slower.Wait()
+		w.checkInvariants(c, before)
+		expect(t, "tokenised", w.tokenised(), n)
+		all, _ := w.batches(c)
+		var last time.Time
+		for _, b := range all {
+			if b.Closed.After(last) {
+				last = b.Closed
+			}
+		}
+		took, all4 := last.Sub(c.Created.Add(after)), time.Duration(left)*processed/4
+		single := w.mtsState(c.MTSKey()).Single
+		t.Logf("%d were left, and took %v; four workers need %v; a record takes %v", left, took, all4, single)
+		if left == 0 || took > 5*all4/2 || single < processed*8/10 {
+			t.Errorf("%d were left, and took %v; four workers need %v; a record takes %v", left, took, all4, single)
+		}
+	})
+}
+
 // Whatever becomes of POSTs that are open together, no slot is lost and none is
 // freed twice, and everybody is tokenised. Who is not concerned goes on meanwhile.
 func TestPOSTsThatAreOpenTogether(t *testing.T) {

@@ -42,7 +42,7 @@ type Batch struct {
 	InLine         int       // records up to its last one at its worker of MTS, as far as could be told
 	Beside         int       // batches under way at the MTS then
 	Ahead          int       // records of these
-	Full           bool      // it took the last free slot
+	Full           bool      // as many were under way as should be, or this one took the last free slot
 	Number         int64     // of its claim at the MTS
 	Delivered      int64     // MTSState.Delivered then
 	Since          time.Time // when that was reached, or MTS got work again
@@ -149,7 +149,7 @@ func (c Claim) At(m MTSState, now time.Time, width int, times Times) Claim {
 	b.Number, b.Delivered = m.Claims+1, m.Delivered
 	b.Beside, b.Ahead = m.Open(now)
 	b.Since = m.busySince(now)
-	b.Full = live+1 >= m.WidthNow(now, width)
+	b.Full = live+1 >= min(m.WidthNow(now, width), m.Round()+1)
 	b.InLine = b.Count + int(float64(inLine)/m.Workers())
 	b.Claimed = now
 	b.Deadline = Deadline(now, perRecord, b.InLine, times)

@@ -26,8 +26,7 @@ const (
 	// roundsToLift is how many rounds of timely answers lift the ceiling by one
 	// step; a round is an answer of each worker.
 	roundsToLift = 20
-	// measuredFor is for how many batches it is believed what one that was alone
-	// has shown.
+	// measuredFor is for how many batches the time of a record is believed.
 	measuredFor = 20
 	// fade is the part of the difference by which the interval follows answers
 	// that come more slowly.
@@ -52,7 +51,7 @@ type Pace struct {
 	Losses    int           // in a row at size 1, since whose claim nothing was answered
 	PerRecord time.Duration // from claim to answer, per record in line
 	Single    time.Duration // the same of a batch that found a free worker, as far as can be told
-	SingleAt  int64         // MTSState.Delivered when a batch that was alone showed it
+	SingleAt  int64         // MTSState.Delivered when it was measured last, apart from what only made it shorter
 	Interval  time.Duration // between two records that were patched, the shortest lately
 	Handling  time.Duration // from the answer of a batch to its end, on average
 	Limit     int           // of the width, after a loss; 0 for none
@@ -121,6 +120,7 @@ func (m MTSState) AfterAnswer(b Batch, maximum int) (next Pace, ok bool) {
 		next.Single, next.SingleAt = m.single(b, took)
 	}
 	next.Interval = m.interval(b)
+	next = m.measuredAnew(next, b)
 	if handled := b.Closed.Sub(b.Answered); handled > 0 {
 		next.Handling = Average(m.Handling, handled, 1).Truncate(time.Microsecond)
 	}
@@ -160,12 +160,17 @@ func (m MTSState) single(b Batch, took time.Duration) (time.Duration, int64) {
 	return m.Single, m.SingleAt
 }
 
-// slow reports whether fewer records come back than one worker alone would make,
-// and it is long since a batch was alone. Then either records take longer now, and
-// the next batch is to go alone to show it; or something else is slow, and it
-// shows that.
-func (m MTSState) slow() bool {
-	return m.Single > 0 && 4*m.Single < 3*m.Interval && m.Delivered-m.SingleAt >= int64(measuredFor*max(m.Size, 1))
+// measuredAnew is the pace if fewer records come back than one worker alone would
+// make, and it is long since that was measured: then records may take longer now.
+// What this batch took is believed until another was faster, and the number of
+// workers is found again from the beginning.
+func (m MTSState) measuredAnew(next Pace, b Batch) Pace {
+	slow := next.Single > 0 && 4*next.Single < 3*next.Interval
+	if slow && m.Delivered-next.SingleAt >= int64(measuredFor*max(m.Size, 1)) {
+		next.Single = max(b.Answered.Sub(b.Claimed)/time.Duration(max(b.Count, 1)), time.Microsecond).Truncate(time.Microsecond)
+		next.SingleAt, next.Interval = m.Delivered, 0
+	}
+	return next
 }
 
 // interval is the time between two records that are patched, as the batch saw it
@@ -240,6 +245,7 @@ func (m MTSState) AfterLoss(b Batch, tooMuch bool) (next Pace, ok bool) {
 	}
 	switch {
 	case b.Size > next.Size: // another loss of a size that is no longer used
+	case 2*b.Size < next.Size && m.Heard.After(b.Claimed): // larger ones are answered
 	case tooMuch && b.Size <= m.Proved && b.Beside > 0:
 		if b.Number > m.LimitedAt { // those of before were under way with the one that set it
 			next.Limit, next.Raising, next.LimitedAt = max(1, (b.Beside+1)/2), 0, m.Claims

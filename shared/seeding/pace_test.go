@@ -109,6 +109,39 @@ func TestPaceRecovers(t *testing.T) {
 	t.Logf("%d timely batches from 1 to 1,000", batches)
 }
 
+// Where fewer records come back than one worker alone would make, records take
+// longer now: what the batch shows is believed, and the workers are counted anew;
+// then for some time it is something else that is slow, such as the registry.
+func TestWhenRecordsTakeLonger(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		interval time.Duration
+		since    int64 // batches of records delivered since a record was measured
+		anew     bool
+	}{
+		"as fast as one worker":            {10 * ms, 100, false},
+		"a little slower":                  {13 * ms, 100, false},
+		"much slower":                      {20 * ms, 20, true},
+		"much slower, and measured lately": {20 * ms, 19, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := seeding.MTSState{Delivered: 5000, Pace: seeding.Pace{
+				Size: 50, Proved: 50, Ceiling: 100, Single: 10 * ms, Interval: c.interval, SingleAt: 5000 - 50*c.since,
+			}}
+			b := seeding.Batch{Size: 50, Count: 50, InLine: 50, Beside: 3, Delivered: 5000, Claimed: paceStart, Answered: paceStart.Add(4 * time.Second)}
+			b.Since, b.Closed, b.Deadline = b.Claimed, b.Answered.Add(ms), b.Answered
+			next, _ := m.AfterAnswer(b, 1000)
+			want := m.Pace
+			if c.anew {
+				want.Single, want.SingleAt, want.Interval = 80*ms, 5000, 0
+			}
+			if next.Single != want.Single || next.SingleAt != want.SingleAt || next.Interval != want.Interval {
+				t.Errorf("%+v, want %+v", next, want)
+			}
+		})
+	}
+}
+
 // A round is a batch for each worker, and those that are patched meanwhile, at most
 // as many again. The time of patching is an average of the batches.
 func TestARoundHoldsWhatIsPatched(t *testing.T) {
@@ -545,6 +578,10 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 				}
 				switch {
 				case b.Size > before.Size && before.Size > 0:
+				case 2*b.Size < before.Size && m.Heard.After(b.Claimed): // larger ones were answered since
+					if m.Pace.Size != before.Size {
+						t.Fatalf("%d records were too much, and %d became %d", b.Size, before.Size, m.Pace.Size)
+					}
 				case b.Size > before.Proved || b.Beside == 0:
 					if b.Size > 1 && m.Batch(maximum) >= b.Size {
 						t.Fatalf("%d records were too much, and the next size is %d", b.Size, m.Batch(maximum))

@@ -95,4 +95,4 @@ func (b Batch) SoFar() Totals {
 }
 
 // UnderWayOf counts the batches of one connector that hold a slot now.
-func (m MTSState) UnderWayOf(connector string, now time.Time) int { return m.held(connector, now) }
+func (m MTSState) UnderWayOf(connector string, now time.Time) int { return m.Held(connector, now) }

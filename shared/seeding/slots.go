@@ -107,7 +107,7 @@ func (m MTSState) busySince(now time.Time) time.Time {
 // OverdueAt is from when on the batch of a slot holds up nobody: when its own time is
 // over, or when nothing came from MTS for so long that each of its workers should
 // have answered a batch, and that was patched: half of the fixed time, and one and a
-// half times what they need on average. Then MTS was probably restarted with all
+// half times what they need, by the shortest time and by the average. Then MTS was probably restarted with all
 // that it had, and the deeper its queues were the longer their batches would hold up
 // everybody.
 func (m MTSState) OverdueAt(s Slot, times Times) time.Time {
@@ -118,7 +118,7 @@ func (m MTSState) OverdueAt(s Slot, times Times) time.Time {
 	if m.Heard.After(since) {
 		since = m.Heard
 	}
-	quiet := since.Add(times.OverdueBase/2 + 3*m.Single*time.Duration(m.Size)/2 + m.Handling)
+	quiet := since.Add(times.OverdueBase/2 + 3*max(m.Single, m.PerRecord)*time.Duration(m.Size)/2 + m.Handling)
 	if quiet.Before(s.Overdue) {
 		return quiet
 	}
@@ -139,9 +139,9 @@ const slotsPerWidth = 4
 // is that of the connector that asks. A connector may allow fewer than another that
 // uses the MTS too; then it sends few itself and leaves the others theirs. An MTS
 // that is silent gets one after the other, so that its first answer is noticed and
-// few records are lost; and one that is slow, until a batch was alone.
+// few records are lost.
 func (m MTSState) WidthNow(now time.Time, maximum int) int {
-	if m.silent(now) || m.slow() {
+	if m.silent(now) {
 		return 1
 	}
 	for _, s := range m.Slots {
@@ -182,7 +182,7 @@ func (m MTSState) Free(connector string, now time.Time, maximum, posting int) in
 	if free <= 0 || live > m.Round() || len(m.Slots)-len(left) >= slotsPerWidth*max(width, perWorker*firstWave) || m.isPreceded(connector, now) {
 		return 0
 	}
-	return max(0, min(free, m.Wave()-posting, maximum-m.held(connector, now)))
+	return max(0, min(free, m.Wave()-posting, maximum-m.Held(connector, now)))
 }
 
 // Takes reports whether MTS takes a batch of so many records now, of a connector
@@ -203,13 +203,13 @@ func (m MTSState) unprovedUnderWay(now time.Time) bool {
 
 // isPreceded reports whether a connector that waits comes before this one.
 func (m MTSState) isPreceded(connector string, now time.Time) bool {
-	since, held := now, m.held(connector, now)
+	since, held := now, m.Held(connector, now)
 	if w, waits := m.Waits(connector, now); waits {
 		since = w.Since
 	}
 	return slices.ContainsFunc(m.Waiting, func(w Waiting) bool {
 		return w.Connector != connector && w.Until.After(now) &&
-			cmp.Or(cmp.Compare(m.held(w.Connector, now), held), w.Since.Compare(since), cmp.Compare(w.Connector, connector)) < 0
+			cmp.Or(cmp.Compare(m.Held(w.Connector, now), held), w.Since.Compare(since), cmp.Compare(w.Connector, connector)) < 0
 	})
 }
 
@@ -223,8 +223,8 @@ func (m MTSState) Waits(connector string, now time.Time) (w Waiting, waits bool)
 	return w, false
 }
 
-// held counts the slots that a connector holds now.
-func (m MTSState) held(connector string, now time.Time) (n int) {
+// Held counts the slots that a connector holds now.
+func (m MTSState) Held(connector string, now time.Time) (n int) {
 	for _, s := range m.Slots {
 		if s.Connector == connector && s.live(now) {
 			n++

@@ -139,31 +139,6 @@ func TestWhenABatchHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// Where fewer records come back than one worker alone would make, the next batch
-// goes alone and shows how long a record takes now; then that is believed for some
-// time, because something else may be slow, such as the registry.
-func TestASlowMTSGetsABatchAlone(t *testing.T) {
-	const ms = time.Millisecond
-	for name, c := range map[string]struct {
-		single, interval time.Duration
-		since            int64 // batches of records delivered since one was alone
-		width            int
-	}{
-		"as fast as one worker":              {ms, ms, 100, seeding.PerWorker},
-		"a little slower":                    {3 * ms, 4 * ms, 100, seeding.PerWorker},
-		"much slower":                        {ms, 2 * ms, 20, 1},
-		"much slower, and it has been alone": {ms, 2 * ms, 19, seeding.PerWorker},
-		"never alone":                        {0, 2 * ms, 100, seeding.PerWorker * seeding.FirstWave},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := seeding.MTSState{Delivered: 5000, Pace: seeding.Pace{Size: 50, Proved: 50, Single: c.single, Interval: c.interval, SingleAt: 5000 - 50*c.since}}
-			if got := m.WidthNow(slotsNow, 1000); got != c.width {
-				t.Errorf("width %d, want %d", got, c.width)
-			}
-		})
-	}
-}
-
 // The size of the first batch of a wave, and of the others. At most one is larger
 // than any that was answered in time.
 func TestTheSizesOfAWave(t *testing.T) {

@@ -149,7 +149,7 @@ func (r *report) printEffort(out io.Writer) {
 	fmt.Fprintf(out, "\nWhat it took\n")
 	fmt.Fprintf(out, "  time      %s to build and start everything, %s from the start of the connector to the end\n",
 		r.startedIn.Round(100*time.Millisecond), r.took.Round(100*time.Millisecond))
-	fmt.Fprintf(out, "  batches   %s, in %d passes; at most %d were seen under way, and at most %d might have been\n",
+	fmt.Fprintf(out, "  batches   %s, in %d passes; at most %d were seen under way, and the width was at most %d\n",
 		strings.Join(closed, ", "), r.last.run.Passes, r.last.underWay, r.last.width)
 	fmt.Fprintf(out, "  records   %.1f per second, from the start of the connector to the end\n", float64(r.last.run.Totals.Sent)/max(r.took.Seconds(), 0.001))
 	fmt.Fprintf(out, "  MTS       %s POSTs with %s records, %.3f per registrant to send; %s status requests\n",

@@ -60,6 +60,7 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 			}
 		case take:
 			taken[vid.Registrant] = true
+			d.candidate.looked = plan.run.Tally.Looked + 1
 			plan.chosen = append(plan.chosen, d.candidate)
 		}
 		plan.run.Cursor = vid.ID

@@ -147,7 +147,8 @@ func (c selection) split(z sizes) (parts []selection) {
 		part.chosen, c.chosen = c.chosen[:n], c.chosen[n:]
 		part.counter += int64(len(parts))
 		if len(c.chosen) > 0 { // who was chosen but is not claimed is looked at again
-			part.run.Cursor, part.run.PassOver = part.chosen[n-1].member.Identifier, false
+			last := part.chosen[n-1]
+			part.run.Cursor, part.run.PassOver, part.run.Tally.Looked = last.member.Identifier, false, last.looked
 		}
 		parts = append(parts, part)
 	}

@@ -55,6 +55,7 @@ type candidate struct {
 	member       seeding.Member
 	demographics seeding.Demographics
 	fingerprint  seeding.Fingerprint
+	looked       int // Tally.Looked of the run after this one
 }
 
 // decide returns what is done with a VID.

@@ -159,20 +159,23 @@ func (s *Submitter) look(ctx context.Context, state seeding.State, run string) (
 }
 
 // mtsState reads the state of the connector's MTS, and which of its overdue
-// batches have an answer that waits for patch.
+// batches have an answer that waits for patch. Those of other registries are left
+// out: MTS has done its part, and a registry that is away must not hold up others.
 func (s *Submitter) mtsState(ctx context.Context, c seeding.Connector) (seeding.MTSState, error) {
 	mts, err := s.Store.MTSState(ctx, c.MTSKey())
 	if err != nil {
 		return mts, err
 	}
-	now := s.Clock.Now()
-	for i, slot := range mts.Slots {
-		mts.Slots[i].Overdue = mts.OverdueAt(slot, s.Times)
-		if mts.Slots[i].Overdue.After(now) {
-			continue
+	now, slots := s.Clock.Now(), mts.Slots
+	mts.Slots = nil
+	for _, slot := range slots {
+		if slot.Overdue = mts.OverdueAt(slot, s.Times); !slot.Overdue.After(now) {
+			if slot.Answered, err = s.Store.HasAnswer(ctx, slot.Registry, slot.Batch); err != nil {
+				return mts, err
+			}
 		}
-		if mts.Slots[i].Answered, err = s.Store.HasAnswer(ctx, slot.Registry, slot.Batch); err != nil {
-			return mts, err
+		if !slot.Answered || slot.Registry == c.RegistryKey() {
+			mts.Slots = append(mts.Slots, slot)
 		}
 	}
 	return mts, nil
@@ -218,8 +221,11 @@ func (s *Submitter) roomCame(ctx context.Context, v *view) (bool, error) {
 }
 
 // markWaiting writes that the connector waits for a slot, if others use the MTS
-// too.
+// too, and it does not wait for itself: then they need not.
 func (s *Submitter) markWaiting(ctx context.Context, v view) error {
+	if v.mts.Held(v.connector.ID, s.Clock.Now()) >= v.connector.MTS.WidthMaximum || v.posts.open() >= v.mts.Wave() {
+		return nil
+	}
 	w, renew := v.mts.Wait(v.connector.ID, s.Clock.Now(), s.Times.AnswerWait)
 	if !renew {
 		return nil

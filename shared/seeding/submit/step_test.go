@@ -216,6 +216,10 @@ func TestAStepWaitsForASlot(t *testing.T) {
 		"a batch becomes overdue, but its answer is there": {
 			holders: [2]string{"c", "d"}, alter: overdueAfter(3 * poll), change: func(f *fake) { f.answered["b0"] = true }, waited: wait, marks: 2,
 		},
+		"its answer is there, and waits for another registry": {
+			holders: [2]string{"c", "d"}, change: func(f *fake) { f.answered["b0"] = true }, waited: 3 * poll, marks: 1,
+			alter: func(slots []seeding.Slot) { overdueAfter(3 * poll)(slots); slots[0].Registry = "another" },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
@@ -225,7 +229,7 @@ func TestAStepWaitsForASlot(t *testing.T) {
 				f.mts.Single, f.mts.Interval = c.pace.Single, c.pace.Interval
 			}
 			for i, holder := range c.holders {
-				f.mts.Slots = append(f.mts.Slots, seeding.Slot{Batch: fmt.Sprintf("b%d", i), Connector: holder, Count: 1, Claimed: earlier, Overdue: later, Ends: later})
+				f.mts.Slots = append(f.mts.Slots, seeding.Slot{Batch: fmt.Sprintf("b%d", i), Connector: holder, Registry: f.connector.RegistryKey(), Count: 1, Claimed: earlier, Overdue: later, Ends: later})
 			}
 			if c.alter != nil {
 				c.alter(f.mts.Slots)
