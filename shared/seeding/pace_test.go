@@ -579,8 +579,8 @@ func TestPaceStaysInItsBounds(t *testing.T) {
 				switch {
 				case b.Size > before.Size && before.Size > 0:
 				case 2*b.Size < before.Size && m.Heard.After(b.Claimed): // larger ones were answered since
-					if m.Pace.Size != before.Size {
-						t.Fatalf("%d records were too much, and %d became %d", b.Size, before.Size, m.Pace.Size)
+					if m.Size != before.Size {
+						t.Fatalf("%d records were too much, and %d became %d", b.Size, before.Size, m.Size)
 					}
 				case b.Size > before.Proved || b.Beside == 0:
 					if b.Size > 1 && m.Batch(maximum) >= b.Size {
