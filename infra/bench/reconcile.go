@@ -98,7 +98,7 @@ func makeBatches(ctx context.Context, store *seedingdb.Store, c seeding.Connecto
 			id := int64(400_000 + 5*(i*batchSize+n))
 			b.Members = append(b.Members, seeding.Member{Registrant: id, Identifier: 3 * id})
 		}
-		claim := seeding.Claim{Batch: b, Counter: int64(i), Run: run, Version: c.Version, Fence: run.Fence}
+		claim := seeding.Claim{Batch: b, Counter: int64(i), Claims: int64(i), Run: run, Version: c.Version, Fence: run.Fence}
 		if err := errors.Join(store.Claim(ctx, claim), store.MarkSubmitted(ctx, b.Ref, function.NewID(), now)); err != nil {
 			return err
 		}
