@@ -230,17 +230,19 @@ func TestRegistryThatIsAwayHoldsUpNoOther(t *testing.T) {
 		before, seen := w.now(), w.watchClaims()
 		away := w.connector(nil)
 		var second seeding.Connector
+		var begun atomic.Bool // the second one
 		var outage sync.WaitGroup
 		outage.Go(func() {
 			time.Sleep(40 * time.Second)
 			lift := w.registry.Inject(odoosim.Fault{Point: odoosim.Arrival, Outcome: odoosim.Closed})
 			time.Sleep(20 * time.Second)
 			second = w.connector(func(c *seeding.Connector) { c.Registry.URL = otherURL })
+			begun.Store(true)
 			time.Sleep(30 * time.Minute)
 			lift()
 		})
 		for range 90 {
-			if w.tickWithoutWaiting(); second.ID != "" && w.done(away, second) {
+			if w.tickWithoutWaiting(); begun.Load() && w.done(away, second) {
 				break
 			}
 		}

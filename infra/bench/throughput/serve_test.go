@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// TestServe makes the runs that it reads, for Workers.
+// TestServe makes the runs that it reads, for Workers. It is no test: without them
+// there is nothing to read.
 func TestServe(t *testing.T) {
 	if os.Getenv(serving) == "" {
-		t.Skip("serves the bench only")
+		return
 	}
 	runs, results := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {
