@@ -37,8 +37,8 @@ func (m *measurer) reconcile(ctx context.Context, r *report) error {
 	return nil
 }
 
-// tickReads makes batches and runs one tick. The open ones are past their
-// deadline, and MTS is working on them, which is the most expensive case.
+// tickReads makes batches and runs one tick. The open ones are overdue, and MTS is
+// working on them, which is the most expensive case.
 func (m *measurer) tickReads(ctx context.Context, open, closed int) (spent dynamotest.Spent, err error) {
 	tables, err := inprocess.CreateTables(ctx, m.db.Client())
 	if err != nil {
@@ -91,7 +91,7 @@ func makeBatches(ctx context.Context, store *seedingdb.Store, c seeding.Connecto
 		b := seeding.Batch{
 			Ref:   seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: function.NewID()},
 			State: seeding.Claimed, MTS: c.MTSKey(), MTSURL: c.MTS.URL, Size: batchSize, InLine: batchSize,
-			Claimed: now.Add(-3 * time.Minute), Deadline: now.Add(-time.Minute),
+			Claimed: now.Add(-time.Minute), Overdue: now.Add(-time.Second), Deadline: now.Add(time.Minute),
 			RowKey: inprocess.Keyring("row").Key().ID, FingerprintKey: inprocess.Keyring("fingerprint").Key().ID, Count: batchSize,
 		}
 		for n := range batchSize {
