@@ -40,7 +40,7 @@ type Batch struct {
 
 	Size           int       // the batch size of the MTS when this was claimed
 	InLine         int       // records up to its last one at its worker of MTS, as far as could be told
-	Beside         int       // batches under way at the MTS then
+	Beside         int       // batches that MTS may have had then, overdue or not
 	Ahead          int       // records of these
 	Full           bool      // as many were under way as should be, or this one took the last free slot
 	Number         int64     // of its claim at the MTS
@@ -106,6 +106,12 @@ func (b Batch) AskAt() time.Time {
 		return b.Deadline
 	}
 	return b.Overdue
+}
+
+// timePerRecord is what MTS needed for each record, from the claim to the answer.
+func (b Batch) timePerRecord() time.Duration {
+	took := b.Answered.Sub(b.Claimed) / time.Duration(max(b.Count, 1))
+	return max(took.Truncate(time.Microsecond), time.Microsecond)
 }
 
 // Deadline of a batch claimed now: a fixed time plus four times what the

@@ -117,7 +117,7 @@ func (m MTSState) AfterAnswer(b Batch, maximum int) (next Pace, ok bool) {
 	next.Losses = 0
 	if took := b.Answered.Sub(b.Claimed); took > 0 {
 		next.PerRecord = Average(m.PerRecord, took, b.InLine)
-		next.Single, next.SingleAt = m.single(b, took)
+		next.Single, next.SingleAt = m.single(b)
 	}
 	next.Interval = m.interval(b)
 	next = m.measuredAnew(next, b)
@@ -149,8 +149,8 @@ func (m MTSState) AfterAnswer(b Batch, maximum int) (next Pace, ok bool) {
 // single is the time per record of a batch that found a free worker, and when one
 // that was alone showed it. Another may have waited in a queue, so it can only show
 // that the time is shorter.
-func (m MTSState) single(b Batch, took time.Duration) (time.Duration, int64) {
-	sample := max((took / time.Duration(max(b.Count, 1))).Truncate(time.Microsecond), time.Microsecond)
+func (m MTSState) single(b Batch) (time.Duration, int64) {
+	sample := b.timePerRecord()
 	switch {
 	case b.Beside == 0 && 2*b.Count >= b.Size:
 		return sample, m.Delivered
@@ -167,16 +167,15 @@ func (m MTSState) single(b Batch, took time.Duration) (time.Duration, int64) {
 func (m MTSState) measuredAnew(next Pace, b Batch) Pace {
 	slow := next.Single > 0 && 4*next.Single < 3*next.Interval
 	if slow && m.Delivered-next.SingleAt >= int64(measuredFor*max(m.Size, 1)) {
-		next.Single = max(b.Answered.Sub(b.Claimed)/time.Duration(max(b.Count, 1)), time.Microsecond).Truncate(time.Microsecond)
-		next.SingleAt, next.Interval = m.Delivered, 0
+		next.Single, next.SingleAt, next.Interval = b.timePerRecord(), m.Delivered, 0
 	}
 	return next
 }
 
 // interval is the time between two records that are patched, as the batch saw it
-// from the last one before its claim to its end. The shortest counts, and is forgotten slowly, because
-// an MTS may get fewer workers. A batch that had less beside it than it might have
-// had says only that the interval can be as short.
+// from the last one before its claim to its end. The shortest counts, and is
+// forgotten slowly, because an MTS may get fewer workers. A batch that had fewer
+// beside it than it might have had says only that the interval can be as short.
 func (m MTSState) interval(b Batch) time.Duration {
 	records, took := m.Delivered-b.Delivered, b.Closed.Sub(b.Since)
 	if records <= 0 || took <= 0 {
@@ -210,9 +209,8 @@ func (p Pace) raised() Pace {
 	return p
 }
 
-// resized is the pace after a timely answer to a batch of the current size. Each
-// batch may wait for another of its size, so both must be answered before a
-// default MTS forgets them, unless larger ones have proved that this one does not.
+// resized is the pace after a timely answer to a batch of the current size. A size
+// that takes a worker too long (batchTime) gets the ceiling, unless there is one.
 func (p Pace) resized(b Batch, maximum int) Pace {
 	fits := func(size int) bool { return p.Single*time.Duration(size) <= batchTime }
 	larger := min(2*b.Size, maximum)

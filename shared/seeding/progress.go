@@ -54,13 +54,6 @@ func rate(batches []Batch, now time.Time) float64 {
 	return float64(records) / took.Seconds()
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // left estimates how many records the run has yet to get decided: those that are
 // sent and pending, and those that this pass has yet to send. Of the VIDs that a
 // first pass did not look at yet, as many should be sent as of those before. It is
@@ -93,6 +86,3 @@ func (b Batch) SoFar() Totals {
 	t.Sent = max(t.Sent, b.Count)
 	return t
 }
-
-// UnderWayOf counts the batches of one connector that hold a slot now.
-func (m MTSState) UnderWayOf(connector string, now time.Time) int { return m.Held(connector, now) }

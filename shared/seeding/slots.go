@@ -68,19 +68,24 @@ func (m MTSState) leftBehind(now time.Time) (slots, marks []string) {
 
 // UnderWay counts the batches that hold a slot now, and their records.
 func (m MTSState) UnderWay(now time.Time) (batches, records int) {
-	for _, s := range m.Slots {
-		if s.live(now) {
-			batches++
-			records += s.Count
-		}
-	}
-	return batches, records
+	return m.count(func(s Slot) bool { return s.live(now) })
 }
 
 // Open counts the batches that MTS may have, overdue or not, and their records.
 func (m MTSState) Open(now time.Time) (batches, records int) {
+	return m.count(func(s Slot) bool { return !s.left(now) })
+}
+
+// Held counts the slots that a connector holds now.
+func (m MTSState) Held(connector string, now time.Time) int {
+	batches, _ := m.count(func(s Slot) bool { return s.Connector == connector && s.live(now) })
+	return batches
+}
+
+// count counts the slots for which counts is true, and their records.
+func (m MTSState) count(counts func(Slot) bool) (batches, records int) {
 	for _, s := range m.Slots {
-		if !s.left(now) {
+		if counts(s) {
 			batches++
 			records += s.Count
 		}
@@ -98,27 +103,20 @@ func (m MTSState) busySince(now time.Time) time.Time {
 			since = s.Claimed
 		}
 	}
-	if since.Before(m.Heard) {
-		return m.Heard
-	}
-	return since
+	return later(since, m.Heard)
 }
 
 // OverdueAt is from when on the batch of a slot holds up nobody: when its own time is
 // over, or when nothing came from MTS for so long that each of its workers should
 // have answered a batch, and that was patched: half of the fixed time, and one and a
-// half times what they need, by the shortest time and by the average. Then MTS was probably restarted with all
-// that it had, and the deeper its queues were the longer their batches would hold up
-// everybody.
+// half times what they need, by the shortest time and by the average. Then MTS was
+// probably restarted with all that it had, and the deeper its queues were the longer
+// their batches would hold up everybody.
 func (m MTSState) OverdueAt(s Slot, times Times) time.Time {
 	if m.Single <= 0 {
 		return s.Overdue
 	}
-	since := s.Claimed
-	if m.Heard.After(since) {
-		since = m.Heard
-	}
-	quiet := since.Add(times.OverdueBase/2 + 3*max(m.Single, m.PerRecord)*time.Duration(m.Size)/2 + m.Handling)
+	quiet := later(s.Claimed, m.Heard).Add(times.OverdueBase/2 + 3*max(m.Single, m.PerRecord)*time.Duration(m.Size)/2 + m.Handling)
 	if quiet.Before(s.Overdue) {
 		return quiet
 	}
@@ -176,10 +174,10 @@ func (m MTSState) Next(now time.Time, maximum int) (first, others int) {
 // kept free for those who wait, the others could always be quicker.
 func (m MTSState) Free(connector string, now time.Time, maximum, posting int) int {
 	live, _ := m.UnderWay(now)
-	left, _ := m.leftBehind(now)
+	open, _ := m.Open(now)
 	width := m.WidthNow(now, maximum)
 	free := width - live
-	if free <= 0 || live > m.Round() || len(m.Slots)-len(left) >= slotsPerWidth*max(width, perWorker*firstWave) || m.isPreceded(connector, now) {
+	if free <= 0 || live > m.Round() || open >= slotsPerWidth*max(width, perWorker*firstWave) || m.isPreceded(connector, now) {
 		return 0
 	}
 	return max(0, min(free, m.Wave()-posting, maximum-m.Held(connector, now)))
@@ -221,16 +219,6 @@ func (m MTSState) Waits(connector string, now time.Time) (w Waiting, waits bool)
 		}
 	}
 	return w, false
-}
-
-// Held counts the slots that a connector holds now.
-func (m MTSState) Held(connector string, now time.Time) (n int) {
-	for _, s := range m.Slots {
-		if s.Connector == connector && s.live(now) {
-			n++
-		}
-	}
-	return n
 }
 
 // Wait is the mark of a connector that waits for a slot, for the given time. ok is

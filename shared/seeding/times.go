@@ -61,6 +61,13 @@ func BackOff(first, limit time.Duration, before int) time.Duration {
 	return min(d, limit)
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // Average is a moving average of the time per record: a quarter of what was
 // measured now, three quarters of before, which is 0 if it is not known.
 func Average(before, elapsed time.Duration, records int) time.Duration {

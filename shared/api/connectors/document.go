@@ -101,7 +101,7 @@ func newConnectorDocument(c seeding.Connector, s seeding.State, mts seeding.MTSS
 	underWay, _ := mts.UnderWay(now)
 	document := connectorDocument{
 		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run,
-		Width: mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.UnderWayOf(c.ID, now)},
+		Width: mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
 		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
 		Mapping: mappingDocument{
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,

@@ -79,7 +79,6 @@ func TestReadingThatIsNotNeeded(t *testing.T) {
 	}
 }
 
-// When the batch is closed, and what is counted once (infra/protocol.md,
 // The pace follows how long MTS had the batch, until the first part of its answer
 // came, and how fast records are patched; not how long the answer waited.
 func TestThePaceFollowsTheAnswer(t *testing.T) {
@@ -122,6 +121,7 @@ func TestThePaceFollowsTheAnswer(t *testing.T) {
 	}
 }
 
+// When the batch is closed, and what is counted once (infra/protocol.md,
 // "Patch" 4 and 5).
 func TestWhatIsCounted(t *testing.T) {
 	first, second := part("x", 1, 2), part("x", 2, 2)

@@ -87,8 +87,7 @@ func continueRun(v view, now time.Time) plan {
 // hasRoom reports whether MTS takes another batch of the connector now.
 func (v view) hasRoom(now time.Time) bool {
 	size, _ := v.mts.Next(now, v.connector.MTS.BatchMaximum)
-	width := v.connector.MTS.WidthMaximum
-	return v.free(now) > 0 && v.mts.Takes(size, now, width)
+	return v.free(now) > 0 && v.mts.Takes(size, now, v.connector.MTS.WidthMaximum)
 }
 
 // free is how many batches of the connector MTS takes now. A worker that is busy
