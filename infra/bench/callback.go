@@ -28,13 +28,13 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
-// capability is the bearer of a batch that ends in an hour.
+// capability is the bearer of a batch of the greatest size that ends in an hour.
 func capability(ref seeding.BatchRef) string {
-	return seeding.Capability(inprocess.Keyring("capability").Key(), ref, time.Now().Add(time.Hour))
+	return seeding.Capability(inprocess.Keyring("capability").Key(), ref, seeding.MaxBatch, time.Now().Add(time.Hour))
 }
 
-// answerRow is a row in our output format.
-func answerRow(random *rand.Rand, n int) string {
+// answerRow is a row of a batch in our output format.
+func answerRow(random *rand.Rand, ref seeding.BatchRef, n int) string {
 	m := seeding.Member{Registrant: int64(400_001 + n), Identifier: int64(1_200_001 + 3*n)}
 	var mac seeding.RowMAC
 	var fingerprint seeding.Fingerprint
@@ -45,7 +45,8 @@ func answerRow(random *rand.Rand, n int) string {
 		fingerprint[i] = byte(random.IntN(256))
 	}
 	token := fmt.Sprintf("%018d%018d", random.Int64N(1e18), random.Int64N(1e18))
-	return fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(m, mac, fingerprint), token)
+	key := seeding.Seal(inprocess.Keyring("capability").Key(), ref.Batch, seeding.CorrelationKey(m, mac, fingerprint))
+	return fmt.Sprintf(`["%s", "processed", "%s", null, null]`, key, token)
 }
 
 // answerEvent is the event of a callback from API Gateway.
@@ -76,7 +77,7 @@ func (m *measurer) callback(ctx context.Context, r *report) error {
 	var ours, bare []time.Duration
 	for i := range warm + times {
 		ref := seeding.BatchRef{Registry: "registry", Connector: function.NewID(), Run: function.NewID(), Batch: function.NewID()}
-		event, err := answerEvent(ref, "["+answerRow(random, i)+"]")
+		event, err := answerEvent(ref, "["+answerRow(random, ref, i)+"]")
 		if err != nil {
 			return err
 		}
@@ -137,9 +138,10 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 	const goal = 96e6
 	m.say("delivering a callback of 5 MB")
 	var body strings.Builder
+	ref := seeding.BatchRef{Registry: "registry", Connector: function.NewID(), Run: function.NewID(), Batch: function.NewID()}
 	random, rows := rand.New(rand.NewPCG(1, 2)), 0
 	for body.WriteByte('['); ; rows++ {
-		row := answerRow(random, rows)
+		row := answerRow(random, ref, rows)
 		if body.Len()+len(row)+2 > receive.MaxBody {
 			break
 		}
@@ -149,7 +151,6 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 		body.WriteString(row)
 	}
 	body.WriteByte(']')
-	ref := seeding.BatchRef{Registry: "registry", Connector: function.NewID(), Run: function.NewID(), Batch: function.NewID()}
 	event, err := answerEvent(ref, body.String())
 	if err != nil {
 		return err
@@ -167,7 +168,7 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 	keys := httptest.NewServer(http.HandlerFunc(serveKey))
 	defer keys.Close()
 	idle := list[slices.IndexFunc(list, func(b *binary) bool { return b.name == "callback" })]
-	large := &binary{name: idle.name, path: idle.path, event: string(payload), reply: fmt.Sprintf(`{\"rows\":%d}`, rows)}
+	large := &binary{name: idle.name, path: idle.path, event: string(payload), reply: fmt.Sprintf(`{\"rows\":%d}`, seeding.MaxBatch)}
 	var peaks [2]float64
 	for i, b := range []*binary{idle, large} {
 		b.environment = []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + keys.URL}

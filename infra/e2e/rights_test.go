@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -22,9 +23,11 @@ import (
 // That no log line reports a missing right proves something only if rights are
 // enforced and a missing one is logged. Here one is taken away.
 func TestAMissingRightIsLogged(t *testing.T) {
-	capability := seeding.Capability(deploymentKey(t, "CapabilityKeySecret"), seeding.BatchRef{
+	key := deploymentKey(t, "CapabilityKeySecret")
+	capability := seeding.Capability(key, seeding.BatchRef{
 		Registry: "r-unknown", Connector: "unknown", Run: "none", Batch: deniedBatch,
-	}, time.Now().Add(time.Minute))
+	}, 1, time.Now().Add(time.Minute))
+	unknownRow := fmt.Sprintf(`[%q,"processed","000000000000000000000000000000000001",null,null]`, seeding.Seal(key, deniedBatch, "1.1.AAAAAAAAAAAAAAAA"))
 	deliver := func() int {
 		return send(t, "POST", "/callback/"+deniedBatch, bulk([]string{unknownRow}), "Authorization: Bearer "+capability).Status
 	}
@@ -51,7 +54,6 @@ func TestAMissingRightIsLogged(t *testing.T) {
 // The batch whose answer is denied on purpose, and a row that belongs to no batch.
 const (
 	deniedBatch = "00000000000000000000000000"
-	unknownRow  = `["1.1.AAAAAAAAAAAAAAAA","processed","000000000000000000000000000000000001",null,null]`
 )
 
 var denied = regexp.MustCompile(`AccessDeniedException|(?i)not authorized`)

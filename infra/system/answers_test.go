@@ -1,7 +1,6 @@
 package system_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -62,12 +62,14 @@ func TestRowsOfAnotherBatchFitNobody(t *testing.T) {
 	before := w.now()
 	c := w.connector(nil)
 	w.finish(20, c)
-	// Rows for new registrants, forged without the row key.
+	// Rows for new registrants, forged without the row key, but with the capability
+	// key.
 	ids := w.addRegistrants(5)
+	_, batch, _ := strings.Cut(w.last.Load().path, "/callback/")
 	var rows []string
 	for _, id := range ids {
 		m := seeding.Member{Registrant: id, Identifier: w.vidOf(id).ID}
-		key := seeding.CorrelationKey(m, seeding.RowMAC{1, 2, 3}, seeding.Fingerprint{4})
+		key := seeding.Seal(inprocess.Keyring("capability").Key(), batch, seeding.CorrelationKey(m, seeding.RowMAC{1, 2, 3}, seeding.Fingerprint{4}))
 		rows = append(rows, fmt.Sprintf(`["%s","processed","%036d",null,null]`, key, id))
 	}
 	expect(t, "status", w.deliver(w.last.Load(), "["+strings.Join(rows, ",")+"]"), http.StatusOK)
@@ -128,20 +130,7 @@ func TestAnswerOfSeveralParts(t *testing.T) {
 			withheld := w.withholdFirst()
 			c := w.connector(nil)
 			w.tick()
-			var rows []json.RawMessage
-			if err := json.Unmarshal(withheld.Load().body, &rows); err != nil {
-				t.Fatal(err)
-			}
-			for i := range 1490 { // rows that fit nobody fill the first part up to the tenth
-				forged := seeding.CorrelationKey(seeding.Member{Registrant: 1, Identifier: 1}, seeding.RowMAC{byte(i), byte(i >> 8)}, seeding.Fingerprint{1})
-				rows = append(rows, json.RawMessage(`["`+forged+`","processed","1",null,null]`))
-			}
-			body, err := json.Marshal(rows)
-			if err != nil {
-				t.Fatal(err)
-			}
-			parts := w.partsOf(withheld.Load(), string(body))
-			expect(t, "parts", len(parts), 2)
+			parts := w.split(w.partOf(withheld.Load()), 10)
 			if f.late {
 				w.clock.Advance(time.Hour)
 			}
@@ -187,7 +176,7 @@ func TestAnswerThatCannotBeProcessedIsSetAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tick()
-	part := w.partsOf(withheld.Load(), string(withheld.Load().body))[0]
+	part := w.partOf(withheld.Load())
 	part.Packed = []byte("no rows")
 	start := w.clock.Now()
 	w.patchPart(part)
@@ -247,7 +236,7 @@ func TestAnswerThatNobodyWaitsFor(t *testing.T) {
 	withheld := w.withholdFirst()
 	c := w.connector(nil)
 	w.tick()
-	part := w.partsOf(withheld.Load(), string(withheld.Load().body))[0]
+	part := w.partOf(withheld.Load())
 	if err := w.store.SetStatus(t.Context(), c.ID, seeding.Stopped, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}

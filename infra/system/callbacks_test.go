@@ -128,17 +128,31 @@ func (w *world) repeatLast() {
 	expect(w.T, "status of a repeated callback", w.deliver(last, string(half)), http.StatusOK)
 }
 
-// partsOf makes of a callback with this body the parts of an answer that the
-// function would store, and stores none.
-func (w *world) partsOf(d *delivery, body string) []seeding.AnswerPart {
+// partOf makes of a callback the answer that the function would store, and stores
+// none.
+func (w *world) partOf(d *delivery) seeding.AnswerPart {
 	w.Helper()
 	var parts collected
 	inbox := receive.Inbox{CapabilityKeys: inprocess.Keyring("capability"), Answers: &parts, Clock: w.clock, Times: seeding.DefaultTimes()}
 	_, batch, _ := strings.Cut(d.path, "/callback/")
-	if _, err := inbox.Receive(w.Context(), batch, strings.TrimPrefix(d.bearer, "Bearer "), []byte(body)); err != nil {
+	if _, err := inbox.Receive(w.Context(), batch, strings.TrimPrefix(d.bearer, "Bearer "), d.body); err != nil {
 		w.Fatal(err)
 	}
-	return parts
+	return parts[0]
+}
+
+// split makes two parts of an answer, as the version before did of a long one:
+// the first has n rows.
+func (w *world) split(whole seeding.AnswerPart, n int) []seeding.AnswerPart {
+	w.Helper()
+	rows, err := seeding.UnpackRows(whole.Packed)
+	if err != nil {
+		w.Fatal(err)
+	}
+	first, second := whole, whole
+	first.Part, first.Of, first.Packed = 1, 2, seeding.PackRows(rows[:n])
+	second.Part, second.Of, second.Packed = 2, 2, seeding.PackRows(rows[n:])
+	return []seeding.AnswerPart{first, second}
 }
 
 // collected is an inbox that keeps parts.

@@ -27,7 +27,8 @@ const (
 )
 
 // AnswerPart is a part of the answer in one callback: at most 1,500 rows that can
-// be read without the other parts.
+// be read without the other parts. New answers are in one part; those of the
+// version before may have several.
 type AnswerPart struct {
 	Ref      BatchRef
 	Content  string // hash of all rows of the callback; a repeated one has the same

@@ -95,43 +95,91 @@ func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Fingerprint, ok b
 	return m, mac, p, CorrelationKey(m, mac, p) == text // numbers and base64 can be written in several ways
 }
 
-// Capability is the right to deliver the answer of one batch until a time. It
-// goes to MTS as the bearer of its callback.
-func Capability(k Key, ref BatchRef, until time.Time) string {
-	claims := strings.Join([]string{ref.Registry, ref.Connector, ref.Run, ref.Batch, k.ID, strconv.FormatInt(until.Unix(), 36)}, " ")
-	return base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." +
-		base64.RawURLEncoding.EncodeToString(k.sum("capability", claims))
+// MaxBatch is how many records a batch has at most.
+const MaxBatch = 1000
+
+// Seal appends to a correlation key what Grant.Unseal checks: eight characters of
+// a MAC under the capability key. So the public function, which has no row key,
+// still sees which rows are of its batch, and a bearer alone lets nobody store
+// any.
+func Seal(k Key, batch, correlation string) string {
+	return correlation + "." + base64.RawURLEncoding.EncodeToString(k.sum("seal", batch, correlation)[:6])
 }
 
-// OpenCapability checks a bearer and returns the batch it is for. ok is false
-// for anything forged, expired or malformed, without a reason. err is a failure
-// of the keyring.
-func OpenCapability(ctx context.Context, keyring Keyring, bearer string, now time.Time) (ref BatchRef, ok bool, err error) {
+// Grant is what a capability allows: to deliver the answer of one batch.
+type Grant struct {
+	Ref   BatchRef
+	Count int // records of the batch; an answer has no more rows
+
+	sealed bool
+	key    Key // of the seals
+}
+
+// Unseal returns the correlation key that Seal was given; ok is false if it was
+// sealed for another batch, or not by us. Those of a capability of the form
+// before have no seal, and are returned as they are.
+func (g Grant) Unseal(sealed string) (correlation string, ok bool) {
+	if !g.sealed {
+		return sealed, true
+	}
+	end := strings.LastIndexByte(sealed, '.')
+	if end < 0 {
+		return "", false
+	}
+	correlation = sealed[:end]
+	return correlation, hmac.Equal([]byte(sealed), []byte(Seal(g.key, g.Ref.Batch, correlation)))
+}
+
+// Capability is the right to deliver the answer of one batch of count records
+// until a time. It goes to MTS as the bearer of its callback. The key also seals
+// the correlation keys of the batch.
+func Capability(k Key, ref BatchRef, count int, until time.Time) string {
+	return signed(k, ref.Registry, ref.Connector, ref.Run, ref.Batch, k.ID, strconv.FormatInt(until.Unix(), 36), strconv.Itoa(count))
+}
+
+func signed(k Key, claims ...string) string {
+	text := strings.Join(claims, " ")
+	return base64.RawURLEncoding.EncodeToString([]byte(text)) + "." +
+		base64.RawURLEncoding.EncodeToString(k.sum("capability", text))
+}
+
+// OpenCapability checks a bearer and returns what it grants. ok is false for
+// anything forged, expired or malformed, without a reason. err is a failure of
+// the keyring.
+//
+// The form before had neither count nor seals. It is accepted, for MaxBatch
+// records, as long as one of them may be valid: 7 days.
+func OpenCapability(ctx context.Context, keyring Keyring, bearer string, now time.Time) (g Grant, ok bool, err error) {
 	encoded, signature, found := strings.Cut(bearer, ".")
 	if !found || len(bearer) > 2048 {
-		return BatchRef{}, false, nil
+		return Grant{}, false, nil
 	}
 	claims, mac := decodeText(encoded), decodeText(signature)
 	parts := strings.Split(string(claims), " ")
-	if len(parts) != 6 {
-		return BatchRef{}, false, nil
+	if len(parts) != 6 && len(parts) != 7 {
+		return Grant{}, false, nil
 	}
 	key, err := keyring.ByID(ctx, parts[4])
 	switch {
 	case IsNotFound(err):
-		return BatchRef{}, false, nil
+		return Grant{}, false, nil
 	case err != nil:
-		return BatchRef{}, false, err
+		return Grant{}, false, err
 	}
 	if !hmac.Equal(mac, key.sum("capability", string(claims))) {
-		return BatchRef{}, false, nil
+		return Grant{}, false, nil
 	}
-	// We signed it, so it parses; zero would be long ago.
+	// We signed it, so it parses; zero would be long ago, and no record.
 	until, _ := strconv.ParseInt(parts[5], 36, 64)
 	if !now.Before(time.Unix(until, 0)) {
-		return BatchRef{}, false, nil
+		return Grant{}, false, nil
 	}
-	return BatchRef{Registry: parts[0], Connector: parts[1], Run: parts[2], Batch: parts[3]}, true, nil
+	g = Grant{Ref: BatchRef{Registry: parts[0], Connector: parts[1], Run: parts[2], Batch: parts[3]}, Count: MaxBatch}
+	if len(parts) == 7 {
+		g.sealed, g.key = true, key
+		g.Count, _ = strconv.Atoi(parts[6])
+	}
+	return g, true, nil
 }
 
 // decodeText is empty if the text is not base64url.

@@ -15,7 +15,7 @@ var ref = seeding.BatchRef{Registry: "r1", Connector: "c1", Run: "run1", Batch: 
 
 func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
 	old, current := seedingtest.Key("k1"), seedingtest.Key("k2")
-	good := seeding.Capability(current, ref, now.Add(time.Hour))
+	good := seeding.Capability(current, ref, 20, now.Add(time.Hour))
 	cases := map[string]struct {
 		bearer string
 		at     time.Time
@@ -24,10 +24,10 @@ func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
 		"fresh":                 {good, now, true},
 		"last second":           {good, now.Add(time.Hour - time.Second), true},
 		"expired":               {good, now.Add(time.Hour), false},
-		"by the key before":     {seeding.Capability(old, ref, now.Add(time.Hour)), now, true},
-		"by a key that is gone": {seeding.Capability(seedingtest.Key("k0"), ref, now.Add(time.Hour)), now, false},
+		"by the key before":     {seeding.Capability(old, ref, 20, now.Add(time.Hour)), now, true},
+		"by a key that is gone": {seeding.Capability(seedingtest.Key("k0"), ref, 20, now.Add(time.Hour)), now, false},
 		"by a foreign key of the same id": {
-			seeding.Capability(seeding.Key{ID: "k2", Secret: []byte("other")}, ref, now.Add(time.Hour)), now, false},
+			seeding.Capability(seeding.Key{ID: "k2", Secret: []byte("other")}, ref, 20, now.Add(time.Hour)), now, false},
 		"empty":           {"", now, false},
 		"no signature":    {strings.Split(good, ".")[0], now, false},
 		"other claims":    {"eA" + good[2:], now, false},
@@ -39,16 +39,55 @@ func TestCapabilityOpensOnlyWhatItWasMadeFor(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got, ok, err := seeding.OpenCapability(t.Context(), seedingtest.Keyring{old, current}, c.bearer, c.at)
-			if err != nil || ok != c.ok || (ok && got != ref) {
+			if err != nil || ok != c.ok || (ok && (got.Ref != ref || got.Count != 20)) {
 				t.Errorf("got %+v, %v, %v; want ok %v", got, ok, err, c.ok)
 			}
 		})
 	}
 }
 
+// A capability that the version before made is valid until it expires, for as
+// many records as a batch may have, and its correlation keys have no seal.
+func TestCapabilityOfTheFormBeforeIsAccepted(t *testing.T) {
+	const before = "cjEgYzEgcnVuMSBiMSBrMSB0b3VzNDA.USpeXPoJ_DqYtlOTtta7EjOh0aYkkROoVggVO_zY4bk" // until seedingtest.Now + 1 h
+	keys := seedingtest.Keyring{seedingtest.Key("k1"), seedingtest.Key("k2")}
+	g, ok, err := seeding.OpenCapability(t.Context(), keys, before, now)
+	if err != nil || !ok || g.Ref != ref || g.Count != seeding.MaxBatch {
+		t.Fatalf("%+v, %v, %v", g, ok, err)
+	}
+	if key, ok := g.Unseal("7.9.x"); !ok || key != "7.9.x" {
+		t.Errorf("%q, %v", key, ok)
+	}
+	if _, ok, _ := seeding.OpenCapability(t.Context(), keys, before, now.Add(time.Hour)); ok {
+		t.Error("accepted after its time")
+	}
+}
+
+// Of a correlation key that was sealed for another batch, with another key, or
+// not at all, no row is taken.
+func TestSealIsForOneBatch(t *testing.T) {
+	k := seedingtest.Key("k1")
+	g, ok, err := seeding.OpenCapability(t.Context(), seedingtest.Keyring{k}, seeding.Capability(k, ref, 20, now.Add(time.Hour)), now)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	good := seeding.Seal(k, "b1", "7.9.x")
+	if key, ok := g.Unseal(good); !ok || key != "7.9.x" {
+		t.Errorf("%q, %v", key, ok)
+	}
+	for name, text := range map[string]string{
+		"none": "7.9.x", "empty": "", "another batch's": seeding.Seal(k, "b2", "7.9.x"), "another key's": seeding.Seal(seedingtest.Key("k2"), "b1", "7.9.x"),
+		"of another row": "8" + good[1:], "cut": good[:len(good)-1], "longer": good + "A", "twice": seeding.Seal(k, "b2", good),
+	} {
+		if key, ok := g.Unseal(text); ok {
+			t.Errorf("%s: %q", name, key)
+		}
+	}
+}
+
 func TestEveryBitOfACapabilityCounts(t *testing.T) {
 	k := seedingtest.Key("k1")
-	good := seeding.Capability(k, ref, now.Add(time.Hour))
+	good := seeding.Capability(k, ref, 20, now.Add(time.Hour))
 	for i := range good {
 		changed := []byte(good)
 		changed[i] ^= 1

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,51 +47,49 @@ type Answers interface {
 }
 
 const (
-	maxToken = 100 // bytes; Odoo shortens longer identifier values (facts/odoo.md A2)
-	maxCode  = 120
-	// rowsPerPart keeps the largest possible part below DynamoDB's 400 KB.
-	rowsPerPart = 1500
+	maxToken   = 100 // bytes; Odoo shortens longer identifier values (facts/odoo.md A2)
+	maxCode    = 120
+	maxElement = 16 << 10 // bytes; the message of a row may quote several fields in several languages
 )
 
 // Receive checks that the bearer is for the batch in the path, stores the rows of
-// the body and returns their number. A repeated callback, its rows in any order,
-// is a success without a second write.
+// the body and returns their number, which is at most that of the batch's
+// records. A repeated callback, its rows in any order, is a success without a
+// second write.
 func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte) (rows int, err error) {
 	now := in.Clock.Now()
-	ref, ok, err := seeding.OpenCapability(ctx, in.CapabilityKeys, bearer, now)
+	grant, ok, err := seeding.OpenCapability(ctx, in.CapabilityKeys, bearer, now)
 	if err != nil {
 		return 0, err
 	}
-	if !ok || ref.Batch != batch {
+	if !ok || grant.Ref.Batch != batch {
 		return 0, ErrUnauthorised
 	}
-	all := parseRows(body)
+	all := readRows(body, grant)
 	if len(all) == 0 {
 		return 0, ErrMalformed
 	}
-	var packed [][]byte
-	hash := sha256.New()
-	for chunk := range slices.Chunk(all, rowsPerPart) {
-		packed = append(packed, seeding.PackRows(chunk))
-		hash.Write(packed[len(packed)-1])
+	// At most seeding.MaxBatch rows: one part, below DynamoDB's 400 KB.
+	packed := seeding.PackRows(all)
+	hash := sha256.Sum256(packed)
+	part := seeding.AnswerPart{
+		Ref: grant.Ref, Content: hex.EncodeToString(hash[:12]), Part: 1, Of: 1,
+		Received: now, Expires: now.Add(in.Times.AnswerLife), Packed: packed,
 	}
-	content := hex.EncodeToString(hash.Sum(nil)[:12])
-	for i := range packed {
-		part := seeding.AnswerPart{
-			Ref: ref, Content: content, Part: i + 1, Of: len(packed),
-			Received: now, Expires: now.Add(in.Times.AnswerLife), Packed: packed[i],
-		}
-		if err := in.Answers.PutPart(ctx, part); err != nil {
-			return 0, err
-		}
+	if err := in.Answers.PutPart(ctx, part); err != nil {
+		return 0, err
 	}
 	return len(all), nil
 }
 
-// parseRows reads the array that OutputFormat makes. It leaves out what is not a
-// row: an element is null where MTS's jq failed (facts/mts.md 3.5). Rows are
-// sorted and unique, so that a repeat in another order has the same content.
-func parseRows(body []byte) []seeding.Row {
+// readRows reads the array that OutputFormat makes. It leaves out what is no row
+// of the batch: an element is null where MTS's jq failed (facts/mts.md 3.5). There
+// is one row for each correlation key, one with a token before any other. Rows
+// are sorted, so that a repeat in another order has the same content.
+//
+// MTS sends one element for each record. Twice as many are read and no more, so
+// that a hostile body costs little, and what is in front of the excess counts.
+func readRows(body []byte, grant seeding.Grant) []seeding.Row {
 	if !json.Valid(body) { // a body that was cut short is not a complete answer
 		return nil
 	}
@@ -98,18 +97,37 @@ func parseRows(body []byte) []seeding.Row {
 	if open, err := in.Token(); err != nil || open != json.Delim('[') {
 		return nil
 	}
-	var rows []seeding.Row
-	for in.More() {
+	found := map[rowKey]seeding.Row{}
+	for elements := 0; elements < 2*grant.Count && in.More(); elements++ {
 		var element json.RawMessage
 		if err := in.Decode(&element); err != nil {
 			return nil
 		}
-		if row, ok := parseRow(element); ok {
-			rows = append(rows, row)
+		row, ok := parseRow(element, grant)
+		if !ok {
+			continue
+		}
+		key := rowKey{row.Subject, row.MAC, row.Fingerprint}
+		if other, known := found[key]; (known || len(found) < grant.Count) && (!known || before(row, other)) {
+			found[key] = row
 		}
 	}
-	slices.SortFunc(rows, compareRows)
-	return slices.CompactFunc(rows, func(a, b seeding.Row) bool { return a == b })
+	return slices.SortedFunc(maps.Values(found), compareRows)
+}
+
+// rowKey is what a correlation key says.
+type rowKey struct {
+	seeding.Subject
+	mac         seeding.RowMAC
+	fingerprint seeding.Fingerprint
+}
+
+// before reports whether a counts, of two rows with one correlation key.
+func before(a, b seeding.Row) bool {
+	if (a.Token == "") != (b.Token == "") {
+		return a.Token != ""
+	}
+	return compareRows(a, b) < 0
 }
 
 func compareRows(a, b seeding.Row) int {
@@ -119,22 +137,16 @@ func compareRows(a, b seeding.Row) int {
 		cmp.Compare(a.Status, b.Status), cmp.Compare(a.Token, b.Token), cmp.Compare(a.Code, b.Code))
 }
 
-func parseRow(element json.RawMessage) (seeding.Row, bool) {
-	var cells []any
-	if json.Unmarshal(element, &cells) != nil || len(cells) != 5 {
+func parseRow(element json.RawMessage, grant seeding.Grant) (seeding.Row, bool) {
+	var cells []string // null is empty
+	if len(element) > maxElement || json.Unmarshal(element, &cells) != nil || len(cells) != 5 {
 		return seeding.Row{}, false
 	}
-	var texts [5]string
-	for i, cell := range cells {
-		switch v := cell.(type) {
-		case nil:
-		case string:
-			texts[i] = v
-		default:
-			return seeding.Row{}, false
-		}
+	sealed, status, token, code, message := cells[0], cells[1], cells[2], cells[3], cells[4]
+	key, ok := grant.Unseal(sealed)
+	if !ok {
+		return seeding.Row{}, false
 	}
-	key, status, token, code, message := texts[0], texts[1], texts[2], texts[3], texts[4]
 	member, mac, fingerprint, ok := seeding.ParseCorrelationKey(key)
 	if !ok || len(token) > maxToken || strings.ContainsRune(token, 0) {
 		return seeding.Row{}, false

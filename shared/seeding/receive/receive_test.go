@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -44,12 +45,12 @@ func inbox() (*receive.Inbox, *memoryInbox, string) {
 	s := &memoryInbox{parts: map[string]seeding.AnswerPart{}}
 	k := seedingtest.Key("k1")
 	in := &receive.Inbox{CapabilityKeys: seedingtest.Keyring{k}, Answers: s, Clock: seedingtest.Clock{Time: seedingtest.Now}, Times: seeding.DefaultTimes()}
-	return in, s, seeding.Capability(k, ref, seedingtest.Now.Add(time.Hour))
+	return in, s, seeding.Capability(k, ref, seeding.MaxBatch, seedingtest.Now.Add(time.Hour))
 }
 
 func TestInboxStoresEveryRowOnce(t *testing.T) {
 	in, s, bearer := inbox()
-	rows := seedingtest.Rows(4000)
+	rows := seedingtest.Rows(1000)
 	backwards := slices.Clone(rows)
 	slices.Reverse(backwards)
 	var all sync.WaitGroup
@@ -59,19 +60,19 @@ func TestInboxStoresEveryRowOnce(t *testing.T) {
 			if i%2 == 1 {
 				body = bulkBody(backwards)
 			}
-			if n, err := in.Receive(context.Background(), "b1", bearer, []byte(body)); err != nil || n != 4000 {
+			if n, err := in.Receive(context.Background(), "b1", bearer, []byte(body)); err != nil || n != 1000 {
 				t.Errorf("%d rows, %v", n, err)
 			}
 		})
 	}
 	all.Wait()
-	if s.writes != 3 || len(s.parts) != 3 {
+	if s.writes != 1 || len(s.parts) != 1 {
 		t.Fatalf("%d writes, %d parts", s.writes, len(s.parts))
 	}
 	seen := map[int64]bool{}
 	for p := range maps.Values(s.parts) {
 		got, err := seeding.UnpackRows(p.Packed)
-		if err != nil || p.Ref != ref || p.Of != 3 || !p.Expires.After(seedingtest.Now) || len(p.Packed) > 380<<10 {
+		if err != nil || p.Ref != ref || p.Of != 1 || !p.Expires.After(seedingtest.Now) || len(p.Packed) > 380<<10 {
 			t.Fatalf("part %d of %d of %+v: %v, %d bytes", p.Part, p.Of, p.Ref, err, len(p.Packed))
 		}
 		for _, row := range got {
@@ -81,15 +82,15 @@ func TestInboxStoresEveryRowOnce(t *testing.T) {
 			seen[row.Identifier] = true
 		}
 	}
-	if len(seen) != 4000 {
+	if len(seen) != 1000 {
 		t.Errorf("%d rows", len(seen))
 	}
 }
 
 func TestInboxReadsRows(t *testing.T) {
 	r := seedingtest.Rows(2)
-	k1 := seeding.CorrelationKey(r[0].Member, r[0].MAC, r[0].Fingerprint)
-	k2 := seeding.CorrelationKey(r[1].Member, r[1].MAC, r[1].Fingerprint)
+	k1 := sealed(r[0])
+	k2 := sealed(r[1])
 	cases := map[string]struct {
 		body string
 		want []seeding.Row // status, token and code only
@@ -145,7 +146,7 @@ func TestInboxStoresNothingWithoutCapability(t *testing.T) {
 	body := []byte(bulkBody(seedingtest.Rows(1)))
 	for name, c := range map[string]struct{ batch, bearer string }{
 		"no bearer": {"b1", ""}, "another batch": {"b2", bearer}, "a guess": {"b1", "x.y"},
-		"expired": {"b1", seeding.Capability(seedingtest.Key("k1"), ref, seedingtest.Now)},
+		"expired": {"b1", seeding.Capability(seedingtest.Key("k1"), ref, 1, seedingtest.Now)},
 	} {
 		if _, err := in.Receive(t.Context(), c.batch, c.bearer, body); !errors.Is(err, receive.ErrUnauthorised) {
 			t.Errorf("%s: %v", name, err)
@@ -153,6 +154,124 @@ func TestInboxStoresNothingWithoutCapability(t *testing.T) {
 	}
 	if s.writes != 0 {
 		t.Errorf("%d writes", s.writes)
+	}
+}
+
+// Whoever holds the capability of a batch can store no more than one row for each
+// of its records, and no row of anybody else.
+func TestForgedRowsDisplaceNoRowOfTheBatch(t *testing.T) {
+	genuine := seedingtest.Rows(20)
+	var forged, ofOthers []string
+	for i := range 60_000 {
+		r := seeding.Row{Subject: seeding.Member{Registrant: int64(i + 1), Identifier: int64(i + 1)}.Subject()}
+		forged = append(forged, fmt.Sprintf(`["%s","processed","1",null,null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Fingerprint)))
+		ofOthers = append(ofOthers, fmt.Sprintf(`["%s","processed","1",null,null]`,
+			seeding.Seal(seedingtest.Key("k1"), "another", seeding.CorrelationKey(genuine[i%20].Member, genuine[i%20].MAC, genuine[i%20].Fingerprint))))
+	}
+	rows := bulkBody(genuine)
+	rows = rows[1 : len(rows)-1]
+	for name, c := range map[string]struct {
+		body []string
+		want int
+	}{
+		"forged rows alone":                  {forged, 0},
+		"rows of another batch":              {ofOthers, 0},
+		"the rows, then forged ones":         {append([]string{rows}, forged...), 20},
+		"as many forged ones, then the rows": {append(slices.Clone(forged[:20]), rows), 20},
+		"the rows, over and over":            {slices.Repeat([]string{rows}, 1000), 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, s, _ := inbox()
+			bearer := seeding.Capability(seedingtest.Key("k1"), ref, 20, seedingtest.Now.Add(time.Hour))
+			n, err := in.Receive(t.Context(), "b1", bearer, []byte("["+strings.Join(c.body, ",")+"]"))
+			if n != c.want || errors.Is(err, receive.ErrMalformed) != (c.want == 0) {
+				t.Fatalf("%d rows, %v", n, err)
+			}
+			for p := range maps.Values(s.parts) {
+				if got, err := seeding.UnpackRows(p.Packed); err != nil || !slices.Equal(got, genuine) {
+					t.Errorf("%d rows: %v", len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// A capability of the form before says nothing of the batch's size: its answer
+// may have as many rows as the greatest batch.
+func TestCapabilityOfTheFormBeforeStoresNoMoreThanTheGreatestBatch(t *testing.T) {
+	const before = "cjEgYzEgcnVuMSBiMSBrMSB0b3VzNDA.USpeXPoJ_DqYtlOTtta7EjOh0aYkkROoVggVO_zY4bk"
+	rows := seedingtest.Rows(seeding.MaxBatch + 500)
+	var elements []string
+	for _, r := range rows {
+		elements = append(elements, fmt.Sprintf(`["%s","processed","%s",null,null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Fingerprint), r.Token))
+	}
+	in, s, _ := inbox()
+	if n, err := in.Receive(t.Context(), "b1", before, []byte("["+strings.Join(elements, ",")+"]")); n != seeding.MaxBatch || err != nil {
+		t.Fatalf("%d rows, %v", n, err)
+	}
+	for p := range maps.Values(s.parts) {
+		if got, err := seeding.UnpackRows(p.Packed); err != nil || !slices.Equal(got, rows[:seeding.MaxBatch]) {
+			t.Errorf("%d rows: %v", len(got), err)
+		}
+	}
+}
+
+// Of several rows for one record the one with a token is stored, whatever their
+// order.
+func TestOneRowForEachRecord(t *testing.T) {
+	r := seedingtest.Rows(1)[0]
+	token := fmt.Sprintf(`["%s","processed","%s",null,null]`, sealed(r), r.Token)
+	refused := fmt.Sprintf(`["%s","error",null,"IDA-MLC-004",null]`, sealed(r))
+	in, s, bearer := inbox()
+	for _, body := range []string{token + "," + refused, refused + "," + token, refused + "," + token + "," + token} {
+		if n, err := in.Receive(t.Context(), "b1", bearer, []byte("["+body+"]")); n != 1 || err != nil {
+			t.Fatalf("%d rows, %v", n, err)
+		}
+	}
+	if s.writes != 1 {
+		t.Errorf("%d writes", s.writes)
+	}
+	for p := range maps.Values(s.parts) {
+		if got, err := seeding.UnpackRows(p.Packed); err != nil || !slices.Equal(got, []seeding.Row{r}) {
+			t.Errorf("%+v %v", got, err)
+		}
+	}
+}
+
+// A hostile body of 5 MB is not decoded beyond the first elements: its cost is
+// that of reading it once. Counted are allocations, because time depends on the
+// machine.
+func TestHostileBodiesCostLittle(t *testing.T) {
+	in, s, bearer := inbox()
+	fill := func(unit string) []byte {
+		return []byte("[" + strings.Repeat(unit, receive.MaxBody/len(unit)-1) + "null]")
+	}
+	for name, body := range map[string][]byte{
+		"empty arrays":       fill("[],"),
+		"empty objects":      fill("{},"),
+		"nulls":              fill("null,"),
+		"numbers":            fill("1,"),
+		"one row of numbers": []byte("[[" + strings.Repeat("1,", receive.MaxBody/2-2) + "1]]"),
+		"one long number":    []byte("[" + strings.Repeat("9", receive.MaxBody-2) + "]"),
+		"one long text":      []byte(`["` + strings.Repeat("x", receive.MaxBody-4) + `"]`),
+		"long keys":          fill(`["` + strings.Repeat("7", 10_000) + `","processed","1",null,null],`),
+		"nested arrays":      fill(strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + ","),
+		"nested too deep":    []byte(strings.Repeat("[", receive.MaxBody)),
+		"nested objects":     fill(strings.Repeat(`{"a":`, 5_000) + "1" + strings.Repeat("}", 5_000) + ","),
+		"escaped texts":      fill(`["` + strings.Repeat(`\u0000`, 500) + `","processed","1",null,null],`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := in.Receive(t.Context(), "b1", bearer, body)
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, receive.ErrMalformed) || s.writes != 0 {
+				t.Errorf("%v, %d writes", err, s.writes)
+			}
+			if bytes, count := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; bytes > 32<<20 || count > 40_000 {
+				t.Errorf("%d bytes in %d allocations", bytes, count)
+			}
+		})
 	}
 }
 
@@ -164,11 +283,16 @@ func TestInboxReportsWhatItCouldNotStore(t *testing.T) {
 	}
 }
 
+// sealed is the correlation key of a row of the batch.
+func sealed(r seeding.Row) string {
+	return seeding.Seal(seedingtest.Key("k1"), ref.Batch, seeding.CorrelationKey(r.Member, r.MAC, r.Fingerprint))
+}
+
 // bulkBody is the body of a callback with the rows.
 func bulkBody(rows []seeding.Row) string {
 	var elements []string
 	for _, r := range rows {
-		elements = append(elements, fmt.Sprintf(`["%s", "processed", "%s", null, null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Fingerprint), r.Token))
+		elements = append(elements, fmt.Sprintf(`["%s", "processed", "%s", null, null]`, sealed(r), r.Token))
 	}
 	return "[" + strings.Join(elements, ", ") + "]"
 }

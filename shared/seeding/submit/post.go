@@ -157,24 +157,24 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection, full 
 	request := seeding.Request{
 		MTSURL: c.MTS.URL, Language: c.MTS.Language,
 		CallbackURL:    strings.TrimRight(s.CallbackBase, "/") + "/callback/" + ref.Batch,
-		Bearer:         seeding.Capability(capability, ref, s.Clock.Now().Add(s.Times.CapabilityLife)),
+		Bearer:         seeding.Capability(capability, ref, batch.Count, s.Clock.Now().Add(s.Times.CapabilityLife)),
 		TimeoutSeconds: c.Delivery.TimeoutSeconds, OutputFormat: seeding.OutputFormat,
 	}
 	for _, x := range chosen.chosen {
 		batch.Members = append(batch.Members, x.member)
-		request.Records = append(request.Records, record(x, rowKey, ref.Batch))
+		request.Records = append(request.Records, record(x, rowKey, capability, ref.Batch))
 	}
 	return batch, request, nil
 }
 
 // record is the record of a registrant for MTS.
-func record(x candidate, rowKey seeding.Key, batch string) seeding.RequestRecord {
+func record(x candidate, rowKey, capability seeding.Key, batch string) seeding.RequestRecord {
 	d := x.demographics
 	mac := seeding.RowMACOf(rowKey, batch, x.member, d.VID.Text, x.fingerprint)
 	return seeding.RequestRecord{
 		VID: d.VID.Text, Name: d.Name.Text, Gender: d.Gender.Text, DOB: d.DOB.Text,
 		PhoneNumber: d.PhoneNumber.Text, EmailID: d.EmailID.Text, FullAddress: d.FullAddress.Text,
-		Key: seeding.CorrelationKey(x.member, mac, x.fingerprint),
+		Key: seeding.Seal(capability, batch, seeding.CorrelationKey(x.member, mac, x.fingerprint)),
 	}
 }
 

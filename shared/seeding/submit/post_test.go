@@ -122,7 +122,7 @@ func TestABatchAndItsRequest(t *testing.T) {
 
 	r := f.posts[0]
 	granted, ok, err := seeding.OpenCapability(t.Context(), seedingtest.Keyring{seedingtest.Key("capability")}, r.Bearer, now.Add(7*24*time.Hour-time.Second))
-	if err != nil || !ok || granted != ref {
+	if err != nil || !ok || granted.Ref != ref || granted.Count != 2 {
 		t.Errorf("the bearer is for %+v, %v, %v", granted, ok, err)
 	}
 	if _, ok, _ := seeding.OpenCapability(t.Context(), seedingtest.Keyring{seedingtest.Key("capability")}, r.Bearer, now.Add(7*24*time.Hour)); ok {
@@ -135,7 +135,7 @@ func TestABatchAndItsRequest(t *testing.T) {
 		demographics := fieldMapper{}.Map(withVID(joRecord(), f.vids[i].Value))
 		fingerprint := seeding.FingerprintOf(currentKey, demographics)
 		mac := seeding.RowMACOf(seedingtest.Key("row"), "id3", members[i], f.vids[i].Value, fingerprint)
-		want := seeding.RequestRecord{VID: f.vids[i].Value, Name: "Jo", DOB: "1990-02-03", Key: seeding.CorrelationKey(members[i], mac, fingerprint)}
+		want := seeding.RequestRecord{VID: f.vids[i].Value, Name: "Jo", DOB: "1990-02-03", Key: seeding.Seal(seedingtest.Key("capability"), "id3", seeding.CorrelationKey(members[i], mac, fingerprint))}
 		if record != want {
 			t.Errorf("record %+v, want %+v", record, want)
 		}
