@@ -81,7 +81,7 @@ func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.
 }
 
 // maxReply bounds a reply, which is a few hundred bytes.
-const maxReply = 1 << 20
+const maxReply = 64 << 10
 
 // call makes one exchange. err is set if there was no reply, or a 200 that
 // cannot be read.

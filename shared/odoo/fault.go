@@ -153,7 +153,12 @@ func noReply(writes bool, err error) error {
 		NotSent() bool
 		Code() string
 	}](err)
+	_, wrong := errors.AsType[*notAsked](err)
 	switch {
+	case !writes && (wrong || ok && failed.Code() == "AnswerTooLarge"):
+		// It is there, and what it sends cannot be used. That is no outage: it
+		// concerns this call, and keeps no other connector waiting.
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: failed.Code(), Cause: err}
 	case ok:
 		return unanswered(writes && !failed.NotSent(), failed.Code(), err)
 	case errors.Is(err, context.DeadlineExceeded):

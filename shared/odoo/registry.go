@@ -86,11 +86,24 @@ func (r *Registry) VIDs(ctx context.Context, after int64, limit int) ([]seeding.
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.identifiers(ctx, r.vidsAfter(after, schema), map[string]any{"limit": limit, "order": "id"})
-	if err != nil {
-		return nil, err
+	var list []seeding.Identifier
+	for { // what is left out of a page must not make it look like the last one
+		most := limit - len(list)
+		rows := rowsOf[row](most, len(identifierFields), most)
+		if err := r.identifiers(ctx, r.vidsAfter(after, schema), map[string]any{"limit": most, "order": "id"}, rows); err != nil {
+			return nil, err
+		}
+		for _, row := range rows.list {
+			if row.ID <= after {
+				return nil, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAnswer"} // not in order: the pass would have no end
+			}
+			after = row.ID
+		}
+		list = append(list, identifiers(rows.list, schema.vid)...)
+		if len(rows.list) < most || len(list) == limit {
+			return list, nil
+		}
 	}
-	return identifiers(rows, schema.vid), nil
 }
 
 // CountVIDs is one call, which reads the whole table where id_type has no index.
@@ -130,18 +143,41 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 		return records, nil
 	}
 	access := r.session.access
-	rows, err := searchRead[map[string]any](ctx, r.session, "res.partner",
-		r.domain.Among(ids, access.VIDType, access.TokenType), map[string]any{"fields": r.fields})
+	rows := rowsOf[map[string]any](len(ids), len(r.fields), len(ids))
+	err := r.session.searchRead(ctx, "res.partner", r.domain.Among(ids, access.VIDType, access.TokenType), map[string]any{"fields": r.fields}, rows)
 	if err != nil {
-		return nil, err
+		return nil, r.blame(err, rows.list)
 	}
-	for _, row := range rows {
-		registrant := record(row)
-		if id, ok := registrant["id"].(int); ok {
+	asked := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		asked[id] = true
+	}
+	for _, row := range rows.list {
+		registrant := r.record(row)
+		if id, ok := registrant["id"].(int); ok && asked[int64(id)] {
 			records[int64(id)] = registrant
 		}
 	}
 	return records, nil
+}
+
+// blame names the field that takes most of a reply that was too large.
+func (r *Registry) blame(err error, read []map[string]any) error {
+	fault := seeding.FaultOf(err)
+	if fault.Code != "AnswerTooLarge" {
+		return err
+	}
+	most := 0
+	for _, name := range r.fields {
+		size := 0
+		for _, row := range read {
+			size += sizeOf(row[name])
+		}
+		if size > most {
+			most, fault.Field = size, name
+		}
+	}
+	return fault
 }
 
 // Tokens reads the token type only.
@@ -153,8 +189,9 @@ func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.I
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.identifiers(ctx, []any{[]any{"partner_id", "in", registrants}, []any{"id_type", "=", schema.token}}, nil)
-	return identifiers(rows, schema.token), err
+	rows := lookUp(len(registrants))
+	err = r.identifiers(ctx, []any{[]any{"partner_id", "in", registrants}, []any{"id_type", "=", schema.token}}, nil, rows)
+	return heldBy(registrants, identifiers(rows.list, schema.token)), err
 }
 
 // Identifiers reads both types in one call, with the date of entry, which other
@@ -167,10 +204,11 @@ func (r *Registry) Identifiers(ctx context.Context, registrants []int64) (vids, 
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := r.identifiers(ctx, []any{
+	rows := lookUp(2 * len(registrants))
+	err = r.identifiers(ctx, []any{
 		[]any{"partner_id", "in", registrants}, []any{"id_type", "in", []int64{schema.vid, schema.token}}},
-		map[string]any{"fields": append(slices.Clone(identifierFields), "create_date")})
-	return identifiers(rows, schema.vid), identifiers(rows, schema.token), err
+		map[string]any{"fields": append(slices.Clone(identifierFields), "create_date")}, rows)
+	return heldBy(registrants, identifiers(rows.list, schema.vid)), heldBy(registrants, identifiers(rows.list, schema.token)), err
 }
 
 // TokenHolders finds tokens by value.
@@ -182,8 +220,9 @@ func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.identifiers(ctx, []any{[]any{"value", "in", tokens}, []any{"id_type", "=", schema.token}}, nil)
-	return identifiers(rows, schema.token), err
+	rows := lookUp(len(tokens))
+	err = r.identifiers(ctx, []any{[]any{"value", "in", tokens}, []any{"id_type", "=", schema.token}}, nil, rows)
+	return identifiers(rows.list, schema.token), err
 }
 
 // Create is one transaction of Odoo: one refused token refuses all, and Odoo
@@ -253,27 +292,57 @@ type row struct {
 
 var identifierFields = []string{"id", "partner_id", "id_type", "value"}
 
-func (r *Registry) identifiers(ctx context.Context, domain []any, more map[string]any) ([]row, error) {
+// lookUp expects the identifiers of a number of registrants, or tokens. Each has
+// one as a rule, and a few where two writers broke it (facts/odoo.md A6), or where
+// others registered a person several times.
+func lookUp(asked int) *rows[row] {
+	return rowsOf[row](asked, len(identifierFields)+1, 1000+10*asked)
+}
+
+func (r *Registry) identifiers(ctx context.Context, domain []any, more map[string]any, rows *rows[row]) error {
 	options := map[string]any{"fields": identifierFields}
 	for name, value := range more {
 		options[name] = value
 	}
-	rows, err := searchRead[row](ctx, r.session, identifierModel, domain, options)
+	err := r.session.searchRead(ctx, identifierModel, domain, options, rows)
 	if err != nil && seeding.FaultOf(err).Kind == seeding.RefusedSchema {
 		r.session.forget() // the registry may have been upgraded
 	}
-	return rows, err
+	return err
 }
 
-// identifiers converts the rows of one type.
+// identifiers converts the rows of one type, each once.
 func identifiers(rows []row, idType int64) []seeding.Identifier {
 	var list []seeding.Identifier
+	seen := make(map[int64]bool, len(rows))
 	for _, row := range rows {
-		if int64(row.Type) == idType && row.Partner != 0 {
+		if int64(row.Type) == idType && row.Partner > 0 && row.ID > 0 && !seen[row.ID] {
+			seen[row.ID] = true
 			list = append(list, seeding.Identifier{ID: row.ID, Registrant: int64(row.Partner), Value: string(row.Value), Created: time.Time(row.Created)})
 		}
 	}
 	return list
+}
+
+// heldBy leaves out what nobody asked for.
+func heldBy(registrants []int64, list []seeding.Identifier) []seeding.Identifier {
+	asked := make(map[int64]bool, len(registrants))
+	for _, id := range registrants {
+		asked[id] = true
+	}
+	return slices.DeleteFunc(list, func(i seeding.Identifier) bool { return !asked[i.Registrant] })
+}
+
+// record keeps the fields that were asked for and are not empty, with numbers of
+// the types that gojq has.
+func (r *Registry) record(row map[string]any) seeding.Record {
+	record := make(seeding.Record, len(r.fields))
+	for _, name := range r.fields {
+		if value := row[name]; value != nil && value != false {
+			record[name] = plain(value)
+		}
+	}
+	return record
 }
 
 // withID returns a new list that begins with "id".

@@ -49,13 +49,13 @@ func (s *session) types(ctx context.Context) (vid, token int64, err error) {
 		Name text  `json:"name"`
 	}
 	names := []string{s.access.VIDType, s.access.TokenType}
-	rows, err := searchRead[idType](ctx, s, "g2p.id.type", []any{[]any{"name", "in", names}},
-		map[string]any{"fields": []string{"id", "name"}})
+	rows := rowsOf[idType](len(names), 2, 100)
+	err = s.searchRead(ctx, "g2p.id.type", []any{[]any{"name", "in", names}}, map[string]any{"fields": []string{"id", "name"}}, rows)
 	if err != nil {
 		return 0, 0, err
 	}
 	found := map[string][]int64{}
-	for _, row := range rows {
+	for _, row := range rows.list {
 		found[string(row.Name)] = append(found[string(row.Name)], row.ID)
 	}
 	vids, tokens := found[s.access.VIDType], found[s.access.TokenType]
@@ -75,12 +75,11 @@ func (s *session) forget() {
 	s.schema = nil
 }
 
-// searchRead reads the records that a domain selects.
-func searchRead[T any](ctx context.Context, s *session, model string, domain []any, options map[string]any) ([]T, error) {
-	var rows []T
-	err := s.call(ctx, request{Model: model, Method: "search_read", Args: []any{domain}, Kwargs: options}, &rows)
-	if err == nil && rows == nil { // without any record Odoo sends an empty list
+// searchRead reads the records that a domain selects into rows.
+func (s *session) searchRead(ctx context.Context, model string, domain []any, options map[string]any, rows result) error {
+	err := s.call(ctx, request{Model: model, Method: "search_read", Args: []any{domain}, Kwargs: options}, rows)
+	if err == nil && rows.missing() { // without any record Odoo sends an empty list
 		err = unanswered(false, "BadAnswer", nil)
 	}
-	return rows, err
+	return err
 }

@@ -148,7 +148,7 @@ type reply struct {
 
 // exchange makes one JSON-RPC call. Its error says that there is no reply of
 // Odoo; an error of Odoo is in the reply. result stays as it is if Odoo sent
-// none.
+// none. What is read of a reply is bounded (reply.go).
 func (s *session) exchange(ctx context.Context, path, cookie string, writes bool, params, result any) (reply, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
@@ -175,20 +175,15 @@ func (s *session) exchange(ctx context.Context, path, cookie string, writes bool
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/json" {
 		return reply{}, notOdoo(writes, resp.StatusCode)
 	}
-	message := struct {
-		Result any       `json:"result"`
-		Error  *rpcError `json:"error"`
-	}{Result: result}
-	decoder := json.NewDecoder(resp.Body)
-	decoder.UseNumber()
-	err = decoder.Decode(&message)
+	message := message{result: result}
+	err = message.read(resp.Body)
 	switch {
-	case resp.StatusCode != http.StatusOK && message.Error == nil:
+	case resp.StatusCode != http.StatusOK && message.err == nil:
 		return reply{}, notOdoo(writes, resp.StatusCode)
 	case err != nil:
 		return reply{}, noReply(writes, err)
 	}
-	return reply{err: message.Error, cookie: givenCookie(resp)}, nil
+	return reply{err: message.err, cookie: givenCookie(resp)}, nil
 }
 
 const sessionCookie = "session_id"

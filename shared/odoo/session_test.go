@@ -229,7 +229,7 @@ func TestFaults(t *testing.T) {
 		{"see other", reply{status: 303, kind: "text/html", location: "/web"}, seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-303"},
 		{"another web site", html(200), seeding.Unreachable, seeding.Unknown, "BadAnswer"},
 		{"cut off", reply{status: 200, kind: "application/json", body: `{"jsonrpc":"2.0","result":[`}, seeding.Unreachable, seeding.Unknown, "BadAnswer"},
-		{"too large", reply{status: 200, kind: "application/json", body: `{"x":"` + strings.Repeat("x", 1<<20)}, seeding.Unreachable, seeding.Unknown, "AnswerTooLarge"},
+		{"too large", reply{status: 200, kind: "application/json", body: `{"x":"` + strings.Repeat("x", 1<<20)}, seeding.RefusedRequest, seeding.Unknown, "AnswerTooLarge"},
 		{"connection lost", reply{}, seeding.Unreachable, seeding.Unknown, "ConnectionLost"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

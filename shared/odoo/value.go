@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // reference is a many2one as Odoo sends it: [id, "name"], a bare id, or false.
@@ -52,16 +50,15 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// record drops empty fields and converts numbers to the types of gojq.
-func record(fields map[string]any) seeding.Record {
-	r := make(seeding.Record, len(fields))
-	for name, value := range fields {
-		if value == nil || value == false {
-			continue
-		}
-		r[name] = plain(value)
+// sizeOf is about the length of a value in a reply.
+func sizeOf(value any) int {
+	switch v := value.(type) {
+	case string:
+		return len(v)
+	case []any:
+		return 8 * len(v)
 	}
-	return r
+	return 1
 }
 
 // plain turns every json.Number into an int, a *big.Int or a float64; an id or

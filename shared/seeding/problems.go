@@ -1,5 +1,7 @@
 package seeding
 
+import "strconv"
+
 // Description is what people read about a problem: what is wrong, and what they
 // can do. It holds no text of a server, which may contain identifier values
 // (facts/odoo.md A1.7).
@@ -56,10 +58,32 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 			"Give the connector's user the right to create registrant identifiers, and check the rules of the token's identifier type.",
 		}
 	default:
-		return ProblemRead, Description{
-			"The registry refuses to let registrants be read (" + f.Code + ").",
-			"Check the user's rights, and that domain and field list name fields which the registry has.",
+		return ProblemRead, unreadable(f)
+	}
+}
+
+// unreadable describes why registrants cannot be read.
+func unreadable(f *Fault) Description {
+	switch {
+	case f.Code == "AnswerTooLarge" && f.Field != "":
+		return Description{
+			"A reply of the registry is larger than the connector reads; the field " + strconv.Quote(f.Field) + " takes most of it.",
+			"Take this field out of the connector's field list. Fields that hold pictures, documents, messages or long lists do not belong there.",
 		}
+	case f.Code == "AnswerTooLarge":
+		return Description{
+			"A reply of the registry is larger than what the connector asked for.",
+			"Take fields that hold pictures, documents, messages or long lists out of the connector's field list, and check that the address is that of the registry itself.",
+		}
+	case f.Code == "BadAnswer":
+		return Description{
+			"The registry sends rows that are no answer to what the connector asked for.",
+			"Check that the address is that of the registry itself, and whether a module of the registry changes what is read.",
+		}
+	}
+	return Description{
+		"The registry refuses to let registrants be read (" + f.Code + ").",
+		"Check the user's rights, and that domain and field list name fields which the registry has.",
 	}
 }
 
