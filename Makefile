@@ -17,7 +17,7 @@ export MTSC_CALLBACK_BASE := $(CALLBACK_BASE)
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=http://…)
+run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=https://…)
 	@infra/tools/fetch go ministack
 	@echo "building"
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run

@@ -36,10 +36,11 @@ var statistics = map[quantity][]string{
 // alarm on any other metric and never raises it.
 var emitted = map[string]quantity{
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-	"AWS/SQS ApproximateNumberOfMessagesVisible QueueName": gauge,
+	"AWS/SQS NumberOfMessagesSent QueueName": count,
 	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 	"AWS/Lambda Errors FunctionName":      count,
 	"AWS/Lambda Throttles FunctionName":   count,
+	"AWS/Lambda Throttles":                count, // of all functions of the account
 	"AWS/Lambda Duration FunctionName":    duration,
 	"AWS/Lambda IteratorAge FunctionName": duration,
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
@@ -181,7 +182,7 @@ func alarmMistakes(s stack) (mistakes []string) {
 		for _, mistake := range m.mistakes(s) {
 			say("%s", mistake)
 		}
-		for _, property := range []string{"Metrics", "ExtendedStatistic", "ThresholdMetricId", "Unit", "ActionsEnabled"} {
+		for _, property := range []string{"Metrics", "ThresholdMetricId", "Unit", "ActionsEnabled"} {
 			if p[property] != nil {
 				say("has %s", property) // the emulator does not support it, or the alarm would never be raised
 			}
@@ -189,20 +190,30 @@ func alarmMistakes(s stack) (mistakes []string) {
 		if r.Condition != "" {
 			say("has the condition %s", r.Condition)
 		}
-		if got := text(p["Statistic"]); !slices.Contains(statistics[m.quantity()], got) {
+		silence := name == "ReconcileSilent"
+		if got := text(p["Statistic"]) + text(p["ExtendedStatistic"]); !slices.Contains(statistics[m.quantity()], got) && (!silence || got != "SampleCount") {
 			say("uses the statistic %s of %s", got, m.name)
 		}
 
 		// The first occurrence raises it; a duration has to pass first.
-		most := 0
-		if strings.HasSuffix(m.name, "Seconds") {
-			most = 3600
+		least, most := 0, 0
+		switch {
+		case silence:
+			least, most = 1, 1
+		case m.quantity() == duration: // in milliseconds
+			least, most = 1000, 10000
+		case strings.HasSuffix(m.name, "Seconds"):
+			least, most = 600, 3600
 		}
 		threshold, err := strconv.Atoi(text(p["Threshold"]))
-		if err != nil || threshold < 0 || threshold > most || most > 0 && threshold < 600 {
+		if err != nil || threshold < least || threshold > most {
 			say("has the threshold %s", text(p["Threshold"]))
 		}
-		if got := text(p["ComparisonOperator"]); got != "GreaterThanThreshold" {
+		operator := "GreaterThanThreshold"
+		if silence {
+			operator = "LessThanThreshold"
+		}
+		if got := text(p["ComparisonOperator"]); got != operator {
 			say("compares by %s", got)
 		}
 		period, err1 := strconv.Atoi(text(p["Period"]))
@@ -215,18 +226,24 @@ func alarmMistakes(s stack) (mistakes []string) {
 			say("is raised after %d of %d periods of %d s", of, n, period)
 		}
 
-		// Reconcile writes its gauges every minute: missing data are a failure.
-		// All other metrics are missing when nothing happens.
-		missing := "notBreaching"
-		if m.namespace == "MTSConnector" && m.quantity() == gauge {
-			missing = `{"Fn::If":["Ticking","breaching","notBreaching"]}`
+		// Reconcile writes its gauges every minute: one alarm tells that they are
+		// missing, the others stay as they are. All other metrics are missing when
+		// nothing happens.
+		const notified = `{"Fn::If":["HasAlarmTopic",[{"Ref":"AlarmTopic"}],[]]}`
+		missing, actions := "notBreaching", map[string]string{"AlarmActions": notified, "OKActions": notified, "InsufficientDataActions": ""}
+		switch {
+		case silence:
+			missing, actions["AlarmActions"] = "missing", ""
+			actions["InsufficientDataActions"] = `{"Fn::If":["HasAlarmTopic",{"Fn::If":["Ticking",[{"Ref":"AlarmTopic"}],[]]},[]]}`
+		case m.namespace == "MTSConnector" && m.quantity() == gauge:
+			missing = "ignore"
 		}
 		if got := text(p["TreatMissingData"]); got != missing {
 			say("treats missing data as %s", got)
 		}
-		for _, actions := range []string{"AlarmActions", "OKActions"} {
-			if got := text(p[actions]); got != `{"Fn::If":["HasAlarmTopic",[{"Ref":"AlarmTopic"}],[]]}` {
-				say("%s are %s", actions, got)
+		for property, want := range actions {
+			if got := text(p[property]); got != want {
+				say("%s are %s", property, got)
 			}
 		}
 		if !strings.HasSuffix(text(p["AlarmDescription"]), " See infra/runbook.md, "+name+".") {
@@ -235,7 +252,9 @@ func alarmMistakes(s stack) (mistakes []string) {
 	}
 
 	wanted := []string{
-		"AWS/SQS ApproximateNumberOfMessagesVisible QueueName ${FailureQueue.QueueName}",
+		"AWS/SQS NumberOfMessagesSent QueueName ${FailureQueue.QueueName}",
+		"AWS/Lambda Throttles",
+		"AWS/Lambda Duration FunctionName ${Callback}",
 		"AWS/ApiGateway 5xx ApiId ${Api}",
 		"MTSConnector BatchesLost Stack ${AWS::StackName}",
 		"MTSConnector Rejected Stack ${AWS::StackName} Kind set_aside",
@@ -247,8 +266,9 @@ func alarmMistakes(s stack) (mistakes []string) {
 		"MTSConnector ConnectorsNeedHand Stack ${AWS::StackName}",
 	}
 	for name, r := range s.Resources {
-		if r.Type == "AWS::Lambda::Function" {
-			wanted = append(wanted, "AWS/Lambda Errors FunctionName ${"+name+"}", "AWS/Lambda Throttles FunctionName ${"+name+"}")
+		// The API answers an error of the others with 5xx.
+		if r.Type == "AWS::Lambda::Function" && name != "Callback" && name != "Connectors" {
+			wanted = append(wanted, "AWS/Lambda Errors FunctionName ${"+name+"}")
 		}
 	}
 	for _, m := range wanted {
@@ -299,12 +319,18 @@ func TestMistakesInAlarmsAreFound(t *testing.T) {
 		},
 		"average of counts": func(alarm func(string) map[string]any, _ stack) { alarm("SubmitFailing")["Statistic"] = "Average" },
 		"sum of a gauge":    func(alarm func(string) map[string]any, _ stack) { alarm("ConnectorsStalled")["Statistic"] = "Sum" },
-		"missing data ignored": func(alarm func(string) map[string]any, _ stack) {
+		"missing data taken for good": func(alarm func(string) map[string]any, _ stack) {
 			alarm("ConnectorsStalled")["TreatMissingData"] = "notBreaching"
+		},
+		"missing data taken for bad": func(alarm func(string) map[string]any, _ stack) {
+			alarm("ReconcileSilent")["TreatMissingData"] = "breaching"
+		},
+		"nobody notified of silence": func(alarm func(string) map[string]any, _ stack) {
+			delete(alarm("ReconcileSilent"), "InsufficientDataActions")
 		},
 		"missing data not treated": func(alarm func(string) map[string]any, _ stack) { delete(alarm("AnswersWaiting"), "TreatMissingData") },
 		"missing data of an idle function": func(alarm func(string) map[string]any, _ stack) {
-			alarm("CallbackFailing")["TreatMissingData"] = "breaching"
+			alarm("CallbackSlow")["TreatMissingData"] = "breaching"
 		},
 		"threshold out of reach":    func(alarm func(string) map[string]any, _ stack) { alarm("FailureQueueFilled")["Threshold"] = 1 },
 		"threshold always exceeded": func(alarm func(string) map[string]any, _ stack) { alarm("AnswersWaiting")["Threshold"] = 0 },
@@ -320,7 +346,7 @@ func TestMistakesInAlarmsAreFound(t *testing.T) {
 		"no entry in the runbook": func(alarm func(string) map[string]any, _ stack) {
 			alarm("BatchesLost")["AlarmDescription"] = "Batches are lost."
 		},
-		"alarm left out":  func(_ func(string) map[string]any, s stack) { delete(s.Resources, "ReconcileThrottled") },
+		"alarm left out":  func(_ func(string) map[string]any, s stack) { delete(s.Resources, "FunctionsThrottled") },
 		"wrong condition": func(_ func(string) map[string]any, s stack) { s.Conditions["Ticking"] = s.Conditions["HasAlarmTopic"] },
 	} {
 		s := copied(t, load(t))

@@ -3,6 +3,8 @@ package template_test
 import (
 	"encoding/json"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,19 +105,70 @@ func TestStage(t *testing.T) {
 		if group := bare(s.get(stage, "AccessLogSettings", "DestinationArn")); s.Resources[group].Type != "AWS::Logs::LogGroup" {
 			t.Errorf("%s logs to %q", stage, group)
 		}
-		// Access tokens and capabilities are in headers, and claims name people.
+	}
+}
+
+// ofAWS are the variables of an access log whose values AWS makes itself, so that
+// no client can write into the line. All others may hold a quote: API Gateway puts
+// values in as they are ($context.error.messageString brings quotes of its own, on
+// lines with an error only). What they may be is documented, with the variables:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+var ofAWS = []string{
+	"$context.error.responseType", "$context.httpMethod", "$context.identity.sourceIp", "$context.integration.requestId",
+	"$context.integrationStatus", "$context.requestId", "$context.requestTime", "$context.responseLatency",
+	"$context.responseLength", "$context.routeKey", "$context.status",
+}
+
+// hostile are values that clients choose, or that texts of AWS may be.
+var hostile = []string{
+	`"x"`, `\`, "a\nb", `","status":"200`, `"},{"a":"b`, `Mozilla "5"`, `/connectors/"/..`, `"The issuer's \"kid\" is unknown"`,
+}
+
+// substitutedLine is a line of the access log with values for its variables; those that
+// a client may choose have the given value.
+func substitutedLine(format, client string) string {
+	return regexp.MustCompile(`\$context(\.\w+)+`).ReplaceAllStringFunc(format, func(variable string) string {
+		if !slices.Contains(ofAWS, variable) {
+			return client
+		}
+		switch variable {
+		case "$context.requestTime":
+			return "28/Nov/2026:09:00:00 +0000"
+		case "$context.routeKey":
+			return "ANY /connectors/{proxy+}"
+		}
+		return "-"
+	})
+}
+
+// Access tokens and capabilities are in headers, claims name people, and a client
+// chooses its path and User-Agent.
+func TestAccessLogStaysJSONWhateverAClientSends(t *testing.T) {
+	s := load(t)
+	for _, stage := range s.all(t, "AWS::ApiGatewayV2::Stage") {
 		format := s.get(stage, "AccessLogSettings", "Format")
+		if len(format) > 3*1024 || strings.Contains(format, "\n") {
+			t.Errorf("%s: the format has %d bytes, or several lines", stage, len(format))
+		}
+		for _, value := range hostile {
+			var fields map[string]string
+			line := substitutedLine(format, value)
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				t.Errorf("%s: %v: %s", stage, err, line)
+			}
+		}
 		var fields map[string]string
 		if err := json.Unmarshal([]byte(format), &fields); err != nil {
-			t.Errorf("%s: a line of the access log is not JSON: %v", stage, err)
+			t.Fatalf("%s: %v", stage, err)
 		}
 		for name, value := range fields {
-			switch {
-			case !strings.HasPrefix(value, "$context."):
-				t.Errorf("%s logs %s=%s", stage, name, value)
-			case strings.HasPrefix(value, "$context.authorizer.") && value != "$context.authorizer.error":
-				t.Errorf("%s logs the claim %s", stage, value)
+			if !slices.Contains(ofAWS, value) {
+				t.Errorf("%s logs %s=%s, which a client may choose", stage, name, value)
 			}
+		}
+		// The lines of the function have both.
+		if fields["request"] != "$context.requestId" || fields["invocation"] != "$context.integration.requestId" {
+			t.Errorf("%s does not log the ids of request and invocation", stage)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package template_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,15 +51,20 @@ func TestSchedules(t *testing.T) {
 	targets := map[string]bool{}
 	for _, schedule := range s.all(t, "AWS::Scheduler::Schedule") {
 		p := s.Resources[schedule].Properties
-		targets[bare(text(at(p, "Target", "Arn")))] = true
+		rate, input := "rate(1 minute)", `{"tick":true}`
+		if schedule == "PatchAwake" {
+			rate, input = "rate(1 day)", "{}"
+		} else {
+			targets[bare(text(at(p, "Target", "Arn")))] = true
+		}
 		for _, want := range []struct {
 			path, value string
 		}{
-			{"ScheduleExpression", "rate(1 minute)"},
+			{"ScheduleExpression", rate},
 			{"State", "${ScheduleState}"},
 			{"FlexibleTimeWindow.Mode", "OFF"},
 			{"Target.RoleArn", "${TickRole.Arn}"},
-			{"Target.Input", `{"tick":true}`},
+			{"Target.Input", input},
 			{"Target.DeadLetterConfig.Arn", failureQueue},
 		} {
 			if got := text(at(p, strings.Split(want.path, ".")...)); got != want.value {
@@ -74,6 +81,53 @@ func TestSchedules(t *testing.T) {
 	}
 	if len(targets) != 2 || !targets["Submit"] || !targets["Reconcile"] {
 		t.Errorf("the ticks invoke %v", targets)
+	}
+}
+
+// Each function in subnets is invoked at least once a day, else Lambda puts it to
+// sleep after two weeks, and refuses the next invocations:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+func TestFunctionsInSubnetsAreKeptAwake(t *testing.T) {
+	s := load(t)
+	invoked := map[string]bool{}
+	for _, schedule := range s.all(t, "AWS::Scheduler::Schedule") {
+		if only := s.Resources[schedule].Condition; only == "" || only == "InVpc" {
+			invoked[bare(s.get(schedule, "Target", "Arn"))] = true
+		}
+	}
+	for _, function := range s.all(t, "AWS::Lambda::Function") {
+		if s.get(function, "VpcConfig") != "" && !invoked[function] {
+			t.Errorf("%s may be put to sleep", function)
+		}
+	}
+	if got := text(s.Conditions["InVpc"]); got != `{"Fn::Not":[{"Fn::Equals":[{"Fn::Join":["",{"Ref":"SubnetIds"}]},""]}]}` {
+		t.Errorf("the condition InVpc is %s", got)
+	}
+}
+
+// What functions in subnets call of AWS needs an endpoint there, and stands in the
+// README. What Lambda and DynamoDB call for them needs none.
+func TestEndpointsOfSubnetsAreInTheReadme(t *testing.T) {
+	s := load(t)
+	inSubnets := map[string]bool{}
+	for _, function := range s.all(t, "AWS::Lambda::Function") {
+		inSubnets[bare(s.get(function, "Role"))] = s.get(function, "VpcConfig") != ""
+	}
+	services := map[string]bool{}
+	for _, r := range rights(t) {
+		if inSubnets[r.Role] && !r.UsedByAWSOnly() {
+			service, _, _ := strings.Cut(r.Action, ":")
+			services[service] = true
+		}
+	}
+	if got := strings.Join(slices.Sorted(maps.Keys(services)), " "); got != "dynamodb lambda secretsmanager" {
+		t.Errorf("functions in subnets call %s", got)
+	}
+	readme := document(t, "README.md")
+	for _, endpoint := range []string{"| DynamoDB, gateway |", "| Secrets Manager, interface", "| Lambda, interface"} {
+		if !strings.Contains(readme, endpoint) {
+			t.Errorf("the README has no %s", endpoint)
+		}
 	}
 }
 

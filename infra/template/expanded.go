@@ -26,6 +26,7 @@ type stack struct {
 type resource struct {
 	Type                string
 	Condition           string
+	DependsOn           any // a name or a list of names
 	DeletionPolicy      string
 	UpdateReplacePolicy string
 	Metadata            map[string]any

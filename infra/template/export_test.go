@@ -10,4 +10,5 @@ var (
 	Text     = text
 	List     = list
 	Bare     = bare
+	Texts    = texts
 )

@@ -33,7 +33,7 @@ var order = []string{
 	"AWS::Lambda::EventSourceMapping",
 	"AWS::Lambda::EventInvokeConfig",
 	"AWS::CloudWatch::Alarm on Errors",
-	"AWS::CloudWatch::Alarm on Throttles",
+	"AWS::CloudWatch::Alarm on Duration",
 	"AWS::CloudWatch::Alarm", // on a metric of our own that this function emits
 }
 
@@ -193,8 +193,8 @@ func TestBlocksOutOfOrderAreFound(t *testing.T) {
 			return moved(all, "SubmitRole", "submit", 2)
 		},
 		"alarm above the event source": func(all []block) []block { return moved(all, "PatchFailing", "patch", 3) },
-		"alarms in another order":      func(all []block) []block { return moved(all, "PatchThrottled", "patch", 5) },
-		"own metric above Lambda's":    func(all []block) []block { return moved(all, "AnswersSetAside", "patch", 5) },
+		"alarms in another order":      func(all []block) []block { return moved(all, "SubmitFailing", "submit", 2) },
+		"own metric above Lambda's":    func(all []block) []block { return moved(all, "AnswersSetAside", "patch", 4) },
 		"route in another block":       func(all []block) []block { return moved(all, "CallbackRoute", "HTTP API", 1) },
 		"alarm of another function":    func(all []block) []block { return moved(all, "SubmitFailing", "callback", 6) },
 		"own metric beside no function": func(all []block) []block {

@@ -38,8 +38,12 @@ func Rights() ([]Right, error) {
 					return fmt.Errorf("%s: a statement has the effect %q", role, effect)
 				}
 				for _, action := range texts(at(st, "Action")) {
-					for _, target := range texts(at(st, "Resource")) {
-						all = append(all, Right{role, action, target, text(at(st, "Condition")), only})
+					for _, target := range list(at(st, "Resource")) {
+						only := only
+						if choice := list(at(target, "Fn::If")); choice != nil {
+							only, target = text(choice[0]), choice[1]
+						}
+						all = append(all, Right{role, action, text(target), text(at(st, "Condition")), only})
 					}
 				}
 			}

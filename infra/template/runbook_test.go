@@ -16,15 +16,7 @@ import (
 // headings, the anchors of all headings, and the whole text.
 func runbook(t *testing.T) (entries map[string]string, anchors []string, whole string) {
 	t.Helper()
-	root, err := template.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := os.ReadFile(filepath.Join(root, "infra/runbook.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole = string(source)
+	whole = document(t, "infra/runbook.md")
 	entries = map[string]string{}
 	for section := range strings.SplitSeq(whole, "\n##") {
 		heading, body, _ := strings.Cut(section, "\n")
@@ -36,6 +28,20 @@ func runbook(t *testing.T) (entries map[string]string, anchors []string, whole s
 		}
 	}
 	return entries, anchors, whole
+}
+
+// document returns the text of a file of the repository.
+func document(t *testing.T, name string) string {
+	t.Helper()
+	root, err := template.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(source)
 }
 
 func TestRunbookHasAnEntryForEachAlarmAndProblem(t *testing.T) {

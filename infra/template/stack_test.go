@@ -22,6 +22,8 @@ var (
 	text = template.Text
 	list = template.List
 	bare = template.Bare
+
+	texts = template.Texts
 )
 
 func load(t *testing.T) stack {

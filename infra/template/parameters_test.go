@@ -1,0 +1,209 @@
+package template_test
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allows reports whether CloudFormation takes a value for a parameter.
+func allows(t *testing.T, s stack, parameter, value string) bool {
+	t.Helper()
+	pattern := text(s.Parameters[parameter]["AllowedPattern"])
+	if pattern == "" {
+		t.Fatalf("%s has no pattern", parameter)
+	}
+	// CloudFormation matches the whole value.
+	return regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString(value)
+}
+
+// Tokens and capabilities must not travel in clear text. The local stack is on
+// loopback and has no certificate.
+func TestAddressesOfADeploymentAreHTTPS(t *testing.T) {
+	s := load(t)
+	both := map[string]bool{
+		"https://sso.example.org":                                          true,
+		"https://sso.example.org:8443/auth/realms/openg2p":                 true,
+		"https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC9": true,
+		"http://127.0.0.1:39131":                                           true,
+		"http://localhost:8080/base":                                       true,
+		"http://sso.example.org":                                           false,
+		"http://10.20.0.9/auth":                                            false,
+		"http://127.0.0.1.example.org":                                     false,
+		"http://localhost@sso.example.org":                                 false,
+		"http://localhost.example.org/":                                    false,
+		"HTTP://sso.example.org":                                           false,
+		"ftp://sso.example.org":                                            false,
+		"sso.example.org":                                                  false,
+		"https://":                                                         false,
+		"https:///realms":                                                  false,
+		"https://user:secret@sso.example.org":                              false,
+		"https://sso.example.org?realm=openg2p":                            false,
+		"https://sso.example.org/#realm":                                   false,
+		"https://sso.example.org/ realms":                                  false,
+		"https://sso.example.org\nhttp://x":                                false,
+		"https://sso.\u0130nstitute.example.org":                           false,
+		`https://sso.example.org/"},{"level":"x`:                           false,
+		"https://sso.example.org:port":                                     false,
+		"https://sso.example.org\\@evil.example":                           false,
+		" https://sso.example.org":                                         false,
+		"https://sso.example.org/realms/a b":                               false,
+		"javascript:https://sso.example.org":                               false,
+		"http://127.0.0.1:39131@evil.example.org/":                         false,
+	}
+	for _, parameter := range []string{"Issuer", "CallbackBase"} {
+		for address, want := range both {
+			if got := allows(t, s, parameter, address); got != want {
+				t.Errorf("%s=%q is allowed: %v", parameter, address, got)
+			}
+		}
+	}
+	// An issuer is compared with the claim iss as it is, some end with a slash; paths
+	// are appended to the base of callbacks.
+	for parameter, want := range map[string]bool{"Issuer": true, "CallbackBase": false} {
+		if got := allows(t, s, parameter, "https://tenant.example.org/"); got != want {
+			t.Errorf("%s may end with a slash: %v", parameter, got)
+		}
+	}
+	if !allows(t, s, "CallbackBase", "") || allows(t, s, "Issuer", "") {
+		t.Error("CallbackBase must be allowed to be empty, Issuer must not")
+	}
+}
+
+// Without a scope every access token of the issuer for the audience opens the API.
+func TestAScopeCanBeAskedFor(t *testing.T) {
+	s := load(t)
+	if text(s.Parameters["Scope"]["Default"]) != "" {
+		t.Error("Scope has a default")
+	}
+	for scope, want := range map[string]bool{
+		"": true, "mts-connector": true, "https://api.example.org/connectors.write": true,
+		"two scopes": false, `quo"ted`: false, `back\slash`: false, "line\nbreak": false, strings.Repeat("x", 65): false,
+	} {
+		if got := allows(t, s, "Scope", scope); got != want {
+			t.Errorf("%q is allowed: %v", scope, got)
+		}
+	}
+	if got := text(s.Conditions["HasScope"]); got != `{"Fn::Not":[{"Fn::Equals":[{"Ref":"Scope"},""]}]}` {
+		t.Errorf("the condition HasScope is %s", got)
+	}
+	for _, route := range s.all(t, "AWS::ApiGatewayV2::Route") {
+		want := `{"Fn::If":["HasScope",[{"Ref":"Scope"}],{"Ref":"AWS::NoValue"}]}`
+		if s.get(route, "AuthorizationType") == "NONE" {
+			want = ""
+		}
+		if got := s.get(route, "AuthorizationScopes"); got != want {
+			t.Errorf("%s asks for the scopes %s, want %s", route, got, want)
+		}
+	}
+}
+
+// longestStackName is what the README says.
+const longestStackName = 53
+
+// No rule of a template can see the name of its stack: a name that is too long
+// would end the creation in the middle.
+func TestNamesOfALongStackFit(t *testing.T) {
+	s := load(t)
+	limits := map[string]int{
+		"AWS::Lambda::Function FunctionName":       64,
+		"AWS::Logs::LogGroup LogGroupName":         512,
+		"AWS::SecretsManager::Secret Name":         512,
+		"AWS::CloudWatch::Dashboard DashboardName": 255,
+		"AWS::ApiGatewayV2::Api Name":              128,
+		"AWS::ApiGatewayV2::Authorizer Name":       128,
+		"AWS::KMS::Key Description":                8192,
+	}
+	at, tooLong := 0, ""
+	for name, r := range s.Resources {
+		for property, value := range r.Properties {
+			derived := text(value)
+			isName := strings.HasSuffix(property, "Name") && property != "FunctionName" || property == "FunctionName" && r.Type == "AWS::Lambda::Function"
+			if !strings.Contains(derived, "${AWS::StackName}") || strings.HasPrefix(derived, "{") || strings.HasPrefix(derived, "[") || !isName && property != "Description" {
+				continue
+			}
+			limit, known := limits[r.Type+" "+property]
+			if !known {
+				t.Errorf("the limit of %s of %s is not known to the test", property, name)
+				continue
+			}
+			if length := len(strings.ReplaceAll(derived, "${AWS::StackName}", strings.Repeat("x", longestStackName))); length > limit {
+				t.Errorf("%s of %s has %d characters, more than %d", property, name, length, limit)
+			}
+			if len(strings.ReplaceAll(derived, "${AWS::StackName}", strings.Repeat("x", longestStackName+1))) > limit {
+				at, tooLong = longestStackName+1, name
+			}
+		}
+	}
+	if tooLong == "" {
+		t.Error("a longer name would do: say so in the README")
+	}
+	if readme := document(t, "README.md"); !strings.Contains(readme, "at most 53 characters") {
+		t.Errorf("the README does not say that a stack with %d characters fails at %s", at, tooLong)
+	}
+}
+
+// Of each retained resource: an attempt to create the stack that fails at the
+// issuer must not leave it behind.
+func TestWhatIsRetainedIsCreatedAfterTheAuthorizer(t *testing.T) {
+	s := load(t)
+	retained := 0
+	for _, name := range slices.Sorted(maps.Keys(s.Resources)) {
+		if !strings.HasPrefix(s.Resources[name].DeletionPolicy, "Retain") {
+			continue
+		}
+		retained++
+		if !s.after(name, "ApiAuthorizer", map[string]bool{}) {
+			t.Errorf("%s is retained, and may be created before the authorizer", name)
+		}
+		if s.after("ApiAuthorizer", name, map[string]bool{}) {
+			t.Errorf("the authorizer waits for %s", name)
+		}
+	}
+	if retained < 2 {
+		t.Errorf("%d resources are retained, want the table and its key", retained)
+	}
+}
+
+// after reports whether CloudFormation creates a resource after another one: it
+// depends on it, or refers to it, directly or through others.
+func (s stack) after(name, other string, seen map[string]bool) bool {
+	if seen[name] {
+		return false
+	}
+	seen[name] = true
+	r := s.Resources[name]
+	before := texts(r.DependsOn)
+	references(r.Properties, func(referred string) { before = append(before, referred) })
+	return slices.Contains(before, other) || slices.ContainsFunc(before, func(b string) bool { return s.after(b, other, seen) })
+}
+
+var substituted = regexp.MustCompile(`\$\{(\w+)[.}]`)
+
+// references calls found for each name that a value refers to.
+func references(value any, found func(string)) {
+	switch v := value.(type) {
+	case []any:
+		for _, one := range v {
+			references(one, found)
+		}
+	case map[string]any:
+		for name, one := range v {
+			switch name {
+			case "Ref":
+				found(text(one))
+			case "Fn::GetAtt":
+				found(strings.Split(texts(one)[0], ".")[0])
+			case "Fn::Sub":
+				for _, match := range substituted.FindAllStringSubmatch(texts(one)[0], -1) {
+					found(match[1])
+				}
+				references(one, found)
+			default:
+				references(one, found)
+			}
+		}
+	}
+}
