@@ -6,6 +6,8 @@ import "strings"
 const (
 	CodeEmptyToken  = "MTSC-EMPTY-TOKEN" // processed, but no token came
 	CodeEmptyHeld   = "MTSC-EMPTY-HELD"  // the registrant holds a token identifier without a value
+	CodeNotToken    = "MTSC-NOT-TOKEN"   // what it holds of the token type has not the shape of a token
+	CodeTokenShape  = "MTSC-TOKEN-SHAPE" // the token that came has not the shape of a token
 	CodeOtherToken  = "MTSC-OTHER-TOKEN" // the registrant holds another token
 	CodeVIDChanged  = "MTSC-VID-CHANGED" // its VID was changed while the token was written
 	CodeHeldByOther = "MTSC-HELD"        // another registrant holds the token
@@ -27,7 +29,8 @@ func BlameOf(codes string) Blame {
 	blame := BlameUnclear
 	for code := range strings.SplitSeq(codes, ",") {
 		switch {
-		case code == "AUT_BAS_001", // MTS could not reach the identity service
+		case code == CodeTokenShape,
+			code == "AUT_BAS_001",               // MTS could not reach the identity service
 			strings.HasPrefix(code, "IDA-MPA-"): // licence key, partner, policy
 			return BlameSystem
 		case code == "ATS-REQ-100", code == "IDA-MLC-007": // "could not be understood", "unable to process"

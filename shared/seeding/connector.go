@@ -85,7 +85,8 @@ type Schedule struct {
 
 // Output is what is written besides the tokens.
 type Output struct {
-	RemoveVIDs bool // also of registrants tokenised by somebody else
+	RemoveVIDs bool       // also of registrants tokenised by somebody else
+	TokenShape TokenShape // of every token that is written, or that counts as one
 }
 
 // RegistryKey identifies the registry of the connector; connectors with the

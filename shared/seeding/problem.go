@@ -7,17 +7,18 @@ import "time"
 type Source string
 
 const (
-	ProblemRegistry Source = "registry" // the registry cannot be reached
-	ProblemSignIn   Source = "sign_in"  // the registry refuses user or password
-	ProblemRead     Source = "read"     // it refuses reading: rights, an unknown field
-	ProblemTypes    Source = "types"    // an identifier type of the configuration does not exist
-	ProblemWrite    Source = "write"    // it refuses to create tokens, whoever they are for
-	ProblemUnlink   Source = "unlink"   // it refuses to remove VIDs
-	ProblemMTS      Source = "mts"      // MTS cannot be reached or refuses our requests
-	ProblemAnswers  Source = "answers"  // MTS takes requests and never answers
-	ProblemIdentity Source = "identity" // MOSIP refuses everybody: licence, partner, policy, service down
-	ProblemPolicy   Source = "policy"   // MOSIP gives a registrant another token each time
-	ProblemConfig   Source = "config"   // our own secrets or keys cannot be read, or the configuration cannot be run
+	ProblemRegistry Source = "registry"    // the registry cannot be reached
+	ProblemSignIn   Source = "sign_in"     // the registry refuses user or password
+	ProblemRead     Source = "read"        // it refuses reading: rights, an unknown field
+	ProblemTypes    Source = "types"       // an identifier type of the configuration does not exist
+	ProblemWrite    Source = "write"       // it refuses to create tokens, whoever they are for
+	ProblemUnlink   Source = "unlink"      // it refuses to remove VIDs
+	ProblemMTS      Source = "mts"         // MTS cannot be reached or refuses our requests
+	ProblemAnswers  Source = "answers"     // MTS takes requests and never answers
+	ProblemIdentity Source = "identity"    // MOSIP refuses everybody: licence, partner, policy, service down
+	ProblemPolicy   Source = "policy"      // MOSIP gives a registrant another token each time
+	ProblemTokens   Source = "token_shape" // MTS gives tokens that have not the shape of one
+	ProblemConfig   Source = "config"      // our own secrets or keys cannot be read, or the configuration cannot be run
 )
 
 // Problem is shown on the connector. Text and Remedy come from a Description.
@@ -30,8 +31,10 @@ type Problem struct {
 }
 
 // Blocks reports whether only probes are sent while there is such a problem.
-// "unlink" and "policy" are only shown.
-func (s Source) Blocks() bool { return s != ProblemUnlink && s != ProblemPolicy }
+// The others are only shown.
+func (s Source) Blocks() bool {
+	return s != ProblemUnlink && s != ProblemPolicy && s != ProblemTokens
+}
 
 // Blocked reports whether one of the problems blocks, and when the next probe is
 // due.

@@ -14,6 +14,12 @@ var (
 		"MOSIP refuses every registrant alike: its service, or the licence, partner or policy that MTS uses.",
 		"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. Nobody is rejected for this; work goes on by itself.",
 	}
+	// TokensMisshapen is the problem "token_shape", and also "identity" if an answer
+	// has no other tokens.
+	TokensMisshapen = Description{
+		"MTS gives tokens that have not the shape of a MOSIP token. They are not written, and nobody loses a VID for them.",
+		"Check that mts_url is the address of your MTS, and which identity system is behind it. If it makes tokens of another shape, set token_shape in the connector's configuration.",
+	}
 	// TokensDiffer is the problem "policy".
 	TokensDiffer = Description{
 		"Many registrants hold another token than MOSIP gives now.",

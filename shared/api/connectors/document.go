@@ -48,6 +48,7 @@ type connectorDocument struct {
 	BatchMaximum    int              `json:"batch_maximum"`
 	WidthMaximum    int              `json:"width_maximum"`
 	RemoveVIDs      bool             `json:"remove_vids"`
+	TokenShape      shapeDocument    `json:"token_shape"`
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
@@ -89,6 +90,13 @@ type registryDocument struct {
 	PasswordSet bool   `json:"password_set"`
 }
 
+// shapeDocument is what a token looks like; lengths are in characters.
+type shapeDocument struct {
+	Alphabet seeding.TokenAlphabet `json:"alphabet"`
+	Shortest int                   `json:"shortest"`
+	Longest  int                   `json:"longest"`
+}
+
 type problemDocument struct {
 	Text      string     `json:"text"`
 	Remedy    string     `json:"remedy"`
@@ -116,7 +124,8 @@ func newConnectorDocument(c seeding.Connector, s seeding.State, mts seeding.MTSS
 			PasswordSet: c.Secrets[seeding.RegistryPassword] != "",
 		},
 		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, WidthMaximum: c.MTS.WidthMaximum, RemoveVIDs: c.Output.RemoveVIDs,
-		Created: c.Created, Updated: c.Updated,
+		TokenShape: shapeDocument(c.Output.TokenShape.OrMOSIP()),
+		Created:    c.Created, Updated: c.Updated,
 	}
 	if s.Status == seeding.Running || s.Run != "" {
 		document.Due = moment(s.Due)

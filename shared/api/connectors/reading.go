@@ -84,6 +84,7 @@ func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password 
 	c.MTS.BatchMaximum = o.Whole("batch_maximum", c.MTS.BatchMaximum, 1, 1000)
 	c.MTS.WidthMaximum = o.Whole("width_maximum", c.MTS.WidthMaximum, 1, 64)
 	c.Output.RemoveVIDs = o.Boolean("remove_vids", c.Output.RemoveVIDs)
+	c.Output.TokenShape = readTokenShape(o.Object("token_shape"), c.Output.TokenShape)
 	c.Delivery = readCallback(o.Object("callback"), c.Delivery, replacing)
 	c.Registry, password = readRegistry(o.Object("registry"), c.Registry, replacing)
 	c.Source.Fields = o.Texts("fields", c.Source.Fields, 200, selectable)
@@ -92,6 +93,22 @@ func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password 
 	c.Source.Domain = readDomain(o, setup.DefaultDomain(c.Registry))
 	o.Rest()
 	return c, password
+}
+
+func readTokenShape(o *api.Object, s seeding.TokenShape) seeding.TokenShape {
+	s.Alphabet = seeding.TokenAlphabet(o.Text("alphabet", string(s.Alphabet), 50, func(text string) string {
+		if slices.Contains(seeding.TokenAlphabets, seeding.TokenAlphabet(text)) {
+			return ""
+		}
+		return `must be "digits" or "base64url"`
+	}))
+	s.Shortest = o.Whole("shortest", s.Shortest, seeding.LeastToken, seeding.MostToken)
+	s.Longest = o.Whole("longest", s.Longest, seeding.LeastToken, seeding.MostToken)
+	if s.Longest < s.Shortest {
+		o.Add("longest", "must not be less than shortest")
+	}
+	o.Rest()
+	return s
 }
 
 func readCallback(o *api.Object, d seeding.Delivery, replacing bool) seeding.Delivery {

@@ -33,6 +33,7 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 		"registry": {"url": "https://registry.example.org", "database": "g2p", "username": "connector",
 			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "password_set": true},
 		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "width_maximum": 16, "remove_vids": true,
+		"token_shape": {"alphabet": "digits", "shortest": 25, "longest": 64},
 		"created": "2026-11-21T09:00:00Z", "updated": "2026-11-21T09:00:00Z"}`
 	var expected map[string]any
 	if err := json.Unmarshal([]byte(want), &expected); err != nil {
@@ -79,6 +80,9 @@ func TestAcceptedForms(t *testing.T) {
 		"limits": {[]any{"interval_minutes", 10080, "batch_maximum", 1, "width_maximum", 64, "callback.timeout_seconds", 300, "remove_vids", false, "language", "ara"}, func(c seeding.Connector) bool {
 			return c.MTS.BatchMaximum == 1 && c.MTS.WidthMaximum == 64 && !c.Output.RemoveVIDs && c.MTS.Language == "ara"
 		}},
+		"tokens of another shape": {[]any{"token_shape", map[string]any{"alphabet": "base64url", "shortest": 43}}, func(c seeding.Connector) bool {
+			return c.Output.TokenShape == seeding.TokenShape{Alphabet: seeding.Base64URL, Shortest: 43, Longest: 64}
+		}},
 		"relation":            {[]any{"fields", []any{"name", "gender", "birthdate", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"state_id[1]"}}, func(seeding.Connector) bool { return true }},
 		"text and relation":   {[]any{"fields", []any{"name", "gender", "birthdate", "street", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{`street + ", " + .state_id[1]`}}, func(seeding.Connector) bool { return true }},
 		"date":                {[]any{"mapping.dob", `birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`}, func(seeding.Connector) bool { return true }},
@@ -120,6 +124,9 @@ func TestWrongFields(t *testing.T) {
 			"/mapping/phone": "not a field", "/id": "not a field", "/status": "not a field"}},
 		"numbers out of range": {[]any{"interval_minutes", 0, "batch_maximum", 1001, "width_maximum", 65, "callback.timeout_seconds", 1e99}, map[string]string{
 			"/interval_minutes": "from 1 to 10080", "/batch_maximum": "from 1 to 1000", "/width_maximum": "from 1 to 64", "/callback/timeout_seconds": "whole"}},
+		"shapes that are none": {[]any{"token_shape", map[string]any{"alphabet": "any", "shortest": 16, "longest": 101, "pattern": ".*"}}, map[string]string{
+			"/token_shape/alphabet": "base64url", "/token_shape/shortest": "from 17 to 100", "/token_shape/longest": "from 17 to 100", "/token_shape/pattern": "not a field"}},
+		"a shape that nothing has": {[]any{"token_shape", map[string]any{"shortest": 40, "longest": 30}}, map[string]string{"/token_shape/longest": "less than shortest"}},
 		"what comes later": {[]any{"input_type", "odk", "output_format", ".output", "job_type", "onetime", "callback.url", "https://registry.example.org/cb",
 			"callback.http_method", "PUT", "callback.auth_type", "odoo", "callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2"}, map[string]string{
 			"/input_type": "comes later", "/output_format": "comes later", "/job_type": "come later", "/callback/url": "comes later",

@@ -41,6 +41,8 @@ var reasons = map[string]string{
 	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only. Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
 	seeding.CodeEmptyToken:  "MOSIP accepted the registrant, but gave no token. Ask the operator of MOSIP about the partner's policy.",
 	seeding.CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
+	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",
+	seeding.CodeTokenShape:  "MTS gave this registrant a token that has not the shape of a MOSIP token, while others got one. It was not written. It is tried again.",
 	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
 	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
 	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",

@@ -117,7 +117,14 @@ type storedSchedule struct {
 }
 
 type storedOutput struct {
-	RemoveVIDs bool `json:"remove_vids"`
+	RemoveVIDs bool        `json:"remove_vids"`
+	TokenShape storedShape `json:"token_shape,omitzero"` // absent before there was such a setting: MOSIP's
+}
+
+type storedShape struct {
+	Alphabet seeding.TokenAlphabet `json:"alphabet"`
+	Shortest int                   `json:"shortest"`
+	Longest  int                   `json:"longest"`
 }
 
 func configurationOf(c seeding.Connector) configuration {
@@ -130,7 +137,7 @@ func configurationOf(c seeding.Connector) configuration {
 		}},
 		Delivery: storedDelivery(c.Delivery),
 		Schedule: storedSchedule{IntervalMicroseconds: c.Schedule.Interval.Microseconds()},
-		Output:   storedOutput(c.Output),
+		Output:   storedOutput{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: storedShape(c.Output.TokenShape)},
 		Secrets:  c.Secrets,
 		Created:  c.Created, Updated: c.Updated,
 	}
@@ -149,7 +156,7 @@ func (c configuration) connector() seeding.Connector {
 		},
 		Delivery: seeding.Delivery(c.Delivery),
 		Schedule: seeding.Schedule{Interval: time.Duration(c.Schedule.IntervalMicroseconds) * time.Microsecond},
-		Output:   seeding.Output(c.Output),
+		Output:   seeding.Output{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: seeding.TokenShape(c.Output.TokenShape)},
 		Secrets:  c.Secrets,
 		Created:  c.Created, Updated: c.Updated,
 	}

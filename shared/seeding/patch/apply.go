@@ -23,6 +23,8 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	if err != nil && !seeding.IsNotFound(err) {
 		return p.waitUnusable(ctx, a, seeding.KeysUnusable(err))
 	}
+	shape := a.connector.Output.TokenShape
+	rows = checkShape(rows, shape)
 	check := proof{key: key, batch: a.batch.Ref.Batch} // without the key no row fits, and all stay pending
 	registry, err := p.Registries.Open(ctx, a.connector)
 	if err != nil {
@@ -33,7 +35,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	if err != nil {
 		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 	}
-	verdicts := judge(rows, before, check, a.batch.State.Open())
+	verdicts := judge(rows, before, check, shape, a.batch.State.Open())
 	created, refusals, err := p.create(ctx, t, registry, a.state, rowsOf(verdicts, create))
 	if err != nil {
 		return p.createFailed(ctx, t, a, err)
@@ -239,12 +241,19 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 // updateProblems clears the problems that this answer proves to be over, and
 // raises those that it shows. It decides by the whole answer, never by one row.
 func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r result, wrote, closed, identityRefused bool) error {
-	over := a.state.Raised(problemsOver(r, wrote, closed)...)
+	over := a.state.Raised(problemsOver(r, wrote, closed, identityRefused)...)
 	if err := p.Store.ClearProblems(ctx, a.connector.ID, over, p.Clock.Now()); err != nil {
 		return err
 	}
 	t.registry.OutageUntil, t.registry.OutageAttempts = time.Time{}, 0
+	if r.misshapen {
+		if err := p.raise(ctx, a, seeding.ProblemTokens, seeding.TokensMisshapen); err != nil {
+			return err
+		}
+	}
 	switch {
+	case identityRefused && r.misshapen:
+		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.TokensMisshapen)
 	case identityRefused:
 		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused)
 	case policySuspicious(r.totals):

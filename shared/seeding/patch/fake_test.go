@@ -47,7 +47,7 @@ type fake struct {
 func newFake() *fake {
 	f := &fake{
 		now: now, during: map[string]func() error{}, after: map[string]func() error{},
-		connector: seeding.Connector{ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Output: seeding.Output{RemoveVIDs: true}},
+		connector: seeding.Connector{ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Output: seeding.Output{RemoveVIDs: true, TokenShape: shortTokens}},
 		state:     seeding.State{Connector: "c", Status: seeding.Running, Version: 3, Problems: map[seeding.Source]seeding.Problem{}},
 		batches:   map[string]seeding.Batch{}, answers: map[string][]seeding.AnswerPart{},
 		lease: seeding.RegistryState{Key: "r"}, mts: seeding.MTSState{Key: "m", Pace: seeding.Pace{Size: 2}},

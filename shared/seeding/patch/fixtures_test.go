@@ -14,6 +14,9 @@ const batch = "b1"
 
 var key = seedingtest.Key("k1")
 
+// shortTokens is the shape of the tokens of these tests, which are single letters.
+var shortTokens = seeding.TokenShape{Alphabet: seeding.Base64URL, Shortest: 1, Longest: 64}
+
 type identifiers = []seeding.Identifier
 
 // sentVID is the VID of a registrant that the batch was made from.
@@ -144,7 +147,7 @@ func filter(list identifiers, keep func(seeding.Identifier) bool) identifiers {
 func (k kind) String() string {
 	return [...]string{
 		pending: "pending", held: "held", done: "done", replaced: "replaced", vidReplaced: "vidReplaced",
-		otherToken: "otherToken", duplicate: "duplicate", twin: "twin", create: "create", emptyToken: "emptyToken",
+		otherToken: "otherToken", notToken: "notToken", duplicate: "duplicate", twin: "twin", create: "create", emptyToken: "emptyToken",
 		refused: "refused", systemic: "systemic", written: "written", writtenVIDGone: "writtenVIDGone",
 		writtenReplaced: "writtenReplaced", contested: "contested", notWritten: "notWritten", twinOfWritten: "twinOfWritten",
 	}[k]

@@ -28,6 +28,18 @@ func merge(parts []seeding.AnswerPart) ([]seeding.Row, error) {
 	}), nil
 }
 
+// checkShape cleans the tokens of rows. A row whose token has not the shape of one
+// gets the code of that in its place, so nothing can be written or removed for it.
+func checkShape(rows []seeding.Row, shape seeding.TokenShape) []seeding.Row {
+	for i := range rows {
+		row := &rows[i]
+		if row.Token = seeding.CleanToken(row.Token); row.Token != "" && !shape.Fits(row.Token) {
+			row.Token, row.Code = "", seeding.CodeTokenShape
+		}
+	}
+	return rows
+}
+
 // holdings are the identifiers of registrants as the registry has them now.
 type holdings struct {
 	vids    map[int64]seeding.Identifier   // by identifier
@@ -45,7 +57,8 @@ func newHoldings(vids, tokens, holders []seeding.Identifier) holdings {
 		h.vids[v.ID], h.vidOf[v.Registrant] = v, v
 	}
 	for _, i := range holders {
-		h.holders[i.Value] = append(h.holders[i.Value], i.Registrant)
+		token := seeding.CleanToken(i.Value)
+		h.holders[token] = append(h.holders[token], i.Registrant)
 	}
 	return h
 }
@@ -53,7 +66,7 @@ func newHoldings(vids, tokens, holders []seeding.Identifier) holdings {
 // holdsOnly reports whether the registrant holds this token, and no other.
 func (h holdings) holdsOnly(registrant int64, token string) bool {
 	held := h.tokens[registrant]
-	return len(held) > 0 && !slices.ContainsFunc(held, func(i seeding.Identifier) bool { return i.Value != token })
+	return len(held) > 0 && !slices.ContainsFunc(held, func(i seeding.Identifier) bool { return seeding.CleanToken(i.Value) != token })
 }
 
 // otherHolder is a registrant other than this one that holds the token.
@@ -92,6 +105,7 @@ const (
 	replaced                // it holds this token, and another VID than was sent; no decision
 	vidReplaced             // the same, of an open batch: we wrote the token, and the VID changed since
 	otherToken              // it holds another token
+	notToken                // it holds something of the token type that is no token
 	duplicate               // another registrant holds the token
 	twin                    // a registrant with a lower id in this answer is to get the token
 	create                  // the token is to be written
@@ -114,17 +128,17 @@ type verdict struct {
 	kind   kind
 	at     int64  // identifier under which a conflict is listed, if not the row's
 	holder int64  // of a duplicate: who holds the token
-	code   string // of the registry's refusal
+	code   string // of the registry's refusal, or of what is held and is no token
 }
 
 // judge gives a verdict for each row. Rows that are forged, or older than what
 // the registry holds, stay pending.
-func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
+func judge(rows []seeding.Row, h holdings, p proof, shape seeding.TokenShape, open bool) []verdict {
 	blameOf := blamesOf(rows)
 	wanted := map[string]bool{} // tokens that a registrant with a lower id is to get
 	verdicts := make([]verdict, 0, len(rows))
 	for _, row := range rows {
-		v := judgeRow(row, h, p, open, blameOf(row))
+		v := judgeRow(row, h, p, shape, open, blameOf(row))
 		if v.kind == create {
 			if wanted[row.Token] {
 				v.kind = twin
@@ -136,7 +150,7 @@ func judge(rows []seeding.Row, h holdings, p proof, open bool) []verdict {
 	return verdicts
 }
 
-func judgeRow(row seeding.Row, h holdings, p proof, open bool, blame seeding.Blame) verdict {
+func judgeRow(row seeding.Row, h holdings, p proof, shape seeding.TokenShape, open bool, blame seeding.Blame) verdict {
 	v := verdict{row: row}
 	fits := p.fits(row, h)
 	switch {
@@ -158,9 +172,14 @@ func judgeRow(row seeding.Row, h holdings, p proof, open bool, blame seeding.Bla
 		}
 	case !fits:
 		v.kind = pending
+	case row.Code == seeding.CodeTokenShape:
+		v.kind = systemic
 	case len(h.tokens[row.Registrant]) > 0:
 		if row.Token != "" {
 			v.kind = otherToken
+			if v.code = shape.HeldCode(h.tokens[row.Registrant]); v.code != "" {
+				v.kind = notToken
+			}
 		}
 	case row.Token != "":
 		v.kind = create

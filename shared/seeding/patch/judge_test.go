@@ -17,7 +17,7 @@ func judged(t testing.TB, r *registry, k seeding.Key, open bool, rows ...seeding
 	if err != nil {
 		t.Fatal(err)
 	}
-	return judge(rows, h, proof{key: k, batch: batch}, open)
+	return judge(rows, h, proof{key: k, batch: batch}, shortTokens, open)
 }
 
 // The decision about one row, in the order of infra/protocol.md, "Patch" 3.
@@ -73,7 +73,13 @@ func TestVerdictOnARow(t *testing.T) {
 		{"this token is there and another one: a conflict",
 			identifiers{sentVID(1)}, identifiers{holds(1, "A"), holds(1, "B")}, withToken(1, "A"), false, verdict{kind: otherToken}},
 		{"a token without a value is there: a conflict",
-			identifiers{sentVID(1)}, identifiers{holds(1, "")}, withToken(1, "A"), false, verdict{kind: otherToken}},
+			identifiers{sentVID(1)}, identifiers{holds(1, "")}, withToken(1, "A"), false, verdict{kind: notToken, code: seeding.CodeEmptyHeld}},
+		{"a word is there that is no token: a conflict of its own",
+			identifiers{sentVID(1)}, identifiers{holds(1, "no token")}, withToken(1, "A"), false, verdict{kind: notToken, code: seeding.CodeNotToken}},
+		{"a word is there beside this token: a conflict of its own",
+			identifiers{sentVID(1)}, identifiers{holds(1, "A"), holds(1, "no token")}, withToken(1, "A"), false, verdict{kind: notToken, code: seeding.CodeNotToken}},
+		{"a word is there and none came: nothing",
+			identifiers{sentVID(1)}, identifiers{holds(1, "no token")}, withToken(1, ""), false, verdict{kind: pending}},
 		{"another token is there, and somebody holds this one: a conflict, no duplicate",
 			identifiers{sentVID(1)}, identifiers{holds(1, "B"), holds(2, "A")}, withToken(1, "A"), false, verdict{kind: otherToken}},
 		{"another token is there and none came: nothing",
@@ -176,7 +182,7 @@ func TestRowCountsOnlyForWhatItWasMadeFrom(t *testing.T) {
 				}
 				// Another registrant's VID is looked at with the identifier.
 				h := newHoldings(c.vids, nil, nil)
-				if got := judge([]seeding.Row{variant.row}, h, proof{key: c.key, batch: batch}, true); !slices.Equal(got, []verdict{want}) {
+				if got := judge([]seeding.Row{variant.row}, h, proof{key: c.key, batch: batch}, shortTokens, true); !slices.Equal(got, []verdict{want}) {
 					t.Errorf("got %v, want %v", got, want)
 				}
 			})
@@ -411,7 +417,7 @@ func TestNothingIsCreatedTwiceOrForAnotherOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return rowsOf(judge(rows, h, proof{key: key, batch: batch}, open), create)
+			return rowsOf(judge(rows, h, proof{key: key, batch: batch}, shortTokens, open), create)
 		}
 
 		first := creates()

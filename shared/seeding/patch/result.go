@@ -16,6 +16,9 @@ type result struct {
 	rejected []rejected
 	systemic []seeding.Row // their codes blame the system; not decided yet
 	answered bool          // MOSIP answered for a registrant, so its licence and service work
+
+	shaped    bool // a token came that has the shape of one
+	misshapen bool // one came that has not
 }
 
 // rejected is a subject with the cause of its rejection.
@@ -42,7 +45,9 @@ func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) re
 		r.answered = r.answered || v.answered()
 		if v.kind == systemic {
 			r.systemic = append(r.systemic, v.row)
+			r.misshapen = r.misshapen || v.row.Code == seeding.CodeTokenShape
 		}
+		r.shaped = r.shaped || v.kind != pending && v.row.Token != ""
 		r.totals = r.totals.Plus(v.totals())
 		if entered := h.vids[v.row.Identifier].Created; v.totals().Tokenised > 0 && !entered.IsZero() {
 			r.entered = append(r.entered, entered)
@@ -74,7 +79,7 @@ func (v verdict) totals() seeding.Totals {
 	switch v.kind {
 	case held, written, writtenVIDGone, writtenReplaced, contested:
 		return seeding.Totals{Tokenised: 1}
-	case vidReplaced, otherToken:
+	case vidReplaced, otherToken, notToken:
 		return seeding.Totals{Conflict: 1}
 	case duplicate, twinOfWritten:
 		return seeding.Totals{Duplicate: 1}
@@ -92,6 +97,8 @@ func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
 		c.Kind, c.Code = seeding.Conflict, seeding.CodeVIDChanged
 	case otherToken, contested:
 		c.Kind, c.Code = seeding.Conflict, seeding.CodeOtherToken
+	case notToken:
+		c.Kind, c.Code = seeding.Conflict, v.code
 	case duplicate, twinOfWritten:
 		c.Kind, c.Code, c.Holder = seeding.Duplicate, seeding.CodeHeldByOther, v.holder
 	case emptyToken:
@@ -112,25 +119,32 @@ func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
 // once the first time and later each time after. If MOSIP answered for nobody it
 // is the connector's problem and nobody is rejected, unless the answer has only
 // one or two such rows, whose registrants met such a code before while others
-// were answered.
+// were answered. Where the token has not the shape of one only a token that has it
+// counts as an answer: who sends rubbish may also refuse somebody.
 //
 // before are the present rejections by identifier; raised says whether there is
 // the problem "identity". problem says whether to raise it.
 func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, fingerprintKey string) (_ result, problem bool) {
 	known := func(row seeding.Row) bool { return before[row.Identifier].Systemic() }
 	unknown := func(row seeding.Row) bool { return !known(row) }
-	own := r.answered || len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
-	if own {
-		for _, row := range r.systemic {
-			cause, _ := verdict{row: row, kind: systemic}.cause(fingerprintKey)
-			r.rejected = append(r.rejected, rejected{row.Subject, cause})
-			if known(row) {
-				r.totals.Refused++ // otherwise it stays pending, and the next pass sends it
-			}
+	few := len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
+	for _, row := range r.systemic {
+		answered := r.answered
+		if row.Code == seeding.CodeTokenShape {
+			answered = r.shaped
+		}
+		// A probe is one registrant; it does not show that the problem is over.
+		problem = problem || !answered && (raised || !few)
+		if !answered && !few {
+			continue
+		}
+		cause, _ := verdict{row: row, kind: systemic}.cause(fingerprintKey)
+		r.rejected = append(r.rejected, rejected{row.Subject, cause})
+		if known(row) {
+			r.totals.Refused++ // otherwise it stays pending, and the next pass sends it
 		}
 	}
-	// A probe is one registrant; it does not show that the problem is over.
-	return r, len(r.systemic) > 0 && !r.answered && (raised || !own)
+	return r, problem
 }
 
 // identifiers of all whose rejections are to be read.
@@ -178,8 +192,9 @@ func freshParts(b seeding.Batch, parts []seeding.AnswerPart) (fresh []string) {
 
 // problemsOver are the problems that an answer proves to be over. It was read, so
 // the registry can be reached and is configured correctly; wrote says that a
-// token was written, closed that the answer closed its batch.
-func problemsOver(r result, wrote, closed bool) []seeding.Source {
+// token was written, closed that the answer closed its batch, identityRefused that
+// it raises the problem "identity".
+func problemsOver(r result, wrote, closed, identityRefused bool) []seeding.Source {
 	over := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
 	if wrote {
 		over = append(over, seeding.ProblemWrite)
@@ -187,8 +202,11 @@ func problemsOver(r result, wrote, closed bool) []seeding.Source {
 	if closed {
 		over = append(over, seeding.ProblemAnswers)
 	}
-	if r.answered {
+	if r.answered && !identityRefused {
 		over = append(over, seeding.ProblemIdentity)
+	}
+	if r.shaped && !r.misshapen {
+		over = append(over, seeding.ProblemTokens)
 	}
 	if wrote && r.totals.Conflict == 0 {
 		over = append(over, seeding.ProblemPolicy)

@@ -48,6 +48,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		resolved bool // its rejection, if there is one, is over
 		answered bool // it shows that MOSIP answers
 		systemic bool // it waits for the decision about all such rows
+		unread   bool // its token says nothing of the shape of tokens any more
 		rejected []rejected
 	}
 	cases := []struct {
@@ -66,6 +67,8 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 			outcome{totals: conflict, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeVIDChanged}, replacement)}},
 		{"holds another token: a conflict", verdict{row: gotToken, kind: otherToken},
 			outcome{totals: conflict, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeOtherToken}, sent)}},
+		{"holds what is no token: a conflict that says so", verdict{row: gotToken, kind: notToken, code: seeding.CodeNotToken},
+			outcome{totals: conflict, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeNotToken}, sent)}},
 		{"another registrant holds the token: a duplicate that names it", verdict{row: gotToken, kind: duplicate, holder: 2},
 			outcome{totals: oneTwice, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 2}, sent)}},
 		{"a lower registrant is to get the token: to be decided after the create", verdict{row: gotToken, kind: twin},
@@ -110,6 +113,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		if o.systemic {
 			r.systemic = []seeding.Row{v.row}
 		}
+		r.shaped = !o.unread && v.kind != pending && v.row.Token != ""
 		return r
 	}
 	seen := map[kind]bool{}
@@ -125,7 +129,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		// then; only what is left at the registry is done. What is written now
 		// was not counted.
 		t.Run("counted before: "+c.name, func(t *testing.T) {
-			want := resultOf(c.verdict, outcome{remove: c.want.remove, resolved: c.want.resolved})
+			want := resultOf(c.verdict, outcome{remove: c.want.remove, resolved: c.want.resolved, unread: true})
 			if c.verdict.kind >= written {
 				want = resultOf(c.verdict, c.want)
 			}
@@ -316,7 +320,7 @@ func TestProblemsThatAnAnswerEnds(t *testing.T) {
 			[]seeding.Source{seeding.ProblemWrite, seeding.ProblemAnswers, seeding.ProblemIdentity, seeding.ProblemPolicy}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, want := problemsOver(c.r, c.wrote, c.closed), slices.Concat(read, c.more)
+			got, want := problemsOver(c.r, c.wrote, c.closed, false), slices.Concat(read, c.more)
 			slices.Sort(got)
 			slices.Sort(want)
 			if !slices.Equal(got, want) {

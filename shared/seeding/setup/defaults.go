@@ -23,6 +23,6 @@ func Defaults() seeding.Connector {
 		},
 		Delivery: seeding.Delivery{TimeoutSeconds: 30},
 		Schedule: seeding.Schedule{Interval: time.Hour},
-		Output:   seeding.Output{RemoveVIDs: true},
+		Output:   seeding.Output{RemoveVIDs: true, TokenShape: seeding.MOSIPTokens},
 	}
 }

@@ -101,7 +101,7 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	}
 	return registry, rules{
 		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
-		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, retried: v.state.Retried,
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: v.state.Retried,
 		mapper: mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
 	}, nil
 }

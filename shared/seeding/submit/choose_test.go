@@ -18,7 +18,7 @@ import (
 func TestTheOrderOfReadingAndWriting(t *testing.T) {
 	f := newFake()
 	f.add(1, 2, 3, 4)
-	f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}
+	f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: aToken}}
 	f.records[3] = seeding.Record{}
 	f.connector.Source.Mandatory = []string{"name"}
 	delete(f.records, 4)
@@ -185,7 +185,7 @@ func TestWhatKeepsABatchFromBeingMade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
 			f.add(1, 2)
-			f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}
+			f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: aToken}}
 			f.registry.OutageAttempts = 1
 			f.during[c.call] = func() error { return c.err }
 			if err := f.work(t); err != nil {
@@ -258,7 +258,7 @@ func TestVIDsAreRemoved(t *testing.T) {
 			f := newFake()
 			f.connector.Output.RemoveVIDs = !c.keepVIDs
 			f.add(1, 2, 3)
-			f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: "1"}, {ID: 99, Registrant: 2, Value: "2"}}
+			f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: aToken}, {ID: 99, Registrant: 2, Value: aToken}}
 			if c.problem.Attempts > 0 {
 				f.state.Problems[seeding.ProblemUnlink] = c.problem
 			}
@@ -288,7 +288,7 @@ func TestARefusedRemovalIsNotTriedOnTheNextPage(t *testing.T) {
 	f.mts.Pace = seeding.Pace{Size: 2, Proved: 2}
 	f.add(1, 2, 3, 4, 5)
 	for r := range int64(4) {
-		f.tokens = append(f.tokens, seeding.Identifier{ID: 90 + r, Registrant: 1 + r, Value: "1"})
+		f.tokens = append(f.tokens, seeding.Identifier{ID: 90 + r, Registrant: 1 + r, Value: aToken})
 	}
 	f.during["Remove"] = func() error { return &seeding.Fault{Kind: seeding.RefusedRights} }
 	if err := f.oneStep(t); err != nil {
@@ -344,7 +344,7 @@ func TestWhoIsInAnOpenBatchIsNotChosen(t *testing.T) {
 func TestRejectionsOfDeletedConnectors(t *testing.T) {
 	f := newFake()
 	f.add(1, 2)
-	f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: "1"}, {ID: 99, Registrant: 2, Value: "2"}}
+	f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: aToken}, {ID: 99, Registrant: 2, Value: aToken}}
 	conflict := func(connector string, r int64) seeding.Rejection {
 		return seeding.Rejection{Connector: connector, Kind: seeding.Conflict, Subject: seeding.Member{Registrant: r, Identifier: 10 + r}.Subject()}
 	}

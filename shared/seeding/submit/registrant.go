@@ -2,7 +2,6 @@ package submit
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -15,6 +14,7 @@ type rules struct {
 	configured      int // version of the configuration
 	mandatory       []string
 	removeVIDs      bool
+	tokens          seeding.TokenShape
 	retried         map[seeding.RejectionKind]time.Time // State.Retried
 	mapper          seeding.Mapper
 	fingerprintKey  seeding.Key
@@ -90,21 +90,24 @@ func withVID(record seeding.Record, vid string) seeding.Record {
 	return full
 }
 
-// holdsToken decides about a registrant that holds a token. It is never sent. Its
-// VID is removed if the connector may remove VIDs and no connector has a conflict
-// on it.
+// holdsToken decides about a registrant that holds something of the token type. It
+// is never sent: Odoo would refuse a second one, also beside an empty one
+// (facts/odoo.md A3). Its VID is removed if what it holds is a token, the
+// connector may remove VIDs, and no connector has a conflict on it.
 func (r rules) holdsToken(f facts) decision {
-	// Odoo counts an empty identifier as one of its type (facts/odoo.md A3).
-	empty := slices.ContainsFunc(f.tokens, func(t seeding.Identifier) bool { return t.Value == "" })
+	code := r.tokens.HeldCode(f.tokens)
+	listed := f.before.Code == seeding.CodeEmptyHeld || f.before.Code == seeding.CodeNotToken
 	switch {
-	case empty && f.before.Code == seeding.CodeEmptyHeld:
+	case code != "" && f.before.Code == code:
 		return decision{choice: skip}
-	case empty:
+	case code != "":
 		return decision{choice: reject, cause: seeding.Cause{
-			Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, FingerprintKey: r.fingerprintKey.ID,
+			Kind: seeding.Conflict, Code: code, FingerprintKey: r.fingerprintKey.ID,
 		}}
-	case f.conflict:
+	case f.conflict && !listed:
 		return decision{choice: skip}
+	case f.conflict: // what it holds was corrected; another connector may have a conflict of its own
+		return decision{choice: forget}
 	case r.removeVIDs:
 		return decision{choice: remove}
 	}

@@ -31,12 +31,15 @@ func (fieldMapper) Map(r seeding.Record) seeding.Demographics {
 	return seeding.Demographics{VID: value("vid"), Name: value("name"), DOB: value("birthdate")}
 }
 
+// aToken has the shape of MOSIP's tokens.
+const aToken = "312100000000000000000000000000000000"
+
 // The registrant of these tests, its data, and the connector's rules.
 var (
 	joVID        = seeding.Identifier{ID: 71, Registrant: 7, Value: "5028"}
 	joMember     = seeding.Member{Registrant: 7, Identifier: 71}
 	joDemography = seeding.Demographics{VID: present("5028"), Name: present("Jo"), DOB: present("1990-02-03")}
-	joToken      = []seeding.Identifier{{ID: 72, Registrant: 7, Value: "3121"}}
+	joToken      = []seeding.Identifier{{ID: 72, Registrant: 7, Value: aToken}}
 	emptyToken   = []seeding.Identifier{{ID: 73, Registrant: 7}}
 )
 
@@ -98,6 +101,37 @@ func TestTheFirstQuestionThatAppliesDecides(t *testing.T) {
 				t.Errorf("choice %d, want %d", got.choice, c.want)
 			}
 		})
+	}
+}
+
+// What a registrant holds of the token type may be no token: nobody loses a VID for
+// that, and it is listed once.
+func TestVIDStaysBesideWhatIsNoToken(t *testing.T) {
+	for _, value := range []string{"", " ", "\u200b", "pending", "a", "0", joVID.Value, "5028503920182736", aToken + "x", "٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣"} {
+		held := []seeding.Identifier{{ID: 72, Registrant: 7, Value: value}}
+		for name, tokens := range map[string][]seeding.Identifier{"alone": held, "beside a token": append(held, joToken...)} {
+			f := facts{record: joRecord(), tokens: tokens}
+			d := testRules().decide(joVID, f, now)
+			if d.choice != reject || d.cause.Kind != seeding.Conflict || d.cause.Code != seeding.MOSIPTokens.HeldCode(tokens) {
+				t.Fatalf("%q %s: %+v", value, name, d)
+			}
+			f.before, f.conflict = d.cause.Reject("r", "c", joMember.Subject(), 3, seeding.Rejection{}, now, seeding.DefaultTimes()), true
+			if d := testRules().decide(joVID, f, now.Add(48*time.Hour)); d.choice != skip {
+				t.Errorf("%q %s, listed: %+v", value, name, d)
+			}
+			f.tokens = joToken
+			if d := testRules().decide(joVID, f, now); d.choice != forget {
+				t.Errorf("%q %s, corrected since: %+v", value, name, d)
+			}
+			f.tokens = nil
+			if d := testRules().decide(joVID, f, now); d.choice != take {
+				t.Errorf("%q %s, deleted since: %+v", value, name, d)
+			}
+		}
+	}
+	withSpace := []seeding.Identifier{{ID: 72, Registrant: 7, Value: "\ufeff" + aToken + " "}}
+	if d := testRules().decide(joVID, facts{record: joRecord(), tokens: withSpace}, now); d.choice != remove {
+		t.Errorf("a token with a space and a mark that nobody sees: %+v", d)
 	}
 }
 

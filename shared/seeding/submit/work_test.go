@@ -255,7 +255,7 @@ func storageMayFailAtAnyCall(t *testing.T, prepare func(*fake)) {
 		prepare(f)
 		f.openImport("import")
 		f.add(1, 2, 3, 4)
-		f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: "3121"}}
+		f.tokens = []seeding.Identifier{{ID: 99, Registrant: 2, Value: aToken}}
 		f.connector.Source.Mandatory, f.records[3] = []string{"name"}, seeding.Record{}
 		f.rejections = []seeding.Rejection{
 			{Connector: "deleted", Kind: seeding.Conflict, Subject: seeding.Member{Registrant: 2, Identifier: 12}.Subject()},

@@ -1,0 +1,151 @@
+package system_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// An MTS that sends anything but tokens replaces no VID by it: nothing is written,
+// nobody is counted, and the connector says so and only probes until tokens come.
+func TestRubbishReplacesNoVID(t *testing.T) {
+	for name, rubbish := range map[string]func(vid string) string{
+		"a letter":           func(string) string { return "a" },
+		"the VID itself":     func(vid string) string { return vid },
+		"a word":             func(string) string { return "null" },
+		"markup":             func(string) string { return "<b>" + strings.Repeat("1", 36) + "</b>" },
+		"a token of letters": func(string) string { return "Ym5GGleokCv3PQdcUz6PR-8BktVdmr9ZTFkwoZpU6Z4" },
+		"a number too long":  func(string) string { return strings.Repeat("1", 90) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var broken atomic.Bool
+			broken.Store(true)
+			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+				if broken.Load() {
+					return mtssim.Verdict{Token: rubbish(a.VID)}
+				}
+				return mtssim.Rules(ctx, a)
+			}}})
+			w.addRegistrants(60)
+			before := w.now()
+			c := w.connector(nil)
+			for range 10 {
+				w.tick()
+			}
+			expect(t, "tokens at the registry", w.registry.State().Tokens, 0)
+			expect(t, "VIDs left", len(w.vids()), 60)
+			expect(t, "tokenised in the totals", w.totals(c).Tokenised, 0)
+			_, rejected := w.rejections(c)
+			expect(t, "rejections", len(rejected), 0)
+			problems := w.problems(c)
+			if p := problems[seeding.ProblemTokens]; p.Text != seeding.TokensMisshapen.Text {
+				t.Errorf("the problem is %+v", p)
+			}
+			if _, blocked := problems[seeding.ProblemIdentity]; !blocked {
+				t.Error("registrants are sent as if all were well")
+			}
+			broken.Store(false)
+			w.finish(120, c)
+			w.checkInvariants(c, before)
+			expect(t, "tokenised in the end", w.tokenised(), 60)
+			expect(t, "problems in the end", len(w.problems(c)), 0)
+		})
+	}
+}
+
+// Rubbish for one registrant among others keeps nobody else from a token. The
+// registrant keeps its VID, is listed, and is asked for again more and more rarely.
+func TestRubbishForOneStopsNobodyElse(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	target := odoosim.DemoVID(1007, 1, odoosim.Normal)
+	w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+		if a.VID == target && broken.Load() {
+			return mtssim.Verdict{Token: "0000"}
+		}
+		return mtssim.Rules(ctx, a)
+	}}})
+	ids := w.addRegistrants(60)
+	before := w.now()
+	c := w.connector(nil)
+	w.finish(30, c)
+	expect(t, "tokenised", w.tokenised(), 59)
+	expect(t, "VIDs left", len(w.vids()), 1)
+	_, rejected := w.rejections(c)
+	expect(t, "code", rejected[ids[7]].Code, seeding.CodeTokenShape)
+	if _, shown := w.problems(c)[seeding.ProblemTokens]; !shown {
+		t.Error("no problem is shown")
+	}
+	broken.Store(false)
+	w.clock.Advance(25 * time.Hour)
+	w.finishNextRun(30, c)
+	w.checkInvariants(c, before)
+	expect(t, "tokenised in the end", w.tokenised(), 60)
+	expect(t, "problems in the end", len(w.problems(c)), 0)
+}
+
+// Spaces and marks that nobody sees around a token of MTS are not written, and two
+// registrants of one person are one person whatever is around the token.
+func TestTokenIsWrittenWithoutWhatNobodySees(t *testing.T) {
+	around := map[string][2]string{
+		odoosim.DemoVID(1000, 1, odoosim.Normal): {"", " "}, odoosim.DemoVID(1001, 1, odoosim.Normal): {"\ufeff", "\u200b"},
+		odoosim.DemoVID(1002, 1, odoosim.Normal): {"\u200e ", "\u00a0"},
+	}
+	w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+		v := mtssim.Rules(ctx, a)
+		v.Token = around[a.VID][0] + v.Token + around[a.VID][1]
+		return v
+	}}})
+	w.addRegistrants(5)
+	twice := w.registry.AddRegistrant(odoosim.Registrant{Name: "Twice", GivenName: "Twice", Gender: "Male", Birthdate: "1980-01-01", Address: "1 Long Street"})
+	w.registry.AddIdentifier(odoosim.Identifier{Registrant: twice, Type: odoosim.VIDType, Value: odoosim.DemoVID(1001, 2, odoosim.Normal)})
+	before := w.now()
+	c := w.connector(nil)
+	w.finish(30, c)
+	w.checkInvariants(c, before)
+	expect(t, "tokenised", w.tokenised(), 5)
+	_, rejected := w.rejections(c)
+	expect(t, "kind of the second registrant of a person", rejected[twice].Kind, seeding.Duplicate)
+}
+
+// Nobody loses a VID for something of the token type that is no token, whoever
+// wrote it and when.
+func TestVIDStaysBesideWhatIsNoToken(t *testing.T) {
+	for name, when := range map[string]string{"before the run": "before", "while MTS works": "callback"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			ids := w.addRegistrants(30)
+			values := map[int64]string{ids[3]: "pending", ids[4]: "a", ids[5]: strings.Repeat("1", 16), ids[6]: "-"}
+			add := func() {
+				for id, value := range values {
+					w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: value})
+				}
+			}
+			before := w.now()
+			if when == "before" {
+				add()
+			} else {
+				w.atFirstCallback(add)
+				w.setBatchSize(30)
+			}
+			c := w.connector(func(c *seeding.Connector) { c.Source.Domain = `[["is_registrant","=",true]]` })
+			w.finish(30, c)
+			w.finishNextRun(30, c)
+			_, rejected := w.rejections(c)
+			for id := range values {
+				expect(t, "kind", rejected[id].Kind, seeding.Conflict)
+				expect(t, "code", rejected[id].Code, seeding.CodeNotToken)
+				expect(t, "VID", w.vidOf(id).Value, before.VID(id))
+			}
+			expect(t, "VIDs left", len(w.vids()), len(values))
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package seeding
+
+import (
+	"strings"
+	"unicode"
+)
+
+// TokenAlphabet is which characters a token consists of.
+type TokenAlphabet string
+
+const (
+	DigitsOnly TokenAlphabet = "digits"    // 0 to 9, as MOSIP makes them
+	Base64URL  TokenAlphabet = "base64url" // letters, digits, - and _, as the mock of MTS makes them (facts/mts.md 7)
+)
+
+// TokenAlphabets are all alphabets.
+var TokenAlphabets = []TokenAlphabet{DigitsOnly, Base64URL}
+
+// TokenShape is what every token looks like. Anything else is no token: it is
+// never written, and nobody loses a VID for it. The zero shape is MOSIP's.
+type TokenShape struct {
+	Alphabet TokenAlphabet
+	Shortest int // characters
+	Longest  int
+}
+
+// MOSIPTokens is the shape of MOSIP's tokens: decimal digits; 36 were measured
+// (facts/mts.md 9). All are longer than a VID or a UIN, of which an MTS that
+// sends back what it got would make a token.
+var MOSIPTokens = TokenShape{Alphabet: DigitsOnly, Shortest: 25, Longest: 64}
+
+// Limits of a configured shape, in characters. Digits of a VID (16) are never a
+// token, and Odoo shortens values of more than 100 (facts/odoo.md A2).
+const (
+	LeastToken = 17
+	MostToken  = 100
+)
+
+// OrMOSIP is the shape, or MOSIP's if it is zero: of a configuration that was made
+// before there was such a setting.
+func (s TokenShape) OrMOSIP() TokenShape {
+	if s == (TokenShape{}) {
+		return MOSIPTokens
+	}
+	return s
+}
+
+// Fits reports whether a token, as CleanToken returns it, has the shape.
+func (s TokenShape) Fits(token string) bool {
+	s = s.OrMOSIP()
+	allowed := func(r rune) bool {
+		switch {
+		case '0' <= r && r <= '9':
+			return true
+		case s.Alphabet == Base64URL:
+			return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '-' || r == '_'
+		}
+		return false
+	}
+	return len(token) >= s.Shortest && len(token) <= s.Longest &&
+		!strings.ContainsFunc(token, func(r rune) bool { return !allowed(r) })
+}
+
+// HeldCode is the code of a conflict with what a registrant holds of the token
+// type if it is no token: CodeEmptyHeld or CodeNotToken; "" if all are tokens, or
+// it holds nothing.
+func (s TokenShape) HeldCode(held []Identifier) string {
+	code := ""
+	for _, i := range held {
+		switch token := CleanToken(i.Value); {
+		case token == "":
+			return CodeEmptyHeld
+		case !s.Fits(token):
+			code = CodeNotToken
+		}
+	}
+	return code
+}
+
+// CleanToken is a token without the spaces around it and without marks that
+// nobody sees, with which one token would be taken for two.
+func CleanToken(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if invisible(r) {
+			return -1
+		}
+		return r
+	}, text))
+}
+
+// invisible reports whether a character leaves no mark and is no space: zero
+// width, direction, joiners, variation selectors, fillers, controls.
+func invisible(r rune) bool {
+	return !unicode.IsSpace(r) && unicode.IsControl(r) ||
+		unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
