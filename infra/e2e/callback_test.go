@@ -160,6 +160,26 @@ func TestCallbackEndpoint(t *testing.T) {
 	b.checkNothingLeaked()
 }
 
+// Whatever is asked for, an error is a problem and no redirect, also where no
+// route is.
+func TestPathsThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/", 404}, {"GET", "/nothing", 404}, {"POST", "/callback", 404}, {"GET", "/callback/x", 405}, {"PUT", "/callback/x", 405},
+		{"POST", "/callback/x", 401}, {"POST", "/callback/x/", 404}, {"POST", "/callback//x", 404}, {"POST", "//callback/x", 404},
+		{"GET", "/connectors/", 404}, {"GET", "/connectors//x", 404}, {"GET", "/connectors/x/../y", 404},
+		{"PATCH", "/connectors", 405}, {"GET", "/connectors/x/nothing", 404},
+	} {
+		got := send(t, c.method, c.path, nil, "Authorization: Bearer "+token())
+		if got.Status != c.status || got.Header.Get("Content-Type") != "application/problem+json" || got.Header.Get("Location") != "" {
+			t.Errorf("%s %s: %d %v %s", c.method, c.path, got.Status, got.Header, got.Body)
+		}
+	}
+}
+
 // delivery delivers answers to one POST.
 type delivery struct {
 	*testing.T

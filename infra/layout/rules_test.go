@@ -77,9 +77,9 @@ var rules = []rule{
 	// The adapters.
 	{
 		place:   "shared/callback",
-		imports: []string{"shared/{domain}", "shared/{domain}/receive"},
+		imports: []string{"shared/{domain}", "shared/{domain}/receive", "shared/api"},
 		modules: true,
-		reason:  "the callback translates between HTTP and the receiving of answers",
+		reason:  "the callback translates between HTTP and the receiving of answers, as the API does",
 	},
 	{
 		place:   "shared/{adapter}",

@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -9,7 +10,7 @@ import (
 	"testing"
 )
 
-// Only the callback is public. The emulator lets the API call a function
+// Only the callback is public, and answers what no other route takes. The emulator lets the API call a function
 // without permission, AWS does not.
 func TestRoutes(t *testing.T) {
 	s := load(t)
@@ -17,6 +18,7 @@ func TestRoutes(t *testing.T) {
 		"POST /callback/{batch}":   "Callback NONE",
 		"ANY /connectors":          "Connectors JWT",
 		"ANY /connectors/{proxy+}": "Connectors JWT",
+		"$default":                 "Callback NONE",
 	}
 	for _, route := range s.all(t, "AWS::ApiGatewayV2::Route") {
 		key := s.get(route, "RouteKey")
@@ -74,6 +76,49 @@ func permitted(t *testing.T, s stack, function, route string) bool {
 		}
 	}
 	return false
+}
+
+// The limits of the public routes are their own: neither forged callbacks nor
+// calls to paths that do not exist throttle users of the API, and the latter do
+// not throttle MTS. A stage cannot have settings of a route that is made later.
+func TestPublicRoutesAreThrottledApart(t *testing.T) {
+	s := load(t)
+	for _, stage := range s.all(t, "AWS::ApiGatewayV2::Stage") {
+		var after []string
+		raw, _ := s.Resources[stage].DependsOn.([]any)
+		for _, name := range raw {
+			after = append(after, fmt.Sprint(name))
+		}
+		rates := map[string]int{"": number(t, s.get(stage, "DefaultRouteSettings", "ThrottlingRateLimit"))}
+		for _, route := range s.all(t, "AWS::ApiGatewayV2::Route") {
+			if s.get(route, "AuthorizationType") != "NONE" {
+				continue
+			}
+			key := s.get(route, "RouteKey")
+			rates[key] = number(t, s.get(stage, "RouteSettings", key, "ThrottlingRateLimit"))
+			if burst := number(t, s.get(stage, "RouteSettings", key, "ThrottlingBurstLimit")); rates[key] <= 0 || burst < rates[key] {
+				t.Errorf("%s: rate %d, burst %d", key, rates[key], burst)
+			}
+			if !slices.Contains(after, route) {
+				t.Errorf("%s does not wait for %s", stage, route)
+			}
+		}
+		if rates["POST /callback/{batch}"] <= rates[""] || rates["$default"] >= rates[""] {
+			t.Errorf("%v", rates)
+		}
+	}
+}
+
+// Without the parameter nothing is reserved: an account may have too few.
+func TestCallbackConcurrencyIsReservedOnRequest(t *testing.T) {
+	s := load(t)
+	want := `{"Fn::If":["ReservesCallback",{"Ref":"CallbackConcurrency"},{"Ref":"AWS::NoValue"}]}`
+	if got := s.get("Callback", "ReservedConcurrentExecutions"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := fmt.Sprint(s.Parameters["CallbackConcurrency"]["Default"]); got != "0" {
+		t.Errorf("default %s", got)
+	}
 }
 
 func TestAuthorizer(t *testing.T) {

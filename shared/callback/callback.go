@@ -2,53 +2,77 @@
 package callback
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 
+	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding/receive"
 )
 
 // New serves POST /callback/{batch} with a bearer that is a capability for that
-// batch. Replies: 200 stored, 400 no row in the body, 401 no capability for this
-// batch, 413 body too large, 500 not stored. They are for people: MTS ignores
-// them (facts/mts.md W4).
+// batch. Replies: 200 stored, with {"rows": n}; problems 400 no row of the batch
+// in the body, 401 no capability for this batch, 413 body too large, 500 not
+// stored. They are for people: MTS ignores them (facts/mts.md W4).
 func New(inbox *receive.Inbox, log *slog.Logger) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /callback/{batch}", func(w http.ResponseWriter, r *http.Request) {
-		status, rows, err := store(inbox, w, r)
-		if status == http.StatusInternalServerError {
-			log.Error("answer not stored", "batch", r.PathValue("batch"), "fault", err.Error())
-		} else {
-			log.Info("callback", "status", status, "rows", rows)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]int{"rows": rows}) // MTS does not read it
-	})
-	return mux
+	return api.API{
+		Routes:     map[string]api.Methods{"/callback/{batch}": {"POST": endpoint{inbox, log}.store}},
+		Elsewhere:  "There is nothing at this path.",
+		Translate:  translate,
+		Log:        slog.New(slog.DiscardHandler), // store logs each of its replies
+		Attributes: func(*http.Request) []any { return nil },
+	}.Handler()
 }
 
-func store(inbox *receive.Inbox, w http.ResponseWriter, r *http.Request) (status, rows int, err error) {
+type endpoint struct {
+	inbox *receive.Inbox
+	log   *slog.Logger
+}
+
+func (e endpoint) store(w http.ResponseWriter, r *http.Request) error {
+	rows, err := e.receive(w, r)
+	if err == nil {
+		e.log.Info("callback", "status", http.StatusOK, "rows", rows)
+		api.Reply(w, http.StatusOK, map[string]int{"rows": rows})
+		return nil
+	}
+	problem := translate(r, err)
+	switch problem.Status {
+	case http.StatusInternalServerError:
+		e.log.Error("answer not stored", "batch", r.PathValue("batch"), "fault", err.Error())
+	default:
+		e.log.Info("callback", "status", problem.Status, "rows", 0)
+	}
+	if problem.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	return problem
+}
+
+func (e endpoint) receive(w http.ResponseWriter, r *http.Request) (rows int, err error) {
 	bearer, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !found {
-		return http.StatusUnauthorized, 0, receive.ErrUnauthorised
+		return 0, receive.ErrUnauthorised
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, receive.MaxBody))
 	if err != nil {
-		return http.StatusRequestEntityTooLarge, 0, err
+		return 0, errTooLarge
 	}
-	rows, err = inbox.Receive(r.Context(), r.PathValue("batch"), bearer, body)
+	return e.inbox.Receive(r.Context(), r.PathValue("batch"), bearer, body)
+}
+
+var errTooLarge = errors.New("the body is larger than a callback can be")
+
+func translate(_ *http.Request, err error) *api.Problem {
 	switch {
-	case err == nil:
-		return http.StatusOK, rows, nil
 	case errors.Is(err, receive.ErrUnauthorised):
-		return http.StatusUnauthorized, 0, err
+		return api.NewProblem(http.StatusUnauthorized, "The bearer is no capability for this batch, or it has expired. MTS gets one with each request.")
 	case errors.Is(err, receive.ErrMalformed):
-		return http.StatusBadRequest, 0, err
+		return api.NewProblem(http.StatusBadRequest, "The body is not one whole JSON array with a row of this batch.")
+	case errors.Is(err, errTooLarge):
+		return api.NewProblem(http.StatusRequestEntityTooLarge, "The body is larger than a callback can be.")
 	}
-	return http.StatusInternalServerError, 0, err
+	return api.NewProblem(http.StatusInternalServerError, "The answer was not stored.")
 }

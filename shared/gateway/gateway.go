@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime"
 	"strings"
 	"unicode/utf8"
@@ -31,7 +32,10 @@ func Claims(ctx context.Context) map[string]string {
 }
 
 // Handler makes a function of a handler. It answers a body of more than limit
-// bytes with 413, and a panic of the handler with 500 and no details.
+// bytes with 413, a panic of the handler with 500 and no details, and a path that
+// is not in its shortest form ("//a", "/a/../b", "/a/") with 404. Every error is a
+// problem (RFC 9457), whatever the handler wrote, and none is a redirect:
+// http.ServeMux answers such paths, and unknown ones, with HTML or plain text.
 func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, _ error) {
 		request, refusal := newRequest(ctx, event, limit)
@@ -65,13 +69,16 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit
 		return nil, http.StatusRequestEntityTooLarge
 	}
 	rc := event.RequestContext
-	path := event.RawPath
+	raw := event.RawPath
 	if rc.Stage != "" && rc.Stage != "$default" {
-		path = strings.TrimPrefix(path, "/"+rc.Stage)
+		raw = strings.TrimPrefix(raw, "/"+rc.Stage)
 	}
-	address, err := url.ParseRequestURI(path)
-	if err != nil { // the gateway may have decoded it already
-		address = &url.URL{Path: path}
+	address := &url.URL{Path: raw} // the gateway may have decoded it already
+	if decoded, err := url.PathUnescape(raw); err == nil {
+		address = &url.URL{Path: decoded, RawPath: raw}
+	}
+	if address.Path != path.Clean(address.Path) || !path.IsAbs(address.Path) {
+		return nil, http.StatusNotFound
 	}
 	address.RawQuery = event.RawQueryString
 	if rc.Authorizer != nil && rc.Authorizer.JWT != nil {
@@ -114,6 +121,7 @@ func (w *writer) Write(p []byte) (int, error) {
 
 func (w *writer) response() events.APIGatewayV2HTTPResponse {
 	w.WriteHeader(http.StatusOK)
+	w.onlyProblems()
 	response := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: map[string]string{}, Cookies: w.sent["Set-Cookie"]}
 	for name, values := range w.sent {
 		if name != "Set-Cookie" {
@@ -128,16 +136,37 @@ func (w *writer) response() events.APIGatewayV2HTTPResponse {
 	return response
 }
 
+// onlyProblems makes a problem of an error that is none, and of a redirect. Other
+// headers, such as Allow, stay.
+func (w *writer) onlyProblems() {
+	redirect := w.status >= 300 && w.status < 400 && w.sent.Get("Location") != ""
+	if !redirect && (w.status < 400 || w.sent.Get("Content-Type") == problemType) {
+		return
+	}
+	if redirect {
+		w.status = http.StatusNotFound
+		w.sent.Del("Location")
+	}
+	w.sent.Set("Content-Type", problemType)
+	w.sent.Del("Content-Length")
+	w.body.Reset()
+	w.body.WriteString(problem(w.status).Body)
+}
+
+const problemType = "application/problem+json"
+
 // problem is an RFC 9457 reply without details.
 func problem(status int) events.APIGatewayV2HTTPResponse {
 	detail := map[int]string{
 		http.StatusBadRequest:            "The request cannot be read.",
+		http.StatusNotFound:              "There is nothing at this path. A path has no empty, \".\" or \"..\" element, and no slash at its end.",
+		http.StatusMethodNotAllowed:      "This path does not take this method; the header Allow lists those that it takes.",
 		http.StatusRequestEntityTooLarge: "The body is larger than this service takes.",
 		http.StatusInternalServerError:   "Something went wrong here. Try again; if it fails again, tell the operator.",
 	}[status]
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
-		Headers:    map[string]string{"content-type": "application/problem+json"},
+		Headers:    map[string]string{"content-type": problemType, "cache-control": "no-store"},
 		Body:       fmt.Sprintf(`{"title":%q,"status":%d,"detail":%q}`, http.StatusText(status), status, detail),
 	}
 }

@@ -80,14 +80,69 @@ func TestRequests(t *testing.T) {
 }
 
 func TestPaths(t *testing.T) {
-	for raw, want := range map[string]string{"/a%2Fb": "/a/b", "/a b": "/a b", "/100%": "/100%", "": "", "/ä": "/ä"} {
+	for raw, want := range map[string]string{"/a%2Fb": "/a/b", "/a b": "/a b", "/100%": "/100%", "/": "/", "/ä": "/ä"} {
 		e := event(t, "get-bare")
 		e.RawPath = raw
+		called := false
 		serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			called = true
 			if r.URL.Path != want {
 				t.Errorf("%q became %q", raw, r.URL.Path)
 			}
 		}, e)
+		if !called {
+			t.Errorf("%q is refused", raw)
+		}
+	}
+}
+
+// http.ServeMux answers paths that are not clean with a redirect in HTML, and
+// unknown paths and methods with plain text. None of these leaves a function.
+func TestEveryErrorIsAProblemAndNoneARedirect(t *testing.T) {
+	mux := http.NewServeMux()
+	ok := func(http.ResponseWriter, *http.Request) {}
+	mux.HandleFunc("POST /callback/{batch}", ok)
+	mux.HandleFunc("GET /connectors", ok)
+	mux.HandleFunc("GET /tree/", ok)
+	mux.HandleFunc("GET /text", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Ana Cruz", http.StatusTeapot) })
+	mux.HandleFunc("GET /moved", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://elsewhere.example", http.StatusFound)
+	})
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/connectors", 200}, {"POST", "/callback/b1", 200}, {"GET", "/tree/x", 200},
+		{"GET", "//connectors", 404}, {"GET", "/connectors/", 404}, {"GET", "/connectors//", 404}, {"GET", "/connectors/../x", 404},
+		{"GET", "/./connectors", 404}, {"GET", "/x/../connectors", 404}, {"GET", "/x/%2e%2e/connectors", 404}, {"GET", "/%2fconnectors", 404},
+		{"POST", "/callback//b1", 404}, {"POST", "/callback/b1/", 404}, {"POST", "//callback/b1", 404}, {"POST", "/callback", 404},
+		{"POST", "/callback/", 404}, {"POST", "/callback/b1/..", 404}, {"GET", "/tree", 404}, {"GET", "/tree/", 404},
+		{"GET", "", 404}, {"GET", "connectors", 404}, {"GET", "*", 404}, {"GET", "//elsewhere.example/connectors", 404},
+		{"GET", "/nothing", 404}, {"GET", "/", 404}, {"GET", "/callback/b1", 405}, {"DELETE", "/connectors", 405}, {"PATCH", "/callback/b1", 405},
+		{"OPTIONS", "/connectors", 405},
+		{"GET", "/text", 418}, {"GET", "/moved", 404},
+	} {
+		e := event(t, "get-bare")
+		e.RawPath, e.RequestContext.HTTP.Method = c.path, c.method
+		got := serve(t, mux.ServeHTTP, e)
+		if got.StatusCode != c.want || got.Headers["location"] != "" {
+			t.Errorf("%s %q: %d %v", c.method, c.path, got.StatusCode, got.Headers)
+			continue
+		}
+		if c.want == 200 {
+			continue
+		}
+		var reply struct {
+			Title  string
+			Status int
+		}
+		if err := json.Unmarshal([]byte(got.Body), &reply); err != nil || reply.Status != c.want || reply.Title == "" ||
+			got.Headers["content-type"] != "application/problem+json" || strings.Contains(got.Body, "Cruz") {
+			t.Errorf("%s %q: %v %s", c.method, c.path, got.Headers, got.Body)
+		}
+		if c.want == 405 && got.Headers["allow"] == "" {
+			t.Errorf("%s %q: the methods are not listed", c.method, c.path)
+		}
 	}
 }
 

@@ -162,7 +162,7 @@ func TestInboxStoresNothingWithoutCapability(t *testing.T) {
 func TestForgedRowsDisplaceNoRowOfTheBatch(t *testing.T) {
 	genuine := seedingtest.Rows(20)
 	var forged, ofOthers []string
-	for i := range 60_000 {
+	for i := range 20_000 {
 		r := seeding.Row{Subject: seeding.Member{Registrant: int64(i + 1), Identifier: int64(i + 1)}.Subject()}
 		forged = append(forged, fmt.Sprintf(`["%s","processed","1",null,null]`, seeding.CorrelationKey(r.Member, r.MAC, r.Fingerprint)))
 		ofOthers = append(ofOthers, fmt.Sprintf(`["%s","processed","1",null,null]`,
