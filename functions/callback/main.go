@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	log := function.Log(os.Stdout)
+	log := function.RequestLog(os.Stdout, gateway.RequestID)
 	var env function.Env
 	answers, capabilityKey := env.Need("ANSWERS_TABLE"), env.Need("CAPABILITY_KEY")
 	times, err := seeding.ParseTimes(os.Getenv("TIMES"))

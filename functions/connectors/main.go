@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	log := function.Log(os.Stdout)
+	log := function.RequestLog(os.Stdout, gateway.RequestID)
 	var env function.Env
 	table, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
 	function.Must(log, env.Err())
@@ -41,6 +42,10 @@ func main() {
 		Now:     function.Clock{}.Now,
 		NewID:   function.NewID,
 		Log:     log,
+		Caller: func(r *http.Request) connectors.Caller {
+			name, claim := gateway.Caller(r.Context())
+			return connectors.Caller{Name: name, Claim: claim}
+		},
 	})
 	lambda.Start(gateway.Handler(handler, api.MaxBody, log))
 }

@@ -47,9 +47,11 @@ func main() {
 		Log:        log,
 	}
 	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
+		one := *patcher
+		one.Log = function.Invocation(ctx, log)
 		var failed error
 		for _, registry := range registries(event) {
-			failed = errors.Join(failed, patcher.Patch(ctx, registry))
+			failed = errors.Join(failed, one.Patch(ctx, registry))
 		}
 		return failed
 	})

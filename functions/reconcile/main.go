@@ -38,5 +38,9 @@ func main() {
 		Times:   times,
 		Log:     log,
 	}
-	lambda.Start(reconciler.Tick)
+	lambda.Start(func(ctx context.Context) error {
+		one := *reconciler
+		one.Log = function.Invocation(ctx, log)
+		return one.Tick(ctx)
+	})
 }

@@ -56,9 +56,11 @@ func main() {
 		Log:             log,
 	}
 	lambda.Start(func(ctx context.Context, event function.SubmitEvent) error {
+		one := *submitter
+		one.Log = function.Invocation(ctx, log)
 		if event.Connector != "" {
-			return submitter.Work(ctx, event.Connector, function.Until(ctx))
+			return one.Work(ctx, event.Connector, function.Until(ctx))
 		}
-		return submitter.Tick(ctx)
+		return one.Tick(ctx)
 	})
 }

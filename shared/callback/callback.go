@@ -34,16 +34,16 @@ type endpoint struct {
 func (e endpoint) store(w http.ResponseWriter, r *http.Request) error {
 	rows, err := e.receive(w, r)
 	if err == nil {
-		e.log.Info("callback", "status", http.StatusOK, "rows", rows)
+		e.log.InfoContext(r.Context(), "callback", "batch", r.PathValue("batch"), "status", http.StatusOK, "rows", rows)
 		api.Reply(w, http.StatusOK, map[string]int{"rows": rows})
 		return nil
 	}
 	problem := translate(r, err)
 	switch problem.Status {
 	case http.StatusInternalServerError:
-		e.log.Error("answer not stored", "batch", r.PathValue("batch"), "fault", err.Error())
+		e.log.ErrorContext(r.Context(), "answer not stored", "batch", r.PathValue("batch"), "fault", err.Error())
 	default:
-		e.log.Info("callback", "status", problem.Status, "rows", 0)
+		e.log.InfoContext(r.Context(), "callback", "status", problem.Status, "rows", 0)
 	}
 	if problem.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")

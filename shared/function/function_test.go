@@ -2,10 +2,13 @@ package function_test
 
 import (
 	"bytes"
+	"context"
 	"sort"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"openg2p.org/mts-connector/shared/function"
 )
@@ -24,6 +27,30 @@ func TestOnlyListedAttributesAreLogged(t *testing.T) {
 		if strings.Contains(line, secret) {
 			t.Errorf("%s is in the log: %s", secret, line)
 		}
+	}
+}
+
+// By these ids the lines of a function and of the API's access log are found
+// together.
+func TestLinesHaveTheIDsOfRequestAndInvocation(t *testing.T) {
+	var out bytes.Buffer
+	type key struct{}
+	log := function.RequestLog(&out, func(ctx context.Context) string { id, _ := ctx.Value(key{}).(string); return id })
+	ctx := lambdacontext.NewContext(context.WithValue(t.Context(), key{}, "JKJaXmPLvHcESHA="), &lambdacontext.LambdaContext{AwsRequestID: "c6af9ac6-7b61"})
+	log.With("connector", "c1").InfoContext(ctx, "connector changed")
+	if line := out.String(); !strings.Contains(line, `"connector":"c1","request":"JKJaXmPLvHcESHA=","invocation":"c6af9ac6-7b61"`) {
+		t.Error(line)
+	}
+	out.Reset()
+	one := function.Invocation(ctx, function.Log(&out))
+	one.Info("batch claimed")
+	one.InfoContext(ctx, "batch submitted")
+	if text := out.String(); strings.Count(text, `"invocation":"c6af9ac6-7b61"`) != 2 || strings.Contains(text, "request") {
+		t.Error(text)
+	}
+	out.Reset()
+	if function.Invocation(t.Context(), function.Log(&out)).Info("function cannot start"); strings.Contains(out.String(), "invocation") {
+		t.Error(out.String())
 	}
 }
 

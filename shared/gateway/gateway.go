@@ -24,11 +24,32 @@ type Function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIG
 
 type claimsKey struct{}
 
+type requestKey struct{}
+
+// RequestID is the id that the gateway gave the request, which is in its access log
+// too. "" elsewhere.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
 // Claims of the token that the gateway's JWT authorizer accepted, as texts;
 // nil on a public route.
 func Claims(ctx context.Context) map[string]string {
 	claims, _ := ctx.Value(claimsKey{}).(map[string]string)
 	return claims
+}
+
+// Caller is who made a request with an accepted token, and the claim that says so:
+// the subject, or the client where a token has no subject. "" if neither is there.
+func Caller(ctx context.Context) (name, claim string) {
+	claims := Claims(ctx)
+	for _, claim := range []string{"sub", "client_id", "azp"} {
+		if name := claims[claim]; name != "" {
+			return name, claim
+		}
+	}
+	return "", ""
 }
 
 // Handler makes a function of a handler. It answers a body of more than limit
@@ -38,6 +59,7 @@ func Claims(ctx context.Context) map[string]string {
 // http.ServeMux answers such paths, and unknown ones, with HTML or plain text.
 func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, _ error) {
+		ctx = context.WithValue(ctx, requestKey{}, event.RequestContext.RequestID)
 		request, refusal := newRequest(ctx, event, limit)
 		if refusal != 0 {
 			return problem(refusal), nil

@@ -233,3 +233,31 @@ var outOfRange = func() {
 	var names []string
 	names[len(names)] = "Ana Cruz"
 }
+
+func TestTheHandlerKnowsRequestAndCaller(t *testing.T) {
+	for _, c := range []struct {
+		claims      map[string]string
+		name, claim string
+	}{
+		{map[string]string{"sub": "user-1", "client_id": "console"}, "user-1", "sub"},
+		{map[string]string{"client_id": "nightly", "azp": "other"}, "nightly", "client_id"},
+		{map[string]string{"sub": "", "azp": "nightly"}, "nightly", "azp"},
+		{map[string]string{"email": "somebody@example.org"}, "", ""},
+		{nil, "", ""},
+	} {
+		e := event(t, "get-bare")
+		e.RequestContext.RequestID = "JKJaXmPLvHcESHA="
+		if c.claims != nil {
+			e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: c.claims}}
+		}
+		serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			name, claim := gateway.Caller(r.Context())
+			if name != c.name || claim != c.claim || gateway.RequestID(r.Context()) != "JKJaXmPLvHcESHA=" {
+				t.Errorf("%v: %q by %q, request %q", c.claims, name, claim, gateway.RequestID(r.Context()))
+			}
+		}, e)
+	}
+	if gateway.RequestID(t.Context()) != "" {
+		t.Error("there is a request without the gateway")
+	}
+}

@@ -85,7 +85,12 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.Secrets = map[string]string{seeding.RegistryPassword: version}
-	if err := s.Store.CreateConnector(r.Context(), c); err != nil && !s.wasCreated(r.Context(), c) {
+	err = s.Store.CreateConnector(r.Context(), c)
+	created := err == nil || s.wasCreated(r.Context(), c)
+	if created {
+		s.changed(r, "create", c, nil, newHosts(seeding.Connector{}, c)...)
+	} else {
+		s.changed(r, "create", c, err)
 		return err
 	}
 	w.Header().Set("Location", "/connectors/"+c.ID)
@@ -147,7 +152,9 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 		}
 		c.Secrets = map[string]string{seeding.RegistryPassword: version}
 	}
-	if err := s.Store.ReplaceConnector(r.Context(), c, now); err != nil {
+	err = s.Store.ReplaceConnector(r.Context(), c, now)
+	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, password != ""))...)
+	if err != nil {
 		return err
 	}
 	return s.reply(w, r, http.StatusOK, c)
@@ -191,7 +198,9 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	if err := matches(r, c); err != nil {
 		return err
 	}
-	if err := s.Store.DeleteConnector(r.Context(), c.ID, c.Version, s.Now().UTC()); err != nil {
+	err = s.Store.DeleteConnector(r.Context(), c.ID, c.Version, s.Now().UTC())
+	s.changed(r, "delete", c, err)
+	if err != nil {
 		return err
 	}
 	if err := s.Secrets.Delete(r.Context(), c.ID, seeding.RegistryPassword); err != nil {
@@ -204,19 +213,21 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *service) start(w http.ResponseWriter, r *http.Request) error {
-	return s.setStatus(w, r, seeding.Running)
+	return s.setStatus(w, r, "start", seeding.Running)
 }
 
 func (s *service) stop(w http.ResponseWriter, r *http.Request) error {
-	return s.setStatus(w, r, seeding.Stopped)
+	return s.setStatus(w, r, "stop", seeding.Stopped)
 }
 
-func (s *service) setStatus(w http.ResponseWriter, r *http.Request, status seeding.Status) error {
+func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change string, status seeding.Status) error {
 	c, err := s.load(r)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SetStatus(r.Context(), c.ID, status, s.Now().UTC()); err != nil {
+	err = s.Store.SetStatus(r.Context(), c.ID, status, s.Now().UTC())
+	s.changed(r, change, c, err)
+	if err != nil {
 		return err
 	}
 	if status == seeding.Running {

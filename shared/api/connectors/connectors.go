@@ -23,7 +23,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Options are what the API uses. Now, NewID and Log have defaults.
+// Options are what the API uses. Now, NewID, Log and Caller have defaults.
 type Options struct {
 	Store    Store
 	Secrets  Secrets
@@ -35,6 +35,8 @@ type Options struct {
 	Now         func() time.Time
 	NewID       func() string // 26 letters and digits that nobody can guess
 	Log         *slog.Logger
+	// Caller is who made a request, for the log of changes.
+	Caller func(*http.Request) Caller
 }
 
 type service struct{ Options }
@@ -49,6 +51,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Caller == nil {
+		o.Caller = func(*http.Request) Caller { return Caller{} }
 	}
 	s := &service{o}
 	return api.API{

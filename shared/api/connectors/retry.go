@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -37,13 +38,16 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !named {
-		if err := s.Store.Retry(r.Context(), c.ID, kind, s.Now().UTC()); err != nil {
+		err := s.Store.Retry(r.Context(), c.ID, kind, s.Now().UTC())
+		s.changed(r, "retry", c, err, "rejections", cmp.Or(string(kind), "all"))
+		if err != nil {
 			return err
 		}
 		api.Reply(w, http.StatusAccepted, map[string]string{"retry": string(kind)})
 		return nil
 	}
 	found, err := s.Store.RetryIdentifiers(r.Context(), c.RegistryKey(), c.ID, identifiers, s.Now().UTC())
+	s.changed(r, "retry", c, err, "rejections", "some", "count", found)
 	if err != nil {
 		return err
 	}

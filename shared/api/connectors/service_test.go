@@ -27,6 +27,7 @@ type service struct {
 	secrets *secretStore
 	invoker *invoker
 	now     time.Time
+	caller  connectors.Caller
 	log     bytes.Buffer
 }
 
@@ -42,9 +43,10 @@ func newService(t *testing.T) *service {
 			}
 			return nil
 		},
-		Now:   func() time.Time { return s.now },
-		NewID: func() string { serial++; return fmt.Sprintf("C%025d", serial) },
-		Log:   slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:    func() time.Time { return s.now },
+		Caller: func(*http.Request) connectors.Caller { return s.caller },
+		NewID:  func() string { serial++; return fmt.Sprintf("C%025d", serial) },
+		Log:    slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	t.Cleanup(func() {
 		if strings.Contains(s.log.String(), password) {

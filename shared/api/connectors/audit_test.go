@@ -1,0 +1,211 @@
+package connectors_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/api/connectors"
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// lines are those of the log about changes.
+func (s *service) changes() (lines []map[string]any) {
+	s.t.Helper()
+	for line := range strings.Lines(s.log.String()) {
+		var members map[string]any
+		if err := json.Unmarshal([]byte(line), &members); err != nil {
+			s.t.Fatalf("%v: %s", err, line)
+		}
+		if members["change"] != nil {
+			lines = append(lines, members)
+		}
+	}
+	s.log.Reset()
+	return lines
+}
+
+func TestEveryChangeIsOneLineThatSaysWhoAndWhat(t *testing.T) {
+	s := newService(t)
+	s.caller = connectors.Caller{Name: "f:1234:user-1", Claim: "sub"}
+	path := s.create()
+	id := idOf(path)
+	expect := func(what string, want map[string]any) {
+		t.Helper()
+		lines := s.changes()
+		if len(lines) != 1 {
+			t.Errorf("%s: %d lines: %v", what, len(lines), lines)
+			return
+		}
+		got := lines[0]
+		delete(got, "time")
+		for name, value := range map[string]any{"level": "INFO", "msg": "connector changed", "connector": id, "caller": "f:1234:user-1", "caller_claim": "sub"} {
+			want[name] = value
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n got %v\nwant %v", what, got, want)
+		}
+	}
+	hosts := map[string]any{"mts_host": "https://mts.example.org:443", "registry_host": "https://registry.example.org:443"}
+	expect("create", map[string]any{"change": "create", "version": 1., "mts_host": hosts["mts_host"], "registry_host": hosts["registry_host"]})
+
+	s.want(200, "GET", path, "")
+	s.want(200, "GET", "/connectors", "")
+	s.want(200, "GET", path+"/rejections", "")
+	if lines := s.changes(); len(lines) > 0 {
+		t.Errorf("reading is a change: %v", lines)
+	}
+	s.want(200, "PUT", path, with("registry.password", nil), "If-Match", `"1"`)
+	expect("replaced by the same", map[string]any{"change": "replace", "version": 2., "fields": nil})
+	s.want(200, "PUT", path, with("registry.password", nil, "name", "Maria Cruz", "language", "ara", "interval_minutes", 7, "width_maximum", 3), "If-Match", "*")
+	expect("four fields", map[string]any{"change": "replace", "version": 3., "fields": []any{"interval_minutes", "language", "name", "width_maximum"}})
+	s.want(200, "PUT", path, with("mts_url", "https://evil.example.net/mts", "registry.username", "other", "registry.password", password), "If-Match", "*")
+	expect("another MTS", map[string]any{"change": "replace", "version": 4., "mts_host": "https://evil.example.net:443",
+		"fields": []any{"interval_minutes", "language", "mts_url", "name", "registry.password", "registry.username", "width_maximum"}})
+	s.want(200, "PUT", path, with("mts_url", "https://evil.example.net/other", "registry.username", "other", "registry.password", nil), "If-Match", "*")
+	expect("another path of the MTS", map[string]any{"change": "replace", "version": 5., "fields": []any{"mts_url"}})
+
+	s.want(200, "POST", path+"/start", "")
+	expect("start", map[string]any{"change": "start", "version": 5.})
+	s.want(200, "POST", path+"/stop", "")
+	expect("stop", map[string]any{"change": "stop", "version": 5.})
+	s.want(202, "POST", path+"/rejections/retry", `{}`)
+	expect("retry all", map[string]any{"change": "retry", "version": 5., "rejections": "all"})
+	s.want(202, "POST", path+"/rejections/retry", `{"kind":"conflict"}`)
+	expect("retry a kind", map[string]any{"change": "retry", "version": 5., "rejections": "conflict"})
+	s.want(202, "POST", path+"/rejections/retry", `{"identifiers":[9,7]}`)
+	expect("retry some", map[string]any{"change": "retry", "version": 5., "rejections": "some", "count": 0.})
+	s.want(204, "DELETE", path, "", "If-Match", `"5"`)
+	expect("delete", map[string]any{"change": "delete", "version": 5.})
+}
+
+// Names of fields are in the log, values never.
+func TestValuesOfAChangeAreNotLogged(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	secret := "Zanzibar"
+	s.want(200, "PUT", path, with("name", secret, "registry.database", secret, "registry.username", secret, "registry.vid_type", secret,
+		"domain", `[["name","=","`+secret+`"]]`), "If-Match", "*")
+	if text := s.log.String(); strings.Contains(text, secret) || !strings.Contains(text, "registry.database") {
+		t.Error(text)
+	}
+}
+
+func TestARefusedChangeIsNoChange(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	s.changes()
+	s.want(412, "PUT", path, with(), "If-Match", `"9"`)
+	s.want(428, "DELETE", path, "")
+	s.want(422, "PUT", path, with("mts_url", "nonsense"), "If-Match", "*")
+	s.want(404, "POST", strings.Replace(path, "C", "D", 1)+"/start", "")
+	for _, method := range []string{"ReplaceConnector", "DeleteConnector"} {
+		s.store.fail[method] = failure{err: fmt.Errorf("item: %w", seeding.ErrConflict)}
+	}
+	s.want(412, "PUT", path, with(), "If-Match", "*")
+	s.want(412, "DELETE", path, "", "If-Match", "*")
+	if lines := s.changes(); len(lines) > 0 {
+		t.Errorf("%v", lines)
+	}
+}
+
+// A storage that fails may have written before. Somebody must be able to find out.
+func TestAChangeOfUnknownOutcomeIsLogged(t *testing.T) {
+	broken := errors.New(password)
+	for _, c := range []struct {
+		method, change, verb, path, body string
+		applied                          bool
+	}{
+		{"ReplaceConnector", "replace", "PUT", "", with("name", "x"), true},
+		{"DeleteConnector", "delete", "DELETE", "", "", false},
+		{"SetStatus", "start", "POST", "/start", "", true},
+		{"Retry", "retry", "POST", "/rejections/retry", "{}", false},
+	} {
+		s := newService(t)
+		path := s.create()
+		s.changes()
+		s.store.fail[c.method] = failure{broken, c.applied}
+		s.want(500, c.verb, path+c.path, c.body, "If-Match", "*")
+		lines := s.changes()
+		if len(lines) != 1 || lines[0]["msg"] != "connector perhaps changed" || lines[0]["change"] != c.change || lines[0]["level"] != "WARN" {
+			t.Errorf("%s: %v", c.method, lines)
+		}
+	}
+	s := newService(t)
+	s.store.fail["CreateConnector"] = failure{broken, false}
+	s.want(500, "POST", "/connectors", with())
+	if lines := s.changes(); len(lines) != 1 || lines[0]["msg"] != "connector perhaps changed" || lines[0]["caller"] != "" {
+		t.Errorf("%v", lines)
+	}
+	// It took effect, although it seemed to fail: that is a change like others.
+	s.store.fail["CreateConnector"] = failure{broken, true}
+	s.want(201, "POST", "/connectors", with())
+	if lines := s.changes(); len(lines) != 1 || lines[0]["msg"] != "connector changed" {
+		t.Errorf("%v", lines)
+	}
+}
+
+// A subject is whatever the issuer says.
+func TestAHostileSubjectNeitherBreaksNorForgesALine(t *testing.T) {
+	for name, want := range map[string]string{
+		"":                       "",
+		"user-1":                 "user-1",
+		"a\nb":                   `a\nb`,
+		`x","caller":"admin`:     `x\",\"caller\":\"admin`,
+		"x\r\n{\"change\":1}":    `x\r\n{\"change\":1}`,
+		"admin\u202e\u200b":      `admin\u202e\u200b`,
+		"\u0430dmin":             `\u0430dmin`, // a Cyrillic letter that looks like a
+		"nul\x00\x1b[2Jl":        `nul\x00\x1b[2Jl`,
+		"broken\xff":             `broken\xff`,
+		`back\slash`:             `back\\slash`,
+		strings.Repeat("x", 255): strings.Repeat("x", 255),
+		strings.Repeat("x", 256): strings.Repeat("x", 255) + "...",
+		strings.Repeat("é", 1e5): strings.Repeat(`\u00e9`, 43)[:255] + "...",
+	} {
+		s := newService(t)
+		s.caller = connectors.Caller{Name: name, Claim: "sub"}
+		s.create()
+		if n := strings.Count(s.log.String(), "\n"); n != 1 {
+			t.Errorf("%q: %d lines", name, n)
+		}
+		if lines := s.changes(); len(lines) != 1 || lines[0]["caller"] != want || lines[0]["change"] != "create" {
+			t.Errorf("%q: %v", name, lines)
+		}
+	}
+}
+
+// Without a function that tells, nobody is named.
+func TestChangesOfAnUnknownCaller(t *testing.T) {
+	h := connectors.New(connectors.Options{Store: newStore(), Secrets: &secretStore{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
+	r := httptest.NewRequest(http.MethodPost, "/connectors", strings.NewReader(with()))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, r); w.Code != 201 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// Each method that changes something is one of those above.
+func TestNoOtherMethodChangesAnything(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	var taken []string
+	for _, below := range []string{"/connectors", path, path + "/start", path + "/stop", path + "/runs", path + "/runs/x", path + "/runs/x/batches", path + "/rejections", path + "/rejections/retry"} {
+		for method := range strings.SplitSeq(s.want(405, "PATCH", below, "").Header().Get("Allow"), ", ") {
+			if method != "GET" {
+				taken = append(taken, method+" "+strings.TrimPrefix(below, path))
+			}
+		}
+	}
+	slices.Sort(taken)
+	if got := strings.Join(taken, ", "); got != "DELETE , POST /connectors, POST /rejections/retry, POST /start, POST /stop, PUT " {
+		t.Errorf("%s", got)
+	}
+}
