@@ -28,41 +28,75 @@ func (e *DomainError) Error() string {
 	return fmt.Sprintf("domain, term %d: %s", e.Term, e.Text)
 }
 
-const maxDomain = 64 << 10
+// Limits of a domain. Odoo and PostgreSQL handle more, up to a depth of some
+// hundreds, but nobody writes it.
+const (
+	maxDomain = 64 << 10 // bytes
+	maxTerms  = 500      // those of domains inside it included
+	maxDepth  = 50       // of operators; those of the same kind side by side count once
+	maxPath   = 10       // names in a path
+	maxLists  = 23       // within each other: a domain in a domain takes two
+)
 
-// ParseDomain reads the JSON text of a domain and checks what can be checked
-// without Odoo's models. Errors are *DomainError and hold no values.
+// ParseDomain reads a domain and checks what can be checked without Odoo's
+// models. The text is JSON, or Python as Odoo's screens show it. Operators are
+// written as every generation of Odoo knows them. Errors are *DomainError and
+// hold no values.
 func ParseDomain(text string) (Domain, error) {
 	if len(text) > maxDomain {
 		return Domain{}, &DomainError{Text: fmt.Sprintf("longer than %d bytes", maxDomain)}
 	}
+	if weigh([]byte(text)).nesting > maxLists {
+		return Domain{}, &DomainError{Text: fmt.Sprintf("has more than %d lists within each other", maxLists)}
+	}
+	list, err := readList(text)
+	if err != nil {
+		return Domain{}, err
+	}
+	return newDomain(list)
+}
+
+// readList reads JSON, and if it is none, Python.
+func readList(text string) ([]any, error) {
 	var list []any
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber() // numbers stay as they are written
-	if err := decoder.Decode(&list); err != nil {
-		return Domain{}, &DomainError{Text: notAList(err)}
+	err := decoder.Decode(&list)
+	if err == nil {
+		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+			return nil, &DomainError{Text: fmt.Sprintf("there is more after the list, at byte %d", decoder.InputOffset()+1)}
+		}
+		if list == nil {
+			return nil, &DomainError{Text: "must be a list of terms"}
+		}
+		return list, nil
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Domain{}, &DomainError{Text: fmt.Sprintf("there is more after the list, at byte %d", decoder.InputOffset()+1)}
+	if _, isJSON := errors.AsType[*json.UnmarshalTypeError](err); isJSON {
+		return nil, &DomainError{Text: "must be a list of terms"}
 	}
-	return newDomain(list)
+	value, wrong := readPython(text)
+	list, isList := value.([]any)
+	switch {
+	case wrong == nil && isList:
+		return list, nil
+	case wrong == nil:
+		return nil, &DomainError{Text: "must be a list of terms"}
+	case wrong.named || strings.ContainsAny(text, "'("):
+		return nil, &DomainError{Text: wrong.Error()}
+	}
+	return nil, &DomainError{Text: notAList(err)}
 }
 
 func notAList(err error) string {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
 	}
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return "must be a list of terms"
-	}
 	return "not complete JSON"
 }
 
 func newDomain(list []any) (Domain, error) {
-	if len(list) == 0 {
-		return Domain{}, &DomainError{Text: "must have at least one term"}
-	}
-	ends, err := readTerms(list)
+	terms := maxTerms
+	ends, err := readTerms(list, &terms)
 	if err != nil {
 		return Domain{}, err
 	}
@@ -74,9 +108,13 @@ func newDomain(list []any) (Domain, error) {
 }
 
 // readTerms checks every term and returns, for each position, where the
-// condition that begins there ends.
-func readTerms(list []any) (ends []int, err error) {
+// condition that begins there ends. left is how many terms may follow.
+func readTerms(list []any, left *int) (ends []int, err error) {
+	if *left -= len(list); *left < 0 {
+		return nil, &DomainError{Text: fmt.Sprintf("has more than %d terms", maxTerms)}
+	}
 	ends = make([]int, len(list))
+	depths := make([]int, len(list))
 	// From the last term on, so that operands are read before their operator.
 	for at := len(list) - 1; at >= 0; at-- {
 		switch term := list[at].(type) {
@@ -90,11 +128,19 @@ func readTerms(list []any) (ends []int, err error) {
 				if end >= len(list) {
 					return nil, &DomainError{Term: at + 1, Text: fmt.Sprintf(`%q needs %d term(s) after it and has %d`, term, operands, n-1)}
 				}
+				below := depths[end]
+				if term == "!" || list[end] != any(term) {
+					below++
+				}
+				depths[at] = max(depths[at], below)
 				end = ends[end]
+			}
+			if depths[at] > maxDepth {
+				return nil, &DomainError{Term: at + 1, Text: fmt.Sprintf("more than %d operators are within each other", maxDepth)}
 			}
 			ends[at] = end
 		case []any:
-			if text := checkLeaf(term); text != "" {
+			if text := checkLeaf(term, left); text != "" {
 				return nil, &DomainError{Term: at + 1, Text: text}
 			}
 			ends[at] = at + 1
@@ -115,39 +161,69 @@ func appendConjuncts(conjuncts [][]any, list []any, ends []int, at int) [][]any 
 	return append(conjuncts, list[at:ends[at]])
 }
 
-// Operators of Odoo 14; the last two came with 17.
-var operators = map[string]bool{
-	"=": true, "!=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "=?": true,
-	"like": true, "not like": true, "ilike": true, "not ilike": true, "=like": true, "=ilike": true,
-	"in": true, "not in": true, "child_of": true, "parent_of": true,
-	"any": true, "not any": true,
+// operators has the generation of Odoo that brought each: 14 for all that are
+// older (odoo/osv/expression.py of 14 to 18, odoo/orm/domains.py of 19).
+var operators = map[string]int{
+	"=": 14, "!=": 14, "<": 14, "<=": 14, ">": 14, ">=": 14, "=?": 14,
+	"like": 14, "not like": 14, "ilike": 14, "not ilike": 14, "=like": 14, "=ilike": 14,
+	"in": 14, "not in": 14, "child_of": 14, "parent_of": 14,
+	"any": 17, "not any": 17,
+	"not =like": 19, "not =ilike": 19,
 }
 
-var fieldPath = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+// spellings are written in the one way that every generation takes: Odoo 14 to 18
+// have no "==", and "<>" is to go after 19.
+var spellings = map[string]string{"==": "=", "<>": "!="}
 
-func checkLeaf(leaf []any) string {
+// Odoo 19 uses these itself, and refuses them in a domain that comes from outside
+// (odoo/orm/domains.py, INTERNAL_CONDITION_OPERATORS).
+var internal = map[string]string{"any!": "any", "not any!": "not any"}
+
+// A part after the first may begin with a digit: it can be a property.
+var fieldPath = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
+
+// checkLeaf returns what is wrong with a term, and writes its operator as Odoo
+// does.
+func checkLeaf(leaf []any, left *int) string {
 	if len(leaf) != 3 {
 		return fmt.Sprintf("must have field, operator and value, and has %d part(s)", len(leaf))
+	}
+	operator, ok := leaf[1].(string)
+	if ok {
+		operator = strings.ToLower(strings.Join(strings.Fields(operator), " "))
+		if spelt, known := spellings[operator]; known {
+			operator = spelt
+		}
+		leaf[1] = operator
 	}
 	if isConstant(leaf) {
 		return ""
 	}
-	field, ok := leaf[0].(string)
-	if !ok || !fieldPath.MatchString(field) {
+	field, isText := leaf[0].(string)
+	if !isText || !fieldPath.MatchString(field) {
 		return `the field must be a name or a path of names such as "reg_ids.id_type"`
 	}
-	operator, ok := leaf[1].(string)
-	if !ok || !operators[strings.ToLower(operator)] {
+	if strings.Count(field, ".") >= maxPath {
+		return fmt.Sprintf("the path has more than %d names", maxPath)
+	}
+	if instead, kept := internal[operator]; kept {
+		return fmt.Sprintf("Odoo keeps the operator %q for itself and refuses it from outside; write %q", operator, instead)
+	}
+	if !ok || operators[operator] == 0 {
 		return "Odoo has no such operator"
 	}
-	switch value := leaf[2].(type) {
+	return checkValue(operator, leaf[2], left)
+}
+
+func checkValue(operator string, value any, left *int) string {
+	isAny := operator == "any" || operator == "not any"
+	switch value := value.(type) {
 	case map[string]any:
 		return "the value must be a text, a number, true, false, null or a list"
 	case []any:
-		switch strings.ToLower(operator) {
-		case "any", "not any":
-			if _, err := readTerms(value); err != nil {
-				return "its own domain is wrong: " + strings.TrimPrefix(err.Error(), "domain, ")
+		if isAny {
+			if _, err := readTerms(value, left); err != nil {
+				return "its own domain is wrong: " + strings.TrimPrefix(strings.TrimPrefix(err.Error(), "domain, "), "domain: ")
 			}
 			return ""
 		}
@@ -158,11 +234,11 @@ func checkLeaf(leaf []any) string {
 			}
 		}
 	default:
-		if _, ok := value.(bool); ok {
-			return ""
-		}
-		switch strings.ToLower(operator) {
-		case "in", "not in", "any", "not any":
+		_, isBool := value.(bool)
+		switch {
+		case isAny:
+			return "the value must be a domain of its own, a list"
+		case (operator == "in" || operator == "not in") && !isBool:
 			return "the value must be a list"
 		}
 	}
@@ -202,6 +278,39 @@ func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 		domain = append(domain, c...)
 	}
 	return domain
+}
+
+// walk calls f for each term, those of domains inside it included.
+func (d Domain) walk(f func(path, operator string)) {
+	for _, c := range d.conjuncts {
+		walk(c, f)
+	}
+}
+
+// newest is the operator of the domain that the fewest generations of Odoo know,
+// "" if Odoo 14 knows all of them.
+func (d Domain) newest() (operator string) {
+	d.walk(func(_, o string) {
+		if operators[o] > max(14, operators[operator]) {
+			operator = o
+		}
+	})
+	return operator
+}
+
+func walk(list []any, f func(path, operator string)) {
+	for _, term := range list {
+		leaf, ok := term.([]any)
+		if !ok {
+			continue
+		}
+		path, _ := leaf[0].(string)
+		operator, _ := leaf[1].(string)
+		f(path, operator)
+		if within, ok := leaf[2].([]any); ok && strings.HasSuffix(operator, "any") {
+			walk(within, f)
+		}
+	}
 }
 
 // isTypeTerm reports whether a term is exactly "has an identifier of this type".

@@ -35,12 +35,12 @@ func TestParseDomain(t *testing.T) {
 
 		{``, "domain: not complete JSON"},
 		{`[["a","=",1]`, "domain: not complete JSON"},
-		{`[["a","=",True]]`, "domain: not JSON at byte 11"},
-		{`[('a','=',1)]`, "domain: not JSON at byte 2"},
+		{`[["a","=",Tru]]`, "domain: not JSON at byte 11"},
+		{`[("a","=",1]`, `domain: at byte 12: a comma or ")" must follow; nothing is computed here`},
 		{`{"a":1}`, "domain: must be a list of terms"},
 		{`"x"`, "domain: must be a list of terms"},
-		{`[]`, "domain: must have at least one term"},
-		{`null`, "domain: must have at least one term"},
+		{`null`, "domain: must be a list of terms"},
+		{`None`, "domain: must be a list of terms"},
 		{`[["a","=",1]] []`, "domain: there is more after the list, at byte 16"},
 		{`[["a","=",1]],`, "domain: there is more after the list, at byte 14"},
 		{`[["a","=",1],"&",["b","=",1]]`, `domain, term 2: "&" needs 2 term(s) after it and has 1`},
@@ -52,7 +52,7 @@ func TestParseDomain(t *testing.T) {
 		{`[["a","=",1],{"b":1}]`, `domain, term 2: must be a list of field, operator and value`},
 		{`[["a","=",1],[]]`, `domain, term 2: must have field, operator and value, and has 0 part(s)`},
 		{`[["a","="]]`, `domain, term 1: must have field, operator and value, and has 2 part(s)`},
-		{`[["a","==",1]]`, `domain, term 1: Odoo has no such operator`},
+		{`[["a","is",1]]`, `domain, term 1: Odoo has no such operator`},
 		{`[["a",5,1]]`, `domain, term 1: Odoo has no such operator`},
 		{`[["a","=",1],["","=",1]]`, `domain, term 2: the field must be a name or a path of names such as "reg_ids.id_type"`},
 		{`[["a..b","=",1]]`, `domain, term 1: the field must be a name or a path of names such as "reg_ids.id_type"`},
@@ -215,4 +215,143 @@ func evaluate(t *rapid.T, text string, p person) bool {
 		all = all && one
 	}
 	return all
+}
+
+// refused compares why a domain is refused; "" if it is read.
+func refused(t *testing.T, text, want string) (d odoo.Domain, read bool) {
+	t.Helper()
+	d, err := odoo.ParseDomain(text)
+	got := ""
+	if err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("%.80s: %s", text, got)
+	}
+	return d, err == nil && want == ""
+}
+
+// A domain is refused before its depth or its length costs anything.
+func TestDomainsTooDeepOrTooLong(t *testing.T) {
+	repeat := strings.Repeat
+	leaf := `["a","=",1]`
+	for _, test := range []struct{ name, text, want string }{
+		{"1,200 negations", "[" + repeat(`"!",`, 1200) + leaf + "]", "domain: has more than 500 terms"},
+		{"400 negations", "[" + repeat(`"!",`, 400) + leaf + "]", "domain, term 350: more than 50 operators are within each other"},
+		{"operators that change", "[" + repeat(`"|",`+leaf+`,"&",`+leaf+`,`, 60) + leaf + "]", "domain, term 139: more than 50 operators are within each other"},
+		{"domains in 1,200 domains", repeat(`[["a","any",`, 1200) + "[]" + repeat("]]", 1200), "domain: has more than 23 lists within each other"},
+		{"domains in 12 domains", repeat(`[["a","any",`, 12) + "[]" + repeat("]]", 12), "domain: has more than 23 lists within each other"},
+		{"lists in 30,000 lists", repeat("[", 30_000), "domain: has more than 23 lists within each other"},
+		{"the same in Python", repeat("(", 30_000), "domain: at byte 24: more than 23 lists are within each other"},
+		{"the same behind a quote", `[('a', '=', '"'), ` + repeat("[", 30_000), "domain: at byte 41: more than 23 lists are within each other"},
+		{"a text in many lists", repeat("[", 300) + `"` + repeat("]", 300), "domain: has more than 23 lists within each other"},
+		{"501 terms", "[" + repeat(leaf+",", 500) + leaf + "]", "domain: has more than 500 terms"},
+		{"501 terms, some inside", `[["b","any",[` + repeat(leaf+",", 499) + leaf + "]]," + leaf + "]", "domain, term 1: its own domain is wrong: has more than 500 terms"},
+		{"a long path", `[["a` + repeat(".a", 10) + `","=",1]]`, "domain, term 1: the path has more than 10 names"},
+
+		{"250 choices", "[" + repeat(`"|",`, 249) + repeat(leaf+",", 249) + leaf + "]", ""},
+		{"domains in 10 domains", repeat(`[["a","any",`, 10) + "[]" + repeat("]]", 10), ""},
+		{"a list of values", `[["a","in",[` + repeat("1,", 9000) + `1]]]`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) { refused(t, test.text, test.want) })
+	}
+}
+
+// Every operator of Odoo 14 to 19 is sent in the spelling that all of them take.
+func TestOperatorsOfEveryOdoo(t *testing.T) {
+	for _, test := range []struct{ term, sent, want string }{
+		{`["a","=",1]`, `["a","=",1]`, ""},
+		{`["a","==",1]`, `["a","=",1]`, ""},
+		{`["a","<>",1]`, `["a","!=",1]`, ""},
+		{`["a","=?",false]`, `["a","=?",false]`, ""},
+		{`["a","NOT  ILIKE","x"]`, `["a","not ilike","x"]`, ""},
+		{`["a","not =like","x%"]`, `["a","not =like","x%"]`, ""},
+		{`["a","not =ilike","x%"]`, `["a","not =ilike","x%"]`, ""},
+		{`["a","child_of",[1,2]]`, `["a","child_of",[1,2]]`, ""},
+		{`["a","parent_of","x"]`, `["a","parent_of","x"]`, ""},
+		{`["reg_ids","any",["|",["value","==","x"],["id_type.name","IN",["y"]]]]`, `["reg_ids","any",["|",["value","=","x"],["id_type.name","in",["y"]]]]`, ""},
+		{`["reg_ids","not any",[]]`, `["reg_ids","not any",[]]`, ""},
+		{`["properties.3adf37f3258cfe40","=",1]`, `["properties.3adf37f3258cfe40","=",1]`, ""},
+		{`["birthdate.month_number","=",4]`, `["birthdate.month_number","=",4]`, ""},
+
+		{`["reg_ids","any!",[]]`, "", `domain, term 1: Odoo keeps the operator "any!" for itself and refuses it from outside; write "any"`},
+		{`["reg_ids","not any!",[]]`, "", `domain, term 1: Odoo keeps the operator "not any!" for itself and refuses it from outside; write "not any"`},
+		{`["reg_ids","any",true]`, "", `domain, term 1: the value must be a domain of its own, a list`},
+		{`["reg_ids","any",[["a","is",1]]]`, "", `domain, term 1: its own domain is wrong: term 1: Odoo has no such operator`},
+		{`["a","inselect",["SELECT 1",[]]]`, "", `domain, term 1: Odoo has no such operator`},
+	} {
+		domain, read := refused(t, "["+test.term+"]", test.want)
+		if !read {
+			continue
+		}
+		if got := encoded(domain.Among([]int64{7}, vidType, tokenType)); got != `["&",`+test.sent+`,["id","in",[7]]]` {
+			t.Errorf("%s: sent %s", test.term, got)
+		}
+	}
+}
+
+func TestAnEmptyDomainIsEveryRegistrant(t *testing.T) {
+	for _, text := range []string{`[]`, ` [ ] `, `()`} {
+		domain, _ := refused(t, text, "")
+		if got := encoded(domain.Among([]int64{7, 8}, vidType, tokenType)); got != `[["id","in",[7,8]]]` {
+			t.Errorf("%s: sent %s", text, got)
+		}
+	}
+}
+
+// Domains are read as Odoo's screens show them.
+func TestDomainsWrittenInPython(t *testing.T) {
+	for _, test := range []struct{ text, sent, want string }{
+		{`[('is_registrant', '=', True), ('reg_ids.id_type', '=like', 'MOSIP VID'), '!', ('reg_ids.id_type', '=like', 'MOSIP UIN TOKEN')]`,
+			`["&",["is_registrant","=",true],["id","in",[7]]]`, ""},
+		{`['|', ('a', '!=', False), ('b', 'in', (1, 2,))]`, `["&","|",["a","!=",false],["b","in",[1,2]],["id","in",[7]]]`, ""},
+		{"[\n  ('a', '=', None),\n]", `["&",["a","=",null],["id","in",[7]]]`, ""},
+		{`(('a', '=', -1.50),)`, `["&",["a","=",-1.50],["id","in",[7]]]`, ""},
+		{`[(u'a', u'=', u'x')]`, `["&",["a","=","x"],["id","in",[7]]]`, ""},
+		{`[('a', '=', 'D\'Souza "x" \u00d1 \d')]`, `["&",["a","=","D'Souza \"x\" Ñ \\d"],["id","in",[7]]]`, ""},
+		{`[('a', 'ilike', 'Ñandú')]`, `["&",["a","ilike","Ñandú"],["id","in",[7]]]`, ""},
+		{`[("a", '=', ("x"))]`, `["&",["a","=","x"],["id","in",[7]]]`, ""},
+		{`[["a","=",True]]`, `["&",["a","=",true],["id","in",[7]]]`, ""},
+
+		{`[('user_id', '=', uid)]`, "", `domain: at byte 19: "uid" has a value in Odoo's own screens only; write the value itself`},
+		{`[["user_id","=",uid]]`, "", `domain: at byte 17: "uid" has a value in Odoo's own screens only; write the value itself`},
+		{`[('a', '>=', context_today().strftime('%Y-%m-%d'))]`, "", `domain: at byte 14: "context_today" has a value in Odoo's own screens only; write the value itself`},
+		{`[('a', '=', 4000000000000001x)]`, "", `domain: at byte 29: a comma or ")" must follow; nothing is computed here`},
+		{`[('a', '=', secret)]`, "", `domain: at byte 13: a word without quotes; write texts in quotes`},
+		{`[('a', '=', 'secret)]`, "", `domain: at byte 22: the text breaks off`},
+		{`[('a', '=', '\ud800')]`, "", `domain: at byte 16: no character has this number`},
+		{`[('a', '=', 1)`, "", `domain: at byte 15: the text breaks off`},
+		{`[('a', '=', 1)] + x`, "", `domain: at byte 17: there is more after the list`},
+		{`('a', '=', 1)`, "", `domain, term 3: must be a list of field, operator and value`},
+		{`[('a', '=', {})]`, "", `domain: at byte 13: not a list, a text in quotes, a number, True, False or None`},
+	} {
+		domain, read := refused(t, test.text, test.want)
+		if !read {
+			continue
+		}
+		if got := encoded(domain.Among([]int64{7}, vidType, tokenType)); got != test.sent {
+			t.Errorf("%s: sent %s", test.text, got)
+		}
+	}
+}
+
+// No text makes the reader fail in another way than by its error, and what it
+// takes is a domain when it is sent.
+func FuzzParseDomain(f *testing.F) {
+	for _, text := range []string{usual, `[('a','=',True)]`, `[["a","any",[["b","in",[1]]]]]`, `('a',)`, `[u'`, `["!"`, `'\x`, `[[1,"=",1]]`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		domain, err := odoo.ParseDomain(text)
+		if err != nil {
+			if _, ok := errors.AsType[*odoo.DomainError](err); !ok {
+				t.Fatalf("%T", err)
+			}
+			return
+		}
+		var sent []any
+		if err := json.Unmarshal([]byte(encoded(domain.Among([]int64{1}, vidType, tokenType))), &sent); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

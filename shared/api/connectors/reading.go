@@ -172,37 +172,48 @@ func readMapping(o *api.Object, m seeding.Mapping) seeding.Mapping {
 	return m
 }
 
-// readDomain returns the domain as compact JSON text. It may come as JSON or,
-// as in Odoo, as a text that holds JSON.
+// readDomain returns the domain as compact JSON text. It may come as JSON or as a
+// text: JSON, or Python as Odoo shows it, which stays as it was written.
 func readDomain(o *api.Object, fallback string) string {
 	const most = 20_000
 	v, given := o.Take("domain")
 	if !given {
 		return fallback
 	}
-	if text, ok := v.(string); ok {
-		if strings.TrimSpace(text) == "" {
-			o.Add("domain", "must not be blank; leave it out for the default")
+	domain, isText := v.(string)
+	if isText {
+		if domain = strings.TrimSpace(domain); domain == "" {
+			o.Add("domain", "must not be blank; leave it out for the default, or write [] for every registrant")
 			return ""
 		}
-		v = nil
-		decoder := json.NewDecoder(strings.NewReader(text))
-		decoder.UseNumber()
-		if err := decoder.Decode(&v); err != nil || decoder.More() {
-			o.Add("domain", "is not JSON: write lists in [ ], texts in double quotes, and true, false and null in small letters")
-			return ""
+		if v = fromJSON(domain); v == nil {
+			v = []any{} // whether it is Python is checked with what it means
+		} else {
+			isText = false
 		}
 	}
 	if _, ok := v.([]any); !ok {
 		o.Add("domain", "must be a list of conditions, such as "+`[["is_registrant","=",true]]`)
 		return ""
 	}
-	domain := compact(v)
+	if !isText {
+		domain = compact(v)
+	}
 	if len(domain) > most {
 		o.Add("domain", "is longer than 20000 bytes")
 		return ""
 	}
 	return domain
+}
+
+// fromJSON is nil for a text that is not JSON.
+func fromJSON(text string) (v any) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&v) != nil || decoder.More() {
+		return nil
+	}
+	return v
 }
 
 func compact(v any) string {

@@ -69,6 +69,10 @@ func TestAcceptedForms(t *testing.T) {
 		}},
 		"domain as JSON": {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18]]` }},
 		"domain as text": {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18.50]]` }},
+		"empty domain":   {[]any{"domain", []any{}}, func(c seeding.Connector) bool { return c.Source.Domain == `[]` }},
+		"domain as Odoo shows it": {[]any{"domain", ` [('age', '>=', 18), ('a', '=', True)] `}, func(c seeding.Connector) bool {
+			return c.Source.Domain == `[('age', '>=', 18), ('a', '=', True)]`
+		}},
 		"domain of the types": {[]any{"registry.vid_type", "VID", "registry.token_type", "Token <1>"}, func(c seeding.Connector) bool {
 			return strings.Contains(c.Source.Domain, `"=like","VID"`) && strings.Contains(c.Source.Domain, `"Token <1>"`)
 		}},
@@ -153,8 +157,8 @@ func TestWrongFields(t *testing.T) {
 		"never a text":    {[]any{"mapping.gender", "gender|length", "mapping.name", []any{}, "mapping.fullAddress", []any{"id"}}, map[string]string{"/mapping/gender": "no text", "/mapping/name": "no text", "/mapping/fullAddress": "no text"}},
 		"mandatory phone": {[]any{"mandatory_fields", []any{"phoneNumber", "emailId"}, "fields", []any{"id"}}, map[string]string{"/mapping/phoneNumber": "selected", "/mapping/emailId": "selected"}},
 		"blank domain":    {[]any{"domain", "  "}, map[string]string{"/domain": "blank"}},
-		"python domain":   {[]any{"domain", "[('is_registrant', '=', True)]"}, map[string]string{"/domain": "double quotes"}},
-		"domain and more": {[]any{"domain", `[] []`}, map[string]string{"/domain": "JSON"}},
+		"python refused":  {[]any{"domain", "[('id', 'child_of', 1)]"}, map[string]string{"/domain": "child_of is not supported"}},
+		"long python":     {[]any{"domain", "[('a', '=', '" + strings.Repeat("x", 20_000) + "')]"}, map[string]string{"/domain": "longer"}},
 		"domain object":   {[]any{"domain", `{"a":1}`}, map[string]string{"/domain": "list"}},
 		"domain refused":  {[]any{"domain", `[["id","child_of",1]]`}, map[string]string{"/domain": "child_of is not supported"}},
 		"D12":             {[]any{"registry.vid_type", "VID", "domain", `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`}, map[string]string{"/domain": "other identifier types"}},
