@@ -98,7 +98,43 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 	default:
 		kind = seeding.RefusedRequest
 	}
-	return &seeding.Fault{Kind: kind, Code: class}
+	return &seeding.Fault{Kind: kind, Code: class, Cause: e.blamed()}
+}
+
+// blamed is what a message blames: names that are shown only if they are the
+// configuration's own.
+type blamed struct {
+	fields   []string
+	operator bool // an operator of the domain, or its form
+}
+
+func (*blamed) Error() string { return "names of the configuration are to blame" }
+
+// The messages of Odoo 14 to 19 about a field that does not exist, of which a path
+// has its last name, and about fields that the user may not read.
+var (
+	noField     = regexp.MustCompile(`^Invalid field '?(?:[A-Za-z0-9_]+\.)*([A-Za-z0-9_]+)`)
+	deniedField = regexp.MustCompile(`access the fields? "([A-Za-z0-9_, ]+)"`)
+	noOperator  = regexp.MustCompile(`^(Invalid leaf|Invalid operator|Domain\(\) invalid item)\b`)
+)
+
+func (e *rpcError) blamed() error {
+	var b blamed
+	switch e.class() {
+	case "ValueError":
+		if found := noField.FindStringSubmatch(e.Data.Message); found != nil {
+			b.fields = found[1:]
+		}
+		b.operator = noOperator.MatchString(e.Data.Message)
+	case "AccessError":
+		if found := deniedField.FindStringSubmatch(e.Data.Message); found != nil {
+			b.fields = strings.FieldsFunc(found[1], func(r rune) bool { return r == ',' || r == ' ' })
+		}
+	}
+	if b.fields == nil && !b.operator {
+		return nil
+	}
+	return &b
 }
 
 // signInFault is the meaning of the error for signing in to a database. The

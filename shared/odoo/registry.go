@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -161,23 +162,57 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 	return records, nil
 }
 
-// blame names the field that takes most of a reply that was too large.
+// blame finds what of the connector's own configuration made reading fail: the
+// field that takes most of a reply that was too large, or a field or an operator
+// that the registry does not have.
 func (r *Registry) blame(err error, read []map[string]any) error {
 	fault := seeding.FaultOf(err)
-	if fault.Code != "AnswerTooLarge" {
-		return err
+	if fault.Code == "AnswerTooLarge" {
+		fault.Field = largest(r.fields, read)
+		return fault
 	}
-	most := 0
-	for _, name := range r.fields {
-		size := 0
-		for _, row := range read {
-			size += sizeOf(row[name])
+	b, ok := errors.AsType[*blamed](err)
+	if !ok {
+		return fault
+	}
+	for _, name := range b.fields {
+		switch {
+		case slices.Contains(r.fields, name) && fault.Kind == seeding.RefusedRights:
+			fault.Code, fault.Field = "FieldDenied", name
+		case slices.Contains(r.fields, name):
+			fault.Code, fault.Field = "NoSuchField", name
+		default:
+			r.domain.walk(func(path, _ string) {
+				if fault.Field == "" && slices.Contains(strings.Split(path, "."), name) {
+					fault.Code, fault.Field = "NoSuchDomainField", path
+				}
+			})
 		}
-		if size > most {
-			most, fault.Field = size, name
+		if fault.Field != "" {
+			return fault
+		}
+	}
+	if b.operator {
+		if operator := r.domain.newest(); operator != "" {
+			fault.Code, fault.Field = "NoSuchOperator", operator
 		}
 	}
 	return fault
+}
+
+// largest is the field with the longest values in all rows together.
+func largest(fields []string, rows []map[string]any) (name string) {
+	most := 0
+	for _, f := range fields {
+		size := 0
+		for _, row := range rows {
+			size += sizeOf(row[f])
+		}
+		if size > most {
+			most, name = size, f
+		}
+	}
+	return name
 }
 
 // Tokens reads the token type only.

@@ -70,10 +70,31 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 
 // unreadable describes why registrants cannot be read.
 func unreadable(f *Fault) Description {
+	name := strconv.Quote(f.Field)
 	switch {
+	case f.Code == "NoSuchField":
+		return Description{
+			"The registry has no field " + name + ", which the connector's field list names.",
+			"Take it out of the field list and out of the mapping, or name the field that took its place. (Odoo 18 has no \"mobile\" any more, only \"phone\".)",
+		}
+	case f.Code == "FieldDenied":
+		return Description{
+			"The registry's user may not read the field " + name + ", which the connector's field list names.",
+			"Give the user the group that may read this field, or take it out of the field list and out of the mapping.",
+		}
+	case f.Code == "NoSuchDomainField":
+		return Description{
+			"The registry has no field " + name + ", which the connector's domain names.",
+			"Correct the domain. A path is followed from registrants (res.partner), such as \"reg_ids.id_type\".",
+		}
+	case f.Code == "NoSuchOperator":
+		return Description{
+			"The registry's version of Odoo does not know the operator " + name + " of the connector's domain.",
+			"Write the domain without it: \"any\" and \"not any\" came with Odoo 17, \"not =like\" and \"not =ilike\" with Odoo 19.",
+		}
 	case f.Code == "AnswerTooLarge" && f.Field != "":
 		return Description{
-			"A reply of the registry is larger than the connector reads; the field " + strconv.Quote(f.Field) + " takes most of it.",
+			"A reply of the registry is larger than the connector reads; the field " + name + " takes most of it.",
 			"Take this field out of the connector's field list. Fields that hold pictures, documents, messages or long lists do not belong there.",
 		}
 	case f.Code == "AnswerTooLarge":
