@@ -194,6 +194,7 @@ func serveKey(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"Name": "capability", "VersionId": key.ID, "SecretString": string(key.Secret), "VersionStages": []string{"AWSCURRENT"},
+		"Versions": []map[string]any{{"VersionId": key.ID, "VersionStages": []string{"AWSCURRENT"}}},
 	})
 }
 

@@ -101,9 +101,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"dynamodb:GetShardIterator ${AnswersTable.StreamArn}": "patch",
 		"dynamodb:ListStreams ${AnswersTable.Arn}/stream/*":   "patch",
 
-		"secretsmanager:GetSecretValue ${CapabilityKey.Id}":  "callback submit",
-		"secretsmanager:GetSecretValue ${RowKey.Id}":         "patch submit",
-		"secretsmanager:GetSecretValue ${FingerprintKey.Id}": "submit",
+		"secretsmanager:GetSecretValue ${CapabilityKey.Id}":        "callback submit",
+		"secretsmanager:GetSecretValue ${RowKey.Id}":               "patch submit",
+		"secretsmanager:GetSecretValue ${FingerprintKey.Id}":       "submit",
+		"secretsmanager:ListSecretVersionIds ${CapabilityKey.Id}":  "callback submit",
+		"secretsmanager:ListSecretVersionIds ${RowKey.Id}":         "patch submit",
+		"secretsmanager:ListSecretVersionIds ${FingerprintKey.Id}": "submit",
 		// The function that writes a connector's secrets never reads them.
 		"secretsmanager:GetSecretValue " + connectorSecrets: "patch submit",
 		"secretsmanager:CreateSecret " + connectorSecrets:   "connectors",

@@ -2,40 +2,53 @@ package secrets
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
+// KeyReader is what a Keyring calls of *secretsmanager.Client.
+type KeyReader interface {
+	Reader
+	secretsmanager.ListSecretVersionIdsAPIClient
+}
+
 // Keyring holds the keys of one secret; it implements seeding.Keyring. The id of
-// a key is its version id. The version AWSCURRENT signs; it and AWSPREVIOUS are
-// found by id, so that what was signed before a rotation can still be checked.
+// a key is its version id. Every version with a staging label counts, so what was
+// signed before any number of rotations can still be checked while its version
+// keeps a label (infra/runbook.md, "Rotating the keys"). Without one it is
+// revoked: Secrets Manager may delete it at any time.
+//
+// AWSCURRENT signs, once it is so old that everybody else has read it too.
 type Keyring struct {
 	Now func() time.Time // time.Now unless set
 
-	client Reader
+	client KeyReader
 	secret string
 
 	mu                sync.Mutex
-	current, previous seeding.Key
-	loaded, attempted time.Time // last success; last attempt
-	failure           error     // of the last attempt
+	signs             string                 // id of the key to sign with
+	keys              map[string]seeding.Key // by the ids of all labelled versions; without a secret if not read yet
+	loaded, attempted time.Time              // last success; last attempt
+	failure           error                  // of the last attempt
 }
 
 const (
-	keyringFresh    = 5 * time.Minute // keys that are older are read again
-	keyringPatience = time.Minute     // between two reads because of an unknown id or a failure
-	shortestKey     = 32              // bytes
+	keyringFresh    = 5 * time.Minute            // a list of versions that is older is read again
+	keyringSettled  = keyringFresh + time.Minute // everybody has read a version of this age
+	keyringPatience = time.Minute                // between two reads because of an unknown id or a failure
+	shortestKey     = 32                         // bytes
 )
 
 // NewKeyring returns the keyring of a secret. It reads nothing yet.
-func NewKeyring(client Reader, secretID string) *Keyring {
+func NewKeyring(client KeyReader, secretID string) *Keyring {
 	return &Keyring{Now: time.Now, client: client, secret: secretID}
 }
 
@@ -47,7 +60,7 @@ func (k *Keyring) Current(ctx context.Context) (seeding.Key, error) {
 	if err := k.refresh(ctx); err != nil {
 		return seeding.Key{}, err
 	}
-	return k.current, nil
+	return k.read(ctx, k.signs)
 }
 
 // ByID returns seeding.ErrNotFound for an unknown id. Anybody may send one, so
@@ -58,14 +71,13 @@ func (k *Keyring) ByID(ctx context.Context, id string) (seeding.Key, error) {
 	if err := k.refresh(ctx); err != nil {
 		return seeding.Key{}, err
 	}
-	if key, known := k.find(id); known {
-		return key, nil
-	}
-	if now := k.Now(); now.Sub(k.attempted) >= keyringPatience {
-		k.load(ctx, now)
-		if key, known := k.find(id); known {
-			return key, nil
+	if _, known := k.keys[id]; !known {
+		if now := k.Now(); now.Sub(k.attempted) >= keyringPatience {
+			k.load(ctx, now)
 		}
+	}
+	if _, known := k.keys[id]; known {
+		return k.read(ctx, id)
 	}
 	if k.failure != nil {
 		return seeding.Key{}, k.failure // the key may exist
@@ -73,16 +85,7 @@ func (k *Keyring) ByID(ctx context.Context, id string) (seeding.Key, error) {
 	return seeding.Key{}, seeding.ErrNotFound
 }
 
-func (k *Keyring) find(id string) (seeding.Key, bool) {
-	for _, key := range []seeding.Key{k.current, k.previous} {
-		if id != "" && key.ID == id {
-			return key, true
-		}
-	}
-	return seeding.Key{}, false
-}
-
-// refresh reads the keys if they are old or were never read.
+// refresh reads the list of versions if it is old or was never read.
 func (k *Keyring) refresh(ctx context.Context) error {
 	now := k.Now()
 	switch {
@@ -95,29 +98,68 @@ func (k *Keyring) refresh(ctx context.Context) error {
 	return nil
 }
 
+// load reads the list of labelled versions. A version never changes, so keys that
+// were read stay.
 func (k *Keyring) load(ctx context.Context, now time.Time) {
 	k.attempted = now
-	current, err := k.read(ctx, "AWSCURRENT")
+	versions, err := k.versions(ctx)
 	if err != nil {
 		k.failure = err
 		return
 	}
-	previous, err := k.read(ctx, "AWSPREVIOUS")
-	if err != nil && !errors.Is(err, seeding.ErrNotFound) { // never rotated
-		k.failure = err
-		return
+	keys := map[string]seeding.Key{}
+	for _, v := range versions {
+		id := aws.ToString(v.VersionId)
+		keys[id] = k.keys[id]
 	}
-	k.current, k.previous, k.loaded, k.failure = current, previous, now, nil
+	k.keys, k.signs, k.loaded, k.failure = keys, signing(versions, now), now, nil
 }
 
-func (k *Keyring) read(ctx context.Context, stage string) (seeding.Key, error) {
-	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.secret, VersionStage: &stage})
+func (k *Keyring) versions(ctx context.Context) (labelled []types.SecretVersionsListEntry, err error) {
+	for pages := secretsmanager.NewListSecretVersionIdsPaginator(k.client, &secretsmanager.ListSecretVersionIdsInput{SecretId: &k.secret}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, failed("ListSecretVersionIds", err)
+		}
+		for _, v := range page.Versions {
+			if len(v.VersionStages) > 0 && aws.ToString(v.VersionId) != "" {
+				labelled = append(labelled, v)
+			}
+		}
+	}
+	return labelled, nil
+}
+
+// signing is the version to sign with: AWSCURRENT, or AWSPREVIOUS while the
+// current one is so new that somebody who has to check it may not know it.
+func signing(versions []types.SecretVersionsListEntry, now time.Time) string {
+	with := func(label string) (types.SecretVersionsListEntry, bool) {
+		i := slices.IndexFunc(versions, func(v types.SecretVersionsListEntry) bool { return slices.Contains(v.VersionStages, label) })
+		if i < 0 {
+			return types.SecretVersionsListEntry{}, false
+		}
+		return versions[i], true
+	}
+	current, _ := with("AWSCURRENT")
+	if before, rotated := with("AWSPREVIOUS"); rotated && now.Sub(aws.ToTime(current.CreatedDate)) < keyringSettled {
+		return aws.ToString(before.VersionId)
+	}
+	return aws.ToString(current.VersionId)
+}
+
+// read returns the key of a version, and reads it at most once.
+func (k *Keyring) read(ctx context.Context, id string) (seeding.Key, error) {
+	if key := k.keys[id]; key.ID != "" {
+		return key, nil
+	}
+	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.secret, VersionId: &id})
 	if err != nil {
 		return seeding.Key{}, failed("GetSecretValue", err)
 	}
-	key := seeding.Key{ID: aws.ToString(out.VersionId), Secret: value(out)}
-	if key.ID == "" || len(key.Secret) < shortestKey {
+	key := seeding.Key{ID: id, Secret: value(out)}
+	if len(key.Secret) < shortestKey {
 		return seeding.Key{}, fmt.Errorf("secrets manager: the value of the key secret is shorter than %d bytes", shortestKey)
 	}
+	k.keys[id] = key
 	return key, nil
 }

@@ -15,7 +15,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Reader is what a Keyring calls of *secretsmanager.Client.
+// Reader reads values.
 type Reader interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }

@@ -19,8 +19,9 @@ import (
 )
 
 var (
-	_ seeding.Keyring = (*secrets.Keyring)(nil)
-	_ secrets.Client  = (*secretsmanager.Client)(nil)
+	_ seeding.Keyring   = (*secrets.Keyring)(nil)
+	_ secrets.Client    = (*secretsmanager.Client)(nil)
+	_ secrets.KeyReader = (*secretsmanager.Client)(nil)
 )
 
 const keySecret = "arn:of:the:key"
@@ -33,20 +34,21 @@ func newKeyring(m *secretstest.Manager) (*secrets.Keyring, *clock) {
 	c := &clock{time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
 	keyring := secrets.NewKeyring(m, keySecret)
 	keyring.Now = func() time.Time { return c.now }
+	m.Now = keyring.Now
 	return keyring, c
 }
 
 func TestKeyringSignsWithTheCurrentKeyAndFindsTheOneBefore(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
-	first := m.Rotate(keySecret)
 	keyring, clock := newKeyring(m)
+	first := m.Rotate(keySecret)
 	for range 3 {
 		if key, err := keyring.Current(ctx); err != nil || key.ID != first || len(key.Secret) != 64 {
 			t.Fatalf("%v %v", key.ID, err)
 		}
 	}
-	if m.Reads() != 2 {
-		t.Errorf("%d reads of a fresh keyring", m.Reads())
+	if m.Reads() != 1 || m.Lists() != 1 {
+		t.Errorf("%d reads and %d lists of a fresh keyring", m.Reads(), m.Lists())
 	}
 
 	second := m.Rotate(keySecret)
@@ -64,19 +66,97 @@ func TestKeyringSignsWithTheCurrentKeyAndFindsTheOneBefore(t *testing.T) {
 	m.Rotate(keySecret)
 	clock.pass(6 * time.Minute)
 	if _, err := keyring.ByID(ctx, first); !errors.Is(err, seeding.ErrNotFound) {
-		t.Errorf("a key of two rotations ago: %v", err)
+		t.Errorf("a key of two rotations ago, without a label: %v", err)
+	}
+}
+
+// Batches that were sent before several rotations are still answered.
+func TestLiveCapabilitySurvivesManyRotations(t *testing.T) {
+	ctx, m := t.Context(), secretstest.New()
+	signer, clock := newKeyring(m)
+	m.Rotate(keySecret)
+	ref := seeding.BatchRef{Registry: "r", Connector: "c", Run: "u", Batch: "b"}
+	var live []string
+	for i := range 6 { // one a day
+		key, err := signer.Current(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		live = append(live, seeding.Capability(key, ref, 1, clock.now.Add(7*24*time.Hour)))
+		m.Label(keySecret, key.ID, fmt.Sprint("kept-", i))
+		m.Rotate(keySecret)
+		clock.pass(24 * time.Hour)
+	}
+	cold := secrets.NewKeyring(m, keySecret)
+	cold.Now = signer.Now
+	for _, keyring := range []*secrets.Keyring{signer, cold} {
+		for i, capability := range live {
+			if _, ok, err := seeding.OpenCapability(ctx, keyring, capability, clock.now); !ok || err != nil {
+				t.Errorf("of %d rotations ago: %v, %v", 6-i, ok, err)
+			}
+		}
+	}
+	if m.Reads() > 12 {
+		t.Errorf("%d reads of 6 keys by two keyrings", m.Reads())
+	}
+}
+
+// A version whose last label is taken away is revoked, also where it was read
+// before.
+func TestKeyWithoutALabelIsRevoked(t *testing.T) {
+	ctx, m := t.Context(), secretstest.New()
+	keyring, clock := newKeyring(m)
+	first := m.Rotate(keySecret)
+	m.Label(keySecret, first, "kept-1")
+	m.Rotate(keySecret)
+	m.Rotate(keySecret)
+	if _, err := keyring.ByID(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	m.Unlabel(keySecret, "kept-1")
+	clock.pass(5 * time.Minute)
+	if _, err := keyring.ByID(ctx, first); !errors.Is(err, seeding.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Nobody signs with a key that somebody else may not know yet: otherwise the
+// callbacks in the minutes after a rotation were refused.
+func TestNewKeySignsWhenEverybodyKnowsIt(t *testing.T) {
+	ctx, m := t.Context(), secretstest.New()
+	signer, clock := newKeyring(m)
+	m.Rotate(keySecret)
+	checker := secrets.NewKeyring(m, keySecret)
+	checker.Now = signer.Now
+	for range 120 { // two hours, with three rotations, while unknown ids use up the reads
+		if clock.now.Minute() == 30 {
+			m.Rotate(keySecret)
+		}
+		_, _ = checker.ByID(ctx, "unknown")
+		clock.pass(59 * time.Second)
+		key, err := signer.Current(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := checker.ByID(ctx, key.ID); err != nil {
+			t.Fatalf("%v: %v", clock.now, err)
+		}
+		clock.pass(time.Second)
 	}
 }
 
 func TestKeyringReadsOnceAMinuteForUnknownIDs(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
-	m.Rotate(keySecret)
 	keyring, clock := newKeyring(m)
+	old := m.Rotate(keySecret)
+	m.Label(keySecret, old, "kept-1")
+	m.Rotate(keySecret)
+	m.Rotate(keySecret)
 	if _, err := keyring.Current(ctx); err != nil {
 		t.Fatal(err)
 	}
 	clock.pass(61 * time.Second)
-	before := m.Reads()
+	lists, reads := m.Lists(), m.Reads()
 	for i := range 50 {
 		if _, err := keyring.ByID(ctx, fmt.Sprint("unknown", i)); !errors.Is(err, seeding.ErrNotFound) {
 			t.Fatal(err)
@@ -85,8 +165,12 @@ func TestKeyringReadsOnceAMinuteForUnknownIDs(t *testing.T) {
 	if _, err := keyring.ByID(ctx, ""); !errors.Is(err, seeding.ErrNotFound) {
 		t.Fatal(err)
 	}
-	if reads := m.Reads() - before; reads != 2 {
-		t.Errorf("%d reads", reads)
+	if lists, reads := m.Lists()-lists, m.Reads()-reads; lists != 2 || reads != 0 { // a list of two pages
+		t.Errorf("%d lists, %d reads", lists, reads)
+	}
+	// Forged ids keep no key from being found.
+	if key, err := keyring.ByID(ctx, old); err != nil || key.ID != old {
+		t.Errorf("%v %v", key.ID, err)
 	}
 	// A key that another instance signs with already is found by the next read.
 	newest := m.Rotate(keySecret)
@@ -98,8 +182,8 @@ func TestKeyringReadsOnceAMinuteForUnknownIDs(t *testing.T) {
 
 func TestKeyringKeepsItsKeysInAnOutage(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
-	id := m.Rotate(keySecret)
 	keyring, clock := newKeyring(m)
+	id := m.Rotate(keySecret)
 
 	m.Fail(errors.New("connection refused"))
 	if _, err := keyring.Current(ctx); err == nil {
@@ -115,7 +199,7 @@ func TestKeyringKeepsItsKeysInAnOutage(t *testing.T) {
 	if key, err := keyring.Current(ctx); err != nil || key.ID != id {
 		t.Errorf("%v", err)
 	}
-	reads := m.Reads()
+	reads := m.Reads() + m.Lists()
 	if key, err := keyring.ByID(ctx, id); err != nil || key.ID != id {
 		t.Errorf("%v", err)
 	}
@@ -126,8 +210,8 @@ func TestKeyringKeepsItsKeysInAnOutage(t *testing.T) {
 	if strings.Contains(err.Error(), "text of the service") || !strings.Contains(err.Error(), "InternalServiceError") {
 		t.Errorf("%v", err)
 	}
-	if m.Reads() != reads {
-		t.Errorf("%d reads in the minute of a failure", m.Reads()-reads)
+	if now := m.Reads() + m.Lists(); now != reads {
+		t.Errorf("%d reads in the minute of a failure", now-reads)
 	}
 }
 
@@ -162,8 +246,8 @@ func TestKeyringConcurrently(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if m.Reads() != 2 {
-		t.Errorf("%d reads", m.Reads())
+	if m.Reads() != 1 || m.Lists() != 1 {
+		t.Errorf("%d reads, %d lists", m.Reads(), m.Lists())
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -18,11 +20,14 @@ import (
 // labels, versions without a label that vanish (the service keeps them for a
 // while, the local emulator does not), secrets that are scheduled for deletion.
 type Manager struct {
+	Now func() time.Time // when versions are made; long ago unless set
+
 	mu      sync.Mutex
 	secrets map[string]*secret
 	serial  int
 	down    error
 	reads   int
+	lists   int
 }
 
 type secret struct {
@@ -33,6 +38,7 @@ type secret struct {
 type version struct {
 	id, text string
 	labels   []string
+	created  time.Time
 }
 
 // New returns one without secrets.
@@ -50,6 +56,13 @@ func (m *Manager) Reads() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.reads
+}
+
+// Lists counts the pages of lists of versions.
+func (m *Manager) Lists() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lists
 }
 
 // Names lists the secrets, sorted.
@@ -164,16 +177,76 @@ func (m *Manager) usable(name string) error {
 func (m *Manager) add(name, text string) string {
 	m.serial++
 	s := m.secrets[name]
-	kept := s.versions[:0]
-	for _, v := range s.versions {
-		if slices.Contains(v.labels, "AWSCURRENT") {
-			v.labels = []string{"AWSPREVIOUS"}
-			kept = append(kept, v)
+	for i, v := range s.versions {
+		current := slices.Contains(v.labels, "AWSCURRENT")
+		s.versions[i].labels = slices.DeleteFunc(v.labels, func(label string) bool { return label == "AWSCURRENT" || label == "AWSPREVIOUS" })
+		if current {
+			s.versions[i].labels = append(s.versions[i].labels, "AWSPREVIOUS")
 		}
 	}
-	id := fmt.Sprintf("version-%d", m.serial)
-	s.versions = append(kept, version{id, text, []string{"AWSCURRENT"}})
+	id, created := fmt.Sprintf("version-%d", m.serial), time.Time{}
+	if m.Now != nil {
+		created = m.Now()
+	}
+	s.versions = append(s.versions, version{id, text, []string{"AWSCURRENT"}, created})
+	s.forget()
 	return id
+}
+
+// forget deletes versions without a label.
+func (s *secret) forget() {
+	s.versions = slices.DeleteFunc(s.versions, func(v version) bool { return len(v.labels) == 0 })
+}
+
+// Label gives a version a label of its own.
+func (m *Manager) Label(name, id, label string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, v := range m.secrets[name].versions {
+		if v.id == id {
+			m.secrets[name].versions[i].labels = append(v.labels, label)
+		}
+	}
+}
+
+// Unlabel takes a label away.
+func (m *Manager) Unlabel(name, label string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.secrets[name]
+	for i, v := range s.versions {
+		s.versions[i].labels = slices.DeleteFunc(v.labels, func(l string) bool { return l == label })
+	}
+	s.forget()
+}
+
+// ListSecretVersionIds implements secrets.KeyReader. A page has two versions.
+func (m *Manager) ListSecretVersionIds(_ context.Context, in *secretsmanager.ListSecretVersionIdsInput, _ ...options) (*secretsmanager.ListSecretVersionIdsOutput, error) {
+	unlock, err := m.call()
+	defer unlock()
+	m.lists++
+	if err != nil {
+		return nil, err
+	}
+	s := m.secrets[*in.SecretId]
+	if s == nil {
+		return nil, errAbsent
+	}
+	from := 0
+	if in.NextToken != nil {
+		if from, err = strconv.Atoi(*in.NextToken); err != nil {
+			return nil, err
+		}
+	}
+	out := &secretsmanager.ListSecretVersionIdsOutput{}
+	for i, v := range s.versions[from:] {
+		if i == 2 {
+			out.NextToken = aws.String(strconv.Itoa(from + i))
+			break
+		}
+		out.Versions = append(out.Versions, types.SecretVersionsListEntry{VersionId: &v.id, VersionStages: slices.Clone(v.labels), CreatedDate: &v.created})
+	}
+	return out, nil
 }
 
 // Rotate gives a key secret a new value, and returns its version.
