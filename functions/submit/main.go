@@ -31,7 +31,8 @@ func main() {
 	prefix, base, self := env.Need("SECRETS_PREFIX"), env.Need("CALLBACK_BASE"), env.Need("SUBMIT_FUNCTION")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
-	function.Must(log, env.Err(), err1, err2)
+	callback, err3 := seeding.ParseAddress(base)
+	function.Must(log, env.Err(), err1, err2, err3)
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
 
@@ -51,7 +52,7 @@ func main() {
 		Clock:           clock,
 		Times:           times,
 		NewID:           function.NewID,
-		CallbackBase:    base,
+		CallbackBase:    callback.String(),
 		Go:              func(post func()) { go post() },
 		Log:             log,
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -118,15 +117,11 @@ func (c *Client) call(ctx context.Context, method, base string, body io.Reader, 
 // endpoint appends to a configured address, which may have a path and end in a
 // slash. MTS answers a double slash with 404 (facts/mts.md 1.0).
 func endpoint(base string, path ...string) (string, error) {
-	u, err := url.Parse(base)
+	address, err := seeding.ParseAddress(base)
 	if err != nil {
 		return "", err
 	}
-	if u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", errors.New("address is not http or https")
-	}
-	u.RawQuery, u.Fragment, u.RawFragment, u.ForceQuery = "", "", "", false
-	return u.JoinPath(append([]string{"authtoken"}, path...)...).String(), nil
+	return address.String() + "/authtoken/" + strings.Join(path, "/"), nil
 }
 
 // reply is the part of MTS's envelope that we read. Messages are not read.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -47,11 +46,10 @@ func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Reg
 	if err != nil {
 		return nil, err
 	}
-	base, err := url.Parse(c.Registry.URL)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, errors.New("address of the registry is not http or https")
+	address, err := seeding.ParseAddress(c.Registry.URL)
+	if err != nil {
+		return nil, err
 	}
-	base.RawQuery, base.Fragment, base.RawFragment, base.ForceQuery = "", "", "", false
 	password, err := r.passwords(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("password of the registry: %w", err)
@@ -60,7 +58,7 @@ func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Reg
 	defer r.mu.Unlock()
 	s := r.sessions[c.ID]
 	if s == nil || s.access != c.Registry || s.password != password {
-		s = &session{client: r.client, base: base, access: c.Registry, password: password}
+		s = &session{client: r.client, base: address.String(), access: c.Registry, password: password}
 		r.sessions[c.ID] = s
 	}
 	return &Registry{session: s, domain: domain, fields: withID(c.Source.Fields), now: r.now}, nil

@@ -299,7 +299,8 @@ func TestOpen(t *testing.T) {
 		want      string
 	}{
 		{"domain", func(c *seeding.Connector) { c.Source.Domain = `["!"]` }, good, `domain, term 1: "!" needs 1 term(s) after it and has 0`},
-		{"address", func(c *seeding.Connector) { c.Registry.URL = "registry.example.org" }, good, "address of the registry is not http or https"},
+		{"address", func(c *seeding.Connector) { c.Registry.URL = "registry.example.org" }, good, "the address must be one such as https://server.example.org"},
+		{"look-alike address", func(c *seeding.Connector) { c.Registry.URL = "https://reg\u0130stry.example.org" }, good, "the address has a host that is not in ASCII (U+0130)"},
 		{"password", func(*seeding.Connector) {}, func(context.Context, seeding.Connector) (string, error) { return "", secrets },
 			"password of the registry: no such secret"},
 	} {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 
@@ -19,7 +18,7 @@ import (
 // cookie itself, because all sessions share the HTTP client.
 type session struct {
 	client   *http.Client
-	base     *url.URL
+	base     string // without a slash at the end
 	access   seeding.RegistryAccess
 	password string
 
@@ -156,7 +155,7 @@ func (s *session) exchange(ctx context.Context, path, cookie string, writes bool
 	if err := encoder.Encode(map[string]any{"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}); err != nil {
 		return reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "Encoding", Cause: err}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base.JoinPath(path).String(), &body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+path, &body)
 	if err != nil {
 		return reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
 	}

@@ -3,9 +3,6 @@ package seeding
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -93,7 +90,7 @@ type Output struct {
 // same key share one patch lease and one set of rejections.
 func (c Connector) RegistryKey() string { return RegistryKey(c.Registry.URL, c.Registry.Database) }
 
-// MTSKey identifies the MTS of the connector: its normalised origin and path.
+// MTSKey identifies the MTS of the connector: its origin and path.
 func (c Connector) MTSKey() string { return MTSKey(c.MTS.URL) }
 
 // Names of the secret fields of a connector.
@@ -115,30 +112,12 @@ func MTSKey(address string) string {
 	return "m" + hex.EncodeToString(sum[:10])
 }
 
-// Origin is scheme, host and port of an address: scheme and host in lower case,
-// the port even if it is the default. A text that is no address is returned as it
-// is.
-func Origin(address string) string {
-	origin, _ := split(address)
-	return origin
-}
-
-// normalAddress is the same for all forms of an address: its origin, and its path
-// without a slash at the end.
-func normalAddress(address string) string {
-	origin, path := split(address)
-	return origin + path
-}
-
-func split(address string) (origin, path string) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return address, ""
+// normalAddress is the same for all forms of an address. A text that is no
+// address, which nobody calls, is returned as it is.
+func normalAddress(text string) string {
+	address, err := ParseAddress(text)
+	if err != nil {
+		return text
 	}
-	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname())
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[scheme]
-	}
-	return fmt.Sprintf("%s://%s:%s", scheme, host, port), strings.TrimRight(u.Path, "/")
+	return address.Origin() + address.Path
 }

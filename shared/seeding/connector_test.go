@@ -18,20 +18,12 @@ func TestKeysOfOneServerAreOne(t *testing.T) {
 	}
 }
 
-// The origin of an address is what a secret may be sent to.
-func TestOrigin(t *testing.T) {
-	for address, want := range map[string]string{
-		"https://odoo.example/web?db=x":   "https://odoo.example:443",
-		"HTTPS://Odoo.Example/":           "https://odoo.example:443",
-		"http://odoo.example":             "http://odoo.example:80",
-		"http://odoo.example:8069/a/b/":   "http://odoo.example:8069",
-		"https://user@odoo.example:8443/": "https://odoo.example:8443",
-		"odoo.example":                    "odoo.example",
-		"":                                "",
-		"http://[::1":                     "http://[::1",
-	} {
-		if got := seeding.Origin(address); got != want {
-			t.Errorf("of %q %q, want %q", address, got, want)
+// A stored text that is no address keeps a key of its own, so that what is
+// stored under it is found.
+func TestKeysOfWhatIsNoAddress(t *testing.T) {
+	for _, text := range []string{"", "odoo.example", "https://regİstry.example", "https://registry.example."} {
+		if seeding.RegistryKey(text, "g2p") == seeding.RegistryKey("https://registry.example", "g2p") || seeding.MTSKey(text) == seeding.MTSKey("https://registry.example") {
+			t.Errorf("%q has the key of another server", text)
 		}
 	}
 	c := seeding.Connector{
@@ -40,5 +32,12 @@ func TestOrigin(t *testing.T) {
 	}
 	if c.RegistryKey() != seeding.RegistryKey("http://odoo.example", "g2p") || c.MTSKey() != seeding.MTSKey("http://mts.example/a") {
 		t.Errorf("a connector's keys are %s and %s", c.RegistryKey(), c.MTSKey())
+	}
+	// As releases before made them of addresses that are still accepted.
+	if key := seeding.RegistryKey("https://Odoo.example/x/", "g2p"); key != "r045a7342051ea226aea7" {
+		t.Errorf("the key of a registry changed to %s", key)
+	}
+	if key := seeding.MTSKey("http://mts.example:8080/mosiptokenseeder/"); key != "m9ae18471192a806845b4" {
+		t.Errorf("the key of an MTS changed to %s", key)
 	}
 }

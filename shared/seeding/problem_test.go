@@ -84,12 +84,14 @@ func TestProblemOfAnMTS(t *testing.T) {
 // nothing of it.
 func TestWhatCannotBeRun(t *testing.T) {
 	cause := errors.New("access to secret X is denied")
+	_, address := seeding.ParseAddress("https://user:secret@o.example")
 	texts := map[string]bool{}
 	for name, u := range map[string]*seeding.Unusable{
 		"keys":              seeding.KeysUnusable(cause),
 		"mapping":           seeding.MappingUnusable(cause),
 		"registry":          seeding.RegistryUnusable(cause),
 		"registry password": seeding.RegistryUnusable(errors.Join(cause, seeding.ErrNotFound)),
+		"registry address":  seeding.RegistryUnusable(errors.Join(cause, address)),
 	} {
 		checkDescription(t, name, u.Description)
 		if !errors.Is(u, cause) || u.Error() != u.Text || strings.Contains(u.Text+u.Remedy, cause.Error()) {
@@ -97,8 +99,8 @@ func TestWhatCannotBeRun(t *testing.T) {
 		}
 		texts[u.Text] = true
 	}
-	if len(texts) != 4 {
-		t.Errorf("four causes have %d texts", len(texts))
+	if len(texts) != 5 {
+		t.Errorf("five causes have %d texts", len(texts))
 	}
 	for name, d := range map[string]seeding.Description{
 		"identity": seeding.IdentityRefused, "policy": seeding.TokensDiffer, "answers": seeding.AnswersMissing,

@@ -1,6 +1,9 @@
 package seeding
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
 
 // Description is what people read about a problem: what is wrong, and what they
 // can do. It holds no text of a server, which may contain identifier values
@@ -158,6 +161,12 @@ func RegistryUnusable(cause error) *Unusable {
 		return &Unusable{Description{
 			"The registry's password is not stored.",
 			"Enter the password in the connector's configuration again.",
+		}, cause}
+	}
+	if wrong, ok := errors.AsType[*AddressError](cause); ok {
+		return &Unusable{Description{
+			"The registry is not called, because the address in the connector's configuration " + wrong.Reason + ".",
+			"Save the connector with the registry's address in another form, with the password.",
 		}, cause}
 	}
 	return &Unusable{Description{

@@ -84,6 +84,40 @@ func TestAnotherHostAsksForThePassword(t *testing.T) {
 	}
 }
 
+// One normalisation compares and calls: the small letter of U+0130 is "i", and
+// the stored password would go to a host that only looks like the registry's.
+func TestLookAlikeHostIsRefused(t *testing.T) {
+	s := newService(t)
+	path := s.create("registry.url", "https://registry.ministry.example")
+	for pointer, change := range map[string]string{"/registry/url": "registry.url", "/mts_url": "mts_url"} {
+		for host, punycode := range map[string]string{
+			"reg\u0130stry.ministry.example":        "xn--",
+			"registry.m\u0131nistry.example":        "registry.xn--",
+			"r\u0435gistry.ministry.example":        "xn--", // a Cyrillic letter
+			"registry.ministry\u200b.example":       "registry.ministry.example",
+			"registry\u3002ministry.example":        "registry.ministry.example",
+			"\uff52egistry.ministry.example":        "registry.ministry.example",
+			"registry.\u202eyrtsinim\u202c.example": "registry.xn--",
+		} {
+			a := s.want(422, "PUT", path, with("registry.password", nil, change, "https://"+host), "If-Match", `"1"`)
+			if detail := a.fieldErrors()[pointer]; !strings.Contains(detail, "punycode it is "+punycode) {
+				t.Errorf("%s: %s", pointer, detail)
+			}
+			if strings.ContainsFunc(a.Body.String(), func(r rune) bool { return r > '~' }) {
+				t.Errorf("%s is shown as it was written: %s", pointer, a.Body)
+			}
+		}
+	}
+	if c := s.store.connectors[idOf(path)]; c.Version != 1 {
+		t.Errorf("saved: %+v", c)
+	}
+	// The host of the punycode is another one.
+	a := s.want(422, "PUT", path, with("registry.password", nil, "registry.url", "https://xn--registry-h4e.ministry.example"), "If-Match", `"1"`)
+	if !strings.Contains(a.fieldErrors()["/registry/password"], "another host") {
+		t.Errorf("%s", a.Body)
+	}
+}
+
 func TestOpenBatches(t *testing.T) {
 	s := newService(t)
 	path := s.create()

@@ -31,10 +31,13 @@ type Options struct {
 	// CheckDomain returns why a domain (a JSON array as text) cannot be used,
 	// in words for the user.
 	CheckDomain func(domain string) error
-	Invoker     Invoker
-	Now         func() time.Time
-	NewID       func() string // 26 letters and digits that nobody can guess
-	Log         *slog.Logger
+	// CheckAddress returns why MTS or a registry must not be called at an
+	// address, in words for the user. nil: any may be called.
+	CheckAddress func(seeding.Address) error
+	Invoker      Invoker
+	Now          func() time.Time
+	NewID        func() string // 26 letters and digits that nobody can guess
+	Log          *slog.Logger
 	// Caller is who made a request, for the log of changes.
 	Caller func(*http.Request) Caller
 }

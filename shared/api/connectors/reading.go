@@ -3,12 +3,13 @@ package connectors
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
+	"errors"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/idna"
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -28,9 +29,10 @@ func (s *service) configuration(body any, before *seeding.Connector) (c seeding.
 	c, password = readDocument(api.NewObject(&wrong, "", body), before != nil)
 	until := time.Now().Add(trialTime)
 	rules := setup.Rules{
-		Mappings:    s.Mappings,
-		CheckDomain: s.CheckDomain,
-		Expired:     func() bool { return time.Now().After(until) },
+		Mappings:     s.Mappings,
+		CheckDomain:  s.CheckDomain,
+		CheckAddress: s.CheckAddress,
+		Expired:      func() bool { return time.Now().After(until) },
 	}
 	findings := rules.Check(setup.Proposal{
 		Connector: c, Before: before, PasswordGiven: password != "",
@@ -45,6 +47,7 @@ func (s *service) configuration(body any, before *seeding.Connector) (c seeding.
 // pointers say where the document has the fields that rules check. Below the
 // mapping both use MTS's names.
 var pointers = map[setup.Field]string{
+	setup.MTSURL:           "/mts_url",
 	setup.RegistryURL:      "/registry/url",
 	setup.RegistryPassword: "/registry/password",
 	setup.VIDType:          "/registry/vid_type",
@@ -73,7 +76,7 @@ func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password 
 	}
 	c = setup.Defaults()
 	c.Name = o.Text("name", api.Required, 100)
-	c.MTS.URL = o.Text("mts_url", api.Required, 1000, address, notEndpoint)
+	c.MTS.URL = o.Text("mts_url", api.Required, 1000, address)
 	o.Only("input_type", inputType, "ODK as a source comes later", "odk")
 	o.Only("output_type", outputType, "MTS gives the connector JSON and nothing else", "csv")
 	o.Empty("output_format", "an output format comes later; leave it empty, and the token is written as an identifier of its own")
@@ -261,32 +264,23 @@ func mandatory(field string) string {
 	return ""
 }
 
-// address checks the base address of a server.
+// address checks the base address of a server. A host that is not in ASCII is
+// shown as punycode, so that nobody takes it for one that looks like it.
 func address(text string) string {
-	u, err := url.Parse(text)
+	_, err := seeding.ParseAddress(text)
+	wrong, _ := errors.AsType[*seeding.AddressError](err)
 	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Opaque != "":
-		return "must be an address such as https://server.example.org"
-	case u.Port() != "" && !port(u.Port()):
-		return "has a port that is not a number from 1 to 65535"
-	case u.User != nil:
-		return "must not hold a user name or password"
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
-		return "must end before ? and #"
+	case wrong == nil:
+		return ""
+	case wrong.Host == "":
+		return wrong.Reason
 	}
-	return ""
-}
-
-func port(text string) bool {
-	n, err := strconv.Atoi(text)
-	return err == nil && n > 0 && n < 1<<16
-}
-
-// notEndpoint refuses the address of one of MTS's calls, to which the
-// connector would add the call once more.
-func notEndpoint(text string) string {
-	if strings.Contains(text, "/authtoken") {
-		return "must be the address of MTS itself, without /authtoken and what follows"
+	ascii, err := idna.Lookup.ToASCII(wrong.Host) // maps letters as browsers do
+	if err != nil {
+		ascii, err = idna.Punycode.ToASCII(wrong.Host)
 	}
-	return ""
+	if err != nil {
+		return wrong.Reason
+	}
+	return wrong.Reason + "; in punycode it is " + ascii + ": write that if you mean it"
 }

@@ -65,7 +65,7 @@ func TestAcceptedForms(t *testing.T) {
 		check   func(seeding.Connector) bool
 	}{
 		"slashes at the end": {[]any{"mts_url", "https://MTS.example.org/seeder//", "registry.url", "http://10.0.0.7:8069/"}, func(c seeding.Connector) bool {
-			return c.MTS.URL == "https://MTS.example.org/seeder" && c.Registry.URL == "http://10.0.0.7:8069"
+			return c.MTS.URL == "https://mts.example.org/seeder" && c.Registry.URL == "http://10.0.0.7:8069"
 		}},
 		"domain as JSON": {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18]]` }},
 		"domain as text": {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18.50]]` }},

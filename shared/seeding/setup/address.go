@@ -1,17 +1,75 @@
 package setup
 
 import (
+	"slices"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Normalise removes slashes at the end of addresses (facts/mts.md D23).
+// Normalise gives the addresses the form in which they are called (facts/mts.md
+// D23). Of the address of a page or a call of Odoo it keeps that of the server.
 func Normalise(c seeding.Connector) seeding.Connector {
-	c.MTS.URL = strings.TrimRight(c.MTS.URL, "/")
-	c.Registry.URL = strings.TrimRight(c.Registry.URL, "/")
+	if a, err := seeding.ParseAddress(c.MTS.URL); err == nil {
+		c.MTS.URL = a.String()
+	}
+	if a, err := seeding.ParseAddress(c.Registry.URL); err == nil {
+		a.Path, _ = cutOwn(a.Path, odooPaths)
+		c.Registry.URL = a.String()
+	}
 	return c
 }
 
-// SameHost compares scheme, host and port of two addresses, in whatever form.
-func SameHost(a, b string) bool { return seeding.Origin(a) == seeding.Origin(b) }
+// First segments of paths that belong to the servers themselves. People copy
+// them from the browser (/web/login, /odoo/action-9) or from other clients.
+var (
+	odooPaths = []string{"web", "odoo", "jsonrpc", "xmlrpc", "json"}
+	mtsPaths  = []string{"authtoken", "ping", "docs", "redoc", "openapi.json"} // facts/mts.md 1
+)
+
+// cutOwn splits a path before the first segment that is one of a server's own.
+func cutOwn(path string, own []string) (base, rest string) {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if slices.Contains(own, strings.ToLower(segment)) {
+			return strings.Join(segments[:i], "/"), strings.Join(segments[i:], "/")
+		}
+	}
+	return path, ""
+}
+
+// SameHost reports whether two addresses have the same scheme, host and port. A
+// text that is no address has no host.
+func SameHost(a, b string) bool {
+	first, err1 := seeding.ParseAddress(a)
+	second, err2 := seeding.ParseAddress(b)
+	return err1 == nil && err2 == nil && first.Origin() == second.Origin()
+}
+
+// checkAddresses finds addresses that must not be called, and those of calls of
+// MTS: the connector would add the call once more.
+func (r Rules) checkAddresses(p Proposal) []Finding {
+	var found []Finding
+	for _, server := range []struct {
+		field Field
+		url   string
+		own   []string
+	}{{MTSURL, p.Connector.MTS.URL, mtsPaths}, {RegistryURL, p.Connector.Registry.URL, nil}} {
+		address, err := seeding.ParseAddress(server.url)
+		if err != nil || !p.readable(server.field) {
+			continue // whoever read the field has found it
+		}
+		if base, rest := cutOwn(address.Path, server.own); rest != "" {
+			address.Path = base
+			found = append(found, Finding{server.field, "must be the address of MTS itself, without /" + rest + ": " + address.String()})
+			continue
+		}
+		if r.CheckAddress == nil {
+			continue
+		}
+		if err := r.CheckAddress(address); err != nil {
+			found = append(found, Finding{server.field, err.Error()})
+		}
+	}
+	return found
+}

@@ -4,6 +4,8 @@
 package setup
 
 import (
+	"fmt"
+
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -13,6 +15,7 @@ type Field string
 
 // Fields that have rules.
 const (
+	MTSURL           Field = "mts_url"
 	RegistryURL      Field = "registry_url"
 	RegistryPassword Field = "registry_password"
 	VIDType          Field = "vid_type"
@@ -57,6 +60,9 @@ type Rules struct {
 	Mappings seeding.Mappings
 	// CheckDomain returns why a domain cannot be used, in words for the user.
 	CheckDomain func(domain string) error
+	// CheckAddress returns why an address must not be called, as far as that is
+	// known before it is resolved, in words for the user. nil: any may be called.
+	CheckAddress func(seeding.Address) error
 	// Expired ends the evaluation of a mapping on samples. What was not
 	// evaluated until then is accepted. nil: never.
 	Expired func() bool
@@ -65,6 +71,7 @@ type Rules struct {
 // Check finds everything that is wrong with a proposal.
 func (r Rules) Check(p Proposal) []Finding {
 	var found []Finding
+	found = append(found, r.checkAddresses(p)...)
 	found = append(found, checkTypes(p)...)
 	found = append(found, checkPassword(p)...)
 	found = append(found, r.checkDomain(p)...)
@@ -76,7 +83,7 @@ func (r Rules) Check(p Proposal) []Finding {
 func checkTypes(p Proposal) []Finding {
 	registry := p.Connector.Registry
 	if p.readable(VIDType, TokenType) && registry.VIDType == registry.TokenType {
-		return []Finding{{TokenType, "must be another identifier type than vid_type"}}
+		return []Finding{{TokenType, fmt.Sprintf("must be another identifier type than vid_type; both are %q", registry.VIDType)}}
 	}
 	return nil
 }
@@ -90,7 +97,7 @@ func checkPassword(p Proposal) []Finding {
 	case p.Before == nil:
 		return []Finding{{RegistryPassword, "is required"}}
 	case p.readable(RegistryURL) && !SameHost(p.Before.Registry.URL, p.Connector.Registry.URL):
-		return []Finding{{RegistryPassword, "is required again, because the registry has another host now"}}
+		return []Finding{{RegistryPassword, "is required again, because the registry has another host, port or scheme now"}}
 	}
 	return nil
 }

@@ -109,13 +109,18 @@ func TestSameHost(t *testing.T) {
 		want bool
 	}{
 		{"https://registry.example.org", "https://registry.example.org/", true},
-		{"https://registry.example.org", "HTTPS://REGISTRY.example.org:443/odoo", true},
+		{"https://registry.example.org", "HTTPS://REGISTRY.example.org:443/odoo16", true},
 		{"http://registry.example.org:80", "http://registry.example.org", true},
 		{"https://registry.example.org", "http://registry.example.org", false},
 		{"https://registry.example.org", "https://registry.example.org:8443", false},
 		{"https://registry.example.org", "https://registry.example.org.evil.example", false},
 		{"https://registry.example.org", "https://evil.example/registry.example.org", false},
 		{"https://registry.example.org", "", false},
+		{"https://registry.ministry.example", "https://reg\u0130stry.ministry.example", false},
+		{"https://reg\u0130stry.example", "https://reg\u0130stry.example", false}, // nobody can call it
+		{"https://registry.example.org", "https://registry.example.org.", false},
+		{"https://registry.example.org", "https://registry.example.org\\@evil.example", false},
+		{"", "", false},
 		{"https://[::1]:443", "https://[::1]", true},
 	} {
 		if setup.SameHost(c.a, c.b) != c.want || setup.SameHost(c.b, c.a) != c.want {
@@ -148,10 +153,77 @@ func TestNamesOtherTypes(t *testing.T) {
 
 func TestNormalise(t *testing.T) {
 	c := complete()
-	c.MTS.URL, c.Registry.URL = "https://MTS.example.org/seeder//", "http://10.0.0.7:8069/"
+	c.MTS.URL, c.Registry.URL = "HTTPS://MTS.example.org:443/seeder//", "http://10.0.0.7:8069/"
 	n := setup.Normalise(c)
-	if n.MTS.URL != "https://MTS.example.org/seeder" || n.Registry.URL != "http://10.0.0.7:8069" {
+	if n.MTS.URL != "https://mts.example.org/seeder" || n.Registry.URL != "http://10.0.0.7:8069" {
 		t.Errorf("%s %s", n.MTS.URL, n.Registry.URL)
+	}
+}
+
+// People copy the address of a page, or of a call of another client.
+func TestAddressOfAnOdooPageBecomesThatOfTheServer(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://o.example/web":                    "https://o.example",
+		"https://o.example/web/login":              "https://o.example",
+		"https://o.example/web/database/selector/": "https://o.example",
+		"https://o.example:8069/odoo":              "https://o.example:8069",
+		"https://o.example/odoo/action-123":        "https://o.example",
+		"https://o.example/jsonrpc":                "https://o.example",
+		"https://o.example/xmlrpc/2":               "https://o.example",
+		"https://o.example/xmlrpc/2/common":        "https://o.example",
+		"https://o.example/json/2":                 "https://o.example",
+		"https://o.example/Web":                    "https://o.example",
+		"https://o.example/registry/web/login":     "https://o.example/registry",
+		"https://o.example/odoo16":                 "https://o.example/odoo16",
+		"https://o.example/website":                "https://o.example/website",
+	} {
+		c := complete()
+		c.Registry.URL = address
+		if got := setup.Normalise(c).Registry.URL; got != want {
+			t.Errorf("%s becomes %s, want %s", address, got, want)
+		}
+	}
+}
+
+func TestAddressOfACallOfMTSIsRefused(t *testing.T) {
+	for address, base := range map[string]string{
+		"https://mts.example/authtoken/json":        "https://mts.example",
+		"https://mts.example/seeder/authtoken":      "https://mts.example/seeder",
+		"https://mts.example/seeder/docs":           "https://mts.example/seeder",
+		"https://mts.example/ping":                  "https://mts.example",
+		"https://mts.example/seeder/openapi.json":   "https://mts.example/seeder",
+		"https://mts.example/seeder/authtoken-test": "",
+	} {
+		c := complete()
+		c.MTS.URL = address
+		found := rules().Check(setup.Proposal{Connector: c, PasswordGiven: true})
+		if base == "" && len(found) == 0 {
+			continue
+		}
+		if len(found) != 1 || found[0].Field != setup.MTSURL || !strings.HasSuffix(found[0].Text, ": "+base) {
+			t.Errorf("%s: %+v", address, found)
+		}
+	}
+}
+
+// A rule of the deployment is asked about every address that can be read.
+func TestDeploymentDecidesWhichAddressesAreCalled(t *testing.T) {
+	r := rules()
+	var asked []string
+	r.CheckAddress = func(a seeding.Address) error {
+		asked = append(asked, a.String())
+		return errors.New("must not be called")
+	}
+	c := complete()
+	c.MTS.URL, c.Registry.URL = "https://MTS.example/", "https://o.example/web"
+	found := r.Check(setup.Proposal{Connector: c, PasswordGiven: true})
+	want := []setup.Finding{{Field: setup.MTSURL, Text: "must not be called"}, {Field: setup.RegistryURL, Text: "must not be called"}}
+	if !slices.Equal(found, want) || !slices.Equal(asked, []string{"https://mts.example", "https://o.example/web"}) {
+		t.Errorf("%+v, asked %v", found, asked)
+	}
+	found = r.Check(setup.Proposal{Connector: c, PasswordGiven: true, Unread: only(setup.MTSURL)})
+	if !slices.Equal(found, want[1:]) {
+		t.Errorf("one unread: %+v", found)
 	}
 }
 
