@@ -19,14 +19,17 @@ import (
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 func main() {
 	log := function.RequestLog(os.Stdout, gateway.RequestID)
 	var env function.Env
 	table, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
-	function.Must(log, env.Err())
+	calls, err := outgoing.FromEnvironment(os.Getenv)
+	function.Must(log, env.Err(), err)
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
 
@@ -38,10 +41,11 @@ func main() {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
-		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: submit},
-		Now:     function.Clock{}.Now,
-		NewID:   function.NewID,
-		Log:     log,
+		CheckAddress: func(a seeding.Address) error { return calls.Check(a.Scheme, a.Host) },
+		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: submit},
+		Now:          function.Clock{}.Now,
+		NewID:        function.NewID,
+		Log:          log,
 		Caller: func(r *http.Request) connectors.Caller {
 			name, claim := gateway.Caller(r.Context())
 			return connectors.Caller{Name: name, Claim: claim}

@@ -29,7 +29,7 @@ func main() {
 	stack := env.Need("STACK")
 	rowKey, prefix := env.Need("ROW_KEY"), env.Need("SECRETS_PREFIX")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
-	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
+	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err1, err2)
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
@@ -38,7 +38,7 @@ func main() {
 	secretsManager := secretsmanager.NewFromConfig(cfg)
 	patcher := &patch.Patcher{
 		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries: odoo.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now),
+		Registries: odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now),
 		RowKeys:    secrets.NewKeyring(secretsManager, rowKey),
 		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:      clock,

@@ -23,7 +23,7 @@ func main() {
 	stack := env.Need("STACK")
 	connectors, answers, patch := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE"), env.Need("PATCH_FUNCTION")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
-	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
+	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err1, err2)
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
@@ -31,7 +31,7 @@ func main() {
 	clock := function.Clock{}
 	reconciler := &reconcile.Reconciler{
 		Store:   seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		MTS:     mts.New(outgoing.New(outgoing.Options{AllowedRanges: ranges}), clock.Now),
+		MTS:     mts.New(outgoing.New(calls), clock.Now),
 		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: patch},
 		Meter:   function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:   clock,

@@ -30,14 +30,14 @@ func main() {
 	stack := env.Need("STACK")
 	prefix, base, self := env.Need("SECRETS_PREFIX"), env.Need("CALLBACK_BASE"), env.Need("SUBMIT_FUNCTION")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
-	ranges, err2 := outgoing.ParseRanges(os.Getenv("ALLOWED_RANGES"))
+	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	callback, err3 := seeding.ParseAddress(base)
 	function.Must(log, env.Err(), err1, err2, err3)
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
 
 	clock := function.Clock{}
-	client := outgoing.New(outgoing.Options{AllowedRanges: ranges})
+	client := outgoing.New(calls)
 	secretsManager := secretsmanager.NewFromConfig(cfg)
 	submitter := &submit.Submitter{
 		Store:           seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),

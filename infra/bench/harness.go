@@ -223,7 +223,7 @@ func (r *recorder) last() int {
 }
 
 func loopback() *http.Client {
-	return outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	return outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true})
 }
 
 // populate makes a registry in which the pending registrants are scattered among

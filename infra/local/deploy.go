@@ -27,8 +27,12 @@ const bucket = "deployment"
 // What SAM would package: the folder of a function.
 var codeURI = regexp.MustCompile(`(?m)^(\s+CodeUri:\s*)functions/([\w-]+)\s*$`)
 
+// The variable of the functions that make outgoing calls.
+var allowedRanges = regexp.MustCompile(`(?m)^( +)ALLOWED_RANGES: !Ref AllowedRanges *$`)
+
 // deploy uploads the functions and creates the stack from the template, in which
-// only the location of the code is changed.
+// only the location of the code is changed, and LOCAL_STACK is added: it lets
+// functions call loopback, which no parameter of a deployment can.
 func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) error {
 	text, err := os.ReadFile(o.Template)
 	if err != nil {
@@ -43,6 +47,7 @@ func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) e
 		}
 	}
 	text = codeURI.ReplaceAll(text, []byte("${1}s3://"+bucket+"/$2.zip"))
+	text = allowedRanges.ReplaceAll(text, []byte("${0}\n${1}LOCAL_STACK: \"true\""))
 	if err := s.upload(ctx, text, zips); err != nil {
 		return err
 	}

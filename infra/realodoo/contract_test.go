@@ -27,7 +27,7 @@ func target(s *realodoo.Server) odootest.Target {
 		Clerk:     odootest.User{Login: realodoo.Clerk, Password: realodoo.ClerkPassword},
 		Registrar: odootest.User{Login: realodoo.Registrar, Password: realodoo.RegistrarPassword},
 	}
-	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true})
 	target.Registries = odoo.New(client, func(_ context.Context, c seeding.Connector) (string, error) {
 		return target.PasswordOf(c), nil
 	}, time.Now)

@@ -111,7 +111,7 @@ func newWorld(t *testing.T, o options) *world {
 // that steps and loopback.
 func (w *world) startClockAndNetwork(o options) {
 	w.calls = outgoing.New(outgoing.Options{
-		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond,
+		AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true, RetryWait: time.Millisecond,
 	})
 	w.network = &inprocess.Loopback{}
 	w.clock = inprocess.NewSteppedClock(func() bool { return w.mts.Open() > 0 })

@@ -2,6 +2,7 @@ package template_test
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ func TestEnvironment(t *testing.T) {
 		"Submit": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"CAPABILITY_KEY": "${CapabilityKey}", "ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
-			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}",
+			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}",
 			"CALLBACK_BASE":   `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`,
 			"SUBMIT_FUNCTION": "${AWS::StackName}-submit", "STACK": "${AWS::StackName}",
 		},
@@ -25,14 +26,15 @@ func TestEnvironment(t *testing.T) {
 		"Patch": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"ROW_KEY": "${RowKey}", "SECRETS_PREFIX": prefix,
-			"ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
+			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
 		},
 		"Reconcile": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"ALLOWED_RANGES": "${AllowedRanges}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}", "STACK": "${AWS::StackName}",
+			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}", "STACK": "${AWS::StackName}",
 		},
 		"Connectors": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "SECRETS_PREFIX": prefix, "SUBMIT_FUNCTION": "${Submit}",
+			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}",
 		},
 	}
 	functions := s.all(t, "AWS::Lambda::Function")
@@ -80,6 +82,60 @@ func TestFunctions(t *testing.T) {
 		inVpc := strings.HasPrefix(s.get(function, "VpcConfig"), `{"Fn::If":["InVpc",`)
 		if calls = calls && function != "Connectors"; calls != inVpc { // connectors only checks addresses against the ranges
 			t.Errorf("%s: calls out is %v, in the subnets is %v", function, calls, inVpc)
+		}
+	}
+}
+
+// Lambda takes 4,096 bytes of variables per function, names included.
+func TestEnvironmentFitsWhateverIsSet(t *testing.T) {
+	s := load(t)
+	const (
+		stackName = 53  // README
+		reference = 140 // the ARN of a secret, the name of a table or function, the address of the API
+	)
+	for _, function := range s.all(t, "AWS::Lambda::Function") {
+		variables, _ := at(s.Resources[function].Properties, "Environment", "Variables").(map[string]any)
+		size := 0
+		for name, value := range variables {
+			longest := reference
+			if rest, ok := strings.CutPrefix(text(value), "${AWS::StackName}"); ok {
+				longest = stackName + len(rest)
+			}
+			for parameter, p := range s.Parameters {
+				if !strings.Contains(text(value), parameter) {
+					continue
+				}
+				most, limited := p["MaxLength"]
+				if !limited {
+					t.Errorf("the parameter %s has no MaxLength", parameter)
+					continue
+				}
+				longest = max(longest, number(t, text(most)))
+			}
+			size += len(name) + longest
+		}
+		if size > 4096 {
+			t.Errorf("%s may have %d bytes of variables", function, size)
+		}
+	}
+}
+
+// The switch that lets a function call loopback, where Lambda's runtime interface
+// listens, is not in what is deployed: infra/local adds it.
+func TestNoParameterAdmitsLoopback(t *testing.T) {
+	for _, function := range load(t).all(t, "AWS::Lambda::Function") {
+		if v := at(load(t).Resources[function].Properties, "Environment", "Variables", "LOCAL_STACK"); v != nil {
+			t.Errorf("%s has LOCAL_STACK=%v", function, v)
+		}
+	}
+	pattern := regexp.MustCompile(load(t).Parameters["CertificateAuthorities"]["AllowedPattern"].(string))
+	const one = "-----BEGIN CERTIFICATE-----\nMIIB+/==\n-----END CERTIFICATE-----\n"
+	for text, fits := range map[string]bool{
+		"": true, one: true, one + one: true, strings.ReplaceAll(one+one, "\n", " "): true, strings.ReplaceAll(one+one, "\n", `\n`): true,
+		"MIIB": false, "/etc/ssl/root.pem": false, "-----BEGIN CERTIFICATE-----": false,
+	} {
+		if pattern.MatchString(text) != fits {
+			t.Errorf("%q is accepted as certificate: %v", text, !fits)
 		}
 	}
 }

@@ -23,7 +23,7 @@ import (
 var now = time.Date(2026, 1, 5, 17, 30, 0, 123456789, time.FixedZone("Manila", 8*3600))
 
 func client() *mts.Client {
-	local := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond})
+	local := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true, RetryWait: time.Millisecond})
 	return mts.New(local, func() time.Time { return now })
 }
 
@@ -216,7 +216,7 @@ func TestSubmitWithoutAnswer(t *testing.T) {
 	}{
 		{"nobody there", gone.URL, seeding.Unreachable, "ConnectionRefused"},
 		{"not allowed", "http://169.254.169.254/", seeding.Unreachable, "AddressNotAllowed"},
-		{"no TLS there", strings.Replace(s.URL, "http:", "https:", 1), seeding.Unreachable, "ConnectionFailed"},
+		{"no TLS there", strings.Replace(s.URL, "http:", "https:", 1), seeding.Unreachable, "NotTLS"},
 		{"too slow", s.URL + "/slow", seeding.Unknown, "Timeout"},
 		{"connection lost", s.URL + "/lost", seeding.Unknown, "ConnectionLost"},
 		{"lost in the middle", s.URL + "/half", seeding.Unknown, "BadAnswer"},

@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 
 func contractTarget(target odootest.Target) odootest.Target {
 	everywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-	client := outgoing.New(outgoing.Options{AllowedRanges: everywhere, RetryWait: time.Millisecond})
+	client := outgoing.New(outgoing.Options{AllowedRanges: everywhere, Loopback: true, RetryWait: time.Millisecond})
 	target.Registries = odoo.New(client, func(_ context.Context, c seeding.Connector) (string, error) {
 		return target.PasswordOf(c), nil
 	}, time.Now)

@@ -162,7 +162,7 @@ func (f *fake) connector() seeding.Connector {
 var today = time.Date(2026, 11, 21, 23, 30, 0, 0, time.FixedZone("west", -5*3600)) // in UTC it is the 22nd
 
 func registries() *odoo.Registries {
-	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond, MaxBody: 1 << 20})
+	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true, RetryWait: time.Millisecond, MaxBody: 1 << 20})
 	return odoo.New(client, func(context.Context, seeding.Connector) (string, error) { return "secret", nil }, func() time.Time { return today })
 }
 

@@ -47,7 +47,7 @@ func allocated(f func()) uint64 {
 // asDeployed are registries on a client that bounds bodies as the functions do.
 func asDeployed(t *testing.T, c seeding.Connector) seeding.Registry {
 	t.Helper()
-	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWait: time.Millisecond})
+	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true, RetryWait: time.Millisecond})
 	r, err := odoo.New(client, func(context.Context, seeding.Connector) (string, error) { return "secret", nil },
 		func() time.Time { return today }).Open(t.Context(), c)
 	if err != nil {

@@ -3,37 +3,18 @@ package outgoing
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
-
-// Options of the client. The zero value calls public addresses only.
-type Options struct {
-	// AllowedRanges are the only addresses that may be called; none means
-	// public addresses.
-	AllowedRanges []netip.Prefix
-	// MaxBody bounds a body after decompression, in bytes; default 16 MiB.
-	// A page of 1,000 registrants with ten fields is 0.3 MB (facts/odoo.md B2).
-	// Decoded it takes several times its size, and a function has a few
-	// hundred MB.
-	MaxBody int64
-	// RetryWait is the pause before the first repetition, doubling; default 250 ms.
-	RetryWait time.Duration
-	// RootCAs are trusted instead of the system's.
-	RootCAs *x509.CertPool
-	// Resolver resolves names instead of the system's.
-	Resolver *net.Resolver
-}
 
 const (
 	dialTimeout   = 5 * time.Second
@@ -53,15 +34,18 @@ func New(o Options) *http.Client {
 	if o.RetryWait <= 0 {
 		o.RetryWait = 250 * time.Millisecond
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout, Resolver: o.Resolver, ControlContext: guard(o.AllowedRanges).control}
-	once := &once{maxBody: o.MaxBody, transport: &http.Transport{
-		Proxy:                  nil, // the guard would check the proxy's address instead
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
-		TLSHandshakeTimeout:    tlsTimeout,
-		MaxResponseHeaderBytes: maxHeader,
-		DisableKeepAlives:      true,
-	}}
+	transport := func(plain bool) *http.Transport {
+		dialer := &net.Dialer{Timeout: dialTimeout, Resolver: o.Resolver, ControlContext: o.control(plain)}
+		return &http.Transport{
+			Proxy:                  nil, // the guard would check the proxy's address instead
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+			TLSHandshakeTimeout:    tlsTimeout,
+			MaxResponseHeaderBytes: maxHeader,
+			DisableKeepAlives:      true,
+		}
+	}
+	once := &once{options: o, plain: transport(true), secure: transport(false)}
 	return &http.Client{CheckRedirect: noRedirect, Transport: &policy{
 		once: once,
 		repeating: &retryablehttp.RoundTripper{Client: &retryablehttp.Client{
@@ -92,22 +76,34 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // once makes one attempt.
 type once struct {
-	transport *http.Transport
-	maxBody   int64
+	options       Options
+	plain, secure http.RoundTripper
 }
 
+// userAgent tells operators of servers and firewalls who calls.
+const userAgent = "openg2p-mts-connector"
+
 func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := o.options.Check(req.URL.Scheme, strings.ToLower(req.URL.Hostname())); err != nil {
+		return nil, &Failure{cause: err}
+	}
+	transport := o.plain
+	if req.URL.Scheme == "https" {
+		transport = o.secure
+	}
 	var sent atomic.Bool // there was a connection to write to, its handshakes done
 	start := time.Now()
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})
-	resp, err := o.transport.RoundTrip(req.WithContext(ctx))
+	req = req.Clone(ctx)
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := transport.RoundTrip(req)
 	took := time.Since(start)
 	if err != nil {
 		return nil, &Failure{cause: err, sent: sent.Load(), took: took}
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: o.maxBody, limit: o.maxBody, took: took}
+	resp.Body = &body{ReadCloser: resp.Body, left: o.options.MaxBody, limit: o.options.MaxBody, took: took}
 	return resp, nil
 }
 
@@ -121,8 +117,7 @@ func worthRepeating(ctx context.Context, resp *http.Response, err error) (bool, 
 	}
 	if err != nil {
 		failure, ok := errors.AsType[*Failure](err)
-		_, blocked := errors.AsType[*Blocked](err)
-		return ok && failure.took < retryPatience && !blocked && !isHostUnknown(err) && !isCertificate(err), nil
+		return ok && failure.took < retryPatience && !failure.lasting(), nil
 	}
 	switch resp.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -22,7 +22,7 @@ import (
 )
 
 func local(t *testing.T) outgoing.Options {
-	return outgoing.Options{AllowedRanges: ranges(t, "127.0.0.0/8"), RetryWait: time.Millisecond}
+	return outgoing.Options{AllowedRanges: ranges(t, "127.0.0.0/8"), Loopback: true, RetryWait: time.Millisecond}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
@@ -281,10 +281,10 @@ func TestNotSent(t *testing.T) {
 		code    string
 	}{
 		{"nobody listens", nobody, nil, time.Minute, false, "ConnectionRefused"},
-		{"certificate of nobody known", secure.URL, nil, time.Minute, false, "CertificateRefused"},
-		{"certificate of another host", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusted, time.Minute, false, "CertificateRefused"},
-		{"TLS 1.1", old.URL, nil, time.Minute, false, "ConnectionFailed"},
-		{"not TLS", strings.Replace(plain.URL, "http:", "https:", 1), nil, time.Minute, false, "ConnectionFailed"},
+		{"certificate of nobody known", secure.URL, nil, time.Minute, false, "CertificateUnknown"},
+		{"certificate of another host", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusted, time.Minute, false, "CertificateName"},
+		{"TLS 1.1", old.URL, nil, time.Minute, false, "TLSVersion"},
+		{"not TLS", strings.Replace(plain.URL, "http:", "https:", 1), nil, time.Minute, false, "NotTLS"},
 		{"no time", plain.URL, nil, time.Nanosecond, false, "Timeout"},
 		{"not HTTP", "ftp://127.0.0.1/", nil, time.Minute, false, "ConnectionFailed"},
 		{"no reply in time", silent.URL, nil, time.Second, true, "Timeout"},
@@ -328,6 +328,9 @@ func TestWorthRepeating(t *testing.T) {
 		{"bad gateway at once", nil, time.Second, true},
 		{"bad gateway after long", nil, time.Minute, false},
 		{"address not allowed", &outgoing.Blocked{}, 0, false},
+		{"plain http", &outgoing.PlainHTTP{}, 0, false},
+		{"certificate", x509.UnknownAuthorityError{}, 0, false},
+		{"not TLS", tls.RecordHeaderError{}, 0, false},
 		{"no such name", &net.DNSError{IsNotFound: true}, 0, false},
 		{"name servers do not answer", &net.DNSError{IsTimeout: true}, time.Second, true},
 	} {

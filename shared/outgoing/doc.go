@@ -1,7 +1,7 @@
 // Package outgoing makes the one HTTP client that calls MTS and registries.
 //
 // Users configure the addresses, so the client decides what may be called, when
-// it dials and by the resolved address. It promises its callers:
+// it dials and by the resolved address (Options). It promises its callers:
 //
 //   - Redirects are not followed: a 3xx is returned as it is.
 //   - Reading a body beyond a limit fails with a *TooLarge.

@@ -11,7 +11,7 @@ import (
 var Pause = pause
 
 // Allows is the decision of the guard, without a dial.
-func Allows(ranges []netip.Prefix, a netip.Addr) bool { return guard(ranges).allows(a) }
+func Allows(o Options, plain bool, a netip.Addr) bool { return o.check(a, plain) == nil }
 
 // WorthRepeating is the decision after an attempt that failed with err, or with
 // 502 if that is nil, after the given time.

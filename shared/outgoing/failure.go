@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,23 +28,72 @@ func (f *Failure) Unwrap() error { return f.cause }
 // name unknown, connection refused, TLS failed, or time over before that.
 func (f *Failure) NotSent() bool { return !f.sent }
 
-// Code is one word for the failure, without any address or text of a server.
+// Code is one word for the cause, without any address or text of a server. The
+// words are part of what adapters promise (seeding.Fault).
 func (f *Failure) Code() string {
-	switch _, blocked := errors.AsType[*Blocked](f.cause); {
-	case blocked:
-		return "AddressNotAllowed"
-	case isHostUnknown(f.cause):
-		return "HostUnknown"
-	case isCertificate(f.cause):
-		return "CertificateRefused"
-	case errors.Is(f.cause, syscall.ECONNREFUSED):
-		return "ConnectionRefused"
-	case isTimeout(f.cause):
-		return "Timeout"
-	case f.sent:
+	for _, c := range causes {
+		if c.is(f.cause) {
+			return c.code
+		}
+	}
+	if f.sent {
 		return "ConnectionLost"
 	}
 	return "ConnectionFailed"
+}
+
+// lasting reports whether a repetition surely fails alike.
+func (f *Failure) lasting() bool {
+	for _, c := range causes {
+		if c.is(f.cause) {
+			return c.lasting
+		}
+	}
+	return false
+}
+
+// causes are tried in their order.
+var causes = []struct {
+	code    string
+	lasting bool
+	is      func(error) bool
+}{
+	{"AddressNotAllowed", true, has[*Blocked]},
+	{"HostNotAllowed", true, has[*HostNotAllowed]},
+	{"PlainHTTP", true, has[*PlainHTTP]},
+	{"HostUnknown", true, func(err error) bool { dns, ok := errors.AsType[*net.DNSError](err); return ok && dns.IsNotFound }},
+	{"HostNotResolved", false, has[*net.DNSError]},
+	{"CertificateUnknown", true, has[x509.UnknownAuthorityError]},
+	{"CertificateName", true, has[x509.HostnameError]},
+	{"CertificateExpired", true, func(err error) bool {
+		invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+		return ok && invalid.Reason == x509.Expired // or not valid yet
+	}},
+	{"CertificateRefused", true, has[*tls.CertificateVerificationError]},
+	{"NotTLS", true, has[tls.RecordHeaderError]},
+	{"TLSVersion", true, func(err error) bool { return isTLS(err) && strings.Contains(err.Error(), "protocol version") }},
+	{"TLSFailed", false, isTLS},
+	{"ConnectionRefused", false, func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }},
+	{"NetworkUnreachable", false, func(err error) bool {
+		return errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+	}},
+	{"Timeout", false, func(err error) bool {
+		timeout, ok := errors.AsType[net.Error](err)
+		return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
+	}},
+	{"NotHTTP", false, func(err error) bool { return strings.Contains(err.Error(), "malformed HTTP") }}, // of net/http, without a type
+}
+
+func has[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// isTLS is true for an alert of the server, and for what crypto/tls itself finds;
+// neither has a type.
+func isTLS(err error) bool {
+	operation, ok := errors.AsType[*net.OpError](err)
+	return ok && operation.Op == "remote error" || strings.HasPrefix(err.Error(), "tls: ")
 }
 
 // TooLarge is the error of reading a body beyond its limit.
@@ -56,22 +106,6 @@ func (t *TooLarge) NotSent() bool { return false }
 
 // Code is like that of a Failure.
 func (t *TooLarge) Code() string { return "AnswerTooLarge" }
-
-func isHostUnknown(err error) bool {
-	dns, ok := errors.AsType[*net.DNSError](err)
-	return ok && dns.IsNotFound
-}
-
-func isCertificate(err error) bool {
-	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
-	_, name := errors.AsType[x509.HostnameError](err)
-	return verification || name
-}
-
-func isTimeout(err error) bool {
-	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
-}
 
 // body is the bounded body of a reply.
 type body struct {

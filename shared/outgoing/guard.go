@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -11,17 +12,40 @@ import (
 // Blocked says that an address may not be called. Nothing was sent.
 type Blocked struct{ Addr netip.Addr }
 
-func (b *Blocked) Error() string { return fmt.Sprintf("calls to %s are not allowed", b.Addr) }
+func (b *Blocked) Error() string {
+	if within(never, b.Addr) || within(loopback, b.Addr) {
+		return fmt.Sprintf("must be another address: %s is on the machine or the network of the connector itself, and is never called", b.Addr)
+	}
+	return fmt.Sprintf("must be an address that the deployment allows: %s is not in AllowedRanges, or is private", b.Addr)
+}
+
+// PlainHTTP says that an address may be called by https only. Nothing was sent.
+type PlainHTTP struct{}
+
+func (*PlainHTTP) Error() string {
+	return "must begin with https://: plain http is for addresses in AllowedRanges of the deployment only"
+}
+
+// HostNotAllowed says that a host is not in AllowedHosts. Nothing was sent.
+type HostNotAllowed struct{}
+
+func (*HostNotAllowed) Error() string {
+	return "must have a host that the deployment allows: it is not in AllowedHosts"
+}
 
 // never lists what no configuration allows: this host as "any address",
 // link-local addresses (on AWS the metadata of instance and task, and Lambda's
-// own runtime), multicast and broadcast, and a local translation prefix, whose
-// target cannot be known.
+// own runtime), multicast and broadcast, and a local translation prefix and
+// Teredo, whose target cannot be known.
 var never = prefixes(
 	"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
-	"::/128", "fe80::/10", "ff00::/8", "64:ff9b:1::/48",
+	"::/128", "fe80::/10", "ff00::/8", "64:ff9b:1::/48", "2001::/32",
 	"fd00:ec2::/32", // AWS's services inside a VPC: metadata at fd00:ec2::254
 )
+
+// loopback is where Lambda's runtime interface listens. Only the local stack may
+// call it.
+var loopback = prefixes("127.0.0.0/8", "::1/128")
 
 // Public are all of IPv4 and, of IPv6, 2000::/3, both without the ranges in
 // notPublic (IANA's special-purpose registries).
@@ -37,48 +61,87 @@ var (
 // Forms of IPv6 that lead to an IPv4 address.
 var (
 	compatible = netip.MustParsePrefix("::/96")
+	translated = netip.MustParsePrefix("::ffff:0:0:0/96")
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
 	sixToFour  = netip.MustParsePrefix("2002::/16")
 )
 
-// guard holds the ranges that may be called; none means public addresses only.
-type guard []netip.Prefix
-
-// control is a net.Dialer.ControlContext. It checks every address of a dial
-// after the name was resolved, so that no name can resolve to one address for
-// the check and to another for the call.
-func (g guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {
-	target, err := netip.ParseAddrPort(address)
-	if err != nil || (network != "tcp4" && network != "tcp6") {
-		return &Blocked{}
+// Check returns why a server must not be called, as far as that is known before
+// its name is resolved: a *HostNotAllowed, *Blocked or *PlainHTTP with a text for
+// the user, which continues "the address …". host is in small letters; an IP
+// address is without brackets.
+func (o Options) Check(scheme, host string) error {
+	if !o.AllowedHosts.Allow(host) {
+		return &HostNotAllowed{}
 	}
-	if !g.allows(target.Addr()) {
-		return &Blocked{Addr: target.Addr()}
+	plain := scheme != "https"
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return o.check(ip, plain)
+	}
+	if isLocalhost := host == "localhost" || strings.HasSuffix(host, ".localhost"); isLocalhost && !o.Loopback {
+		return &Blocked{Addr: netip.MustParseAddr("127.0.0.1")}
+	}
+	if plain && len(o.AllowedRanges) == 0 {
+		return &PlainHTTP{}
 	}
 	return nil
 }
 
-func (g guard) allows(a netip.Addr) bool {
+// control makes a net.Dialer.ControlContext for plain http or for https. It
+// checks every address of a dial after the name was resolved, so that no name can
+// resolve to one address for the check and to another for the call.
+func (o Options) control(plain bool) func(context.Context, string, string, syscall.RawConn) error {
+	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
+		target, err := netip.ParseAddrPort(address)
+		if err != nil || (network != "tcp4" && network != "tcp6") {
+			return &Blocked{}
+		}
+		return o.check(target.Addr(), plain)
+	}
+}
+
+func (o Options) check(a netip.Addr, plain bool) error {
 	a = a.Unmap().WithZone("")
-	v4, embedded := embeddedV4(a)
-	if within(never, a) || embedded && within(never, v4) {
-		return false
+	forms := []netip.Addr{a}
+	if v4, embedded := embeddedV4(a); embedded {
+		forms = append(forms, v4)
 	}
-	if len(g) > 0 {
-		return within(g, a) || embedded && within(g, v4)
+	for _, form := range forms {
+		if within(never, form) || !o.Loopback && within(loopback, form) {
+			return &Blocked{Addr: a}
+		}
 	}
-	if embedded {
-		a = v4
+	public := isPublic(forms[len(forms)-1])
+	if len(o.AllowedRanges) == 0 && !public {
+		return &Blocked{Addr: a}
 	}
+	if len(o.AllowedRanges) > 0 && !within(o.AllowedRanges, forms...) {
+		return &Blocked{Addr: a}
+	}
+	if plain && public && !within(o.networks(), forms...) {
+		return &PlainHTTP{}
+	}
+	return nil
+}
+
+// networks are the ranges without those of all addresses, which name no network:
+// whoever lists 0.0.0.0/0 did not say that their data may go through the internet
+// for everybody to read.
+func (o Options) networks() []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(o.AllowedRanges), func(p netip.Prefix) bool { return p.Bits() == 0 })
+}
+
+func isPublic(a netip.Addr) bool {
 	return (a.Is4() || globalV6.Contains(a)) && !within(notPublic, a)
 }
 
+// embeddedV4 returns the IPv4 address that a form of IPv6 leads to.
 func embeddedV4(a netip.Addr) (netip.Addr, bool) {
 	b := a.As16()
 	switch {
 	case a.Is4() || a == netip.IPv6Unspecified() || a == netip.IPv6Loopback():
 		return netip.Addr{}, false
-	case compatible.Contains(a), nat64.Contains(a):
+	case compatible.Contains(a), translated.Contains(a), nat64.Contains(a), isatap(b):
 		return netip.AddrFrom4([4]byte(b[12:])), true
 	case sixToFour.Contains(a):
 		return netip.AddrFrom4([4]byte(b[2:6])), true
@@ -86,9 +149,14 @@ func embeddedV4(a netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-func within(list []netip.Prefix, a netip.Addr) bool {
+// isatap is true for an interface identifier of RFC 5214.
+func isatap(b [16]byte) bool {
+	return b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
+}
+
+func within(list []netip.Prefix, forms ...netip.Addr) bool {
 	for _, p := range list {
-		if p.Contains(a) {
+		if slices.ContainsFunc(forms, p.Contains) {
 			return true
 		}
 	}

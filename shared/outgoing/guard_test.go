@@ -73,9 +73,6 @@ func TestGuard(t *testing.T) {
 		{"10.0.0.0/8", "11.0.0.1", false},
 		{"10.0.0.0/8", "8.8.8.8", false},
 		{"10.0.0.0/8", "::1", false},
-		{"127.0.0.0/8, ::1", "::1", true},
-		{"127.0.0.0/8, ::1", "127.9.9.9", true},
-		{"127.0.0.0/8, ::1", "::2", false},
 		{"192.168.7.7", "192.168.7.7", true},
 		{"192.168.7.7", "192.168.7.8", false},
 		{"fd12::/16", "fd12::1", true},
@@ -85,7 +82,20 @@ func TestGuard(t *testing.T) {
 
 		// Never, whatever the ranges.
 		{everything, "8.8.8.8", true},
-		{everything, "127.0.0.1", true},
+		{everything, "10.0.0.1", true},
+		{everything, "127.0.0.1", false},
+		{everything, "127.255.255.254", false},
+		{everything, "::1", false},
+		{everything, "::ffff:127.0.0.1", false},
+		{everything, "::ffff:0:127.0.0.1", false},
+		{everything, "::127.0.0.1", false},
+		{everything, "64:ff9b::127.0.0.1", false},
+		{everything, "2002:7f00:1::", false},
+		{everything, "2001:0:4136:e378:8000:63bf:80ff:fffe", false}, // Teredo
+		{everything, "2606:4700::5efe:127.0.0.1", false},            // ISATAP
+		{everything, "2606:4700::200:5efe:169.254.169.254", false},
+		{"127.0.0.0/8, ::1", "127.0.0.1", false},
+		{"127.0.0.0/8, ::1", "::1", false},
 		{everything, "169.254.169.254", false},
 		{everything, "169.254.79.129", false},
 		{everything, "169.254.170.2", false},
@@ -107,10 +117,185 @@ func TestGuard(t *testing.T) {
 		{"fd00:ec2::254", "fd00:ec2::254", false},
 	} {
 		t.Run(test.ranges+" "+test.address, func(t *testing.T) {
-			if got := outgoing.Allows(ranges(t, test.ranges), netip.MustParseAddr(test.address)); got != test.allowed {
+			if got := outgoing.Allows(outgoing.Options{AllowedRanges: ranges(t, test.ranges)}, false, netip.MustParseAddr(test.address)); got != test.allowed {
 				t.Errorf("allowed: %v", got)
 			}
 		})
+	}
+}
+
+// The local stack calls loopback, and nothing else of what is never called.
+func TestLoopbackIsForTheLocalStackOnly(t *testing.T) {
+	for _, test := range []struct {
+		ranges, address string
+		allowed         bool
+	}{
+		{"127.0.0.0/8, ::1", "::1", true},
+		{"127.0.0.0/8, ::1", "127.9.9.9", true},
+		{"127.0.0.0/8, ::1", "::ffff:127.0.0.1", true},
+		{"127.0.0.0/8, ::1", "::2", false},
+		{"127.0.0.0/8", "::1", false},
+		{"0.0.0.0/0, ::/0", "127.0.0.1", true},
+		{"0.0.0.0/0, ::/0", "169.254.169.254", false},
+		{"0.0.0.0/0, ::/0", "0.0.0.0", false},
+		{"10.0.0.0/8", "127.0.0.1", false},
+		{"", "127.0.0.1", false},
+		{"", "::1", false},
+	} {
+		o := outgoing.Options{AllowedRanges: ranges(t, test.ranges), Loopback: true}
+		if got := outgoing.Allows(o, true, netip.MustParseAddr(test.address)); got != test.allowed {
+			t.Errorf("%q, %s: %v", test.ranges, test.address, got)
+		}
+	}
+}
+
+// Plain http shows the data to everybody on the way, so it is for networks that
+// the deployment names.
+func TestPlainHTTPIsForAllowedRangesOnly(t *testing.T) {
+	for _, test := range []struct {
+		ranges, address string
+		allowed         bool
+	}{
+		{"", "8.8.8.8", false},
+		{"", "2606:4700::1111", false},
+		{"", "64:ff9b::8.8.8.8", false},
+		{"10.0.0.0/8", "10.1.2.3", true},
+		{"10.0.0.0/8", "64:ff9b::10.1.2.3", true},
+		{"8.8.0.0/16", "8.8.8.8", true}, // a public range that somebody uses inside
+		{"0.0.0.0/0, ::/0", "8.8.8.8", false},
+		{"0.0.0.0/0, ::/0", "2606:4700::1111", false},
+		{"0.0.0.0/0, ::/0", "64:ff9b::8.8.8.8", false},
+		{"0.0.0.0/0, 8.8.0.0/16", "8.8.8.8", true},
+		{"0.0.0.0/0, ::/0", "10.1.2.3", true},
+		{"0.0.0.0/0, ::/0", "fd12::1", true},
+	} {
+		o := outgoing.Options{AllowedRanges: ranges(t, test.ranges)}
+		if got := outgoing.Allows(o, true, netip.MustParseAddr(test.address)); got != test.allowed {
+			t.Errorf("%q, %s: %v", test.ranges, test.address, got)
+		}
+		if !outgoing.Allows(o, false, netip.MustParseAddr(test.address)) {
+			t.Errorf("%q, %s: refused by https", test.ranges, test.address)
+		}
+	}
+}
+
+// What is known before a name is resolved is said when a connector is saved.
+func TestAddressIsCheckedBeforeItIsResolved(t *testing.T) {
+	for _, test := range []struct {
+		scheme, host, ranges, hosts string
+		want                        string // a part of the error; empty: none
+	}{
+		{"https", "mts.example.org", "", "", ""},
+		{"http", "mts.example.org", "", "", "must begin with https://"},
+		{"http", "mts.example.org", "10.0.0.0/8", "", ""}, // what it resolves to is checked when it is called
+		{"http", "8.8.8.8", "", "", "must begin with https://"},
+		{"http", "8.8.8.8", "10.0.0.0/8", "", "AllowedRanges"},
+		{"http", "8.8.8.8", "0.0.0.0/0", "", "must begin with https://"},
+		{"https", "8.8.8.8", "", "", ""},
+		{"https", "8.8.8.8", "10.0.0.0/8", "", "AllowedRanges"},
+		{"https", "10.0.0.1", "", "", "AllowedRanges"},
+		{"http", "10.0.0.1", "10.0.0.0/8", "", ""},
+		{"https", "169.254.169.254", "0.0.0.0/0", "", "never called"},
+		{"https", "127.0.0.1", "127.0.0.0/8", "", "never called"},
+		{"https", "localhost", "127.0.0.0/8", "", "never called"},
+		{"https", "a.localhost", "", "", "never called"},
+		{"https", "::1", "", "", "never called"},
+		{"https", "mts.example.org", "", "mts.example.org", ""},
+		{"https", "registry.example.org", "", "mts.example.org, registry.example.org", ""},
+		{"https", "evil.example.org", "", "mts.example.org", "AllowedHosts"},
+		{"https", "mts.example.org.evil.example", "", "mts.example.org", "AllowedHosts"},
+		{"https", "xmts.example.org", "", "mts.example.org", "AllowedHosts"},
+		{"https", "a.example.org", "", "*.example.org", ""},
+		{"https", "b.a.example.org", "", "*.example.org", ""},
+		{"https", "example.org", "", "*.example.org", "AllowedHosts"},
+		{"https", "evilexample.org", "", "*.example.org", "AllowedHosts"},
+		{"https", "8.8.8.8", "", "*.example.org", "AllowedHosts"},
+		{"https", "8.8.8.8", "", "8.8.8.8", ""},
+		{"http", "mts.example.org", "", "mts.example.org", "must begin with https://"},
+	} {
+		hosts, err := outgoing.ParseHosts(test.hosts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := outgoing.Options{AllowedRanges: ranges(t, test.ranges), AllowedHosts: hosts}
+		switch err := o.Check(test.scheme, test.host); {
+		case err == nil && test.want != "", err != nil && (test.want == "" || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s://%s, %q, %q: %v, want %q", test.scheme, test.host, test.ranges, test.hosts, err, test.want)
+		}
+	}
+}
+
+func TestParseHosts(t *testing.T) {
+	got, err := outgoing.ParseHosts(" MTS.example.org,*.Gov.example, 10.0.0.1 ,[FD12::A],, my_mts ")
+	if want := (outgoing.Hosts{"mts.example.org", "*.gov.example", "10.0.0.1", "fd12::a", "my_mts"}); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := outgoing.ParseHosts(" , "); err != nil || got != nil {
+		t.Errorf("nothing: got %v, %v", got, err)
+	}
+	for _, bad := range []string{"*", "*.", "*example.org", "a.*.org", "https://mts.example.org", "mts.example.org:443", "mts.example.org/x", ".example.org", "example.org.", "a..b", "r\u0435gistry.example"} {
+		if got, err := outgoing.ParseHosts(bad); err == nil {
+			t.Errorf("%s: got %v", bad, got)
+		}
+	}
+}
+
+// A connector that was saved before the deployment named its hosts or ranges is
+// not called either.
+func TestHostsAndSchemesAreCheckedAtEachCall(t *testing.T) {
+	var hits int
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits++ }))
+	defer server.Close()
+	resolver := fakeDNS(t, map[string][]string{"mts.example.org": {"127.0.0.1"}, "evil.example.org": {"127.0.0.1"}})
+	for _, test := range []struct{ host, ranges, hosts, code string }{
+		{"mts.example.org", "127.0.0.0/8", "mts.example.org", ""},
+		{"MTS.example.org", "127.0.0.0/8", "mts.example.org", ""},
+		{"evil.example.org", "127.0.0.0/8", "mts.example.org", "HostNotAllowed"},
+		{"mts.example.org.", "127.0.0.0/8", "mts.example.org", "HostNotAllowed"},
+		{"127.0.0.1", "127.0.0.0/8", "mts.example.org", "HostNotAllowed"},
+		{"mts.example.org", "", "mts.example.org", "PlainHTTP"},
+	} {
+		hits = 0
+		hosts, _ := outgoing.ParseHosts(test.hosts)
+		client := outgoing.New(outgoing.Options{AllowedRanges: ranges(t, test.ranges), AllowedHosts: hosts, Loopback: true, Resolver: resolver})
+		resp, err := client.Post("http://"+test.host+":"+serverPort(server)+"/", "text/plain", strings.NewReader("x"))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if _, code := outcome(err); code != test.code || (hits == 1) != (test.code == "") {
+			t.Errorf("%s: %q (%v), %d hits", test.host, code, err, hits)
+		}
+	}
+}
+
+// Options of a deployment come from its environment; loopback only from a
+// variable that no parameter sets.
+func TestFromEnvironment(t *testing.T) {
+	read := func(pairs ...string) (outgoing.Options, error) {
+		return outgoing.FromEnvironment(func(name string) string {
+			for i := 0; i < len(pairs); i += 2 {
+				if pairs[i] == name {
+					return pairs[i+1]
+				}
+			}
+			return ""
+		})
+	}
+	if o, err := read(); err != nil || len(o.AllowedRanges)+len(o.AllowedHosts) > 0 || o.RootCAs != nil || o.Loopback {
+		t.Errorf("nothing: %+v, %v", o, err)
+	}
+	o, err := read("ALLOWED_RANGES", "127.0.0.0/8", "ALLOWED_HOSTS", "mts.example.org")
+	if err != nil || o.Loopback || !slices.Equal(o.AllowedHosts, []string{"mts.example.org"}) || len(o.AllowedRanges) != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := read("LOCAL_STACK", "true"); err != nil || !o.Loopback {
+		t.Errorf("local stack: %+v, %v", o, err)
+	}
+	_, err = read("ALLOWED_RANGES", "ten", "ALLOWED_HOSTS", "*", "CERTIFICATE_AUTHORITIES", "x")
+	for _, part := range []string{"allowed ranges", "allowed hosts", "certificate authorities"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v does not name %s", err, part)
+		}
 	}
 }
 
@@ -144,7 +329,8 @@ func TestResolvedAddressIsGuarded(t *testing.T) {
 	for _, test := range []struct {
 		name, host, ranges, code string
 	}{
-		{"name of loopback", "loopback.example.org", "", "AddressNotAllowed"},
+		{"name of loopback", "loopback.example.org", "10.0.0.0/8", "AddressNotAllowed"},
+		{"no plain http", "loopback.example.org", "", "PlainHTTP"},
 		{"name of loopback, allowed", "loopback.example.org", "127.0.0.0/8", ""},
 		{"name of metadata", "metadata.example.org", "0.0.0.0/0", "AddressNotAllowed"},
 		{"second address allowed", "mixed.example.org", "127.0.0.0/8", ""},
@@ -157,7 +343,7 @@ func TestResolvedAddressIsGuarded(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			hits = 0
-			client := outgoing.New(outgoing.Options{AllowedRanges: ranges(t, test.ranges), Resolver: resolver})
+			client := outgoing.New(outgoing.Options{AllowedRanges: ranges(t, test.ranges), Loopback: test.ranges != "", Resolver: resolver})
 			resp, err := client.Post("http://"+test.host+":"+port+"/", "text/plain", strings.NewReader("x"))
 			if err == nil {
 				_ = resp.Body.Close()
@@ -260,7 +446,7 @@ func dnsAnswer(query []byte, names map[string][]string) []byte {
 	at++
 	isA := binary.BigEndian.Uint16(query[at:]) == 1
 	answer := slices.Clone(query[:at+4]) // with the question, without what follows it
-	addresses, known := names[strings.TrimSuffix(name.String(), ".")]
+	addresses, known := names[strings.ToLower(strings.TrimSuffix(name.String(), "."))]
 	answer[2], answer[3] = 0x81, 0x80 // a response, recursion available
 	if !known {
 		answer[3] |= 3 // no such name

@@ -52,7 +52,11 @@ func (Memory) Close() {}
 
 // RoundTrip implements http.RoundTripper.
 func (m Memory) RoundTrip(r *http.Request) (*http.Response, error) {
-	handler, known := m[r.URL.Host]
+	host := r.URL.Host
+	if r.URL.Port() == "" {
+		host += ":80"
+	}
+	handler, known := m[host]
 	if !known {
 		return nil, errUnknownHost
 	}
