@@ -183,6 +183,30 @@ func (m MTSState) Free(connector string, now time.Time, maximum, posting int) in
 	return max(0, min(free, m.Wave()-posting, maximum-m.Held(connector, now)))
 }
 
+// Supplied is how long the workers of MTS surely have something to do without
+// another batch: those under way beyond one for each worker, at the shortest time
+// between two records. It is 0 if that is not known, and where another connector
+// uses the MTS too, because that one's turn would pass as well.
+func (m MTSState) Supplied(connector string, now time.Time) time.Duration {
+	others := slices.ContainsFunc(m.Slots, func(s Slot) bool { return s.Connector != connector && !s.left(now) }) ||
+		slices.ContainsFunc(m.Waiting, func(w Waiting) bool { return w.Connector != connector && w.Until.After(now) })
+	batches, records := m.UnderWay(now)
+	if queued := batches - m.Round(); queued > 0 && m.Single > 0 && !others && !m.silent(now) {
+		return m.Interval * time.Duration(records*queued/batches)
+	}
+	return 0
+}
+
+// HeldBy are the batches of a connector that have a slot, overdue or not.
+func (m MTSState) HeldBy(connector string) (batches []string) {
+	for _, s := range m.Slots {
+		if s.Connector == connector {
+			batches = append(batches, s.Batch)
+		}
+	}
+	return batches
+}
+
 // Takes reports whether MTS takes a batch of so many records now, of a connector
 // whose turn it is. At most one batch may be larger than any that was answered in
 // time, because batches behind one that is too large may be lost with it.

@@ -252,6 +252,39 @@ func TestAWaveOfBatches(t *testing.T) {
 
 // A connector says that it waits only where others use the MTS, and renews its mark
 // when half of it is over. It keeps its place.
+func TestHowLongAnMTSHasEnoughToDo(t *testing.T) {
+	// 4 workers and a record each 250 ms; a round is 5 batches.
+	four := pace(workers(4, seeding.Pace{Size: 100, Proved: 100}))
+	full := func(more ...mtsChange) []mtsChange {
+		changes := []mtsChange{four}
+		for range 7 {
+			changes = append(changes, slot("c", 100))
+		}
+		return append(changes, more...)
+	}
+	for name, c := range map[string]struct {
+		changes []mtsChange
+		want    time.Duration
+	}{
+		"nothing is there":            {[]mtsChange{four}, 0},
+		"each worker has one":         {full()[:6], 0},
+		"two batches wait":            {full(), 50 * time.Second},
+		"they are of different sizes": {full(slot("c", 900)), 150 * time.Second},
+		"overdue ones are not there":  {full(slot("c", 900), overdue), 50 * time.Second},
+		"an MTS that is silent":       {full(slot("c", 900), overdue, notHeard), 0},
+		"another connector is there":  {full(slot("d", 100)), 0},
+		"another connector waits":     {full(waits("d", slotsEarlier, slotsLater)), 0},
+		"its wait is over":            {full(waits("d", slotsEarlier, slotsNow)), 50 * time.Second},
+		"nobody knows how fast it is": {full(pace(seeding.Pace{Size: 100, Proved: 100})), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := mtsOf(c.changes...).Supplied("c", slotsNow); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func TestTheMarkOfAWaitingConnector(t *testing.T) {
 	const lasts = 30 * time.Second
 	in := func(d time.Duration) time.Time { return slotsNow.Add(d) }

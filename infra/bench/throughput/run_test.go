@@ -9,15 +9,21 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/inprocess"
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/dynamo/dynamotest"
 	"openg2p.org/mts-connector/shared/dynamo/memory"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
+	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -65,6 +71,11 @@ type world struct {
 	ctx       context.Context // of the functions
 	end       context.CancelFunc
 	failure   chan error // the first error of a function
+	meter     *dynamotest.Meter
+	callbacks atomic.Int64
+	sent      counting // bytes
+	logged    counting
+	cpu       time.Duration // before the run
 }
 
 func newWorld(t *testing.T, r Run) (*world, error) {
@@ -78,7 +89,12 @@ func newWorld(t *testing.T, r Run) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := seedingdb.New(database, tables.Connectors, tables.Answers)
+	var client dynamo.Client = database
+	if r.Metered {
+		w.meter = &dynamotest.Meter{}
+		client = dynamodb.New(database.SDK().Options(), w.meter.Options)
+	}
+	store := seedingdb.New(client, tables.Connectors, tables.Answers)
 	w.mts = mtssim.New(mtssim.Options{
 		Pace: mtsPace, IdentityLatency: r.Latency, Workers: r.Workers / r.Replicas, Replicas: r.Replicas, Processors: processors,
 		Expiry: r.CleanUp, CleanupInterval: r.CleanUp, Dial: network.Dial, Identify: w.progress.identify,
@@ -86,13 +102,13 @@ func newWorld(t *testing.T, r Run) (*world, error) {
 	registry := odoosim.New(odoosim.Options{Pace: registryPace})
 	populate(registry, r.Registrants)
 
-	calls := &http.Client{Transport: network}
+	calls := &http.Client{Transport: counted{network, &w.sent}}
 	w.invoker = inprocess.NewInvoker(inprocess.SystemClock{}, w.failed)
 	w.invoker.Context = func(context.Context, string) context.Context { return w.ctx }
 	w.Functions = inprocess.Wire(inprocess.Surroundings{
-		Store: store, Inbox: seedingdb.NewInbox(database, tables.Answers), Stream: w.invoker.InvokePatch,
+		Store: store, Inbox: seedingdb.NewInbox(client, tables.Answers), Stream: w.invoker.InvokePatch,
 		MTS: apart{mts.New(calls, time.Now), w.moment}, Calls: calls, Invoker: w.invoker, Meter: w.progress,
-		Clock: inprocess.SystemClock{}, Times: seeding.DefaultTimes(), Log: slog.New(slog.DiscardHandler),
+		Clock: inprocess.SystemClock{}, Times: seeding.DefaultTimes(), Log: w.log(),
 	})
 	if r.Fixed != (Fixed{}) {
 		pace := fixed(r.Fixed)
@@ -101,11 +117,23 @@ func newWorld(t *testing.T, r Run) (*world, error) {
 		w.Submitter.Store, w.Patcher.Store, w.Reconciler.Store = constant, constant, constant
 	}
 	w.Submitter.NewID, w.Patcher.NewID = numbers(), numbers()
-	w.Submitter.CallbackBase = network.Serve("callback", w.Callback)
+	w.Submitter.CallbackBase = network.Serve("callback", http.HandlerFunc(func(reply http.ResponseWriter, r *http.Request) {
+		w.callbacks.Add(1)
+		w.Callback.ServeHTTP(reply, r)
+	}))
 	w.connector = inprocess.Connector("bench", network.Serve("mts", w.mts), network.Serve("registry", registry), time.Now())
+	if r.Maximum > 0 {
+		w.connector.MTS.WidthMaximum = r.Maximum
+	}
 	if err := store.CreateConnector(t.Context(), w.connector); err != nil {
 		return nil, err
 	}
+	if r.Found {
+		if err := store.SavePace(t.Context(), w.connector.MTSKey(), seeding.Pace{}, found(r.Conditions)); err != nil {
+			return nil, err
+		}
+	}
+	w.cpu = cpu()
 	return w, store.SetStatus(t.Context(), w.connector.ID, seeding.Running, time.Now())
 }
 
@@ -115,8 +143,69 @@ func (w *world) run() (Result, error) {
 	w.end()
 	w.mts.Close()
 	w.invoker.Wait()
+	result := Result{Times: w.progress.times(), Sent: w.mts.Counters().RecordsReceived, Samples: w.progress.samples, Consumed: w.consumed()}
 	time.Sleep(longestCall)
-	return Result{Times: w.progress.times(), Sent: w.mts.Counters().RecordsReceived, Samples: w.progress.samples}, err
+	return result, err
+}
+
+func (w *world) consumed() Consumed {
+	if w.meter == nil {
+		return Consumed{}
+	}
+	units := w.meter.Total()
+	return Consumed{
+		Reads: units.Reads, Writes: units.Writes,
+		Submits: w.invoker.Count("submit"), Submitting: w.invoker.Spent("submit"),
+		Patches: w.invoker.Count("patch"), Patching: w.invoker.Spent("patch"),
+		Callbacks: int(w.callbacks.Load()), CPU: cpu() - w.cpu,
+		Sent: w.sent.Load(), Logged: w.logged.Load(),
+	}
+}
+
+// log of a metered run is counted, with its metrics; others have none.
+func (w *world) log() *slog.Logger {
+	if !w.Metered {
+		return slog.New(slog.DiscardHandler)
+	}
+	w.progress.lines = function.Meter{Out: &w.logged, Stack: "mts-connector", Now: time.Now}
+	return function.Log(&w.logged)
+}
+
+// counting counts what is written.
+type counting struct{ atomic.Int64 }
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// counted is a transport whose requests are counted. Their headers, and the
+// encryption, are taken as 500 bytes.
+type counted struct {
+	http.RoundTripper
+	bytes *counting
+}
+
+func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.bytes.Add(max(0, r.ContentLength) + 500)
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// cpu is the processor time of the process.
+func cpu() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err) // the arguments are right
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// found is the pace of an MTS that was measured for long.
+func found(c Conditions) seeding.Pace {
+	single := process + post + c.Latency
+	return seeding.Pace{
+		Size: 1000, Proved: 1000, Single: single, Interval: single / time.Duration(c.Workers), PerRecord: single,
+	}
 }
 
 func (w *world) drive() error {
@@ -235,7 +324,8 @@ type progress struct {
 	began       time.Time
 	all, warmed int
 	moment      func(of string) time.Duration
-	complete    chan struct{} // is closed with the last token
+	complete    chan struct{}  // is closed with the last token
+	lines       function.Meter // of a metered run
 
 	mu        sync.Mutex
 	asked     map[string]bool // VIDs
@@ -258,7 +348,10 @@ func (p *progress) identify(ctx context.Context, a mtssim.Applicant) mtssim.Verd
 }
 
 // Measure implements seeding.Meter.
-func (p *progress) Measure(m seeding.Metric, value float64, _ string) {
+func (p *progress) Measure(m seeding.Metric, value float64, kind string) {
+	if p.lines.Out != nil {
+		p.lines.Measure(m, value, kind)
+	}
 	if m != seeding.MetricTokenised {
 		return
 	}

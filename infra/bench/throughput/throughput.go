@@ -32,6 +32,12 @@ type Run struct {
 	Warmed      int   // the rest of the run begins when MTS has asked about so many of them
 	Limit       Times // the run may be given up when it takes longer by both; zero is no limit
 	Sampled     bool  // samples are wanted
+
+	// Found says that MTS was measured before: batches have 1,000 records, and its
+	// workers are known.
+	Found   bool
+	Maximum int // of the connector's width; 0 is the default
+	Metered bool
 }
 
 // Times are how long a run took.
@@ -50,6 +56,21 @@ type Result struct {
 	Times       // zero if the run was given up
 	Sent    int // records that MTS took
 	Samples []Sample
+	Consumed
+}
+
+// Consumed is what a metered run takes of AWS. Computing takes no virtual time, so
+// the time of invocations is what they wait for MTS, registry and each other.
+type Consumed struct {
+	Reads, Writes float64 // units of DynamoDB
+	Submits       int     // invocations
+	Submitting    time.Duration
+	Patches       int
+	Patching      time.Duration
+	Callbacks     int
+	CPU           time.Duration // of the process, which is also MTS, registry and DynamoDB
+	Sent          int64         // bytes of requests to MTS and registry
+	Logged        int64         // bytes of log lines, metrics included
 }
 
 // Sample is what is known at a time of a run.

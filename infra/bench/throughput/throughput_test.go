@@ -141,3 +141,36 @@ func TestMean(t *testing.T) {
 		t.Error("a run that does not end has a mean")
 	}
 }
+
+// What a million registrants cost is computed from these figures (infra/cost).
+func TestMeteredRun(t *testing.T) {
+	run := Run{Conditions: Conditions{Workers: 2, Replicas: 1, Latency: 150 * time.Millisecond}, Registrants: 3000, Warmed: 1000, Found: true, Metered: true}
+	result, err := measure(t, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := result.Consumed
+	if c.Reads < 20 || c.Writes < 3*60 || c.Callbacks < 3 || c.Patches < 3 || c.CPU <= 0 || c.Sent < 3000*100 || c.Logged < 1000 {
+		t.Errorf("%+v", c)
+	}
+	if c.Submits < 1 || c.Submitting < 16*time.Second || c.Submitting > result.Whole+longestCall || c.Patching <= 0 {
+		t.Errorf("%+v of %v", c, result.Whole)
+	}
+}
+
+// While MTS has enough to do, nobody waits for it in an invocation.
+func TestSubmitLeavesAnMTSThatIsSupplied(t *testing.T) {
+	run := Run{Conditions: Conditions{Workers: 2, Replicas: 1, Latency: 150 * time.Millisecond}, Registrants: 20_000, Warmed: 10_000, Found: true, Metered: true}
+	result, err := measure(t, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waited := result.Submitting.Seconds() / result.Whole.Seconds(); waited > 0.6 {
+		t.Errorf("submit is at work for %.0f %% of the time", 100*waited)
+	}
+	// Workers have something to do all the time: 16 and 12 ms of MTS, and the
+	// identity system. The beginning and the end of a run are slower.
+	if rate, most := 10_000/result.Rest.Seconds(), 2/0.178; rate < 0.9*most {
+		t.Errorf("%.1f records/s of %.1f", rate, most)
+	}
+}

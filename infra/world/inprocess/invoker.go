@@ -24,12 +24,13 @@ type Invoker struct {
 	ended    *sync.Cond
 	underWay int
 	count    map[string]int // invocations by function
+	spent    map[string]time.Duration
 }
 
 // NewInvoker makes an invoker that reports the error of an invocation to failed.
 func NewInvoker(clock Clock, failed func(error)) *Invoker {
 	i := &Invoker{
-		clock: clock, failed: failed, count: map[string]int{},
+		clock: clock, failed: failed, count: map[string]int{}, spent: map[string]time.Duration{},
 		Context: func(caller context.Context, _ string) context.Context { return context.WithoutCancel(caller) },
 	}
 	i.ended = sync.NewCond(&i.mu)
@@ -57,13 +58,16 @@ func (i *Invoker) invoke(caller context.Context, function string, f func(context
 	i.count[function]++
 	i.mu.Unlock()
 	i.clock.Begin()
+	began := i.clock.Now()
 	go func() {
 		if err := f(i.Context(caller, function)); err != nil {
 			i.failed(err)
 		}
+		took := i.clock.Now().Sub(began)
 		i.clock.End()
 		i.mu.Lock()
 		i.underWay--
+		i.spent[function] += took
 		i.mu.Unlock()
 		i.ended.Broadcast()
 	}()
@@ -85,6 +89,13 @@ func (i *Invoker) Wait() {
 	for i.underWay > 0 {
 		i.ended.Wait()
 	}
+}
+
+// Spent is the time of all invocations of a function that have ended.
+func (i *Invoker) Spent(function string) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.spent[function]
 }
 
 // Count is how often a function was invoked.

@@ -47,6 +47,16 @@ type next struct {
 	moved time.Time // when the run made progress; zero if it did not
 }
 
+// While the workers of MTS have enough to do, nobody waits for it: an invocation
+// that waits costs as much as one that works.
+const (
+	// comesBack is how long before they would have nothing in their queues the
+	// connector is due: a tick, a page and the POSTs fit into it.
+	comesBack = 90 * time.Second
+	// shortestPause is less than a tick; one that is shorter still saves nothing.
+	shortestPause = 30 * time.Second
+)
+
 // decide returns what the step does.
 func decide(v view, now time.Time) plan {
 	running := v.state.Status == seeding.Running
@@ -79,7 +89,11 @@ func continueRun(v view, now time.Time) plan {
 	case v.run.PassOver:
 		return plan{do: endPass}
 	case !v.hasRoom(now):
-		return plan{do: awaitSlot, moves: slices.ContainsFunc(v.open, inTime)}
+		moves := slices.ContainsFunc(v.open, inTime)
+		if away := v.mts.Supplied(v.connector.ID, now) - comesBack; away >= shortestPause && v.posts.open() == 0 {
+			return plan{do: pause, due: now.Add(away), moves: moves}
+		}
+		return plan{do: awaitSlot, moves: moves}
 	}
 	return plan{do: send}
 }
@@ -189,15 +203,19 @@ func (s *Submitter) openBatches(ctx context.Context, c seeding.Connector) ([]see
 // awaitChange waits a while for a batch to be closed, and for a slot. If other
 // connectors use the MTS it says that it waits for one, so that it gets its turn.
 func (s *Submitter) awaitChange(ctx context.Context, v view, now time.Time, slot bool) (next, error) {
+	held := v.mts.HeldBy(v.connector.ID)
 	changed, err := s.await(ctx, func() (bool, error) {
+		// A batch gives its slot back when it is closed, and the slots are one
+		// small item. Only batches at a former MTS have none at this.
+		if v.holdsAll(held) {
+			room, err := s.roomCame(ctx, &v, slot)
+			return room || len(v.mts.HeldBy(v.connector.ID)) != len(held), err
+		}
 		open, err := s.openBatches(ctx, v.connector)
 		if err != nil || len(open) != len(v.open) {
 			return true, err
 		}
-		if !slot {
-			return false, nil
-		}
-		return s.roomCame(ctx, &v)
+		return s.roomCame(ctx, &v, slot)
 	})
 	n := next{due: now, again: changed}
 	if changed {
@@ -206,11 +224,16 @@ func (s *Submitter) awaitChange(ctx context.Context, v view, now time.Time, slot
 	return n, err
 }
 
+// holdsAll reports whether each open batch is among those that hold a slot.
+func (v view) holdsAll(held []string) bool {
+	return !slices.ContainsFunc(v.open, func(b seeding.Batch) bool { return !slices.Contains(held, b.Ref.Batch) })
+}
+
 // roomCame reads the MTS anew, and reports whether it takes a batch of the
-// connector now.
-func (s *Submitter) roomCame(ctx context.Context, v *view) (bool, error) {
+// connector now, if that wants a slot.
+func (s *Submitter) roomCame(ctx context.Context, v *view, wanted bool) (bool, error) {
 	var err error
-	if v.mts, err = s.mtsState(ctx, v.connector); err != nil {
+	if v.mts, err = s.mtsState(ctx, v.connector); err != nil || !wanted {
 		return false, err
 	}
 	if v.hasRoom(s.Clock.Now()) {

@@ -35,6 +35,16 @@ func manyWorkers(p seeding.Pace) seeding.Pace {
 	return p
 }
 
+// slow is an MTS with two workers that gives a record each second; the connector
+// may have four batches there, of 100 records.
+func slow(v *view) {
+	v.connector.MTS.WidthMaximum = 4
+	v.mts.Pace = seeding.Pace{Size: 100, Proved: 100, Single: 1700 * time.Millisecond, Interval: time.Second}
+	v.mts.Heard = now
+}
+
+func posting(v *view) { v.posts = &posts{count: 1} }
+
 func noRun(v *view)           { v.run = nil }
 func stopped(v *view)         { v.state.Status = seeding.Stopped }
 func configuredAnew(v *view)  { v.connector.Version = 4 }
@@ -129,6 +139,10 @@ func TestWhatAStepDoes(t *testing.T) {
 		"who waits and holds fewer comes first":                                   {changes{opened("run", fresh), wantsSlot("d")}, plan{do: awaitSlot, moves: true}},
 		"who waits longer comes first":                                            {changes{wantsSlot("d")}, plan{do: awaitSlot}},
 		"who waits itself comes before those who wait alike":                      {changes{opened("run", fresh), others(100), heard, wantsSlot("c"), wantsSlot("d"), func(v *view) { v.mts.Slots[0].Overdue = now }}, plan{do: send}},
+		"nobody waits for an MTS that has enough to do":                           {changes{slow, opened("run", fresh), opened("run", fresh), opened("run", fresh), opened("run", fresh)}, plan{do: pause, due: now.Add(2*100*time.Second - comesBack), moves: true}},
+		"an MTS that will soon have nothing is waited for":                        {changes{slow, opened("run", fresh), opened("run", fresh), opened("run", fresh)}, plan{do: awaitSlot, moves: true}},
+		"nobody leaves his turn to others":                                        {changes{slow, opened("run", fresh), opened("run", fresh), opened("run", fresh), opened("run", fresh), wantsSlot("d")}, plan{do: awaitSlot, moves: true}},
+		"a POST is waited for":                                                    {changes{slow, opened("run", fresh), opened("run", fresh), opened("run", fresh), opened("run", fresh), posting}, plan{do: awaitSlot, moves: true}},
 		"an MTS that nobody knows gets its first batch":                           {changes{newMTS}, plan{do: send}},
 		"an MTS that nobody knows gets a second at once":                          {changes{newMTS, opened("run", fresh)}, plan{do: send}},
 		"a size that was never answered in time is sent":                          {changes{sizeNeverProved}, plan{do: send}},
@@ -190,6 +204,40 @@ func TestAStepWaitsForABatchToBeClosed(t *testing.T) {
 			}
 			if marks := f.called("WaitForMTS"); len(marks) != 0 {
 				t.Errorf("%d times said that it waits for a slot", len(marks))
+			}
+		})
+	}
+}
+
+// The open batches are read once: whether one is closed is seen by its slot.
+func TestAWaitReadsTheSlotsOnly(t *testing.T) {
+	poll := seeding.DefaultTimes().Poll
+	for name, former := range map[string]bool{"all batches have slots": false, "one is at a former MTS": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.state.Run = "run"
+			f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: now, PassOver: true}
+			for _, batch := range []string{"b1", "b2"} {
+				f.open = append(f.open, seeding.Batch{Ref: seeding.BatchRef{Connector: "c", Run: "run", Batch: batch}, Claimed: now, Deadline: later})
+				if batch == "b1" || !former {
+					f.mts.Slots = append(f.mts.Slots, seeding.Slot{Batch: batch, Connector: "c", Count: 10, Claimed: now, Overdue: later, Ends: later})
+				}
+			}
+			looks := 0
+			f.during[map[bool]string{false: "MTSState", true: "OpenBatches"}[former]] = func() error {
+				if looks++; looks == 3 { // the first comes before the wait
+					f.open, f.mts.Slots = f.open[1:], f.mts.Slots[1:]
+				}
+				return nil
+			}
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if waited := f.now.Sub(now); waited != 2*poll {
+				t.Errorf("waited for %v", waited)
+			}
+			if read := len(f.called("OpenBatches")); read > 1 && !former {
+				t.Errorf("read the open batches %d times", read)
 			}
 		})
 	}
