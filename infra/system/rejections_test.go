@@ -16,7 +16,7 @@ import (
 func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 	w := newWorld(t, options{})
 	for i := range 300 { // stand first, and lack what MTS demands
-		id := w.registry.AddRegistrant(odoosim.Registrant{Name: "X", GivenName: "Jo", Gender: "Male", Address: "Street"})
+		id := w.registry.AddRegistrant(odoosim.Registrant{Name: "X", GivenName: fmt.Sprintf("Jo %d", i), Gender: "Male", Address: "Street"})
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(500000+i), 1, odoosim.Normal)})
 	}
 	ids := w.addRegistrants(60)

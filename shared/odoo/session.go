@@ -26,6 +26,8 @@ type session struct {
 	mu     sync.Mutex // guards the fields below
 	cookie string
 	schema *schema
+
+	encrypts *bool // the module that encrypts registrants is installed; nil: not known
 }
 
 // request is one method call on a model.

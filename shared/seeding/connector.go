@@ -53,6 +53,7 @@ type RegistryAccess struct {
 type RegistrySource struct {
 	Domain    string   // Odoo's filter: a JSON array as text
 	Fields    []string // to read of each registrant
+	OneByOne  bool     // read each in a call of its own, because the registry decrypts only what is read alone
 	Mapping   Mapping
 	Mandatory []string // fields of MTS, without vid, which MTS always demands (facts/mts.md 2.4)
 }

@@ -37,6 +37,12 @@ type Fault struct {
 	Cause error
 }
 
+// Codes of faults of our own, about what a registry lets be read.
+const (
+	Encrypted      = "Encrypted"      // placeholders in place of names
+	StillEncrypted = "StillEncrypted" // also where registrants are read one by one
+)
+
 // FaultKind is what a fault means for the state.
 type FaultKind int
 

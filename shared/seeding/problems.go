@@ -75,6 +75,16 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 func unreadable(f *Fault) Description {
 	name := strconv.Quote(f.Field)
 	switch {
+	case f.Code == Encrypted:
+		return Description{
+			"The registry shows one and the same text in place of names: its registrants are encrypted (g2p_registry_encryption), and lists of them are not decrypted. Nobody is sent.",
+			"Set read_one_by_one in the registry part of the connector's configuration, and allow decryption in the registry's settings. Reading takes longer then.",
+		}
+	case f.Code == StillEncrypted:
+		return Description{
+			"The registry shows one and the same text in place of names, although registrants are read one by one. Nobody is sent.",
+			"Allow decryption in the registry's settings (g2p_registry_encryption.decrypt_registry), and check its encryption provider.",
+		}
 	case f.Code == "NoSuchField":
 		return Description{
 			"The registry has no field " + name + ", which the connector's field list names.",

@@ -223,6 +223,9 @@ func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *exception
 			if err != nil {
 				return nil, err
 			}
+			if e.hides(m, r, f, v) {
+				v = placeholder
+			}
 			record = append(record, python.Item{f.name, v})
 		}
 		records = append(records, record)

@@ -22,6 +22,8 @@ type env struct {
 	work       *work
 	indexed    bool // g2p_reg_id has indexes on partner_id and value
 	hashRows   int
+	encrypted  bool // registrants show placeholders
+	decrypts   bool // this call shows what they stand for
 }
 
 func (e *env) today() string { return e.began.time().Format(time.DateOnly) }

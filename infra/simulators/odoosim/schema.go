@@ -112,7 +112,7 @@ func (f *field) get(r *row) any {
 // nameField is the field that a many2one shows.
 const nameField = "name"
 
-func newPartnerModel() *model {
+func newPartnerModel(encrypted bool) *model {
 	var m *model
 	m = newModel(partnerModel, "Contact", "display_name",
 		field{name: "name", label: "Name", kind: charKind},
@@ -149,6 +149,10 @@ func newPartnerModel() *model {
 			compute: func(e *env, r *row) (any, *exception) { return age(e.today(), m.named["birthdate"].get(r)), nil }},
 		field{name: "gender", label: "Gender", kind: selectionKind, selection: []string{"Male", "Female", "Other"}},
 	)
+	if encrypted {
+		m.add(field{name: "is_encrypted", label: "Is Encrypted", kind: boolKind, unsearchable: true,
+			compute: func(_ *env, r *row) (any, *exception) { return m.named["is_registrant"].get(r), nil }})
+	}
 	// Stored in Odoo, and for a person without a company always the name.
 	m.add(field{name: "display_name", label: "Display Name", kind: charKind, alias: "name", readonly: true})
 	m.first("id", "display_name")

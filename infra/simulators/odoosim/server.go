@@ -30,6 +30,10 @@ type Options struct {
 	Databases []string
 	// Status adds the fields status and description that later lines have.
 	Status bool
+	// Encrypted is a registry with the module g2p_registry_encryption, which
+	// shows a placeholder in place of names and addresses wherever not exactly
+	// one registrant is read.
+	Encrypted bool
 	// NoIndex leaves g2p_reg_id without indexes on partner_id and value, as the
 	// module is shipped: look-ups read the whole table (facts/odoo.md B3).
 	NoIndex bool
@@ -71,6 +75,7 @@ type Server struct {
 	faults   []*activeFault
 	late     []func() bool // commits that are still to come
 	denied   map[string]bool
+	locked   bool // an encrypted registry does not decrypt at all
 	tallies  map[string]*Tally
 	hooks    map[Moment][]*hook
 	health   health

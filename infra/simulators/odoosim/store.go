@@ -109,7 +109,7 @@ type database struct {
 
 func newDatabase(name string, o Options) *database {
 	db := &database{name: name}
-	db.partners = newTable(newPartnerModel())
+	db.partners = newTable(newPartnerModel(o.Encrypted))
 	db.regs = newTable(newRegModel(o.Status), "partner_id", "id_type", "value")
 	db.types = newTable(newNamedModel(typeModel, "ID Type", "id desc", field{name: "id_validation", label: "ID Validation", kind: charKind}))
 	db.tables = map[string]*table{

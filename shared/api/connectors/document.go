@@ -87,6 +87,7 @@ type registryDocument struct {
 	Username    string `json:"username"`
 	VIDType     string `json:"vid_type"`
 	TokenType   string `json:"token_type"`
+	OneByOne    bool   `json:"read_one_by_one"`
 	PasswordSet bool   `json:"password_set"`
 }
 
@@ -120,7 +121,7 @@ func newConnectorDocument(c seeding.Connector, s seeding.State, mts seeding.MTSS
 		Callback: callbackDocument{HTTPMethod: httpMethod, TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: authType},
 		Registry: registryDocument{
 			URL: c.Registry.URL, Database: c.Registry.Database, Username: c.Registry.Username,
-			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
+			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType, OneByOne: c.Source.OneByOne,
 			PasswordSet: c.Secrets[seeding.RegistryPassword] != "",
 		},
 		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, WidthMaximum: c.MTS.WidthMaximum, RemoveVIDs: c.Output.RemoveVIDs,

@@ -31,7 +31,7 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 		"callback": {"url": "", "http_method": "POST", "timeout_seconds": 30, "auth_type": "static_bearer",
 			"auth_database": "", "auth_username": "", "auth_password_set": false},
 		"registry": {"url": "https://registry.example.org", "database": "g2p", "username": "connector",
-			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "password_set": true},
+			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "read_one_by_one": false, "password_set": true},
 		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "width_maximum": 16, "remove_vids": true,
 		"token_shape": {"alphabet": "digits", "shortest": 25, "longest": 64},
 		"created": "2026-11-21T09:00:00Z", "updated": "2026-11-21T09:00:00Z"}`
@@ -67,9 +67,10 @@ func TestAcceptedForms(t *testing.T) {
 		"slashes at the end": {[]any{"mts_url", "https://MTS.example.org/seeder//", "registry.url", "http://10.0.0.7:8069/"}, func(c seeding.Connector) bool {
 			return c.MTS.URL == "https://mts.example.org/seeder" && c.Registry.URL == "http://10.0.0.7:8069"
 		}},
-		"domain as JSON": {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18]]` }},
-		"domain as text": {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18.50]]` }},
-		"empty domain":   {[]any{"domain", []any{}}, func(c seeding.Connector) bool { return c.Source.Domain == `[]` }},
+		"domain as JSON":  {[]any{"domain", []any{[]any{"age", ">=", 18}}}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18]]` }},
+		"domain as text":  {[]any{"domain", ` [ ["age", ">=", 18.50] ] `}, func(c seeding.Connector) bool { return c.Source.Domain == `[["age",">=",18.50]]` }},
+		"read one by one": {[]any{"registry.read_one_by_one", true}, func(c seeding.Connector) bool { return c.Source.OneByOne }},
+		"empty domain":    {[]any{"domain", []any{}}, func(c seeding.Connector) bool { return c.Source.Domain == `[]` }},
 		"domain as Odoo shows it": {[]any{"domain", ` [('age', '>=', 18), ('a', '=', True)] `}, func(c seeding.Connector) bool {
 			return c.Source.Domain == `[('age', '>=', 18), ('a', '=', True)]`
 		}},

@@ -94,6 +94,7 @@ type storedSource struct {
 type storedRegistrySource struct {
 	Domain    string        `json:"domain"`
 	Fields    []string      `json:"fields"`
+	OneByOne  bool          `json:"one_by_one,omitempty"`
 	Mapping   storedMapping `json:"mapping"`
 	Mandatory []string      `json:"mandatory"`
 }
@@ -133,7 +134,7 @@ func configurationOf(c seeding.Connector) configuration {
 		MTS:      storedMTS(c.MTS),
 		Registry: storedRegistry(c.Registry),
 		Source: storedSource{Registry: storedRegistrySource{
-			Domain: c.Source.Domain, Fields: c.Source.Fields, Mapping: storedMapping(c.Source.Mapping), Mandatory: c.Source.Mandatory,
+			Domain: c.Source.Domain, Fields: c.Source.Fields, OneByOne: c.Source.OneByOne, Mapping: storedMapping(c.Source.Mapping), Mandatory: c.Source.Mandatory,
 		}},
 		Delivery: storedDelivery(c.Delivery),
 		Schedule: storedSchedule{IntervalMicroseconds: c.Schedule.Interval.Microseconds()},
@@ -152,7 +153,7 @@ func (c configuration) connector() seeding.Connector {
 		MTS:      seeding.MTSAccess(c.MTS),
 		Registry: seeding.RegistryAccess(c.Registry),
 		Source: seeding.RegistrySource{
-			Domain: source.Domain, Fields: source.Fields, Mapping: seeding.Mapping(source.Mapping), Mandatory: source.Mandatory,
+			Domain: source.Domain, Fields: source.Fields, OneByOne: source.OneByOne, Mapping: seeding.Mapping(source.Mapping), Mandatory: source.Mandatory,
 		},
 		Delivery: seeding.Delivery(c.Delivery),
 		Schedule: seeding.Schedule{Interval: time.Duration(c.Schedule.IntervalMicroseconds) * time.Microsecond},

@@ -48,8 +48,12 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 	}
 	chosen, deleted := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
 	started := s.Clock.Now()
-	for limit := size; ; limit = min(2*limit, maxPage) {
-		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted)
+	until := started.Add(s.Times.PageLimit / 2)
+	for limit := v.pageLimit(size); ; limit = v.pageLimit(min(2*limit, maxPage)) {
+		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted, until)
+		if err == nil {
+			err = r.hidden(p, chosen.run.Cursor == 0, c.Source.OneByOne)
+		}
 		if err == nil {
 			err = s.readFingerprintKeys(limited, p, r.fingerprintKeys)
 		}
@@ -64,7 +68,7 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 		chosen.run = plan.run
 		chosen.run.Tally.Removed += removed
 		chosen.chosen = append(chosen.chosen, plan.chosen...)
-		if chosen.run.PassOver || 2*len(chosen.chosen) >= size || s.Clock.Now().Sub(started) > s.Times.PageLimit/2 {
+		if chosen.run.PassOver || 2*len(chosen.chosen) >= size || s.Clock.Now().After(until) {
 			break
 		}
 	}

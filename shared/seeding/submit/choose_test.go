@@ -367,13 +367,13 @@ func TestRejectionsOfDeletedConnectors(t *testing.T) {
 func TestRejectedDataAreComparedUnderTheirOwnKey(t *testing.T) {
 	f := newFake()
 	f.add(1, 2, 3)
-	data := func(vid string) seeding.Demographics {
-		return fieldMapper{}.Map(withVID(joRecord(), vid))
+	data := func(r int64, vid string) seeding.Demographics {
+		return fieldMapper{}.Map(withVID(f.records[r], vid))
 	}
 	rejection := func(r int64, key seeding.Key, vid string) seeding.Rejection {
 		return seeding.Rejection{
 			Connector: "c", Kind: seeding.Refused, Configured: 3, Subject: seeding.Member{Registrant: r, Identifier: 10 + r}.Subject(),
-			Fingerprint: seeding.FingerprintOf(key, data(vid)), FingerprintKey: key.ID,
+			Fingerprint: seeding.FingerprintOf(key, data(r, vid)), FingerprintKey: key.ID,
 		}
 	}
 	gone := seeding.Key{ID: "gone", Secret: []byte("gone")}

@@ -96,6 +96,7 @@ func (f *fake) add(registrants ...int64) {
 	for _, id := range registrants {
 		f.vids = append(f.vids, seeding.Identifier{ID: 10 + id, Registrant: id, Value: fmt.Sprintf("V%d", id)})
 		f.records[id] = joRecord()
+		f.records[id]["name"] = fmt.Sprintf("Jo %d", id)
 	}
 }
 

@@ -2,6 +2,7 @@ package submit
 
 import (
 	"context"
+	"maps"
 	"math"
 	"time"
 
@@ -71,19 +72,24 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 }
 
 // readPage reads at most limit VIDs after the cursor, and what belongs to them.
-// deleted caches which other connectors do not exist any more.
-func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c seeding.Connector, cursor int64, limit int, deleted map[string]bool) (p page, err error) {
+// deleted caches which other connectors do not exist any more. If registrants are
+// read one by one the page ends where it is at the time until.
+func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c seeding.Connector, cursor int64, limit int, deleted map[string]bool, until time.Time) (p page, err error) {
 	began := s.Clock.Now()
 	if p.vids, err = registry.VIDs(ctx, cursor, limit); err != nil {
 		return p, err
 	}
 	p.last = len(p.vids) < limit
 	if len(p.vids) > 0 {
-		registrants := registrantsOf(p.vids)
-		if p.records, err = registry.Registrants(ctx, registrants); err != nil {
+		if c.Source.OneByOne {
+			err = s.readOneByOne(ctx, registry, &p, until)
+		} else {
+			p.records, err = registry.Registrants(ctx, registrantsOf(p.vids))
+		}
+		if err != nil {
 			return p, err
 		}
-		tokens, err := registry.Tokens(ctx, registrants)
+		tokens, err := registry.Tokens(ctx, registrantsOf(p.vids))
 		if err != nil {
 			return p, err
 		}
@@ -114,6 +120,88 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 		p.holders = seeding.ByRegistrant(held)
 	}
 	return p, nil
+}
+
+const (
+	// maxOneByOne bounds a page of registrants that are read one by one, and
+	// sliceOneByOne what is read of it between two looks at the clock.
+	maxOneByOne   = 100
+	sliceOneByOne = 16
+	// leastLook is how many VIDs a page has while reading is a problem: fewer do
+	// not show whether names are hidden.
+	leastLook = 10
+)
+
+// pageLimit is the size of a page of which size VIDs are wanted.
+func (v view) pageLimit(size int) int {
+	if len(v.state.Raised(seeding.ProblemRead)) > 0 {
+		size = max(size, leastLook)
+	}
+	if v.connector.Source.OneByOne {
+		size = min(size, maxOneByOne)
+	}
+	return size
+}
+
+// readOneByOne reads the registrants of a page in the order of its VIDs, until a
+// time, and at least one. What was not read by then is not of the page.
+func (s *Submitter) readOneByOne(ctx context.Context, registry seeding.Registry, p *page, until time.Time) error {
+	p.records = map[int64]seeding.Record{}
+	for from, n := 0, 1; from < len(p.vids); n = min(2*n, sliceOneByOne) {
+		if from > 0 && s.Clock.Now().After(until) {
+			p.vids, p.last = p.vids[:from], false
+			return nil
+		}
+		to := min(from+n, len(p.vids))
+		records, err := registry.Registrants(ctx, registrantsOf(p.vids[from:to]))
+		if err != nil {
+			return err
+		}
+		maps.Copy(p.records, records)
+		from = to
+	}
+	return nil
+}
+
+// namesakes is how many registrants with one and the same name are no chance: on
+// the first page of a pass, and on a later one, which may be short.
+const (
+	namesakesFirst = 3
+	namesakesLater = 10
+)
+
+// hidden is a fault if one text is in place of all names of a page. The registrants
+// of a registry that hides them must not be sent: MTS would get the text.
+func (r rules) hidden(p page, first, oneByOne bool) error {
+	least := namesakesLater
+	if first {
+		least = namesakesFirst
+	}
+	name, names := "", 0
+	seen := map[int64]bool{}
+	for _, vid := range p.vids {
+		record := p.records[vid.Registrant]
+		if record == nil || seen[vid.Registrant] {
+			continue
+		}
+		seen[vid.Registrant] = true
+		mapped := r.mapper.Map(withVID(record, vid.Value)).Name.Text
+		switch {
+		case mapped == "":
+			continue
+		case names > 0 && mapped != name:
+			return nil
+		}
+		name, names = mapped, names+1
+	}
+	if names < least {
+		return nil
+	}
+	code := seeding.Encrypted
+	if oneByOne {
+		code = seeding.StillEncrypted
+	}
+	return &seeding.Fault{Kind: seeding.RefusedRequest, Code: code}
 }
 
 // isDeleted reports whether a connector was deleted. Its rejections must not keep

@@ -132,10 +132,10 @@ func TestABatchAndItsRequest(t *testing.T) {
 		t.Errorf("request %+v", r)
 	}
 	for i, record := range r.Records {
-		demographics := fieldMapper{}.Map(withVID(joRecord(), f.vids[i].Value))
+		demographics := fieldMapper{}.Map(withVID(f.records[f.vids[i].Registrant], f.vids[i].Value))
 		fingerprint := seeding.FingerprintOf(currentKey, demographics)
 		mac := seeding.RowMACOf(seedingtest.Key("row"), "id3", members[i], f.vids[i].Value, fingerprint)
-		want := seeding.RequestRecord{VID: f.vids[i].Value, Name: "Jo", DOB: "1990-02-03", Key: seeding.Seal(seedingtest.Key("capability"), "id3", seeding.CorrelationKey(members[i], mac, fingerprint))}
+		want := seeding.RequestRecord{VID: f.vids[i].Value, Name: demographics.Name.Text, DOB: "1990-02-03", Key: seeding.Seal(seedingtest.Key("capability"), "id3", seeding.CorrelationKey(members[i], mac, fingerprint))}
 		if record != want {
 			t.Errorf("record %+v, want %+v", record, want)
 		}

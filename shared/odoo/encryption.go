@@ -1,0 +1,107 @@
+package odoo
+
+import (
+	"context"
+	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// OpenG2P's module g2p_registry_encryption stores names and addresses encrypted in
+// one field, and a placeholder in their place. It decrypts where exactly one
+// registrant is read, and the registry's setting allows it: a search_read returns
+// placeholders, also of a single registrant (models/partner.py, _fetch_query).
+
+// encryptionMark is the module's field of res.partner: this registrant is
+// encrypted. Reading it alone does not say whether what was read is decrypted.
+const encryptionMark = "is_encrypted"
+
+// placeholder is the module's default, which a registry can change.
+const placeholder = "encrypted"
+
+// encryptedNames are the fields of names that the module encrypts by default.
+var encryptedNames = map[string]bool{"name": true, "family_name": true, "given_name": true, "addl_name": true, "display_name": true}
+
+// isEncrypting reports whether the module is installed. It asks the registry only
+// if that is not known.
+func (s *session) isEncrypting(ctx context.Context) (bool, error) {
+	s.mu.Lock()
+	known := s.encrypts
+	s.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	var fields map[string]any
+	err := s.call(ctx, request{Model: partnerModel, Method: "fields_get",
+		Args: []any{[]string{encryptionMark}}, Kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
+	if err != nil {
+		return false, err
+	}
+	_, marked := fields[encryptionMark]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.encrypts = &marked
+	return marked, nil
+}
+
+// hidden reports whether rows of encrypted registrants hold placeholders: the
+// module's own, or one value in all names of all of them.
+func hidden(rows []map[string]any, fields []string) bool {
+	var first string
+	names, same := 0, true
+	for _, row := range rows {
+		if row[encryptionMark] != true {
+			continue
+		}
+		for _, f := range fields {
+			text, _ := row[f].(string)
+			switch {
+			case text == placeholder:
+				return true
+			case text == "" || !encryptedNames[f]:
+				continue
+			case names == 0:
+				first = text
+			}
+			names++
+			same = same && strings.TrimSpace(text) == strings.TrimSpace(first)
+		}
+	}
+	return names > 1 && same
+}
+
+// readable is an error if what was read are placeholders.
+func (r *Registry) readable(rows []map[string]any) error {
+	switch {
+	case !hidden(rows, r.fields):
+		return nil
+	case r.oneByOne:
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.StillEncrypted}
+	}
+	return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.Encrypted}
+}
+
+// readOne reads each of the registrants that the domain selects in a call of its
+// own.
+func (r *Registry) readOne(ctx context.Context, domain []any, asked int, fields []string) ([]map[string]any, error) {
+	selected := rowsOf[map[string]any](asked, 1, asked)
+	if err := r.session.searchRead(ctx, partnerModel, domain, map[string]any{"fields": []string{"id"}}, selected); err != nil {
+		return nil, r.blame(err, nil)
+	}
+	var list []map[string]any
+	for _, row := range selected.list {
+		rows := rowsOf[map[string]any](1, len(fields), 1)
+		err := r.session.call(ctx, request{Model: partnerModel, Method: "read", Args: []any{[]any{row["id"]}}, Kwargs: map[string]any{"fields": fields}}, rows)
+		if seeding.FaultOf(err).Code == "MissingError" {
+			continue // deleted since
+		}
+		if err == nil && rows.missing() {
+			err = unanswered(false, "BadAnswer", nil)
+		}
+		if err != nil {
+			return nil, r.blame(err, rows.list)
+		}
+		list = append(list, rows.list...)
+	}
+	return list, nil
+}

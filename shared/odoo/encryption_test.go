@@ -1,0 +1,112 @@
+package odoo_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/odoo/odootest"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// A registry that encrypts its registrants shows placeholders in lists. Nobody
+// gets them: that is a fault, and with one call for each registrant the names
+// come.
+func TestAnEncryptedRegistryIsReadOneByOne(t *testing.T) {
+	sim := odoosim.New(odoosim.Options{Encrypted: true})
+	server := simulator(t, sim)
+	target := contractTarget(odootest.Target{URL: server.URL, Database: "g2p", Username: "admin", Password: "admin"})
+	var ids []int64
+	for n := range 3 {
+		ids = append(ids, sim.AddRegistrant(odoosim.Registrant{Name: fmt.Sprintf("N%d", n), GivenName: fmt.Sprintf("Given%d", n), FamilyName: "Reyes"}))
+	}
+	company := sim.AddRegistrant(odoosim.Registrant{Name: "not selected"})
+	read := func(oneByOne bool, ids ...int64) (map[int64]seeding.Record, error) {
+		c := seeding.Connector{ID: fmt.Sprint(oneByOne), Registry: seeding.RegistryAccess{URL: server.URL, Database: "g2p", Username: "admin", VIDType: vidType, TokenType: tokenType},
+			Source: seeding.RegistrySource{Domain: `[["given_name","!=",false]]`, Fields: []string{"given_name", "family_name"}, OneByOne: oneByOne}}
+		r, err := target.Registries.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Registrants(t.Context(), ids)
+	}
+	for _, some := range [][]int64{ids, ids[:1]} {
+		_, err := read(false, some...)
+		check(t, err, seeding.RefusedRequest, seeding.Encrypted)
+		if source, d := seeding.RegistryProblem(seeding.FaultOf(err), seeding.ProblemRead); source != seeding.ProblemRead || !source.Blocks() || !strings.Contains(d.Remedy, "read_one_by_one") {
+			t.Errorf("%s: %q", source, d.Remedy)
+		}
+	}
+	got, err := read(true, append(ids, company)...)
+	if err != nil || len(got) != len(ids) {
+		t.Fatalf("%v, %v", got, err)
+	}
+	for n, id := range ids {
+		if got[id]["given_name"] != fmt.Sprintf("Given%d", n) || got[id]["family_name"] != "Reyes" || got[id]["is_encrypted"] != nil {
+			t.Errorf("%v", got[id])
+		}
+	}
+	sim.SetDecryption(false)
+	_, err = read(true, ids...)
+	check(t, err, seeding.RefusedRequest, seeding.StillEncrypted)
+}
+
+// Placeholders are recognised by the module's mark and what is in the names, also
+// where a registry has another placeholder, or is encrypted in part.
+func TestPlaceholdersOfEncryptedRegistrants(t *testing.T) {
+	for _, test := range []struct{ name, rows, code string }{
+		{"the module's own", `[{"id":7,"given_name":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
+		{"in an address", `[{"id":7,"given_name":"Ana","address":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
+		{"another one", `[{"id":7,"given_name":"***","is_encrypted":true},{"id":8,"given_name":"***","is_encrypted":true}]`, seeding.Encrypted},
+		{"another one, of one registrant", `[{"id":7,"given_name":"***","family_name":"***","is_encrypted":true}]`, seeding.Encrypted},
+		{"one of many is encrypted", `[{"id":7,"given_name":"Ana"},{"id":8,"given_name":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
+		{"decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true},{"id":8,"given_name":"Ben","is_encrypted":true}]`, ""},
+		{"one decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true}]`, ""},
+		{"of that name", `[{"id":7,"given_name":"encrypted","is_encrypted":false}]`, ""},
+		{"without names", `[{"id":7,"birthdate":"1990-11-02","is_encrypted":true},{"id":8,"birthdate":"1990-11-02","is_encrypted":true}]`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t, func(c call) reply {
+				if c.Method == "fields_get" {
+					return result(`{"is_encrypted":{"type":"boolean"}}`)
+				}
+				if !strings.Contains(string(c.Kwargs), `"is_encrypted"`) {
+					t.Errorf("asked for %s", c.Kwargs)
+				}
+				return result(test.rows)
+			})
+			c := f.connector()
+			c.Source.Fields = []string{"given_name", "family_name", "address", "birthdate"}
+			_, err := open(t, c).Registrants(t.Context(), []int64{7, 8})
+			if test.code == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			check(t, err, seeding.RefusedRequest, test.code)
+		})
+	}
+}
+
+// A registrant that is deleted, or hidden, while others are read is left out.
+func TestRegistrantsThatVanishWhileTheyAreReadOneByOne(t *testing.T) {
+	f := newFake(t, wellKnown(func(c call) reply {
+		switch {
+		case c.Method == "search_read":
+			return result(`[{"id":7},{"id":8},{"id":9}]`)
+		case string(c.Args) == `[[7]]`:
+			return result(`[]`)
+		case string(c.Args) == `[[8]]`:
+			return refusal(200, "odoo.exceptions.MissingError", "Record does not exist or has been deleted.")
+		}
+		return result(`[{"id":9,"given_name":"Ana"}]`)
+	}))
+	c := f.connector()
+	c.Source.OneByOne = true
+	got, err := open(t, c).Registrants(t.Context(), []int64{7, 8, 9})
+	if err != nil || len(got) != 1 || got[9]["given_name"] != "Ana" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
