@@ -64,7 +64,7 @@ type RowMAC [8]byte
 // token reaches a registrant, or a VID, that it was not made for: MTS itself puts
 // no id of ours into a callback (facts/mts.md W6).
 func RowMACOf(k Key, batch string, m Member, vid string, p Fingerprint) RowMAC {
-	return RowMAC(k.sum("row", batch, strconv.FormatInt(m.Registrant, 10), strconv.FormatInt(m.Identifier, 10), vid, string(p[:]))[:8])
+	return RowMAC(k.sum("row", batch, strconv.FormatInt(m.Registrant, 10), strconv.FormatInt(m.Identifier, 10), CleanVID(vid), string(p[:]))[:8])
 }
 
 // Fits compares in constant time.

@@ -79,7 +79,13 @@ func (s TokenShape) HeldCode(held []Identifier) string {
 
 // CleanToken is a token without the spaces around it and without marks that
 // nobody sees, with which one token would be taken for two.
-func CleanToken(text string) string {
+func CleanToken(text string) string { return clean(text) }
+
+// CleanVID is a VID without the same. It is what is mapped, sent and covered by
+// the MAC: MOSIP refuses a VID with a space, which nobody sees in the registry.
+func CleanVID(text string) string { return clean(text) }
+
+func clean(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if invisible(r) {
 			return -1

@@ -47,7 +47,7 @@ type Answers interface {
 }
 
 const (
-	maxToken   = 100 // bytes; Odoo shortens longer identifier values (facts/odoo.md A2)
+	maxToken   = seeding.MostToken + 1 // bytes; longer ones are cut, and have no token's shape
 	maxCode    = 120
 	maxElement = 16 << 10 // bytes; the message of a row may quote several fields in several languages
 )
@@ -148,13 +148,13 @@ func parseRow(element json.RawMessage, grant seeding.Grant) (seeding.Row, bool) 
 		return seeding.Row{}, false
 	}
 	member, mac, fingerprint, ok := seeding.ParseCorrelationKey(key)
-	if !ok || len(token) > maxToken || strings.ContainsRune(token, 0) {
+	if !ok {
 		return seeding.Row{}, false
 	}
 	row := seeding.Row{Subject: member.Subject(), MAC: mac, Fingerprint: fingerprint}
 	switch status {
 	case "processed":
-		row.Status, row.Token = seeding.RowProcessed, token
+		row.Status, row.Token = seeding.RowProcessed, token[:min(len(token), maxToken)]
 	case "error":
 		row.Status = seeding.RowError
 	case "invalid":

@@ -170,7 +170,7 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection, full 
 // record is the record of a registrant for MTS.
 func record(x candidate, rowKey, capability seeding.Key, batch string) seeding.RequestRecord {
 	d := x.demographics
-	mac := seeding.RowMACOf(rowKey, batch, x.member, d.VID.Text, x.fingerprint)
+	mac := seeding.RowMACOf(rowKey, batch, x.member, x.vid, x.fingerprint)
 	return seeding.RequestRecord{
 		VID: d.VID.Text, Name: d.Name.Text, Gender: d.Gender.Text, DOB: d.DOB.Text,
 		PhoneNumber: d.PhoneNumber.Text, EmailID: d.EmailID.Text, FullAddress: d.FullAddress.Text,

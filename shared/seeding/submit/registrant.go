@@ -53,6 +53,7 @@ type decision struct {
 // candidate is a registrant that is to be sent.
 type candidate struct {
 	member       seeding.Member
+	vid          string // as the registry has it
 	demographics seeding.Demographics
 	fingerprint  seeding.Fingerprint
 	looked       int // Tally.Looked of the run after this one
@@ -68,7 +69,7 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	case len(f.tokens) > 0:
 		return r.holdsToken(f)
 	}
-	demographics := r.mapper.Map(withVID(f.record, vid.Value))
+	demographics := r.demographics(vid, f)
 	if rejected := f.before.Kind != ""; rejected && !f.causeGone() && !r.due(f.before, demographics, now) {
 		return decision{choice: skip}
 	}
@@ -79,8 +80,15 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 		}}
 	}
 	return decision{choice: take, candidate: candidate{
-		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, demographics: demographics, fingerprint: fingerprint,
+		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, vid: vid.Value, demographics: demographics, fingerprint: fingerprint,
 	}}
+}
+
+// demographics are what would be sent for a VID.
+func (r rules) demographics(vid seeding.Identifier, f facts) seeding.Demographics {
+	d := r.mapper.Map(withVID(f.record, seeding.CleanVID(vid.Value)))
+	d.VID.Text = seeding.CleanVID(d.VID.Text) // the mapping may take it from another field
+	return d
 }
 
 // withVID is the record with its VID, for the mapping.

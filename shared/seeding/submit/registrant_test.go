@@ -69,7 +69,7 @@ func waiting(kind seeding.RejectionKind) seeding.Rejection {
 
 // joTaken is the decision to send Jo.
 var joTaken = decision{choice: take, candidate: candidate{
-	member: joMember, demographics: joDemography, fingerprint: seeding.FingerprintOf(currentKey, joDemography),
+	member: joMember, vid: joVID.Value, demographics: joDemography, fingerprint: seeding.FingerprintOf(currentKey, joDemography),
 }}
 
 // The questions about a VID are asked in one order; the first that applies
@@ -260,7 +260,7 @@ func TestWhatIsSentOrRejectedUnsent(t *testing.T) {
 		},
 		"data that lack another field are sent": {
 			record: seeding.Record{"birthdate": "1990-02-03"}, vid: "5028", mandatory: []string{"dob"},
-			want: decision{choice: take, candidate: candidate{member: joMember, demographics: nameless, fingerprint: seeding.FingerprintOf(currentKey, nameless)}},
+			want: decision{choice: take, candidate: candidate{member: joMember, vid: joVID.Value, demographics: nameless, fingerprint: seeding.FingerprintOf(currentKey, nameless)}},
 		},
 		"an empty VID is rejected though no field is mandatory": {
 			record: joRecord(), vid: "", want: invalid("ATS-REQ-009", seeding.Demographics{VID: present(""), Name: joDemography.Name, DOB: joDemography.DOB}),
@@ -284,5 +284,68 @@ func TestWhatIsSentOrRejectedUnsent(t *testing.T) {
 				t.Errorf("the record is changed: %v, was %v", c.record, before)
 			}
 		})
+	}
+}
+
+// spaced are ways in which a VID is entered with characters that nobody sees.
+var spaced = map[string]string{
+	"a space before": " 5028", "spaces behind": "5028  ", "a tab and a line break": "\t5028\r\n", "a no-break space": "5028\u00a0",
+	"a thin space": "\u20095028", "a zero-width space": "\u200b5028", "a byte order mark": "\ufeff5028", "a direction mark": "5028\u200e",
+	"a soft hyphen": "50\u00ad28", "all of them": "\ufeff \u200b5028\u00a0\u200f ",
+}
+
+// Spaces around a VID, and marks that nobody sees, are not sent; the MAC fits the
+// VID as the registry has it, as it is now and once it is corrected.
+func TestVIDIsSentWithoutWhatNobodySees(t *testing.T) {
+	for name, text := range spaced {
+		t.Run(name, func(t *testing.T) {
+			vid := joVID
+			vid.Value = text
+			got := testRules().decide(vid, facts{record: joRecord()}, now)
+			want := joTaken
+			want.candidate.vid = text
+			if got != want {
+				t.Fatalf("%+v, want %+v", got, want)
+			}
+			row := seedingtest.Key("row")
+			sent := record(got.candidate, row, seedingtest.Key("capability"), "b")
+			if sent.VID != "5028" {
+				t.Errorf("sends %q", sent.VID)
+			}
+			for _, held := range []string{text, "5028"} {
+				mac := seeding.RowMACOf(row, "b", joMember, held, got.candidate.fingerprint)
+				if key := seeding.Seal(seedingtest.Key("capability"), "b", seeding.CorrelationKey(joMember, mac, got.candidate.fingerprint)); key != sent.Key {
+					t.Errorf("the row does not fit the VID %q", held)
+				}
+			}
+		})
+	}
+	vid := joVID
+	vid.Value = " \u200b"
+	if got := testRules().decide(vid, facts{record: joRecord()}, now); got.cause.Code != "ATS-REQ-009" {
+		t.Errorf("a VID of spaces: %+v", got)
+	}
+}
+
+// prefixed is a mapping that sends another VID than the registry has.
+type prefixed struct{ fieldMapper }
+
+func (p prefixed) Map(r seeding.Record) seeding.Demographics {
+	d := p.fieldMapper.Map(r)
+	d.VID.Text = "00" + d.VID.Text + " "
+	return d
+}
+
+// A mapping may change the VID that is sent. The row still fits: patch knows the
+// VID of the registry only.
+func TestRowFitsTheVIDOfTheRegistryWhateverIsSent(t *testing.T) {
+	r := testRules()
+	r.mapper = prefixed{}
+	x := r.decide(joVID, facts{record: joRecord()}, now).candidate
+	row := seedingtest.Key("row")
+	sent := record(x, row, seedingtest.Key("capability"), "b")
+	mac := seeding.RowMACOf(row, "b", joMember, joVID.Value, x.fingerprint)
+	if want := seeding.Seal(seedingtest.Key("capability"), "b", seeding.CorrelationKey(joMember, mac, x.fingerprint)); sent.VID != "005028" || sent.Key != want {
+		t.Errorf("sends %q with %s, want %s", sent.VID, sent.Key, want)
 	}
 }

@@ -1,0 +1,20 @@
+package system_test
+
+import "testing"
+
+// VIDs that were entered with spaces and marks that nobody sees are tokenised and
+// removed like any other.
+func TestVIDWithASpaceIsTokenised(t *testing.T) {
+	w := newWorld(t, options{})
+	ids := w.addRegistrants(20)
+	for i, id := range ids {
+		vid := w.vidOf(id).Value
+		w.registry.SetVID(id, []string{" " + vid, vid + " ", vid + "\u00a0", "\ufeff" + vid, vid + "\u200b", "\t" + vid + "\n"}[i%6])
+	}
+	c := w.connector(nil)
+	w.finish(30, c)
+	expect(t, "tokenised", w.tokenised(), 20)
+	expect(t, "VIDs left", len(w.vids()), 0)
+	_, rejected := w.rejections(c)
+	expect(t, "rejections", len(rejected), 0)
+}
