@@ -1,17 +1,15 @@
 // Package jq evaluates a connector's mapping as MTS would (facts/mts.md 2.3 and
 // 2.4), but safely (facts/mts.md W11): an expression sees the record and nothing
-// else, and it cannot run for ever.
+// else, and its work is counted, so that it ends in bounded time and memory, at
+// the same step for the same record.
+//
+// gojq reads the expressions. They are evaluated here, because a single step of
+// its machine has no bound (infra/decisions.md).
 package jq
 
 import (
 	"errors"
-	"fmt"
-	"reflect"
-	"regexp"
 	"strconv"
-	"strings"
-
-	"github.com/itchyny/gojq"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -19,26 +17,23 @@ import (
 // Mappings implements seeding.Mappings.
 type Mappings struct{}
 
-// maxProgram bounds an expression, in bytes.
-const maxProgram = 1000
-
 // Compile compiles all expressions of m. Its error joins a
 // *seeding.MappingError per expression that cannot be used.
 func (Mappings) Compile(m seeding.Mapping) (seeding.Mapper, error) {
 	var invalid []error
-	compile := func(field, text string) *gojq.Code {
-		code, wrong := compile(text)
-		if wrong != "" {
-			invalid = append(invalid, &seeding.MappingError{Field: field, Text: wrong})
+	compile := func(field, text string) *program {
+		p, err := compile(text)
+		if err != nil {
+			invalid = append(invalid, &seeding.MappingError{Field: field, Text: err.Error()})
 		}
-		return code
+		return p
 	}
-	list := func(field string, texts []string) []*gojq.Code {
-		codes := make([]*gojq.Code, len(texts))
+	list := func(field string, texts []string) []*program {
+		programs := make([]*program, len(texts))
 		for i, text := range texts {
-			codes[i] = compile(field+"/"+strconv.Itoa(i), text)
+			programs[i] = compile(field+"/"+strconv.Itoa(i), text)
 		}
-		return codes
+		return programs
 	}
 	compiled := mapper{
 		vid:         compile("vid", m.VID),
@@ -59,83 +54,39 @@ func (Mappings) Compile(m seeding.Mapping) (seeding.Mapper, error) {
 	}
 }
 
-// compile returns the program of "."+text, or what is wrong with it.
-func compile(text string) (*gojq.Code, string) {
-	switch {
-	case strings.TrimSpace(text) == "":
-		return nil, "is empty, which would be the whole record; name a field"
-	case len(text) > maxProgram:
-		return nil, fmt.Sprintf("is longer than %d bytes", maxProgram)
-	case strings.HasPrefix(strings.TrimSpace(text), "."):
-		return nil, "begins with a dot, but a dot is put in front anyway; leave it out"
-	}
-	query, err := gojq.Parse("." + text)
+// Foresee says what an expression can give, whatever is in the fields of a
+// record, of which the types are known; other fields are null. Its error says in
+// words for the user what is wrong with the expression.
+func (Mappings) Foresee(expression string, fields map[string]seeding.Types) (seeding.Outcome, error) {
+	p, err := compile(expression)
 	if err != nil {
-		return nil, notValid(text, err)
+		return seeding.Outcome{}, err
 	}
-	if name := findForbidden(reflect.ValueOf(query)); name != "" {
-		return nil, name + " is not available: an expression may only look at the record"
+	if p.neverEnds(fields) {
+		return seeding.Outcome{}, wrong("needs too much work, whatever a record holds: it makes something too large, or does not end")
 	}
-	code, err := gojq.Compile(query)
-	if err != nil {
-		return nil, notValid(text, err)
-	}
-	return code, ""
+	return foresee(p.query, fields), nil
 }
 
-// plainKey matches the name of one field, even where jq wants it in quotes.
-var plainKey = regexp.MustCompile(`^[\pL\pN_$@:/ -]+$`)
-
-func notValid(text string, err error) string {
-	if plainKey.MatchString(text) {
-		return "is not a jq path; a field name that has other characters than a-z, 0-9 and _, or begins with a digit, " +
-			`must be in quotes: "` + text + `"`
-	}
-	return "is not valid jq after its leading dot: " + err.Error()
-}
-
-// forbidden are the functions that read the clock, the machine, the environment
-// or further input, or that write to the log. For the same record a mapping must
-// give the same result, because fingerprints depend on it.
-var forbidden = map[string]bool{
-	"env": true, "$ENV": true, "input": true, "inputs": true, "input_filename": true, "input_line_number": true,
-	"now": true, "localtime": true, "strflocaltime": true, "debug": true, "stderr": true,
-	"halt": true, "halt_error": true, "get_search_list": true, "modulemeta": true, "import": true,
-}
-
-// findForbidden walks a syntax tree and returns the name of the first forbidden
-// function, or "".
-func findForbidden(v reflect.Value) string {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return ""
-		}
-		switch node := v.Interface().(type) {
-		case *gojq.Import:
-			return "import"
-		case *gojq.Func:
-			if forbidden[node.Name] {
-				return node.Name
-			}
-		case *gojq.ObjectKeyVal: // {$ENV} is short for {ENV: $ENV}
-			if forbidden[node.Key] && strings.HasPrefix(node.Key, "$") {
-				return node.Key
+// neverEnds reports whether the work is spent with values of every kind. They are
+// small, and work that depends on them is not counted against the program.
+func (p *program) neverEnds(fields map[string]seeding.Types) bool {
+	for _, v := range []any{false, "sample", []any{1, "sample"}, 1} {
+		record := map[string]any{}
+		for field, types := range fields {
+			switch types {
+			case seeding.Number:
+				record[field] = 17
+			case seeding.Text:
+				record[field] = "6104203947251938"
+			default:
+				record[field] = v
 			}
 		}
-		return findForbidden(v.Elem())
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if name := findForbidden(v.Field(i)); name != "" {
-				return name
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			if name := findForbidden(v.Index(i)); name != "" {
-				return name
-			}
+		e := &evaluation{left: maxWork}
+		if e.first(p, record); !e.spent {
+			return false
 		}
 	}
-	return ""
+	return true
 }

@@ -2,12 +2,12 @@ package jq
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/itchyny/gojq"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -15,47 +15,59 @@ import (
 // mapper is a compiled mapping. It holds no state: one may serve any number of
 // goroutines.
 type mapper struct {
-	vid, gender, dob, phoneNumber, emailID *gojq.Code
-	name, fullAddress                      []*gojq.Code
+	vid, gender, dob, phoneNumber, emailID *program
+	name, fullAddress                      []*program
 }
 
-// Map evaluates every expression on the record. All of them share one budget. A
-// value is absent if its expression fails or the budget is spent.
+// Map evaluates every expression on the record. All of them share one budget of
+// work. A value is absent if its expression fails. If the work is spent, all that
+// is not evaluated by then is Spent.
 func (m mapper) Map(record seeding.Record) seeding.Demographics {
-	b := newBudget()
+	e := &evaluation{left: maxWork}
 	in := plain(map[string]any(record))
 	return seeding.Demographics{
-		VID:         vid(first(m.vid, in, b)),
-		Name:        join(m.name, in, b, " "),
-		Gender:      textOnly(first(m.gender, in, b)),
-		DOB:         textOnly(first(m.dob, in, b)),
-		PhoneNumber: textOrNumber(first(m.phoneNumber, in, b)),
-		EmailID:     textOrNumber(first(m.emailID, in, b)),
-		FullAddress: join(m.fullAddress, in, b, ", "),
+		VID:         e.result(vid, m.vid, in),
+		Name:        e.join(m.name, in, " "),
+		Gender:      e.result(textOnly, m.gender, in),
+		DOB:         e.result(textOnly, m.dob, in),
+		PhoneNumber: e.result(textOrNumber, m.phoneNumber, in),
+		EmailID:     e.result(textOrNumber, m.emailID, in),
+		FullAddress: e.join(m.fullAddress, in, ", "),
 	}
+}
+
+// result evaluates a program and reads its first result by a rule.
+func (e *evaluation) result(rule func(any) seeding.Value, p *program, in any) seeding.Value {
+	v := e.first(p, in)
+	if e.spent {
+		return seeding.Value{Spent: true}
+	}
+	return rule(v)
 }
 
 // first computes all results and returns the first. It returns nil for null and
 // for every failure, even one after the first result (facts/mts.md 2.3).
-func first(code *gojq.Code, in any, b *budget) (result any) {
+func (e *evaluation) first(p *program, in any) (result any) {
+	if e.spent {
+		return nil
+	}
 	defer func() {
-		if recover() != nil { // a panic of the interpreter is a failure like any other
+		if recover() != nil { // a panic of a library is a failure like any other
 			result = nil
 		}
 	}()
+	e.depth, e.patterns = 0, p.patterns
 	found := false
-	for results := code.RunWithContext(b, in); ; {
-		v, more := results.Next()
-		if !more {
-			return result
-		}
-		if _, failed := v.(error); failed {
-			return nil
-		}
+	err := e.query(p.query, nil, item{value: in}, func(x item) error {
 		if !found {
-			result, found = v, true
+			result, found = x.value, true
 		}
+		return nil
+	})
+	if err != nil {
+		return nil
 	}
+	return result
 }
 
 // maxText bounds a result, in bytes. No name or address is longer.
@@ -109,11 +121,14 @@ func vid(v any) seeding.Value {
 
 // join is the rule for name and address: the pieces that are not falsy, joined.
 // The value is absent only if every piece is null.
-func join(codes []*gojq.Code, in any, b *budget, separator string) seeding.Value {
+func (e *evaluation) join(programs []*program, in any, separator string) seeding.Value {
 	var out seeding.Value
 	var pieces []string
-	for _, code := range codes {
-		v := first(code, in, b)
+	for _, p := range programs {
+		v := e.first(p, in)
+		if e.spent {
+			return seeding.Value{Spent: true}
+		}
 		if v == nil {
 			continue
 		}
@@ -160,8 +175,6 @@ func decimal(v any) (string, bool) {
 	switch v := v.(type) {
 	case int:
 		return strconv.Itoa(v), true
-	case *big.Int:
-		literal = v.String()
 	case float64:
 		literal = strconv.FormatFloat(v, 'g', -1, 64)
 	case json.Number:
@@ -171,7 +184,7 @@ func decimal(v any) (string, bool) {
 	}
 	// The size is checked first: as a fraction 1e999999999 would fill the memory.
 	size, err := strconv.ParseFloat(literal, 64)
-	if err != nil || len(literal) > 120 || math.IsNaN(size) || math.Abs(size) > 1e100 || size != 0 && math.Abs(size) < 1e-100 {
+	if err != nil || len(literal) > maxDigits || math.IsNaN(size) || math.Abs(size) > 1e100 || size != 0 && math.Abs(size) < 1e-100 {
 		return "", false
 	}
 	exact, ok := new(big.Rat).SetString(literal)
@@ -182,25 +195,50 @@ func decimal(v any) (string, bool) {
 	return exact.FloatString(digits), true
 }
 
-// plain converts a value to the types that gojq knows; others become null.
+// maxDigits bounds how a number is written. Longer ones are infinite.
+const maxDigits = 120
+
+// plain returns a value of the types that programs know; what has another type is
+// null. What needs no change is not copied, because nothing is changed in place.
 func plain(v any) any {
+	known, _ := replaced(v)
+	return known
+}
+
+// replaced returns a copy of a list or object if something in it was replaced.
+func replaced(v any) (known any, changed bool) {
 	switch v := v.(type) {
-	case nil, bool, string, int, float64, json.Number, *big.Int:
-		return v
+	case nil, bool, string, int, float64:
+		return v, false
 	case int64:
-		return big.NewInt(v)
+		return int(v), true
+	case json.Number:
+		if len(v) > maxDigits {
+			return math.Inf(1), true
+		}
+		return v, false
 	case []any:
-		list := make([]any, len(v))
+		list := v
 		for i := range v {
-			list[i] = plain(v[i])
+			if element, other := replaced(v[i]); other {
+				if !changed {
+					list, changed = slices.Clone(v), true
+				}
+				list[i] = element
+			}
 		}
-		return list
+		return list, changed
 	case map[string]any:
-		object := make(map[string]any, len(v))
+		object := v
 		for key := range v {
-			object[key] = plain(v[key])
+			if member, other := replaced(v[key]); other {
+				if !changed {
+					object, changed = maps.Clone(v), true
+				}
+				object[key] = member
+			}
 		}
-		return object
+		return object, changed
 	}
-	return nil
+	return nil, true
 }

@@ -6,6 +6,26 @@ type Mappings interface {
 	Compile(m Mapping) (Mapper, error)
 }
 
+// Types is a set of types of values.
+type Types uint8
+
+const (
+	Null Types = 1 << iota
+	Boolean
+	Number
+	Text
+	List
+	Object
+	AnyType = Null | Boolean | Number | Text | List | Object
+)
+
+// Outcome is what an expression of a mapping can give, whatever a record holds.
+type Outcome struct {
+	Gives    Types    // of its results; 0 if it always fails or gives nothing
+	Reads    []string // the fields of the record that it reads by their names, in order
+	ReadsAny bool     // it reads others too: which, depends on the record
+}
+
 // Mapper finds MTS's seven fields in a registry record by MTS's own rules
 // (facts/mts.md 2.3).
 type Mapper interface {
@@ -25,6 +45,7 @@ type Value struct {
 	Text    string
 	Present bool // the result is not null; it may be an empty text
 	NotText bool // a list, an object, or a number or boolean where MTS would fail the whole batch (facts/mts.md W12)
+	Spent   bool // not known: the mapping needs more work than one record may
 }
 
 // Demographics are the seven fields of one registrant. They are never stored.
@@ -38,6 +59,10 @@ var MTSFields = []string{"vid", "name", "gender", "dob", "phoneNumber", "emailId
 
 // CodeNotText is a code of our own: a mapped value is not a text.
 const CodeNotText = "MTSC-NOT-TEXT"
+
+// CodeTooMuchWork is a code of our own: the mapping needs too much work for the
+// record.
+const CodeTooMuchWork = "MTSC-TOO-MUCH-WORK"
 
 // Invalid returns the code with which MTS would reject the record, or "". It
 // checks in MTS's order (facts/mts.md 2.4).
@@ -60,6 +85,8 @@ func (d Demographics) Invalid(mandatory []string) string {
 		{"fullAddress", d.FullAddress, "ATS-REQ-015", "ATS-REQ-008"},
 	} {
 		switch {
+		case check.value.Spent:
+			return CodeTooMuchWork
 		case check.value.NotText:
 			return CodeNotText
 		case !must[check.field]:

@@ -34,6 +34,8 @@ func TestInvalidIsWhatMTSWouldSay(t *testing.T) {
 		"e-mail mandatory":            {func(*seeding.Demographics) {}, append(standard, "emailId"), "ATS-REQ-014"},
 		"empty phone passes":          {func(d *seeding.Demographics) { d.PhoneNumber = text("") }, []string{"phoneNumber"}, ""},
 		"address need not be given":   {func(d *seeding.Demographics) { d.FullAddress = seeding.Value{} }, []string{"name"}, ""},
+		"too much work":               {func(d *seeding.Demographics) { d.Name, d.EmailID = seeding.Value{}, seeding.Value{Spent: true} }, standard, "ATS-REQ-010"},
+		"too much work, then nothing": {func(d *seeding.Demographics) { d.Name = seeding.Value{Spent: true} }, nil, seeding.CodeTooMuchWork},
 		"a number would fail the lot": {func(d *seeding.Demographics) { d.Gender = seeding.Value{Present: true, NotText: true} }, nil, seeding.CodeNotText},
 	}
 	for name, c := range cases {

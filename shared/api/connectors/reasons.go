@@ -39,6 +39,7 @@ var kindReasons = map[seeding.RejectionKind]string{
 // identity service that a demographic authentication can meet.
 var reasons = map[string]string{
 	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only. Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
+	seeding.CodeTooMuchWork: "The mapping needs too much work for this registrant's data, so it was stopped. Make it simpler, or shorten the value.",
 	seeding.CodeEmptyToken:  "MOSIP accepted the registrant, but gave no token. Ask the operator of MOSIP about the partner's policy.",
 	seeding.CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
 	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",

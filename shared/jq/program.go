@@ -1,0 +1,346 @@
+package jq
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/itchyny/gojq"
+)
+
+// program is a compiled expression.
+type program struct {
+	query    *gojq.Query
+	patterns map[patternKey]*pattern // its regular expressions that are literals
+}
+
+// maxProgram bounds an expression, in bytes, and with that the depth of its
+// syntax tree.
+const maxProgram = 1000
+
+// compile returns the program of "."+text. Its error says in words for the user
+// what is wrong.
+func compile(text string) (*program, error) {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return nil, wrong("is empty, which would be the whole record; name a field")
+	case len(text) > maxProgram:
+		return nil, wrong("is longer than %d bytes", maxProgram)
+	case strings.HasPrefix(strings.TrimSpace(text), "."):
+		return nil, wrong("begins with a dot, but a dot is put in front anyway; leave it out")
+	}
+	query, err := gojq.Parse("." + text)
+	if err != nil {
+		return nil, notValid(text, err)
+	}
+	c := checker{text: text, patterns: map[patternKey]*pattern{}}
+	c.query(query, nil)
+	switch {
+	case c.wrong != nil && plainKey.MatchString(text): // read as a subtraction, for instance
+		return nil, notValid(text, c.wrong)
+	case c.wrong != nil:
+		return nil, c.wrong
+	}
+	return &program{query, c.patterns}, nil
+}
+
+func wrong(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// plainKey matches the name of one field, even where jq wants it in quotes.
+var plainKey = regexp.MustCompile(`^[\pL\pN_$@:/ -]+$`)
+
+func notValid(text string, err error) error {
+	if plainKey.MatchString(text) {
+		return wrong("is not a jq path; a field name that has other characters than a-z, 0-9 and _, or begins with a digit, "+
+			`must be in quotes: "%s"`, text)
+	}
+	place := ""
+	if e, ok := err.(*gojq.ParseError); ok && e.Offset > 1 { //nolint:errorlint // Parse returns nothing that wraps it
+		before := text[:min(e.Offset-1, len(text))]
+		place = fmt.Sprintf(", after character %d", utf8.RuneCountInString(before))
+	}
+	return wrong("is not valid jq after its leading dot: %v%s", err, place)
+}
+
+// forbidden are the functions of jq that read the clock, the machine, the
+// environment or further input, or that write to the log. For the same record a
+// mapping must give the same result, because fingerprints depend on it.
+var forbidden = []string{
+	"env", "$ENV", "input", "inputs", "input_filename", "input_line_number", "now", "localtime", "strflocaltime", "debug", "stderr",
+	"halt", "halt_error", "get_search_list", "modulemeta", "$__prog_args", "$__loc__", "builtins",
+}
+
+// checker finds what cannot be evaluated: names that nothing has, and regular
+// expressions that are literals and do not compile. Only the first is kept.
+type checker struct {
+	text     string
+	patterns map[patternKey]*pattern
+	wrong    error
+}
+
+// refuse says what is wrong, and where the word is in the expression.
+func (c *checker) refuse(word, format string, args ...any) {
+	if c.wrong != nil {
+		return
+	}
+	text := fmt.Sprintf(format, args...)
+	at := regexp.MustCompile(`(?:^|[^\w$])(` + regexp.QuoteMeta(word) + `)`).FindStringSubmatchIndex(c.text)
+	if at != nil {
+		text = fmt.Sprintf("%s (at character %d)", text, 1+utf8.RuneCountInString(c.text[:at[2]]))
+	}
+	c.wrong = wrong("%s", text)
+}
+
+func (c *checker) queries(s *scope, queries ...*gojq.Query) {
+	for _, q := range queries {
+		if q != nil {
+			c.query(q, s)
+		}
+	}
+}
+
+func (c *checker) query(q *gojq.Query, s *scope) {
+	if len(q.Imports) > 0 || q.Meta != nil {
+		c.refuse("import", "import is not available: an expression may only look at the record")
+	}
+	for _, def := range q.FuncDefs {
+		s = &scope{before: s, name: def.Name, arity: len(def.Args), def: def}
+		inner := s
+		for _, arg := range def.Args {
+			if name, ok := strings.CutPrefix(arg, "$"); ok {
+				inner = inner.bind(arg, nil)
+				arg = name
+			}
+			inner = &scope{before: inner, name: arg, body: def.Body}
+		}
+		c.query(def.Body, inner)
+	}
+	switch {
+	case q.Term != nil:
+		c.term(q.Term, s)
+	case len(q.Patterns) > 0:
+		c.query(q.Left, s)
+		c.query(q.Right, c.bind(q.Patterns, s))
+	default:
+		c.queries(s, q.Left, q.Right)
+	}
+}
+
+// bind adds the names of a pattern.
+func (c *checker) bind(patterns []*gojq.Pattern, s *scope) *scope {
+	if len(patterns) > 1 {
+		c.refuse("?//", "?// is not available here: MTS's jq (1.5) does not have it")
+	}
+	return c.names(patterns[0], s, s)
+}
+
+func (c *checker) names(p *gojq.Pattern, at, s *scope) *scope {
+	if p.Name != "" {
+		return s.bind(p.Name, nil)
+	}
+	for _, element := range p.Array {
+		s = c.names(element, at, s)
+	}
+	for _, member := range p.Object {
+		c.string(member.KeyString, at)
+		c.queries(at, member.KeyQuery)
+		if strings.HasPrefix(member.Key, "$") {
+			s = s.bind(member.Key, nil)
+		}
+		if member.Val != nil {
+			s = c.names(member.Val, at, s)
+		}
+	}
+	return s
+}
+
+func (c *checker) string(t *gojq.String, s *scope) {
+	if t != nil {
+		c.queries(s, t.Queries...)
+	}
+}
+
+func (c *checker) index(i *gojq.Index, s *scope) {
+	if i != nil {
+		c.string(i.Str, s)
+		c.queries(s, i.Start, i.End)
+	}
+}
+
+func (c *checker) term(t *gojq.Term, s *scope) {
+	c.index(t.Index, s)
+	c.string(t.Str, s)
+	for _, suffix := range t.SuffixList {
+		c.index(suffix.Index, s)
+	}
+	if t.Format != "" && !slices.Contains(formats, t.Format[1:]) {
+		c.refuse(t.Format, "there is no format %s", t.Format)
+	}
+	switch t.Type {
+	case gojq.TermTypeFunc:
+		c.call(t.Func, s)
+	case gojq.TermTypeObject:
+		for _, member := range t.Object.KeyVals {
+			c.string(member.KeyString, s)
+			c.queries(s, member.KeyQuery, member.Val)
+			if strings.HasPrefix(member.Key, "$") {
+				c.call(&gojq.Func{Name: member.Key}, s)
+			}
+		}
+	case gojq.TermTypeArray:
+		c.queries(s, t.Array.Query)
+	case gojq.TermTypeUnary:
+		c.term(t.Unary.Term, s)
+	case gojq.TermTypeIf:
+		c.queries(s, t.If.Cond, t.If.Then, t.If.Else)
+		for _, more := range t.If.Elif {
+			c.queries(s, more.Cond, more.Then)
+		}
+	case gojq.TermTypeTry:
+		c.queries(s, t.Try.Body, t.Try.Catch)
+	case gojq.TermTypeReduce:
+		c.queries(s, t.Reduce.Query, t.Reduce.Start)
+		c.query(t.Reduce.Update, c.bind(t.Reduce.Patterns, s))
+	case gojq.TermTypeForeach:
+		c.queries(s, t.Foreach.Query, t.Foreach.Start)
+		c.queries(c.bind(t.Foreach.Patterns, s), t.Foreach.Update, t.Foreach.Extract)
+	case gojq.TermTypeLabel:
+		c.query(t.Label.Body, s.bind("*"+t.Label.Ident, nil))
+	case gojq.TermTypeBreak:
+		if s.variable("*"+t.Break) == nil {
+			c.refuse(t.Break, "there is no label %s", t.Break)
+		}
+	case gojq.TermTypeQuery:
+		c.query(t.Query, s)
+	}
+}
+
+func (c *checker) call(f *gojq.Func, s *scope) {
+	c.queries(s, f.Args...)
+	switch {
+	case f.Name[0] == '$' && s.variable(f.Name) != nil:
+		return
+	case f.Name[0] != '$' && s.function(f.Name, len(f.Args)) != nil:
+		return
+	case slices.Contains(forbidden, f.Name):
+		c.refuse(f.Name, "%s is not available: an expression may only look at the record", f.Name)
+		return
+	case f.Name[0] == '$':
+		c.refuse(f.Name, "there is no variable %s", f.Name)
+		return
+	}
+	if _, known := functions[signature{f.Name, len(f.Args)}]; !known || f.Name[0] == '_' {
+		c.refuse(f.Name, "%s", unknown(f))
+		return
+	}
+	c.literals(f)
+}
+
+func unknown(f *gojq.Func) string {
+	for arity := range 5 {
+		if _, ok := functions[signature{f.Name, arity}]; ok && f.Name[0] != '_' {
+			return fmt.Sprintf("%s takes another number of arguments than %d", f.Name, len(f.Args))
+		}
+	}
+	if len(f.Args) == 0 {
+		return fmt.Sprintf("there is no function %s here; a field of the record has a dot in front: .%s", f.Name, f.Name)
+	}
+	return fmt.Sprintf("there is no function %s with %d arguments here", f.Name, len(f.Args))
+}
+
+// literals checks the regular expressions and time formats that are written in
+// the program.
+func (c *checker) literals(f *gojq.Func) {
+	var flagsAt int // which argument has the flags
+	added := ""
+	switch f.Name {
+	case "strptime", "strftime":
+		if text, ok := literalText(f.Args[0]); ok {
+			c.timeFormat(f.Name, text)
+		}
+		return
+	case "split":
+		if len(f.Args) == 1 { // by a plain text
+			return
+		}
+		flagsAt = 1
+	case "test", "match", "capture", "splits":
+		flagsAt = 1
+	case "scan":
+		flagsAt, added = 1, "g"
+	case "sub":
+		flagsAt = 2
+	case "gsub":
+		flagsAt, added = 2, "g"
+	default:
+		return
+	}
+	expression, ok := literalText(f.Args[0])
+	flags := ""
+	if len(f.Args) > flagsAt {
+		flags, _ = literalText(f.Args[flagsAt])
+	} else if pair := literalList(f.Args[0]); len(pair) > 0 && flagsAt == 1 {
+		expression, ok = literalText(pair[0])
+		if len(pair) > 1 {
+			flags, _ = literalText(pair[1])
+		}
+	}
+	if !ok {
+		return
+	}
+	key := patternKey{expression, flags + added}
+	if c.patterns[key] != nil {
+		return
+	}
+	p, bad := compilePattern(key)
+	if bad != "" {
+		c.refuse(f.Name, "the regular expression of %s %s", f.Name, bad)
+		return
+	}
+	c.patterns[key] = p
+}
+
+// timeFormat refuses a format with which no text can be read or written.
+func (c *checker) timeFormat(name, format string) {
+	_, after, found := strings.Cut(format, "%")
+	if !found {
+		c.refuse(name, "the format of %s has no directive such as %%Y, %%m and %%d", name)
+	}
+	for found && c.wrong == nil {
+		directive := strings.TrimLeft(after, "-_0^#:123456789")
+		if directive == "" || !strings.ContainsRune("aAbBcCdDeFfgGhHIjklmMnpPrRsStTuUvVwWxXyYzZ%+", rune(directive[0])) {
+			c.refuse(name, "the format of %s has an unknown directive", name)
+			return
+		}
+		_, after, found = strings.Cut(directive[1:], "%")
+	}
+}
+
+// literalText returns the text that a query is, if it is one.
+func literalText(q *gojq.Query) (string, bool) {
+	t := q.Term
+	switch {
+	case t == nil || len(t.SuffixList) > 0 || len(q.FuncDefs) > 0:
+	case t.Type == gojq.TermTypeQuery:
+		return literalText(t.Query)
+	case t.Type == gojq.TermTypeString && t.Str.Queries == nil:
+		return t.Str.Str, true
+	}
+	return "", false
+}
+
+// literalList returns the elements of a list that is written in a program.
+func literalList(q *gojq.Query) []*gojq.Query {
+	if q.Term == nil || q.Term.Type != gojq.TermTypeArray || len(q.Term.SuffixList) > 0 || q.Term.Array.Query == nil {
+		return nil
+	}
+	var elements []*gojq.Query
+	for q = q.Term.Array.Query; q.Term == nil && q.Op == gojq.OpComma; q = q.Left {
+		elements = append(elements, q.Right)
+	}
+	elements = append(elements, q)
+	slices.Reverse(elements)
+	return elements
+}
