@@ -109,6 +109,16 @@ func TestWhatCannotBeRun(t *testing.T) {
 	}
 }
 
+// A mapping that was saved and no longer compiles is shown with what is wrong.
+func TestStoredMappingThatNoLongerCompilesIsNamed(t *testing.T) {
+	u := seeding.MappingUnusable(errors.Join(
+		&seeding.MappingError{Field: "name/1", Text: "now is not available"}, &seeding.MappingError{Field: "dob", Text: "is empty"}))
+	checkDescription(t, "mapping", u.Description)
+	if !strings.Contains(u.Text, "name/1: now is not available") {
+		t.Errorf("%s", u.Text)
+	}
+}
+
 // checkDescription demands sentences that say what is wrong, and what to do.
 func checkDescription(t *testing.T, name string, d seeding.Description) {
 	t.Helper()

@@ -159,9 +159,14 @@ func KeysUnusable(cause error) *Unusable {
 	}, cause}
 }
 
-// MappingUnusable is the error of a mapping that does not compile.
+// MappingUnusable is the error of a mapping that does not compile, though it was
+// saved: by a former release, for instance. It names the first expression.
 func MappingUnusable(cause error) *Unusable {
-	return &Unusable{Description{"The mapping cannot be used.", "Save the connector's mapping anew."}, cause}
+	text := "The mapping cannot be used."
+	if e, ok := errors.AsType[*MappingError](cause); ok {
+		text = "The mapping cannot be used. Its expression for " + e.Field + ": " + e.Text + "."
+	}
+	return &Unusable{Description{text, "Change the expression in the connector's configuration, and save it."}, cause}
 }
 
 // RegistryUnusable is the error of a registry that cannot be opened: its password

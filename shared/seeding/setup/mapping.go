@@ -1,119 +1,178 @@
 package setup
 
 import (
-	"errors"
+	"slices"
+	"strconv"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// checkMapping: every expression can be compiled, and every mandatory field can
-// get a text from the selected fields (facts/mts.md D11).
-func (r Rules) checkMapping(p Proposal) []Finding {
+// checkMapping: each expression can be compiled and, alone, can give a value from
+// the selected fields (facts/mts.md D11). It is decided by what an expression
+// reads and not by trying it on made-up records, which it may rightly refuse.
+// doubtful is what can be saved nevertheless.
+func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 	source := p.Connector.Source
-	var found []Finding
-	if _, err := r.Mappings.Compile(source.Mapping); err != nil {
-		for _, e := range mappingErrors(err) {
-			name, _, _ := strings.Cut(e.Field, "/")
-			if p.readable(MappingOf(name)) {
-				found = append(found, Finding{MappingOf(e.Field), e.Text})
-			}
-		}
-	}
-	if len(found) > 0 || !p.readable(Mapping, Fields, Mandatory) {
-		return found
-	}
-	for _, field := range append([]string{"vid"}, source.Mandatory...) {
-		if !r.canGiveText(source, field) {
-			found = append(found, Finding{MappingOf(field), "can give no text, though " + field +
-				" is mandatory: it finds nothing in the selected fields (" + strings.Join(source.Fields, ", ") + ", and vid)"})
-		}
-	}
-	return found
-}
-
-// mappingErrors finds all of them in an error that may join several.
-func mappingErrors(err error) []*seeding.MappingError {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []*seeding.MappingError
-		for _, one := range joined.Unwrap() {
-			all = append(all, mappingErrors(one)...)
-		}
-		return all
-	}
-	if e, ok := errors.AsType[*seeding.MappingError](err); ok {
-		return []*seeding.MappingError{e}
-	}
-	return []*seeding.MappingError{{Text: "cannot be used"}}
-}
-
-// canGiveText reports whether a field of MTS can get a text from the selected
-// fields. It evaluates the field's expressions on sample records, in which the
-// selected fields have values of several kinds, as a registry might send them.
-func (r Rules) canGiveText(source seeding.RegistrySource, field string) bool {
-	target, known := targets[field]
-	if !known {
-		return false
-	}
-	for _, expression := range target.expressions(source.Mapping) {
-		alone := seeding.Mapping{VID: "id", Gender: "id", DOB: "id", PhoneNumber: "id", EmailID: "id"}
-		target.set(&alone, expression)
-		mapper, err := r.Mappings.Compile(alone)
-		if err != nil {
+	known := typesOf(source.Fields)
+	for _, name := range seeding.MTSFields {
+		mandatory := name == "vid" || p.readable(Mandatory) && slices.Contains(source.Mandatory, name)
+		expressions := expressionsOf(source.Mapping, name)
+		if !p.readable(MappingOf(name)) {
 			continue
 		}
-		for record := range samples(source.Fields, expression) {
-			if v := target.value(mapper.Map(record)); v.Present && !v.NotText && v.Text != "" {
-				return true
+		if mandatory && len(expressions) == 0 {
+			found = append(found, Finding{MappingOf(name), "must name one expression at least, because " + name + " is mandatory"})
+		}
+		// Who selects other fields need not write a mapping for what is not needed.
+		unused := !mandatory && slices.Equal(expressions, expressionsOf(Defaults().Source.Mapping, name))
+		for i, expression := range expressions {
+			at := MappingOf(name)
+			if isList(name) {
+				at += "/" + Field(strconv.Itoa(i))
 			}
-			if r.Expired != nil && r.Expired() {
-				return true
+			if !p.readable(at) {
+				continue
+			}
+			outcome, err := r.Mappings.Foresee(expression, known)
+			switch {
+			case err != nil:
+				found = append(found, Finding{at, err.Error()})
+			case !p.readable(Fields) || unused:
+			default:
+				switch text, doubt := judge(outcome, name, source.Fields, known); {
+				case doubt:
+					doubtful = append(doubtful, Finding{at, text})
+				case text != "":
+					found = append(found, Finding{at, text})
+				}
 			}
 		}
 	}
-	return false
+	for _, name := range source.Mandatory {
+		if p.readable(Mandatory) && !slices.Contains(seeding.MTSFields, name) {
+			found = append(found, Finding{MappingOf(name), "is mandatory, but MTS has no such field"})
+		}
+	}
+	return found, doubtful
 }
 
-// targets gives access to each of seeding.MTSFields: its expressions in a
-// mapping, setting one expression, and its value.
-var targets = map[string]struct {
-	expressions func(seeding.Mapping) []string
-	set         func(*seeding.Mapping, string)
-	value       func(seeding.Demographics) seeding.Value
-}{
-	"vid": {
-		func(m seeding.Mapping) []string { return []string{m.VID} },
-		func(m *seeding.Mapping, expression string) { m.VID = expression },
-		func(d seeding.Demographics) seeding.Value { return d.VID },
-	},
-	"name": {
-		func(m seeding.Mapping) []string { return m.Name },
-		func(m *seeding.Mapping, expression string) { m.Name = []string{expression} },
-		func(d seeding.Demographics) seeding.Value { return d.Name },
-	},
-	"gender": {
-		func(m seeding.Mapping) []string { return []string{m.Gender} },
-		func(m *seeding.Mapping, expression string) { m.Gender = expression },
-		func(d seeding.Demographics) seeding.Value { return d.Gender },
-	},
-	"dob": {
-		func(m seeding.Mapping) []string { return []string{m.DOB} },
-		func(m *seeding.Mapping, expression string) { m.DOB = expression },
-		func(d seeding.Demographics) seeding.Value { return d.DOB },
-	},
-	"phoneNumber": {
-		func(m seeding.Mapping) []string { return []string{m.PhoneNumber} },
-		func(m *seeding.Mapping, expression string) { m.PhoneNumber = expression },
-		func(d seeding.Demographics) seeding.Value { return d.PhoneNumber },
-	},
-	"emailId": {
-		func(m seeding.Mapping) []string { return []string{m.EmailID} },
-		func(m *seeding.Mapping, expression string) { m.EmailID = expression },
-		func(d seeding.Demographics) seeding.Value { return d.EmailID },
-	},
-	"fullAddress": {
-		func(m seeding.Mapping) []string { return m.FullAddress },
-		func(m *seeding.Mapping, expression string) { m.FullAddress = []string{expression} },
-		func(d seeding.Demographics) seeding.Value { return d.FullAddress },
-	},
+// typesOf are the types of the members of a record: of what a field of Odoo may
+// hold, and of the two that every record has.
+func typesOf(fields []string) map[string]seeding.Types {
+	known := map[string]seeding.Types{}
+	for _, field := range fields {
+		known[field] = seeding.AnyType
+	}
+	known["id"], known["vid"] = seeding.Number, seeding.Text
+	return known
+}
+
+// judge says what is wrong with what an expression can give for a field of MTS.
+func judge(o seeding.Outcome, field string, selected []string, known map[string]seeding.Types) (text string, doubt bool) {
+	var missing []string
+	likely := ""
+	for _, name := range o.Reads {
+		if _, ok := known[name]; ok {
+			continue
+		}
+		missing = append(missing, name)
+		if near := nearest(name, known); near != "" && likely == "" && !slices.Contains(o.Reads, near) {
+			likely = near
+		}
+	}
+	takes := seeding.Text
+	if field == "vid" || field == "phoneNumber" || field == "emailId" {
+		takes |= seeding.Number
+	}
+	switch {
+	case len(missing) > 0:
+		text = "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(selected, ", ") + ", and vid)"
+		if likely != "" {
+			text += "; is " + likely + " meant?"
+		}
+		return text, likely == "" && (o.ReadsAny || len(missing) < len(o.Reads)) && o.Gives&takes != 0
+	case len(o.Reads) == 0 && !o.ReadsAny:
+		return "reads no field of the record, so it would give the same for everybody", false
+	case o.Gives&^seeding.Null == 0:
+		return "can give no text: it gives nothing, whatever a record holds", false
+	case o.Gives&takes == 0:
+		return "can give no text: it gives " + names(o.Gives), false
+	}
+	return "", false
+}
+
+// names of types, in words.
+func names(types seeding.Types) string {
+	var words []string
+	for _, t := range []struct {
+		types seeding.Types
+		word  string
+	}{
+		{seeding.Boolean, "true or false"}, {seeding.Number, "a number"}, {seeding.Text, "a text"}, {seeding.List, "a list"}, {seeding.Object, "an object"},
+	} {
+		if types&t.types != 0 {
+			words = append(words, t.word)
+		}
+	}
+	return strings.Join(words, " or ")
+}
+
+// nearest returns the known name of which another is likely a misspelling.
+func nearest(name string, known map[string]seeding.Types) string {
+	best, least := "", 1+min(2, len(name)/3)
+	for candidate := range known {
+		if d := distance(name, candidate); d < least || d == least && best != "" && candidate < best {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters are to be changed, put in, left out or exchanged
+// with the next one to make b of a.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			rows[i][j] = min(change, rows[i-1][j]+1, rows[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
+func isList(field string) bool { return field == "name" || field == "fullAddress" }
+
+// expressionsOf returns the expressions of one of seeding.MTSFields.
+func expressionsOf(m seeding.Mapping, field string) []string {
+	switch field {
+	case "vid":
+		return []string{m.VID}
+	case "name":
+		return m.Name
+	case "gender":
+		return []string{m.Gender}
+	case "dob":
+		return []string{m.DOB}
+	case "phoneNumber":
+		return []string{m.PhoneNumber}
+	case "emailId":
+		return []string{m.EmailID}
+	default:
+		return m.FullAddress
+	}
 }

@@ -55,17 +55,21 @@ func (p Proposal) readable(fields ...Field) bool {
 	return true
 }
 
+// Expressions foresees what the expressions of a mapping can give.
+type Expressions interface {
+	// Foresee is given the types of a record's fields; it has no others. The
+	// error says what is wrong with the expression, in words for the user.
+	Foresee(expression string, fields map[string]seeding.Types) (seeding.Outcome, error)
+}
+
 // Rules are what a configuration is checked with.
 type Rules struct {
-	Mappings seeding.Mappings
+	Mappings Expressions
 	// CheckDomain returns why a domain cannot be used, in words for the user.
 	CheckDomain func(domain string) error
 	// CheckAddress returns why an address must not be called, as far as that is
 	// known before it is resolved, in words for the user. nil: any may be called.
 	CheckAddress func(seeding.Address) error
-	// Expired ends the evaluation of a mapping on samples. What was not
-	// evaluated until then is accepted. nil: never.
-	Expired func() bool
 }
 
 // Check finds everything that is wrong with a proposal.
@@ -75,8 +79,15 @@ func (r Rules) Check(p Proposal) []Finding {
 	found = append(found, checkTypes(p)...)
 	found = append(found, checkPassword(p)...)
 	found = append(found, r.checkDomain(p)...)
-	found = append(found, r.checkMapping(p)...)
+	wrong, _ := r.checkMapping(p)
+	found = append(found, wrong...)
 	return append(found, checkFields(p)...)
+}
+
+// Warnings finds what can be saved, and is probably not meant.
+func (r Rules) Warnings(p Proposal) []Finding {
+	_, doubtful := r.checkMapping(p)
+	return doubtful
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.

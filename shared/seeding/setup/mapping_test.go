@@ -1,0 +1,285 @@
+package setup_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
+)
+
+// person is a record as Odoo sends it: empty fields are false, a relation is its
+// number and name, and several are their numbers.
+const person = `{"id":17,"vid":"6104203947251938","name":"CRUZ, JOSÉ MARÍA","given_name":"José María","addl_name":false,"family_name":"Cruz","gender":"male","sex":"Lalaki",
+	"gender_id":[2,"Male"],"birthdate":"1990-11-02","dob_text":"02/11/1990","dob_long":"2 November 1990","birth_at":"1990-11-02 16:00:00","birth_year":1990,"birth_month":11,"birth_day":2,"age":"36","phone":"+63 (917) 123-4567","mobile":false,"phone_number":639171234567,
+	"phone_number_ids":[4,9],"email":"Jose@Example.ORG","address":"12 Rizal Ave.\nBrgy. San José,  Calamba","street":"12 Rizal Ave.","street2":false,"city":"Calamba","state_id":[5,"Laguna (PH)"],"country_id":[171,"Philippines"],"zip":"4027","zip_number":4027,"district":[3,"District 3"],
+	"tags":[1,2,3],"is_group":false,"notes":"VID: 6104203947251938; ref AB-12","json_text":"{\"given\":\"Ana\",\"family\":\"Reyes\"}","full":"Cruz|José|María","company_id":false}`
+
+// What people write in the field is accepted, and gives what they mean.
+func TestExpressionsOfTheFieldAreAccepted(t *testing.T) {
+	var record seeding.Record
+	decoder := json.NewDecoder(strings.NewReader(person))
+	decoder.UseNumber()
+	if err := decoder.Decode(&record); err != nil {
+		t.Fatal(err)
+	}
+	var fields []string
+	for field := range record {
+		if field != "vid" {
+			fields = append(fields, field)
+		}
+	}
+	slices.Sort(fields)
+	for expression, want := range map[string]string{
+		// Names.
+		`given_name`:                                                   "José María",
+		`given_name | ascii_upcase`:                                    "JOSé MARíA",
+		`name | split(", ")[1]`:                                        "JOSÉ MARÍA",
+		`name | split(",")[0] | ascii_downcase`:                        "cruz",
+		`name | split(", ") | reverse | join(" ")`:                     "JOSÉ MARÍA CRUZ",
+		`name | capture("^(?<family>[^,]+), *(?<given>.+)$") | .given`: "JOSÉ MARÍA",
+		`name | capture("(?<f>\\w+), (?<g>\\w+)").g`:                   "JOSÉ",
+		`|[.given_name, .addl_name, .family_name] | map(select(. != false and . != "")) | join(" ")`: "José María Cruz",
+		`given_name + " " + .family_name`:                                              "José María Cruz",
+		`|"\(.given_name) \(.family_name)"`:                                            "José María Cruz",
+		`addl_name // .given_name`:                                                     "José María",
+		`full | split("|") | .[1:] | join(" ")`:                                        "José María",
+		`given_name | gsub("^\\s+|\\s+$"; "")`:                                         "José María",
+		`given_name | sub("(?<first>\\p{L}+).*"; "\(.first)")`:                         "José",
+		`given_name | [scan("\\w+")][0]`:                                               "José",
+		`given_name | explode | implode`:                                               "José María",
+		`given_name[0:4]`:                                                              "José",
+		`name | test("^CRUZ") as $c | if $c then "Cruz" else null end`:                 "Cruz",
+		`|if .name | test("^CRUZ"; "i") then .family_name else .given_name end`:        "Cruz",
+		`json_text | fromjson | .given + " " + .family`:                                "Ana Reyes",
+		`|.given_name as $g | .family_name as $f | "\($f), \($g)"`:                     "Cruz, José María",
+		`given_name | split(" ") | map(.[0:1] + (.[1:] | ascii_downcase)) | join(" ")`: "José María",
+		`name | splits(", ")`:                                                          "CRUZ",
+		`|[.family_name, .given_name] | @text "\(.[0]) \(.[1])"`:                       "Cruz José María",
+		`name | ltrimstr("CRUZ, ")`:                                                    "JOSÉ MARÍA",
+		// Gender.
+		`gender | if . == "male" then "Male" elif . == "female" then "Female" else null end`: "Male",
+		`sex | {"Lalaki": "Male", "Babae": "Female"}[.]`:                                     "Male",
+		`gender_id[1]`:                   "Male",
+		`gender | .[0:1] | ascii_upcase`: "M",
+		`sex as $s | {Lalaki: "Male", Babae: "Female"} | .[$s]`: "Male",
+		`gender_id | if type == "array" then .[1] else "" end`:  "Male",
+		`gender // "Others"`: "male",
+		`gender | ascii_downcase | select(. == "male" or . == "female")`: "male",
+		`gender | sub("^m"; "M")`:                                "Male",
+		`sex | if startswith("L") then "Male" else "Female" end`: "Male",
+		// Dates of birth.
+		`birthdate`: "1990-11-02",
+		`birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`:                            "1990/11/02",
+		`dob_text | strptime("%d/%m/%Y") | strftime("%Y/%m/%d")`:                             "1990/11/02",
+		`dob_text | strptime("%d/%m/%Y") | mktime | strftime("%Y-%m-%d")`:                    "1990-11-02",
+		`dob_text | capture("(?<d>\\d{2})/(?<m>\\d{2})/(?<y>\\d{4})") | "\(.y)/\(.m)/\(.d)"`: "1990/11/02",
+		`dob_text | split("/") | reverse | join("/")`:                                        "1990/11/02",
+		`dob_text | [.[6:10], .[3:5], .[0:2]] | join("-")`:                                   "1990-11-02",
+		`birth_at | .[0:10]`:                                                                                           "1990-11-02",
+		`birth_at | split(" ")[0] | gsub("-"; "/")`:                                                                    "1990/11/02",
+		`dob_long | strptime("%d %B %Y") | strftime("%Y/%m/%d")`:                                                       "1990/11/02",
+		`birthdate | if . then gsub("-"; "/") else null end`:                                                           "1990/11/02",
+		`birthdate | select(. != false) | gsub("-"; "/")`:                                                              "1990/11/02",
+		`|"\(.birth_year)/\(.birth_month)/\(.birth_day)"`:                                                              "1990/11/2",
+		`birth_at | sub(" "; "T") + "Z" | fromdateiso8601 | todate | .[0:10]`:                                          "1990-11-02",
+		`dob_text | match("(\\d+)/(\\d+)/(\\d+)") | .captures | map(.string) | reverse | join("/")`:                    "1990/11/02",
+		`|[.birth_year, .birth_month, .birth_day] | map(tostring | if length < 2 then "0" + . else . end) | join("/")`: "1990/11/02",
+		`dob_text | try strptime("%Y") catch "x"`:                                                                      "x",
+		// VIDs, numbers and addresses.
+		`vid`:                                                          "6104203947251938",
+		`vid | select(test("^[0-9]{16}$"))`:                            "6104203947251938",
+		`vid | gsub("[^0-9]"; "")`:                                     "6104203947251938",
+		`vid | tostring`:                                               "6104203947251938",
+		`notes | capture("VID: *(?<v>[0-9]+)").v`:                      "6104203947251938",
+		`vid | if length == 16 then . else empty end`:                  "6104203947251938",
+		`vid | rtrimstr(" ")`:                                          "6104203947251938",
+		`phone | gsub("[^0-9+]"; "")`:                                  "+639171234567",
+		`phone | gsub("\\D"; "") | "0" + .[2:]`:                        "09171234567",
+		`mobile // .phone`:                                             "+63 (917) 123-4567",
+		`phone_number | tostring`:                                      "639171234567",
+		`phone_number_ids | length | tostring`:                         "2",
+		`email | ascii_downcase`:                                       "jose@example.org",
+		`email | select(contains("@"))`:                                "Jose@Example.ORG",
+		`phone | explode | map(select(. >= 48 and . <= 57)) | implode`: "639171234567",
+		`address | gsub("\\s+"; " ")`:                                  "12 Rizal Ave. Brgy. San José, Calamba",
+		`address | split("\n") | join(", ")`:                           "12 Rizal Ave., Brgy. San José,  Calamba",
+		`state_id[1]`:                                                  "Laguna (PH)",
+		`state_id[1] | sub(" \\(.*\\)$"; "")`:                          "Laguna",
+		`street + ", " + .city + ", " + .country_id[1]`:                "12 Rizal Ave., Calamba, Philippines",
+		`zip_number | tostring`:                                        "4027",
+		`country_id | .[1]? // ""`:                                     "Philippines",
+		`|[.street, .street2, .city, .state_id[1], .zip] | map(select(.)) | join(", ")`:    "12 Rizal Ave., Calamba, Laguna (PH), 4027",
+		`company_id | if . then .[1] else "" end`:                                          "",
+		`|[.["street", "city"]] | join(", ")`:                                              "12 Rizal Ave., Calamba",
+		`district | last`:                                                                  "District 3",
+		`|to_entries | map(select(.key == "city").value) | .[0]`:                           "Calamba",
+		`|. as $r | ["street", "city"] | map($r[.]) | join(" ")`:                           "12 Rizal Ave. Calamba",
+		`address | ascii_downcase | test("rizal") | if . then "Rizal" else "" end`:         "Rizal",
+		`|with_entries(select(.key | startswith("street"))) | [.[] | strings] | join(" ")`: "12 Rizal Ave.",
+		`|del(.vid) | .city`:                                                               "Calamba",
+		`city |= ascii_upcase | .city`:                                                     "CALAMBA",
+		`|reduce (.street, .city) as $p (""; . + $p + ";")`:                                "12 Rizal Ave.;Calamba;",
+		`|first(.street2, .city | select(.))`:                                              "Calamba",
+		`|any(.tags[]; . == 2) | if . then "two" else "" end`:                              "two",
+		`address | @json | fromjson | .[0:2]`:                                              "12",
+		`|getpath(["state_id", 1])`:                                                        "Laguna (PH)",
+		`|def clean: gsub("[.,]"; ""); .street | clean`:                                    "12 Rizal Ave",
+		`street | limit(1; splits(" "))`:                                                   "12",
+		`street | [match("[A-Z]"; "g").offset] | map(tostring) | join(",")`:                "3,9",
+		`street | indices(" ") | length | tostring`:                                        "2",
+		`city | . as $c | $c | length | if . > 3 then $c else "" end`:                      "Calamba",
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Fields = fields
+		p.Connector.Source.Mapping = seeding.Mapping{VID: "vid", Name: []string{"given_name"}, Gender: "gender", DOB: expression, PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"}}
+		if found := append(rules().Check(p), rules().Warnings(p)...); len(found) > 0 {
+			t.Errorf("%s: %v", expression, found)
+			continue
+		}
+		mapper, err := jq.Mappings{}.Compile(p.Connector.Source.Mapping)
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+			continue
+		}
+		if got := mapper.Map(record).DOB; got != (seeding.Value{Text: want, Present: true}) {
+			t.Errorf("%s: %+v, want %q", expression, got, want)
+		}
+	}
+}
+
+// What can never give a text is refused, wherever it stands and whether or not
+// its field is mandatory, and named.
+func TestEveryPartOfAMappingIsCheckedAlone(t *testing.T) {
+	fields := []string{"id", "given_name", "family_name", "gender", "birthdate", "phone", "country_id", "dob_text"}
+	for _, c := range []struct{ expression, want string }{
+		{`famly_name`, "reads famly_name, which is not among the selected fields"},
+		{`famly_name`, "is family_name meant?"},
+		{`famliy_name`, "is family_name meant?"},
+		{`family_nam | ascii_upcase`, "is family_name meant?"},
+		{`given_name + " " + .famly_name`, "is family_name meant?"},
+		{`"family-name"`, "is family_name meant?"},
+		{`["famly_name"]`, "is family_name meant?"},
+		{`|"\(.surname)"`, "reads surname"},
+		{`surname // .nickname`, "reads surname, nickname"},
+		{`surname // "unknown"`, "reads surname"},
+		{`|if .surname then .surname else "none" end`, "reads surname"},
+		{`|[.surname, .nickname] | join(" ")`, "reads surname, nickname"},
+		{`|{a: .surname} | .a`, "reads surname"},
+		{`|{surname} | .surname`, "reads surname"},
+		{`|. as {surname: $s} | $s`, "reads surname"},
+		{`|. as {$surname} | $surname`, "reads surname"},
+		{`|. as $r | $r.surname`, "reads surname"},
+		{`|getpath(["surname"])`, "reads surname"},
+		{`|def f: .surname; f`, "reads surname"},
+		{`|first(.surname, .nickname)`, "reads surname, nickname"},
+		{`surname | tostring`, "reads surname"},
+		{`surname | try error catch "x"`, "reads surname"},
+		{`country[1]`, "reads country"},
+		{`|"Female"`, "reads no field"},
+		{`|empty`, "reads no field"},
+		{`|1 + 1 | tostring`, "reads no field"},
+		{`|error`, "reads no field"},
+		{`given_name | empty`, "gives nothing"},
+		{`given_name | error`, "gives nothing"},
+		{`given_name | select(. == "x") | null`, "gives nothing"},
+		{`vid | .[0].x`, "gives nothing"},
+		{`vid | keys`, "gives nothing"},
+		{`given_name | length`, "gives a number"},
+		{`given_name | split(" ")`, "gives a list"},
+		{`given_name | test("a")`, "gives true or false"},
+		{`given_name == "a"`, "gives true or false"},
+		{`given_name | capture("(?<a>.)")`, "gives an object"},
+		{`id`, "gives a number"},
+		{`id | ascii_downcase`, "gives nothing"},
+		{`dob_text | strptime("%d/%m/%Y")`, "gives a list"},
+		{`dob_text | strptime("%d/%m/%Y") | mktime`, "gives a number"},
+		{`dob_text | strptime("DD/MM/YYYY") | strftime("%Y")`, "no directive"},
+		{`dob_text | strptime("%Q") | strftime("%Y")`, "unknown directive"},
+		{`given_name | test("(?=a)") | tostring`, "lookahead (?=…), which is not available here"},
+		{`given_name | sub("(?<!a)b"; "c")`, "lookbehind (?<!…), which is not available here"},
+		{`given_name | gsub("(?<=a)b"; "c")`, "lookbehind (?<=…)"},
+		{`given_name | sub("(?!a)b"; "c"; "g")`, "lookahead (?!…)"},
+		{`given_name | capture("(?<a>.)\\k<a>").a`, `\k`},
+		{`given_name | match("(.)\\1").string`, `back reference such as \1`},
+		{`given_name | [scan("(?>a)b")][0]`, "atomic group"},
+		{`given_name | splits("a++")`, "possessive"},
+		{`given_name | split("a\\Z"; null)[0]`, `\Z`},
+		{`given_name | test(["(a", "i"]) | tostring`, "regular expression of test is not valid: missing closing )"},
+		{`given_name | sub("[a"; "")`, "missing closing ]"},
+		{`given_name | sub("a"; "b"; "x")`, "flag x"},
+		{`given_name | sub("a"; "b"; "q")`, "unknown flag"},
+		{`given_name | upper`, "there is no function upper here"},
+		{`given_name | family_name`, "a field of the record has a dot in front: .family_name (at character 14)"},
+		{`given_name | substr(0; 3)`, "there is no function substr with 2 arguments"},
+		{`given_name | split`, "another number of arguments"},
+		{`given_name | $x`, "there is no variable $x"},
+		{`given_name | @foo`, "there is no format @foo"},
+		{`given_name | _match("a"; null)`, "there is no function _match"},
+		{`given_name | break $out`, "there is no label $out"},
+		{`given_name | import "a" as a; .`, "not valid jq"},
+		{`given_name as [$a] ?// $a | $a`, "1.5"},
+		{`given_name | env.HOME`, "env is not available"},
+		{`given_name | now | todate`, "now is not available"},
+		{`given_name | input`, "input is not available"},
+		{`given_name | $ENV.PATH`, "$ENV is not available"},
+		{`given_name)`, "after character"},
+		{`given_name | "a" * 2e9`, "needs too much work"},
+		{`|.given_name as $x | [range(1e9)] | $x`, "needs too much work"},
+		{`given_name | reduce range(100) as $i ("a"; . + .)`, "needs too much work"},
+		{`given_name | last(repeat("a"))`, "needs too much work"},
+		{`given_name | def f: f; f`, "needs too much work"},
+	} {
+		for _, field := range []string{"name/1", "fullAddress/1", "dob", "gender"} {
+			p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+			p.Connector.Source.Fields, p.Connector.Source.Mandatory = fields, []string{"name"}
+			m := &p.Connector.Source.Mapping
+			switch field {
+			case "name/1":
+				m.Name = []string{"given_name", c.expression}
+			case "fullAddress/1":
+				m.FullAddress = []string{"given_name", c.expression}
+			case "dob":
+				m.DOB = c.expression
+			case "gender":
+				m.Gender = c.expression
+			}
+			found := rules().Check(p)
+			if len(found) != 1 || found[0].Field != setup.MappingOf(field) || !strings.Contains(found[0].Text, c.want) {
+				t.Errorf("%s of %s: %v, want %q", c.expression, field, found, c.want)
+			}
+		}
+	}
+}
+
+// Which fields are read may depend on the record. Then nothing is refused.
+func TestDynamicReadsMayReadAnything(t *testing.T) {
+	for _, expression := range []string{
+		`|to_entries | map(select(.key | test("name$")).value) | join(" ")`, `|.[]`, `|[.[] | strings] | .[0]`, `|keys[0]`, `|. as $r | ["a"] | map($r[.]) | .[0]`, `|getpath(["a", "b"] | .[0:1])`,
+		`|.[("sur", "nick") + "name"]`, `|tojson`, `|"\(.)"`, `|..|strings`, `|paths | .[0]`, `|with_entries(.value |= tostring) | .x`, `|. + {} | .x`, `|map_values(tostring) | .x`, `|[.] | .[0].x`, `|{r: .} | .r.x`, `|reduce .[] as $x (""; . + ($x | tostring))`,
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Mapping.Gender = expression
+		if found := append(rules().Check(p), rules().Warnings(p)...); len(found) > 0 {
+			t.Errorf("%s: %v", expression, found)
+		}
+	}
+}
+
+// A field that is not selected beside one that is, is doubtful and no error; and
+// what nobody wrote and nobody needs is neither.
+func TestDoubtfulReadsAreWarnings(t *testing.T) {
+	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+	p.Connector.Source.Fields = []string{"given_name", "family_name", "gender", "birthdate", "street"}
+	p.Connector.Source.Mapping.FullAddress = []string{`street + (.quarter // "")`}
+	if found := rules().Check(p); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+	found := rules().Warnings(p)
+	if len(found) != 1 || found[0].Field != "mapping/fullAddress/0" || !strings.Contains(found[0].Text, "reads quarter,") {
+		t.Errorf("%v", found)
+	}
+}
