@@ -50,11 +50,11 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.reply(w, r, http.StatusOK, c)
+	return s.reply(w, r, http.StatusOK, c, nil)
 }
 
 // reply writes a connector with its state and that of its MTS, which it reads.
-func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector) error {
+func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector, warnings []warningDocument) error {
 	state, err := s.Store.State(r.Context(), c.ID)
 	if err != nil {
 		return err
@@ -64,7 +64,9 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 		return err
 	}
 	w.Header().Set("ETag", api.ETag(c.Version))
-	api.Reply(w, status, newConnectorDocument(c, state, mts, s.Now()))
+	document := newConnectorDocument(c, state, mts, s.Now())
+	document.Warnings = warnings
+	api.Reply(w, status, document)
 	return nil
 }
 
@@ -73,7 +75,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c, password, err := s.configuration(body, nil)
+	c, password, warnings, err := s.configuration(body, nil)
 	if err != nil {
 		return err
 	}
@@ -94,7 +96,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Location", "/connectors/"+c.ID)
-	return s.reply(w, r, http.StatusCreated, c)
+	return s.reply(w, r, http.StatusCreated, c, warnings)
 }
 
 // wasCreated reports whether a write that failed took effect nevertheless. If it
@@ -135,7 +137,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c, password, err := s.configuration(body, &before)
+	c, password, warnings, err := s.configuration(body, &before)
 	if err != nil {
 		return err
 	}
@@ -157,7 +159,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.reply(w, r, http.StatusOK, c)
+	return s.reply(w, r, http.StatusOK, c, warnings)
 }
 
 // checkRegistryChange refuses another registry while batches are open, as the
@@ -235,7 +237,7 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change strin
 			s.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", api.Kind(err))
 		}
 	}
-	return s.reply(w, r, http.StatusOK, c)
+	return s.reply(w, r, http.StatusOK, c, nil)
 }
 
 // matches checks If-Match, so that nobody overwrites a version that they did not

@@ -21,13 +21,14 @@ import (
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
 // Options are what the API uses. Now, NewID, Log and Caller have defaults.
 type Options struct {
 	Store    Store
 	Secrets  Secrets
-	Mappings seeding.Mappings
+	Mappings setup.Expressions
 	// CheckDomain returns why a domain (a JSON array as text) cannot be used,
 	// in words for the user.
 	CheckDomain func(domain string) error

@@ -29,6 +29,7 @@ type connectorDocument struct {
 	Run      string                             `json:"run,omitempty"` // the open recurring run
 	Width    int                                `json:"width"`         // how many batches may be under way at its MTS now
 	UnderWay underWayDocument                   `json:"under_way"`
+	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
 
 	Name            string           `json:"name"`
 	MTSURL          string           `json:"mts_url"`
@@ -52,6 +53,13 @@ type connectorDocument struct {
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+}
+
+// warningDocument is about a part of a configuration that was saved, and is
+// probably not meant.
+type warningDocument struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
 }
 
 // underWayDocument counts the batches that are at the MTS of a connector now, and

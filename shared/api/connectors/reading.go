@@ -16,32 +16,26 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
-// trialTime bounds how long the mapping of one configuration is evaluated on
-// samples. It takes milliseconds, unless an expression is slow on purpose.
-const trialTime = 2 * time.Second
-
 // configuration reads a document and checks its form and its meaning. before is
 // the connector that it replaces, or nil. The connector has no id, version,
-// secrets and times; password is the registry's, "" when not given. The error is
-// a problem with everything that is wrong.
-func (s *service) configuration(body any, before *seeding.Connector) (c seeding.Connector, password string, err error) {
+// secrets and times; password is the registry's, "" when not given. warnings are
+// what is probably not meant. The error is a problem with everything that is
+// wrong.
+func (s *service) configuration(body any, before *seeding.Connector) (c seeding.Connector, password string, warnings []warningDocument, err error) {
 	var wrong api.FieldErrors
 	c, password = readDocument(api.NewObject(&wrong, "", body), before != nil)
-	until := time.Now().Add(trialTime)
-	rules := setup.Rules{
-		Mappings:     s.Mappings,
-		CheckDomain:  s.CheckDomain,
-		CheckAddress: s.CheckAddress,
-		Expired:      func() bool { return time.Now().After(until) },
-	}
-	findings := rules.Check(setup.Proposal{
+	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress}
+	proposal := setup.Proposal{
 		Connector: c, Before: before, PasswordGiven: password != "",
 		Unread: func(f setup.Field) bool { return wrong.Touch(pointer(f)) },
-	})
-	for _, finding := range findings {
+	}
+	for _, finding := range rules.Warnings(proposal) {
+		warnings = append(warnings, warningDocument{pointer(finding.Field), finding.Text})
+	}
+	for _, finding := range rules.Check(proposal) {
 		wrong.Add(pointer(finding.Field), finding.Text)
 	}
-	return setup.Normalise(c), password, wrong.Err()
+	return setup.Normalise(c), password, warnings, wrong.Err()
 }
 
 // pointers say where the document has the fields that rules check. Below the
@@ -72,7 +66,7 @@ func pointer(f setup.Field) string {
 // the wrong form is empty, or its default.
 func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password string) {
 	if replacing {
-		o.Ignore("id", "version", "status", "problems", "due", "run", "width", "under_way", "created", "updated")
+		o.Ignore("id", "version", "status", "problems", "due", "run", "width", "under_way", "warnings", "created", "updated")
 	}
 	c = setup.Defaults()
 	c.Name = o.Text("name", api.Required, 100)

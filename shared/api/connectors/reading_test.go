@@ -92,7 +92,7 @@ func TestAcceptedForms(t *testing.T) {
 		"text and relation":   {[]any{"fields", []any{"name", "gender", "birthdate", "street", "state_id"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{`street + ", " + .state_id[1]`}}, func(seeding.Connector) bool { return true }},
 		"date":                {[]any{"mapping.dob", `birthdate | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`}, func(seeding.Connector) bool { return true }},
 		"a country's words":   {[]any{"mapping.gender", `gender | if . == "Babae" then "Female" else null end`}, func(seeding.Connector) bool { return true }},
-		"one name is enough":  {[]any{"mapping.name", []any{"missing", "family_name"}}, func(seeding.Connector) bool { return true }},
+		"one name is enough":  {[]any{"mapping.name", []any{"family_name"}}, func(seeding.Connector) bool { return true }},
 		"number as text":      {[]any{"fields", []any{"id", "name", "gender", "birthdate", "zip"}, "mapping.name", []any{"name"}, "mapping.fullAddress", []any{"zip|tostring"}}, func(seeding.Connector) bool { return true }},
 		"four fields at once": {[]any{"fields", []any{"a", "b", "c", "d", "e"}, "mandatory_fields", []any{"name"}, "mapping.name", []any{`a[1] + .b[1] + .c + .d`}}, func(seeding.Connector) bool { return true }},
 		"phone as number":     {[]any{"mandatory_fields", []any{"phoneNumber"}, "mapping.phoneNumber", `phone|tonumber`}, func(seeding.Connector) bool { return true }},
@@ -150,12 +150,12 @@ func TestWrongFields(t *testing.T) {
 		"same types":      {[]any{"registry.vid_type", "X", "registry.token_type", "X"}, map[string]string{"/registry/token_type": "another"}},
 		"lists":           {[]any{"fields", []any{"id", "id", "", "a.b", "vid", 5, "address"}, "mandatory_fields", []any{"name", "name", "vid", "phone"}}, map[string]string{"/fields/1": "twice", "/fields/2": "empty", "/fields/3": "letters", "/fields/4": "by the connector", "/fields/5": "text", "/mandatory_fields/1": "twice", "/mandatory_fields/2": "in any case", "/mandatory_fields/3": "one of"}},
 		"no fields":       {[]any{"fields", []any{}, "mandatory_fields", []any{}}, map[string]string{"/fields": "one field"}},
-		"mapping":         {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.gender", "input", "mapping.dob", "x | input", "mapping.emailId", ""}, map[string]string{"/mapping/emailId": "empty", "/mapping/vid": "dot", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input"}},
+		"mapping":         {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.gender", "input", "mapping.dob", "x | input", "mapping.emailId", ""}, map[string]string{"/mapping/emailId": "empty", "/mapping/vid": "dot", "/mapping/gender": "selected fields", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input"}},
 		"jq":              {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.dob", "x | input"}, map[string]string{"/mapping/vid": "leave it out", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input is not available"}},
-		"D11":             {[]any{"mapping.name", []any{"name"}, "mapping.dob", "dob", "mapping.fullAddress", []any{"fullAddress"}}, map[string]string{"/mapping/name": "selected fields", "/mapping/dob": "selected fields", "/mapping/fullAddress": "selected fields"}},
-		"D11, fields":     {[]any{"fields", []any{"id", "email"}}, map[string]string{"/mapping/name": "selected", "/mapping/gender": "selected", "/mapping/dob": "selected", "/mapping/fullAddress": "selected"}},
+		"D11":             {[]any{"mapping.name", []any{"name"}, "mapping.dob", "dob", "mapping.fullAddress", []any{"fullAddress"}}, map[string]string{"/mapping/name/0": "selected fields", "/mapping/dob": "selected fields", "/mapping/fullAddress/0": "selected fields"}},
+		"D11, fields":     {[]any{"fields", []any{"id", "email"}}, map[string]string{"/mapping/name/0": "selected", "/mapping/name/1": "selected", "/mapping/gender": "selected", "/mapping/dob": "selected", "/mapping/fullAddress/0": "selected"}},
 		"D11, vid":        {[]any{"mapping.vid", "uin"}, map[string]string{"/mapping/vid": "selected"}},
-		"never a text":    {[]any{"mapping.gender", "gender|length", "mapping.name", []any{}, "mapping.fullAddress", []any{"id"}}, map[string]string{"/mapping/gender": "no text", "/mapping/name": "no text", "/mapping/fullAddress": "no text"}},
+		"never a text":    {[]any{"mapping.gender", "gender|length", "mapping.name", []any{}, "mapping.fullAddress", []any{"id"}}, map[string]string{"/mapping/gender": "no text", "/mapping/name": "one expression", "/mapping/fullAddress/0": "no text"}},
 		"mandatory phone": {[]any{"mandatory_fields", []any{"phoneNumber", "emailId"}, "fields", []any{"id"}}, map[string]string{"/mapping/phoneNumber": "selected", "/mapping/emailId": "selected"}},
 		"blank domain":    {[]any{"domain", "  "}, map[string]string{"/domain": "blank"}},
 		"python refused":  {[]any{"domain", "[('id', 'child_of', 1)]"}, map[string]string{"/domain": "child_of is not supported"}},
@@ -193,5 +193,21 @@ func TestEveryErrorOfAMappingIsReported(t *testing.T) {
 		"gender": "[unclosed", "name": "no list", "colour": "x"}))
 	if got := strings.Join(slices.Sorted(maps.Keys(a.fieldErrors())), " "); got != "/mapping/colour /mapping/gender /mapping/name" {
 		t.Errorf("%s", got)
+	}
+}
+
+// What is probably not meant is saved and said, also where the reply is sent back.
+func TestWarningsStandBesideTheDocument(t *testing.T) {
+	s := newService(t)
+	a := s.want(http.StatusCreated, "POST", "/connectors", with("mapping.fullAddress", []any{`address + (.quarter // "")`}))
+	if got := fmt.Sprint(a.body["warnings"]); !strings.Contains(got, "pointer:/mapping/fullAddress/0") || !strings.Contains(got, "reads quarter,") {
+		t.Errorf("%s", got)
+	}
+	a = s.want(http.StatusOK, "PUT", a.Header().Get("Location"), a.Body.String(), "If-Match", a.Header().Get("ETag"))
+	if a.body["warnings"] == nil {
+		t.Errorf("%s", a.Body)
+	}
+	if a = s.want(http.StatusOK, "GET", "/connectors/"+a.body["id"].(string), ""); a.body["warnings"] != nil {
+		t.Errorf("%s", a.Body)
 	}
 }
