@@ -170,10 +170,16 @@ func answersOf(ctx context.Context, registry string) ([]seeding.AnswerPart, erro
 		if err != nil || !found {
 			return all, err
 		}
-		parts, err := store.AnswerParts(ctx, registry, ref.Batch)
-		if err != nil {
-			return nil, err
+		for content, more := "", true; more; {
+			var parts []seeding.AnswerPart
+			if parts, more, err = store.AnswerParts(ctx, registry, ref.Batch, content); err != nil {
+				return nil, err
+			}
+			if len(parts) > 0 {
+				content = parts[0].Content
+			}
+			all = append(all, parts...)
 		}
-		all, after = append(all, parts...), ref.Batch
+		after = ref.Batch
 	}
 }

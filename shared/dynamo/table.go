@@ -126,7 +126,8 @@ func AllReadable[T any](ctx context.Context, t Table, span Span, decode func(Ite
 }
 
 // Page decodes up to limit wanted items, at least one, and reports whether there
-// are more.
+// are more. It leaves out those that cannot be decoded: one of them would keep
+// everybody from the page and from all that follow.
 func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func(Item) bool, decode func(Item) (T, error)) (list []T, more bool, err error) {
 	limit = max(limit, 1)
 	err = t.Each(ctx, span, func(it Item) (bool, error) {
@@ -138,8 +139,10 @@ func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func
 			return false, nil
 		}
 		v, err := decode(it)
-		list = append(list, v)
-		return true, err
+		if err == nil {
+			list = append(list, v)
+		}
+		return true, nil //nolint:nilerr // see above
 	})
 	if err != nil {
 		return nil, false, err

@@ -47,14 +47,14 @@ type AnswerFinder interface {
 }
 
 // AnsweredBatches goes through the batches of a registry that have an answer, in
-// the order of their ids. It reads the next one when it is asked for it, and ends
-// after an error.
+// the order of their ids. It reads the next one when it is asked for it. It goes on
+// after a *DamagedAnswer, which it yields without a batch, and ends after any other
+// error.
 func AnsweredBatches(ctx context.Context, store AnswerFinder, registry string) iter.Seq2[BatchRef, error] {
 	return func(yield func(BatchRef, error) bool) {
 		for after := ""; ; {
 			ref, found, err := store.NextAnswer(ctx, registry, after)
-			if err != nil {
-				yield(BatchRef{}, err)
+			if err != nil && (!yield(BatchRef{}, err) || IgnoreDamaged(err) != nil) {
 				return
 			}
 			if !found || !yield(ref, nil) {
@@ -64,3 +64,14 @@ func AnsweredBatches(ctx context.Context, store AnswerFinder, registry string) i
 		}
 	}
 }
+
+// DamagedAnswer is the error of a stored answer that cannot be read.
+type DamagedAnswer struct {
+	Connector string // "" if even that cannot be read
+	Batch     string // the same
+}
+
+func (d *DamagedAnswer) Error() string { return "a stored answer cannot be read" }
+
+// Unwrap makes it an ErrDamaged.
+func (d *DamagedAnswer) Unwrap() error { return ErrDamaged }

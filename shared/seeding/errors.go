@@ -43,6 +43,12 @@ const (
 	StillEncrypted = "StillEncrypted" // also where registrants are read one by one
 )
 
+// TooLarge reports whether a reply was larger than what was asked for may be.
+func (f *Fault) TooLarge() bool { return f.Kind == RefusedRequest && f.Code == CodeTooLarge }
+
+// CodeTooLarge is the code of such a fault.
+const CodeTooLarge = "AnswerTooLarge"
+
 // FaultKind is what a fault means for the state.
 type FaultKind int
 
@@ -91,6 +97,14 @@ func FaultOf(err error) *Fault {
 
 // IsNotFound reports whether an error says that something does not exist.
 func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
+// IgnoreDamaged is nil for ErrDamaged, for whoever goes on with what can be read.
+func IgnoreDamaged(err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	return err
+}
 
 // IgnoreConflict is for a write that is not needed once somebody else changed
 // the state that it relied on.

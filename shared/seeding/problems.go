@@ -28,6 +28,11 @@ var (
 		"Many registrants hold another token than MOSIP gives now.",
 		"Check that the policy of the MOSIP partner has token type \"partner\" or \"policy\", not \"random\".",
 	}
+	// AnswerUnprocessed is the problem "set_aside".
+	AnswerUnprocessed = Description{
+		"An answer of MTS could not be read or processed. Other answers go on.",
+		"Nothing needs to be done for the registrants: it is tried again, and after the tenth time they are rejected as set_aside and sent again. The runbook, entry set_aside, says where the cause is logged.",
+	}
 	// AnswersMissing is the problem "answers".
 	AnswersMissing = Description{
 		"MTS takes requests and never answers.",

@@ -127,7 +127,7 @@ func RejectionsOf(ctx context.Context, store RejectionReader, ref BatchRef, iden
 		return mine, nil
 	}
 	list, err := store.Rejections(ctx, ref.Registry, slices.Min(identifiers), slices.Max(identifiers))
-	if err != nil {
+	if IgnoreDamaged(err) != nil {
 		return nil, err
 	}
 	for _, r := range list {

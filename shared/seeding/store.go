@@ -46,6 +46,8 @@ type Runs interface {
 
 // Batches keeps open batches by registry and closed ones by run.
 type Batches interface {
+	// OpenBatches and ClosedBatches return those that can be read; ErrDamaged as
+	// for States.
 	OpenBatches(ctx context.Context, registry string) ([]Batch, error)
 	ClosedBatches(ctx context.Context, connector, run string) ([]Batch, error)
 	// Batch returns a batch, open or closed.
@@ -71,7 +73,7 @@ type Batches interface {
 // Rejections keeps rejections by registry and identifier.
 type Rejections interface {
 	// Rejections returns those of identifiers from one to the other, both
-	// included, of all connectors.
+	// included, of all connectors; ErrDamaged as for States.
 	Rejections(ctx context.Context, registry string, from, to int64) ([]Rejection, error)
 	// PutRejections writes each on condition that the stored Version is still
 	// the same. conflicts counts those for which it is not.
@@ -109,13 +111,19 @@ type MTSStates interface {
 	SavePace(ctx context.Context, key string, read, next Pace) error
 }
 
-// Answers reads and deletes what the callback stored.
+// Answers reads and deletes what the callback stored. What of it cannot be read is
+// passed over, because others must not wait for it; then the error is a
+// *DamagedAnswer, beside what was found.
 type Answers interface {
 	// NextAnswer returns the first batch of the registry with an answer, or a
 	// part of one, after the given batch in the order of ids.
 	NextAnswer(ctx context.Context, registry, after string) (ref BatchRef, found bool, err error)
+	// HasAnswer reports whether a batch has an answer that can be read.
 	HasAnswer(ctx context.Context, registry, batch string) (bool, error)
-	AnswerParts(ctx context.Context, registry, batch string) ([]AnswerPart, error)
+	// AnswerParts returns the parts of one answer to a batch: the first one after
+	// the given content, in the order of contents; "" is before all. more reports
+	// whether another one follows. Several answers together may be large.
+	AnswerParts(ctx context.Context, registry, batch, after string) (parts []AnswerPart, more bool, err error)
 	DeleteParts(ctx context.Context, parts []AnswerPart) error
 }
 

@@ -172,11 +172,11 @@ func (s *Store) ListRuns(ctx context.Context, connector, before string, limit in
 // first: one that is closed in between is then seen twice and not missed.
 func (s *Store) RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error) {
 	open, err := s.OpenBatches(ctx, registry)
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil {
 		return nil, err
 	}
 	list, err := s.ClosedBatches(ctx, connector, run)
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil {
 		return nil, err
 	}
 	closed := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/dynamo"
@@ -31,6 +32,9 @@ func partKey(p seeding.AnswerPart) dynamo.Key {
 	return dynamo.Key{Partition: p.Ref.Registry, Sort: fmt.Sprintf("%s#%s#%04d#%04d", p.Ref.Batch, p.Content, p.Part, p.Of)}
 }
 
+// mostParts is more than an answer of 5 MB has parts.
+const mostParts = 1000
+
 func partsOf(registry, batch string) dynamo.Span {
 	return dynamo.Span{Partition: registry, From: batch + "#", To: dynamo.AfterAll(batch)}
 }
@@ -41,28 +45,64 @@ func (s *Store) NextAnswer(ctx context.Context, registry, after string) (ref see
 	if after != "" {
 		span.From = dynamo.AfterAll(after)
 	}
-	err = s.answers.Each(ctx, span, func(it dynamo.Item) (bool, error) {
-		part, err := decodePart(registry)(it)
+	err = s.readableParts(ctx, span, func(part seeding.AnswerPart) bool {
 		ref, found = part.Ref, true
-		return false, err
+		return false
 	})
-	return ref, found && err == nil, err
+	return ref, found, err
 }
 
 // HasAnswer implements seeding.Answers.
 func (s *Store) HasAnswer(ctx context.Context, registry, batch string) (found bool, err error) {
 	span := partsOf(registry, batch)
 	span.Limit = 1
-	err = s.answers.Each(ctx, span, func(dynamo.Item) (bool, error) {
+	err = s.readableParts(ctx, span, func(seeding.AnswerPart) bool {
 		found = true
-		return false, nil
+		return false
 	})
-	return found, err
+	return found, seeding.IgnoreDamaged(err)
 }
 
 // AnswerParts implements seeding.Answers.
-func (s *Store) AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error) {
-	return dynamo.All(ctx, s.answers, partsOf(registry, batch), decodePart(registry))
+func (s *Store) AnswerParts(ctx context.Context, registry, batch, after string) (parts []seeding.AnswerPart, more bool, err error) {
+	span := partsOf(registry, batch)
+	if after != "" {
+		span.From = dynamo.AfterAll(batch + "#" + after)
+	}
+	err = s.readableParts(ctx, span, func(part seeding.AnswerPart) bool {
+		if more = len(parts) > 0 && part.Content != parts[0].Content; more {
+			return false
+		}
+		parts = append(parts, part)
+		return true
+	})
+	return parts, more, err
+}
+
+// readableParts visits the parts of a span until visit returns false. It passes
+// over those that cannot be read, and names one of them in its error.
+func (s *Store) readableParts(ctx context.Context, span dynamo.Span, visit func(seeding.AnswerPart) (more bool)) error {
+	decode := decodePart(span.Partition)
+	var damaged error
+	err := s.answers.Each(ctx, span, func(it dynamo.Item) (bool, error) {
+		part, err := decode(it)
+		if err != nil {
+			damaged = damagedPart(it)
+			return true, nil //nolint:nilerr // it is returned at the end; others must not wait for it
+		}
+		return visit(part), nil
+	})
+	if err != nil {
+		return err
+	}
+	return damaged
+}
+
+// damagedPart says of a part that cannot be read what still can be.
+func damagedPart(it dynamo.Item) error {
+	r := dynamo.NewReader(it)
+	batch, _, _ := strings.Cut(r.Key().Sort, "#")
+	return &seeding.DamagedAnswer{Connector: r.Text("connector"), Batch: batch}
 }
 
 // DeleteParts implements seeding.Answers. It needs no condition, because the
@@ -101,7 +141,7 @@ func decodePart(registry string) func(dynamo.Item) (seeding.AnswerPart, error) {
 		}
 		number, err1 := strconv.Atoi(names[2])
 		of, err2 := strconv.Atoi(names[3])
-		if err1 != nil || err2 != nil {
+		if err1 != nil || err2 != nil || names[0] == "" || names[1] == "" || number < 1 || number > of || of > mostParts {
 			r.Damaged("sk")
 		}
 		part.Ref.Batch, part.Content, part.Part, part.Of = names[0], names[1], number, of

@@ -25,12 +25,12 @@ func closedKey(ref seeding.BatchRef) dynamo.Key {
 
 // OpenBatches implements seeding.Batches.
 func (s *Store) OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error) {
-	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: openBatches(registry)}, decodeBatch(seeding.BatchRef{Registry: registry}))
+	return readable(ctx, s, dynamo.Span{Partition: openBatches(registry)}, decodeBatch(seeding.BatchRef{Registry: registry}))
 }
 
 // ClosedBatches implements seeding.Batches.
 func (s *Store) ClosedBatches(ctx context.Context, connector, run string) ([]seeding.Batch, error) {
-	return dynamo.All(ctx, s.connectors, dynamo.Span{Partition: closedBatches(connector, run)},
+	return readable(ctx, s, dynamo.Span{Partition: closedBatches(connector, run)},
 		decodeBatch(seeding.BatchRef{Connector: connector, Run: run}))
 }
 
@@ -235,7 +235,7 @@ func (s *Store) noOpenBatches(ctx context.Context, registry, connector string) (
 		return dynamo.Write{}, err
 	}
 	open, err := s.OpenBatches(ctx, registry)
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil { // one that nobody can read must not keep a connector for ever
 		return dynamo.Write{}, err
 	}
 	if slices.ContainsFunc(open, func(b seeding.Batch) bool { return b.Ref.Connector == connector }) {

@@ -434,7 +434,7 @@ func read(t *testing.T, store *seedingdb.Store) (got contents) {
 	got.Rejections, errs[7] = store.Rejections(ctx, want.Registry.Key, 1, 2_000_000_000)
 	got.Registry, errs[8] = store.RegistryState(ctx, want.Registry.Key)
 	got.MTS, errs[9] = store.MTSState(ctx, want.MTS.Key)
-	got.Parts, errs[10] = store.AnswerParts(ctx, want.Registry.Key, want.OpenBatches[0].Ref.Batch)
+	got.Parts, _, errs[10] = store.AnswerParts(ctx, want.Registry.Key, want.OpenBatches[0].Ref.Batch, "")
 	for i, err := range errs {
 		if err != nil {
 			t.Errorf("%s: %v", reflect.TypeFor[contents]().Field(i).Name, err)

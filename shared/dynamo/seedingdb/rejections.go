@@ -44,7 +44,7 @@ func (s *Store) Rejections(ctx context.Context, registry string, from, to int64)
 	if to < from || to < 0 {
 		return nil, nil
 	}
-	return dynamo.All(ctx, s.connectors, dynamo.Span{
+	return readable(ctx, s, dynamo.Span{
 		Partition: rejections(registry),
 		From:      dynamo.Padded(from), To: dynamo.AfterAll(dynamo.Padded(to)),
 	}, decodeRejection(registry))

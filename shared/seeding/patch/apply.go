@@ -15,33 +15,49 @@ import (
 // is closed before VIDs are removed, so that the totals count each row once and
 // while its VID still fits.
 func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error) {
-	rows, err := merge(a.parts)
+	subjects, err := subjectsOf(a.parts, a.batch)
 	if err != nil {
 		return proceed, err
+	}
+	if len(subjects) == 0 || len(a.batch.Parts) >= mostCounted && !a.batch.HasParts(a.parts) {
+		return proceed, p.drop(ctx, a, "no row is of the batch")
 	}
 	key, err := p.RowKeys.ByID(ctx, a.batch.RowKey)
 	if err != nil && !seeding.IsNotFound(err) {
 		return p.waitUnusable(ctx, a, seeding.KeysUnusable(err))
 	}
 	shape := a.connector.Output.TokenShape
-	rows = checkShape(rows, shape)
 	check := proof{key: key, batch: a.batch.Ref.Batch} // without the key no row fits, and all stay pending
 	registry, err := p.Registries.Open(ctx, a.connector)
 	if err != nil {
 		return p.waitUnusable(ctx, a, seeding.RegistryUnusable(err))
 	}
 
-	before, err := look(ctx, registry, rows)
+	vids, tokens, err := look(ctx, registry, registrantsOf(subjects))
 	if err != nil {
 		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 	}
+	before := newHoldings(vids, tokens, nil)
+	rows, err := genuine(a.parts, subjects, before, check, shape)
+	if err != nil {
+		return proceed, err
+	}
+	// Where every VID was changed since, a whole answer has no row that fits.
+	if whole := a.batch.State.Open() && len(subjects) == a.batch.Count; len(rows) == 0 && !whole {
+		return proceed, p.drop(ctx, a, "no row was made from what the registry holds")
+	}
+	holders, err := holdersOf(ctx, registry, rows)
+	if err != nil {
+		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
+	}
+	before = before.with(holders)
 	verdicts := judge(rows, before, check, shape, a.batch.State.Open())
 	created, refusals, err := p.create(ctx, t, registry, a.state, rowsOf(verdicts, create))
 	if err != nil {
 		return p.createFailed(ctx, t, a, err)
 	}
 	if len(created) > 0 {
-		vids, tokens, err := registry.Identifiers(ctx, registrantsOf(created))
+		vids, tokens, err := look(ctx, registry, registrantsOf(subjectSet(created)))
 		if err != nil {
 			return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 		}
@@ -71,36 +87,19 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	return proceed, p.Store.DeleteParts(ctx, a.parts)
 }
 
-// look reads what the registrants of the rows hold now, and who holds the tokens.
-func look(ctx context.Context, registry seeding.Registry, rows []seeding.Row) (holdings, error) {
-	if len(rows) == 0 {
-		return newHoldings(nil, nil, nil), nil
-	}
-	var wanted []string
-	for _, row := range rows {
-		if row.Token != "" {
-			wanted = append(wanted, row.Token)
-		}
-	}
-	slices.Sort(wanted)
-	vids, tokens, err := registry.Identifiers(ctx, slices.Compact(registrantsOf(rows)))
-	if err != nil {
-		return holdings{}, err
-	}
-	var holders []seeding.Identifier
-	if wanted = slices.Compact(wanted); len(wanted) > 0 {
-		if holders, err = registry.TokenHolders(ctx, wanted); err != nil {
-			return holdings{}, err
-		}
-	}
-	return newHoldings(vids, tokens, holders), nil
+// drop deletes an answer that says nothing of its batch. It closes nothing: the
+// answer may be forged, and another one may come.
+func (p *Patcher) drop(ctx context.Context, a answer, why string) error {
+	p.log(a).Warn("answer dropped", "why", why, "parts", len(a.parts))
+	return p.Store.DeleteParts(ctx, a.parts)
 }
 
-func registrantsOf(rows []seeding.Row) (registrants []int64) {
+func subjectSet(rows []seeding.Row) map[seeding.Subject]bool {
+	subjects := map[seeding.Subject]bool{}
 	for _, row := range rows {
-		registrants = append(registrants, row.Registrant)
+		subjects[row.Subject] = true
 	}
-	return registrants
+	return subjects
 }
 
 // writeRejections writes new rejections, and deletes those of registrants that
@@ -246,6 +245,7 @@ func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r resul
 		return err
 	}
 	t.registry.OutageUntil, t.registry.OutageAttempts = time.Time{}, 0
+	t.processed[a.connector.ID] = a.state
 	if r.misshapen {
 		if err := p.raise(ctx, a, seeding.ProblemTokens, seeding.TokensMisshapen); err != nil {
 			return err

@@ -59,10 +59,12 @@ func TestReadingThatIsNotNeeded(t *testing.T) {
 		name string
 		rows []seeding.Row
 		want []string // calls of the registry
+		left seeding.BatchState
 	}{
-		{"no token came", []seeding.Row{withError(1, "IDA-MLC-004")}, []string{"Identifiers"}},
-		{"the token is not to be created", []seeding.Row{{Subject: sentRow(1).Subject, Token: "A", Status: seeding.RowProcessed}}, []string{"Identifiers", "TokenHolders"}},
-		{"no rows", nil, nil},
+		{"no token came", []seeding.Row{withError(1, "IDA-MLC-004")}, []string{"Identifiers"}, seeding.Patched},
+		{"no row fits", []seeding.Row{{Subject: sentRow(1).Subject, Token: "A", Status: seeding.RowProcessed}}, []string{"Identifiers"}, seeding.Submitted},
+		{"no row is of a member", []seeding.Row{withToken(3, "C")}, nil, seeding.Submitted},
+		{"no rows", nil, nil, seeding.Submitted},
 	} {
 		f := newFake()
 		f.says(c.rows...)
@@ -73,7 +75,7 @@ func TestReadingThatIsNotNeeded(t *testing.T) {
 				got = append(got, call)
 			}
 		}
-		if !slices.Equal(got, c.want) || f.batches[batch].State != seeding.Patched || len(f.answers) > 0 {
+		if !slices.Equal(got, c.want) || f.batches[batch].State != c.left || len(f.answers) > 0 {
 			t.Errorf("%s: %q, want %q; the batch is %s", c.name, got, c.want, f.batches[batch].State)
 		}
 	}
@@ -337,6 +339,7 @@ func TestProblemsThatAnAnswerShows(t *testing.T) {
 			f.state.Problems[seeding.ProblemIdentity] = seeding.Problem{Attempts: 4}
 		}, nil},
 		{"three hold other tokens, and nobody got one", []seeding.Row{withToken(1, "A"), withToken(2, "B"), withToken(3, "C")}, func(f *fake) {
+			f.sent(1, 2, 3)
 			f.registry.vids = append(f.registry.vids, sentVID(3))
 			f.registry.tokens = identifiers{holds(1, "X"), holds(2, "Y"), holds(3, "Z")}
 		}, []seeding.Source{seeding.ProblemPolicy}},

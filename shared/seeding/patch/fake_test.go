@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ type fake struct {
 	mts        seeding.MTSState
 	registry   *registry
 	measured   map[string]float64
+	watch      func() // is called with every call, if it is set
 }
 
 // newFake has a running connector with two registrants, of whom batch b1 was
@@ -122,6 +124,9 @@ func once(err error) func() error {
 
 func (f *fake) begin(call string) error {
 	f.calls = append(f.calls, call)
+	if f.watch != nil {
+		f.watch()
+	}
 	if happens := f.during[call]; happens != nil {
 		return happens()
 	}
@@ -352,11 +357,22 @@ func (f *fake) NextAnswer(_ context.Context, registry, after string) (ref seedin
 	return ref, false, nil
 }
 
-func (f *fake) AnswerParts(_ context.Context, _, batch string) ([]seeding.AnswerPart, error) {
+func (f *fake) AnswerParts(_ context.Context, _, batch, after string) (parts []seeding.AnswerPart, more bool, err error) {
 	if err := f.begin("AnswerParts"); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return slices.Clone(f.answers[batch]), nil
+	all := slices.Clone(f.answers[batch])
+	slices.SortStableFunc(all, func(x, y seeding.AnswerPart) int { return strings.Compare(x.Content, y.Content) })
+	for _, p := range all {
+		switch {
+		case p.Content <= after:
+		case len(parts) > 0 && p.Content != parts[0].Content:
+			return parts, true, nil
+		default:
+			parts = append(parts, p)
+		}
+	}
+	return parts, false, nil
 }
 
 func (f *fake) DeleteParts(_ context.Context, parts []seeding.AnswerPart) error {

@@ -80,9 +80,11 @@ func withInvalid(registrant int64, code string) seeding.Row {
 type registry struct {
 	seeding.Registry
 	vids, tokens identifiers
-	create       func([]seeding.NewToken) error // of a create, before anything is written; nil takes everything
-	begin        func(call string) error        // of every call; nil lets them go on
-	end          func(call string) error        // of a write that took effect; nil lets them end
+	looked       func(registrants []int64)       // of a look-up; may be nil
+	refuses      func(registrants []int64) error // the same
+	create       func([]seeding.NewToken) error  // of a create, before anything is written; nil takes everything
+	begin        func(call string) error         // of every call; nil lets them go on
+	end          func(call string) error         // of a write that took effect; nil lets them end
 }
 
 func (r *registry) begins(call string) error {
@@ -102,6 +104,14 @@ func (r *registry) ends(call string) error {
 func (r *registry) Identifiers(_ context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
 	if err := r.begins("Identifiers"); err != nil {
 		return nil, nil, err
+	}
+	if r.looked != nil {
+		r.looked(registrants)
+	}
+	if r.refuses != nil {
+		if err := r.refuses(registrants); err != nil {
+			return nil, nil, err
+		}
 	}
 	of := func(i seeding.Identifier) bool { return slices.Contains(registrants, i.Registrant) }
 	return filter(r.vids, of), filter(r.tokens, of), nil

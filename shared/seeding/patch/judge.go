@@ -1,44 +1,10 @@
 package patch
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
-
-// merge returns the rows of all parts, one per registrant and VID, in the order
-// of registrants: a row with a token goes before any other.
-func merge(parts []seeding.AnswerPart) ([]seeding.Row, error) {
-	best := map[seeding.Subject]seeding.Row{}
-	for _, part := range parts {
-		rows, err := seeding.UnpackRows(part.Packed)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			if before, known := best[row.Subject]; !known || before.Token == "" && row.Token != "" {
-				best[row.Subject] = row
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(best), func(x, y seeding.Row) int {
-		return cmp.Or(cmp.Compare(x.Registrant, y.Registrant), cmp.Compare(x.Identifier, y.Identifier))
-	}), nil
-}
-
-// checkShape cleans the tokens of rows. A row whose token has not the shape of one
-// gets the code of that in its place, so nothing can be written or removed for it.
-func checkShape(rows []seeding.Row, shape seeding.TokenShape) []seeding.Row {
-	for i := range rows {
-		row := &rows[i]
-		if row.Token = seeding.CleanToken(row.Token); row.Token != "" && !shape.Fits(row.Token) {
-			row.Token, row.Code = "", seeding.CodeTokenShape
-		}
-	}
-	return rows
-}
 
 // holdings are the identifiers of registrants as the registry has them now.
 type holdings struct {
@@ -56,6 +22,11 @@ func newHoldings(vids, tokens, holders []seeding.Identifier) holdings {
 	for _, v := range vids {
 		h.vids[v.ID], h.vidOf[v.Registrant] = v, v
 	}
+	return h.with(holders)
+}
+
+// with adds who holds which tokens.
+func (h holdings) with(holders []seeding.Identifier) holdings {
 	for _, i := range holders {
 		token := seeding.CleanToken(i.Value)
 		h.holders[token] = append(h.holders[token], i.Registrant)

@@ -1,7 +1,7 @@
 package patch
 
 import (
-	"errors"
+	"context"
 	"slices"
 	"testing"
 
@@ -10,13 +10,23 @@ import (
 	"pgregory.net/rapid"
 )
 
-// judged looks at the registry and judges rows that were sent in the batch.
-func judged(t testing.TB, r *registry, k seeding.Key, open bool, rows ...seeding.Row) []verdict {
-	t.Helper()
-	h, err := look(t.Context(), r, rows)
+// lookedAt is what the registry holds, and who holds the tokens of rows.
+func lookedAt(t interface{ Fatal(...any) }, r *registry, rows []seeding.Row) holdings {
+	vids, tokens, err := look(context.Background(), r, registrantsOf(subjectSet(rows)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	holders, err := holdersOf(context.Background(), r, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newHoldings(vids, tokens, holders)
+}
+
+// judged looks at the registry and judges rows that were sent in the batch.
+func judged(t testing.TB, r *registry, k seeding.Key, open bool, rows ...seeding.Row) []verdict {
+	t.Helper()
+	h := lookedAt(t, r, rows)
 	return judge(rows, h, proof{key: k, batch: batch}, shortTokens, open)
 }
 
@@ -331,52 +341,6 @@ func TestVerdictOnTwins(t *testing.T) {
 	}
 }
 
-// Of several rows for one registrant and VID the one with a token counts.
-func TestRowsOfSeveralPartsAreMerged(t *testing.T) {
-	second := withToken(1, "C") // of another VID of registrant 1
-	second.Identifier = newVID(1).ID
-	for _, c := range []struct {
-		name  string
-		parts [][]seeding.Row
-		want  []seeding.Row
-	}{
-		{"no part", nil, nil},
-		{"one part, in whatever order", [][]seeding.Row{{withToken(3, "C"), withToken(1, "A"), withToken(2, "B")}},
-			[]seeding.Row{withToken(1, "A"), withToken(2, "B"), withToken(3, "C")}},
-		{"two parts", [][]seeding.Row{{withToken(2, "B")}, {withToken(1, "A")}},
-			[]seeding.Row{withToken(1, "A"), withToken(2, "B")}},
-		{"the same row twice", [][]seeding.Row{{withToken(1, "A")}, {withToken(1, "A")}},
-			[]seeding.Row{withToken(1, "A")}},
-		{"a token after a refusal", [][]seeding.Row{{withError(1, "IDA-MLC-007")}, {withToken(1, "A")}},
-			[]seeding.Row{withToken(1, "A")}},
-		{"a token before a refusal", [][]seeding.Row{{withToken(1, "A")}, {withError(1, "IDA-MLC-007")}},
-			[]seeding.Row{withToken(1, "A")}},
-		{"a token and a refusal in one part", [][]seeding.Row{{withError(1, "IDA-MLC-007"), withToken(1, "A")}},
-			[]seeding.Row{withToken(1, "A")}},
-		{"two refusals: the first that was read", [][]seeding.Row{{withError(1, "IDA-MLC-007")}, {withError(1, "IDA-MLC-004")}},
-			[]seeding.Row{withError(1, "IDA-MLC-007")}},
-		{"two tokens: the first that was read", [][]seeding.Row{{withToken(1, "A")}, {withToken(1, "B")}},
-			[]seeding.Row{withToken(1, "A")}},
-		{"two VIDs of one registrant: both, in the order of identifiers", [][]seeding.Row{{second, withToken(1, "A")}},
-			[]seeding.Row{withToken(1, "A"), second}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var parts []seeding.AnswerPart
-			for _, rows := range c.parts {
-				parts = append(parts, seeding.AnswerPart{Packed: seeding.PackRows(rows)})
-			}
-			got, err := merge(parts)
-			if err != nil || !slices.Equal(got, c.want) {
-				t.Errorf("got %v, %v; want %v", got, err, c.want)
-			}
-		})
-	}
-	whole, damaged := seeding.PackRows([]seeding.Row{withToken(1, "A")}), []byte("no rows")
-	if _, err := merge([]seeding.AnswerPart{{Packed: whole}, {Packed: damaged}}); !errors.Is(err, seeding.ErrDamaged) {
-		t.Errorf("a damaged part gives the error %v", err)
-	}
-}
-
 // Whatever the registry holds and whoever sends rows: a token is created for the
 // lowest registrant whose VID it was made from, who holds none, and if nobody
 // holds it; and for nobody else. Once the tokens are written, all or some of
@@ -413,10 +377,7 @@ func TestNothingIsCreatedTwiceOrForAnotherOne(t *testing.T) {
 		}
 		open := rapid.Bool().Draw(t, "batch is open")
 		creates := func() []seeding.Row {
-			h, err := look(t.Context(), r, rows)
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := lookedAt(t, r, rows)
 			return rowsOf(judge(rows, h, proof{key: key, batch: batch}, shortTokens, open), create)
 		}
 

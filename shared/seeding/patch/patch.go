@@ -35,7 +35,7 @@ type Store interface {
 	SavePace(ctx context.Context, key string, read, next seeding.Pace) error
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
-	AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error)
+	AnswerParts(ctx context.Context, registry, batch, after string) (parts []seeding.AnswerPart, more bool, err error)
 	DeleteParts(ctx context.Context, parts []seeding.AnswerPart) error
 }
 
@@ -71,8 +71,14 @@ func (p *Patcher) Patch(ctx context.Context, registry string) error {
 type turn struct {
 	registry seeding.RegistryState // with what this turn measures and meets
 	until    time.Time             // end of the working time
-	seen     map[string]bool       // batches whose answer was read
+	seen     map[string]bool       // batches of which an answer was read
+	failed   map[string]bool       // batches of which an answer failed; it is counted once
 	log      *slog.Logger
+
+	// For the problem "set_aside": connectors of which an answer failed, cannot be
+	// read, or waits because it failed; and those of which one was processed.
+	failing   map[string]bool
+	processed map[string]seeding.State
 }
 
 // outcome of a batch, or of a turn.
@@ -97,6 +103,7 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 	}
 	t := &turn{
 		registry: state, until: now.Add(p.Times.PatchWork), seen: map[string]bool{},
+		failed: map[string]bool{}, failing: map[string]bool{}, processed: map[string]seeding.State{},
 		log: p.Log.With("registry", registry),
 	}
 	out := end
@@ -119,29 +126,75 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 }
 
 // processAll goes through the answers of the registry, in the order of batch ids.
+// It takes one answer of each batch, then the next one of those that have more, so
+// that a batch with many answers keeps no other waiting.
 func (p *Patcher) processAll(ctx context.Context, t *turn) (outcome, error) {
+	var rest []place
 	for ref, err := range seeding.AnsweredBatches(ctx, p.Store, t.registry.Key) {
+		if damaged, ok := errors.AsType[*seeding.DamagedAnswer](err); ok {
+			if err := p.noteUnreadable(ctx, t, damaged.Connector, damaged.Batch); err != nil {
+				return end, err
+			}
+			continue
+		}
 		if err != nil {
 			return proceed, err
 		}
 		t.seen[ref.Batch] = true
-		if !p.hasTime(t) {
-			return end, nil
+		next, out, err := p.processOne(ctx, t, place{ref: ref})
+		if err != nil || out != proceed {
+			return out, err
 		}
-		limited, cancel := context.WithTimeout(ctx, p.timeLeft(t))
-		out, err := p.process(limited, t, ref)
-		cancel()
-		if err != nil {
-			t.log.Error("answer could not be processed", "batch", ref.Batch, "kind", errorKind(err))
-			if err := p.countFailure(ctx, ref); err != nil {
-				return end, err
-			}
-		}
-		if out != proceed {
-			return out, nil
+		if next.more {
+			rest = append(rest, next)
 		}
 	}
-	return proceed, nil
+	for len(rest) > 0 {
+		var again []place
+		for _, at := range rest {
+			next, out, err := p.processOne(ctx, t, at)
+			if err != nil || out != proceed {
+				return out, err
+			}
+			if next.more {
+				again = append(again, next)
+			}
+		}
+		rest = again
+	}
+	return proceed, p.clearSetAside(ctx, t)
+}
+
+// place is where a patcher is in the answers to a batch.
+type place struct {
+	ref   seeding.BatchRef
+	after string // content of the last answer that was read
+	more  bool   // another one follows
+}
+
+// processOne processes the next answer to a batch.
+func (p *Patcher) processOne(ctx context.Context, t *turn, at place) (next place, out outcome, err error) {
+	if !p.hasTime(t) {
+		return at, end, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, p.timeLeft(t))
+	defer cancel()
+	parts, more, err := p.Store.AnswerParts(limited, at.ref.Registry, at.ref.Batch, at.after)
+	if damaged, ok := errors.AsType[*seeding.DamagedAnswer](err); ok {
+		err = p.noteUnreadable(ctx, t, damaged.Connector, damaged.Batch)
+	}
+	if err != nil || len(parts) == 0 {
+		return at, proceed, err
+	}
+	out, wait, err := p.process(limited, t, parts)
+	next = place{ref: at.ref, after: parts[0].Content, more: more && !wait}
+	if err != nil {
+		t.log.Error("answer could not be processed", "batch", at.ref.Batch, "kind", errorKind(err))
+		if err := p.countFailure(ctx, t, parts); err != nil {
+			return next, end, err
+		}
+	}
+	return next, out, nil
 }
 
 // timeLeft is what is left of the working time.
@@ -153,6 +206,9 @@ func (p *Patcher) hasTime(t *turn) bool { return p.timeLeft(t) >= p.Times.PatchW
 // hasUnseen reports whether an answer came in during the turn.
 func (p *Patcher) hasUnseen(ctx context.Context, t *turn) (bool, error) {
 	for ref, err := range seeding.AnsweredBatches(ctx, p.Store, t.registry.Key) {
+		if errors.Is(err, seeding.ErrDamaged) {
+			continue
+		}
 		if err != nil || !t.seen[ref.Batch] {
 			return err == nil, err
 		}
@@ -160,8 +216,8 @@ func (p *Patcher) hasUnseen(ctx context.Context, t *turn) (bool, error) {
 	return false, nil
 }
 
-// answer is what is stored of the answer to one batch, with the batch and its
-// connector.
+// answer is what one callback carried for a batch, as far as it is stored, with
+// the batch and its connector.
 type answer struct {
 	parts     []seeding.AnswerPart
 	batch     seeding.Batch
@@ -169,72 +225,101 @@ type answer struct {
 	state     seeding.State
 }
 
-// process applies the answer to one batch. Its error is unexpected; expected
-// failures are an outcome.
-func (p *Patcher) process(ctx context.Context, t *turn, ref seeding.BatchRef) (outcome, error) {
-	a := answer{}
-	var err error
-	if a.parts, err = p.Store.AnswerParts(ctx, ref.Registry, ref.Batch); err != nil || len(a.parts) == 0 {
-		return proceed, err
-	}
-	a.batch, err = p.Store.Batch(ctx, a.parts[0].Ref)
+// process applies one answer to a batch. Its error is unexpected; expected
+// failures are an outcome. wait reports that no other answer to the batch is
+// processed now either.
+func (p *Patcher) process(ctx context.Context, t *turn, parts []seeding.AnswerPart) (out outcome, wait bool, err error) {
+	a := answer{parts: parts}
+	a.batch, err = p.Store.Batch(ctx, parts[0].Ref)
 	if err == nil {
 		a.connector, err = p.Store.Connector(ctx, a.batch.Ref.Connector)
 	}
-	if seeding.IsNotFound(err) {
+	switch {
+	case seeding.IsNotFound(err):
 		// There is no such batch, so nothing fits its rows; or its connector was
 		// deleted after its batches were closed.
-		return proceed, p.Store.DeleteParts(ctx, a.parts)
-	}
-	if err != nil {
-		return proceed, err
+		return proceed, false, p.Store.DeleteParts(ctx, parts)
+	case errors.Is(err, seeding.ErrDamaged):
+		// Batch or configuration. It waits until somebody can read them.
+		return proceed, true, p.noteUnreadable(ctx, t, parts[0].Ref.Connector, parts[0].Ref.Batch)
+	case err != nil:
+		return proceed, false, err
 	}
 	if a.state, err = p.Store.State(ctx, a.connector.ID); err != nil {
-		return proceed, err
+		return proceed, false, err
 	}
-	if a.mustWait(p.Clock.Now()) {
-		return proceed, nil
+	switch w := a.waits(p.Clock.Now(), t.failed[a.batch.Ref.Batch]); w {
+	case noneWaits:
+	case thisWaits:
+		return proceed, false, nil
+	default:
+		t.failing[a.connector.ID] = t.failing[a.connector.ID] || w == failedWaits
+		return proceed, true, nil
 	}
-	return p.apply(ctx, t, a)
+	out, err = p.apply(ctx, t, a)
+	return out, false, err
 }
 
 // refusesConnector are the problems of a connector, or of its registry with it, with
 // which all its answers fail alike.
 var refusesConnector = []seeding.Source{seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
 
-// mustWait reports whether the answer is not to be processed yet. An answer that
-// waits because of a problem is processed when the problem is over. With a problem
-// that refuses the connector as a whole all its answers make one attempt together
-// per back-off: Odoo makes everybody wait after several failed sign-ins. With
-// "unlink" an answer waits only if its totals are counted, so that nothing else is
-// left to do.
-func (a answer) mustWait(now time.Time) bool {
+// waiting is whether an answer is to be processed yet.
+type waiting int
+
+const (
+	noneWaits   waiting = iota
+	thisWaits           // this one: nothing is left to do but what is refused
+	allWait             // all answers to the batch, for the end of a problem
+	failedWaits         // all answers to the batch, because one failed before this turn
+)
+
+// waits decides that. With a problem that refuses the connector as a whole all its
+// answers make one attempt together per back-off: Odoo makes everybody wait after
+// several failed sign-ins. With "unlink" an answer waits only if its totals are
+// counted. An answer that failed in this turn keeps no other one waiting in it.
+func (a answer) waits(now time.Time, failedNow bool) waiting {
 	for _, source := range a.state.Raised(refusesConnector...) {
 		if a.state.Problems[source].Next.After(now) {
-			return true
+			return allWait
 		}
-	}
-	if !a.batch.NotBefore.After(now) {
-		return false
 	}
 	blocked, _ := a.state.Blocked()
 	_, unlinkRefused := a.state.Problems[seeding.ProblemUnlink]
-	return blocked || a.batch.Attempts > 0 || unlinkRefused && a.batch.HasParts(a.parts)
+	switch {
+	case !a.batch.NotBefore.After(now):
+		return noneWaits
+	case blocked:
+		return allWait
+	case a.batch.Attempts > 0 && !failedNow:
+		return failedWaits
+	case unlinkRefused && a.batch.HasParts(a.parts):
+		return thisWaits
+	}
+	return noneWaits
 }
 
-// countFailure counts an unexpected failure. After ten of them it sets the answer
-// aside and rejects its registrants.
-func (p *Patcher) countFailure(ctx context.Context, ref seeding.BatchRef) error {
-	parts, err := p.Store.AnswerParts(ctx, ref.Registry, ref.Batch)
-	if err != nil || len(parts) == 0 {
-		return err
-	}
-	b, err := p.Store.Batch(ctx, parts[0].Ref)
+// countFailure counts an unexpected failure, once per batch and turn. After ten of
+// them it sets the answer aside and rejects its registrants.
+func (p *Patcher) countFailure(ctx context.Context, t *turn, parts []seeding.AnswerPart) error {
+	ref := parts[0].Ref
+	b, err := p.Store.Batch(ctx, ref)
 	if err != nil {
 		return err
 	}
+	t.failing[ref.Connector] = true
+	if b.Attempts > 0 { // what fails once is often over
+		if err := p.showSetAside(ctx, t, ref.Connector); err != nil {
+			return err
+		}
+	}
 	now := p.Clock.Now()
+	counted := t.failed[ref.Batch]
+	t.failed[ref.Batch] = true
 	if b.Attempts+1 < setAsideAfter {
+		if counted {
+			return nil
+		}
 		next := now.Add(seeding.BackOff(p.Times.ProbeFirst, p.Times.ProbeMax, b.Attempts))
 		return seeding.IgnoreConflict(p.Store.Postpone(ctx, b, b.Attempts+1, next))
 	}
@@ -256,6 +341,52 @@ func (p *Patcher) countFailure(ctx context.Context, ref seeding.BatchRef) error 
 		}
 	}
 	return p.Store.DeleteParts(ctx, parts)
+}
+
+// noteUnreadable logs and shows that an answer, its batch or its connector cannot
+// be read. It is passed over with every turn until somebody can read it, or until
+// its time is over (14 days).
+func (p *Patcher) noteUnreadable(ctx context.Context, t *turn, connector, batch string) error {
+	t.log.Error("answer cannot be read", "connector", connector, "batch", batch, "kind", "damaged")
+	if connector == "" {
+		return nil
+	}
+	return p.showSetAside(ctx, t, connector)
+}
+
+// showSetAside raises the problem "set_aside", unless it is shown. A connector
+// that is deleted, or whose state cannot be read, shows nothing.
+func (p *Patcher) showSetAside(ctx context.Context, t *turn, connector string) error {
+	t.failing[connector] = true
+	state, err := p.Store.State(ctx, connector)
+	if _, shown := state.Problems[seeding.ProblemSetAside]; shown || seeding.IsNotFound(err) || errors.Is(err, seeding.ErrDamaged) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d := seeding.AnswerUnprocessed
+	err = p.Store.RaiseProblem(ctx, connector, seeding.ProblemSetAside, seeding.Problem{
+		Text: d.Text, Remedy: d.Remedy, Since: p.Clock.Now(), Attempts: 1,
+	})
+	if seeding.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// clearSetAside clears that problem of connectors of which answers were processed,
+// and none failed, once all answers were looked at.
+func (p *Patcher) clearSetAside(ctx context.Context, t *turn) error {
+	for connector, state := range t.processed {
+		if t.failing[connector] {
+			continue
+		}
+		if err := p.Store.ClearProblems(ctx, connector, state.Raised(seeding.ProblemSetAside), p.Clock.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setAside rejects the members of a batch whose answer cannot be processed. A

@@ -32,7 +32,7 @@ type Store interface {
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
 	HasAnswer(ctx context.Context, registry, batch string) (bool, error)
-	AnswerParts(ctx context.Context, registry, batch string) ([]seeding.AnswerPart, error)
+	AnswerParts(ctx context.Context, registry, batch, after string) (parts []seeding.AnswerPart, more bool, err error)
 }
 
 // Reconciler compares what is stored with what MTS says.
@@ -75,34 +75,36 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 }
 
 // invokePatch invokes patch if there is an answer, even if the stream did so
-// before. It returns how long the first answer has been waiting.
+// before, or one that nobody can read, which patch shows. It returns how long the
+// first answer has been waiting.
 func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryState) (waits time.Duration, err error) {
 	now := r.Clock.Now()
-	ref, found, err := r.Store.NextAnswer(ctx, state.Key, "")
-	if err != nil || !found {
+	ref, found, damaged := r.Store.NextAnswer(ctx, state.Key, "")
+	if err := seeding.IgnoreDamaged(damaged); err != nil || !found && damaged == nil {
 		return 0, err
 	}
-	parts, err := r.Store.AnswerParts(ctx, state.Key, ref.Batch)
-	if err != nil {
-		return 0, err
-	}
-	for _, part := range parts {
-		waits = max(waits, now.Sub(part.Received))
+	if found {
+		parts, _, err := r.Store.AnswerParts(ctx, state.Key, ref.Batch, "")
+		if seeding.IgnoreDamaged(err) != nil {
+			return 0, err
+		}
+		for _, part := range parts {
+			waits = max(waits, now.Sub(part.Received))
+		}
 	}
 	if state.OutageUntil.After(now) || state.Patch.Live(now) {
-		return waits, nil
+		return waits, damaged
 	}
-	return waits, r.Invoker.InvokePatch(ctx, state.Key)
+	return waits, errors.Join(damaged, r.Invoker.InvokePatch(ctx, state.Key))
 }
 
 // checkOverdue asks about the overdue batches that have no answer.
 // silentMTS are MTSs that did not reply in this tick; they are not asked again.
 func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMTS map[string]bool) error {
-	open, err := r.Store.OpenBatches(ctx, registry)
-	if err != nil {
-		return err
+	open, failed := r.Store.OpenBatches(ctx, registry)
+	if seeding.IgnoreDamaged(failed) != nil {
+		return failed
 	}
-	var failed error
 	for _, b := range open {
 		if r.Clock.Now().Before(b.AskAt()) {
 			continue

@@ -119,8 +119,8 @@ func (w *world) HasAnswer(_ context.Context, _, batch string) (bool, error) {
 	return len(w.answers[batch]) > 0, w.fails["HasAnswer"]
 }
 
-func (w *world) AnswerParts(_ context.Context, _, batch string) ([]seeding.AnswerPart, error) {
-	return w.answers[batch], w.fails["AnswerParts"]
+func (w *world) AnswerParts(_ context.Context, _, batch, _ string) ([]seeding.AnswerPart, bool, error) {
+	return w.answers[batch], false, w.fails["AnswerParts"]
 }
 
 func (w *world) InvokePatch(_ context.Context, registry string) error {

@@ -33,7 +33,7 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 		return selection{}, err
 	}
 	open, err := s.Store.OpenBatches(ctx, c.RegistryKey())
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil { // who is in a batch that nobody can read is sent again
 		return selection{}, err
 	}
 	registry, r, err := s.prepareRules(ctx, v)

@@ -100,7 +100,7 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 		to = p.vids[len(p.vids)-1].ID
 	}
 	rejections, err := s.Store.Rejections(ctx, c.RegistryKey(), cursor+1, to)
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil {
 		return p, err
 	}
 	for _, r := range rejections {

@@ -68,7 +68,7 @@ func (s *Submitter) expected(ctx context.Context, registry seeding.Registry, run
 func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	run := *v.run
 	closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil {
 		return next{}, err
 	}
 	sent, pending := passResult(run, closed)
@@ -107,7 +107,7 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 	var over []seeding.Source
 	for source, p := range problems {
 		switch source {
-		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers:
+		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemTokens, seeding.ProblemSetAside:
 			if !sent && !p.Since.After(run.PassStarted) {
 				over = append(over, source)
 			}
@@ -135,7 +135,7 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 	}
 	if slices.Contains(over, seeding.ProblemAnswers) {
 		rejections, err := s.Store.Rejections(ctx, v.connector.RegistryKey(), 0, math.MaxInt64)
-		if err != nil {
+		if seeding.IgnoreDamaged(err) != nil {
 			return err
 		}
 		lost := func(r seeding.Rejection) bool { return r.Connector == v.connector.ID && r.Kind == seeding.NoToken }
@@ -149,7 +149,7 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 // hasAnswer reports whether an answer of the connector waits to be patched.
 func (s *Submitter) hasAnswer(ctx context.Context, c seeding.Connector) (bool, error) {
 	for ref, err := range seeding.AnsweredBatches(ctx, s.Store, c.RegistryKey()) {
-		if err != nil || ref.Connector == c.ID {
+		if seeding.IgnoreDamaged(err) != nil || ref.Connector == c.ID {
 			return err == nil, err
 		}
 	}
@@ -159,7 +159,7 @@ func (s *Submitter) hasAnswer(ctx context.Context, c seeding.Connector) (bool, e
 // complete ends the run, with the totals of its batches.
 func (s *Submitter) complete(ctx context.Context, run seeding.Run) (seeding.Run, error) {
 	closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
-	if err != nil {
+	if seeding.IgnoreDamaged(err) != nil {
 		return run, err
 	}
 	run.Totals = seeding.Totals{}

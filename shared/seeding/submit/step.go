@@ -197,7 +197,7 @@ func (s *Submitter) mtsState(ctx context.Context, c seeding.Connector) (seeding.
 // openBatches are those of the connector.
 func (s *Submitter) openBatches(ctx context.Context, c seeding.Connector) ([]seeding.Batch, error) {
 	all, err := s.Store.OpenBatches(ctx, c.RegistryKey())
-	return slices.DeleteFunc(all, func(b seeding.Batch) bool { return b.Ref.Connector != c.ID }), err
+	return slices.DeleteFunc(all, func(b seeding.Batch) bool { return b.Ref.Connector != c.ID }), seeding.IgnoreDamaged(err)
 }
 
 // awaitChange waits a while for a batch to be closed, and for a slot. If other

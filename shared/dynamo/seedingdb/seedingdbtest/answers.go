@@ -47,9 +47,10 @@ func (s *suite) answers() {
 	repeat := first
 	repeat.Received = after(time.Hour)
 	put(repeat)
-	got, err := s.store.AnswerParts(s.ctx, registry, "b1")
+	got, more, err := s.store.AnswerParts(s.ctx, registry, "b1", "")
 	s.ok(err, "parts")
 	s.same(got, []seeding.AnswerPart{first}, "a part put twice")
+	s.same(more, false, "another answer")
 
 	raw, err := s.tables.Client.Query(s.ctx, &dynamodb.QueryInput{
 		TableName: &s.tables.Answers, KeyConditionExpression: aws.String("pk = :pk"),
@@ -70,13 +71,26 @@ func (s *suite) answers() {
 	put(want[8:]...)
 	put(want[1:8]...)
 	put(s.part("b10", "h", 1, 1), s.part("b0", "h", 1, 1), s.part("b2", "h", 1, 1), s.part("b2", "g", 1, 1))
-	got, err = s.store.AnswerParts(s.ctx, registry, "b1")
+	got, more, err = s.store.AnswerParts(s.ctx, registry, "b1", "")
 	s.ok(err, "parts")
 	s.same(got, want, "parts in order")
+	s.same(more, false, "another answer to the batch")
+	var contents []string
+	for after, more := "", true; more; after = contents[len(contents)-1] {
+		got, more, err = s.store.AnswerParts(s.ctx, registry, "b2", after)
+		s.ok(err, "parts")
+		s.same(len(got), 1, "parts of one answer")
+		contents = append(contents, got[0].Content)
+	}
+	s.same(contents, []string{"g", "h"}, "answers to a batch, one by one")
+	got, more, err = s.store.AnswerParts(s.ctx, registry, "b2", "h")
+	s.ok(err, "parts")
+	s.same(len(got), 0, "answers behind the last")
+	s.same(more, false, "another behind the last")
 	s.same(batches(), []string{"b0", "b1", "b10", "b2"}, "batches with answers")
 
-	s.ok(s.store.DeleteParts(s.ctx, got), "delete")
-	s.ok(s.store.DeleteParts(s.ctx, got), "delete again")
+	s.ok(s.store.DeleteParts(s.ctx, want), "delete")
+	s.ok(s.store.DeleteParts(s.ctx, want), "delete again")
 	for batch, want := range map[string]bool{"b1": false, "b10": true, "b": false, "b2": true} {
 		has, err := s.store.HasAnswer(s.ctx, registry, batch)
 		s.ok(err, "has")
@@ -98,9 +112,10 @@ func (s *suite) bigAnswers() {
 		want = append(want, p)
 		s.ok(s.inbox.PutPart(s.ctx, p), "put")
 	}
-	got, err := s.store.AnswerParts(s.ctx, registry, "b")
+	got, more, err := s.store.AnswerParts(s.ctx, registry, "b", "")
 	s.ok(err, "parts")
 	s.same(got, want, "parts of 1.5 MB")
+	s.same(more, false, "another answer behind 1.5 MB")
 	too := s.part("b", "hash", 5, 5)
 	too.Packed = bytes.Repeat([]byte{1}, 410_000)
 	if s.inbox.PutPart(s.ctx, too) == nil {

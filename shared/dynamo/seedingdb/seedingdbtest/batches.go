@@ -194,6 +194,23 @@ func (s *suite) countingManyParts() {
 	s.ok(err, "batch")
 	s.same(got.Totals, closed.Totals.Plus(one), "totals of the closed batch")
 
+	// With ids as they are, also where a batch has thousands of parts: a version
+	// before stored 230,000 rows of one callback.
+	totals := got.Totals
+	for n, count := range []int{49, 50, 51, 115, 116, 300, 3000} {
+		var parts []string
+		for k := range count {
+			parts = append(parts, seeding.AnswerPart{Content: fmt.Sprintf("%024x", n), Part: k + 1, Of: count}.ID())
+		}
+		s.ok(s.store.CountParts(s.ctx, got, parts, one), fmt.Sprintf("%d parts of a closed batch", count))
+		s.fails(s.store.CountParts(s.ctx, got, parts, one), seeding.ErrConflict, fmt.Sprintf("the same %d", count))
+		totals = totals.Plus(one)
+	}
+	got, err = s.store.Batch(s.ctx, b.Ref)
+	s.ok(err, "batch")
+	s.same(got.Totals, totals, "totals with all parts")
+	s.same(len(got.Parts), 480+49+50+51+115+116+300+3000, "number of all parts")
+
 	b.Ref.Batch = s.id("unknown")
 	s.fails(s.store.CountParts(s.ctx, b, first, one), seeding.ErrNotFound, "of a batch that nobody claimed")
 }

@@ -130,7 +130,7 @@ func (s *suite) batchOfThousand(gap int64) {
 			_, err := s.store.TakePatch(s.ctx, c.RegistryKey(), "x", t0, after(time.Minute))
 			return err
 		}},
-		{"read answer", 0, func() error { _, err := s.store.AnswerParts(s.ctx, c.RegistryKey(), b.Ref.Batch); return err }},
+		{"read answer", 0, func() error { _, _, err := s.store.AnswerParts(s.ctx, c.RegistryKey(), b.Ref.Batch, ""); return err }},
 		{"close", 12, func() error {
 			closed := *b
 			closed.State, closed.Closed, closed.Parts = seeding.Patched, t0, []string{part.ID()}

@@ -1,0 +1,163 @@
+package patch
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Anybody with a capability of the form before can store rows, as many as fit into
+// 5 MB, for up to 7 days. So an answer is read part by part, twice: first whom it
+// is about, then, once the registry was looked at, those of its rows that were
+// made from what is there. Only these are kept, one for each subject.
+
+const (
+	// mostLooked is how many registrants, or tokens, one call looks up.
+	mostLooked = 1000
+	// mostCounted is how many parts the totals of a batch count. An MTS answers a
+	// batch once; what comes beyond this is not read.
+	mostCounted = 1000
+)
+
+// subjectsOf returns whom the rows of an answer are about, members of the batch
+// only. A closed batch has no members any more; then at most as many subjects as
+// it had records, and none if there are more.
+func subjectsOf(parts []seeding.AnswerPart, b seeding.Batch) (map[seeding.Subject]bool, error) {
+	members := map[seeding.Subject]bool{}
+	for _, m := range b.Members {
+		members[m.Subject()] = true
+	}
+	subjects := map[seeding.Subject]bool{}
+	for _, part := range parts {
+		rows, err := seeding.UnpackRows(part.Packed)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if !b.State.Open() || members[row.Subject] {
+				subjects[row.Subject] = true
+			}
+		}
+		if !b.State.Open() && len(subjects) > b.Count {
+			return nil, nil
+		}
+	}
+	return subjects, nil
+}
+
+// genuine returns the rows of an answer that were made from what the registry
+// holds, or whose token is held already; one for each subject, in the order of
+// registrants. It checks before it compares: a forged row with a token beats no
+// genuine one. Of several the one that fits the VID counts, then one with a token,
+// then the first that was read.
+func genuine(parts []seeding.AnswerPart, subjects map[seeding.Subject]bool, h holdings, p proof, shape seeding.TokenShape) ([]seeding.Row, error) {
+	type found struct {
+		row  seeding.Row
+		fits bool
+	}
+	best := map[seeding.Subject]found{}
+	for _, part := range parts {
+		rows, err := seeding.UnpackRows(part.Packed)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if !subjects[row.Subject] {
+				continue
+			}
+			fits := p.fits(row, h)
+			if !fits && len(h.tokens[row.Registrant]) == 0 {
+				continue
+			}
+			row = withShape(row, shape)
+			if !fits && (row.Token == "" || !h.holdsOnly(row.Registrant, row.Token)) {
+				continue
+			}
+			before, known := best[row.Subject]
+			if !known || fits && !before.fits || fits == before.fits && before.row.Token == "" && row.Token != "" {
+				best[row.Subject] = found{row, fits}
+			}
+		}
+	}
+	kept := make([]seeding.Row, 0, len(best))
+	for f := range maps.Values(best) {
+		kept = append(kept, f.row)
+	}
+	slices.SortFunc(kept, func(x, y seeding.Row) int {
+		return cmp.Or(cmp.Compare(x.Registrant, y.Registrant), cmp.Compare(x.Identifier, y.Identifier))
+	})
+	return kept, nil
+}
+
+// withShape cleans the token of a row. One that has not the shape of a token is
+// replaced by the code of that, so nothing can be written or removed for it.
+func withShape(row seeding.Row, shape seeding.TokenShape) seeding.Row {
+	if row.Token = seeding.CleanToken(row.Token); row.Token != "" && !shape.Fits(row.Token) {
+		row.Token, row.Code = "", seeding.CodeTokenShape
+	}
+	return row
+}
+
+// look reads what registrants hold now.
+func look(ctx context.Context, registry seeding.Registry, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+	for some := range slices.Chunk(registrants, mostLooked) {
+		v, t, err := lookAtSome(ctx, registry, some)
+		if err != nil {
+			return nil, nil, err
+		}
+		vids, tokens = append(vids, v...), append(tokens, t...)
+	}
+	return vids, tokens, nil
+}
+
+// lookAtSome halves a call whose reply is too large. A single registrant whose
+// identifiers are too many to be read holds nothing, as far as is known, so its
+// rows fit nothing and it stays pending.
+func lookAtSome(ctx context.Context, registry seeding.Registry, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+	vids, tokens, err = registry.Identifiers(ctx, registrants)
+	if err == nil || !seeding.FaultOf(err).TooLarge() {
+		return vids, tokens, err
+	}
+	if len(registrants) == 1 {
+		return nil, nil, nil
+	}
+	half := len(registrants) / 2
+	v1, t1, err := lookAtSome(ctx, registry, registrants[:half])
+	if err != nil {
+		return nil, nil, err
+	}
+	v2, t2, err := lookAtSome(ctx, registry, registrants[half:])
+	return append(v1, v2...), append(t1, t2...), err
+}
+
+// holdersOf reads who holds the tokens of rows.
+func holdersOf(ctx context.Context, registry seeding.Registry, rows []seeding.Row) (holders []seeding.Identifier, err error) {
+	var wanted []string
+	for _, row := range rows {
+		if row.Token != "" {
+			wanted = append(wanted, row.Token)
+		}
+	}
+	slices.Sort(wanted)
+	for some := range slices.Chunk(slices.Compact(wanted), mostLooked) {
+		found, err := registry.TokenHolders(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		holders = append(holders, found...)
+	}
+	return holders, nil
+}
+
+// registrantsOf returns the registrants of subjects, each once, in their order.
+func registrantsOf(subjects map[seeding.Subject]bool) []int64 {
+	registrants := make([]int64, 0, len(subjects))
+	for s := range maps.Keys(subjects) {
+		registrants = append(registrants, s.Registrant)
+	}
+	slices.Sort(registrants)
+	return slices.Compact(registrants)
+}
