@@ -98,7 +98,8 @@ func TestDamagedItemsOfARegistryStopNobodyElse(t *testing.T) {
 			w := newWorld(t, options{})
 			w.addRegistrants(30)
 			c := w.connector(nil)
-			table, it := &w.tables.Answers, dynamo.Item(nil)
+			table := &w.tables.Answers
+			var it dynamo.Item
 			if d.item != nil {
 				table, it = &w.tables.Connectors, d.item(c)
 			} else {

@@ -142,7 +142,7 @@ func Page[T any](ctx context.Context, t Table, span Span, limit int, wanted func
 		if err == nil {
 			list = append(list, v)
 		}
-		return true, nil //nolint:nilerr // see above
+		return true, nil
 	})
 	if err != nil {
 		return nil, false, err
