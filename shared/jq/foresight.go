@@ -299,7 +299,7 @@ func (f *foresight) index(i *gojq.Index, t seeding.Types, s *scope, in seeding.T
 func (f *foresight) object(members []*gojq.ObjectKeyVal, s *scope, in seeding.Types) seeding.Types {
 	gives := tObject
 	for _, m := range members {
-		if m.KeyQuery != nil && f.query(m.KeyQuery, s, in) == 0 {
+		if m.KeyQuery != nil && f.look(f.query(m.KeyQuery, s, in)) == 0 || m.KeyString != nil && f.string(m.KeyString, s, in) == 0 {
 			gives = 0
 		}
 		switch {

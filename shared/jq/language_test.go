@@ -2,48 +2,55 @@ package jq_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/itchyny/gojq"
 
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
 )
+
+// document is the input of programs.
+const document = `{"a":1,"b":"text","n":null,"f":false,"t":true,"x":1.5,"s":"María José, 12 Calle","list":[3,1,2],"o":{"k":"v","z":[1,{"y":2}]},
+		"many2one":[7,"Manila"],"ids":[1,2,3],"words":["b","a","c","a"],"date":"1990-11-02","phone":"+63 917-123 4567","people":[{"name":"B","age":3},{"name":"A","age":3},{"name":"C","age":1}]}`
+
+// programs are ones whose results are known from another implementation.
+var programs = []string{
+	`a`, `b`, `n`, `missing`, `a.b`, `a?`, `a.b?`, `list[0]`, `list[-1]`, `list[9]`, `list[1:]`, `list[:-1]`, `list[1:2]`, `s[1:4]`, `s[-5:]`, `list[]`, `o[]`, `o.z[1].y`,
+	`["a"]`, `"a"`, `a, .b`, `list | .[0], .[1]`, `a as $x | $x`, `a as $x | .b as $y | [$x, $y]`, `list as [$p, $q] | $p + $q`, `o as {k: $v} | $v`, `o as {$k, z: [$one, {$y}]} | [$k, $one, $y]`,
+	`o as {"k": $v} | $v`, `b as $n | {"k": 1} | . as {("k"): $v} | $v`,
+	`n // "d"`, `f // "d"`, `t // "d"`, `|(.n, .a) // "d"`, `missing[0] // .b`, `a.b // "d"`, `list | (.[] | select(. > 1)) // 9`,
+	`a + 1`, `a - 1`, `a * 2`, `a / 2`, `x * 2`, `a % 1`, `7 % 3`, `a | 7 % 3`, `a | -7 % 3`, `a | 7 / 2`, `a | 1 / 0`, `a | 1 % 0`, `a | 10 / 5`, `b + "x"`, `n + 1`, `a + .n`, `a + "x"`, `list + [4]`, `list - [1]`, `o + {k: 1}`,
+	`o * {z: 1}`, `o * {k: {a: 1}}`, `b * 2`, `b / "x"`, `s / ", "`, `a | 9007199254740993 + 0`, `a | 0.1 + 0.2`, `a | 1e3`, `a | 100000000000000000000`, `a | -(1)`, `-(.a)`,
+	`a == 1`, `a == 1.0`, `a != 1`, `a < 2`, `b > 1`, `n < false`, `list == [3,1,2]`, `list < [4]`, `o < {}`, `o == {k:"v", z:[1,{y:2}]}`, `a and .f`, `a or .f`, `f and error`, `f or .n`, `t and (.t, .f)`, `a | not`,
+	`a | if . == 1 then "one" else "other" end`, `a | if . > 1 then "x" elif . == 1 then "y" else "z" end`, `a | if false then 1 end`, `list | if .[] > 2 then "big" else "small" end`,
+	`b | "\(.) and \(1 + 1)"`, `list | "x\(.[])y"`, `s | @json`, `list | @csv`, `words | @csv`, `words | @tsv`, `b | @base64`, `b | @base64 | @base64d`, `s | @uri`, `words | @sh`, `s | @text "\(.)"`, `s | @uri "q=\(.)"`, `list | @json "x\(.)"`,
+	`[.a, .b]`, `list | map(. + 1)`, `list | [.[] | . * 2]`, `a | {a: ., b: (. + 1)}`, `|{a, b}`, `|{"a"}`, `|{(.b): 1}`, `o as {"\("k")": $v} | $v`, `o | {"k"}`, `a as $x | {"z": $x, "\($x)": 1}`, `|. as $r | {(.b, "q"): $r.a}`, `|{a: .b, c: .s} | to_entries | map(.value)`, `|.[.b, "a"]`, `|.["a", "b"]`, `|[.["a", "b"]]`, `|if .f then .a elif .t then .b else .s end`, `|.list as [$x, {y: $z}] | $x`, `|try error(.b) catch .`, `|try error(.o) catch .k`, `|reduce .list[] as $x (.a; . + $x)`, `|foreach .list[] as $x (.a; . + $x; [., $x])`, `|label $f | .a, break $f`, `|.a as $v | def f: $v; f`, `|def f(g): g; f(.a, .b)`, `|def f($v): .b + $v; f(.s)`, `|limit(2; .a, .b, .s)`, `|[.a, .b] | .[1]`, `|.o.z[1]["y"]`, `|.s[.a:]`, `|.list[.a]`, `|first(.n, .a)`, `|until(.a > 0; .)`, `|del(.a) | .b`, `|.a = .b | .a`, `|.new = .b | .new`, `|.a |= . + 1 | .a`, `|path(.a.b)?`, `|getpath(["o", "k"])`, `|.words | sub("x"; .[0])?`, `|.s | sub("(?<q>M)"; .q + "x")`, `|.s as $s | "a" | sub("a"; $s)`, `|.b as $re | .s | test($re)`, `|[.list[] | select(. > 1)]`, `|.a // .b`, `|(.n // empty), .b`, `|.. | numbers`, `|{"x\(.a)": 2}`, `a as $v | {$v}`, `|{a: (1, 2), b: (3, 4)}`, `|{(.words[]): 1}`,
+	`list | reduce .[] as $i (0; . + $i)`, `list | reduce .[] as [$i] (0; . + 1)`, `list | [foreach .[] as $i (0; . + $i)]`, `list | [foreach .[] as $i (0; . + $i; [$i, .])]`, `list | reduce empty as $i (5; . + 1)`,
+	`list | label $out | .[] | if . == 1 then ., break $out else . end`, `list | first(.[])`, `list | last(.[])`, `list | [limit(2; .[])]`, `list | [limit(0; .[])]`, `list | nth(1)`, `list | nth(1; .[])`, `list | first, last`, `list | [skip(1; .[])]`,
+	`a | try error("x") catch .`, `a | try error catch .`, `a | (error("x"))?`, `list | [.[] | try (if . == 1 then error("e") else . end) catch "c"]`, `list | [.[] | (if . == 1 then error("e") else . end)?]`, `a | try (try error("x") catch error("y")) catch .`, `b | [.[]?]`,
+	`a | [(1, error("x"), 3)?]`, `a, error`, `b | error`, `a | try (1, error("x")) catch 9`, `list | [.[] as $x | try error($x) catch .]`, `a | error(null)?`,
+	`a | def f: . + 1; f | f`, `a | def f(g): g + g; f(. + 1)`, `a | def f($v): $v + v; f(3)`, `a | def f(g; $v): g + $v; f(. * 10; 5)`, `a | def fac: if . <= 1 then 1 else . * (. - 1 | fac) end; 5 | fac`, `a | def f: def g: 3; g; f`, `a | def f(g): def h: g; h; f(7)`,
+	`a | def f($a; $b): $a + $b; [f(1, 2; 10, 20)]`, `a | [range(3)]`, `a | [range(1; 3)]`, `a | [range(0; 10; 3)]`, `a | [range(5; 0; -2)]`, `a | [range(0, 1; 3, 4)]`, `a | [(1, 2) + (10, 20)]`, `a | [(1, 2) < (1, 2)]`,
+	`b | length`, `s | length`, `list | length`, `n | length`, `o | length`, `s | utf8bytelength`, `o | keys`, `list | keys`, `o | has("k")`, `list | has(1)`, `o | to_entries`, `o | with_entries(.key |= ascii_upcase)`, `o | to_entries | from_entries`, `people | map({key: .name, value: .age}) | from_entries`,
+	`list | sort`, `people | sort_by(.age)`, `people | sort_by(.age, .name) | map(.name)`, `people | group_by(.age) | length`, `words | unique`, `people | unique_by(.age) | map(.name)`, `list | min`, `list | max`, `people | min_by(.age).name`, `people | max_by(.age).name`, `words | reverse`, `list | add`, `words | add`, `o | [.[]] | length`, `people | map(.age) | add`, `a | [] | add`,
+	`list | any(. > 2)`, `list | all(. > 2)`, `list | map(. > 0) | all`, `list | any`, `list | isempty(.[])`, `a | isempty(empty)`, `list | contains([1])`, `s | contains("José")`, `o | contains({k: "v"})`, `list | inside([1,2,3,4])`, `b | inside("a text here")`, `list | index(1)`, `s | index("a")`, `s | indices("a")`, `s | rindex("a")`, `list | indices([1,2])`, `list | .[[1]]`, `b | test("x")`,
+	`s | startswith("Mar")`, `s | endswith("Calle")`, `s | ltrimstr("María ")`, `s | rtrimstr(" Calle")`, `s | explode | implode`, `b | explode`, `s | split(", ")`, `s | split(" ")[1]`, `s | split("")`, `words | join("-")`, `list | join("-")`, `a | [1, null, "x", true] | join(",")`, `a | [] | join(",")`, `s | ascii_downcase`, `s | ascii_upcase`, `a | tostring`, `list | tostring`, `x | tojson`, `o | tojson | fromjson`, `b | tonumber`, `a | "12" | tonumber`, `a | "1.5" | tonumber`, `a | " 12" | tonumber`, `a | "0x1" | tonumber`, `a | [1,[2,[3]]] | flatten`, `a | [1,[2,[3]]] | flatten(1)`,
+	`a | type`, `[.[] | type]`, `x | floor`, `x | ceil`, `x | round`, `x | sqrt`, `a | pow(2; 10)`, `a | infinite | isinfinite`, `a | nan | isnan`, `x | fabs`, `a | -1 | abs`,
+	`date | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`, `date | strptime("%Y-%m-%d") | mktime`, `date | strptime("%d/%m/%Y")`, `date + "T00:00:00Z" | fromdateiso8601`, `a | 0 | todate`, `a | 1425599621 | gmtime | mktime`, `a | 86399.5 | strftime("%H:%M")`,
+	`phone | gsub("[^0-9]"; "")`, `phone | sub("\\+63 "; "0")`, `s | gsub("\\s+"; " ")`, `s | gsub("(?<v>[aeiou])"; "<\(.v)>")`, `s | sub("(?<a>[a-z]+)"; "\(.a|ascii_upcase)")`, `s | gsub("^"; ">")`, `s | gsub("";"-")`, `s | gsub("$"; "<")`, `words | join(" ") | gsub("a"; "b", "c")`, `s | sub("nothing"; "x")`, `s | gsub("a|e"; "")`, `s | gsub("[[:digit:]]+"; "#")`,
+	`s | test("jos"; "i")`, `s | test(["JOS", "i"])`, `s | match("[0-9]+")`, `s | [match("a"; "g").offset]`, `s | [match("(?<l>[A-Z])([a-z]*)"; "g")]`, `date | capture("(?<y>[0-9]{4})-(?<m>[0-9]{2})")`, `date | capture("(?<y>\\d+)").y`, `s | [scan("[A-Z]")]`, `s | [scan("([A-Z])([a-z])")]`, `s | [splits(", *")]`, `s | split(" +"; null)`, `s | split("a"; "g")`, `s | [match("x*"; "g").offset]`, `a | "aXbxc" | [splits("x"; "i")]`, `s | match("(z)?M").captures`, `s | [match("";"g").offset] | length`, `a | "aab" | [match("a*?"; "g") | [.offset, .length]]`, `a | "foo bar foo" | [match("\\bfoo\\b"; "g").offset]`,
+	`list |= map(. + 1) | .list`, `a |= . + 1 | .a`, `a = 5 | .a`, `a += 1 | .a`, `b += "!" | .b`, `n //= 3 | .n`, `list[0] = 9 | .list`, `list[1:] = [9] | .list`, `list[] += 1 | .list`, `new.deep = 1 | .new`, `o.z[1].y |= 5 | .o`, `list |= (.[0] | select(. > 5)) | .list`, `|del(.a) | has("a")`, `list | del(.[0, 2])`, `list | del(.[1:])`, `o | del(.z[1].y)`, `o | [paths]`, `o | [paths(type == "number")]`, `o | getpath(["z", 0])`, `o | [path(..)]`, `o | path(.z[1].y)`, `o | [path(.k, .z[])]`, `o | setpath(["z", 0]; 7)`, `a | null | setpath([2]; 1)`, `o | delpaths([["k"], ["z", 0]])`, `o | map_values(length)`, `list | map_values(empty)`, `o | walk(if type == "number" then . + 1 else . end)`, `o | [..]`, `o | [.. | numbers]`, `o | pick(.z[1].y)`, `list | [.[] | select(. != 2)]`, `o | path(first(.z[]))`, `o | [path(.z | select(length > 1))]`, `o | path(getpath(["z", 1, "y"]))`, `o | path(if .k then .z else .k end)`, `o | path(.q // .k)`, `list | to_entries | map(.key)`,
+	`words | INDEX(.) | keys`, `a | IN(1, 2)`, `list | .[] | IN(2, 3)`, `list | map(in([0, 1]))`, `a | [while(. < 20; . * 2)]`, `a | until(. > 100; . * 2)`, `a | [recurse(if . < 3 then . + 1 else empty end)]`, `a | [recurse(. + 1; . < 4)]`, `list | combinations?`, `a | [[1,2],[3,4]] | [combinations]`, `a | [0,1] | [combinations(2)]`, `a | [[1,2],[3]] | transpose`, `s | ascii_downcase | test("maría")`, `people | map(select(.age == 3).name)`, `people[] | select(.name == "A") | .age`, `many2one[1]`, `many2one | .[1] // ""`, `a | "a\tb" | @tsv "\([.])"`, `a as [$x] | $x`, `n as [$x] | $x`, `a | .. `, `a | ("x", "y") as $z | $z`, `a | @html "<\("<&>")>"`,
+	`s | trim`, `a | "  x " | trim, ltrim, rtrim`, `list | @sh`, `a | [1, [2]] | @csv`, `people | map(.name) | join(" ")`, `o | to_entries[] | select(.value | type == "string") | .key`, `a | [.[]?]`, `b | .[0:2]`, `n | .[0:2]`, `n | .[]?`, `n[0]`, `a | splits("x")`, `list | .[1.7]`, `list[1.2:2.5]`, `o | .k, .k?`, `list | limit(1; .[] | select(. > 5))`, `s as $x | [$x | splits(" ")] | length`, `a | {a: 1} | .a as $q | {b: $q}`, `a | [1,2,3] | .[1:] | .[0]`, `a | "abc" | .[1:2]`, `a | "x" | ascii_downcase, ascii_upcase`, `a | [3,[1]] | sort`, `a | [{}, [], "s", 1, true, false, null] | sort`, `a | "1,2" | split(",") | map(tonumber) | add`, `a | limit(3; range(100))`, `a | first(range(10; 0; -1))`, `a | tojson`, `a | [.] | tojson`, `a | "\u00e9" | length`, `a | "x" as $x | "y" as $y | $x + $y`, `list | .[0] as $first | .[1:] | map(. + $first)`,
+}
 
 // The language is jq's: gojq, another implementation, gives the same results.
 func TestSameResultsAsAnotherJq(t *testing.T) {
-	const in = `{"a":1,"b":"text","n":null,"f":false,"t":true,"x":1.5,"s":"María José, 12 Calle","list":[3,1,2],"o":{"k":"v","z":[1,{"y":2}]},
-		"many2one":[7,"Manila"],"ids":[1,2,3],"words":["b","a","c","a"],"date":"1990-11-02","phone":"+63 917-123 4567","people":[{"name":"B","age":3},{"name":"A","age":3},{"name":"C","age":1}]}`
-	for _, text := range []string{
-		`a`, `b`, `n`, `missing`, `a.b`, `a?`, `a.b?`, `list[0]`, `list[-1]`, `list[9]`, `list[1:]`, `list[:-1]`, `list[1:2]`, `s[1:4]`, `s[-5:]`, `list[]`, `o[]`, `o.z[1].y`,
-		`["a"]`, `"a"`, `a, .b`, `list | .[0], .[1]`, `a as $x | $x`, `a as $x | .b as $y | [$x, $y]`, `list as [$p, $q] | $p + $q`, `o as {k: $v} | $v`, `o as {$k, z: [$one, {$y}]} | [$k, $one, $y]`,
-		`o as {"k": $v} | $v`, `b as $n | {"k": 1} | . as {("k"): $v} | $v`,
-		`n // "d"`, `f // "d"`, `t // "d"`, `|(.n, .a) // "d"`, `missing[0] // .b`, `a.b // "d"`, `list | (.[] | select(. > 1)) // 9`,
-		`a + 1`, `a - 1`, `a * 2`, `a / 2`, `x * 2`, `a % 1`, `7 % 3`, `a | 7 % 3`, `a | -7 % 3`, `a | 7 / 2`, `a | 1 / 0`, `a | 1 % 0`, `a | 10 / 5`, `b + "x"`, `n + 1`, `a + .n`, `a + "x"`, `list + [4]`, `list - [1]`, `o + {k: 1}`,
-		`o * {z: 1}`, `o * {k: {a: 1}}`, `b * 2`, `b / "x"`, `s / ", "`, `a | 9007199254740993 + 0`, `a | 0.1 + 0.2`, `a | 1e3`, `a | 100000000000000000000`, `a | -(1)`, `-(.a)`,
-		`a == 1`, `a == 1.0`, `a != 1`, `a < 2`, `b > 1`, `n < false`, `list == [3,1,2]`, `list < [4]`, `o < {}`, `o == {k:"v", z:[1,{y:2}]}`, `a and .f`, `a or .f`, `f and error`, `f or .n`, `t and (.t, .f)`, `a | not`,
-		`a | if . == 1 then "one" else "other" end`, `a | if . > 1 then "x" elif . == 1 then "y" else "z" end`, `a | if false then 1 end`, `list | if .[] > 2 then "big" else "small" end`,
-		`b | "\(.) and \(1 + 1)"`, `list | "x\(.[])y"`, `s | @json`, `list | @csv`, `words | @csv`, `words | @tsv`, `b | @base64`, `b | @base64 | @base64d`, `s | @uri`, `words | @sh`, `s | @text "\(.)"`, `s | @uri "q=\(.)"`, `list | @json "x\(.)"`,
-		`[.a, .b]`, `list | map(. + 1)`, `list | [.[] | . * 2]`, `a | {a: ., b: (. + 1)}`, `|{a, b}`, `|{"a"}`, `|{(.b): 1}`, `|{"x\(.a)": 2}`, `a as $v | {$v}`, `|{a: (1, 2), b: (3, 4)}`, `|{(.words[]): 1}`,
-		`list | reduce .[] as $i (0; . + $i)`, `list | reduce .[] as [$i] (0; . + 1)`, `list | [foreach .[] as $i (0; . + $i)]`, `list | [foreach .[] as $i (0; . + $i; [$i, .])]`, `list | reduce empty as $i (5; . + 1)`,
-		`list | label $out | .[] | if . == 1 then ., break $out else . end`, `list | first(.[])`, `list | last(.[])`, `list | [limit(2; .[])]`, `list | [limit(0; .[])]`, `list | nth(1)`, `list | nth(1; .[])`, `list | first, last`, `list | [skip(1; .[])]`,
-		`a | try error("x") catch .`, `a | try error catch .`, `a | (error("x"))?`, `list | [.[] | try (if . == 1 then error("e") else . end) catch "c"]`, `list | [.[] | (if . == 1 then error("e") else . end)?]`, `a | try (try error("x") catch error("y")) catch .`, `b | [.[]?]`,
-		`a | [(1, error("x"), 3)?]`, `a, error`, `b | error`, `a | try (1, error("x")) catch 9`, `list | [.[] as $x | try error($x) catch .]`, `a | error(null)?`,
-		`a | def f: . + 1; f | f`, `a | def f(g): g + g; f(. + 1)`, `a | def f($v): $v + v; f(3)`, `a | def f(g; $v): g + $v; f(. * 10; 5)`, `a | def fac: if . <= 1 then 1 else . * (. - 1 | fac) end; 5 | fac`, `a | def f: def g: 3; g; f`, `a | def f(g): def h: g; h; f(7)`,
-		`a | def f($a; $b): $a + $b; [f(1, 2; 10, 20)]`, `a | [range(3)]`, `a | [range(1; 3)]`, `a | [range(0; 10; 3)]`, `a | [range(5; 0; -2)]`, `a | [range(0, 1; 3, 4)]`, `a | [(1, 2) + (10, 20)]`, `a | [(1, 2) < (1, 2)]`,
-		`b | length`, `s | length`, `list | length`, `n | length`, `o | length`, `s | utf8bytelength`, `o | keys`, `list | keys`, `o | has("k")`, `list | has(1)`, `o | to_entries`, `o | with_entries(.key |= ascii_upcase)`, `o | to_entries | from_entries`, `people | map({key: .name, value: .age}) | from_entries`,
-		`list | sort`, `people | sort_by(.age)`, `people | sort_by(.age, .name) | map(.name)`, `people | group_by(.age) | length`, `words | unique`, `people | unique_by(.age) | map(.name)`, `list | min`, `list | max`, `people | min_by(.age).name`, `people | max_by(.age).name`, `words | reverse`, `list | add`, `words | add`, `o | [.[]] | length`, `people | map(.age) | add`, `a | [] | add`,
-		`list | any(. > 2)`, `list | all(. > 2)`, `list | map(. > 0) | all`, `list | any`, `list | isempty(.[])`, `a | isempty(empty)`, `list | contains([1])`, `s | contains("José")`, `o | contains({k: "v"})`, `list | inside([1,2,3,4])`, `b | inside("a text here")`, `list | index(1)`, `s | index("a")`, `s | indices("a")`, `s | rindex("a")`, `list | indices([1,2])`, `list | .[[1]]`, `b | test("x")`,
-		`s | startswith("Mar")`, `s | endswith("Calle")`, `s | ltrimstr("María ")`, `s | rtrimstr(" Calle")`, `s | explode | implode`, `b | explode`, `s | split(", ")`, `s | split(" ")[1]`, `s | split("")`, `words | join("-")`, `list | join("-")`, `a | [1, null, "x", true] | join(",")`, `a | [] | join(",")`, `s | ascii_downcase`, `s | ascii_upcase`, `a | tostring`, `list | tostring`, `x | tojson`, `o | tojson | fromjson`, `b | tonumber`, `a | "12" | tonumber`, `a | "1.5" | tonumber`, `a | " 12" | tonumber`, `a | "0x1" | tonumber`, `a | [1,[2,[3]]] | flatten`, `a | [1,[2,[3]]] | flatten(1)`,
-		`a | type`, `[.[] | type]`, `x | floor`, `x | ceil`, `x | round`, `x | sqrt`, `a | pow(2; 10)`, `a | infinite | isinfinite`, `a | nan | isnan`, `x | fabs`, `a | -1 | abs`,
-		`date | strptime("%Y-%m-%d") | strftime("%Y/%m/%d")`, `date | strptime("%Y-%m-%d") | mktime`, `date | strptime("%d/%m/%Y")`, `date + "T00:00:00Z" | fromdateiso8601`, `a | 0 | todate`, `a | 1425599621 | gmtime | mktime`, `a | 86399.5 | strftime("%H:%M")`,
-		`phone | gsub("[^0-9]"; "")`, `phone | sub("\\+63 "; "0")`, `s | gsub("\\s+"; " ")`, `s | gsub("(?<v>[aeiou])"; "<\(.v)>")`, `s | sub("(?<a>[a-z]+)"; "\(.a|ascii_upcase)")`, `s | gsub("^"; ">")`, `s | gsub("";"-")`, `s | gsub("$"; "<")`, `words | join(" ") | gsub("a"; "b", "c")`, `s | sub("nothing"; "x")`, `s | gsub("a|e"; "")`, `s | gsub("[[:digit:]]+"; "#")`,
-		`s | test("jos"; "i")`, `s | test(["JOS", "i"])`, `s | match("[0-9]+")`, `s | [match("a"; "g").offset]`, `s | [match("(?<l>[A-Z])([a-z]*)"; "g")]`, `date | capture("(?<y>[0-9]{4})-(?<m>[0-9]{2})")`, `date | capture("(?<y>\\d+)").y`, `s | [scan("[A-Z]")]`, `s | [scan("([A-Z])([a-z])")]`, `s | [splits(", *")]`, `s | split(" +"; null)`, `s | split("a"; "g")`, `s | [match("x*"; "g").offset]`, `a | "aXbxc" | [splits("x"; "i")]`, `s | match("(z)?M").captures`, `s | [match("";"g").offset] | length`, `a | "aab" | [match("a*?"; "g") | [.offset, .length]]`, `a | "foo bar foo" | [match("\\bfoo\\b"; "g").offset]`,
-		`list |= map(. + 1) | .list`, `a |= . + 1 | .a`, `a = 5 | .a`, `a += 1 | .a`, `b += "!" | .b`, `n //= 3 | .n`, `list[0] = 9 | .list`, `list[1:] = [9] | .list`, `list[] += 1 | .list`, `new.deep = 1 | .new`, `o.z[1].y |= 5 | .o`, `list |= (.[0] | select(. > 5)) | .list`, `|del(.a) | has("a")`, `list | del(.[0, 2])`, `list | del(.[1:])`, `o | del(.z[1].y)`, `o | [paths]`, `o | [paths(type == "number")]`, `o | getpath(["z", 0])`, `o | [path(..)]`, `o | path(.z[1].y)`, `o | [path(.k, .z[])]`, `o | setpath(["z", 0]; 7)`, `a | null | setpath([2]; 1)`, `o | delpaths([["k"], ["z", 0]])`, `o | map_values(length)`, `list | map_values(empty)`, `o | walk(if type == "number" then . + 1 else . end)`, `o | [..]`, `o | [.. | numbers]`, `o | pick(.z[1].y)`, `list | [.[] | select(. != 2)]`, `o | path(first(.z[]))`, `o | [path(.z | select(length > 1))]`, `o | path(getpath(["z", 1, "y"]))`, `o | path(if .k then .z else .k end)`, `o | path(.q // .k)`, `list | to_entries | map(.key)`,
-		`words | INDEX(.) | keys`, `a | IN(1, 2)`, `list | .[] | IN(2, 3)`, `list | map(in([0, 1]))`, `a | [while(. < 20; . * 2)]`, `a | until(. > 100; . * 2)`, `a | [recurse(if . < 3 then . + 1 else empty end)]`, `a | [recurse(. + 1; . < 4)]`, `list | combinations?`, `a | [[1,2],[3,4]] | [combinations]`, `a | [0,1] | [combinations(2)]`, `a | [[1,2],[3]] | transpose`, `s | ascii_downcase | test("maría")`, `people | map(select(.age == 3).name)`, `people[] | select(.name == "A") | .age`, `many2one[1]`, `many2one | .[1] // ""`, `a | "a\tb" | @tsv "\([.])"`, `a as [$x] | $x`, `n as [$x] | $x`, `a | .. `, `a | ("x", "y") as $z | $z`, `a | @html "<\("<&>")>"`,
-		`s | trim`, `a | "  x " | trim, ltrim, rtrim`, `list | @sh`, `a | [1, [2]] | @csv`, `people | map(.name) | join(" ")`, `o | to_entries[] | select(.value | type == "string") | .key`, `a | [.[]?]`, `b | .[0:2]`, `n | .[0:2]`, `n | .[]?`, `n[0]`, `a | splits("x")`, `list | .[1.7]`, `list[1.2:2.5]`, `o | .k, .k?`, `list | limit(1; .[] | select(. > 5))`, `s as $x | [$x | splits(" ")] | length`, `a | {a: 1} | .a as $q | {b: $q}`, `a | [1,2,3] | .[1:] | .[0]`, `a | "abc" | .[1:2]`, `a | "x" | ascii_downcase, ascii_upcase`, `a | [3,[1]] | sort`, `a | [{}, [], "s", 1, true, false, null] | sort`, `a | "1,2" | split(",") | map(tonumber) | add`, `a | limit(3; range(100))`, `a | first(range(10; 0; -1))`, `a | tojson`, `a | [.] | tojson`, `a | "\u00e9" | length`, `a | "x" as $x | "y" as $y | $x + $y`, `list | .[0] as $first | .[1:] | map(. + $first)`,
-	} {
+	for _, text := range programs {
 		var value any
-		if err := json.Unmarshal([]byte(in), &value); err != nil {
+		if err := json.Unmarshal([]byte(document), &value); err != nil {
 			t.Fatal(err)
 		}
 		got, failed, spent, err := jq.Results(text, value)
@@ -88,4 +95,58 @@ func asText(t *testing.T, v []any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// What is foreseen of a program is never too little: each result has a type that
+// was foreseen, and no field matters that it does not read.
+func TestForesightIsNeverTooLittle(t *testing.T) {
+	var value map[string]any
+	if err := json.Unmarshal([]byte(document), &value); err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]seeding.Types{}
+	for name := range value {
+		fields[name] = seeding.AnyType
+	}
+	for _, text := range append(programs, hostile()...) {
+		o, err := jq.Mappings{}.Foresee(text, fields)
+		if err != nil {
+			continue
+		}
+		results, _, _, _ := jq.Results(text, value)
+		for _, v := range results {
+			if typeOf(v)&o.Gives == 0 {
+				t.Errorf("%.80s: gives %v, foreseen were the types %b", text, v, o.Gives)
+			}
+		}
+		if o.ReadsAny {
+			continue
+		}
+		without := map[string]any{"unknown": 1}
+		for name, v := range value {
+			if slices.Contains(o.Reads, name) {
+				without[name] = v
+			}
+		}
+		if other, _, _, _ := jq.Results(text, without); asText(t, other) != asText(t, results) {
+			t.Errorf("%.80s: depends on others than %v", text, o.Reads)
+		}
+	}
+}
+
+func typeOf(v any) seeding.Types {
+	switch v.(type) {
+	case nil:
+		return seeding.Null
+	case bool:
+		return seeding.Boolean
+	case string:
+		return seeding.Text
+	case []any:
+		return seeding.List
+	case map[string]any:
+		return seeding.Object
+	default:
+		return seeding.Number
+	}
 }

@@ -2,6 +2,7 @@ package jq
 
 import (
 	"cmp"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -489,6 +490,9 @@ func (e *evaluation) indices(v, x any) (any, error) {
 			if i < 0 {
 				return found, nil
 			}
+			if err := e.spend(unitsOf(x)); err != nil {
+				return nil, err
+			}
 			characters += utf8.RuneCountInString(rest[:i])
 			found = append(found, characters)
 			_, size := utf8.DecodeRuneInString(rest[i:])
@@ -658,7 +662,7 @@ var (
 )
 
 // formats are the names of jq's formats, without their @.
-var formats = []string{"text", "json", "html", "uri", "csv", "tsv", "sh", "base64", "base64d"}
+var formats = []string{"text", "json", "html", "uri", "csv", "tsv", "sh", "base32", "base64", "base64d"}
 
 // format writes a value in one of the formats.
 func (e *evaluation) format(name string, v any) (string, error) {
@@ -674,6 +678,8 @@ func (e *evaluation) format(name string, v any) (string, error) {
 		return html.Replace(written(v)), nil
 	case "uri":
 		return strings.ReplaceAll(url.QueryEscape(written(v)), "+", "%20"), nil
+	case "base32":
+		return base32.StdEncoding.EncodeToString([]byte(written(v))), nil
 	case "base64":
 		return base64.StdEncoding.EncodeToString([]byte(written(v))), nil
 	case "base64d":

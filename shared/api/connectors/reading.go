@@ -29,13 +29,16 @@ func (s *service) configuration(body any, before *seeding.Connector) (c seeding.
 		Connector: c, Before: before, PasswordGiven: password != "",
 		Unread: func(f setup.Field) bool { return wrong.Touch(pointer(f)) },
 	}
-	for _, finding := range rules.Warnings(proposal) {
-		warnings = append(warnings, warningDocument{pointer(finding.Field), finding.Text})
-	}
 	for _, finding := range rules.Check(proposal) {
 		wrong.Add(pointer(finding.Field), finding.Text)
 	}
-	return setup.Normalise(c), password, warnings, wrong.Err()
+	if err := wrong.Err(); err != nil {
+		return c, "", nil, err
+	}
+	for _, finding := range rules.Warnings(proposal) {
+		warnings = append(warnings, warningDocument{pointer(finding.Field), finding.Text})
+	}
+	return setup.Normalise(c), password, warnings, nil
 }
 
 // pointers say where the document has the fields that rules check. Below the
