@@ -54,6 +54,7 @@ func main() {
 		NewID:           function.NewID,
 		CallbackBase:    callback.String(),
 		Go:              func(post func()) { go post() },
+		Every:           function.Every,
 		Log:             log,
 	}
 	lambda.Start(func(ctx context.Context, event function.SubmitEvent) error {

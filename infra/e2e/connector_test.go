@@ -256,7 +256,7 @@ func (c *connector) makeDue() {
 		if state.Lease.Live(time.Now()) {
 			return false
 		}
-		err := store.LeaveRun(c.ctx(), c.id, state.Lease.Fence, time.Now(), time.Time{})
+		err := store.LeaveRun(c.ctx(), c.id, state.Lease.Fence, time.Now(), time.Now(), time.Time{})
 		if err != nil && !errors.Is(err, seeding.ErrConflict) { // a tick was faster
 			c.Fatal(err)
 		}

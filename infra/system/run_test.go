@@ -406,7 +406,7 @@ func TestOneRegistrantIsSentByOneConnectorOnce(t *testing.T) {
 }
 
 // A tick invokes submit for the connectors that waited longest, and never for more
-// than three at once.
+// than three at once. Who was invoked goes to the end of the queue.
 func TestTickInvokesThreeAtOnce(t *testing.T) {
 	w := newWorld(t, options{})
 	var all []seeding.Connector
@@ -418,7 +418,7 @@ func TestTickInvokesThreeAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.store.LeaveRun(t.Context(), all[k].ID, state.Lease.Fence, w.clock.Now().Add(time.Duration(i-10)*time.Minute), time.Time{}); err != nil {
+		if err := w.store.LeaveRun(t.Context(), all[k].ID, state.Lease.Fence, time.Time{}, w.clock.Now().Add(time.Duration(i-10)*time.Minute), time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -442,7 +442,11 @@ func TestTickInvokesThreeAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tick(4)
+	tick() // the third was just asked for, and is at work as far as is known
+	w.clock.Advance(w.submitter.Times.RunLease)
+	tick(4) // it never began
+	w.clock.Advance(w.submitter.Times.RunLease)
+	tick(0) // it rests
 }
 
 // recordingInvoker keeps the connectors for which submit was invoked.

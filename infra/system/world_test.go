@@ -165,6 +165,7 @@ func (w *world) serveMTS(rw http.ResponseWriter, r *http.Request) {
 func (w *world) wire(o options, database dynamo.Client) {
 	if o.times == (seeding.Times{}) {
 		o.times = seeding.DefaultTimes()
+		o.times.TickLimit = time.Millisecond // a tick looks once, and whoever calls it waits for no other
 	}
 	if o.password == nil {
 		o.password = w.password
@@ -208,7 +209,7 @@ func (w *world) end() {
 
 // tick is one minute of the schedules, and all that follows from it.
 func (w *world) tick() {
-	if err := w.submitter.Tick(w.Context()); err != nil {
+	if err := w.submitter.Tick(newInvocation(w.Context(), "tick")); err != nil {
 		w.failures <- fmt.Errorf("submit: %w", err)
 	}
 	w.invoker.Wait()

@@ -67,6 +67,26 @@ func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Every calls do at every interval, beside the others, until stop is called, which
+// waits for a call under way.
+func Every(interval time.Duration, do func()) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				do()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
+}
+
 var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 
 // NewID makes an id of 26 characters: the time in milliseconds, so that ids sort

@@ -16,7 +16,8 @@ type Run struct {
 	ID          string
 	Connector   string
 	Kind        RunKind
-	Version     int // of the configuration that it runs under
+	Version     int       // of the configuration that it runs under
+	Due         time.Time // of a recurring run: when it was to begin; zero if a version before opened it
 	Started     time.Time
 	Cursor      int64 // the last identifier looked at in this pass
 	PassOver    bool  // the pass has seen the last identifier

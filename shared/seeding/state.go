@@ -23,7 +23,13 @@ type State struct {
 	Imports   []string  // the open imports, in the order of their ids
 	Moved     time.Time // when an open run last made progress, or waited for a batch under way
 	Lease     Lease     // of the submit invocation that works on it
-	Problems  map[Source]Problem
+	// Served is when a tick last invoked submit for it, or submit last gave the
+	// lease back: who was served goes to the end of the queue.
+	Served time.Time
+	// Unreturned counts the invocations since the lease was last given back. More
+	// than the one at work have died, or never began.
+	Unreturned int
+	Problems   map[Source]Problem
 	// Retried is when somebody last asked to retry the rejections of a kind; the
 	// kind "" is all of them.
 	Retried map[RejectionKind]time.Time
@@ -33,9 +39,50 @@ type State struct {
 // running, or it is stopped and has an open run that must be ended.
 func (s State) Active() bool { return s.Status == Running || s.Run != "" || len(s.Imports) > 0 }
 
-// NeedsSubmit reports whether the tick should invoke submit for the connector.
-func (s State) NeedsSubmit(now time.Time) bool {
-	return s.Active() && (!s.Due.After(now) || len(s.Imports) > 0) && !s.Lease.Live(now)
+// NeedsSubmit reports whether a tick should invoke submit for the connector: it is
+// due, nobody is at work on it, and it does not rest after invocations that died.
+func (s State) NeedsSubmit(now time.Time, times Times) bool {
+	return s.Active() && !s.LooksAt(now, times).After(now) && !s.AtWork(now, times)
+}
+
+// AtWork reports whether an invocation of submit is at work on the connector, or was
+// asked for so lately that it may not have the run lease yet.
+func (s State) AtWork(now time.Time, times Times) bool {
+	asked := now.Sub(s.Served)
+	return s.Lease.Live(now) || s.Unreturned > 0 && 0 <= asked && asked < times.RunLease
+}
+
+// Doubtful reports whether an invocation for the connector died, or never began,
+// since one last gave the lease back. Then the next one may die, too.
+func (s State) Doubtful(now time.Time, times Times) bool {
+	if s.AtWork(now, times) {
+		return s.Unreturned > 1
+	}
+	return s.Unreturned > 0
+}
+
+// WaitsSince is since when the connector waits for an invocation: since it is due,
+// or since it was served, if that was later. With an import open it waits again as
+// soon as it was served.
+func (s State) WaitsSince(now time.Time) time.Time {
+	if len(s.Imports) > 0 || s.Due.After(now) {
+		return s.Served
+	}
+	return later(s.Due, s.Served)
+}
+
+// LooksAt is when submit will look at the connector next, up to the interval of the
+// ticks: when it is due, at once if an import is open, and after a rest if one
+// invocation after the other died. The rest doubles with each.
+func (s State) LooksAt(now time.Time, times Times) time.Time {
+	at := s.Due
+	if len(s.Imports) > 0 && at.After(now) {
+		at = now
+	}
+	if s.Unreturned > 1 && !s.Served.After(now) { // a clock that was set back does not make it longer
+		at = later(at, s.Served.Add(BackOff(times.ProbeFirst, times.RestMax, s.Unreturned-2)))
+	}
+	return at
 }
 
 // Turns are the runs that submit works on in turn: the recurring one first, then

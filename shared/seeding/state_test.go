@@ -49,7 +49,7 @@ func TestTurnsOfOpenRuns(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, c.want)
 			}
 		}
-		if needs := c.state.NeedsSubmit(now); needs != c.needs {
+		if needs := c.state.NeedsSubmit(now, seeding.DefaultTimes()); needs != c.needs {
 			t.Errorf("%s: needs %v", name, needs)
 		}
 	}
@@ -100,7 +100,7 @@ func TestWhoWantsSubmit(t *testing.T) {
 		{"stopped with a run to be ended, not due yet", with(seeding.State{Status: seeding.Stopped, Run: "r"}, 1, seeding.Lease{}), true, false},
 		{"stopped with an import to be ended", with(seeding.State{Status: seeding.Stopped, Imports: []string{"i"}}, 1, seeding.Lease{}), true, true},
 	} {
-		if active, needs := c.state.Active(), c.state.NeedsSubmit(now); active != c.active || needs != c.needs {
+		if active, needs := c.state.Active(), c.state.NeedsSubmit(now, seeding.DefaultTimes()); active != c.active || needs != c.needs {
 			t.Errorf("%s: active %v, needs %v", c.name, active, needs)
 		}
 	}

@@ -21,9 +21,18 @@ type Connectors interface {
 	// the state with the new fence. It writes moved, unless that is zero.
 	// ErrLeaseHeld if somebody else has the lease.
 	TakeRun(ctx context.Context, id, owner string, now, until, moved time.Time) (State, error)
+	// KeepRun makes the run lease last until the given time; ErrConflict if it was
+	// given back, or taken anew. The fence stays.
+	KeepRun(ctx context.Context, id string, fence int64, until time.Time) error
 	// LeaveRun gives the run lease back and sets the due time, unless somebody
-	// made it earlier meanwhile. It writes moved, unless that is zero.
-	LeaveRun(ctx context.Context, id string, fence int64, due, moved time.Time) error
+	// made it earlier meanwhile. The connector was served until the given time, and
+	// nothing is left of Unreturned; both stay after a failure, when served is zero.
+	// It writes moved, unless that is zero.
+	LeaveRun(ctx context.Context, id string, fence int64, served, due, moved time.Time) error
+	// NoteInvoked writes that submit is invoked for the connector of the state that
+	// was read: it is served now, and Unreturned grows by one. ErrConflict if it was
+	// invoked, or its lease taken, since.
+	NoteInvoked(ctx context.Context, read State, now time.Time) error
 	// RaiseProblem sets the problem of a source.
 	RaiseProblem(ctx context.Context, id string, source Source, p Problem) error
 	// ClearProblems removes problems and, if there was one of them, makes the

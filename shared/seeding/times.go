@@ -15,6 +15,10 @@ type Times struct {
 	DeadlineBase   time.Duration // of a batch: base plus four times the measured time per record
 	OverdueBase    time.Duration // until a batch is overdue: base plus twice the measured time per record
 	RecordFirst    time.Duration // time per record of an MTS that was never measured
+	RunLease       time.Duration // of the run lease, which is renewed in time: how long a dead holder has it
+	TickLimit      time.Duration // how long a tick of submit may look again; less than until the next one
+	Turn           time.Duration // after which submit leaves its place to a connector that waits for one
+	RestMax        time.Duration // the longest rest after invocations that died
 	AnswerWait     time.Duration // how long submit waits for a batch to be closed, or for a slot at MTS
 	Poll           time.Duration // between two reads while waiting
 	PatchWork      time.Duration // working time of a patcher
@@ -36,6 +40,10 @@ func DefaultTimes() Times {
 		DeadlineBase:   2 * time.Minute,
 		OverdueBase:    15 * time.Second,
 		RecordFirst:    60 * time.Millisecond,
+		RunLease:       20 * time.Second,
+		TickLimit:      50 * time.Second,
+		Turn:           time.Minute,
+		RestMax:        5 * time.Minute,
 		AnswerWait:     30 * time.Second,
 		Poll:           500 * time.Millisecond,
 		PatchWork:      2 * time.Minute,
@@ -85,6 +93,7 @@ func ParseTimes(text string) (Times, error) {
 	names := map[string]*time.Duration{
 		"page_limit": &t.PageLimit, "post_base": &t.PostBase, "post_per_record": &t.PostPerRecord,
 		"deadline_base": &t.DeadlineBase, "overdue_base": &t.OverdueBase, "record_first": &t.RecordFirst,
+		"run_lease": &t.RunLease, "tick_limit": &t.TickLimit, "turn": &t.Turn, "rest_max": &t.RestMax,
 		"answer_wait": &t.AnswerWait, "poll": &t.Poll,
 		"patch_work": &t.PatchWork, "commit_grace": &t.CommitGrace,
 		"probe_first": &t.ProbeFirst, "probe_max": &t.ProbeMax,

@@ -95,6 +95,8 @@ func newWorld(t *testing.T, r Run) (*world, error) {
 		client = dynamodb.New(database.SDK().Options(), w.meter.Options)
 	}
 	store := seedingdb.New(client, tables.Connectors, tables.Answers)
+	times := seeding.DefaultTimes()
+	times.TickLimit = time.Millisecond // the only connector waits for nobody, and no function dies
 	w.mts = mtssim.New(mtssim.Options{
 		Pace: mtsPace, IdentityLatency: r.Latency, Workers: r.Workers / r.Replicas, Replicas: r.Replicas, Processors: processors,
 		Expiry: r.CleanUp, CleanupInterval: r.CleanUp, Dial: network.Dial, Identify: w.progress.identify,
@@ -108,7 +110,7 @@ func newWorld(t *testing.T, r Run) (*world, error) {
 	w.Functions = inprocess.Wire(inprocess.Surroundings{
 		Store: store, Inbox: seedingdb.NewInbox(client, tables.Answers), Stream: w.invoker.InvokePatch,
 		MTS: apart{mts.New(calls, time.Now), w.moment}, Calls: calls, Invoker: w.invoker, Meter: w.progress,
-		Clock: inprocess.SystemClock{}, Times: seeding.DefaultTimes(), Log: w.log(),
+		Clock: inprocess.SystemClock{}, Times: times, Log: w.log(),
 	})
 	if r.Fixed != (Fixed{}) {
 		pace := fixed(r.Fixed)

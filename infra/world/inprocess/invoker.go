@@ -45,6 +45,11 @@ func (i *Invoker) InvokeSubmit(ctx context.Context, connector string) error {
 	return nil
 }
 
+// Tick starts a tick as the schedule does, which may go on while others are at work.
+func (i *Invoker) Tick(ctx context.Context, function string, tick func(context.Context) error) {
+	i.invoke(ctx, function, tick)
+}
+
 // InvokePatch implements the Invoker of reconcile, and the stream of the answers
 // table.
 func (i *Invoker) InvokePatch(ctx context.Context, registry string) error {

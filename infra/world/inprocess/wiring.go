@@ -61,7 +61,7 @@ func Wire(s Surroundings) Functions {
 			Store: s.Store, Registries: registries(), MTS: s.MTS, Mappings: jq.Mappings{},
 			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
-			Go: s.Invoker.Go,
+			Go: s.Invoker.Go, Every: s.Invoker.clock.Every,
 		},
 		Callback: callback.New(&receive.Inbox{
 			CapabilityKeys: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,

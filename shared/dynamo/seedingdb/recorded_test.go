@@ -377,7 +377,7 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 	done(store.CountParts(ctx, open, closed.Parts, seeding.Totals{}))
 	done(store.Close(ctx, closed))
 	done(store.CompleteRun(ctx, s.Ended))
-	done(store.LeaveRun(ctx, c.ID, s.Ended.Fence, after(2*time.Hour), time.Time{}))
+	done(store.LeaveRun(ctx, c.ID, s.Ended.Fence, time.Time{}, after(2*time.Hour), time.Time{}))
 
 	_, err = store.TakeRun(ctx, c.ID, state.Lease.Owner, after(time.Hour), state.Lease.Until, time.Time{})
 	done(err)
@@ -388,7 +388,7 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 	done(store.CountParts(ctx, submitted, submitted.Parts, submitted.Totals))
 	done(store.Postpone(ctx, submitted, submitted.Attempts, submitted.NotBefore))
 	claim(s.OpenBatches[1], s.Open, 2)
-	done(store.LeaveRun(ctx, c.ID, s.Open.Fence, after(2*time.Hour), state.Moved))
+	done(store.LeaveRun(ctx, c.ID, s.Open.Fence, time.Time{}, after(2*time.Hour), state.Moved))
 	_, err = store.TakeRun(ctx, c.ID, "submit-2", after(time.Hour), state.Lease.Until, time.Time{})
 	done(err)
 	for source, problem := range state.Problems {

@@ -113,7 +113,7 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 	it := dynamo.OmitZero(dynamo.Item{
 		"kind":    dynamo.Text(string(kind)),
 		"version": dynamo.Number(r.Version), "started": dynamo.Instant(r.Started), "cursor": dynamo.Number(r.Cursor),
-		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted),
+		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted), "due": dynamo.Instant(r.Due),
 		"expected": dynamo.Number(r.Expected),
 		"looked":   dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
 	})
@@ -133,6 +133,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		Connector:   strings.TrimPrefix(key.Partition, runs("")),
 		Kind:        cmp.Or(seeding.RunKind(r.Text("kind")), seeding.Recurring),
 		Version:     r.Int("version"),
+		Due:         r.Instant("due"),
 		Started:     r.Instant("started"),
 		Cursor:      r.Number("cursor"),
 		PassOver:    r.Flag("over"),

@@ -47,14 +47,47 @@ func (s *Store) TakeRun(ctx context.Context, id, owner string, now, until, moved
 	return decodeState(it)
 }
 
-// LeaveRun implements seeding.Connectors.
-func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, due, moved time.Time) error {
-	values := dynamo.Item{":due": dynamo.Instant(due), ":fence": dynamo.Number(fence)}
+// KeepRun implements seeding.Connectors.
+func (s *Store) KeepRun(ctx context.Context, id string, fence int64, until time.Time) error {
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:       stateKey(id),
-		Update:    "SET #due = :due" + setMoved(moved, values) + " REMOVE #owner, #until",
-		Condition: "#fence = :fence",
-		Values:    values,
+		Update:    "SET #until = :until",
+		Condition: "#fence = :fence AND attribute_exists(#owner)",
+		Values:    dynamo.Item{":until": dynamo.Instant(until), ":fence": dynamo.Number(fence)},
+	})
+	return notFoundOrConflict(err)
+}
+
+// NoteInvoked implements seeding.Connectors. Two ticks at once invoke a connector
+// once: the second one finds that it was served since.
+func (s *Store) NoteInvoked(ctx context.Context, read seeding.State, now time.Time) error {
+	c := dynamo.Change{
+		Key:       stateKey(read.Connector),
+		Update:    "SET #served = :now ADD #unreturned :one",
+		Condition: "#fence = :fence AND #served = :served",
+		Values: dynamo.Item{
+			":now": dynamo.Instant(now), ":one": dynamo.Number(1),
+			":fence": dynamo.Number(read.Lease.Fence), ":served": dynamo.Instant(read.Served),
+		},
+	}
+	if read.Served.IsZero() {
+		c.Condition = "#fence = :fence AND attribute_not_exists(#served)"
+	}
+	_, err := s.connectors.Update(ctx, c)
+	noted := func(old dynamo.Item) bool { return dynamo.NewReader(old).Instant("served").Equal(now) }
+	return notFoundOrConflict(dynamo.Already(err, noted))
+}
+
+// LeaveRun implements seeding.Connectors.
+func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, served, due, moved time.Time) error {
+	values := dynamo.Item{":due": dynamo.Instant(due), ":fence": dynamo.Number(fence)}
+	set, remove := "SET #due = :due"+setMoved(moved, values), " REMOVE #owner, #until"
+	if !served.IsZero() {
+		values[":served"] = dynamo.Instant(served)
+		set, remove = set+", #served = :served", remove+", #unreturned"
+	}
+	_, err := s.connectors.Update(ctx, dynamo.Change{
+		Key: stateKey(id), Update: set + remove, Condition: "#fence = :fence", Values: values,
 	})
 	return notFoundOrConflict(err)
 }
@@ -121,18 +154,20 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 	r := dynamo.NewReader(it)
 	r.Form(1)
 	state := seeding.State{
-		Connector: r.Key().Sort,
-		Registry:  r.Text("registry"),
-		MTS:       r.Text("mts"),
-		Version:   r.Int("version"),
-		Status:    seeding.Status(r.Text("status")),
-		Due:       r.Instant("due"),
-		Run:       r.Text("run"),
-		Imports:   r.Set("imports"),
-		Moved:     r.Instant("moved"),
-		Lease:     seeding.Lease(r.Lease()),
-		Problems:  map[seeding.Source]seeding.Problem{},
-		Retried:   decodeRetried(r),
+		Connector:  r.Key().Sort,
+		Registry:   r.Text("registry"),
+		MTS:        r.Text("mts"),
+		Version:    r.Int("version"),
+		Status:     seeding.Status(r.Text("status")),
+		Due:        r.Instant("due"),
+		Run:        r.Text("run"),
+		Imports:    r.Set("imports"),
+		Moved:      r.Instant("moved"),
+		Lease:      seeding.Lease(r.Lease()),
+		Served:     r.Instant("served"),
+		Unreturned: r.Int("unreturned"),
+		Problems:   map[seeding.Source]seeding.Problem{},
+		Retried:    decodeRetried(r),
 	}
 	if nudge := r.Instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
 		state.Due = nudge

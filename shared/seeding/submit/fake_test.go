@@ -47,6 +47,10 @@ type fake struct {
 	handedOver atomic.Int64
 	status     seeding.MTSStatus // what MTS says of any request
 	measured   map[string]float64
+
+	beat     func() // what is called at every interval
+	interval time.Duration
+	nextBeat time.Time
 }
 
 // newFake has a running connector of version 3 that is due, without a run, and
@@ -74,7 +78,7 @@ func (f *fake) submitter() *Submitter {
 		CapabilityKeys: seedingtest.Keyring{seedingtest.Key("capability")}, RowKeys: seedingtest.Keyring{seedingtest.Key("row")},
 		FingerprintKeys: seedingtest.Keyring{formerKey, currentKey},
 		Times:           seeding.DefaultTimes(), CallbackBase: "http://callback/", Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }, Go: f.beside,
+		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }, Go: f.beside, Every: f.every,
 	}
 }
 
@@ -136,8 +140,22 @@ func (f *fake) called(names ...string) (calls []string) {
 func (f *fake) Now() time.Time { return f.now }
 
 func (f *fake) Sleep(ctx context.Context, d time.Duration) error {
-	f.now = f.now.Add(d)
+	for until := f.now.Add(d); f.now.Before(until); {
+		if f.beat == nil || f.nextBeat.After(until) {
+			f.now = until
+			break
+		}
+		f.now = f.nextBeat
+		f.nextBeat = f.now.Add(f.interval)
+		f.beat()
+	}
 	return ctx.Err()
+}
+
+// every is called by who sleeps.
+func (f *fake) every(interval time.Duration, do func()) (stop func()) {
+	f.beat, f.interval, f.nextBeat = do, interval, f.now.Add(interval)
+	return func() { f.beat = nil }
 }
 
 func (f *fake) Measure(m seeding.Metric, value float64, kind string) { f.measured[m+kind] += value }
@@ -173,7 +191,28 @@ func (f *fake) TakeRun(_ context.Context, _, owner string, at, until, moved time
 	return taken, nil
 }
 
-func (f *fake) LeaveRun(_ context.Context, _ string, fence int64, due, moved time.Time) error {
+func (f *fake) KeepRun(_ context.Context, _ string, fence int64, until time.Time) error {
+	if err := f.begin("KeepRun"); err != nil {
+		return err
+	}
+	if fence != f.state.Lease.Fence || f.state.Lease.Owner == "" {
+		return seeding.ErrConflict
+	}
+	f.state.Lease.Until = until
+	return nil
+}
+
+func (f *fake) NoteInvoked(_ context.Context, read seeding.State, at time.Time) error {
+	if err := f.begin("NoteInvoked", read.Connector); err != nil {
+		return err
+	}
+	if read.Connector == f.state.Connector {
+		f.state.Served, f.state.Unreturned = at, f.state.Unreturned+1
+	}
+	return nil
+}
+
+func (f *fake) LeaveRun(_ context.Context, _ string, fence int64, served, due, moved time.Time) error {
 	defer f.handOver() // Work waits for its POSTs next
 	if err := f.begin("LeaveRun"); err != nil {
 		return err
@@ -183,6 +222,9 @@ func (f *fake) LeaveRun(_ context.Context, _ string, fence int64, due, moved tim
 	}
 	f.noteMoved(moved)
 	f.state.Due, f.state.Lease.Owner = due, ""
+	if !served.IsZero() {
+		f.state.Served, f.state.Unreturned = served, 0
+	}
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // open begins a recurring run.
 func (s *Submitter) open(ctx context.Context, v view, now time.Time) (*seeding.Run, error) {
 	run := seeding.Run{
-		ID: s.NewID(), Connector: v.connector.ID, Kind: seeding.Recurring, Version: v.connector.Version,
+		ID: s.NewID(), Connector: v.connector.ID, Kind: seeding.Recurring, Version: v.connector.Version, Due: v.state.Due,
 		Started: now, Passes: 1, PassStarted: now, Fence: v.state.Lease.Fence,
 	}
 	if err := s.Store.OpenRun(ctx, run); err != nil {
@@ -84,11 +84,22 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	if run, err = s.complete(ctx, run); err != nil {
 		return next{}, err
 	}
-	due := run.Started.Add(v.connector.Schedule.Interval)
-	if due.Before(now) {
-		due = now // the run took longer than its interval
+	return next{due: nextDue(run, v.connector.Schedule.Interval, now)}, nil
+}
+
+// nextDue is when the next recurring run is to begin: one interval after this one
+// was to, so that runs do not drift, though each waits for its turn. One that began
+// more than an interval late counts from its start. A run that took longer than its
+// interval is followed at once.
+func nextDue(run seeding.Run, interval time.Duration, now time.Time) time.Time {
+	from := run.Due
+	if late := run.Started.Sub(from); run.Due.IsZero() || late < 0 || late >= interval {
+		from = run.Started
 	}
-	return next{due: due}, nil
+	if due := from.Add(interval); due.After(now) {
+		return due
+	}
+	return now
 }
 
 // saveRun stores how far the run is, and returns the time of this progress.

@@ -20,7 +20,9 @@ type Store interface {
 	States(ctx context.Context) ([]seeding.State, error)
 	State(ctx context.Context, id string) (seeding.State, error)
 	TakeRun(ctx context.Context, id, owner string, now, until, moved time.Time) (seeding.State, error)
-	LeaveRun(ctx context.Context, id string, fence int64, due, moved time.Time) error
+	KeepRun(ctx context.Context, id string, fence int64, until time.Time) error
+	LeaveRun(ctx context.Context, id string, fence int64, served, due, moved time.Time) error
+	NoteInvoked(ctx context.Context, read seeding.State, now time.Time) error
 	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
 	ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error
 
@@ -67,59 +69,18 @@ type Submitter struct {
 	NewID           func() string // unique, and sortable by time
 	CallbackBase    string        // MTS calls back below it
 	Go              func(func())  // runs a POST beside the others
-	Log             *slog.Logger
+	// Every calls do at every interval, beside the others, until stop is called.
+	Every func(interval time.Duration, do func()) (stop func())
+	Log   *slog.Logger
 }
 
-// Invoker invokes submit for one connector, asynchronously.
-type Invoker interface {
-	InvokeSubmit(ctx context.Context, connector string) error
-}
-
-const (
-	// connectorsAtOnce is how many connectors submit works on at the same time.
-	connectorsAtOnce = 3
-	// maxPage bounds a page; larger pages gain little (facts/odoo.md B2).
-	maxPage = 1000
-)
-
-// Tick invokes submit once for each connector that is due, asynchronously, so
-// that a slow one does not delay the others. Those that waited longest come
-// first.
-func (s *Submitter) Tick(ctx context.Context) error {
-	states, failed := s.Store.States(ctx)
-	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
-		return failed
-	}
-	for _, connector := range chooseDue(states, s.Clock.Now()) {
-		failed = errors.Join(failed, s.Invoker.InvokeSubmit(ctx, connector))
-	}
-	return failed
-}
-
-// chooseDue chooses the connectors to invoke submit for.
-func chooseDue(states []seeding.State, now time.Time) (connectors []string) {
-	free := connectorsAtOnce
-	var waiting []seeding.State
-	for _, state := range states {
-		if state.Lease.Live(now) {
-			free--
-		} else if state.NeedsSubmit(now) {
-			waiting = append(waiting, state)
-		}
-	}
-	slices.SortFunc(waiting, func(a, b seeding.State) int {
-		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Connector, b.Connector))
-	})
-	for _, state := range waiting[:min(len(waiting), max(free, 0))] {
-		connectors = append(connectors, state.Connector)
-	}
-	return connectors
-}
+// maxPage bounds a page; larger pages gain little (facts/odoo.md B2).
+const maxPage = 1000
 
 // Work does steps for one connector until there is nothing to do, or until the
 // given time, and waits for the POSTs that it began. Another call for the same
 // connector finds its lease taken and returns at once. Open runs take turns, a
-// step each.
+// step each. After a turn it ends if others wait for its place.
 func (s *Submitter) Work(ctx context.Context, connector string, until time.Time) (err error) {
 	var (
 		owner  = s.NewID()
@@ -128,6 +89,7 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		due    time.Time // the due time that it is to get
 		turns  = turns{}
 		posts  posts
+		looked = s.Clock.Now() // whether others wait for its place
 	)
 	defer func() {
 		posts.wait()
@@ -136,7 +98,7 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 	for {
 		// Taking the lease again renews it, and reads what a person changed.
 		now := s.Clock.Now()
-		state, err := s.Store.TakeRun(ctx, connector, owner, now, now.Add(s.stepLimit()), moved)
+		state, err := s.Store.TakeRun(ctx, connector, owner, now, now.Add(s.Times.RunLease), moved)
 		if errors.Is(err, seeding.ErrLeaseHeld) || seeding.IsNotFound(err) {
 			return nil
 		}
@@ -149,7 +111,9 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		state.Due = due
 		runs := state.Turns(now)
 		run := turns.next(runs)
+		stop := s.keep(ctx, state, now)
 		next, err := s.step(ctx, state, cmp.Or(run, state.Run), &posts)
+		stop()
 		if err == nil {
 			err = posts.failure()
 		}
@@ -170,11 +134,22 @@ func (s *Submitter) Work(ctx context.Context, connector string, until time.Time)
 		if err != nil || !next.goes { // else the run that waited for a slot would leave it to another, each time
 			turns.add(run, next.again)
 		}
-		if err == nil && !turns.over(runs) && s.Clock.Now().Add(s.stepLimit()+postMaximum).Before(until) {
+		goesOn := err == nil && !turns.over(runs) && s.Clock.Now().Add(s.stepLimit()+postMaximum).Before(until)
+		if goesOn && s.Clock.Now().Sub(looked) >= s.Times.Turn {
+			looked = s.Clock.Now()
+			var waited bool
+			waited, err = s.isWaitedFor(ctx, connector)
+			goesOn = err == nil && !waited
+		}
+		if goesOn {
 			continue
 		}
 		// POSTs need no run lease, so the next tick may go on meanwhile.
-		leave := s.Store.LeaveRun(ctx, connector, state.Lease.Fence, due, moved)
+		served := time.Time{}
+		if err == nil {
+			served = s.Clock.Now()
+		}
+		leave := s.Store.LeaveRun(ctx, connector, state.Lease.Fence, served, due, moved)
 		// A conflict: the lease ended, and somebody else has it.
 		return errors.Join(err, seeding.IgnoreConflict(leave))
 	}

@@ -298,7 +298,8 @@ func storageMayFailAtAnyCall(t *testing.T, prepare func(*fake)) {
 				}
 				return nil
 			}
-			if err := f.work(t); !errors.Is(err, errStorage) {
+			// A renewal that fails is followed by others.
+			if err := f.work(t); !errors.Is(err, errStorage) && name != "KeepRun" {
 				t.Errorf("%v, want the failure of %s", err, call)
 			}
 			if len(f.calls) <= i || f.calls[i] != call {

@@ -37,7 +37,7 @@ func (s *suite) between() {
 	s.fails(store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "replace, and another replacement")
 
 	c, run = s.running("deleted")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, time.Time{}), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, t0, time.Time{}), "leave")
 	store = s.interrupted(transaction, func() {
 		_, err := s.store.TakeRun(s.ctx, c.ID, "quick", t0, after(time.Minute), time.Time{})
 		s.ok(err, "take")

@@ -81,7 +81,7 @@ func (s *suite) unknownConnector() {
 	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute), time.Time{})
 	s.fails(err, seeding.ErrNotFound, "TakeRun")
 	s.fails(s.store.Retry(s.ctx, id, "", t0), seeding.ErrNotFound, "Retry")
-	s.fails(s.store.LeaveRun(s.ctx, id, 1, t0, time.Time{}), seeding.ErrNotFound, "LeaveRun")
+	s.fails(s.store.LeaveRun(s.ctx, id, 1, t0, t0, time.Time{}), seeding.ErrNotFound, "LeaveRun")
 	s.fails(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
 	s.fails(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")
 }
@@ -89,7 +89,7 @@ func (s *suite) unknownConnector() {
 func (s *suite) replacing() {
 	c, run := s.running("c")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, after(time.Hour), time.Time{}), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, time.Time{}, after(time.Hour), time.Time{}), "leave")
 	batch := s.claimed(c, run, "b")
 
 	next := c
@@ -141,7 +141,7 @@ func (s *suite) deleting() {
 	c, run := s.running("c")
 	batch := s.claimed(c, run, "b")
 	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while submit is at work")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, time.Time{}), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, run.Fence, t0, t0, time.Time{}), "leave")
 	s.fails(s.store.DeleteConnector(s.ctx, c.ID, 1, t0), seeding.ErrOpenBatches, "while a batch is open")
 	batch.State, batch.Closed = seeding.Lost, t0
 	s.ok(s.store.Close(s.ctx, batch), "close")
@@ -170,14 +170,14 @@ func (s *suite) runLease() {
 	s.fails(err, seeding.ErrLeaseHeld, "a held lease")
 	renewed, err := take("a", 30*time.Second, 90*time.Second)
 	s.ok(err, "renewal")
-	s.fails(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave with the fence before")
+	s.fails(s.store.LeaveRun(s.ctx, c.ID, first.Lease.Fence, t0, t0, time.Time{}), seeding.ErrConflict, "leave with the fence before")
 	taken, err := take("b", 90*time.Second, 3*time.Minute)
 	s.ok(err, "a lease that is over")
 	if renewed.Lease.Fence <= first.Lease.Fence || taken.Lease.Fence <= renewed.Lease.Fence {
 		s.Errorf("fences %d, %d, %d do not grow", first.Lease.Fence, renewed.Lease.Fence, taken.Lease.Fence)
 	}
-	s.fails(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0, time.Time{}), seeding.ErrConflict, "leave by a holder thought dead")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(time.Hour), time.Time{}), "leave")
+	s.fails(s.store.LeaveRun(s.ctx, c.ID, renewed.Lease.Fence, t0, t0, time.Time{}), seeding.ErrConflict, "leave by a holder thought dead")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, t0, after(time.Hour), time.Time{}), "leave")
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same(state.Lease, seeding.Lease{Fence: taken.Lease.Fence}, "lease after leaving")
@@ -188,6 +188,63 @@ func (s *suite) runLease() {
 		return err
 	})
 	s.same(outcomes, map[error]int{nil: 1, seeding.ErrLeaseHeld: racers - 1}, "race for the lease")
+}
+
+// keeping: the run lease is renewed by who has it, and by nobody else.
+func (s *suite) keeping() {
+	c := s.connector("c")
+	taken, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
+	s.ok(err, "take")
+	s.ok(s.store.KeepRun(s.ctx, c.ID, taken.Lease.Fence, after(2*time.Minute)), "keep")
+	state, err := s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Lease, seeding.Lease{Owner: "a", Until: after(2 * time.Minute), Fence: taken.Lease.Fence}, "lease that was kept")
+	other, err := s.store.TakeRun(s.ctx, c.ID, "b", after(2*time.Minute), after(3*time.Minute), time.Time{})
+	s.ok(err, "take once it is over")
+	s.fails(s.store.KeepRun(s.ctx, c.ID, taken.Lease.Fence, after(time.Hour)), seeding.ErrConflict, "keep another's")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, other.Lease.Fence, t0, t0, time.Time{}), "leave")
+	s.fails(s.store.KeepRun(s.ctx, c.ID, other.Lease.Fence, after(time.Hour)), seeding.ErrConflict, "keep what was given back")
+}
+
+// serving: who is invoked is noted, once for all ticks that read the same, until an
+// invocation gives the lease back.
+func (s *suite) serving() {
+	c := s.connector("c")
+	read := func(served time.Time, unreturned int, what string) seeding.State {
+		s.Helper()
+		state, err := s.store.State(s.ctx, c.ID)
+		s.ok(err, "state")
+		s.same(state.Served, served, what)
+		s.same(state.Unreturned, unreturned, what)
+		return state
+	}
+	first := read(time.Time{}, 0, "new")
+	s.ok(s.store.NoteInvoked(s.ctx, first, t0), "invoked")
+	s.fails(s.store.NoteInvoked(s.ctx, first, after(time.Second)), seeding.ErrConflict, "by a second tick")
+	second := read(t0, 1, "invoked once")
+	s.ok(s.store.NoteInvoked(s.ctx, second, after(time.Minute)), "invoked again")
+	third := read(after(time.Minute), 2, "invoked twice")
+	taken, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
+	s.ok(err, "take")
+	s.fails(s.store.NoteInvoked(s.ctx, third, after(2*time.Minute)), seeding.ErrConflict, "once the lease is taken")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, time.Time{}, t0, time.Time{}), "leave after a failure")
+	read(after(time.Minute), 2, "left after a failure")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(3*time.Minute), t0, time.Time{}), "leave")
+	left := read(after(3*time.Minute), 0, "left")
+
+	s.ok(s.store.NoteInvoked(s.ctx, left, after(4*time.Minute)), "invoked")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(4*time.Minute)), "start")
+	started := read(after(4*time.Minute), 0, "started by a person")
+	s.ok(s.store.NoteInvoked(s.ctx, started, after(5*time.Minute)), "invoked")
+	c.Version++
+	s.ok(s.store.ReplaceConnector(s.ctx, c, after(5*time.Minute)), "replace")
+	read(after(5*time.Minute), 0, "configured anew")
+
+	state := read(after(5*time.Minute), 0, "before the race")
+	outcomes := s.race(func(int) error { return s.store.NoteInvoked(s.ctx, state, after(6*time.Minute)) })
+	s.same(outcomes[nil]+outcomes[seeding.ErrConflict], racers, "race of ticks")
+	read(after(6*time.Minute), 1, "after the race")
+	s.fails(s.store.NoteInvoked(s.ctx, seeding.State{Connector: "none"}, t0), seeding.ErrNotFound, "of a connector that does not exist")
 }
 
 // moving: the state has the time of the last write that says that a run moved, or
@@ -207,9 +264,9 @@ func (s *suite) moving() {
 	state, err = s.store.TakeRun(s.ctx, c.ID, "submitter", after(2*time.Second), after(time.Minute), time.Time{})
 	s.ok(err, "renew")
 	moved(after(time.Second), "a renewal without a move")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, after(3*time.Second)), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, t0, after(3*time.Second)), "leave")
 	moved(after(3*time.Second), "left after a move")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, time.Time{}), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, t0, time.Time{}), "leave")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
 	moved(after(3*time.Second), "left without a move, and a problem")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, after(4*time.Second)), "clear")
@@ -252,24 +309,24 @@ func (s *suite) dueTime() {
 			s.ok(err, "state")
 			return state.Due
 		}
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, take(0).Lease.Fence, after(time.Hour), time.Time{}), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, take(0).Lease.Fence, t0, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), "due in an hour")
 		s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, seeding.Problem{Text: "x"}), "raise")
 
 		fence := take(0).Lease.Fence
 		s.ok(wish(c, after(wished)), name)
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(leave), time.Time{}), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, t0, after(leave), time.Time{}), "leave")
 		s.same(due(), after(wished), name+" under a lease")
 
 		state := take(leave)
 		s.same(state.Due, after(wished), name+", in the state that TakeRun returns")
 		s.same(due(), after(wished), name+", after the holder has died")
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), name+", done")
 
 		fence = take(leave).Lease.Fence
 		s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(2*time.Hour)), "start")
-		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, after(time.Hour), time.Time{}), "leave")
+		s.ok(s.store.LeaveRun(s.ctx, c.ID, fence, t0, after(time.Hour), time.Time{}), "leave")
 		s.same(due(), after(time.Hour), "a due time earlier than the wish")
 	}
 }
@@ -292,7 +349,7 @@ func (s *suite) problems() {
 
 	state, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, after(time.Hour), time.Time{}), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, state.Lease.Fence, t0, after(time.Hour), time.Time{}), "leave")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, t0), "clear what was not raised")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, nil, t0), "clear nothing")
 	state, err = s.store.State(s.ctx, c.ID)

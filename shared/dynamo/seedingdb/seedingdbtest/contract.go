@@ -45,6 +45,8 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"run lease", (*suite).runLease},
 		{"due time", (*suite).dueTime},
 		{"moving", (*suite).moving},
+		{"keeping the lease", (*suite).keeping},
+		{"serving", (*suite).serving},
 		{"problems", (*suite).problems},
 		{"runs", (*suite).runs},
 		{"created again", (*suite).createdAgain},

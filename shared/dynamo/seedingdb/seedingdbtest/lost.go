@@ -68,6 +68,13 @@ func (s *suite) lostReplies() {
 			}
 			return err
 		}, nil},
+		{"KeepRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
+			return d.KeepRun(s.ctx, c.ID, lease(), after(3*time.Minute))
+		}, nil},
+		{"NoteInvoked", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
+			state, err := d.State(s.ctx, c.ID)
+			return errors.Join(err, d.NoteInvoked(s.ctx, state, t0))
+		}, nil},
 		{"SaveRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			run.Fence = lease()
 			return d.SaveRun(s.ctx, run)
@@ -80,7 +87,7 @@ func (s *suite) lostReplies() {
 			return d.OpenRun(s.ctx, seeding.Run{ID: "next", Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: lease()})
 		}, nil},
 		{"LeaveRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
-			return d.LeaveRun(s.ctx, c.ID, lease(), t0, time.Time{})
+			return d.LeaveRun(s.ctx, c.ID, lease(), t0, t0, time.Time{})
 		}, nil},
 		{"ReplaceConnector", func(d *seedingdb.Store, _ *seedingdb.Inbox) error { return d.ReplaceConnector(s.ctx, replaced, t0) }, nil},
 		{"TakePatch", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {

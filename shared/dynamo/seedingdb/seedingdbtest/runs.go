@@ -75,7 +75,7 @@ func (s *suite) runs() {
 // under the same id, so that fences and versions begin again.
 func (s *suite) createdAgain() {
 	c, old := s.running("c")
-	s.ok(s.store.LeaveRun(s.ctx, c.ID, old.Fence, t0, time.Time{}), "leave")
+	s.ok(s.store.LeaveRun(s.ctx, c.ID, old.Fence, t0, t0, time.Time{}), "leave")
 	s.ok(s.store.DeleteConnector(s.ctx, c.ID, c.Version, t0), "delete")
 	s.ok(s.store.CreateConnector(s.ctx, c), "create again")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")

@@ -144,7 +144,7 @@ func (s *suite) batchOfThousand(gap int64) {
 			s.ok(err, "state")
 			return s.store.LeavePatch(s.ctx, state)
 		}},
-		{"leave run", 1, func() error { return s.store.LeaveRun(s.ctx, c.ID, claim.Fence, t0, time.Time{}) }},
+		{"leave run", 1, func() error { return s.store.LeaveRun(s.ctx, c.ID, claim.Fence, t0, t0, time.Time{}) }},
 	} {
 		before := meter.Total()
 		s.ok(step.do(), step.name)
