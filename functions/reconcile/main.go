@@ -22,6 +22,7 @@ func main() {
 	var env function.Env
 	stack := env.Need("STACK")
 	connectors, answers, patch := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE"), env.Need("PATCH_FUNCTION")
+	base := env.Need("CALLBACK_BASE")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err1, err2)
@@ -37,6 +38,8 @@ func main() {
 		Clock:   clock,
 		Times:   times,
 		Log:     log,
+
+		CallbackBase: base,
 	}
 	lambda.Start(func(ctx context.Context) error {
 		one := *reconciler

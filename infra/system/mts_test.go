@@ -66,6 +66,52 @@ func TestSilenceIsNotLoss(t *testing.T) {
 	}
 }
 
+// An MTS that never reaches the callback address: within two minutes of the first
+// POST the connector shows the address, and goes on. The first answer that arrives
+// ends the problem.
+func TestCallbackThatIsNeverReachedIsShown(t *testing.T) {
+	for name, cut := range map[string]func(w *world){
+		"another host": func(w *world) {
+			w.submitter.CallbackBase, w.reconciler.CallbackBase = "http://nowhere:80", "http://nowhere:80"
+		},
+		"something else answers there": func(w *world) {
+			other := w.network.Serve("other", http.NotFoundHandler())
+			w.submitter.CallbackBase, w.reconciler.CallbackBase = other, other
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, options{virtual: true, mts: mtssim.Options{Pace: 1}})
+				w.addRegistrants(40)
+				before := w.now()
+				cut(w)
+				address := w.submitter.CallbackBase
+				c := w.connector(nil)
+				var shown time.Duration
+				for range 10 {
+					w.tickWithoutWaiting()
+					if p, raised := w.problems(c)[seeding.ProblemCallback]; raised {
+						if shown = p.Since.Sub(c.Created); !strings.Contains(p.Text, address+"/callback/") {
+							t.Errorf("the address is not named: %s", p.Text)
+						}
+						break
+					}
+				}
+				t.Logf("shown after %v", shown)
+				if shown == 0 || shown > 2*time.Minute {
+					t.Errorf("shown after %v", shown)
+				}
+				w.submitter.CallbackBase, w.reconciler.CallbackBase = w.callbackURL, w.callbackURL // deployed anew
+				w.finishInTime(60, c)
+				w.checkInvariants(c, before)
+				expect(t, "tokenised", w.tokenised(), 40)
+				expect(t, "problems", len(w.problems(c)), 0)
+			})
+		})
+	}
+}
+
 // Two replicas of MTS, and the one that is asked knows nothing of the batch that
 // the other has at work: the batch is lost, its registrants are sent again, and
 // whichever answer comes first gives them their tokens, once.

@@ -102,7 +102,7 @@ func newWorld(t *testing.T, o options) *world {
 	w.startServers(o)
 	w.wire(o, w.openDatabase(o))
 	w.callbackURL = w.network.Serve("callback", http.HandlerFunc(w.receive))
-	w.submitter.CallbackBase = w.callbackURL
+	w.submitter.CallbackBase, w.reconciler.CallbackBase = w.callbackURL, w.callbackURL
 	t.Cleanup(w.end)
 	return w
 }

@@ -14,12 +14,13 @@ import (
 func TestEnvironment(t *testing.T) {
 	s := load(t)
 	const prefix = "${AWS::StackName}/connectors/"
+	const callbackBase = `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`
 	want := map[string]map[string]string{
 		"Submit": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"CAPABILITY_KEY": "${CapabilityKey}", "ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
 			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}",
-			"CALLBACK_BASE":   `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`,
+			"CALLBACK_BASE":   callbackBase,
 			"SUBMIT_FUNCTION": "${AWS::StackName}-submit", "STACK": "${AWS::StackName}",
 		},
 		"Callback": {"ANSWERS_TABLE": "${AnswersTable}", "CAPABILITY_KEY": "${CapabilityKey}", "TIMES": "${Times}"},
@@ -31,6 +32,7 @@ func TestEnvironment(t *testing.T) {
 		"Reconcile": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}", "STACK": "${AWS::StackName}",
+			"CALLBACK_BASE": callbackBase,
 		},
 		"Connectors": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "SECRETS_PREFIX": prefix, "SUBMIT_FUNCTION": "${Submit}",

@@ -2,8 +2,15 @@ package seeding
 
 import (
 	"context"
+	"strings"
 	"time"
 )
+
+// CallbackAddress is the address to which MTS calls back for a batch, below the base
+// address of the deployment; for "" it is what all of them have in common.
+func CallbackAddress(base, batch string) string {
+	return strings.TrimRight(base, "/") + "/callback/" + batch
+}
 
 // MTS is what the functions call of an MTS. Errors are *Fault; after Unreachable
 // and RefusedRequest the request was surely not taken.

@@ -15,6 +15,7 @@ const (
 	ProblemUnlink   Source = "unlink"      // it refuses to remove VIDs
 	ProblemMTS      Source = "mts"         // MTS cannot be reached or refuses our requests
 	ProblemAnswers  Source = "answers"     // MTS takes requests and never answers
+	ProblemCallback Source = "callback"    // MTS takes batches, and no answer arrives at our address
 	ProblemIdentity Source = "identity"    // MOSIP refuses everybody: licence, partner, policy, service down
 	ProblemPolicy   Source = "policy"      // MOSIP gives a registrant another token each time
 	ProblemTokens   Source = "token_shape" // MTS gives tokens that have not the shape of one
@@ -34,7 +35,7 @@ type Problem struct {
 // Blocks reports whether only probes are sent while there is such a problem.
 // The others are only shown.
 func (s Source) Blocks() bool {
-	return s != ProblemUnlink && s != ProblemPolicy && s != ProblemTokens && s != ProblemSetAside
+	return s != ProblemUnlink && s != ProblemPolicy && s != ProblemTokens && s != ProblemSetAside && s != ProblemCallback
 }
 
 // Blocked reports whether one of the problems blocks, and when the next probe is

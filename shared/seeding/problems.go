@@ -40,6 +40,15 @@ var (
 	}
 )
 
+// CallbackSilent is the problem "callback"; address is that below which MTS calls
+// back. It is ours, and no secret.
+func CallbackSilent(address string) Description {
+	return Description{
+		"MTS took a batch, and its answer did not arrive at " + address + ".",
+		"Check that MTS reaches this address: name, route, firewall, proxy, and whether it trusts the certificate. From the machine of MTS, a POST to it must be answered with 401. If MTS has to use another address, set the deployment's parameter CallbackBase. The batches are sent again meanwhile.",
+	}
+}
+
 // RegistryProblem is the problem of a failed call to the registry. op is the
 // source of a refusal: reading, writing or removing.
 func RegistryProblem(f *Fault, op Source) (Source, Description) {

@@ -42,6 +42,9 @@ type Waiting struct {
 	Until     time.Time
 }
 
+// Unproved reports whether no answer of this MTS has ever been patched.
+func (m MTSState) Unproved() bool { return m.Delivered == 0 && m.Proved == 0 }
+
 // live reports whether MTS or patch may still be at work on the batch.
 func (s Slot) live(now time.Time) bool { return s.Answered || s.Overdue.After(now) }
 

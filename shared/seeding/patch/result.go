@@ -191,11 +191,11 @@ func freshParts(b seeding.Batch, parts []seeding.AnswerPart) (fresh []string) {
 }
 
 // problemsOver are the problems that an answer proves to be over. It was read, so
-// the registry can be reached and is configured correctly; wrote says that a
-// token was written, closed that the answer closed its batch, identityRefused that
-// it raises the problem "identity".
+// the registry can be reached and is configured correctly, and MTS reaches us; wrote
+// says that a token was written, closed that the answer closed its batch,
+// identityRefused that it raises the problem "identity".
 func problemsOver(r result, wrote, closed, identityRefused bool) []seeding.Source {
-	over := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
+	over := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig, seeding.ProblemCallback}
 	if wrote {
 		over = append(over, seeding.ProblemWrite)
 	}

@@ -304,7 +304,7 @@ func TestWhichPartsAreCounted(t *testing.T) {
 
 // What an answer proves to be over (infra/protocol.md, "Problems").
 func TestProblemsThatAnAnswerEnds(t *testing.T) {
-	read := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
+	read := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig, seeding.ProblemCallback}
 	for _, c := range []struct {
 		name          string
 		r             result

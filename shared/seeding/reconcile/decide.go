@@ -71,13 +71,29 @@ func overtaken(b seeding.Batch, mts seeding.MTSState) bool {
 }
 
 // blamesSize reports whether the batch was lost because it was too large: MTS
-// forgot it, or never finished it although it did nothing else.
+// forgot it, or never finished it although it did nothing else. Of an MTS that is
+// silent nothing is known, and nothing of the size.
 func (e evidence) blamesSize() bool {
 	switch e.finding {
-	case finished, failedAtMTS:
+	case finished, failedAtMTS, silent:
 		return false
 	case working:
 		return !e.overtaken
 	}
 	return true
+}
+
+// doubtsCallback reports whether the batch speaks for a callback that does not reach
+// us: MTS took it, says that it is done, or lost says that it is given up, and
+// nothing else came since. An MTS of which something came before may lose an answer
+// now and then, so there the batch must be given up; and it was not MTS that lost it.
+func (e evidence) doubtsCallback(b seeding.Batch, mts seeding.MTSState, lost bool) bool {
+	done := e.finding == finished || e.finding == failedAtMTS
+	switch {
+	case b.RequestID == "":
+		return false
+	case mts.Unproved():
+		return done || lost
+	}
+	return lost && (done || e.finding == silent) && !mts.Heard.After(b.Claimed)
 }

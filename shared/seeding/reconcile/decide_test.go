@@ -24,10 +24,10 @@ func TestWhatIsLost(t *testing.T) {
 		{unknownToMTS, false, false, [4]bool{true, true, true, true}, true},   // cleaned up, or restarted
 		{working, false, false, [4]bool{false, false, false, true}, true},
 		{working, false, true, [4]bool{false, true, true, true}, true},
-		{working, true, false, [4]bool{true, true, true, true}, false},   // restarted on the same database
-		{silent, false, false, [4]bool{false, false, false, true}, true}, // busy with a POST, or unreachable
-		{silent, true, false, [4]bool{false, false, false, true}, true},
-		{silent, false, true, [4]bool{false, false, false, true}, true},
+		{working, true, false, [4]bool{true, true, true, true}, false},    // restarted on the same database
+		{silent, false, false, [4]bool{false, false, false, true}, false}, // busy with a POST, or unreachable
+		{silent, true, false, [4]bool{false, false, false, true}, false},
+		{silent, false, true, [4]bool{false, false, false, true}, false},
 	} {
 		e := evidence{finding: c.finding, overtaken: c.overtaken, idle: c.idle, wait: wait}
 		for i, want := range c.lost {
@@ -67,6 +67,44 @@ func TestWhatIsOvertaken(t *testing.T) {
 		b := seeding.Batch{Number: c.number, Count: 10, Ahead: c.ahead, Delivered: 500}
 		if got := overtaken(b, seeding.MTSState{Delivered: 500 + c.delivered}); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// What speaks for a callback that does not reach us: at an MTS that never answered,
+// a batch that it calls done, or the first that is lost; at one that did, a batch
+// that is lost though MTS did not lose it, and nothing came since.
+func TestWhatDoubtsTheCallback(t *testing.T) {
+	never := seeding.MTSState{}
+	before := seeding.MTSState{Delivered: 10, Heard: now.Add(-time.Hour)}
+	since := seeding.MTSState{Delivered: 10, Heard: now}
+	for _, c := range []struct {
+		name          string
+		mts           seeding.MTSState
+		finding       finding
+		waiting, lost bool // whether it doubts the callback while the batch is waited for, and when it is lost
+	}{
+		{"never answered, done", never, finished, true, true},
+		{"never answered, could not deliver", never, failedAtMTS, true, true},
+		{"never answered, forgotten", never, unknownToMTS, false, true},
+		{"never answered, at work", never, working, false, true},
+		{"never answered, silent", never, silent, false, true},
+		{"measured by a version that did not count", seeding.MTSState{Pace: seeding.Pace{Proved: 10}}, finished, false, true},
+		{"answered before, done", before, finished, false, true},
+		{"answered before, could not deliver", before, failedAtMTS, false, true},
+		{"answered before, silent", before, silent, false, true},
+		{"answered before, forgotten", before, unknownToMTS, false, false},
+		{"answered before, at work", before, working, false, false},
+		{"answered since, done", since, finished, false, false},
+		{"answered since, could not deliver", since, failedAtMTS, false, false},
+	} {
+		b := seeding.Batch{RequestID: "request", Claimed: now.Add(-time.Minute)}
+		e := evidence{finding: c.finding}
+		if got := [2]bool{e.doubtsCallback(b, c.mts, false), e.doubtsCallback(b, c.mts, true)}; got != [2]bool{c.waiting, c.lost} {
+			t.Errorf("%s: %v, want %v and %v", c.name, got, c.waiting, c.lost)
+		}
+		if b.RequestID = ""; e.doubtsCallback(b, c.mts, true) {
+			t.Errorf("%s: a batch that MTS may never have taken", c.name)
 		}
 	}
 }

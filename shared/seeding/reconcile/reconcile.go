@@ -44,6 +44,28 @@ type Reconciler struct {
 	Clock   seeding.Clock
 	Times   seeding.Times
 	Log     *slog.Logger
+
+	CallbackBase string // MTS calls back below it
+}
+
+// round is what one tick knows of the MTSs.
+type round struct {
+	silent map[string]bool             // did not reply, and are not asked again
+	states map[string]seeding.MTSState // as they were when the first batch was looked at
+}
+
+func newRound() round { return round{map[string]bool{}, map[string]seeding.MTSState{}} }
+
+// mtsState reads the state of an MTS once.
+func (r *Reconciler) mtsState(ctx context.Context, known round, key string) (seeding.MTSState, error) {
+	if state, read := known.states[key]; read {
+		return state, nil
+	}
+	state, err := r.Store.MTSState(ctx, key)
+	if err == nil {
+		known.states[key] = state
+	}
+	return state, err
 }
 
 // Invoker invokes patch for one registry, asynchronously.
@@ -57,12 +79,12 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
 		return failed
 	}
-	silentMTS := map[string]bool{}
+	known := newRound()
 	var oldest time.Duration // that an answer waits
 	for _, registry := range registries {
 		waits, err := r.invokePatch(ctx, registry)
 		oldest = max(oldest, waits)
-		failed = errors.Join(failed, err, r.checkOverdue(ctx, registry.Key, silentMTS))
+		failed = errors.Join(failed, err, r.checkOverdue(ctx, registry.Key, known))
 	}
 	states, err := r.Store.States(ctx)
 	if failed = errors.Join(failed, err); err != nil && !errors.Is(err, seeding.ErrDamaged) {
@@ -99,8 +121,7 @@ func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryStat
 }
 
 // checkOverdue asks about the overdue batches that have no answer.
-// silentMTS are MTSs that did not reply in this tick; they are not asked again.
-func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMTS map[string]bool) error {
+func (r *Reconciler) checkOverdue(ctx context.Context, registry string, known round) error {
 	open, failed := r.Store.OpenBatches(ctx, registry)
 	if seeding.IgnoreDamaged(failed) != nil {
 		return failed
@@ -111,7 +132,7 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMT
 		}
 		answered, err := r.Store.HasAnswer(ctx, registry, b.Ref.Batch)
 		if err == nil && !answered {
-			err = r.waitOrClose(ctx, b, silentMTS)
+			err = r.waitOrClose(ctx, b, known)
 		}
 		failed = errors.Join(failed, err)
 	}
@@ -119,18 +140,21 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registry string, silentMT
 }
 
 // waitOrClose asks MTS about a batch, and closes it if it is lost.
-func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS map[string]bool) error {
-	mts, err := r.Store.MTSState(ctx, b.MTS)
+func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, known round) error {
+	mts, err := r.mtsState(ctx, known, b.MTS)
 	if err != nil {
 		return err
 	}
-	e := evidence{finding: r.ask(ctx, b, silentMTS), wait: b.Wait(), overtaken: overtaken(b, mts)}
+	e := evidence{finding: r.ask(ctx, b, known), wait: b.Wait(), overtaken: overtaken(b, mts)}
 	now := r.Clock.Now()
 	live, _ := mts.UnderWay(now)
 	e.age, e.idle = now.Sub(b.Claimed), live == 0
 	log := r.Log.With("connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(e.finding))
 	if !isLost(e) {
 		log.Info("batch is overdue; waiting")
+		if e.doubtsCallback(b, mts, false) {
+			return r.showCallback(ctx, b, now)
+		}
 		return nil
 	}
 	answered, err := r.Store.HasAnswer(ctx, b.Ref.Registry, b.Ref.Batch)
@@ -154,7 +178,26 @@ func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS
 	log.Warn("batch lost", "count", b.Count)
 	r.Meter.Measure(seeding.MetricBatchesLost, 1, "")
 	b.Totals.Measure(r.Meter)
+	if e.doubtsCallback(b, mts, true) {
+		if err := r.showCallback(ctx, b, now); err != nil {
+			return err
+		}
+	}
 	return r.slowDown(ctx, b, e)
+}
+
+// showCallback raises the problem "callback", unless it is there.
+func (r *Reconciler) showCallback(ctx context.Context, b seeding.Batch, now time.Time) error {
+	state, err := r.Store.State(ctx, b.Ref.Connector)
+	if seeding.IsNotFound(err) || err == nil && len(state.Raised(seeding.ProblemCallback)) > 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d := seeding.CallbackSilent(seeding.CallbackAddress(r.CallbackBase, ""))
+	problem := seeding.Problem{Text: d.Text, Remedy: d.Remedy, Since: now, Attempts: 1} // nothing probes it but the next batch
+	return r.Store.RaiseProblem(ctx, b.Ref.Connector, seeding.ProblemCallback, problem)
 }
 
 // timesUnknown is how often MTS must say that it does not know a batch. Each time
@@ -163,11 +206,11 @@ func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, silentMTS
 const timesUnknown = 8
 
 // ask asks MTS about a batch.
-func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[string]bool) finding {
+func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, known round) finding {
 	switch {
 	case b.RequestID == "":
 		return neverAccepted
-	case silentMTS[b.MTS]:
+	case known.silent[b.MTS]:
 		return silent
 	}
 	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)
@@ -175,7 +218,7 @@ func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, silentMTS map[str
 	for range timesUnknown {
 		status, err := r.MTS.Status(limited, b.MTSURL, b.RequestID)
 		if err != nil {
-			silentMTS[b.MTS] = true
+			known.silent[b.MTS] = true
 			return silent
 		}
 		if status != seeding.StatusUnknown {
@@ -206,6 +249,9 @@ func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Ti
 // slowDown makes batches for this MTS smaller if the size is to blame. If even
 // single records are lost it raises the problem "answers".
 func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, e evidence) error {
+	if e.finding == silent { // an MTS that cannot be reached says nothing of sizes
+		return nil
+	}
 	losses := 0
 	err := seeding.MovePace(ctx, r.Store, b.MTS, func(mts seeding.MTSState) (seeding.Pace, bool) {
 		next, moves := mts.AfterLoss(b, e.blamesSize())

@@ -3,9 +3,11 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ type world struct {
 	answers    map[string][]seeding.AnswerPart // by batch
 	says       map[string]seeding.MTSStatus    // by request; no entry is silence
 
+	mtsReads int      // of the state of an MTS
 	asked    []string // requests
 	invoked  []string // registries
 	measured map[seeding.Metric]float64
@@ -47,6 +50,7 @@ func (w *world) reconciler() *Reconciler {
 	return &Reconciler{
 		Store: w, MTS: mts{world: w}, Invoker: w, Meter: w,
 		Clock: seedingtest.Clock{Time: now}, Times: seeding.DefaultTimes(), Log: slog.New(slog.DiscardHandler),
+		CallbackBase: "https://api.example/",
 	}
 }
 
@@ -68,7 +72,11 @@ func (w *world) State(_ context.Context, id string) (seeding.State, error) {
 
 func (w *world) RaiseProblem(_ context.Context, id string, source seeding.Source, p seeding.Problem) error {
 	s := w.states[id]
-	s.Problems = map[seeding.Source]seeding.Problem{source: p}
+	s.Problems = maps.Clone(s.Problems)
+	if s.Problems == nil {
+		s.Problems = map[seeding.Source]seeding.Problem{}
+	}
+	s.Problems[source] = p
 	w.states[id] = s
 	return w.fails["RaiseProblem"]
 }
@@ -98,6 +106,7 @@ func (w *world) PutRejections(_ context.Context, rejections []seeding.Rejection)
 }
 
 func (w *world) MTSState(context.Context, string) (seeding.MTSState, error) {
+	w.mtsReads++
 	return seeding.MTSState{Pace: w.pace, Slots: w.slots}, w.fails["MTSState"]
 }
 
@@ -193,13 +202,14 @@ func TestAskAboutABatch(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w, b := newWorld(), overdueBatch("b1")
 			c.change(w, &b)
-			silentMTS := map[string]bool{"another": true}
+			known := newRound()
+			known.silent["another"] = true
 			if c.silent {
-				silentMTS[b.MTS] = true
+				known.silent[b.MTS] = true
 			}
-			got := w.reconciler().ask(t.Context(), b, silentMTS)
-			if got != c.want || len(w.asked) != c.asked || silentMTS[b.MTS] != c.hushed {
-				t.Errorf("%q after %d questions, silent %v; want %q after %d, %v", got, len(w.asked), silentMTS[b.MTS], c.want, c.asked, c.hushed)
+			got := w.reconciler().ask(t.Context(), b, known)
+			if got != c.want || len(w.asked) != c.asked || known.silent[b.MTS] != c.hushed {
+				t.Errorf("%q after %d questions, silent %v; want %q after %d, %v", got, len(w.asked), known.silent[b.MTS], c.want, c.asked, c.hushed)
 			}
 		})
 	}
@@ -246,7 +256,7 @@ func TestOverdueBatches(t *testing.T) {
 			w := newWorld()
 			c.change(w, &c.batch)
 			w.open = []seeding.Batch{c.batch}
-			if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
+			if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
 				t.Fatal(err)
 			}
 			if len(w.asked) != c.asked || (len(w.closed) == 1) != c.lost || w.measured[seeding.MetricBatchesLost] != float64(len(w.closed)) {
@@ -278,7 +288,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 		b.Deadline = now.Add(-time.Minute) // the second deadline has not come: silence waits
 	}
 	w.open = []seeding.Batch{first, second, third, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
 		t.Fatal(err)
 	}
 	if want := append([]string{first.RequestID}, slices.Repeat([]string{elsewhere.RequestID}, timesUnknown)...); !slices.Equal(w.asked, want) {
@@ -291,8 +301,68 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	failure := errors.New("storage")
 	w.fails["Close"], w.asked = failure, nil
 	w.open = []seeding.Batch{elsewhere, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
 		t.Errorf("%d looked at, error %v", len(w.asked), err)
+	}
+}
+
+// The first batch that an MTS calls done, and whose answer does not come, shows at
+// once that the callback may not arrive, with the address; once for all of them.
+func TestMTSThatNeverReachesUsIsShown(t *testing.T) {
+	w := newWorld()
+	w.pace = seeding.Pace{}
+	first, second := overdueBatch("b1"), overdueBatch("b2")
+	for _, b := range []*seeding.Batch{&first, &second} {
+		b.Claimed, b.Deadline, b.Overdue = now.Add(-time.Minute), now.Add(time.Minute), now.Add(-time.Second)
+		w.says[b.RequestID] = seeding.StatusFinished
+	}
+	w.open = []seeding.Batch{first, second}
+	check := func(closed int) {
+		t.Helper()
+		if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+			t.Fatal(err)
+		}
+		p := w.states["c1"].Problems[seeding.ProblemCallback]
+		if !strings.Contains(p.Text, "https://api.example/callback/") || !strings.Contains(p.Remedy, "CallbackBase") || !p.Since.Equal(now) || !p.Next.IsZero() {
+			t.Errorf("shows %+v", p)
+		}
+		if blocked, _ := w.states["c1"].Blocked(); blocked || len(w.states["c1"].Problems) != 1 || len(w.closed) != closed {
+			t.Errorf("blocked %v by %v, %d closed", blocked, w.states["c1"].Problems, len(w.closed))
+		}
+	}
+	check(0)
+	w.fails["RaiseProblem"] = errors.New("it is raised again")
+	check(0)
+	for i := range w.open {
+		w.open[i].Deadline = now
+	}
+	check(2)
+}
+
+// The state of an MTS is read once in a tick, however many of its batches are overdue.
+func TestTheStateOfAnMTSIsReadOnce(t *testing.T) {
+	w := newWorld()
+	for i := range 20 {
+		b := overdueBatch(fmt.Sprintf("b%02d", i))
+		b.Deadline, w.says[b.RequestID] = now.Add(time.Minute), seeding.StatusFinished
+		b.Overdue = now
+		w.open = append(w.open, b)
+	}
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil || w.mtsReads != 1 {
+		t.Errorf("%d reads, %v", w.mtsReads, err)
+	}
+}
+
+// An MTS that could not be asked says nothing of the size of the batch that is given
+// up: the next one is as large.
+func TestSilenceSaysNothingOfTheSize(t *testing.T) {
+	w := newWorld()
+	w.open = []seeding.Batch{overdueBatch("b1")}
+	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.closed) != 1 || w.pace.Size != 100 {
+		t.Errorf("%d closed, size %d", len(w.closed), w.pace.Size)
 	}
 }
 
@@ -330,7 +400,7 @@ func TestLostAlone(t *testing.T) {
 			w.rejections = c.before
 			w.open = []seeding.Batch{alone("b1")}
 			w.says[w.open[0].RequestID] = seeding.StatusUnknown
-			if err := w.reconciler().checkOverdue(t.Context(), "r1", map[string]bool{}); err != nil {
+			if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
 				t.Fatal(err)
 			}
 			want := seeding.Rejection{
@@ -454,7 +524,7 @@ func TestAStorageThatFails(t *testing.T) {
 	} {
 		t.Run(call, func(t *testing.T) {
 			w := newWorld()
-			w.registries, w.pace = []seeding.RegistryState{{Key: "r1"}}, seeding.Pace{Size: 1, Losses: 2}
+			w.registries, w.pace = []seeding.RegistryState{{Key: "r1"}}, seeding.Pace{Size: 1, Losses: 2, Proved: 1}
 			w.open = []seeding.Batch{alone("b1")}
 			w.says[w.open[0].RequestID] = seeding.StatusUnknown
 			w.answers["b2"] = []seeding.AnswerPart{{Ref: overdueBatch("b2").Ref, Received: now.Add(-time.Minute)}}
@@ -471,7 +541,7 @@ func TestAStorageThatFails(t *testing.T) {
 			if _, taken := w.measured[seeding.MetricOldestAnswer]; taken != (call != "RegistryStates" && call != "States") {
 				t.Errorf("gauges taken: %v", taken)
 			}
-			if raised := len(w.states["c1"].Problems) > 0; raised != (closed > 0 && call != "SavePace") {
+			if _, raised := w.states["c1"].Problems[seeding.ProblemAnswers]; raised != (closed > 0 && call != "SavePace") {
 				t.Errorf("the problem is raised: %v", raised)
 			}
 		})

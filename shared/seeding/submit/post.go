@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -156,7 +155,7 @@ func (s *Submitter) prepare(ctx context.Context, v view, chosen selection, full 
 	}
 	request := seeding.Request{
 		MTSURL: c.MTS.URL, Language: c.MTS.Language,
-		CallbackURL:    strings.TrimRight(s.CallbackBase, "/") + "/callback/" + ref.Batch,
+		CallbackURL:    seeding.CallbackAddress(s.CallbackBase, ref.Batch),
 		Bearer:         seeding.Capability(capability, ref, batch.Count, s.Clock.Now().Add(s.Times.CapabilityLife)),
 		TimeoutSeconds: c.Delivery.TimeoutSeconds, OutputFormat: seeding.OutputFormat,
 	}

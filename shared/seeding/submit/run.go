@@ -118,7 +118,7 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 	var over []seeding.Source
 	for source, p := range problems {
 		switch source {
-		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemTokens, seeding.ProblemSetAside:
+		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemCallback, seeding.ProblemTokens, seeding.ProblemSetAside:
 			if !sent && !p.Since.After(run.PassStarted) {
 				over = append(over, source)
 			}
@@ -133,7 +133,7 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 }
 
 // clearUnawaited clears those problems, unless an answer of the connector is
-// left, or, for "answers", a registrant that was lost alone waits for its next
+// left, or, for "answers" and "callback", a registrant that was lost alone waits for its next
 // attempt. No batch may be open.
 func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error {
 	over := unawaitedProblems(v.state.Problems, *v.run, sent)
@@ -144,14 +144,15 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 	if err != nil || left {
 		return err
 	}
-	if slices.Contains(over, seeding.ProblemAnswers) {
+	waits := func(s seeding.Source) bool { return s == seeding.ProblemAnswers || s == seeding.ProblemCallback }
+	if slices.ContainsFunc(over, waits) {
 		rejections, err := s.Store.Rejections(ctx, v.connector.RegistryKey(), 0, math.MaxInt64)
 		if seeding.IgnoreDamaged(err) != nil {
 			return err
 		}
 		lost := func(r seeding.Rejection) bool { return r.Connector == v.connector.ID && r.Kind == seeding.NoToken }
 		if slices.ContainsFunc(rejections, lost) {
-			over = slices.DeleteFunc(over, func(s seeding.Source) bool { return s == seeding.ProblemAnswers })
+			over = slices.DeleteFunc(over, waits)
 		}
 	}
 	return s.Store.ClearProblems(ctx, v.connector.ID, over, s.Clock.Now())
