@@ -44,8 +44,8 @@ def add(f): [f] | add;
 def range($end): range(0; $end; 1);
 def range($start; $end): range($start; $end; 1);
 def to_entries: [keys[] as $k | {key: $k, value: .[$k]}];
-def from_entries: reduce .[] as $e ({}; . + {($e | if type != "object" then . else .key // .k // .name // .Name // .Key // .K end
-    | if type == "string" then . else tojson end): ($e | if type != "object" then . elif has("value") then .value elif has("v") then .v else .Value end)});
+def from_entries: map({(if type != "object" then . else .key // .k // .name // .Name // .Key // .K end
+    | if type == "string" then . else tojson end): (if type != "object" then . elif has("value") then .value elif has("v") then .v else .Value end)}) | add // {};
 def with_entries(f): to_entries | map(f) | from_entries;
 def sort_by(f): _sort_by(map([f]));
 def group_by(f): _group_by(map([f]));

@@ -3,6 +3,7 @@ package jq
 import (
 	_ "embed" // of builtin.jq
 	"encoding/json"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -422,8 +423,19 @@ var whole = map[signature]native{
 		if err != nil {
 			return nil, err
 		}
-		if texts, ok := allTexts(list); ok {
+		// Each step would copy the sum, so those that grow are added at once.
+		if texts, ok := all[string](list); ok {
 			return strings.Join(texts, ""), nil
+		}
+		if lists, ok := all[[]any](list); ok {
+			return slices.Concat(lists...), nil
+		}
+		if objects, ok := all[map[string]any](list); ok {
+			sum := map[string]any{}
+			for _, object := range objects {
+				maps.Copy(sum, object)
+			}
+			return sum, nil
 		}
 		var sum any
 		for _, v := range list {
@@ -619,19 +631,19 @@ func moment(v any) (time.Time, error) {
 	return time.Date(numbers[0], time.Month(numbers[1]+1), numbers[2], numbers[3], numbers[4], numbers[5], 0, time.UTC), nil
 }
 
-// allTexts returns false unless the list has texts, and nothing else but null.
-func allTexts(list []any) ([]string, bool) {
-	var texts []string
+// all returns the elements that are not null. ok is false if there are none, or
+// some have another type.
+func all[T any](list []any) (elements []T, ok bool) {
 	for _, v := range list {
-		text, ok := v.(string)
+		element, ok := v.(T)
 		if !ok && v != nil {
 			return nil, false
 		}
 		if ok {
-			texts = append(texts, text)
+			elements = append(elements, element)
 		}
 	}
-	return texts, len(texts) > 0
+	return elements, len(elements) > 0
 }
 
 func flattened(in any, depth float64) (any, error) {

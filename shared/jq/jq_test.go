@@ -325,3 +325,27 @@ func TestOlderJq(t *testing.T) {
 		}
 	}
 }
+
+// What people do with a long address, many fields or many numbers is far from the
+// limit.
+func TestOrdinaryWorkIsAllowed(t *testing.T) {
+	r := seeding.Record{"name": "Ana", "address": strings.Repeat("Barangay San José, 12 ", 45)}
+	ids := make([]any, 500)
+	for i := range ids {
+		ids[i] = i
+		if i < 200 {
+			r[fmt.Sprint("field_", i)] = "a value"
+		}
+	}
+	r["ids"] = ids
+	for _, expression := range []string{
+		`address | gsub("\\s+"; " ")`, `address | [splits(", *")] | join("; ")`, `address | explode | map(select(. != 44)) | implode`,
+		`ids | map(tostring) | join(",")`, `|with_entries(.value |= tostring) | .name`, `|to_entries | map(select(.key | test("^field_1")).value) | join(" ")`,
+	} {
+		m := canonical()
+		m.FullAddress = []string{expression}
+		if got := compile(t, m).Map(r).FullAddress; !got.Present || got.NotText || got.Spent {
+			t.Errorf("%s: %+v", expression, got)
+		}
+	}
+}
