@@ -36,9 +36,11 @@ func main() {
 
 	clock := function.Clock{}
 	secretsManager := secretsmanager.NewFromConfig(cfg)
+	clients := odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now)
+	clients.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	patcher := &patch.Patcher{
 		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries: odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now),
+		Registries: clients,
 		RowKeys:    secrets.NewKeyring(secretsManager, rowKey),
 		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:      clock,

@@ -39,9 +39,11 @@ func main() {
 	clock := function.Clock{}
 	client := outgoing.New(calls)
 	secretsManager := secretsmanager.NewFromConfig(cfg)
+	registries := odoo.New(client, secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now)
+	registries.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	submitter := &submit.Submitter{
 		Store:           seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries:      odoo.New(client, secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now),
+		Registries:      registries,
 		MTS:             mts.New(client, clock.Now),
 		Mappings:        jq.Mappings{},
 		CapabilityKeys:  secrets.NewKeyring(secretsManager, capabilityKey),

@@ -77,6 +77,9 @@ func (c client) call(result any, model, method string, args []any, kwargs map[st
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	if result == nil {
+		result = new(any)
+	}
 	c.rpc("object", "execute_kw", string(text)).result(c.t, result)
 }
 

@@ -42,7 +42,7 @@ type measurer struct {
 
 func newMeasurer(t *testing.T, s *realodoo.Server) *measurer {
 	t.Helper()
-	target := target(s)
+	target, _ := target(s, realodoo.AdminPassword)
 	r, err := target.Registries.Open(t.Context(), seeding.Connector{ID: "measures",
 		Source: seeding.RegistrySource{
 			Domain: `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`,

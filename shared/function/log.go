@@ -13,7 +13,7 @@ import (
 var logged = map[string]bool{
 	"connector": true, "registry": true, "run": true, "batch": true,
 	"count": true, "rows": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true,
-	"fault": true, "problem": true, "finding": true, "kind": true,
+	"fault": true, "problem": true, "finding": true, "kind": true, "way": true,
 	"method": true, "route": true, "status": true, "milliseconds": true,
 	"request": true, "invocation": true, // ids that are in the access log of the API too
 	"change": true, "version": true, "fields": true, "rejections": true, "mts_host": true, "registry_host": true,

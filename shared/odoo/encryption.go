@@ -32,8 +32,8 @@ func (s *session) isEncrypting(ctx context.Context) (bool, error) {
 		return *known, nil
 	}
 	var fields map[string]any
-	err := s.call(ctx, request{Model: partnerModel, Method: "fields_get",
-		Args: []any{[]string{encryptionMark}}, Kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
+	err := s.call(ctx, request{model: partnerModel, method: "fields_get",
+		arg: []string{encryptionMark}, kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
 	if err != nil {
 		return false, err
 	}
@@ -91,7 +91,7 @@ func (r *Registry) readOne(ctx context.Context, domain []any, asked int, fields 
 	var list []map[string]any
 	for _, row := range selected.list {
 		rows := rowsOf[map[string]any](1, len(fields), 1)
-		err := r.session.call(ctx, request{Model: partnerModel, Method: "read", Args: []any{[]any{row["id"]}}, Kwargs: map[string]any{"fields": fields}}, rows)
+		err := r.session.call(ctx, request{model: partnerModel, method: "read", arg: []any{row["id"]}, kwargs: map[string]any{"fields": fields}}, rows)
 		if seeding.FaultOf(err).Code == "MissingError" {
 			continue // deleted since
 		}

@@ -15,8 +15,9 @@ import (
 // rpcError is an application error of Odoo (facts/odoo.md A1). Its message stays
 // in this file, because it may hold identifier values.
 type rpcError struct {
-	Code int `json:"code"`
-	Data struct {
+	Code   int `json:"code"`
+	status int // of JSON-2, which has no code (facts/odoo.md C)
+	Data   struct {
 		Name    string `json:"name"`
 		Message string `json:"message"`
 	} `json:"data"`
@@ -30,6 +31,39 @@ func (e *rpcError) lostSession() bool {
 }
 
 const codeSessionExpired = 100
+
+// Codes of a refused sign-in; seeding has a text for each. What Odoo does not tell
+// apart has one code: a key that is wrong, was removed, has expired, or is of a
+// user who is not active (facts/odoo.md F1).
+const (
+	accessDenied = "AccessDenied"
+	keyRefused   = "KeyRefused"
+	keyOfAnother = "KeyOfAnotherUser"
+	secondFactor = "SecondFactor"
+	tooManyTries = "TooManyAttempts"
+)
+
+func refusedSignIn(code string) *seeding.Fault {
+	return &seeding.Fault{Kind: seeding.RefusedSignIn, Code: code}
+}
+
+// refusedKey reports that the call was not executed because Odoo refused the
+// password or key that came with it.
+func (e *rpcError) refusedKey(w way) bool {
+	switch w.(type) {
+	case *executeWay:
+		return e.class() == accessDenied && !e.cooling()
+	case *bearerWay:
+		return e.status == http.StatusUnauthorized
+	}
+	return false
+}
+
+// cooling reports that Odoo refuses everybody for a while. Only the message, in
+// English as a rule, shows it (facts/odoo.md F2).
+func (e *rpcError) cooling() bool {
+	return e.class() == accessDenied && strings.HasPrefix(e.Data.Message, "Too many login failures")
+}
 
 // classes give the meaning of Python exceptions. After any other exception the
 // outcome of a write is unknown: Odoo rolls back on every error, but the commit
@@ -48,6 +82,11 @@ var classes = map[string]seeding.FaultKind{
 	"KeyError":       seeding.RefusedSchema, // call_kw on a model that does not exist
 	"TypeError":      seeding.RefusedSchema,
 	"AssertionError": seeding.RefusedSchema, // not a domain
+
+	// Of JSON-2.
+	"NotFound":            seeding.RefusedSchema, // a model or method that does not exist
+	"UnprocessableEntity": seeding.RefusedSchema, // an argument that does not exist
+	"Unauthorized":        seeding.RefusedSignIn,
 
 	// Exceptions of psycopg2, which Odoo passes on in some places.
 	"IntegrityError":            seeding.RefusedData,
@@ -86,6 +125,8 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 		}
 	}
 	switch {
+	case e.cooling():
+		class = tooManyTries
 	case e.Code == http.StatusNotFound:
 		kind, class = seeding.RefusedSchema, httpCode(e.Code) // Odoo 19's reply for a model that does not exist
 	case e.Code == codeSessionExpired:
@@ -199,21 +240,10 @@ func noReply(writes bool, err error) error {
 		return unanswered(writes && !failed.NotSent(), failed.Code(), err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return unanswered(writes, "Timeout", err)
+	case errors.Is(err, errNotRPC):
+		return unanswered(writes, notRPC, err)
 	}
 	return unanswered(writes, "BadAnswer", err)
-}
-
-// notOdoo translates a reply that is not JSON-RPC.
-func notOdoo(writes bool, status int) error {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return &seeding.Fault{Kind: seeding.Unreachable, Code: httpCode(status)}
-	case status >= 300 && status < 500 && status != http.StatusRequestTimeout:
-		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(status)}
-	case status < 300:
-		return unanswered(writes, "BadAnswer", nil)
-	}
-	return unanswered(writes, httpCode(status), nil) // for instance Odoo's 500 in HTML (facts/odoo.md A1.4)
 }
 
 func httpCode(status int) string { return fmt.Sprintf("HTTP-%d", status) }

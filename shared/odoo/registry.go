@@ -1,6 +1,7 @@
-// Package odoo is a client of OpenG2P registries: Odoo's JSON-RPC with a session
-// cookie (facts/odoo.md A). The cookie halves the fixed cost of a call, and with
-// it Odoo's errors can be understood even on a server with several databases.
+// Package odoo is a client of OpenG2P registries. A user with a password gets a
+// session of Odoo's JSON-RPC (facts/odoo.md A): its cookie halves the fixed cost of
+// a call, and with it Odoo's errors can be understood even on a server with several
+// databases. One with an API key uses JSON-2, or execute_kw before Odoo 19.
 package odoo
 
 import (
@@ -19,6 +20,10 @@ import (
 // Registries opens registries. Sessions are kept per connector for the life of
 // the process.
 type Registries struct {
+	// SignedIn, if there is one, is told of every sign-in: the connector's id, and
+	// which way its calls take, "session", "execute_kw" or "json2".
+	SignedIn func(connector, way string)
+
 	client    *http.Client
 	passwords func(context.Context, seeding.Connector) (string, error)
 	now       func() time.Time
@@ -58,10 +63,18 @@ func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Reg
 	defer r.mu.Unlock()
 	s := r.sessions[c.ID]
 	if s == nil || s.access != c.Registry || s.password != password {
-		s = &session{client: r.client, base: address.String(), access: c.Registry, password: password}
+		s = &session{client: r.client, base: address.String(), access: c.Registry, password: password, signed: r.signedIn(c.ID)}
 		r.sessions[c.ID] = s
 	}
 	return &Registry{session: s, domain: domain, fields: withID(c.Source.Fields), oneByOne: c.Source.OneByOne, now: r.now}, nil
+}
+
+func (r *Registries) signedIn(connector string) func(way string) {
+	return func(way string) {
+		if r.SignedIn != nil {
+			r.SignedIn(connector, way)
+		}
+	}
 }
 
 // Registry is the registry of one connector. Its errors are *seeding.Fault and
@@ -114,7 +127,7 @@ func (r *Registry) CountVIDs(ctx context.Context, after int64) (int, error) {
 		return 0, err
 	}
 	var count *int
-	err = r.session.call(ctx, request{Model: identifierModel, Method: "search_count", Args: []any{r.vidsAfter(after, schema)}}, &count)
+	err = r.session.call(ctx, request{model: identifierModel, method: "search_count", arg: r.vidsAfter(after, schema)}, &count)
 	switch {
 	case err != nil:
 		return 0, err
@@ -316,7 +329,7 @@ func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s sche
 		values[i] = map[string]any{"partner_id": t.Registrant, "id_type": s.token, "value": t.Value}
 	}
 	var ids []int64
-	err := r.session.call(ctx, request{Model: identifierModel, Method: "create", Args: []any{values}, writes: true}, &ids)
+	err := r.session.call(ctx, request{model: identifierModel, method: "create", arg: values, writes: true}, &ids)
 	if err == nil && len(ids) != len(tokens) {
 		return &seeding.Fault{Kind: seeding.Unknown, Code: "BadAnswer"}
 	}
@@ -330,7 +343,7 @@ func (r *Registry) Remove(ctx context.Context, ids []int64) error {
 		return nil
 	}
 	var done bool
-	err := r.session.call(ctx, request{Model: identifierModel, Method: "unlink", Args: []any{ids}, writes: true}, &done)
+	err := r.session.call(ctx, request{model: identifierModel, method: "unlink", arg: ids, writes: true}, &done)
 	if err == nil && !done {
 		return &seeding.Fault{Kind: seeding.Unknown, Code: "BadAnswer"}
 	}

@@ -162,36 +162,42 @@ func weigh(text []byte) (w weight) {
 	return w
 }
 
-// message is a JSON-RPC reply. The result stays as it is if there was none.
+// message is a reply of JSON-RPC or JSON-2. The result stays as it is if there was
+// none.
 type message struct {
 	result any
 	err    *rpcError
 }
 
-// read reads the reply from a body.
-func (m *message) read(body io.Reader) error {
-	streamed, isStream := m.result.(result)
+// decoder reads no more of a body than a reply of this result may have.
+func (m *message) decoder(body io.Reader) *json.Decoder {
 	most := int64(replyBytes)
-	if isStream {
+	if streamed, isStream := m.result.(result); isStream {
 		most = streamed.size()
 	}
 	d := json.NewDecoder(&bounded{body, most})
 	d.UseNumber()
+	return d
+}
+
+// read reads a reply of JSON-RPC from a body.
+func (m *message) read(body io.Reader) error {
+	d := m.decoder(body)
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return errors.Join(errNoMessage, err)
+		return errors.Join(errNotRPC, err)
 	}
+	isReply := false
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
 			return err
 		}
-		switch {
-		case name == "error":
+		isReply = isReply || name == "jsonrpc" || name == "result" || name == "error"
+		switch name {
+		case "error":
 			err = d.Decode(&m.err)
-		case name == "result" && isStream:
-			err = streamed.read(d)
-		case name == "result" && m.result != nil:
-			err = d.Decode(m.result)
+		case "result":
+			err = m.decodeResult(d)
 		default:
 			err = d.Decode(&ignored{})
 		}
@@ -199,11 +205,28 @@ func (m *message) read(body io.Reader) error {
 			return err
 		}
 	}
+	if !isReply {
+		return errNotRPC
+	}
 	_, err := d.Token()
 	return err
 }
 
-var errNoMessage = errors.New("not a JSON-RPC reply")
+// readResult reads a reply of JSON-2, which is the result.
+func (m *message) readResult(body io.Reader) error { return m.decodeResult(m.decoder(body)) }
+
+// readError reads an error of JSON-2.
+func (m *message) readError(body io.Reader) error { return m.decoder(body).Decode(&m.err.Data) }
+
+func (m *message) decodeResult(d *json.Decoder) error {
+	if streamed, isStream := m.result.(result); isStream {
+		return streamed.read(d)
+	}
+	if m.result == nil {
+		return d.Decode(&ignored{})
+	}
+	return d.Decode(m.result)
+}
 
 // ignored takes any value and keeps nothing of it.
 type ignored struct{}

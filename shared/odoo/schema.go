@@ -26,8 +26,8 @@ func (s *session) loadSchema(ctx context.Context) (schema, error) {
 		return schema{}, err
 	}
 	var fields map[string]any
-	err = s.call(ctx, request{Model: identifierModel, Method: "fields_get",
-		Args: []any{[]string{"status"}}, Kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
+	err = s.call(ctx, request{model: identifierModel, method: "fields_get",
+		arg: []string{"status"}, kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
 	if err != nil {
 		return schema{}, err
 	}
@@ -77,7 +77,7 @@ func (s *session) forget() {
 
 // searchRead reads the records that a domain selects into rows.
 func (s *session) searchRead(ctx context.Context, model string, domain []any, options map[string]any, rows result) error {
-	err := s.call(ctx, request{Model: model, Method: "search_read", Args: []any{domain}, Kwargs: options}, rows)
+	err := s.call(ctx, request{model: model, method: "search_read", arg: domain, kwargs: options}, rows)
 	if err == nil && rows.missing() { // without any record Odoo sends an empty list
 		err = unanswered(false, "BadAnswer", nil)
 	}

@@ -2,6 +2,7 @@ package odoo_test
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -85,8 +86,11 @@ func TestSignInFaults(t *testing.T) {
 		code  string
 	}{
 		{"wrong password", with(refusal(200, "odoo.exceptions.AccessDenied", "Access Denied"), "useless"), seeding.RefusedSignIn, "AccessDenied"},
-		{"uid false", with(result(`{"uid":false}`), "useless"), seeding.RefusedSignIn, ""},
-		{"second factor wanted", with(result(`{"uid":null}`), "half"), seeding.RefusedSignIn, ""},
+		{"uid false", with(result(`{"uid":false}`), "useless"), seeding.RefusedSignIn, "AccessDenied"},
+		{"second factor wanted", with(result(`{"uid":null}`), "half"), seeding.RefusedSignIn, "SecondFactor"},
+		{"too many failures before", refusal(200, "odoo.exceptions.AccessDenied", "Too many login failures, please wait a bit before trying again."), seeding.RefusedSignIn, "TooManyAttempts"},
+		{"a result of another kind", result(`{"status":"ok"}`), seeding.Unreachable, "NotJSONRPC"},
+		{"no result", result(`null`), seeding.Unreachable, "NotJSONRPC"},
 		{"no cookie", result(`{"uid":7}`), seeding.RefusedRequest, "NoSession"},
 		{"no such database", refusal(200, "psycopg2.OperationalError", "FATAL:  database \"g2p\" does not exist\n"), seeding.RefusedSignIn, "NoDatabase"},
 		{"no such database in Odoo 19", refusal(200, "odoo.exceptions.AccessError", "Database not found."), seeding.RefusedSignIn, "NoDatabase"},
@@ -94,8 +98,7 @@ func TestSignInFaults(t *testing.T) {
 		{"PostgreSQL starting", refusal(200, "psycopg2.OperationalError", "FATAL:  the database system is starting up"), seeding.Unreachable, "OperationalError"},
 		{"not found", noRoute, seeding.RefusedRequest, "HTTP-404"},
 		{"error page", html(500), seeding.Unreachable, "HTTP-500"},
-		{"another web site", html(200), seeding.Unreachable, "BadAnswer"},
-		{"redirect", reply{status: 301, kind: "text/html", location: "https://registry.example.org/"}, seeding.RefusedRequest, "HTTP-301"},
+		{"another web site", html(200), seeding.Unreachable, "WebPage"},
 		{"lost", reply{}, seeding.Unreachable, "ConnectionLost"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -105,6 +108,68 @@ func TestSignInFaults(t *testing.T) {
 			if calls := f.asked(); len(calls) != 0 {
 				t.Errorf("asked without a session: %v", calls)
 			}
+		})
+	}
+}
+
+// What answers in place of Odoo is named by a code of ours, at the sign-in and
+// later. Nothing of it is shown, and the host of a redirect is not either.
+func TestReplyInPlaceOfOdooIsNamed(t *testing.T) {
+	to := func(status int, location string) reply {
+		return reply{status: status, kind: "text/html", location: location}
+	}
+	for _, test := range []struct {
+		name  string
+		reply func(f *fake) reply
+		code  string
+	}{
+		{"301 to https", func(f *fake) reply { return to(301, "https://"+f.Listener.Addr().String()+"/odoo") }, "RedirectHTTPS"},
+		{"308 to https at the default port", func(*fake) reply { return to(308, "https://127.0.0.1/odoo/web/session/authenticate") }, "RedirectHTTPS"},
+		{"302 to another host", func(*fake) reply { return to(302, "https://"+private+".example.org/") }, "RedirectHost"},
+		{"307 to the database selector", func(*fake) reply { return to(307, "/web/database/selector") }, "RedirectDatabases"},
+		{"303 to the database manager", func(*fake) reply { return to(303, "/odoo/web/database/manager?x="+private) }, "RedirectDatabases"},
+		{"303 to the login", func(*fake) reply { return to(303, "/web/login?redirect=%2Fweb") }, "RedirectLogin"},
+		{"302 to a login of the proxy", func(*fake) reply { return to(302, "/oauth2/sign_in/../login") }, "RedirectLogin"},
+		{"302 to the sign-in of another host", func(*fake) reply { return to(302, "https://sso.example.org/realms/x/login") }, "RedirectHost"},
+		{"301 to a path", func(*fake) reply { return to(301, "/other/") }, "RedirectPath"},
+		{"302 to nowhere", func(*fake) reply { return to(302, "") }, "HTTP-302"},
+		{"302 to what is no address", func(*fake) reply { return to(302, "http://[::1/"+private) }, "BadAnswer"},
+		{"302 to a script", func(*fake) reply { return to(302, "javascript:alert(1)") }, "HTTP-302"},
+		{"401 basic", func(*fake) reply { return html(401) }, "ProxyPassword"},
+		{"401 in JSON", func(*fake) reply {
+			return reply{status: 401, kind: "application/json", body: `{"message":"` + private + `"}`}
+		}, "ProxyPassword"},
+		{"407", func(*fake) reply { return html(407) }, "ProxyPassword"},
+		{"403 of a firewall", func(*fake) reply { return html(403) }, "HTTP-403"},
+		{"404", func(*fake) reply { return html(404) }, "HTTP-404"},
+		{"405 of a web site", func(*fake) reply { return html(405) }, "HTTP-405"},
+		{"413", func(*fake) reply { return html(413) }, "HTTP-413"},
+		{"426", func(*fake) reply { return html(426) }, "HTTP-426"},
+		{"429", func(*fake) reply { return html(429) }, "HTTP-429"},
+		{"502", func(*fake) reply { return html(502) }, "HTTP-502"},
+		{"503", func(*fake) reply { return html(503) }, "HTTP-503"},
+		{"504", func(*fake) reply { return html(504) }, "HTTP-504"},
+		{"520 of a proxy", func(*fake) reply { return html(520) }, "HTTP-520"},
+		{"HTML with 200", func(*fake) reply { return html(200) }, "WebPage"},
+		{"XHTML with 200", func(*fake) reply { return reply{status: 200, kind: "application/xhtml+xml", body: "<html/>"} }, "WebPage"},
+		{"JSON that is no JSON-RPC", func(*fake) reply { return reply{status: 200, kind: "application/json", body: `{"ok":true}`} }, "NotJSONRPC"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
+			response := test.reply(f)
+			named := func(when string, err error) {
+				t.Helper()
+				fault, ok := errors.AsType[*seeding.Fault](err)
+				if !ok || fault.Code != test.code || strings.Contains(err.Error(), private) {
+					t.Errorf("%s: %v, want %s", when, err, test.code)
+				}
+			}
+			f.failing = func(int) (reply, bool) { return response, true }
+			_, err := open(t, f.connector()).Tokens(t.Context(), []int64{7})
+			named("signing in", err)
+			f.failing, f.script = nil, wellKnown(func(call) reply { return response })
+			_, err = open(t, f.connector()).Tokens(t.Context(), []int64{7})
+			named("later", err)
 		})
 	}
 }
@@ -226,8 +291,10 @@ func TestFaults(t *testing.T) {
 		{"page not found", html(404), seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-404"},
 		{"forbidden by a proxy", reply{status: 403, kind: "application/json", body: `{"message":"Forbidden"}`}, seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-403"},
 		{"bad request", html(400), seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-400"},
-		{"see other", reply{status: 303, kind: "text/html", location: "/web"}, seeding.RefusedRequest, seeding.RefusedRequest, "HTTP-303"},
-		{"another web site", html(200), seeding.Unreachable, seeding.Unknown, "BadAnswer"},
+		{"see other", reply{status: 303, kind: "text/html", location: "/web"}, seeding.RefusedRequest, seeding.RefusedRequest, "RedirectPath"},
+		{"another web site", html(200), seeding.Unreachable, seeding.Unknown, "WebPage"},
+		{"JSON of something else", reply{status: 200, kind: "application/json", body: `{"status":"` + private + `"}`}, seeding.Unreachable, seeding.Unknown, "NotJSONRPC"},
+		{"neither HTML nor JSON", reply{status: 200, kind: "text/plain", body: private}, seeding.Unreachable, seeding.Unknown, "BadAnswer"},
 		{"cut off", reply{status: 200, kind: "application/json", body: `{"jsonrpc":"2.0","result":[`}, seeding.Unreachable, seeding.Unknown, "BadAnswer"},
 		{"too large", reply{status: 200, kind: "application/json", body: `{"x":"` + strings.Repeat("x", 1<<20)}, seeding.RefusedRequest, seeding.Unknown, "AnswerTooLarge"},
 		{"connection lost", reply{}, seeding.Unreachable, seeding.Unknown, "ConnectionLost"},

@@ -81,7 +81,7 @@ type once struct {
 }
 
 // userAgent tells operators of servers and firewalls who calls.
-const userAgent = "openg2p-mts-connector"
+const userAgent = "mts-connector"
 
 func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := o.options.Check(req.URL.Scheme, strings.ToLower(req.URL.Hostname())); err != nil {

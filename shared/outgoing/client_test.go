@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +54,33 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Firewalls and the logs of servers can tell who calls, in every attempt.
+func TestEveryCallNamesItsUserAgent(t *testing.T) {
+	var mu sync.Mutex
+	var agents []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		agents = append(agents, r.UserAgent())
+		if len(agents) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	client := outgoing.New(local(t))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		req, _ := http.NewRequest(method, server.URL, nil)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	if want := slices.Repeat([]string{"mts-connector"}, 3); !slices.Equal(agents, want) { // the GET twice
+		t.Errorf("agents %q, want %q", agents, want)
 	}
 }
 

@@ -54,14 +54,24 @@ func CallbackSilent(address string) Description {
 func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	switch f.Kind {
 	case Unknown, Unreachable:
+		if d, known := answeredInstead(f); known {
+			return ProblemRegistry, d
+		}
+		if f.Code == "BadAnswer" {
+			return ProblemRegistry, Description{
+				"What the registry answers cannot be understood.",
+				"Check that registry.url is the address at which Odoo itself is served, and that no proxy before it changes or cuts answers.",
+			}
+		}
 		return ProblemRegistry, Description{
 			"The registry cannot be reached, or does not answer in time.",
 			"Check that the registry is up and that its address is within the allowed ranges of the deployment. Work goes on by itself once it answers.",
 		}
 	case RefusedSignIn:
-		return ProblemSignIn, Description{
-			"The registry refuses the sign-in.",
-			"Check database, user name and password of the registry in the connector's configuration, and that the user is active.",
+		return ProblemSignIn, signInRefusal(f)
+	case RefusedRequest:
+		if d, known := answeredInstead(f); known {
+			return refusedOf(op), d
 		}
 	case RefusedTypes:
 		return ProblemTypes, Description{
@@ -73,12 +83,12 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	case ProblemUnlink:
 		return op, Description{
 			"The registry refuses to remove VIDs (" + f.Code + ").",
-			"Give the connector's user the right to delete registrant identifiers. Tokens are written nevertheless.",
+			"Give the connector's user the right to delete registrant identifiers (g2p.reg.id); of OpenG2P's own groups only the administrator's has it (g2p_registry_base.group_g2p_admin). Tokens are written nevertheless.",
 		}
 	case ProblemWrite:
 		return op, Description{
 			"The registry refuses to create tokens, whoever they are for (" + f.Code + ").",
-			"Give the connector's user the right to create registrant identifiers, and check the rules of the token's identifier type.",
+			"Give the connector's user the right to create registrant identifiers (g2p.reg.id), and check the rules of the token's identifier type.",
 		}
 	default:
 		return ProblemRead, unreadable(f)
@@ -135,10 +145,20 @@ func unreadable(f *Fault) Description {
 			"Check that the address is that of the registry itself, and whether a module of the registry changes what is read.",
 		}
 	}
-	return Description{
-		"The registry refuses to let registrants be read (" + f.Code + ").",
-		"Check the user's rights, and that domain and field list name fields which the registry has.",
+	remedy := "Check the user's rights, and that domain and field list name fields which the registry has."
+	if f.Kind == RefusedRights {
+		remedy = "Give the connector's user the right to read registrants (res.partner), their identifiers (g2p.reg.id) and identifier types (g2p.id.type), and what else domain and field list lead to."
 	}
+	return Description{"The registry refuses to let registrants be read (" + f.Code + ").", remedy}
+}
+
+// refusedOf is the problem of a refusal; whatever is not writing or removing is
+// reading.
+func refusedOf(op Source) Source {
+	if op == ProblemWrite || op == ProblemUnlink {
+		return op
+	}
+	return ProblemRead
 }
 
 // MTSProblem describes the problem of an MTS that surely did not take a request.

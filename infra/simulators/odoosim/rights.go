@@ -27,6 +27,8 @@ type user struct {
 	groups          []string
 	companies       []int64
 	active          bool
+	keys            []apiKey
+	secondFactor    bool
 }
 
 func defaultUsers() []*user {

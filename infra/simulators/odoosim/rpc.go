@@ -18,6 +18,8 @@ import (
 type exchange struct {
 	server   *Server
 	host     string
+	source   string         // the caller's address
+	request  map[string]any // the JSON request
 	id       any            // of the JSON request, echoed
 	params   map[string]any // of the JSON request
 	sid      string         // of the session to answer with
@@ -33,7 +35,7 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 		answer.header = append(answer.header, [2]string{"Retry-After", "1"})
 		return answer
 	}
-	x := &exchange{server: s, host: r.Host}
+	x := &exchange{server: s, host: r.Host, source: sourceOf(r)}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	isJSON := media == "application/json" || media == "application/json-rpc"
 	if isJSON {
@@ -63,6 +65,11 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 			return notJSON(r.Method, "RPC.jsonrpc", path)
 		}
 		return x.wrap(x.jsonrpc())
+	case isJSON && s.options.JSON2 && r.Method == http.MethodPost && strings.HasPrefix(path, "/json/2/"):
+		model, method, _ := strings.Cut(strings.TrimPrefix(path, "/json/2/"), "/")
+		return x.json2(r, model, method)
+	case path == "/web" && !isJSON:
+		return x.withCookie(x.selectDatabase(r))
 	case path == "/web/session/authenticate":
 		if !isJSON {
 			return notJSON(r.Method, "Session.authenticate", path)
@@ -104,6 +111,7 @@ func (x *exchange) parse(body []byte) *reply {
 	if !ok {
 		return internal() // a batch, too
 	}
+	x.request = fields
 	x.id = fields["id"]
 	x.params = map[string]any{}
 	if params, given := fields["params"]; given {
@@ -200,6 +208,22 @@ func (x *exchange) withSession(path string) *reply {
 	}))
 }
 
+// selectDatabase is the page /web, which puts the database of its address into the
+// session of nobody (facts/odoo.md F4).
+func (x *exchange) selectDatabase(r *http.Request) *reply {
+	to := "/web/login"
+	switch wanted := r.URL.Query().Get("db"); {
+	case x.server.databases[wanted] != nil && x.session.db != wanted:
+		x.sid = x.server.replaceSession(x.sid, &session{db: wanted})
+		to = "/web?db=" + wanted
+	case x.database == "":
+		to = "/web/database/selector"
+	}
+	return &reply{status: http.StatusSeeOther,
+		header: [][2]string{{"Content-Type", "text/html; charset=utf-8"}, {"Location", "http://" + x.host + to}},
+		body:   []byte("<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">\n<title>Redirecting...</title>\n")}
+}
+
 // jsonrpc is /jsonrpc: a service, a method and its arguments.
 func (x *exchange) jsonrpc() (any, error) {
 	if err := missing("jsonrpc", []string{"service", "method", "args"}, x.params); err != nil {
@@ -257,7 +281,9 @@ func (x *exchange) common(name string, args []any) (any, error) {
 		if db == nil {
 			return nil, nil, noDatabase(python.Str(args[0]))
 		}
-		if u := db.login(python.Str(args[1]), python.Str(args[2])); u != nil {
+		u := db.byLogin(python.Str(args[1]))
+		accepts := func() bool { return u != nil && u.accepts(python.Str(args[2]), x.server.options.Now()) }
+		if x.server.attempt(x.source, accepts) == nil {
 			return u.id, nil, nil
 		}
 		return false, nil, nil // not an error (facts/odoo.md A1.6)
@@ -287,8 +313,10 @@ func (x *exchange) object(name string, args []any) (any, error) {
 		return nil, accessDenied()
 	case u == nil:
 		return nil, missingRecord(userModel, uid, uid)
-	case u.password != python.Str(args[2]) || !u.active:
-		return nil, accessDenied()
+	}
+	// What was accepted before is kept, and counts no more.
+	if !u.accepts(python.Str(args[2]), x.server.options.Now()) {
+		return nil, x.server.attempt(x.source, func() bool { return false })
 	}
 	rest := args[3:]
 	given := map[string]any{}

@@ -34,6 +34,9 @@ type Options struct {
 	// shows a placeholder in place of names and addresses wherever not exactly
 	// one registrant is read.
 	Encrypted bool
+
+	// JSON2 adds Odoo 19's JSON-2, for users with an API key.
+	JSON2 bool
 	// NoIndex leaves g2p_reg_id without indexes on partner_id and value, as the
 	// module is shipped: look-ups read the whole table (facts/odoo.md B3).
 	NoIndex bool
@@ -72,6 +75,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[string]session
+	failures map[string]failures // by the caller's address
+	front    http.Handler
 	faults   []*activeFault
 	late     []func() bool // commits that are still to come
 	denied   map[string]bool
@@ -118,6 +123,7 @@ func New(o Options) *Server {
 		databases: map[string]*database{},
 		workers:   make(chan struct{}, o.Workers),
 		sessions:  map[string]session{},
+		failures:  map[string]failures{},
 		denied:    map[string]bool{},
 		tallies:   map[string]*Tally{},
 		hooks:     map[Moment][]*hook{},
@@ -147,6 +153,10 @@ type reply struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_simulator/") {
 		s.admin.ServeHTTP(w, r)
+		return
+	}
+	if front := s.frontNow(); front != nil {
+		front.ServeHTTP(w, r)
 		return
 	}
 	body, err := io.ReadAll(r.Body) // no limit, as there (facts/odoo.md A5); never unpacked

@@ -87,18 +87,6 @@ func (db *database) user(id int64) *user {
 	return nil
 }
 
-// login finds the user of a login and password.
-func (db *database) login(login, password string) *user {
-	db.mu.RLock()
-	defer db.mu.RUnlock()
-	for _, u := range db.users {
-		if u.login == login && u.password == password && u.active && password != "" {
-			return u
-		}
-	}
-	return nil
-}
-
 // authenticate is /web/session/authenticate.
 func (x *exchange) authenticate() (any, error) {
 	if err := missing("authenticate", []string{"db", "login", "password"}, x.params); err != nil {
@@ -111,9 +99,13 @@ func (x *exchange) authenticate() (any, error) {
 			if db == nil {
 				return nil, nil, noDatabase(name)
 			}
-			u := db.login(login, password)
-			if u == nil {
-				return nil, nil, accessDenied()
+			u := db.byLogin(login) // API keys are no passwords here
+			err := x.server.attempt(x.source, func() bool { return u != nil && u.active && password != "" && u.password == password })
+			if err != nil {
+				return nil, nil, err
+			}
+			if u.secondFactor {
+				return python.Dict{{"uid", nil}}, nil, nil
 			}
 			x.sid = x.server.replaceSession(x.sid, &session{db: name, user: u.id, password: u.password})
 			x.live = true

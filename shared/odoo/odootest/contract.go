@@ -210,7 +210,7 @@ func (s *suite) refusals(t *testing.T) {
 		return err
 	}
 	s.check("wrong password", read(with(func(c *seeding.Connector) { c.ID = wrongPassword })), seeding.RefusedSignIn, "AccessDenied")
-	s.check("unknown user", read(with(func(c *seeding.Connector) { c.Registry.Username = "nobody" })), seeding.RefusedSignIn, "AccessDenied")
+	s.check("unknown user", read(with(func(c *seeding.Connector) { c.Registry.Username = "nobody" })), seeding.RefusedSignIn, "")
 	s.check("unknown database", read(with(func(c *seeding.Connector) { c.Registry.Database = "nodb" })), seeding.RefusedSignIn, "")
 	s.check("unknown field", read(with(func(c *seeding.Connector) { c.Source.Fields = []string{"no_such"} })), seeding.RefusedSchema, "")
 	s.check("unknown field in the domain", read(with(func(c *seeding.Connector) { c.Source.Domain = `[["no_such","=",1]]` })), seeding.RefusedSchema, "")

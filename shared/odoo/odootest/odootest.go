@@ -3,6 +3,7 @@
 package odootest
 
 import (
+	"strings"
 	"testing"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -13,7 +14,7 @@ type Target struct {
 	Registries seeding.Registries // with the passwords of PasswordOf
 
 	URL, Database      string
-	Username, Password string // of a user with all rights to registrants and identifier types
+	Username, Password string // of a user with all rights to registrants and identifier types; the password may be an API key
 
 	// Clerk may not read identifiers; Registrar has all rights to them but to
 	// delete. Without the two, rights are not tested.
@@ -25,7 +26,10 @@ type User struct{ Login, Password string }
 
 // PasswordOf is the password with which the Registries of a Target sign in.
 func (t Target) PasswordOf(c seeding.Connector) string {
+	given, isGiven := strings.CutPrefix(c.ID, passwordIs)
 	switch {
+	case isGiven:
+		return given
 	case c.ID == wrongPassword:
 		return "not " + t.Password
 	case c.Registry.Username == t.Clerk.Login:
@@ -36,7 +40,10 @@ func (t Target) PasswordOf(c seeding.Connector) string {
 	return t.Password
 }
 
-const wrongPassword = "wrong-password"
+const (
+	wrongPassword = "wrong-password"
+	passwordIs    = "password " // before the password, in the id of a connector
+)
 
 // Run makes registrants and identifier types of its own, under unique names, and
 // removes them in the end.
