@@ -87,7 +87,7 @@ func changedFields(before, after seeding.Connector, password bool) (names []stri
 func fieldsOf(c seeding.Connector) map[string]any {
 	c.ID, c.Version, c.Created, c.Updated = "", 0, time.Time{}, time.Time{}
 	var members map[string]any
-	encoded, err := json.Marshal(newConnectorDocument(c, seeding.State{}, seeding.MTSState{}, time.Time{}))
+	encoded, err := json.Marshal(newConnectorDocument(c, seeding.Attempts{}))
 	if err != nil || json.Unmarshal(encoded, &members) != nil {
 		return nil
 	}

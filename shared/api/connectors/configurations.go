@@ -20,7 +20,7 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list := []connectorDocument{}
-	known := map[string]seeding.MTSState{}
+	known := known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}}
 	for _, c := range found {
 		state, err := s.Store.State(r.Context(), c.ID)
 		if errors.Is(err, seeding.ErrNotFound) {
@@ -29,14 +29,11 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		mts, isKnown := known[c.MTSKey()]
-		if !isKnown {
-			if mts, err = s.Store.MTSState(r.Context(), c.MTSKey()); err != nil {
-				return err
-			}
-			known[c.MTSKey()] = mts
+		attempts, err := s.attempts(r.Context(), c, state, known)
+		if err != nil {
+			return err
 		}
-		list = append(list, newConnectorDocument(c, state, mts, s.Now()))
+		list = append(list, newConnectorDocument(c, attempts))
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Connectors []connectorDocument `json:"connectors"`
@@ -59,15 +56,42 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 	if err != nil {
 		return err
 	}
-	mts, err := s.Store.MTSState(r.Context(), c.MTSKey())
+	attempts, err := s.attempts(r.Context(), c, state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
 	if err != nil {
 		return err
 	}
 	w.Header().Set("ETag", api.ETag(c.Version))
-	document := newConnectorDocument(c, state, mts, s.Now())
+	document := newConnectorDocument(c, attempts)
 	document.Warnings = warnings
 	api.Reply(w, status, document)
 	return nil
+}
+
+// known are the states of MTSs and registries that a request has read, by key.
+type known struct {
+	mts        map[string]seeding.MTSState
+	registries map[string]seeding.RegistryState
+}
+
+// attempts reads what the document of a connector shows besides its own state: its
+// MTS, and its registry if a problem may wait for it.
+func (s *service) attempts(ctx context.Context, c seeding.Connector, state seeding.State, known known) (seeding.Attempts, error) {
+	a := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
+	var err error
+	var read bool
+	if a.MTS, read = known.mts[c.MTSKey()]; !read {
+		if a.MTS, err = s.Store.MTSState(ctx, c.MTSKey()); err != nil {
+			return a, err
+		}
+		known.mts[c.MTSKey()] = a.MTS
+	}
+	if a.Registry, read = known.registries[c.RegistryKey()]; !read && len(state.Problems) > 0 {
+		if a.Registry, err = s.Store.RegistryState(ctx, c.RegistryKey()); err != nil {
+			return a, err
+		}
+		known.registries[c.RegistryKey()] = a.Registry
+	}
+	return a, nil
 }
 
 func (s *service) create(w http.ResponseWriter, r *http.Request) error {

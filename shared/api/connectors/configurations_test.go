@@ -232,7 +232,8 @@ func TestProblemsAreShown(t *testing.T) {
 	want := map[string]any{
 		"sign_in": map[string]any{"text": "The registry refuses the sign-in.", "remedy": "Check the password.",
 			"since": "2026-11-21T09:00:00Z", "next_probe": "2026-11-21T09:02:00Z"},
-		"unlink": map[string]any{"text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z"},
+		"unlink": map[string]any{"text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z",
+			"next_probe": "2026-11-21T09:02:00Z"}, // with the probe of the other, which blocks
 	}
 	for _, body := range []map[string]any{
 		s.want(200, "GET", path, "").body,
@@ -240,6 +241,31 @@ func TestProblemsAreShown(t *testing.T) {
 	} {
 		if fmt.Sprint(body["problems"]) != fmt.Sprint(want) || body["run"] != "run1" || body["due"] != "2026-11-21T09:01:00Z" {
 			t.Errorf("%v", body)
+		}
+	}
+}
+
+// While the registry is away the next probe is at the end of its outage, which
+// others may have moved since the problem was raised; and no time is in the past.
+func TestNextProbeFollowsTheOutageOfTheRegistry(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id := idOf(path)
+	state := s.store.states[id]
+	state.Status, state.Run, state.Due = seeding.Running, "run1", s.now.Add(-time.Minute)
+	state.Problems = map[seeding.Source]seeding.Problem{seeding.ProblemRegistry: {Since: s.now.Add(-2 * time.Minute), Next: s.now.Add(-time.Minute)}}
+	s.store.states[id] = state
+	for until, want := range map[time.Duration]string{-time.Minute: "2026-11-21T09:00:00Z", 2 * time.Minute: "2026-11-21T09:02:00Z"} {
+		key := s.store.connectors[id].RegistryKey()
+		s.store.registries = map[string]seeding.RegistryState{key: {OutageUntil: s.now.Add(until)}}
+		for _, body := range []map[string]any{
+			s.want(200, "GET", path, "").body,
+			s.want(200, "GET", "/connectors", "").body["connectors"].([]any)[0].(map[string]any),
+		} {
+			problem := body["problems"].(map[string]any)["registry"].(map[string]any)
+			if problem["next_probe"] != want || body["due"] != "2026-11-21T09:00:00Z" {
+				t.Errorf("next probe %v, want %v; due %v", problem["next_probe"], want, body["due"])
+			}
 		}
 	}
 }

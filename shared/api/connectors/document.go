@@ -25,9 +25,10 @@ type connectorDocument struct {
 	Version  int                                `json:"version"`
 	Status   seeding.Status                     `json:"status"`
 	Problems map[seeding.Source]problemDocument `json:"problems"`
-	Due      *time.Time                         `json:"due,omitempty"` // when submit looks at it next
-	Run      string                             `json:"run,omitempty"` // the open recurring run
-	Width    int                                `json:"width"`         // how many batches may be under way at its MTS now
+	Due      *time.Time                         `json:"due,omitempty"`    // when submit looks at it next
+	Served   *time.Time                         `json:"served,omitempty"` // when a tick last invoked submit for it, or submit last left it
+	Run      string                             `json:"run,omitempty"`    // the open recurring run
+	Width    int                                `json:"width"`            // how many batches may be under way at its MTS now
 	UnderWay underWayDocument                   `json:"under_way"`
 	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
 
@@ -113,11 +114,12 @@ type problemDocument struct {
 	NextProbe *time.Time `json:"next_probe,omitempty"`
 }
 
-func newConnectorDocument(c seeding.Connector, s seeding.State, mts seeding.MTSState, now time.Time) connectorDocument {
+func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocument {
+	s, mts, now := a.State, a.MTS, a.Now
 	m := c.Source.Mapping
 	underWay, _ := mts.UnderWay(now)
 	document := connectorDocument{
-		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run,
+		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run, Served: moment(s.Served),
 		Width: mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
 		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
 		Mapping: mappingDocument{
@@ -137,10 +139,10 @@ func newConnectorDocument(c seeding.Connector, s seeding.State, mts seeding.MTSS
 		Created:    c.Created, Updated: c.Updated,
 	}
 	if s.Status == seeding.Running || s.Run != "" {
-		document.Due = moment(s.Due)
+		document.Due = moment(a.Look())
 	}
 	for source, p := range s.Problems {
-		document.Problems[source] = problemDocument{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(p.Next)}
+		document.Problems[source] = problemDocument{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
 	}
 	return document
 }
@@ -211,7 +213,7 @@ func newRunDocument(r seeding.Run, open int, p seeding.Progress) runDocument {
 	return runDocument{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
 		Tally: tallyDocument(r.Tally), Totals: newTotalsDocument(r.Totals), OpenBatches: open,
-		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Round(time.Second)),
+		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
 	}
 }
 
@@ -244,9 +246,9 @@ type rejectionDocument struct {
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
 }
 
-func newRejectionDocument(x seeding.Rejection) rejectionDocument {
+func newRejectionDocument(x seeding.Rejection, a seeding.Attempts) rejectionDocument {
 	return rejectionDocument{
 		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: reason(x.Kind, x.Code),
-		Attempts: x.Attempts, NextAttempt: moment(x.Next), Since: x.Since, Holder: x.Holder,
+		Attempts: x.Attempts, NextAttempt: moment(a.Rejected(x)), Since: x.Since, Holder: x.Holder,
 	}
 }

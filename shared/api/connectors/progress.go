@@ -141,9 +141,14 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	state, err := s.Store.State(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	attempts := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
 	list := []rejectionDocument{}
 	for _, x := range found {
-		list = append(list, newRejectionDocument(x))
+		list = append(list, newRejectionDocument(x, attempts))
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Rejections []rejectionDocument `json:"rejections"`

@@ -69,7 +69,7 @@ func pointer(f setup.Field) string {
 // the wrong form is empty, or its default.
 func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password string) {
 	if replacing {
-		o.Ignore("id", "version", "status", "problems", "due", "run", "width", "under_way", "warnings", "created", "updated")
+		o.Ignore("id", "version", "status", "problems", "due", "served", "run", "width", "under_way", "warnings", "created", "updated")
 	}
 	c = setup.Defaults()
 	c.Name = o.Text("name", api.Required, 100)

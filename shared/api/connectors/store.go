@@ -45,6 +45,8 @@ type Store interface {
 	RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error)
 	// MTSState of an MTS that was never used has only its key.
 	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
+	// RegistryState of a registry that was never used has only its key.
+	RegistryState(ctx context.Context, key string) (seeding.RegistryState, error)
 	// ListRejections returns up to limit rejections of a connector in the
 	// order of their identifiers, after the given page mark.
 	ListRejections(ctx context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error)

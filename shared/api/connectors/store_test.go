@@ -21,6 +21,7 @@ type store struct {
 	batches    []seeding.Batch
 	rejections []seeding.Rejection
 	mts        map[string]seeding.MTSState
+	registries map[string]seeding.RegistryState
 	fail       map[string]failure
 }
 
@@ -192,6 +193,15 @@ func (s *store) MTSState(_ context.Context, key string) (m seeding.MTSState, err
 		return nil
 	})
 	return m, err
+}
+
+func (s *store) RegistryState(_ context.Context, key string) (r seeding.RegistryState, err error) {
+	err = s.write("RegistryState", func() error {
+		r = s.registries[key]
+		r.Key = key
+		return nil
+	})
+	return r, err
 }
 
 func (s *store) ListRejections(_ context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error) {
