@@ -84,9 +84,10 @@ func (e evidence) blamesSize() bool {
 }
 
 // doubtsCallback reports whether the batch speaks for a callback that does not reach
-// us: MTS took it, says that it is done, or lost says that it is given up, and
-// nothing else came since. An MTS of which something came before may lose an answer
-// now and then, so there the batch must be given up; and it was not MTS that lost it.
+// us. MTS took it, and if it never answered before it is enough that it says it is
+// done, or that the batch is lost. An MTS that did may lose an answer now and then, or
+// be away for a while: there the batch must be lost, MTS say that it is done, and
+// nothing have come since the claim.
 func (e evidence) doubtsCallback(b seeding.Batch, mts seeding.MTSState, lost bool) bool {
 	done := e.finding == finished || e.finding == failedAtMTS
 	switch {
@@ -95,5 +96,5 @@ func (e evidence) doubtsCallback(b seeding.Batch, mts seeding.MTSState, lost boo
 	case mts.Unproved():
 		return done || lost
 	}
-	return lost && (done || e.finding == silent) && !mts.Heard.After(b.Claimed)
+	return lost && done && !mts.Heard.After(b.Claimed)
 }

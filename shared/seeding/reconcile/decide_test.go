@@ -92,7 +92,7 @@ func TestWhatDoubtsTheCallback(t *testing.T) {
 		{"measured by a version that did not count", seeding.MTSState{Pace: seeding.Pace{Proved: 10}}, finished, false, true},
 		{"answered before, done", before, finished, false, true},
 		{"answered before, could not deliver", before, failedAtMTS, false, true},
-		{"answered before, silent", before, silent, false, true},
+		{"answered before, silent", before, silent, false, false},
 		{"answered before, forgotten", before, unknownToMTS, false, false},
 		{"answered before, at work", before, working, false, false},
 		{"answered since, done", since, finished, false, false},
