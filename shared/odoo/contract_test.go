@@ -359,3 +359,34 @@ func signingIn(t *testing.T, url, password string) (r seeding.Registry, way *str
 	}
 	return r, way
 }
+
+// Which registrants the user sees without the domain: those of other companies are
+// hidden from it, archived ones are told apart.
+func TestRegistrantsOfAnotherCompanyAreNotVisible(t *testing.T) {
+	sim := odoosim.New(odoosim.Options{})
+	server := simulator(t, sim)
+	target := contractTarget(odootest.Target{URL: server.URL, Database: "g2p", Username: "registrar", Password: "registrarpw1"})
+	c := seeding.Connector{ID: "c1", Source: seeding.RegistrySource{Domain: usual}, Registry: seeding.RegistryAccess{
+		URL: server.URL, Database: "g2p", Username: "registrar", VIDType: vidType, TokenType: tokenType}}
+	r, err := target.Registries.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int64
+	for _, registrant := range []odoosim.Registrant{
+		{Name: "A"}, {Name: "B", Archived: true}, {Name: "C", Company: odoosim.OtherCompany}, {Name: "D", Company: odoosim.OtherCompany},
+	} {
+		id := sim.AddRegistrant(registrant)
+		sim.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: "4000"})
+		ids = append(ids, id)
+	}
+	if vids, err := r.VIDs(t.Context(), 0, 10); err != nil || len(vids) != 4 {
+		t.Errorf("%v, %v", vids, err)
+	}
+	if inUse, archived, err := r.Visible(t.Context(), ids); err != nil || inUse != 1 || archived != 1 {
+		t.Errorf("%d in use, %d archived, %v", inUse, archived, err)
+	}
+	if records, err := r.Registrants(t.Context(), ids); err != nil || len(records) != 1 {
+		t.Errorf("%v, %v", records, err)
+	}
+}

@@ -251,6 +251,28 @@ func largest(fields []string, rows []map[string]any) (name string) {
 	return name
 }
 
+// Visible reads one field of each.
+func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived int, err error) {
+	if len(ids) == 0 {
+		return 0, 0, nil
+	}
+	type partner struct {
+		ID     int64 `json:"id"`
+		Active bool  `json:"active"`
+	}
+	rows := rowsOf[partner](len(ids), 2, len(ids))
+	err = r.session.searchRead(ctx, partnerModel, []any{[]any{"id", "in", ids}},
+		map[string]any{"fields": []string{"id", "active"}, "context": map[string]any{"active_test": false}}, rows)
+	for _, row := range rows.list {
+		if row.Active {
+			inUse++
+		} else {
+			archived++
+		}
+	}
+	return inUse, archived, err
+}
+
 // Tokens reads the token type only.
 func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.Identifier, error) {
 	if len(registrants) == 0 {

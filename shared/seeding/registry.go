@@ -41,6 +41,9 @@ type Registry interface {
 	// domain selects. A record holds the fields as Odoo sends them, without
 	// empty ones, and always "id".
 	Registrants(ctx context.Context, ids []int64) (map[int64]Record, error)
+	// Visible counts those of the registrants that the user sees without the
+	// domain: in use, and archived.
+	Visible(ctx context.Context, ids []int64) (inUse, archived int, err error)
 	// Tokens returns the identifiers of the token type that the registrants hold.
 	Tokens(ctx context.Context, registrants []int64) ([]Identifier, error)
 	// Identifiers returns the identifiers of VID and token type that the

@@ -26,15 +26,51 @@ type Run struct {
 	Expected    int // VIDs of the registry when the first pass began; those that a later one is to send; 0: not known
 	Completed   time.Time
 	Tally       Tally  // what submit counted; batches have totals of their own
+	Unseen      Unseen // why a page of the run had next to no registrants; "" if none was such
 	Totals      Totals // of its batches, written when the run completes
 	Fence       int64  // of the run lease under which it was written last
 }
 
 // Tally counts what a run did without MTS.
 type Tally struct {
-	Looked  int // VIDs looked at, in all passes
-	Invalid int // rejected unsent
-	Removed int // VIDs removed because their registrant holds a token
+	Looked      int // VIDs looked at, in all passes
+	NotSelected int // of these, VIDs of registrants that the registry did not show through the domain
+	Invalid     int // rejected unsent
+	Removed     int // VIDs removed because their registrant holds a token
+}
+
+// Unseen is why a registry shows no registrant for VIDs that it lists.
+type Unseen string
+
+const (
+	NotSelected Unseen = "not_selected" // the domain does not select them
+	Archived    Unseen = "archived"     // they are archived, and are not read therefore
+	NotVisible  Unseen = "not_visible"  // record rules, or a right that is missing, hide them from the user
+	UnseenCause Unseen = "unknown"      // the registry did not say
+)
+
+// UnseenOf is the cause for most of a number of registrants that were not shown,
+// of which the registry shows some without the domain, in use or archived.
+func UnseenOf(all, inUse, archived int) Unseen {
+	switch hidden := all - inUse - archived; {
+	case hidden >= inUse && hidden >= archived:
+		return NotVisible
+	case archived > inUse:
+		return Archived
+	}
+	return NotSelected
+}
+
+// FindsNobody reports whether next to no VID has a registrant that the registry
+// shows: fewer than one in twenty.
+func FindsNobody(looked, notSelected int) bool { return looked > 0 && 20*notSelected > 19*looked }
+
+// WhyNobody is why a run finds nobody to send; "" if it finds somebody.
+func (r Run) WhyNobody() Unseen {
+	if !FindsNobody(r.Tally.Looked, r.Tally.NotSelected) {
+		return ""
+	}
+	return r.Unseen
 }
 
 // Totals count what became of the records of a batch, or of the batches of a run.

@@ -45,3 +45,31 @@ func TestTotalsAreMeasured(t *testing.T) {
 		t.Errorf("measured %v of nothing", nothing)
 	}
 }
+
+func TestWhyNobodyIsFound(t *testing.T) {
+	for _, c := range []struct {
+		all, inUse, archived int
+		want                 seeding.Unseen
+	}{
+		{10, 0, 0, seeding.NotVisible},
+		{10, 10, 0, seeding.NotSelected},
+		{10, 0, 10, seeding.Archived},
+		{10, 2, 1, seeding.NotVisible},
+		{10, 6, 3, seeding.NotSelected},
+		{10, 3, 6, seeding.Archived},
+		{10, 5, 0, seeding.NotVisible},
+	} {
+		if got := seeding.UnseenOf(c.all, c.inUse, c.archived); got != c.want {
+			t.Errorf("%d, %d, %d: %s", c.all, c.inUse, c.archived, got)
+		}
+	}
+	for _, c := range []struct {
+		looked, notSelected int
+		want                bool
+	}{{0, 0, false}, {1, 1, true}, {2, 1, false}, {100, 95, false}, {100, 96, true}} {
+		run := seeding.Run{Tally: seeding.Tally{Looked: c.looked, NotSelected: c.notSelected}, Unseen: seeding.Archived}
+		if why := run.WhyNobody(); (why == seeding.Archived) != c.want {
+			t.Errorf("%d of %d: %q", c.notSelected, c.looked, why)
+		}
+	}
+}

@@ -172,6 +172,7 @@ type runDocument struct {
 	Completed *time.Time     `json:"completed,omitempty"`
 	Passes    int            `json:"passes"`
 	Tally     tallyDocument  `json:"tally"`
+	Note      string         `json:"note,omitempty"` // why the run finds nobody
 	Totals    totalsDocument `json:"totals"`
 	// OpenBatches counts those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
@@ -183,9 +184,10 @@ type runDocument struct {
 }
 
 type tallyDocument struct {
-	Looked  int `json:"looked"`
-	Invalid int `json:"invalid"`
-	Removed int `json:"removed"`
+	Looked      int `json:"looked"`
+	NotSelected int `json:"not_selected,omitempty"` // of those, what the registry did not show through the domain
+	Invalid     int `json:"invalid"`
+	Removed     int `json:"removed"`
 }
 
 type totalsDocument struct {
@@ -212,7 +214,7 @@ func newRunDocument(r seeding.Run, open int, p seeding.Progress) runDocument {
 	}
 	return runDocument{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: tallyDocument(r.Tally), Totals: newTotalsDocument(r.Totals), OpenBatches: open,
+		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals), OpenBatches: open,
 		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
 	}
 }

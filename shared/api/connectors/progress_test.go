@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +103,17 @@ func TestRunsAndBatches(t *testing.T) {
 	same(s.want(200, "GET", path+"/runs/old", "").body, `{"id":"old","state":"completed","version":1,"started":"2026-11-21T09:00:00Z",
 		"completed":"2026-11-21T09:01:00Z","passes":2,"tally":{"looked":12,"invalid":1,"removed":1},"open_batches":0,
 		"totals":{"sent":10,"tokenised":7,"refused":1,"duplicate":1,"conflict":0,"no_token":0,"pending":1}}`)
+	old := s.store.runs["old"]
+	for why, word := range map[seeding.Unseen]string{
+		seeding.NotSelected: "domain", seeding.Archived: "archived", seeding.NotVisible: "companies", seeding.UnseenCause: "did not say why",
+	} {
+		old.Tally.NotSelected, old.Unseen = 12, why
+		s.store.runs["old"] = old
+		note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string)
+		if !strings.Contains(note, word) {
+			t.Errorf("%s: %q", why, note)
+		}
+	}
 	running := `{"id":"now","state":"open","version":0,"started":"2026-11-21T09:00:00Z","passes":1,"tally":{"looked":0,"invalid":0,"removed":0},
 		"open_batches":1,"totals":{"sent":150,"tokenised":48,"refused":0,"duplicate":0,"conflict":1,"no_token":1,"pending":100}}`
 	same(s.want(200, "GET", path+"/runs/now", "").body, running)

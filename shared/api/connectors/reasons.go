@@ -25,6 +25,15 @@ func reason(kind seeding.RejectionKind, code string) string {
 	return strings.Join(texts, " ")
 }
 
+// notes say why a run finds next to no registrant for the VIDs that it looks at.
+var notes = map[seeding.Unseen]string{
+	seeding.NotSelected: "The connector's domain selects next to none of the registrants that hold these VIDs, though its user sees them. Check the domain.",
+	seeding.Archived:    "Next to all registrants that hold these VIDs are archived in the registry, and archived ones are not read. Restore them, or remove their VIDs.",
+	seeding.NotVisible: "The registry shows its user next to none of the registrants that hold these VIDs, also without the domain: company or record rules hide them. " +
+		"Give the user the companies of these registrants, and the group that may read them.",
+	seeding.UnseenCause: "The registry shows next to none of the registrants that hold these VIDs, and did not say why. Check the domain, and the companies and groups of its user.",
+}
+
 // kindReasons are for rejections whose code is not in reasons.
 var kindReasons = map[seeding.RejectionKind]string{
 	seeding.Invalid:   "Data that MTS demands is missing.",

@@ -91,12 +91,13 @@ func runProgress(r seeding.Run) dynamo.Change {
 	return dynamo.Change{
 		Key: runKey(r.Connector, r.ID),
 		Update: "SET #cursor = :cursor, #over = :over, #passes = :passes, #pass = :pass," +
-			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #fence = :fence",
+			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #unseen = :unseen, #fence = :fence",
 		Condition: dynamo.Exists + " AND attribute_not_exists(#completed) AND #fence <= :fence",
 		Values: dynamo.Item{
 			":cursor": dynamo.Number(r.Cursor), ":over": dynamo.Flag(r.PassOver),
 			":passes": dynamo.Number(r.Passes), ":pass": dynamo.Instant(r.PassStarted),
 			":expected": dynamo.Number(r.Expected), ":looked": dynamo.Number(r.Tally.Looked), ":invalid": dynamo.Number(r.Tally.Invalid), ":removed": dynamo.Number(r.Tally.Removed),
+			":unselected": dynamo.Number(r.Tally.NotSelected), ":unseen": dynamo.Text(string(r.Unseen)),
 			":fence": dynamo.Number(r.Fence),
 		},
 	}
@@ -116,6 +117,7 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted), "due": dynamo.Instant(r.Due),
 		"expected": dynamo.Number(r.Expected),
 		"looked":   dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
+		"unselected": dynamo.Number(r.Tally.NotSelected), "unseen": dynamo.Text(string(r.Unseen)),
 	})
 	it["fence"] = dynamo.Number(r.Fence)
 	return it
@@ -141,7 +143,8 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		PassStarted: r.Instant("pass"),
 		Expected:    r.Int("expected"),
 		Completed:   r.Instant("completed"),
-		Tally:       seeding.Tally{Looked: r.Int("looked"), Invalid: r.Int("invalid"), Removed: r.Int("removed")},
+		Tally:       seeding.Tally{Looked: r.Int("looked"), NotSelected: r.Int("unselected"), Invalid: r.Int("invalid"), Removed: r.Int("removed")},
+		Unseen:      seeding.Unseen(r.Text("unseen")),
 		Totals:      decodeTotals(r),
 		Fence:       r.Number("fence"),
 	})

@@ -65,6 +65,10 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 		if err != nil {
 			return selection{}, err
 		}
+		if plan.run.Unseen == "" { // once in a run
+			before := chosen.run.Tally
+			plan.run.Unseen = s.unseen(limited, registry, p, plan.run.Tally.Looked-before.Looked, plan.run.Tally.NotSelected-before.NotSelected)
+		}
 		chosen.run = plan.run
 		chosen.run.Tally.Removed += removed
 		chosen.chosen = append(chosen.chosen, plan.chosen...)

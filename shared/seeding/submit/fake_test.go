@@ -39,6 +39,7 @@ type fake struct {
 
 	vids       []seeding.Identifier
 	records    map[int64]seeding.Record
+	unseen     map[int64]seeding.Unseen // of registrants that have no record
 	tokens     []seeding.Identifier
 	posts      []seeding.Request
 	holds      bool            // POSTs are held until a test lets them go
@@ -455,6 +456,18 @@ func (r fakeRegistry) Registrants(_ context.Context, ids []int64) (map[int64]see
 		}
 	}
 	return records, r.fake.begin("Registrants")
+}
+
+func (r fakeRegistry) Visible(_ context.Context, ids []int64) (inUse, archived int, err error) {
+	for _, id := range ids {
+		switch r.fake.unseen[id] {
+		case seeding.NotSelected:
+			inUse++
+		case seeding.Archived:
+			archived++
+		}
+	}
+	return inUse, archived, r.fake.begin("Visible", fmt.Sprint(len(ids)))
 }
 
 func (r fakeRegistry) Tokens(_ context.Context, registrants []int64) (tokens []seeding.Identifier, err error) {

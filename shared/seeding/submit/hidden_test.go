@@ -105,3 +105,49 @@ func TestReadingOneByOneKeepsItsPlace(t *testing.T) {
 		}
 	}
 }
+
+// A run that looks at VIDs and finds no registrant asks once why, and keeps the
+// answer.
+func TestARunThatFindsNoRegistrantSaysWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		selected int64 // of 30 registrants
+		unseen   seeding.Unseen
+		fails    bool
+		want     seeding.Unseen
+		asked    int
+	}{
+		"hidden by rules":      {0, seeding.NotVisible, false, seeding.NotVisible, 1},
+		"archived":             {0, seeding.Archived, false, seeding.Archived, 1},
+		"the domain":           {0, seeding.NotSelected, false, seeding.NotSelected, 1},
+		"no answer":            {0, seeding.NotSelected, true, seeding.UnseenCause, 1},
+		"one of them is found": {1, seeding.NotVisible, false, seeding.NotVisible, 1},
+		"two of them":          {2, seeding.NotVisible, false, "", 1}, // there was a page without any
+		"all of them":          {30, "", false, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.unseen = map[int64]seeding.Unseen{}
+			for id := int64(1); id <= 30; id++ {
+				f.add(id)
+				if id > c.selected {
+					delete(f.records, id)
+					f.unseen[id] = c.unseen
+				}
+			}
+			if c.fails {
+				f.during["Visible"] = func() error { return &seeding.Fault{Kind: seeding.RefusedRights} }
+			}
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			for _, run := range f.runs {
+				if run.WhyNobody() != c.want || run.Tally.NotSelected != int(30-c.selected) && c.selected < 3 {
+					t.Errorf("%q, %+v", run.WhyNobody(), run.Tally)
+				}
+			}
+			if asked := f.called("Visible"); len(asked) != c.asked || len(f.runs) == 0 {
+				t.Errorf("%v, %d runs", asked, len(f.runs))
+			}
+		})
+	}
+}

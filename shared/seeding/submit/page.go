@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -61,8 +62,11 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 			}
 		case take:
 			taken[vid.Registrant] = true
-			d.candidate.looked = plan.run.Tally.Looked + 1
+			d.candidate.looked, d.candidate.notSelected = plan.run.Tally.Looked+1, plan.run.Tally.NotSelected
 			plan.chosen = append(plan.chosen, d.candidate)
+		}
+		if p.records[vid.Registrant] == nil && d.choice == forget {
+			plan.run.Tally.NotSelected++
 		}
 		plan.run.Cursor = vid.ID
 		plan.run.Tally.Looked++
@@ -212,6 +216,22 @@ func (s *Submitter) isDeleted(ctx context.Context, connector string) (bool, erro
 		return true, nil
 	}
 	return false, err
+}
+
+// unseen returns why the registry shows next to no registrant of a page, of which
+// some were looked at; "" if it shows some. If the registry does not say why, that
+// is all that is different.
+func (s *Submitter) unseen(ctx context.Context, registry seeding.Registry, p page, looked, notSelected int) seeding.Unseen {
+	if !seeding.FindsNobody(looked, notSelected) {
+		return ""
+	}
+	absent := slices.DeleteFunc(registrantsOf(p.vids[:looked]), func(id int64) bool { return p.records[id] != nil })
+	inUse, archived, err := registry.Visible(ctx, absent)
+	if err != nil {
+		s.Log.Warn("registrants not counted", "fault", seeding.FaultOf(err).Error())
+		return seeding.UnseenCause
+	}
+	return seeding.UnseenOf(len(absent), inUse, archived)
 }
 
 // addRejections adds the rejections in the range of the page. One that was

@@ -166,7 +166,7 @@ func TestWhatAPageComesTo(t *testing.T) {
 	if !reflect.DeepEqual(plan.rejected, want) {
 		t.Errorf("rejected %+v, want %+v", plan.rejected, want)
 	}
-	if want := (seeding.Run{Cursor: 21, Tally: seeding.Tally{Looked: 11, Invalid: 2}}); plan.run != want {
+	if want := (seeding.Run{Cursor: 21, Tally: seeding.Tally{Looked: 11, NotSelected: 2, Invalid: 2}}); plan.run != want {
 		t.Errorf("run %+v, want %+v", plan.run, want)
 	}
 	if !reflect.DeepEqual(p.mine, mineBefore) {

@@ -57,6 +57,7 @@ type candidate struct {
 	demographics seeding.Demographics
 	fingerprint  seeding.Fingerprint
 	looked       int // Tally.Looked of the run after this one
+	notSelected  int // Tally.NotSelected then
 }
 
 // decide returns what is done with a VID.

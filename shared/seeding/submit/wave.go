@@ -67,7 +67,8 @@ func (c selection) split(z sizes) (parts []selection) {
 		part.counter += int64(len(parts))
 		if len(c.chosen) > 0 { // who was chosen but is not claimed is looked at again
 			last := part.chosen[n-1]
-			part.run.Cursor, part.run.PassOver, part.run.Tally.Looked = last.member.Identifier, false, last.looked
+			part.run.Cursor, part.run.PassOver = last.member.Identifier, false
+			part.run.Tally.Looked, part.run.Tally.NotSelected = last.looked, last.notSelected
 		}
 		parts = append(parts, part)
 	}
