@@ -70,7 +70,7 @@ func dashboardMistakes(s stack) (mistakes []string) {
 	if err := json.Unmarshal([]byte(s.get("Dashboard", "DashboardBody")), &board); err != nil {
 		return append(mistakes, err.Error())
 	}
-	seen, alarms := map[string]bool{}, map[string]bool{}
+	seen, alarms, graphs := map[string]bool{}, map[string]bool{}, 0
 	taken := map[[2]int]string{}
 	for i, w := range board.Widgets {
 		title := w.Properties.Title
@@ -105,6 +105,7 @@ func dashboardMistakes(s stack) (mistakes []string) {
 			say("%s has the period %d", title, w.Properties.Period)
 		}
 		shown, stats, err := w.graphs()
+		graphs += len(shown)
 		if err != nil || len(shown) == 0 {
 			say("%s: %v", title, err)
 		}
@@ -141,6 +142,12 @@ func dashboardMistakes(s stack) (mistakes []string) {
 		if r.Type == "AWS::CloudWatch::Alarm" && !alarms[name] {
 			say("no widget shows the alarm %s", name)
 		}
+	}
+	if graphs > 50 {
+		say("it has %d metrics, and costs nothing with up to 50 only (facts/aws.md 7)", graphs)
+	}
+	if got := s.Resources["Dashboard"].Condition + text(s.Conditions["HasDashboard"]); got != `HasDashboard{"Fn::Equals":[{"Ref":"Dashboard"},"true"]}` || text(s.Parameters["Dashboard"]["Default"]) != "true" {
+		say("it is there if %s", got)
 	}
 	slices.Sort(mistakes)
 	return mistakes

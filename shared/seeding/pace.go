@@ -82,12 +82,18 @@ func (p Pace) Wave() int {
 // Round is how many batches are under way if each worker has one: also those whose
 // answer waits to be patched meanwhile. These are at most as many again, because a
 // registry that is slower than MTS is to get no more.
-func (p Pace) Round() int {
-	handled := 0.0 // for each that MTS works on
+func (p Pace) Round() int { return int(math.Ceil(float64(p.Wave())*(1+p.handled()) - 0.25)) }
+
+// busy is how many batches are under way if each of the workers that are known has
+// one, and of those that are patched.
+func (p Pace) busy() int { return int(math.Ceil(p.Workers()*(1+p.handled()) - 0.25)) }
+
+// handled is how many batches are patched for each that MTS works on, at most one.
+func (p Pace) handled() float64 {
 	if at := p.Single * time.Duration(p.Size); at > 0 {
-		handled = min(1, float64(p.Handling)/float64(at))
+		return min(1, float64(p.Handling)/float64(at))
 	}
-	return int(math.Ceil(float64(p.Wave())*(1+handled) - 0.25))
+	return 0
 }
 
 // Width is how many batches may be under way at once, at most maximum: one that

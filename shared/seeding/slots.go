@@ -194,7 +194,7 @@ func (m MTSState) Supplied(connector string, now time.Time) time.Duration {
 	others := slices.ContainsFunc(m.Slots, func(s Slot) bool { return s.Connector != connector && !s.left(now) }) ||
 		slices.ContainsFunc(m.Waiting, func(w Waiting) bool { return w.Connector != connector && w.Until.After(now) })
 	batches, records := m.UnderWay(now)
-	if queued := batches - m.Round(); queued > 0 && m.Single > 0 && !others && !m.silent(now) {
+	if queued := batches - m.busy(); queued > 0 && m.Single > 0 && !others && !m.silent(now) {
 		return m.Interval * time.Duration(records*queued/batches)
 	}
 	return 0

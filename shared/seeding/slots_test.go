@@ -253,7 +253,7 @@ func TestAWaveOfBatches(t *testing.T) {
 // A connector says that it waits only where others use the MTS, and renews its mark
 // when half of it is over. It keeps its place.
 func TestHowLongAnMTSHasEnoughToDo(t *testing.T) {
-	// 4 workers and a record each 250 ms; a round is 5 batches.
+	// 4 workers and a record each 250 ms.
 	four := pace(workers(4, seeding.Pace{Size: 100, Proved: 100}))
 	full := func(more ...mtsChange) []mtsChange {
 		changes := []mtsChange{four}
@@ -267,14 +267,14 @@ func TestHowLongAnMTSHasEnoughToDo(t *testing.T) {
 		want    time.Duration
 	}{
 		"nothing is there":            {[]mtsChange{four}, 0},
-		"each worker has one":         {full()[:6], 0},
-		"two batches wait":            {full(), 50 * time.Second},
-		"they are of different sizes": {full(slot("c", 900)), 150 * time.Second},
-		"overdue ones are not there":  {full(slot("c", 900), overdue), 50 * time.Second},
+		"each worker has one":         {full()[:5], 0},
+		"three batches wait":          {full(), 75 * time.Second},
+		"they are of different sizes": {full(slot("c", 900)), 200 * time.Second},
+		"overdue ones are not there":  {full(slot("c", 900), overdue), 75 * time.Second},
 		"an MTS that is silent":       {full(slot("c", 900), overdue, notHeard), 0},
 		"another connector is there":  {full(slot("d", 100)), 0},
 		"another connector waits":     {full(waits("d", slotsEarlier, slotsLater)), 0},
-		"its wait is over":            {full(waits("d", slotsEarlier, slotsNow)), 50 * time.Second},
+		"its wait is over":            {full(waits("d", slotsEarlier, slotsNow)), 75 * time.Second},
 		"nobody knows how fast it is": {full(pace(seeding.Pace{Size: 100, Proved: 100})), 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -160,7 +160,7 @@ func (w *world) consumed() Consumed {
 		Submits: w.invoker.Count("submit"), Submitting: w.invoker.Spent("submit"),
 		Patches: w.invoker.Count("patch"), Patching: w.invoker.Spent("patch"),
 		Callbacks: int(w.callbacks.Load()), CPU: cpu() - w.cpu,
-		Sent: w.sent.Load(), Logged: w.logged.Load(),
+		SentBytes: w.sent.Load(), LoggedBytes: w.logged.Load(),
 	}
 }
 

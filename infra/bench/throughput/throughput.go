@@ -69,8 +69,8 @@ type Consumed struct {
 	Patching      time.Duration
 	Callbacks     int
 	CPU           time.Duration // of the process, which is also MTS, registry and DynamoDB
-	Sent          int64         // bytes of requests to MTS and registry
-	Logged        int64         // bytes of log lines, metrics included
+	SentBytes     int64         // of requests to MTS and registry
+	LoggedBytes   int64         // metrics included
 }
 
 // Sample is what is known at a time of a run.

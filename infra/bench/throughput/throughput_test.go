@@ -150,7 +150,7 @@ func TestMeteredRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := result.Consumed
-	if c.Reads < 20 || c.Writes < 3*60 || c.Callbacks < 3 || c.Patches < 3 || c.CPU <= 0 || c.Sent < 3000*100 || c.Logged < 1000 {
+	if c.Reads < 20 || c.Writes < 3*60 || c.Callbacks < 3 || c.Patches < 3 || c.CPU <= 0 || c.SentBytes < 3000*100 || c.LoggedBytes < 1000 {
 		t.Errorf("%+v", c)
 	}
 	if c.Submits < 1 || c.Submitting < 16*time.Second || c.Submitting > result.Whole+longestCall || c.Patching <= 0 {

@@ -52,7 +52,7 @@ type next struct {
 const (
 	// comesBack is how long before they would have nothing in their queues the
 	// connector is due: a tick, a page and the POSTs fit into it.
-	comesBack = 90 * time.Second
+	comesBack = 2 * time.Minute
 	// shortestPause is less than a tick; one that is shorter still saves nothing.
 	shortestPause = 30 * time.Second
 )
