@@ -460,3 +460,56 @@ func TestProbeGoesOutAlone(t *testing.T) {
 	all, _ := w.batches(c)
 	expect(t, "records of the probe", all[2].Count, 1)
 }
+
+// A wrong mapping or language lets MOSIP refuse everybody with one code of the
+// data. They are rejected as such, and the connector shows a warning with the code
+// and the field until an answer has something else.
+func TestOneCodeForEverybodyIsAWarning(t *testing.T) {
+	var repaired atomic.Bool
+	w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+		if !repaired.Load() {
+			return mtssim.Verdict{ErrorCode: "IDA-DEA-001", ErrorMessage: "Demographic data gender in eng did not match"}
+		}
+		return mtssim.Rules(ctx, a)
+	}}})
+	w.addRegistrants(60)
+	before := w.now()
+	c := w.connector(nil)
+	w.finish(60, c)
+	byKind, _ := w.rejections(c)
+	expect(t, "refused", byKind["refused IDA-DEA-001:gender"], 60)
+	problem, shown := w.problems(c)[seeding.ProblemAlike]
+	if !shown || !strings.Contains(problem.Text, "IDA-DEA-001") || !strings.Contains(problem.Text, "gender") {
+		t.Errorf("%v %+v", shown, problem)
+	}
+	expect(t, "problems", len(w.problems(c)), 1)
+	repaired.Store(true)
+	w.clock.Advance(24 * time.Hour)
+	w.finishNextRun(60, c)
+	w.checkInvariants(c, before)
+	expect(t, "tokenised", w.tokenised(), 60)
+	expect(t, "problems left", len(w.problems(c)), 0)
+}
+
+// The deployment's own mistakes are no registrant's: whatever such code everybody
+// gets, nobody is rejected, and the problem says what the code means.
+func TestCodeOfTheDeploymentRejectsNobody(t *testing.T) {
+	for _, code := range []string{"IDA-MLC-001", "IDA-MLC-008", "IDA-MLC-011", "IDA-MLC-013", "IDA-MLC-015", "IDA-MLC-020", "IDA-MLC-021", "IDA-MLC-025", "IDA-DEA-002"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{mts: mtssim.Options{Identify: func(context.Context, mtssim.Applicant) mtssim.Verdict {
+				return mtssim.Verdict{ErrorCode: code, ErrorMessage: "of no registrant"}
+			}}})
+			w.addRegistrants(40)
+			c := w.connector(nil)
+			for range 10 {
+				w.tick()
+			}
+			_, rejected := w.rejections(c)
+			expect(t, "rejections", len(rejected), 0)
+			if p, shown := w.problems(c)[seeding.ProblemIdentity]; !shown || !strings.Contains(p.Text, code+": "+seeding.ReasonOf(code, nil)) {
+				t.Errorf("%v %+v", shown, p)
+			}
+		})
+	}
+}

@@ -1,6 +1,14 @@
 package seeding
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
 
 // Codes of our own, beside those of MTS and MOSIP.
 const (
@@ -24,22 +32,112 @@ const (
 	BlameUnclear              // data, unless every row of an answer says the same
 )
 
-// BlameOf is the table of codes; several codes are joined by commas.
-func BlameOf(codes string) Blame {
+// meaning is what a code of a row says.
+type meaning struct {
+	blame Blame
+	text  string // a sentence for people
+	// of is the sentence if the fields are known, with %s for their names. Then the
+	// code blames the data.
+	of string
+}
+
+// A code text, as it is stored, is codes joined by commas, each with the fields
+// that it is about, if they are known: "IDA-DEA-001:dob+gender,IDA-MLC-004".
+
+// JoinCodes makes a code text of codes with their fields, which may be none. It
+// is sorted.
+func JoinCodes(codes map[string][]string) string {
+	var entries []string
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		if fields := slices.Compact(slices.Sorted(slices.Values(codes[code]))); len(fields) > 0 {
+			code += ":" + strings.Join(fields, "+")
+		}
+		entries = append(entries, code)
+	}
+	return strings.Join(entries, ",")
+}
+
+// SplitCodes yields the codes of a code text with their fields, in their order.
+func SplitCodes(text string) iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		for entry := range strings.SplitSeq(text, ",") {
+			code, list, found := strings.Cut(strings.TrimSpace(entry), ":")
+			var fields []string
+			if found {
+				fields = strings.Split(list, "+")
+			}
+			if !yield(code, fields) {
+				return
+			}
+		}
+	}
+}
+
+// BlameOf is whom a code text blames. A code that is not in the table is unclear.
+func BlameOf(text string) Blame {
 	blame := BlameUnclear
-	for code := range strings.SplitSeq(codes, ",") {
+	for code, fields := range SplitCodes(text) {
+		m, known := meanings[code]
 		switch {
-		case code == CodeTokenShape,
-			code == "AUT_BAS_001",               // MTS could not reach the identity service
-			strings.HasPrefix(code, "IDA-MPA-"): // licence key, partner, policy
+		case !known:
+		case m.blame == BlameSystem:
 			return BlameSystem
-		case code == "ATS-REQ-100", code == "IDA-MLC-007": // "could not be understood", "unable to process"
-		case code == CodeEmptyToken,
-			strings.HasPrefix(code, "ATS-REQ-0"), // MTS's own checks of a record
-			strings.HasPrefix(code, "IDA-MLC-"),
-			strings.HasPrefix(code, "IDA-DEA-"):
+		case m.blame == BlameData || m.of != "" && len(fields) > 0:
 			blame = BlameData
 		}
 	}
 	return blame
+}
+
+// ReasonOf says in words what a code of a row means; it is empty for a code that
+// is not in the table.
+func ReasonOf(code string, fields []string) string {
+	m := meanings[code]
+	if m.of == "" || len(fields) == 0 {
+		return m.text
+	}
+	var names []string
+	for _, field := range fields {
+		names = append(names, cmp.Or(fieldNames[field], field))
+	}
+	return fmt.Sprintf(m.of, strings.Join(names, ", "))
+}
+
+// fieldNames are MTS's fields in words.
+var fieldNames = map[string]string{
+	"vid": "VID", "name": "name", "gender": "gender", "dob": "date of birth",
+	"phoneNumber": "phone number", "emailId": "e-mail address", "fullAddress": "address",
+}
+
+// FieldsOf are those of MTS's fields that the message of a code names, if its
+// meaning is about fields. They come from a closed list, so that nothing else of
+// a message, which may quote what was sent, is kept.
+func FieldsOf(code, message string) (fields []string) {
+	if meanings[code].of == "" {
+		return nil
+	}
+	mail := false
+	for word := range strings.FieldsFuncSeq(strings.ToLower(message), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		field := fieldWords[word]
+		if mail && word == "address" { // an e-mail address is none of the person
+			field = ""
+		}
+		if field != "" && !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+		mail = field == "emailId"
+	}
+	return fields
+}
+
+// fieldWords are the words by which MOSIP and MTS name the fields, in lower case.
+var fieldWords = map[string]string{
+	"vid": "vid", "individualid": "vid", "uin": "vid",
+	"name": "name", "fullname": "name", "firstname": "name", "middlename": "name", "lastname": "name",
+	"gender": "gender", "sex": "gender",
+	"dob": "dob", "dateofbirth": "dob", "birth": "dob", "birthdate": "dob", "dobtype": "dob", "age": "dob",
+	"phonenumber": "phoneNumber", "phone": "phoneNumber", "mobile": "phoneNumber", "mobilenumber": "phoneNumber",
+	"emailid": "emailId", "email": "emailId", "mail": "emailId",
+	"fulladdress": "fullAddress", "address": "fullAddress", "addressline1": "fullAddress", "addressline2": "fullAddress", "addressline3": "fullAddress",
+	"location1": "fullAddress", "location2": "fullAddress", "location3": "fullAddress", "postalcode": "fullAddress", "pincode": "fullAddress",
 }

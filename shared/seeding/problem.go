@@ -18,6 +18,7 @@ const (
 	ProblemCallback Source = "callback"    // MTS takes batches, and no answer arrives at our address
 	ProblemIdentity Source = "identity"    // MOSIP refuses everybody: licence, partner, policy, service down
 	ProblemPolicy   Source = "policy"      // MOSIP gives a registrant another token each time
+	ProblemAlike    Source = "alike"       // a whole batch was refused with one code
 	ProblemTokens   Source = "token_shape" // MTS gives tokens that have not the shape of one
 	ProblemSetAside Source = "set_aside"   // a stored answer, or its batch, cannot be read or processed
 	ProblemConfig   Source = "config"      // our own secrets or keys cannot be read, or the configuration cannot be run
@@ -35,7 +36,7 @@ type Problem struct {
 // Blocks reports whether only probes are sent while there is such a problem.
 // The others are only shown.
 func (s Source) Blocks() bool {
-	return s != ProblemUnlink && s != ProblemPolicy && s != ProblemTokens && s != ProblemSetAside && s != ProblemCallback
+	return s != ProblemUnlink && s != ProblemPolicy && s != ProblemTokens && s != ProblemAlike && s != ProblemSetAside && s != ProblemCallback
 }
 
 // Blocked reports whether one of the problems blocks, and when the next probe is

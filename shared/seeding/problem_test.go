@@ -104,6 +104,8 @@ func TestWhatCannotBeRun(t *testing.T) {
 	}
 	for name, d := range map[string]seeding.Description{
 		"identity": seeding.IdentityRefused, "policy": seeding.TokensDiffer, "answers": seeding.AnswersMissing,
+		"alike": seeding.RefusedAlike.SaidBy("IDA-DEA-001:gender"), "identity, by a code": seeding.IdentityRefused.SaidBy("IDA-MLC-025"),
+		"identity, by an unknown code": seeding.IdentityRefused.SaidBy("XYZ-ABC-1"), "identity, without a code": seeding.IdentityRefused.SaidBy(""),
 	} {
 		checkDescription(t, name, d)
 	}

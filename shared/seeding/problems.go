@@ -1,6 +1,7 @@
 package seeding
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 )
@@ -47,6 +48,23 @@ func CallbackSilent(address string) Description {
 		"MTS took a batch, and its answer did not arrive at " + address + ".",
 		"Check that MTS reaches this address: name, route, firewall, proxy, and whether it trusts the certificate. From the machine of MTS, a POST to it must be answered with 401. If MTS has to use another address, set the deployment's parameter CallbackBase. The batches are sent again meanwhile.",
 	}
+}
+
+// SaidBy is the description with a code text of MOSIP or MTS, and what its codes
+// mean.
+func (d Description) SaidBy(codes string) Description {
+	for code, fields := range SplitCodes(codes) {
+		if code != "" {
+			d.Text += " " + code + ": " + cmp.Or(ReasonOf(code, fields), "this code is in no list of MOSIP's.")
+		}
+	}
+	return d
+}
+
+// RefusedAlike is the problem "alike". The code is SaidBy.
+var RefusedAlike = Description{
+	"Everybody in a batch was refused with the same code.",
+	"That is seldom the data of each: check mapping, domain and language of the connector, and what MTS and MOSIP demand. The registrants are rejected. When the cause is mended, save the connector, or ask for another attempt of all.",
 }
 
 // RegistryProblem is the problem of a failed call to the registry. op is the

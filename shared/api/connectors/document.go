@@ -2,6 +2,8 @@ package connectors
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -240,7 +242,8 @@ type rejectionDocument struct {
 	Identifier  int64                 `json:"identifier"` // in the registry, that holds the VID
 	Registrant  int64                 `json:"registrant"`
 	Kind        seeding.RejectionKind `json:"kind"`
-	Code        string                `json:"code,omitempty"`
+	Code        string                `json:"code,omitempty"`   // several are joined by commas
+	Fields      []string              `json:"fields,omitempty"` // those of MTS's fields that MOSIP named
 	Reason      string                `json:"reason"`
 	Attempts    int                   `json:"attempts"`
 	NextAttempt *time.Time            `json:"next_attempt,omitempty"` // none: only if its data change, or on request
@@ -248,9 +251,15 @@ type rejectionDocument struct {
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
 }
 
-func newRejectionDocument(x seeding.Rejection, a seeding.Attempts) rejectionDocument {
+func newRejectionDocument(x seeding.Rejection, c seeding.Connector, a seeding.Attempts) rejectionDocument {
+	var codes, named []string
+	for code, fields := range seeding.SplitCodes(x.Code) {
+		codes, named = append(codes, code), append(named, fields...)
+	}
+	slices.Sort(named)
 	return rejectionDocument{
-		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind, Code: x.Code, Reason: reason(x.Kind, x.Code),
+		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind,
+		Code: strings.Join(codes, ","), Fields: slices.Compact(named), Reason: reason(x, c),
 		Attempts: x.Attempts, NextAttempt: moment(a.Rejected(x)), Since: x.Since, Holder: x.Holder,
 	}
 }

@@ -148,7 +148,7 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	attempts := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
 	list := []rejectionDocument{}
 	for _, x := range found {
-		list = append(list, newRejectionDocument(x, attempts))
+		list = append(list, newRejectionDocument(x, c, attempts))
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Rejections []rejectionDocument `json:"rejections"`

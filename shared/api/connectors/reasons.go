@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"regexp"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -8,22 +9,64 @@ import (
 
 // reason says in words why a registrant was rejected and what would help.
 // Several codes, joined by commas, give several reasons; a code that is not in
-// the table gives the reason of its kind.
-func reason(kind seeding.RejectionKind, code string) string {
+// the tables gives the reason of its kind. What is missing is said with what the
+// mapping reads, if c still is the configuration that it was rejected with.
+func reason(x seeding.Rejection, c seeding.Connector) string {
 	var texts []string
-	for c := range strings.SplitSeq(code, ",") {
-		if text, known := reasons[strings.TrimSpace(c)]; known {
+	for code, fields := range seeding.SplitCodes(x.Code) {
+		text, known := reasons[code]
+		if !known {
+			text = seeding.ReasonOf(code, fields)
+		}
+		if text != "" && x.Configured == c.Version {
+			text += reads(code, c.Source.Mapping)
+		}
+		if text != "" {
 			texts = append(texts, text)
 		}
 	}
-	if len(texts) == 0 && seeding.BlameOf(code) == seeding.BlameSystem {
-		return "MOSIP refused the partner, its licence or its policy for this registrant, while others were answered. It is tried again."
-	}
 	if len(texts) == 0 {
-		return kindReasons[kind]
+		texts = append(texts, kindReasons[x.Kind])
+	}
+	if x.Systemic() {
+		texts = append(texts, "Others were answered, so this registrant is tried again.")
 	}
 	return strings.Join(texts, " ")
 }
+
+// reads says from what the mapping takes a field that is missing or empty; it is
+// empty for any other code.
+func reads(code string, m seeding.Mapping) string {
+	var from []string
+	switch code {
+	case "ATS-REQ-003", "ATS-REQ-010":
+		from = m.Name
+	case "ATS-REQ-004", "ATS-REQ-011":
+		from = []string{m.Gender}
+	case "ATS-REQ-006", "ATS-REQ-012":
+		from = []string{m.DOB}
+	case "ATS-REQ-008", "ATS-REQ-015":
+		from = m.FullAddress
+	case "ATS-REQ-009":
+		from = []string{m.VID}
+	case "ATS-REQ-013":
+		from = []string{m.PhoneNumber}
+	case "ATS-REQ-014":
+		from = []string{m.EmailID}
+	}
+	expressions := strings.Join(from, ", ")
+	if expressions == "" {
+		return ""
+	}
+	text := " The mapping reads it from: " + expressions + "."
+	if code == "ATS-REQ-010" && !wholeName.MatchString(expressions) {
+		text += " A group has a whole name only: map \"name\" too, or leave groups out by the domain."
+	}
+	return text
+}
+
+// wholeName is Odoo's field "name" in an expression.
+var wholeName = regexp.MustCompile(`\bname\b`)
 
 // notes say why a run finds next to no registrant for the VIDs that it looks at.
 var notes = map[seeding.Unseen]string{
@@ -44,59 +87,18 @@ var kindReasons = map[seeding.RejectionKind]string{
 	seeding.SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
 }
 
-// reasons by code: ours, those of MTS (facts/mts.md 2.7) and those of MOSIP's
-// identity service that a demographic authentication can meet.
+// reasons by code of our own and of the registry; seeding.ReasonOf has those of
+// MTS and MOSIP.
 var reasons = map[string]string{
 	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only. Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
 	seeding.CodeTooMuchWork: "The mapping needs too much work for this registrant's data, so it was stopped. Make it simpler, or shorten the value.",
-	seeding.CodeEmptyToken:  "MOSIP accepted the registrant, but gave no token. Ask the operator of MOSIP about the partner's policy.",
 	seeding.CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
 	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",
-	seeding.CodeTokenShape:  "MTS gave this registrant a token that has not the shape of a MOSIP token, while others got one. It was not written. It is tried again.",
 	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
 	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
 	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",
 	seeding.CodeNoAnswer:    "MTS took this registrant's data, alone, and never answered.",
 	seeding.CodeSetAside:    "The answer for this registrant could not be processed; it is asked for again.",
-
-	"ATS-REQ-003": "The name is empty.",
-	"ATS-REQ-004": "The gender is empty.",
-	"ATS-REQ-006": "The date of birth is empty.",
-	"ATS-REQ-008": "The address is empty.",
-	"ATS-REQ-009": "The VID is missing or empty.",
-	"ATS-REQ-010": "The name is missing.",
-	"ATS-REQ-011": "The gender is missing.",
-	"ATS-REQ-012": "The date of birth is missing.",
-	"ATS-REQ-013": "The phone number is missing.",
-	"ATS-REQ-014": "The e-mail address is missing.",
-	"ATS-REQ-015": "The address is missing.",
-	"ATS-REQ-100": "MTS did not understand MOSIP's reply.",
-	"ATS-REQ-103": "MOSIP gave several reasons at once.",
-	"AUT_BAS_001": "MTS could not reach MOSIP's identity service for this registrant, while others were answered. It is tried again.",
-
-	"IDA-MLC-001": "MOSIP found the request too old or too new. Check the clock of the machine that MTS runs on.",
-	"IDA-MLC-002": "MOSIP does not know this number as an identity number.",
-	"IDA-MLC-003": "The identity behind the VID is deactivated.",
-	"IDA-MLC-004": "MOSIP does not know this VID.",
-	"IDA-MLC-005": "The VID has expired. The person needs a new one.",
-	"IDA-MLC-006": "A value that MOSIP demands is missing.",
-	"IDA-MLC-007": "MOSIP could not process the request.",
-	"IDA-MLC-009": "MOSIP does not accept one of the values, most often the VID: check its digits.",
-	"IDA-MLC-010": "The identity behind the VID is deactivated.",
-	"IDA-MLC-011": "MOSIP does not authenticate by these fields.",
-	"IDA-MLC-012": "The person's consent is not recorded in MOSIP.",
-	"IDA-MLC-015": "MOSIP does not accept VIDs here.",
-	"IDA-MLC-018": "MOSIP has no such VID. It may be mistyped, or revoked, or not have reached the identity service yet.",
-	"IDA-MLC-019": "The person has locked demographic authentication.",
-	"IDA-MLC-022": "The identity behind the VID is deactivated or blocked.",
-	"IDA-MLC-023": "The VID has expired or was revoked. The person needs a new one.",
-	"IDA-MLC-026": "The VID has a wrong number of digits.",
-	"IDA-MLC-027": "The VID's check digit is wrong: it is mistyped.",
-	"IDA-MLC-028": "The VID has a wrong number of digits.",
-	"IDA-MLC-029": "The VID's check digit is wrong: it is mistyped.",
-	"IDA-DEA-001": "Name, gender, date of birth or another field differs from what MOSIP has for this VID.",
-	"IDA-DEA-002": "MOSIP does not have the connector's language.",
-	"IDA-DEA-003": "MOSIP does not have one of the fields for this person.",
 
 	"ODOO-ValidationError": "The registry's rules refuse this token for this registrant.",
 	"ODOO-UserError":       "The registry refuses this token for this registrant.",

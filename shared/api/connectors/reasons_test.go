@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,12 +15,16 @@ func TestReason(t *testing.T) {
 		want string
 	}{
 		{seeding.Invalid, "ATS-REQ-012", "The date of birth is missing."},
-		{seeding.Refused, "IDA-MLC-004,IDA-MLC-003", "MOSIP does not know this VID. The identity behind the VID is deactivated."},
+		{seeding.Refused, "IDA-MLC-004,IDA-MLC-003", "MOSIP does not know this VID. Check its digits. The identity is deactivated."},
+		{seeding.Refused, "IDA-DEA-001:gender", "Differs from what MOSIP has for this VID: gender."},
+		{seeding.Refused, "IDA-MLC-009:dob", "MOSIP does not accept the form of: date of birth."},
+		{seeding.Refused, "IDA-MLC-005", "The VID cannot be used any more: MOSIP says that it expired, was used up, revoked or deactivated."},
+		{seeding.Refused, "IDA-MPA-007", "MOSIP does not know MTS's licence key. Others were answered"},
 		{seeding.Refused, "IDA-XYZ-999", "MOSIP, or the registry,"},
 		{seeding.Duplicate, "", "Another registrant"},
 		{seeding.Conflict, seeding.CodeVIDChanged, "The VID was changed"},
 	} {
-		if got := reason(c.kind, c.code); !strings.HasPrefix(got, c.want) {
+		if got := reasonOf(c.kind, c.code); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s %s: %s", c.kind, c.code, got)
 		}
 	}
@@ -33,14 +38,56 @@ func TestReason(t *testing.T) {
 		for _, v := range []seeding.Value{{}, {Present: true}, {Present: true, NotText: true}} {
 			*target = v
 			code := d.Invalid(seeding.MTSFields)
-			if code != "" && reason(seeding.Invalid, code) == reason(seeding.Invalid, "") {
+			if code != "" && reasonOf(seeding.Invalid, code) == reasonOf(seeding.Invalid, "") {
 				t.Errorf("%s has no reason of its own", code)
 			}
 		}
 	}
 	for _, kind := range []seeding.RejectionKind{seeding.Invalid, seeding.Refused, seeding.Duplicate, seeding.Conflict, seeding.NoToken, seeding.SetAside} {
-		if reason(kind, "") == "" {
+		if reasonOf(kind, "") == "" {
 			t.Errorf("%s has no reason", kind)
 		}
+	}
+}
+
+func reasonOf(kind seeding.RejectionKind, code string) string {
+	return reason(seeding.Rejection{Kind: kind, Code: code}, seeding.Connector{})
+}
+
+// A field that is missing is said with what was read for it: the mapping of the
+// defaults finds no name of a group.
+func TestMissingFieldIsSaidWithWhatWasRead(t *testing.T) {
+	c := seeding.Connector{Version: 3, Source: seeding.RegistrySource{Mapping: seeding.Mapping{
+		VID: "vid", Name: []string{"given_name", "family_name"}, Gender: "gender", DOB: "birthdate", FullAddress: []string{"address"},
+	}}}
+	for _, f := range []struct {
+		code       string
+		configured int
+		name       []string
+		want       string
+	}{
+		{"ATS-REQ-010", 3, nil, "The name is missing. The mapping reads it from: given_name, family_name. A group has a whole name only: map \"name\" too, or leave groups out by the domain."},
+		{"ATS-REQ-010", 3, []string{"name", "given_name"}, "The name is missing. The mapping reads it from: name, given_name."},
+		{"ATS-REQ-003", 3, nil, "The name is empty. The mapping reads it from: given_name, family_name."},
+		{"ATS-REQ-012", 3, nil, "The date of birth is missing. The mapping reads it from: birthdate."},
+		{"ATS-REQ-015", 3, nil, "The address is missing. The mapping reads it from: address."},
+		{"ATS-REQ-012", 2, nil, "The date of birth is missing."}, // another configuration
+		{"ATS-REQ-013", 3, nil, "The phone number is missing."},  // not mapped
+	} {
+		c := c
+		if f.name != nil {
+			c.Source.Mapping.Name = f.name
+		}
+		if got := reason(seeding.Rejection{Kind: seeding.Invalid, Code: f.code, Configured: f.configured}, c); got != f.want {
+			t.Errorf("%s: %s, want %s", f.code, got, f.want)
+		}
+	}
+}
+
+// The document has the code as MOSIP gave it, and beside it the fields.
+func TestRejectionShowsTheFieldsThatMOSIPNamed(t *testing.T) {
+	got := newRejectionDocument(seeding.Rejection{Kind: seeding.Refused, Code: "IDA-DEA-001:dob+gender,IDA-MLC-009:dob"}, seeding.Connector{}, seeding.Attempts{})
+	if got.Code != "IDA-DEA-001,IDA-MLC-009" || !slices.Equal(got.Fields, []string{"dob", "gender"}) {
+		t.Errorf("%+v", got)
 	}
 }

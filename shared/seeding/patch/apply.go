@@ -65,7 +65,11 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	}
 	verdicts = append(append(verdicts, refusals...), judgeTwins(verdicts, created)...)
 
-	r := sum(verdicts, before, a.batch.FingerprintKey, a.batch.HasParts(a.parts))
+	counted := a.batch.HasParts(a.parts)
+	r := sum(verdicts, before, a.batch.FingerprintKey, counted)
+	if !counted {
+		r.alike, r.unalike = commonCode(verdicts)
+	}
 	r, identityRefused, err := p.writeRejections(ctx, a, r)
 	if err != nil {
 		return proceed, err
@@ -255,7 +259,9 @@ func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r resul
 	case identityRefused && r.misshapen:
 		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.TokensMisshapen)
 	case identityRefused:
-		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused)
+		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused.SaidBy(r.systemic[0].Code))
+	case r.alike != "":
+		return p.raise(ctx, a, seeding.ProblemAlike, seeding.RefusedAlike.SaidBy(r.alike))
 	case policySuspicious(r.totals):
 		return p.raise(ctx, a, seeding.ProblemPolicy, seeding.TokensDiffer)
 	}

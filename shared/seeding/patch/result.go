@@ -2,6 +2,7 @@ package patch
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -19,6 +20,9 @@ type result struct {
 
 	shaped    bool // a token came that has the shape of one
 	misshapen bool // one came that has not
+
+	alike   string // code text that all rows of a larger answer have in common
+	unalike bool   // the rows have no code in common
 }
 
 // rejected is a subject with the cause of its rejection.
@@ -147,6 +151,60 @@ func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, f
 	return r, problem
 }
 
+// largerAnswer is from how many rows on one code for all of them is shown.
+const largerAnswer = 10
+
+// commonCode is the code that every row of a larger answer has, with the fields
+// that every row names with it; unalike says that the rows, however few, have none
+// in common. A wrong mapping or language looks so, whatever the code blames.
+func commonCode(verdicts []verdict) (text string, unalike bool) {
+	rows, codes := 0, map[string]int{}
+	for _, v := range verdicts {
+		if v.kind == pending { // it fits nobody
+			continue
+		}
+		rows++
+		said := v.row.Code
+		switch v.kind {
+		case refused, systemic:
+		case emptyToken:
+			said = seeding.CodeEmptyToken
+		default:
+			return "", true
+		}
+		// A code that is said of a field counts with the field, and without.
+		once := map[string]bool{}
+		for code, fields := range seeding.SplitCodes(said) {
+			once[code] = true
+			for _, field := range fields {
+				once[code+":"+field] = true
+			}
+		}
+		for code := range once {
+			codes[code]++
+		}
+	}
+	common := map[string][]string{}
+	for text, n := range codes {
+		code, field, named := strings.Cut(text, ":")
+		if n < rows || code == "" {
+			continue
+		}
+		fields := common[code]
+		if named {
+			fields = append(fields, field)
+		}
+		common[code] = fields
+	}
+	if rows > 0 && len(common) == 0 {
+		return "", true
+	}
+	if rows < largerAnswer {
+		return "", false
+	}
+	return seeding.JoinCodes(common), false
+}
+
 // identifiers of all whose rejections are to be read.
 func (r result) identifiers() (ids []int64) {
 	for _, x := range r.rejected {
@@ -204,6 +262,9 @@ func problemsOver(r result, wrote, closed, identityRefused bool) []seeding.Sourc
 	}
 	if r.answered && !identityRefused {
 		over = append(over, seeding.ProblemIdentity)
+	}
+	if r.unalike {
+		over = append(over, seeding.ProblemAlike)
 	}
 	if r.shaped && !r.misshapen {
 		over = append(over, seeding.ProblemTokens)

@@ -406,3 +406,39 @@ func TestWhenAnAnswerWaits(t *testing.T) {
 		})
 	}
 }
+
+// One code on every row of a larger answer is shown, whatever it blames; anything
+// else in an answer shows that the cause is gone.
+func TestOneCodeOnEveryRowOfALargerAnswer(t *testing.T) {
+	refusals := func(n int, code string) (all []verdict) {
+		for i := range n {
+			all = append(all, verdict{row: withError(int64(i+1), code), kind: refused})
+		}
+		return all
+	}
+	empty := verdict{row: withToken(99, ""), kind: emptyToken}
+	for _, c := range []struct {
+		name     string
+		verdicts []verdict
+		alike    string
+		unalike  bool
+	}{
+		{"nothing", nil, "", false},
+		{"ten alike", refusals(10, "IDA-DEA-001:gender"), "IDA-DEA-001:gender", false},
+		{"nine alike", refusals(9, "IDA-DEA-001:gender"), "", false},
+		{"a token among them", append(refusals(10, "IDA-DEA-001"), verdict{row: withToken(99, "A"), kind: create}), "", true},
+		{"a token alone", []verdict{{row: withToken(1, "A"), kind: held}}, "", true},
+		{"another code among them", append(refusals(10, "IDA-DEA-001"), refusals(1, "IDA-MLC-004")...), "", true},
+		{"two codes, few rows", append(refusals(1, "IDA-DEA-001"), refusals(1, "IDA-MLC-004")...), "", true},
+		{"a row that fits nobody among them", append(refusals(10, "ATS-REQ-013"), verdict{row: withError(99, "IDA-MLC-004"), kind: pending}), "ATS-REQ-013", false},
+		{"one code in common, with other fields", append(refusals(5, "IDA-DEA-001:dob+gender"), refusals(5, "IDA-DEA-001:gender+name,IDA-MLC-004")...), "IDA-DEA-001:gender", false},
+		{"one code in common, no field", append(refusals(5, "IDA-DEA-001:dob"), refusals(5, "IDA-DEA-001:gender")...), "IDA-DEA-001", false},
+		{"no code at all", refusals(10, ""), "", true},
+		{"no tokens for anybody", slices.Repeat([]verdict{empty}, 10), seeding.CodeEmptyToken, false},
+		{"of the system", slices.Repeat([]verdict{{row: withError(1, "IDA-MLC-025"), kind: systemic}}, 10), "IDA-MLC-025", false},
+	} {
+		if alike, unalike := commonCode(c.verdicts); alike != c.alike || unalike != c.unalike {
+			t.Errorf("%s: %q, %v; want %q, %v", c.name, alike, unalike, c.alike, c.unalike)
+		}
+	}
+}

@@ -170,17 +170,32 @@ func parseRow(element json.RawMessage, grant seeding.Grant) (seeding.Row, bool) 
 
 var codePattern = regexp.MustCompile(`[A-Z]{2,4}[-_][A-Z]{2,4}[-_]\d{2,4}`)
 
-// rowCode keeps codes and drops messages: a message may quote what was sent.
-// Where MOSIP gave several errors, MTS joins "code::message" pairs into the
-// message of ATS-REQ-103 (facts/mts.md 2.7).
+// rowCode keeps codes, and the fields that their messages name, and drops the
+// messages: they may quote what was sent. Where MOSIP gave several errors, MTS
+// joins "code::message" pairs into the message of ATS-REQ-103 (facts/mts.md 2.7).
 func rowCode(code, message string) string {
-	codes := []string{codePattern.FindString(code)}
+	codes := map[string][]string{}
+	if code = codePattern.FindString(code); code != "" {
+		codes[code] = seeding.FieldsOf(code, message)
+	}
 	if code == "ATS-REQ-103" {
-		if several := codePattern.FindAllString(message, 8); len(several) > 0 {
-			slices.Sort(several)
-			codes = slices.Compact(several)
+		pairs := codePattern.FindAllStringIndex(message, maxPairs)
+		for i, at := range pairs {
+			delete(codes, code)
+			end := len(message)
+			if i+1 < len(pairs) {
+				end = pairs[i+1][0]
+			}
+			one := message[at[0]:at[1]]
+			codes[one] = append(codes[one], seeding.FieldsOf(one, message[at[1]:end])...)
 		}
 	}
-	joined := strings.Join(codes, ",")
-	return joined[:min(len(joined), maxCode)]
+	joined := seeding.JoinCodes(codes)
+	if len(joined) > maxCode { // whole codes only; each is much shorter
+		joined = joined[:strings.LastIndexByte(joined[:maxCode+1], ',')]
+	}
+	return joined
 }
+
+// maxPairs are as many as seven fields in several languages give.
+const maxPairs = 64

@@ -2,6 +2,7 @@ package receive_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -96,8 +97,8 @@ func TestInboxReadsRows(t *testing.T) {
 		want []seeding.Row // status, token and code only
 	}{
 		"processed":                    {`[["` + k1 + `", "processed", "123", null, null]]`, []seeding.Row{{Status: 'p', Token: "123"}}},
-		"refused":                      {`[["` + k1 + `", "error", null, "IDA-MLC-009", "Invalid VID"]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009"}}},
-		"several errors":               {`[["` + k1 + `", "error", null, "ATS-REQ-103", "IDA-MLC-009::Invalid VID 612,IDA-DEA-001::name Ana,IDA-DEA-001::dob"]]`, []seeding.Row{{Status: 'e', Code: "IDA-DEA-001,IDA-MLC-009"}}},
+		"refused":                      {`[["` + k1 + `", "error", null, "IDA-MLC-009", "Invalid VID"]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009:vid"}}},
+		"several errors":               {`[["` + k1 + `", "error", null, "ATS-REQ-103", "IDA-MLC-009::Invalid VID 612,IDA-DEA-001::name Ana,IDA-DEA-001::dob"]]`, []seeding.Row{{Status: 'e', Code: "IDA-DEA-001:dob+name,IDA-MLC-009:vid"}}},
 		"invalid":                      {`[["` + k1 + `", "invalid", null, "ATS-REQ-012", "dateOfBirth or its mapping not present"]]`, []seeding.Row{{Status: 'i', Code: "ATS-REQ-012"}}},
 		"a text for a code is dropped": {`[["` + k1 + `", "error", null, "Ana 6123", null]]`, []seeding.Row{{Status: 'e'}}},
 		"a token beside an error":      {`[["` + k1 + `", "error", "123", "IDA-MLC-009", null]]`, []seeding.Row{{Status: 'e', Code: "IDA-MLC-009"}}},
@@ -154,6 +155,46 @@ func TestInboxStoresNothingWithoutCapability(t *testing.T) {
 	}
 	if s.writes != 0 {
 		t.Errorf("%d writes", s.writes)
+	}
+}
+
+// The fields that MOSIP names are kept with its codes; nothing else of a message
+// is.
+func TestFieldThatMOSIPNamesIsKept(t *testing.T) {
+	r := seedingtest.Rows(1)[0]
+	for _, c := range []struct{ code, message, want string }{
+		{"IDA-DEA-001", "Demographic data gender in eng did not match", "IDA-DEA-001:gender"},
+		{"IDA-DEA-001", "Demographic data dob did not match", "IDA-DEA-001:dob"},
+		{"IDA-DEA-001", "Demographic data fullAddress in fra did not match", "IDA-DEA-001:fullAddress"},
+		{"IDA-DEA-001", "gender did not match", "IDA-DEA-001:gender"},
+		{"IDA-DEA-003", "Demographic data phoneNumber not available in database", "IDA-DEA-003:phoneNumber"},
+		{"IDA-MLC-009", "Invalid Input Parameter - demographics/dob", "IDA-MLC-009:dob"},
+		{"IDA-MLC-009", "Invalid Input Parameter - individualId", "IDA-MLC-009:vid"},
+		{"IDA-MLC-009", "Invalid Input Parameter - requestTime", "IDA-MLC-009"},
+		{"IDA-MLC-009", "Invalid Input Parameter - email address", "IDA-MLC-009:emailId"},
+		{"IDA-MLC-006", "Missing Input Parameter - name", "IDA-MLC-006:name"},
+		{"IDA-MLC-005", "VID of Jo Dob expired", "IDA-MLC-005"},
+		{"IDA-DEA-001", "Demographic data Ana Cruz 6123 did not match", "IDA-DEA-001"},
+		{"IDA-DEA-001", "", "IDA-DEA-001"},
+		{"ATS-REQ-103", "IDA-DEA-001::Demographic data name in eng did not match,IDA-DEA-001::Demographic data gender in eng did not match,IDA-MLC-004::Invalid VID", "IDA-DEA-001:gender+name,IDA-MLC-004"},
+		{"ATS-REQ-103", "Demographic data name did not match", "ATS-REQ-103"},
+		{"ATS-REQ-103", strings.Repeat("IDA-DEA-001::name in eng,IDA-DEA-001::gender,IDA-DEA-001::dob,IDA-DEA-001::fullAddress,IDA-DEA-001::emailId,IDA-DEA-001::phoneNumber,", 5),
+			"IDA-DEA-001:dob+emailId+fullAddress+gender+name+phoneNumber"},
+		{"ATS-REQ-103", "IDA-DEA-001::name,IDA-DEA-003::name gender dob fullAddress emailId,IDA-MLC-006::name gender dob,IDA-MLC-009::vid", "IDA-DEA-001:name,IDA-DEA-003:dob+emailId+fullAddress+gender+name,IDA-MLC-006:dob+gender+name,IDA-MLC-009:vid"},
+	} {
+		in, s, bearer := inbox()
+		body, err := json.Marshal([][]any{{sealed(r), "error", nil, c.code, c.message}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Receive(t.Context(), "b1", bearer, body); err != nil {
+			t.Fatal(err)
+		}
+		for p := range maps.Values(s.parts) {
+			if got, _ := seeding.UnpackRows(p.Packed); got[0].Code != c.want {
+				t.Errorf("%s %q is stored as %q, want %q", c.code, c.message, got[0].Code, c.want)
+			}
+		}
 	}
 }
 
