@@ -84,14 +84,16 @@ func (r *Registry) readable(rows []map[string]any) error {
 // readOne reads each of the registrants that the domain selects in a call of its
 // own.
 func (r *Registry) readOne(ctx context.Context, domain []any, asked int, fields []string) ([]map[string]any, error) {
-	selected := rowsOf[map[string]any](asked, 1, asked)
+	selected := rowsOf[struct {
+		ID int64 `json:"id"`
+	}](asked, 1, asked)
 	if err := r.session.searchRead(ctx, partnerModel, domain, map[string]any{"fields": []string{"id"}}, selected); err != nil {
 		return nil, r.blame(err, nil)
 	}
 	var list []map[string]any
 	for _, row := range selected.list {
 		rows := rowsOf[map[string]any](1, len(fields), 1)
-		err := r.session.call(ctx, request{model: partnerModel, method: "read", arg: []any{row["id"]}, kwargs: map[string]any{"fields": fields}}, rows)
+		err := r.session.call(ctx, request{model: partnerModel, method: "read", arg: []int64{row.ID}, kwargs: map[string]any{"fields": fields}}, rows)
 		if seeding.FaultOf(err).Code == "MissingError" {
 			continue // deleted since
 		}

@@ -199,8 +199,15 @@ func TestPagesOfVIDsThatAreNotInOrder(t *testing.T) {
 		_, err := open(t, f.connector()).VIDs(t.Context(), 200, 3)
 		check(t, err, seeding.RefusedRequest, "BadAnswer")
 	}
+	next := 200
+	f := newFake(t, wellKnown(func(call) reply { // no VIDs among them, without an end
+		next++
+		return result(`[{"id":` + strconv.Itoa(next) + `,"partner_id":7,"id_type":2}]`)
+	}))
+	_, err := open(t, f.connector()).VIDs(t.Context(), 200, 1)
+	check(t, err, seeding.RefusedRequest, "BadAnswer")
 	pages := []string{`[{"id":201,"partner_id":false,"id_type":1},{"id":202,"partner_id":7,"id_type":2}]`, "[" + vid("203") + "," + vid("204") + "]"}
-	f := newFake(t, wellKnown(func(call) reply {
+	f = newFake(t, wellKnown(func(call) reply {
 		page := pages[0]
 		pages = pages[1:]
 		return result(page)

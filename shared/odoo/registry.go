@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func (r *Registry) VIDs(ctx context.Context, after int64, limit int) ([]seeding.
 		return nil, err
 	}
 	var list []seeding.Identifier
-	for { // what is left out of a page must not make it look like the last one
+	for range 10 { // what is left out of a page must not make it look like the last one
 		most := limit - len(list)
 		rows := rowsOf[row](most, len(identifierFields), most)
 		if err := r.identifiers(ctx, r.vidsAfter(after, schema), map[string]any{"limit": most, "order": "id"}, rows); err != nil {
@@ -118,6 +119,7 @@ func (r *Registry) VIDs(ctx context.Context, after int64, limit int) ([]seeding.
 			return list, nil
 		}
 	}
+	return nil, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAnswer"} // no VIDs among as many rows
 }
 
 // CountVIDs is one call, which reads the whole table where id_type has no index.
@@ -131,7 +133,7 @@ func (r *Registry) CountVIDs(ctx context.Context, after int64) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case count == nil:
+	case count == nil || *count < 0 || *count > math.MaxInt32: // Odoo's ids have 31 bits
 		return 0, unanswered(false, "BadAnswer", nil)
 	}
 	return *count, nil

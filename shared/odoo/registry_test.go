@@ -100,7 +100,7 @@ func TestNothingToAsk(t *testing.T) {
 }
 
 func TestACountThatIsNone(t *testing.T) {
-	for _, answer := range []string{"null", "false", `"many"`, "[1]"} {
+	for _, answer := range []string{"null", "false", `"many"`, "[1]", "-1", "99999999999"} {
 		f := newFake(t, wellKnown(func(call) reply { return result(answer) }))
 		if count, err := open(t, f.connector()).CountVIDs(t.Context(), 0); seeding.FaultOf(err).Kind != seeding.Unreachable || count != 0 {
 			t.Errorf("%s: %d, %v", answer, count, err)
