@@ -73,7 +73,10 @@ func (f *foresight) below(t, key seeding.Types) (gives seeding.Types) {
 	if t = f.look(t); t&(tList|tObject) != 0 {
 		gives = tAny
 	}
-	return gives | t&(tNull|tText)
+	if t&tText != 0 {
+		gives |= tText | tNull
+	}
+	return gives | t&tNull
 }
 
 func (f *foresight) query(q *gojq.Query, s *scope, in seeding.Types) seeding.Types {
@@ -111,8 +114,8 @@ func (f *foresight) query(q *gojq.Query, s *scope, in seeding.Types) seeding.Typ
 	left, right := f.query(q.Left, s, in), f.query(q.Right, s, in)
 	switch q.Op {
 	case gojq.OpAssign, gojq.OpModify, gojq.OpUpdateAdd, gojq.OpUpdateSub, gojq.OpUpdateMul, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
-		f.outcome.ReadsAny = f.outcome.ReadsAny || in&tRecord != 0 && left&tRecord != 0
-		return in&^tRecord | tObject | tList
+		f.look(in) // what is changed is all of it, and may become anything
+		return tAny
 	}
 	if left == 0 || right == 0 {
 		return 0
@@ -354,6 +357,8 @@ func (f *foresight) call(call *gojq.Func, s *scope, in seeding.Types) seeding.Ty
 	case "path":
 		f.query(call.Args[0], s, in)
 		return tList
+	case "error":
+		f.look(in) // which may be caught
 	case "getpath":
 		return f.path(call.Args[0], s, in)
 	case "sub":
