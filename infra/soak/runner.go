@@ -12,7 +12,7 @@ import (
 // The waiting times of the protocol, short enough that many kills fit into a
 // run.
 const times = "run_lease=1s,rest_max=2s,page_limit=3s,post_base=3s,post_per_record=2ms,answer_wait=1s,poll=50ms," +
-	"deadline_base=3s,overdue_base=1s,record_first=4ms,probe_first=500ms,probe_max=2s,patch_work=4s,commit_grace=2s,rejected_again=1h"
+	"deadline_base=3s,overdue_base=1s,record_first=4ms,probe_first=500ms,probe_max=2s,patch_work=4s,patch_lease=3s,commit_grace=2s,rejected_again=1h"
 
 // runner runs trials on a running stack, which it ticks.
 type runner struct {

@@ -174,3 +174,51 @@ func TestFewRefusedAmongAThousand(t *testing.T) {
 	}
 	expect(t, "problems", len(w.problems(c)), 0)
 }
+
+// A patcher that is killed while it wrote nothing leaves the registry to the next
+// one within a minute of its clock; one that was killed at a write leaves it when
+// Odoo can commit nothing any more.
+func TestKilledPatcherIsReplacedInTime(t *testing.T) {
+	times := seeding.DefaultTimes()
+	for point, most := range map[string]time.Duration{
+		"patch: dynamodb TakePatch": time.Minute,
+		"patch: dynamodb HoldPatch": times.PatchWork + times.CommitGrace + time.Minute, // it took effect
+		"patch: registry create":    times.PatchWork + times.CommitGrace + time.Minute,
+		"patch: registry unlink":    times.PatchWork + times.CommitGrace + time.Minute,
+	} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			faults := newFaults()
+			faults.armed[point] = mode{after: true, kill: true}
+			w := newWorld(t, options{faults: faults})
+			w.addRegistrants(20)
+			w.setBatchSize(20)
+			before := w.now()
+			c := w.connector(nil)
+			began := w.clock.Now() // MTS answers at once, so the patcher dies now
+			w.runSubmitter(c)
+			next := began.Add(time.Minute) // the tick of reconcile
+			for ; len(w.vids()) > 0; next = next.Add(time.Minute) {
+				if next.Sub(began) > most+time.Minute {
+					t.Fatalf("VIDs are left %v after it died", next.Sub(began))
+				}
+				w.clock.Advance(max(0, next.Sub(w.clock.Now())))
+				if err := w.reconciler.Tick(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.invoker.Wait()
+			}
+			if took := next.Sub(began) - time.Minute; took > most {
+				t.Errorf("it took %v, at most %v is right", took, most)
+			}
+			w.faults.checkAllCame(t)
+			w.finish(20, c)
+			for len(w.failures) > 0 {
+				<-w.failures // of the dead
+			}
+			w.checkInvariants(c, before)
+			w.checkSent(1)
+			expect(t, "tokens", w.registry.State().Tokens, 20)
+		})
+	}
+}

@@ -99,6 +99,9 @@ type RegistryStates interface {
 	RegistryStates(ctx context.Context) ([]RegistryState, error)
 	// TakePatch takes the patch lease; ErrLeaseHeld if somebody else has it.
 	TakePatch(ctx context.Context, key, owner string, now, until time.Time) (RegistryState, error)
+	// HoldPatch sets the end of the patch lease, under the fence of its holder:
+	// ErrConflict if somebody else took it since, even if it had ended.
+	HoldPatch(ctx context.Context, key string, fence int64, until time.Time) error
 	// LeavePatch writes everything but the counter, also the end of the lease,
 	// under the fence of s.
 	LeavePatch(ctx context.Context, s RegistryState) error

@@ -22,6 +22,7 @@ type Times struct {
 	AnswerWait     time.Duration // how long submit waits for a batch to be closed, or for a slot at MTS
 	Poll           time.Duration // between two reads while waiting
 	PatchWork      time.Duration // working time of a patcher
+	PatchLease     time.Duration // of the patch lease while nothing is written; renewed as the work goes on
 	CommitGrace    time.Duration // how long after our time limit Odoo may still commit (facts/odoo.md A6)
 	ProbeFirst     time.Duration // back-off of probes
 	ProbeMax       time.Duration
@@ -47,6 +48,7 @@ func DefaultTimes() Times {
 		AnswerWait:     30 * time.Second,
 		Poll:           500 * time.Millisecond,
 		PatchWork:      2 * time.Minute,
+		PatchLease:     45 * time.Second,
 		CommitGrace:    240 * time.Second,
 		ProbeFirst:     time.Minute,
 		ProbeMax:       time.Hour,
@@ -95,7 +97,7 @@ func ParseTimes(text string) (Times, error) {
 		"deadline_base": &t.DeadlineBase, "overdue_base": &t.OverdueBase, "record_first": &t.RecordFirst,
 		"run_lease": &t.RunLease, "tick_limit": &t.TickLimit, "turn": &t.Turn, "rest_max": &t.RestMax,
 		"answer_wait": &t.AnswerWait, "poll": &t.Poll,
-		"patch_work": &t.PatchWork, "commit_grace": &t.CommitGrace,
+		"patch_work": &t.PatchWork, "patch_lease": &t.PatchLease, "commit_grace": &t.CommitGrace,
 		"probe_first": &t.ProbeFirst, "probe_max": &t.ProbeMax,
 		"rejected_again": &t.RejectedAgain, "call_aim": &t.CallAim,
 		"capability_life": &t.CapabilityLife, "answer_life": &t.AnswerLife,

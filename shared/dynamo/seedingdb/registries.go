@@ -55,6 +55,15 @@ func (s *Store) TakePatch(ctx context.Context, id, owner string, now, until time
 	return decodeRegistry(it)
 }
 
+// HoldPatch implements seeding.RegistryStates.
+func (s *Store) HoldPatch(ctx context.Context, id string, fence int64, until time.Time) error {
+	_, err := s.connectors.Update(ctx, dynamo.Change{
+		Key: registryKey(id), Update: "SET #until = :until", Condition: "#fence = :fence",
+		Values: dynamo.Item{":until": dynamo.Instant(until), ":fence": dynamo.Number(fence)},
+	})
+	return conflict(err)
+}
+
 // LeavePatch implements seeding.RegistryStates.
 func (s *Store) LeavePatch(ctx context.Context, state seeding.RegistryState) error {
 	update, remove := "SET #until = :until, #outage = :outage, #outageTries = :outageTries,"+

@@ -33,7 +33,8 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 		return p.waitUnusable(ctx, a, seeding.RegistryUnusable(err))
 	}
 
-	vids, tokens, err := look(ctx, registry, registrantsOf(subjects))
+	reads := reader{p, t, registry}
+	vids, tokens, err := reads.look(ctx, registrantsOf(subjects))
 	if err != nil {
 		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 	}
@@ -46,7 +47,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	if whole := a.batch.State.Open() && len(subjects) == a.batch.Count; len(rows) == 0 && !whole {
 		return proceed, p.drop(ctx, a, "no row was made from what the registry holds")
 	}
-	holders, err := holdersOf(ctx, registry, rows)
+	holders, err := reads.holdersOf(ctx, rows)
 	if err != nil {
 		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 	}
@@ -57,7 +58,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 		return p.createFailed(ctx, t, a, err)
 	}
 	if len(created) > 0 {
-		vids, tokens, err := look(ctx, registry, registrantsOf(subjectSet(created)))
+		vids, tokens, err := reads.look(ctx, registrantsOf(subjectSet(created)))
 		if err != nil {
 			return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 		}
@@ -225,6 +226,9 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 	}
 	if !a.connector.Output.RemoveVIDs && a.state.Problems[seeding.ProblemUnlink].Next.After(p.Clock.Now()) {
 		return false, proceed, nil
+	}
+	if err := p.beforeWriting(ctx, t); err != nil {
+		return false, proceed, err
 	}
 	removal, err := seeding.RemoveVIDs(ctx, registry, p.Store, a.state, identifiers, p.Clock, p.Times)
 	switch {

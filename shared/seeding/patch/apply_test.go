@@ -26,7 +26,7 @@ func TestTheOrderOfReadingAndWriting(t *testing.T) {
 	f.patch(t)
 	want := []string{
 		"TakePatch", "NextAnswer", "AnswerParts", "Batch", "Connector", "State", "ByID", "Open",
-		"Identifiers", "TokenHolders", "Create", "Identifiers",
+		"Identifiers", "TokenHolders", "HoldPatch", "Create", "Identifiers",
 		"Rejections", "PutRejections", "DeleteRejections", "Close", "MTSState", "SavePace", "ClearProblems",
 		"Remove", "DeleteParts",
 		"NextAnswer", "LeavePatch", "NextAnswer",

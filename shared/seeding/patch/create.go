@@ -48,6 +48,9 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 			size := min(createSize(t.registry.Create, p.Times.CallAim), len(rows))
 			chunk, rows = rows[:size], rows[size:]
 		}
+		if err := p.beforeWriting(ctx, t); err != nil {
+			return nil, nil, err
+		}
 		started := p.Clock.Now()
 		err := registry.Create(ctx, newTokens(chunk))
 		if err == nil {
@@ -115,16 +118,23 @@ func (p *Patcher) createFailed(ctx context.Context, t *turn, a answer, err error
 	if errors.Is(err, errTimeUp) {
 		return end, nil
 	}
-	if all, ok := errors.AsType[*refusesAll](err); ok {
-		return p.waitRefused(ctx, a, seeding.ProblemWrite, all.fault)
+	fault, remote := errors.AsType[*seeding.Fault](err)
+	if !remote {
+		if all, ok := errors.AsType[*refusesAll](err); ok {
+			return p.waitRefused(ctx, a, seeding.ProblemWrite, all.fault)
+		}
+		return proceed, err // of the lease
 	}
-	return p.callFailed(ctx, t, a, err, seeding.ProblemWrite, true)
+	return p.callFailed(ctx, t, a, fault, seeding.ProblemWrite, true)
 }
 
 // callFailed turns a failed call into an outage of the registry, during which
 // nobody calls it, or into a problem of the connector, for whose end its answer
 // waits. write says that the call may have changed the registry.
 func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, op seeding.Source, write bool) (outcome, error) {
+	if lease, ok := errors.AsType[*leaseError](err); ok {
+		return proceed, lease.error
+	}
 	fault := seeding.FaultOf(err)
 	p.log(a).Warn("registry call failed", "fault", fault.Error(), "problem", string(op))
 	if fault.Kind != seeding.Unknown && fault.Kind != seeding.Unreachable {

@@ -32,9 +32,10 @@ type creation struct {
 func newCreation() *creation {
 	c := &clock{Clock: seedingtest.Clock{Time: now}}
 	times := seeding.DefaultTimes()
+	noted := seeding.Lease{Until: now.Add(times.PatchWork + times.CommitGrace)} // that writes follow
 	return &creation{
 		Patcher: &Patcher{Clock: c, Times: times}, clock: c,
-		turn: &turn{until: now.Add(times.PatchWork)},
+		turn: &turn{until: now.Add(times.PatchWork), registry: seeding.RegistryState{Patch: noted}},
 	}
 }
 
@@ -231,7 +232,9 @@ func TestCreate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newCreation()
+			noted := w.turn.registry.Patch
 			w.turn.registry, w.clock.passed = c.before, c.spent
+			w.turn.registry.Patch = noted
 			state := seeding.State{Problems: map[seeding.Source]seeding.Problem{}}
 			if c.writeRefused {
 				state.Problems[seeding.ProblemWrite] = seeding.Problem{}

@@ -313,6 +313,17 @@ func (f *fake) TakePatch(_ context.Context, _, owner string, at, until time.Time
 	return f.lease, f.end("TakePatch")
 }
 
+func (f *fake) HoldPatch(_ context.Context, _ string, fence int64, until time.Time) error {
+	if err := f.begin("HoldPatch"); err != nil {
+		return err
+	}
+	if fence != f.lease.Patch.Fence {
+		return seeding.ErrConflict
+	}
+	f.lease.Patch.Until = until
+	return f.end("HoldPatch")
+}
+
 func (f *fake) LeavePatch(_ context.Context, s seeding.RegistryState) error {
 	if err := f.begin("LeavePatch"); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/seedingtest"
@@ -148,6 +149,12 @@ func (r *registry) Remove(_ context.Context, ids []int64) error {
 	}
 	r.vids = filter(r.vids, func(i seeding.Identifier) bool { return !slices.Contains(ids, i.ID) })
 	return r.ends("Remove")
+}
+
+// readerOf reads a registry under a lease that lasts.
+func readerOf(r *registry) reader {
+	p := newFake().patcher()
+	return reader{p, &turn{registry: seeding.RegistryState{Patch: seeding.Lease{Until: now.Add(time.Hour)}}}, r}
 }
 
 func filter(list identifiers, keep func(seeding.Identifier) bool) identifiers {

@@ -12,11 +12,11 @@ import (
 
 // lookedAt is what the registry holds, and who holds the tokens of rows.
 func lookedAt(t interface{ Fatal(...any) }, r *registry, rows []seeding.Row) holdings {
-	vids, tokens, err := look(context.Background(), r, registrantsOf(subjectSet(rows)))
+	vids, tokens, err := readerOf(r).look(context.Background(), registrantsOf(subjectSet(rows)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	holders, err := holdersOf(context.Background(), r, rows)
+	holders, err := readerOf(r).holdersOf(context.Background(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}

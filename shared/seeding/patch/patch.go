@@ -29,6 +29,7 @@ type Store interface {
 	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
 
 	TakePatch(ctx context.Context, key, owner string, now, until time.Time) (seeding.RegistryState, error)
+	HoldPatch(ctx context.Context, key string, fence int64, until time.Time) error
 	LeavePatch(ctx context.Context, s seeding.RegistryState) error
 
 	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
@@ -59,9 +60,9 @@ const setAsideAfter = 10
 // another patcher holds the lease it does nothing: that patcher, or the next tick
 // of reconcile, finds the answers.
 func (p *Patcher) Patch(ctx context.Context, registry string) error {
-	for {
-		more, err := p.round(ctx, registry)
-		if err != nil || !more {
+	for until := p.Clock.Now().Add(p.Times.PatchWork); ; {
+		more, err := p.round(ctx, registry, until)
+		if err != nil || !more || until.Sub(p.Clock.Now()) < p.Times.PatchWork/4 {
 			return err
 		}
 	}
@@ -90,11 +91,11 @@ const (
 	endUnknown                // a write may or may not have taken effect
 )
 
-// round takes the lease once. more is true if an answer came so late that the
-// invocation for it found the lease taken.
-func (p *Patcher) round(ctx context.Context, registry string) (more bool, err error) {
+// round takes the lease once, and works until a time. more is true if an answer
+// came so late that the invocation for it found the lease taken.
+func (p *Patcher) round(ctx context.Context, registry string, until time.Time) (more bool, err error) {
 	now := p.Clock.Now()
-	state, err := p.Store.TakePatch(ctx, registry, p.NewID(), now, now.Add(p.Times.PatchWork+p.Times.CommitGrace))
+	state, err := p.Store.TakePatch(ctx, registry, p.NewID(), now, now.Add(p.Times.PatchLease))
 	if errors.Is(err, seeding.ErrLeaseHeld) {
 		return false, nil
 	}
@@ -102,7 +103,7 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 		return false, err
 	}
 	t := &turn{
-		registry: state, until: now.Add(p.Times.PatchWork), seen: map[string]bool{},
+		registry: state, until: until, seen: map[string]bool{},
 		failed: map[string]bool{}, failing: map[string]bool{}, processed: map[string]seeding.State{},
 		log: p.Log.With("registry", registry),
 	}
@@ -123,6 +124,57 @@ func (p *Patcher) round(ctx context.Context, registry string) (more bool, err er
 		return false, err
 	}
 	return p.hasUnseen(ctx, t)
+}
+
+// The lease says what its holder may have done when it dies. While it only reads
+// the lease is short, and renewed as the work goes on, so that whoever comes next
+// waits for less than a minute. Before a remote write it is made to last until
+// Odoo has surely committed whatever is asked for in the working time.
+
+// errLeaseLost: somebody else took the lease. Nothing may be written any more.
+var errLeaseLost = errors.New("the patch lease was taken by somebody else")
+
+// beforeReading makes sure that the lease covers a call that reads. It keeps a
+// longer one.
+func (p *Patcher) beforeReading(ctx context.Context, t *turn) error {
+	now := p.Clock.Now()
+	if t.registry.Patch.Until.Sub(now) >= p.readLimit() {
+		return nil
+	}
+	return p.hold(ctx, t, now.Add(p.Times.PatchLease))
+}
+
+// readLimit is how long a call that reads may take.
+func (p *Patcher) readLimit() time.Duration { return 2 * p.Times.PatchLease / 3 }
+
+// beforeWriting notes in the lease that remote writes follow.
+func (p *Patcher) beforeWriting(ctx context.Context, t *turn) error {
+	until := t.until.Add(p.Times.CommitGrace)
+	if !t.registry.Patch.Until.Before(until) {
+		return nil
+	}
+	return p.hold(ctx, t, until)
+}
+
+// afterWriting takes that note back: the outcome of every write is known.
+func (p *Patcher) afterWriting(ctx context.Context, t *turn) error {
+	until := p.Clock.Now().Add(p.Times.PatchLease)
+	if !t.registry.Patch.Until.After(until) {
+		return nil
+	}
+	return p.hold(ctx, t, until)
+}
+
+func (p *Patcher) hold(ctx context.Context, t *turn, until time.Time) error {
+	err := p.Store.HoldPatch(ctx, t.registry.Key, t.registry.Patch.Fence, until)
+	switch {
+	case errors.Is(err, seeding.ErrConflict):
+		return errLeaseLost
+	case err != nil:
+		return err
+	}
+	t.registry.Patch.Until = until
+	return nil
 }
 
 // processAll goes through the answers of the registry, in the order of batch ids.
@@ -179,6 +231,9 @@ func (p *Patcher) processOne(ctx context.Context, t *turn, at place) (next place
 	}
 	limited, cancel := context.WithTimeout(ctx, p.timeLeft(t))
 	defer cancel()
+	if err := p.afterWriting(limited, t); err != nil {
+		return at, end, lostLeaseIsNoFailure(err)
+	}
 	parts, more, err := p.Store.AnswerParts(limited, at.ref.Registry, at.ref.Batch, at.after)
 	if damaged, ok := errors.AsType[*seeding.DamagedAnswer](err); ok {
 		err = p.noteUnreadable(ctx, t, damaged.Connector, damaged.Batch)
@@ -188,6 +243,9 @@ func (p *Patcher) processOne(ctx context.Context, t *turn, at place) (next place
 	}
 	out, wait, err := p.process(limited, t, parts)
 	next = place{ref: at.ref, after: parts[0].Content, more: more && !wait}
+	if errors.Is(err, errLeaseLost) {
+		return next, end, nil
+	}
 	if err != nil {
 		t.log.Error("answer could not be processed", "batch", at.ref.Batch, "kind", errorKind(err))
 		if err := p.countFailure(ctx, t, parts); err != nil {
@@ -223,6 +281,14 @@ type answer struct {
 	batch     seeding.Batch
 	connector seeding.Connector
 	state     seeding.State
+}
+
+// lostLeaseIsNoFailure: whoever has the lease goes on with the answers.
+func lostLeaseIsNoFailure(err error) error {
+	if errors.Is(err, errLeaseLost) {
+		return nil
+	}
+	return err
 }
 
 // process applies one answer to a batch. Its error is unexpected; expected

@@ -52,16 +52,62 @@ func TestThePatchLease(t *testing.T) {
 	}
 }
 
-// The lease lasts the working time and what Odoo may commit after it.
-func TestHowLongThePatchLeaseIsTaken(t *testing.T) {
+// Who dies while it only reads leaves a lease of less than a minute; who dies while a
+// write is under way, or may be, one that lasts until Odoo has surely committed it
+// (facts/odoo.md A6).
+func TestLeaseOutlastsWritesAndNothingElse(t *testing.T) {
+	times := seeding.DefaultTimes()
 	f := newFake()
-	var until time.Time
-	f.during["NextAnswer"] = func() error { until = f.lease.Patch.Until; return errStorage }
-	if err := f.patcher().Patch(t.Context(), "r"); !errors.Is(err, errStorage) {
-		t.Errorf("error %v", err)
+	second := f.batches[batch]
+	second.Ref.Batch = "b2"
+	f.batches["b2"] = second
+	f.answers["b2"] = []seeding.AnswerPart{{Ref: second.Ref, Content: "y", Part: 1, Of: 1, Received: now, Packed: seeding.PackRows([]seeding.Row{
+		says(rowMade(key, "b2", sentRow(1).Member, sentVID(1).Value), seeding.RowError, "", "IDA-MLC-004"),
+	})}}
+	writing := false
+	f.watch = func() {
+		call, left := f.calls[len(f.calls)-1], f.lease.Patch.Until.Sub(f.now)
+		switch call {
+		case "Create", "Remove":
+			if writing = true; left < times.PatchWork-f.now.Sub(now)+times.CommitGrace {
+				t.Errorf("%s begins with a lease of %v", call, left)
+			}
+		case "AnswerParts":
+			if writing = false; left > time.Minute || left < times.PatchLease/2 {
+				t.Errorf("an answer is begun with a lease of %v", left)
+			}
+		case "Identifiers", "TokenHolders":
+			if left < 2*times.PatchLease/3 || !writing && left > time.Minute {
+				t.Errorf("%s begins with a lease of %v", call, left)
+			}
+			f.now = f.now.Add(10 * time.Second)
+		}
 	}
-	if want := now.Add(6 * time.Minute); !until.Equal(want) || f.lease.Patch.Live(now) {
-		t.Errorf("until %v, want %v; now %+v", until, want, f.lease.Patch)
+	f.patch(t)
+	if f.called("Create") != 1 || f.called("Remove") != 1 || f.called("Identifiers") != 3 || len(f.answers) > 0 || f.lease.Patch.Live(f.now) {
+		t.Errorf("calls %v, %d answers left, lease %+v", f.calls, len(f.answers), f.lease.Patch)
+	}
+}
+
+// Whose lease was taken by somebody else writes nothing, and counts no failure.
+func TestNothingIsWrittenWithoutTheLease(t *testing.T) {
+	for _, write := range []string{"Create", "Remove"} {
+		f := newFake()
+		f.during["Rejections"] = func() error { return nil }
+		if write == "Remove" { // the token is there already
+			f.registry.tokens = identifiers{holds(1, "A"), holds(2, "B")}
+		}
+		f.during["TokenHolders"] = func() error {
+			f.now = f.now.Add(time.Minute)
+			f.lease.Patch = seeding.Lease{Owner: "another", Until: f.now.Add(time.Minute), Fence: f.lease.Patch.Fence + 1}
+			return nil
+		}
+		tokens := slices.Clone(f.registry.tokens)
+		f.patch(t)
+		b := f.batches[batch]
+		if f.called(write) > 0 || len(f.answers) != 1 || b.Attempts > 0 || len(f.state.Problems) > 0 || f.lease.Patch.Owner != "another" || !slices.Equal(tokens, f.registry.tokens) {
+			t.Errorf("%s: calls %v, %d answers left, %d attempts, problems %v", write, f.calls, len(f.answers), b.Attempts, f.state.Problems)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package patch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -101,10 +102,32 @@ func withShape(row seeding.Row, shape seeding.TokenShape) seeding.Row {
 	return row
 }
 
+// reader looks things up in a registry, under the patch lease.
+type reader struct {
+	patcher  *Patcher
+	turn     *turn
+	registry seeding.Registry
+}
+
+// read makes one call.
+func (r reader) read(ctx context.Context, call func(context.Context) error) error {
+	if err := r.patcher.beforeReading(ctx, r.turn); err != nil {
+		return &leaseError{err}
+	}
+	limited, cancel := context.WithTimeout(ctx, r.patcher.readLimit())
+	defer cancel()
+	return call(limited)
+}
+
+// leaseError is an error of the lease and not of the registry.
+type leaseError struct{ error }
+
+func (e *leaseError) Unwrap() error { return e.error }
+
 // look reads what registrants hold now.
-func look(ctx context.Context, registry seeding.Registry, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+func (r reader) look(ctx context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
 	for some := range slices.Chunk(registrants, mostLooked) {
-		v, t, err := lookAtSome(ctx, registry, some)
+		v, t, err := r.lookAtSome(ctx, some)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -116,25 +139,28 @@ func look(ctx context.Context, registry seeding.Registry, registrants []int64) (
 // lookAtSome halves a call whose reply is too large. A single registrant whose
 // identifiers are too many to be read holds nothing, as far as is known, so its
 // rows fit nothing and it stays pending.
-func lookAtSome(ctx context.Context, registry seeding.Registry, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
-	vids, tokens, err = registry.Identifiers(ctx, registrants)
-	if err == nil || !seeding.FaultOf(err).TooLarge() {
+func (r reader) lookAtSome(ctx context.Context, registrants []int64) (vids, tokens []seeding.Identifier, err error) {
+	err = r.read(ctx, func(ctx context.Context) (err error) {
+		vids, tokens, err = r.registry.Identifiers(ctx, registrants)
+		return err
+	})
+	if _, lease := errors.AsType[*leaseError](err); err == nil || lease || !seeding.FaultOf(err).TooLarge() {
 		return vids, tokens, err
 	}
 	if len(registrants) == 1 {
 		return nil, nil, nil
 	}
 	half := len(registrants) / 2
-	v1, t1, err := lookAtSome(ctx, registry, registrants[:half])
+	v1, t1, err := r.lookAtSome(ctx, registrants[:half])
 	if err != nil {
 		return nil, nil, err
 	}
-	v2, t2, err := lookAtSome(ctx, registry, registrants[half:])
+	v2, t2, err := r.lookAtSome(ctx, registrants[half:])
 	return append(v1, v2...), append(t1, t2...), err
 }
 
 // holdersOf reads who holds the tokens of rows.
-func holdersOf(ctx context.Context, registry seeding.Registry, rows []seeding.Row) (holders []seeding.Identifier, err error) {
+func (r reader) holdersOf(ctx context.Context, rows []seeding.Row) (holders []seeding.Identifier, err error) {
 	var wanted []string
 	for _, row := range rows {
 		if row.Token != "" {
@@ -143,11 +169,14 @@ func holdersOf(ctx context.Context, registry seeding.Registry, rows []seeding.Ro
 	}
 	slices.Sort(wanted)
 	for some := range slices.Chunk(slices.Compact(wanted), mostLooked) {
-		found, err := registry.TokenHolders(ctx, some)
+		err := r.read(ctx, func(ctx context.Context) error {
+			found, err := r.registry.TokenHolders(ctx, some)
+			holders = append(holders, found...)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		holders = append(holders, found...)
 	}
 	return holders, nil
 }

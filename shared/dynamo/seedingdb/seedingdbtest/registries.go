@@ -22,6 +22,11 @@ func (s *suite) registries() {
 	_, err = take("b", 59*time.Second, time.Hour)
 	s.fails(err, seeding.ErrLeaseHeld, "a held lease")
 
+	s.ok(s.store.HoldPatch(s.ctx, key, first.Patch.Fence, after(2*time.Minute)), "hold")
+	_, err = take("b", 119*time.Second, time.Hour)
+	s.fails(err, seeding.ErrLeaseHeld, "a lease that is held for longer")
+	s.ok(s.store.HoldPatch(s.ctx, key, first.Patch.Fence, after(time.Minute)), "hold for a shorter time")
+
 	full := filled[seeding.RegistryState]()
 	full.Key, full.Patch = key, first.Patch
 	full.Patch.Until = after(30 * time.Second)
@@ -38,6 +43,8 @@ func (s *suite) registries() {
 		s.Errorf("fence %d after %d", second.Patch.Fence, first.Patch.Fence)
 	}
 	s.fails(s.store.LeavePatch(s.ctx, full), seeding.ErrConflict, "leave by a holder thought dead")
+	s.fails(s.store.HoldPatch(s.ctx, key, first.Patch.Fence, after(time.Hour)), seeding.ErrConflict, "hold by a holder thought dead")
+	s.fails(s.store.HoldPatch(s.ctx, s.id("nobody"), 1, after(time.Hour)), seeding.ErrConflict, "hold what nobody took")
 	second.Patch.Owner = ""
 	s.ok(s.store.LeavePatch(s.ctx, second), "leave for good")
 	_, err = take("c", 0, time.Minute)
