@@ -95,6 +95,10 @@ func (s *suite) lostReplies() {
 			return err
 		}, nil},
 		{"NoteOutage", func(d *seedingdb.Store, _ *seedingdb.Inbox) error { return d.NoteOutage(s.ctx, registry, t0, 1) }, nil},
+		{"HoldPatch", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
+			state, err := d.RegistryState(s.ctx, registry)
+			return errors.Join(err, d.HoldPatch(s.ctx, registry, state.Patch.Fence, after(time.Hour)))
+		}, nil},
 		{"LeavePatch", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			state, err := d.RegistryState(s.ctx, registry)
 			return errors.Join(err, d.LeavePatch(s.ctx, state))

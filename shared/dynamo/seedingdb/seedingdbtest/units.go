@@ -131,6 +131,11 @@ func (s *suite) batchOfThousand(gap int64) {
 			return err
 		}},
 		{"read answer", 0, func() error { _, _, err := s.store.AnswerParts(s.ctx, c.RegistryKey(), b.Ref.Batch, ""); return err }},
+		{"hold patch", 1, func() error {
+			state, err := s.store.RegistryState(s.ctx, c.RegistryKey())
+			s.ok(err, "state")
+			return s.store.HoldPatch(s.ctx, c.RegistryKey(), state.Patch.Fence, after(6*time.Minute))
+		}},
 		{"close", 12, func() error {
 			closed := *b
 			closed.State, closed.Closed, closed.Parts = seeding.Patched, t0, []string{part.ID()}
