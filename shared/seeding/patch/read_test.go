@@ -199,9 +199,9 @@ func TestReplyThatIsTooLargeIsAskedForInHalves(t *testing.T) {
 	}
 }
 
-// The worst that one capability could store, of the form before: answers of 5 MB
-// with 52,500 rows each, none of which fits, 15 of them piled up for one batch, and
-// one that is genuine. What patch allocates at a time stays below 60 % of the
+// The worst that one capability could store, of the form before: answers of 5 MB,
+// whose 30,000 rows hold as much text as rows may, about strangers and members, and
+// none of which fits; 15 of them piled up for one batch, and one that is genuine. What patch allocates at a time stays below 60 % of the
 // memory that the template gives it; 100 MB of that are for what a registry
 // replies (shared/odoo).
 func TestMemoryOfTheWorstAnswers(t *testing.T) {
@@ -226,15 +226,18 @@ func TestMemoryOfTheWorstAnswers(t *testing.T) {
 	genuineRow := f.answers[batch]
 	random := rand.New(rand.NewPCG(1, 2))
 	var answer []seeding.AnswerPart
-	for range 35 {
+	for n := range 20 {
 		rows := make([]seeding.Row, 1500)
 		for i := range rows {
 			r := &rows[i]
-			r.Member = sentRow(members[random.IntN(len(members))]).Member
+			r.Member = seeding.Member{Registrant: int64(10_000 + 1500*n + i), Identifier: int64(10_000 + 1500*n + i)}
+			if i%10 == 0 {
+				r.Member = sentRow(members[random.IntN(len(members))]).Member
+			}
 			for j := range r.MAC {
 				r.MAC[j] = byte(random.Uint32())
 			}
-			r.Status, r.Token = seeding.RowProcessed, strconv.FormatUint(random.Uint64(), 10)+strconv.FormatUint(random.Uint64(), 10)
+			r.Status, r.Token = seeding.RowProcessed, fmt.Sprintf("%090d", random.Uint64())
 		}
 		answer = append(answer, seeding.AnswerPart{Ref: f.batches[batch].Ref, Received: now, Packed: seeding.PackRows(rows)})
 	}
