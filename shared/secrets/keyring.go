@@ -34,6 +34,7 @@ type Keyring struct {
 	secret string
 
 	mu                sync.Mutex
+	current           string                 // id of the version AWSCURRENT
 	signs             string                 // id of the key to sign with
 	keys              map[string]seeding.Key // by the ids of all labelled versions; without a secret if not read yet
 	loaded, attempted time.Time              // last success; last attempt
@@ -60,7 +61,11 @@ func (k *Keyring) Current(ctx context.Context) (seeding.Key, error) {
 	if err := k.refresh(ctx); err != nil {
 		return seeding.Key{}, err
 	}
-	return k.read(ctx, k.signs)
+	key, err := k.read(ctx, k.signs)
+	if err != nil && k.signs != k.current { // the one before may be the mistake that was corrected
+		return k.read(ctx, k.current)
+	}
+	return key, err
 }
 
 // ByID returns seeding.ErrNotFound for an unknown id. Anybody may send one, so
@@ -112,7 +117,8 @@ func (k *Keyring) load(ctx context.Context, now time.Time) {
 		id := aws.ToString(v.VersionId)
 		keys[id] = k.keys[id]
 	}
-	k.keys, k.signs, k.loaded, k.failure = keys, signing(versions, now), now, nil
+	k.keys, k.loaded, k.failure = keys, now, nil
+	k.current, k.signs = signing(versions, now)
 }
 
 func (k *Keyring) versions(ctx context.Context) (labelled []types.SecretVersionsListEntry, err error) {
@@ -130,21 +136,24 @@ func (k *Keyring) versions(ctx context.Context) (labelled []types.SecretVersions
 	return labelled, nil
 }
 
-// signing is the version to sign with: AWSCURRENT, or AWSPREVIOUS while the
-// current one is so new that somebody who has to check it may not know it.
-func signing(versions []types.SecretVersionsListEntry, now time.Time) string {
-	with := func(label string) (types.SecretVersionsListEntry, bool) {
-		i := slices.IndexFunc(versions, func(v types.SecretVersionsListEntry) bool { return slices.Contains(v.VersionStages, label) })
-		if i < 0 {
-			return types.SecretVersionsListEntry{}, false
+// signing is the version AWSCURRENT, and the one to sign with: this, or AWSPREVIOUS
+// while the current one is so new that somebody who has to check it may not know
+// it.
+func signing(versions []types.SecretVersionsListEntry, now time.Time) (current, signs string) {
+	var previous string
+	var made time.Time
+	for _, v := range versions {
+		if slices.Contains(v.VersionStages, "AWSCURRENT") {
+			current, made = aws.ToString(v.VersionId), aws.ToTime(v.CreatedDate)
 		}
-		return versions[i], true
+		if slices.Contains(v.VersionStages, "AWSPREVIOUS") {
+			previous = aws.ToString(v.VersionId)
+		}
 	}
-	current, _ := with("AWSCURRENT")
-	if before, rotated := with("AWSPREVIOUS"); rotated && now.Sub(aws.ToTime(current.CreatedDate)) < keyringSettled {
-		return aws.ToString(before.VersionId)
+	if previous != "" && now.Sub(made) < keyringSettled {
+		return current, previous
 	}
-	return aws.ToString(current.VersionId)
+	return current, current
 }
 
 // read returns the key of a version, and reads it at most once.

@@ -227,6 +227,18 @@ func TestKeyringRefusesShortKeys(t *testing.T) {
 	}
 }
 
+// A value that is no key, and that was corrected, does not stop anybody while the
+// correction is new.
+func TestCorrectedKeySignsAtOnce(t *testing.T) {
+	m := secretstest.New()
+	keyring, _ := newKeyring(m)
+	m.Set(keySecret, "short")
+	id := m.Rotate(keySecret)
+	if key, err := keyring.Current(t.Context()); err != nil || key.ID != id {
+		t.Errorf("%v %v", key.ID, err)
+	}
+}
+
 func TestKeyringConcurrently(t *testing.T) {
 	m := secretstest.New()
 	id := m.Rotate(keySecret)
