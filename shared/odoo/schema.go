@@ -61,9 +61,9 @@ func (s *session) types(ctx context.Context) (vid, token int64, err error) {
 	vids, tokens := found[s.access.VIDType], found[s.access.TokenType]
 	switch {
 	case len(vids) != 1:
-		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "vid_type"}
+		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "vid_type", Field: s.access.VIDType}
 	case len(tokens) != 1 || tokens[0] == vids[0]:
-		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "token_type"}
+		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "token_type", Field: s.access.TokenType}
 	}
 	return vids[0], tokens[0], nil
 }

@@ -30,8 +30,8 @@ type Fault struct {
 	// "ATS-REQ-102"; never a message, because messages may hold identifier
 	// values.
 	Code string
-	// Field is the field of the configuration that the fault is about, if it is
-	// known: never a name that only the server gave.
+	// Field is the field, or identifier type, of the configuration that the fault
+	// is about, if it is known: never a name that only the server gave.
 	Field string
 	// Cause is for the client that made the fault; it is never logged or shown.
 	Cause error

@@ -14,6 +14,7 @@ const (
 	ProblemWrite    Source = "write"       // it refuses to create tokens, whoever they are for
 	ProblemUnlink   Source = "unlink"      // it refuses to remove VIDs
 	ProblemMTS      Source = "mts"         // MTS cannot be reached or refuses our requests
+	ProblemReply    Source = "mts_reply"   // MTS does not say that it took a request, and may have taken it
 	ProblemAnswers  Source = "answers"     // MTS takes requests and never answers
 	ProblemCallback Source = "callback"    // MTS takes batches, and no answer arrives at our address
 	ProblemIdentity Source = "identity"    // MOSIP refuses everybody: licence, partner, policy, service down
@@ -36,7 +37,11 @@ type Problem struct {
 // Blocks reports whether only probes are sent while there is such a problem.
 // The others are only shown.
 func (s Source) Blocks() bool {
-	return s != ProblemUnlink && s != ProblemPolicy && s != ProblemTokens && s != ProblemAlike && s != ProblemSetAside && s != ProblemCallback
+	switch s {
+	case ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply:
+		return false
+	}
+	return true
 }
 
 // Blocked reports whether one of the problems blocks, and when the next probe is

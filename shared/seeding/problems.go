@@ -11,7 +11,7 @@ import (
 // (facts/odoo.md A1.7).
 type Description struct{ Text, Remedy string }
 
-// All texts of problems are in this file.
+// All texts of problems are in this file and in problem_causes.go.
 var (
 	// IdentityRefused is the problem "identity".
 	IdentityRefused = Description{
@@ -81,6 +81,9 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 				"Check that registry.url is the address at which Odoo itself is served, and that no proxy before it changes or cuts answers.",
 			}
 		}
+		if d, known := registryServer.describe(f.Code); known {
+			return ProblemRegistry, d
+		}
 		return ProblemRegistry, Description{
 			"The registry cannot be reached, or does not answer in time.",
 			"Check that the registry is up and that its address is within the allowed ranges of the deployment. Work goes on by itself once it answers.",
@@ -92,10 +95,7 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 			return refusedOf(op), d
 		}
 	case RefusedTypes:
-		return ProblemTypes, Description{
-			"An identifier type of the configuration is not in the registry exactly once: " + f.Code + ".",
-			"Name the identifier types in the configuration as the registry names them.",
-		}
+		return ProblemTypes, typesMissing(f)
 	}
 	switch op {
 	case ProblemUnlink:
@@ -179,8 +179,25 @@ func refusedOf(op Source) Source {
 	return ProblemRead
 }
 
+// typesMissing names the setting, and what it says: a text of the user's own.
+func typesMissing(f *Fault) Description {
+	if f.Field == "" {
+		return Description{
+			"An identifier type of the configuration is not in the registry exactly once: " + f.Code + ".",
+			"Name the identifier types in the configuration as the registry names them.",
+		}
+	}
+	return Description{
+		"The registry has no identifier type " + strconv.Quote(f.Field) + ", or several of this name (" + f.Code + ").",
+		"Write " + f.Code + " of the connector as the registry's list of identifier types has it, small and capital letters too. Of two types with one name, rename one.",
+	}
+}
+
 // MTSProblem describes the problem of an MTS that surely did not take a request.
 func MTSProblem(f *Fault) Description {
+	if d, known := mtsCause(f.Code); known {
+		return d
+	}
 	if f.Kind == Unreachable {
 		return Description{
 			"MTS cannot be reached.",
@@ -191,6 +208,24 @@ func MTSProblem(f *Fault) Description {
 		"MTS refuses our request (" + f.Code + ").",
 		"Check that the address is that of an MTS of version 1.1 (develop), with its context path.",
 	}
+}
+
+// ReplyProblem describes the problem of an MTS that may have taken a request.
+func ReplyProblem(f *Fault) Description {
+	if d, known := mtsCause(f.Code); known {
+		return d
+	}
+	return Description{
+		"The reply of MTS to a request makes no sense, so it is not known whether MTS took it.",
+		"Look into the log of MTS, and at what stands before it.",
+	}
+}
+
+func mtsCause(code string) (Description, bool) {
+	if d, known := mtsCauses[code]; known {
+		return d, true
+	}
+	return mtsServer.describe(code)
 }
 
 // Unusable is the error of a connector, or a deployment, that cannot be run as it

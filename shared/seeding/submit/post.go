@@ -104,7 +104,9 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 		// MTS may have taken the batch. It stays claimed until its answer or its
 		// deadline.
 		log.Warn("outcome of the POST is unknown", "fault", fault.Error())
-		return nil
+		problem := v.state.Problems[seeding.ProblemReply].Raise(s.Clock.Now(), seeding.ReplyProblem(fault), s.Times)
+		problem.Next = time.Time{} // shown only: nothing waits for it
+		return s.Store.RaiseProblem(ctx, v.state.Connector, seeding.ProblemReply, problem)
 	}
 	// A conflict: the answer came first, and the batch is closed.
 	err = s.Store.MarkSubmitted(ctx, batch.Ref, requestID, s.Clock.Now())
@@ -122,13 +124,13 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 }
 
 func (s *Submitter) clearMTS(ctx context.Context, v view) error {
-	return s.Store.ClearProblems(ctx, v.state.Connector, v.state.Raised(seeding.ProblemMTS), s.Clock.Now())
+	return s.Store.ClearProblems(ctx, v.state.Connector, v.state.Raised(seeding.ProblemMTS, seeding.ProblemReply), s.Clock.Now())
 }
 
-// probeMTS clears the problem "mts" if MTS replies again, for a connector that has
-// nobody left to send as a probe.
+// probeMTS clears the problems "mts" and "mts_reply" if MTS replies again, for a
+// connector that has nobody left to send.
 func (s *Submitter) probeMTS(ctx context.Context, v view) error {
-	if _, raised := v.state.Problems[seeding.ProblemMTS]; !raised {
+	if len(v.state.Raised(seeding.ProblemMTS, seeding.ProblemReply)) == 0 {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, seeding.StatusLimit)

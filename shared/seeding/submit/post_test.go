@@ -244,6 +244,31 @@ func TestAnAnswerOvertakesTheReplyToItsPost(t *testing.T) {
 	}
 }
 
+// Of a POST whose outcome is unknown the cause is shown, and nothing is held up.
+func TestUnknownOutcomeOfAPostIsShown(t *testing.T) {
+	f := newFake()
+	f.add(1, 2)
+	f.once("Submit", &seeding.Fault{Kind: seeding.Unknown, Code: "HTTP-503"})
+	if err := f.oneStep(t); err != nil {
+		t.Fatal(err)
+	}
+	want := seeding.ReplyProblem(&seeding.Fault{Code: "HTTP-503"})
+	got, raised := f.state.Problems[seeding.ProblemReply]
+	if !raised || got.Text != want.Text || got.Remedy != want.Remedy || !got.Since.Equal(now) || !got.Next.IsZero() || len(f.state.Problems) != 1 {
+		t.Errorf("%+v", f.state.Problems)
+	}
+	if blocked, _ := f.state.Blocked(); blocked || len(f.open) != 1 {
+		t.Errorf("blocked %v, open %+v", blocked, f.open)
+	}
+
+	f = newFake()
+	f.add(1)
+	f.state.Problems[seeding.ProblemReply] = seeding.Problem{Since: earlier}
+	if err := f.oneStep(t); err != nil || len(f.posts) != 1 || len(f.state.Problems) > 0 {
+		t.Errorf("%v, %d POSTs, %+v after one that was taken", err, len(f.posts), f.state.Problems)
+	}
+}
+
 // A connector that shows the problem "mts" and has nobody to send asks MTS for a
 // request that does not exist.
 func TestAnMTSThatAnswersAgain(t *testing.T) {

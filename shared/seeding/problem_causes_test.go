@@ -1,0 +1,64 @@
+package seeding_test
+
+import (
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// codesOfCalls are the codes of shared/outgoing and of replies that are not the
+// server's.
+var codesOfCalls = []string{
+	"AddressNotAllowed", "HostNotAllowed", "PlainHTTP", "BadAddress", "HostUnknown", "HostNotResolved", "ConnectionRefused",
+	"NetworkUnreachable", "ConnectionFailed", "CertificateUnknown", "CertificateExpired", "CertificateName", "CertificateRefused",
+	"NotTLS", "TLSVersion", "TLSFailed", "Timeout", "ConnectionLost", "NotHTTP", "BadAnswer", "HTTP-500", "HTTP-502", "HTTP-503", "HTTP-504",
+}
+
+// Each cause of a failed call has a text and advice of its own.
+func TestEachCauseOfAFailedCallIsNamed(t *testing.T) {
+	texts := map[string]string{}
+	of := func(server, code string, d seeding.Description) {
+		t.Helper()
+		checkDescription(t, server+" "+code, d)
+		if strings.ContainsAny(d.Text+d.Remedy, "{}") {
+			t.Errorf("%s %s: %q %q", server, code, d.Text, d.Remedy)
+		}
+		if before, known := texts[d.Text]; known {
+			t.Errorf("%s has the text of %s: %q", code, before, d.Text)
+		}
+		texts[d.Text] = server + " " + code
+	}
+	for _, code := range codesOfCalls {
+		fault := &seeding.Fault{Kind: seeding.Unreachable, Code: code}
+		source, d := seeding.RegistryProblem(fault, seeding.ProblemRead)
+		if source != seeding.ProblemRegistry || strings.Contains(d.Text+d.Remedy, "mts_url") {
+			t.Errorf("%s: %s %+v", code, source, d)
+		}
+		of("registry", code, d)
+		d = seeding.MTSProblem(fault)
+		if strings.Contains(d.Text+d.Remedy, "registry") {
+			t.Errorf("%s: %+v", code, d)
+		}
+		of("MTS", code, d)
+		if unknown := seeding.ReplyProblem(&seeding.Fault{Code: code}); unknown != d {
+			t.Errorf("%s of a request that may have been taken: %+v", code, unknown)
+		}
+	}
+	of("MTS", "another", seeding.ReplyProblem(&seeding.Fault{}))
+	for _, code := range []string{"HTTP-301", "HTTP-302", "HTTP-307", "HTTP-401", "HTTP-403", "HTTP-404", "HTTP-413", "AnswerTooLarge"} {
+		of("MTS", code, seeding.MTSProblem(&seeding.Fault{Kind: seeding.RefusedRequest, Code: code}))
+	}
+}
+
+// The problem shows what the configuration says: a wrong letter is seen at once.
+func TestMissingIdentifierTypeIsNamed(t *testing.T) {
+	for setting, name := range map[string]string{"vid_type": "MOSIP ViD", "token_type": "a\u202eb"} {
+		source, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.RefusedTypes, Code: setting, Field: name}, seeding.ProblemRead)
+		checkDescription(t, setting, d)
+		want := strings.ReplaceAll(name, "\u202e", `\u202e`)
+		if source != seeding.ProblemTypes || !strings.Contains(d.Text, `"`+want+`"`) || !strings.Contains(d.Text, setting) || !strings.Contains(d.Remedy, setting) {
+			t.Errorf("%s: %s %+v", setting, source, d)
+		}
+	}
+}
