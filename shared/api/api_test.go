@@ -69,7 +69,7 @@ func TestRoutesAndErrors(t *testing.T) {
 	}
 }
 
-func TestIfMatch(t *testing.T) {
+func TestWeakAndUnquotedTagsMatch(t *testing.T) {
 	tag := api.ETag(3)
 	for _, c := range []struct {
 		headers        []string
@@ -82,8 +82,30 @@ func TestIfMatch(t *testing.T) {
 		{[]string{`"2"`, `"3"`}, true, true},
 		{[]string{`*`}, true, true},
 		{[]string{`"2"`}, true, false},
-		{[]string{`W/"3"`}, true, false}, // RFC 9110, 13.1.1: the comparison is strong
-		{[]string{`3`}, true, false},
+		{[]string{`W/"3"`}, true, true}, // behind a proxy that compresses
+		{[]string{`w/"3"`}, true, true},
+		{[]string{`W/3`}, true, true},
+		{[]string{`3`}, true, true},
+		{[]string{`"3-gzip"`}, true, true},
+		{[]string{`"3;gzip"`}, true, true},
+		{[]string{`"3--gzip"`}, true, true},
+		{[]string{`W/"3-br"`}, true, true},
+		{[]string{`W/"2", W/"3"`}, true, true},
+		{[]string{`2, 3`}, true, true},
+		{[]string{`"2", *`}, true, true},
+		{[]string{`W/"2"`}, true, false},
+		{[]string{`2`}, true, false},
+		{[]string{`33`}, true, false},
+		{[]string{`"13"`}, true, false},
+		{[]string{`"3`}, true, false},
+		{[]string{`3"`}, true, false},
+		{[]string{`"3gzip"`}, true, false},
+		{[]string{`"3-x"`}, true, false},
+		{[]string{`"-gzip"`}, true, false},
+		{[]string{`""`}, true, false},
+		{[]string{`W/`}, true, false},
+		{[]string{`03`}, true, false},
+		{[]string{`,`}, true, false},
 	} {
 		r := httptest.NewRequest("PUT", "/", nil)
 		for _, header := range c.headers {
@@ -98,17 +120,22 @@ func TestIfMatch(t *testing.T) {
 func TestPage(t *testing.T) {
 	next := api.Page{List: "runs"}.Cursor("a:b")
 	for query, want := range map[string]string{
-		"":                                  "runs:50",
-		"limit=1":                           "runs:1",
-		"limit=100&cursor=":                 "runs:100",
-		"cursor=" + next:                    "runs:a:b:50",
-		"limit=0":                           "?limit",
-		"limit=101":                         "?limit",
-		"limit=":                            "?limit",
-		"limit=x":                           "?limit",
-		"cursor=%25":                        "?cursor",
-		"cursor=" + next + "%3D":            "?cursor",
-		"cursor=" + cursorOf("batches", ""): "?cursor",
+		"":                                    "runs:50",
+		"limit=1":                             "runs:1",
+		"limit=100&cursor=":                   "runs:100",
+		"cursor=" + next:                      "runs:a:b:50",
+		"cursor=" + next[1:]:                  "?cursor",
+		"cursor=" + next[:len(next)-1]:        "?cursor",
+		"cursor=cnVuczphOmI":                  "?cursor", // runs:a:b
+		"cursor=AAAAAAAAYTpi":                 "?cursor",
+		"cursor=" + strings.Repeat("A", 4000): "?cursor",
+		"limit=0":                             "?limit",
+		"limit=101":                           "?limit",
+		"limit=":                              "?limit",
+		"limit=x":                             "?limit",
+		"cursor=%25":                          "?cursor",
+		"cursor=" + next + "%3D":              "?cursor",
+		"cursor=" + cursorOf("batches", ""):   "?cursor",
 	} {
 		p, err := api.ReadPage(httptest.NewRequest("GET", "/?"+query, nil), "runs", 100)
 		got := strings.Join(strings.FieldsFunc(fmt.Sprint(p.List, ":", p.Mark, ":", p.Limit), func(r rune) bool { return r == ':' }), ":")

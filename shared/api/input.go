@@ -18,7 +18,9 @@ import (
 // MaxBody is the largest request body, in bytes.
 const MaxBody = 256 << 10
 
-// ReadJSON reads a body as JSON, numbers as they are written.
+// ReadJSON reads a body that is a JSON object, numbers as they are written. A
+// byte order mark before it, which some editors write, is skipped. A member that
+// is there twice is refused, because programs disagree which of them counts.
 func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return nil, NewProblem(http.StatusUnsupportedMediaType, "Send the request as JSON, with Content-Type: application/json.")
@@ -33,17 +35,71 @@ func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, NewProblem(http.StatusBadRequest, "The body is not UTF-8.")
 	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, NewProblem(http.StatusBadRequest, "The body is empty, so it is not JSON. Send an object, at least {}.")
+	}
 	var raw json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, NewProblem(http.StatusBadRequest, "The body is not JSON"+position(body, err)+".")
 	}
-	var v any
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	if err := decoder.Decode(&v); err != nil {
+	var wrong FieldErrors
+	v, err := decode(decoder, "", &wrong)
+	if err != nil {
 		return nil, NewProblem(http.StatusBadRequest, "The body is not JSON.")
 	}
-	return v, nil
+	if v == nil {
+		wrong.Add("", "must be an object, in { }, and not null")
+	}
+	return v, wrong.Err()
+}
+
+// decode reads one value, of a text that is known to be JSON and not nested too
+// deep, and adds to wrong the members that are there twice.
+func decode(d *json.Decoder, at string, wrong *FieldErrors) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		members := map[string]any{}
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			key, _ := name.(string)
+			pointer := at + "/" + escaped(key)
+			if _, twice := members[key]; twice {
+				wrong.Add(pointer, "is there twice")
+			}
+			if members[key], err = decode(d, pointer, wrong); err != nil {
+				return nil, err
+			}
+		}
+		_, err = d.Token()
+		return members, err
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			entry, err := decode(d, at+"/"+strconv.Itoa(len(list)), wrong)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, entry)
+		}
+		_, err = d.Token()
+		return list, err
+	}
+	return token, nil
+}
+
+// escaped is a name as an element of a JSON pointer.
+func escaped(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(visible(name))
 }
 
 // position says where the JSON is broken, without repeating any of it.
@@ -67,6 +123,7 @@ type Object struct {
 	members map[string]any
 	broken  bool // not an object; then no member is reported as missing
 	read    map[string]bool
+	inner   map[string]*Object
 }
 
 // NewObject reads v, which is at a pointer of the body, and adds to errors what
@@ -82,7 +139,7 @@ func NewObject(errors *FieldErrors, pointer string, v any) *Object {
 
 // Pointer is the JSON pointer of a member.
 func (o *Object) Pointer(name string) string {
-	return o.pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return o.pointer + "/" + escaped(name)
 }
 
 // Add notes what is wrong with a member.
@@ -105,6 +162,10 @@ func (o *Object) Object(name string) *Object {
 	v, _ := o.Take(name)
 	inner := NewObject(o.errors, o.Pointer(name), v)
 	inner.broken = inner.broken || o.broken
+	if o.inner == nil {
+		o.inner = map[string]*Object{}
+	}
+	o.inner[name] = inner
 	return inner
 }
 
@@ -156,8 +217,8 @@ func oneLine(v any, most int) (text, wrong string) {
 		return "", "must be a text, in quotes"
 	case utf8.RuneCountInString(text) > most:
 		return "", fmt.Sprintf("is longer than %d characters", most)
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return "", "holds a line break or another control character"
+	case unseen(text) != "":
+		return "", unseen(text)
 	case strings.TrimSpace(text) != text:
 		return "", "begins or ends with a space"
 	}
@@ -265,11 +326,27 @@ func (o *Object) Ignore(names ...string) {
 	}
 }
 
-// Rest refuses every member that was not read.
+// Rest refuses every member that was not read, and names the one that was
+// probably meant.
 func (o *Object) Rest() {
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
 		if !o.read[name] {
-			o.Add(name, "is not a field of this request")
+			o.Add(name, "is not a field of this request"+o.hint(name))
 		}
 	}
 }
+
+func (o *Object) hint(name string) string {
+	if meant := likely(name, o.names()); meant != "" {
+		return `; do you mean "` + meant + `"?`
+	}
+	for _, in := range slices.Sorted(maps.Keys(o.inner)) {
+		if meant := likely(name, o.inner[in].names()); bare(meant) == bare(name) {
+			return `; it belongs into "` + in + `"`
+		}
+	}
+	return ""
+}
+
+// names are those that were read.
+func (o *Object) names() []string { return slices.Sorted(maps.Keys(o.read)) }

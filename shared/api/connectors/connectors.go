@@ -72,12 +72,21 @@ func New(o Options) http.Handler {
 			"/connectors/{id}/rejections":         {"GET": s.rejections},
 			"/connectors/{id}/rejections/retry":   {"POST": s.retry},
 		},
+		Parameters: map[string][]string{
+			"/connectors":                         paging,
+			"/connectors/{id}/runs":               paging,
+			"/connectors/{id}/runs/{run}/batches": paging,
+			"/connectors/{id}/rejections":         paging,
+		},
 		Elsewhere:  "There is nothing at this path. The API begins at /connectors.",
 		Translate:  translate,
 		Log:        o.Log,
 		Attributes: func(r *http.Request) []any { return []any{"connector", r.PathValue("id")} },
 	}.Handler()
 }
+
+// paging are the parameters of a list.
+var paging = []string{"limit", "cursor"}
 
 var connectorID = regexp.MustCompile(`^[0-9A-Za-z]{26}$`)
 
@@ -114,5 +123,5 @@ func translate(r *http.Request, err error) *api.Problem {
 }
 
 func outdated() *api.Problem {
-	return api.NewProblem(http.StatusPreconditionFailed, "The connector was changed since you read it. Read it again, and send your change with its new ETag in If-Match.")
+	return api.NewProblem(http.StatusPreconditionFailed, "The connector was changed since you read it. Read it again, and send your change with its new ETag in If-Match, as it is: a number in quotes.")
 }

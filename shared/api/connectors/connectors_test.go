@@ -26,7 +26,13 @@ func TestBodies(t *testing.T) {
 		"no type":       {`{}`, "", 415, "application/json"},
 		"too large":     {`{"name":"` + strings.Repeat("x", 256<<10) + `"}`, "application/json", 413, "262144"},
 		"a list":        {`[]`, "application/json; charset=utf-8", 422, "One field"},
-		"nothing in it": {`null`, "application/json", 422, "6 fields"},
+		"nothing in it": {`null`, "application/json", 422, "must be an object"},
+		"blank":         {" \r\n", "application/json", 400, "empty"},
+		"a text":        {`"x"`, "application/json", 422, "must be an object"},
+		"a mark only":   {"\ufeff", "application/json", 400, "empty"},
+		"two marks":     {"\ufeff\ufeff{}", "application/json", 400, "line 1, column 1"},
+		"UTF-16":        {"\xff\xfe{\x00}\x00", "application/json", 400, "UTF-8"},
+		"nested":        {strings.Repeat("[", 100_000), "application/json", 400, "not JSON"},
 	} {
 		r := httptest.NewRequest("POST", "/connectors", strings.NewReader(c.body))
 		if c.kind != "" {
@@ -37,6 +43,153 @@ func TestBodies(t *testing.T) {
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.detail) || strings.Contains(w.Body.String(), "hunter2") {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
+	}
+}
+
+// Editors on Windows write a byte order mark before a text.
+func TestByteOrderMarkBeforeABodyIsAccepted(t *testing.T) {
+	s := newService(t)
+	path := s.want(201, "POST", "/connectors", "\ufeff"+with()).Header().Get("Location")
+	s.want(200, "PUT", path, "\ufeff"+with("registry.password", nil), "If-Match", `W/"1"`)
+	s.want(202, "POST", path+"/rejections/retry", "\ufeff{}")
+}
+
+// null is not {}: a retry of everybody must be asked for.
+func TestBodyMustBeAnObject(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	for _, body := range []string{"null", "[]", `""`, "0", "false"} {
+		for _, at := range []string{"/connectors", path + "/rejections/retry"} {
+			a := s.want(422, "POST", at, body)
+			if found := a.fieldErrors(); len(found) != 1 || !strings.Contains(found[""], "must be an object") {
+				t.Errorf("%s %s: %s", at, body, a.Body)
+			}
+		}
+	}
+}
+
+// Programs disagree which of two members counts, so neither does.
+func TestMemberThatIsThereTwiceIsRefused(t *testing.T) {
+	s := newService(t)
+	body := with("mapping", map[string]any{"gender": "gender"})
+	for pointer, twice := range map[string]string{
+		"/name":           strings.Replace(body, `{`, `{"name":"x",`, 1),
+		"/registry/url":   strings.Replace(body, `"registry":{`, `"registry":{"url":"https://evil.example",`, 1),
+		"/mapping/gender": strings.Replace(body, `"mapping":{`, `"mapping":{"gender":null,`, 1),
+		"/a~1b\\u202e":    strings.Replace(body, `{`, `{"a/b\u202e":1,"a/b\u202e":1,`, 1),
+	} {
+		a := s.want(422, "POST", "/connectors", twice)
+		if found := a.fieldErrors(); len(found) != 1 || found[pointer] != "is there twice" {
+			t.Errorf("%s: %s", pointer, a.Body)
+		}
+	}
+	if len(s.store.connectors) > 0 {
+		t.Error("something was saved")
+	}
+}
+
+// A member that is misspelt, or in the wrong place, would otherwise be searched for.
+func TestUnknownMemberNamesTheLikelyOne(t *testing.T) {
+	s := newService(t)
+	for member, c := range map[string]struct{ pointer, hint string }{
+		"interval":             {"/interval", `do you mean "interval_minutes"?`},
+		"intervalMinutes":      {"/intervalMinutes", `do you mean "interval_minutes"?`},
+		"inteval_minutes":      {"/inteval_minutes", `do you mean "interval_minutes"?`},
+		"url":                  {"/url", `do you mean "mts_url"?`},
+		"mandatory":            {"/mandatory", `do you mean "mandatory_fields"?`},
+		"batch_size":           {"/batch_size", `do you mean "batch_maximum"?`},
+		"remove_vid":           {"/remove_vid", `do you mean "remove_vids"?`},
+		"field":                {"/field", `do you mean "fields"?`},
+		"vid_type":             {"/vid_type", `it belongs into "registry"`},
+		"password":             {"/password", `it belongs into "registry"`},
+		"timeout_seconds":      {"/timeout_seconds", `it belongs into "callback"`},
+		"fullAddress":          {"/fullAddress", `it belongs into "mapping"`},
+		"registry.passwort":    {"/registry/passwort", `do you mean "password"?`},
+		"registry.user":        {"/registry/user", `do you mean "username"?`},
+		"registry.vidType":     {"/registry/vidType", `do you mean "vid_type"?`},
+		"mapping.phone":        {"/mapping/phone", `do you mean "phoneNumber"?`},
+		"mapping.email":        {"/mapping/email", `do you mean "emailId"?`},
+		"mapping.full_address": {"/mapping/full_address", `do you mean "fullAddress"?`},
+		"callback.timeout":     {"/callback/timeout", `do you mean "timeout_seconds"?`},
+		"colour":               {"/colour", ""},
+		"x":                    {"/x", ""},
+	} {
+		a := s.want(422, "POST", "/connectors", with(member, "x"))
+		detail, named := a.fieldErrors()[c.pointer]
+		if !named || !strings.HasPrefix(detail, "is not a field of this request") || c.hint == "" && detail != "is not a field of this request" ||
+			!strings.HasSuffix(detail, c.hint) {
+			t.Errorf("%s: %s", member, a.Body)
+		}
+	}
+	a := s.want(422, "POST", s.create()+"/rejections/retry", `{"identifier": [1]}`)
+	if detail := a.fieldErrors()["/identifier"]; !strings.Contains(detail, `do you mean "identifiers"?`) {
+		t.Errorf("%s", a.Body)
+	}
+}
+
+// Left aside, a misspelt parameter would seem to work.
+func TestUnknownParameterIsRefused(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	for _, c := range []struct{ method, path, query, at, detail string }{
+		{"GET", "/connectors", "Limit=5", "?Limit", `do you mean "limit"?`},
+		{"GET", "/connectors", "limits=5", "?limits", `do you mean "limit"?`},
+		{"GET", path + "/runs", "cursors=x", "?cursors", `do you mean "cursor"?`},
+		{"GET", path + "/rejections", "kind=refused", "?kind", "is not a parameter of this request"},
+		{"GET", path + "/rejections", "limit=5&limit=6", "?limit", "is given twice"},
+		{"GET", path + "/rejections", "page%E2%80%AE=1", `?page\u202e`, "is not a parameter"},
+		{"GET", path, "verbose", "?verbose", "is not a parameter"},
+		{"POST", path + "/start", "limit=1", "?limit", "is not a parameter"},
+		{"POST", path + "/stop", "now=1", "?now", "is not a parameter"},
+		{"DELETE", path, "force=true", "?force", "is not a parameter"},
+	} {
+		a := s.want(400, c.method, c.path+"?"+c.query, "")
+		if found := a.fieldErrors(); len(found) != 1 || !strings.Contains(found[c.at], c.detail) {
+			t.Errorf("%s %s?%s: %s", c.method, c.path, c.query, a.Body)
+		}
+	}
+	s.want(400, "GET", "/connectors?limit=%zz", "")
+	s.want(400, "GET", "/connectors?a;b", "")
+	s.want(200, "GET", "/connectors?", "")
+	s.want(200, "GET", "/connectors?limit=5&cursor=", "")
+}
+
+// A made-up cursor, or that of another list, is not the beginning or the end.
+func TestForgedCursorIsRefused(t *testing.T) {
+	s := newService(t)
+	path, other := s.create(), s.create()
+	next, _ := s.want(200, "GET", "/connectors?limit=1", "").body["next"].(string)
+	if next == "" {
+		t.Fatal("no second page")
+	}
+	s.want(200, "GET", "/connectors?cursor="+next, "")
+	for _, list := range []string{"/connectors", path + "/runs", path + "/rejections", other + "/rejections"} {
+		for _, cursor := range []string{"x", "Y29ubmVjdG9yczp6eno", "cnVuczp6eno", "cmVqZWN0aW9uczp6eno", "AAAAAAAAenp6", next + "A", next + next} {
+			a := s.want(400, "GET", list+"?cursor="+cursor, "")
+			if found := a.fieldErrors(); len(found) != 1 || found["?cursor"] == "" {
+				t.Errorf("%s %s: %s", list, cursor, a.Body)
+			}
+		}
+		if list != "/connectors" {
+			s.want(400, "GET", list+"?cursor="+next, "")
+		}
+	}
+}
+
+// A text must not show itself as another one, in a list or in a log.
+func TestInvisibleCharactersAreRefused(t *testing.T) {
+	s := newService(t)
+	for _, text := range []string{"a\u200bb", "a\u202eb", "a\u2066b", "a\ufeffb", "a\u0085b", "a\u2028b", "a\u00adb"} {
+		a := s.want(422, "POST", "/connectors", with("name", text, "registry.token_type", text))
+		found := a.fieldErrors()
+		for _, at := range []string{"/name", "/registry/token_type"} {
+			if !strings.Contains(found[at], fmt.Sprintf("%U", []rune(text)[1])) && !strings.Contains(found[at], "control character") {
+				t.Errorf("%q: %s", text, a.Body)
+			}
+		}
+	}
+	for _, text := range []string{"Registro de España", "ทะเบียน", "می\u200cخواهم", "ශ්\u200dරී ලංකා", "Ο'Κόνορ–2"} {
+		s.create("name", text)
 	}
 }
 

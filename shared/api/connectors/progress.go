@@ -15,7 +15,7 @@ func (s *service) runs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := api.ReadPage(r, "runs", 100)
+	page, err := api.ReadPage(r, "runs of "+c.ID, 100)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *service) batches(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := api.ReadPage(r, "batches", 100)
+	page, err := api.ReadPage(r, "batches of "+c.ID+" "+run.ID, 100)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := api.ReadPage(r, "rejections", 500)
+	page, err := api.ReadPage(r, "rejections of "+c.ID, 500)
 	if err != nil {
 		return err
 	}

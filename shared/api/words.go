@@ -1,0 +1,101 @@
+package api
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// visible is a text of a request as a reply may repeat it: characters that cannot
+// be seen, or that change the direction of writing, as \u and their number, and
+// not longer than a name may be.
+func visible(text string) string {
+	const most = 100
+	if utf8.RuneCountInString(text) > most {
+		text = string([]rune(text)[:most]) + "…"
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
+}
+
+// unseen returns what is wrong with a text because of a character that cannot be
+// seen, or "". Marks that some scripts need between letters are fine.
+func unseen(text string) string {
+	for _, r := range text {
+		switch {
+		case r < ' ' || r == 0x7f:
+			return "holds a line break or another control character"
+		case 0x80 <= r && r < 0xa0, r == '\u2028' || r == '\u2029', r == '\u00ad' || r == '\u200b' || r == '\u2060' || r == '\ufeff',
+			'\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069', r == utf8.RuneError:
+			return fmt.Sprintf("holds a character that cannot be seen (%U)", r)
+		}
+	}
+	return ""
+}
+
+// likely returns the known name that was probably meant, or "".
+func likely(name string, known []string) string {
+	best, found := 0, ""
+	given := bare(name)
+	for _, candidate := range known {
+		score, other := 0, bare(candidate)
+		apart := distance(given, other)
+		switch shorter := min(len(given), len(other)); {
+		case apart == 0:
+			score = 1000
+		case apart <= max(1, shorter/3) && shorter > 2:
+			score = 500 - apart
+		case shorter > 2 && (strings.Contains(given, other) || strings.Contains(other, given)):
+			score = 300 - apart
+		case firstWord(name) == firstWord(candidate):
+			score = 100 - apart
+		}
+		if score > best {
+			best, found = score, candidate
+		}
+	}
+	return found
+}
+
+// bare is a name without what people write in different ways.
+func bare(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(visible(name)))
+}
+
+func firstWord(name string) string {
+	word, _, more := strings.Cut(strings.ToLower(visible(name)), "_")
+	if !more {
+		return name
+	}
+	return word
+}
+
+// distance is how many letters are to be changed, added, left out or swapped with
+// their neighbour.
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
