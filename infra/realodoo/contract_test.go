@@ -90,6 +90,9 @@ func target(s *realodoo.Server, password string) (target odootest.Target, way fu
 	}
 	client := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true})
 	registries := odoo.New(client, func(_ context.Context, c seeding.Connector) (string, error) {
+		if c.Registry.Username == connectorUser.Login {
+			return connectorUser.Password, nil
+		}
 		return target.PasswordOf(c), nil
 	}, time.Now)
 	last := ""

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -69,7 +70,7 @@ func redirect(resp *http.Response) string {
 		return redirectHTTPS
 	case strings.Contains(path, "/web/database/"):
 		return redirectDatabase
-	case strings.Contains(path, "login") || strings.Contains(path, "signin"):
+	case slices.ContainsFunc([]string{"login", "signin", "sign_in", "oauth", "sso", "saml"}, func(word string) bool { return strings.Contains(path, word) }):
 		return redirectLogin
 	case to.Scheme != from.Scheme || to.Port() != from.Port():
 		return redirectHost

@@ -129,7 +129,7 @@ func TestReplyInPlaceOfOdooIsNamed(t *testing.T) {
 		{"307 to the database selector", func(*fake) reply { return to(307, "/web/database/selector") }, "RedirectDatabases"},
 		{"303 to the database manager", func(*fake) reply { return to(303, "/odoo/web/database/manager?x="+private) }, "RedirectDatabases"},
 		{"303 to the login", func(*fake) reply { return to(303, "/web/login?redirect=%2Fweb") }, "RedirectLogin"},
-		{"302 to a login of the proxy", func(*fake) reply { return to(302, "/oauth2/sign_in/../login") }, "RedirectLogin"},
+		{"302 to a login of the proxy", func(*fake) reply { return to(302, "/oauth2/start?rd=%2F") }, "RedirectLogin"},
 		{"302 to the sign-in of another host", func(*fake) reply { return to(302, "https://sso.example.org/realms/x/login") }, "RedirectHost"},
 		{"301 to a path", func(*fake) reply { return to(301, "/other/") }, "RedirectPath"},
 		{"302 to nowhere", func(*fake) reply { return to(302, "") }, "HTTP-302"},

@@ -15,7 +15,7 @@ var signInRefusals = map[string]Description{
 	},
 	"KeyRefused": {
 		"The password has the form of an API key, and the registry does not accept it.",
-		"Check that the key is one of the configured user (registry.username), was not removed and has not expired, and that the user is active. Otherwise create a new key in the user's preferences and give it as registry.password.",
+		"Check that the key is one of the configured user (registry.username), was not removed and has not expired, and that the user is active. Otherwise create a new key in the user's preferences and give it as registry.password. After several failed sign-ins some registries refuse a right key too, for a minute.",
 	},
 	"KeyOfAnotherUser": {
 		"The API key belongs to another user of the registry than the configured one.",

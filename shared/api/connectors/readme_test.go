@@ -1,0 +1,74 @@
+package connectors_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The README lists every member that can be left out, with its default.
+func TestReadmeHasEveryDefault(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "### What can be left out\n")
+	table, _, _ = strings.Cut(table, "\n### ")
+	written := map[string]string{} // by member: the beginning of the second column
+	name := regexp.MustCompile("`([a-z_.]+)`")
+	for line := range strings.Lines(table) {
+		columns := strings.SplitN(strings.Trim(line, "| \n"), " | ", 2)
+		if len(columns) < 2 {
+			continue
+		}
+		for _, member := range name.FindAllStringSubmatch(columns[0], -1) {
+			written[member[1]] = columns[1]
+		}
+	}
+
+	s := newService(t)
+	document := s.want(201, "POST", "/connectors", with()).body
+	members := []string{"language", "interval_minutes", "batch_maximum", "width_maximum", "remove_vids", "token_shape", "fields", "mapping",
+		"mandatory_fields", "domain", "registry.vid_type", "registry.token_type", "registry.read_one_by_one", "callback.timeout_seconds"}
+	for _, member := range members {
+		var value any = document
+		for part := range strings.SplitSeq(member, ".") {
+			object, _ := value.(map[string]any)
+			value = object[part]
+		}
+		if !says(written[member], value) && member != "domain" || written[member] == "" {
+			t.Errorf("%s: %q, is %v", member, written[member], value)
+		}
+	}
+	for member := range written {
+		if !slices.Contains(members, member) {
+			t.Errorf("%s is no member that can be left out", member)
+		}
+	}
+}
+
+// says reports whether a text names a value: a number with commas at its
+// beginning, or a text, JSON or not, in backquotes.
+func says(text string, value any) bool {
+	if plain, _, _ := strings.Cut(text, ";"); strings.ReplaceAll(plain, ",", "") == fmt.Sprint(value) {
+		return true
+	}
+	for i, part := range strings.Split(text, "`") {
+		if i%2 == 0 {
+			continue
+		}
+		var read any
+		if json.Unmarshal([]byte(part), &read) != nil {
+			read = part
+		}
+		if fmt.Sprint(read) == fmt.Sprint(value) {
+			return true
+		}
+	}
+	return false
+}
