@@ -266,7 +266,7 @@ func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r resul
 		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused.SaidBy(r.systemic[0].Code))
 	case r.alike != "":
 		return p.raise(ctx, a, seeding.ProblemAlike, seeding.RefusedAlike.SaidBy(r.alike))
-	case policySuspicious(r.totals):
+	case policySuspicious(r.totals, r.notTokens):
 		return p.raise(ctx, a, seeding.ProblemPolicy, seeding.TokensDiffer)
 	}
 	return nil

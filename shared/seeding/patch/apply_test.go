@@ -343,6 +343,11 @@ func TestProblemsThatAnAnswerShows(t *testing.T) {
 			f.registry.vids = append(f.registry.vids, sentVID(3))
 			f.registry.tokens = identifiers{holds(1, "X"), holds(2, "Y"), holds(3, "Z")}
 		}, []seeding.Source{seeding.ProblemPolicy}},
+		{"three hold what is no token: that says nothing of the policy", []seeding.Row{withToken(1, "A"), withToken(2, "B"), withToken(3, "C")}, func(f *fake) {
+			f.sent(1, 2, 3)
+			f.registry.vids = append(f.registry.vids, sentVID(3))
+			f.registry.tokens = identifiers{holds(1, "no token"), holds(2, "no token"), holds(3, "")}
+		}, nil},
 		{"a token is created without a conflict", []seeding.Row{withToken(1, "A")}, func(f *fake) {
 			f.state.Problems[seeding.ProblemPolicy] = seeding.Problem{}
 		}, nil},

@@ -18,6 +18,7 @@ type result struct {
 	systemic []seeding.Row // their codes blame the system; not decided yet
 	answered bool          // MOSIP answered for a registrant, so its licence and service work
 
+	notTokens int  // conflicts with what is no token
 	shaped    bool // a token came that has the shape of one
 	misshapen bool // one came that has not
 
@@ -53,6 +54,9 @@ func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) re
 		}
 		r.shaped = r.shaped || v.kind != pending && v.row.Token != ""
 		r.totals = r.totals.Plus(v.totals())
+		if v.kind == notToken {
+			r.notTokens++
+		}
 		if entered := h.vids[v.row.Identifier].Created; v.totals().Tokenised > 0 && !entered.IsZero() {
 			r.entered = append(r.entered, entered)
 		}
@@ -277,4 +281,7 @@ func problemsOver(r result, wrote, closed, identityRefused bool) []seeding.Sourc
 
 // policySuspicious: if MOSIP gives another token each time, most registrants hold
 // another one.
-func policySuspicious(t seeding.Totals) bool { return t.Conflict >= 3 && t.Conflict > t.Tokenised }
+func policySuspicious(t seeding.Totals, notTokens int) bool {
+	differ := t.Conflict - notTokens // of what is no token the policy says nothing
+	return differ >= 3 && differ > t.Tokenised
+}

@@ -113,6 +113,9 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		if o.systemic {
 			r.systemic = []seeding.Row{v.row}
 		}
+		if v.kind == notToken && !o.unread {
+			r.notTokens = 1
+		}
 		r.shaped = !o.unread && v.kind != pending && v.row.Token != ""
 		return r
 	}
@@ -339,7 +342,7 @@ func TestWhenThePolicyIsSuspicious(t *testing.T) {
 	}{
 		{0, 0, false}, {2, 0, false}, {3, 0, true}, {3, 2, true}, {3, 3, false}, {4, 3, true}, {400, 600, false}, {600, 400, true},
 	} {
-		if got := policySuspicious(seeding.Totals{Conflict: c.conflicts, Tokenised: c.tokenised}); got != c.want {
+		if got := policySuspicious(seeding.Totals{Conflict: c.conflicts, Tokenised: c.tokenised}, 0); got != c.want {
 			t.Errorf("%d conflicts and %d tokenised: suspicious %v", c.conflicts, c.tokenised, got)
 		}
 	}
