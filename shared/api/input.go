@@ -97,10 +97,10 @@ func decode(d *json.Decoder, at string, wrong *FieldErrors) (any, error) {
 	return token, nil
 }
 
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // escaped is a name as an element of a JSON pointer.
-func escaped(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(visible(name))
-}
+func escaped(name string) string { return pointerEscapes.Replace(visible(name)) }
 
 // position says where the JSON is broken, without repeating any of it.
 func position(body []byte, err error) string {
@@ -337,6 +337,9 @@ func (o *Object) Rest() {
 }
 
 func (o *Object) hint(name string) string {
+	if len(*o.errors) >= mostErrors {
+		return "" // not shown, and a body can have thousands
+	}
 	if meant := likely(name, o.names()); meant != "" {
 		return `; do you mean "` + meant + `"?`
 	}

@@ -48,6 +48,10 @@ func (e FieldErrors) Touch(pointer string) bool {
 	})
 }
 
+// mostErrors bounds a reply: a body can have tens of thousands of wrong members,
+// and Lambda sends 6 MB.
+const mostErrors = 200
+
 // Err is nil if nothing is wrong, else a problem with all of the errors.
 func (e FieldErrors) Err() error {
 	switch len(e) {
@@ -57,7 +61,7 @@ func (e FieldErrors) Err() error {
 		return NewProblem(http.StatusUnprocessableEntity, "One field is wrong; errors says which and what it needs. Nothing was saved.", e...)
 	}
 	return NewProblem(http.StatusUnprocessableEntity,
-		fmt.Sprintf("%d fields are wrong; errors says which and what each needs. Nothing was saved.", len(e)), e...)
+		fmt.Sprintf("%d fields are wrong; errors says which and what each needs. Nothing was saved.", len(e)), e[:min(len(e), mostErrors)]...)
 }
 
 // Reply writes v as JSON. No cache may keep it, because it may change at any

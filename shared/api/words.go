@@ -62,10 +62,10 @@ func likely(name string, known []string) string {
 	return found
 }
 
+var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+
 // bare is a name without what people write in different ways.
-func bare(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(visible(name)))
-}
+func bare(name string) string { return strings.ToLower(separators.Replace(visible(name))) }
 
 func firstWord(name string) string {
 	word, _, more := strings.Cut(strings.ToLower(visible(name)), "_")

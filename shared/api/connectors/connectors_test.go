@@ -127,6 +127,20 @@ func TestUnknownMemberNamesTheLikelyOne(t *testing.T) {
 	}
 }
 
+// Lambda sends 6 MB, and a body can have tens of thousands of wrong members.
+func TestReplyToManyMistakesIsBounded(t *testing.T) {
+	s := newService(t)
+	var body strings.Builder
+	body.WriteString(`{"name":"x"`)
+	for i := range 20_000 {
+		fmt.Fprintf(&body, `,"%d":1`, i)
+	}
+	a := s.want(422, "POST", "/connectors", body.String()+"}")
+	if found := a.fieldErrors(); len(found) != 200 || a.Body.Len() > 100_000 || !strings.HasPrefix(fmt.Sprint(a.body["detail"]), "2000") {
+		t.Errorf("%d errors in %d bytes: %v", len(found), a.Body.Len(), a.body["detail"])
+	}
+}
+
 // Left aside, a misspelt parameter would seem to work.
 func TestUnknownParameterIsRefused(t *testing.T) {
 	s := newService(t)
