@@ -26,7 +26,7 @@ type KeyReader interface {
 // keeps a label (infra/runbook.md, "Rotating the keys"). Without one it is
 // revoked: Secrets Manager may delete it at any time.
 //
-// AWSCURRENT signs, once it is so old that everybody else has read it too.
+// AWSCURRENT signs, once it is so old that everybody else has listed it too.
 type Keyring struct {
 	Now func() time.Time // time.Now unless set
 
@@ -136,24 +136,34 @@ func (k *Keyring) versions(ctx context.Context) (labelled []types.SecretVersions
 	return labelled, nil
 }
 
-// signing is the version AWSCURRENT, and the one to sign with: this, or AWSPREVIOUS
-// while the current one is so new that somebody who has to check it may not know
-// it.
+// signing is the version AWSCURRENT, and the one to sign with. While the current
+// one is so new that somebody who has to check it may not know it, that is the
+// newest of the former ones that everybody knows, or the oldest of them.
 func signing(versions []types.SecretVersionsListEntry, now time.Time) (current, signs string) {
-	var previous string
-	var made time.Time
+	settled := func(v types.SecretVersionsListEntry) bool {
+		return now.Sub(aws.ToTime(v.CreatedDate)) >= keyringSettled
+	}
+	slices.SortFunc(versions, func(a, b types.SecretVersionsListEntry) int {
+		return aws.ToTime(b.CreatedDate).Compare(aws.ToTime(a.CreatedDate))
+	})
+	for _, v := range versions { // the newest first
+		switch isCurrent := slices.Contains(v.VersionStages, "AWSCURRENT"); {
+		case isCurrent && settled(v):
+			return aws.ToString(v.VersionId), aws.ToString(v.VersionId)
+		case isCurrent:
+			current = aws.ToString(v.VersionId)
+		}
+	}
+	signs = current
 	for _, v := range versions {
-		if slices.Contains(v.VersionStages, "AWSCURRENT") {
-			current, made = aws.ToString(v.VersionId), aws.ToTime(v.CreatedDate)
+		if slices.Equal(v.VersionStages, []string{"AWSPENDING"}) { // it never signed
+			continue
 		}
-		if slices.Contains(v.VersionStages, "AWSPREVIOUS") {
-			previous = aws.ToString(v.VersionId)
+		if signs = aws.ToString(v.VersionId); settled(v) {
+			break
 		}
 	}
-	if previous != "" && now.Sub(made) < keyringSettled {
-		return current, previous
-	}
-	return current, current
+	return current, signs
 }
 
 // read returns the key of a version, and reads it at most once.

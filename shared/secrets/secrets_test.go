@@ -227,6 +227,30 @@ func TestKeyringRefusesShortKeys(t *testing.T) {
 	}
 }
 
+// Two rotations within minutes: the former key signs until the newest is known to
+// everybody, and not the one in between, which is as new.
+func TestKeyThatEverybodyKnowsSignsAfterTwoQuickRotations(t *testing.T) {
+	for name, age := range map[string]time.Duration{"an old key": time.Hour, "a key of a minute ago": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			ctx, m := t.Context(), secretstest.New()
+			signer, clock := newKeyring(m)
+			first := m.Rotate(keySecret)
+			m.Label(keySecret, first, "kept-1")
+			clock.pass(age)
+			between := m.Rotate(keySecret)
+			m.Label(keySecret, between, "kept-2")
+			newest := m.Rotate(keySecret)
+			if key, err := signer.Current(ctx); err != nil || key.ID != first {
+				t.Errorf("signs with %s at once, %v", key.ID, err)
+			}
+			clock.pass(6 * time.Minute)
+			if key, err := signer.Current(ctx); err != nil || key.ID != newest {
+				t.Errorf("signs with %s later, %v", key.ID, err)
+			}
+		})
+	}
+}
+
 // A value that is no key, and that was corrected, does not stop anybody while the
 // correction is new.
 func TestCorrectedKeySignsAtOnce(t *testing.T) {
