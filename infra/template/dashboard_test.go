@@ -146,7 +146,7 @@ func dashboardMistakes(s stack) (mistakes []string) {
 	if graphs > 50 {
 		say("it has %d metrics, and costs nothing with up to 50 only (facts/aws.md 7)", graphs)
 	}
-	if got := s.Resources["Dashboard"].Condition + text(s.Conditions["HasDashboard"]); got != `HasDashboard{"Fn::Equals":[{"Ref":"Dashboard"},"true"]}` || text(s.Parameters["Dashboard"]["Default"]) != "true" {
+	if got := s.Resources["Dashboard"].Condition + text(s.Conditions["HasDashboard"]); got != `HasDashboard{"Fn::Equals":[{"Ref":"DashboardState"},"ENABLED"]}` || text(s.Parameters["DashboardState"]["Default"]) != "ENABLED" {
 		say("it is there if %s", got)
 	}
 	slices.Sort(mistakes)

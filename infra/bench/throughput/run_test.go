@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -266,8 +267,10 @@ func numbers() (next func() string) {
 // populate adds registrants who all get a token.
 func populate(registry *odoosim.Server, registrants int) {
 	for n := range int64(registrants) {
+		// One name for all of a page would be taken for a placeholder.
+		given := fmt.Sprintf("Jo%06d", n)
 		id := registry.AddRegistrant(odoosim.Registrant{
-			Name: "DOE, JO", GivenName: "Jo", FamilyName: "Doe", Gender: "Female", Birthdate: "1990-02-03", Address: "1 Long Street\nQuezon City",
+			Name: "DOE, " + strings.ToUpper(given), GivenName: given, FamilyName: "Doe", Gender: "Female", Birthdate: "1990-02-03", Address: "1 Long Street\nQuezon City",
 		})
 		registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(n, 1, odoosim.Normal)})
 	}

@@ -19,6 +19,8 @@ func TestNamesThatAreHidden(t *testing.T) {
 		"three alike":                    {[]string{"encrypted encrypted", "encrypted encrypted", "encrypted encrypted"}, true, true},
 		"three alike on a later page":    {[]string{"***", "***", "***"}, false, false},
 		"ten alike on a later page":      {slices.Repeat([]string{"***"}, 10), false, true},
+		"nine namesakes":                 {slices.Repeat([]string{"Ana Cruz"}, 9), true, false},
+		"ten namesakes":                  {slices.Repeat([]string{"Ana Cruz"}, 10), true, true},
 		"two alike":                      {[]string{"Ana", "Ana"}, true, false},
 		"three alike, and some without":  {[]string{"***", "", "***", "***"}, true, true},
 		"one is another":                 {[]string{"***", "***", "***", "Ana"}, true, false},

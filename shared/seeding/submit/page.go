@@ -5,7 +5,9 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -167,20 +169,25 @@ func (s *Submitter) readOneByOne(ctx context.Context, registry seeding.Registry,
 	return nil
 }
 
-// namesakes is how many registrants with one and the same name are no chance: on
-// the first page of a pass, and on a later one, which may be short.
+// How many registrants with one and the same name are no chance: of any name, and
+// on the first page of a pass of one that is no name by its looks. A test registry
+// may hold several people of one name.
 const (
-	namesakesFirst = 3
-	namesakesLater = 10
+	namesakes    = 10
+	placeholders = 3
 )
+
+// isPlaceholder reports whether a text says that something is hidden, or has no
+// letter and no digit ("****").
+func isPlaceholder(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, "encrypt") || strings.Contains(name, "hidden") || strings.Contains(name, "redacted") ||
+		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
 
 // hidden is a fault if one text is in place of all names of a page. The registrants
 // of a registry that hides them must not be sent: MTS would get the text.
 func (r rules) hidden(p page, first, oneByOne bool) error {
-	least := namesakesLater
-	if first {
-		least = namesakesFirst
-	}
 	name, names := "", 0
 	seen := map[int64]bool{}
 	for _, vid := range p.vids {
@@ -197,6 +204,10 @@ func (r rules) hidden(p page, first, oneByOne bool) error {
 			return nil
 		}
 		name, names = mapped, names+1
+	}
+	least := namesakes
+	if first && isPlaceholder(name) {
+		least = placeholders
 	}
 	if names < least {
 		return nil
