@@ -85,6 +85,9 @@ const userAgent = "mts-connector"
 
 func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := o.options.Check(req.URL.Scheme, strings.ToLower(req.URL.Hostname())); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // a RoundTripper must
+		}
 		return nil, &Failure{cause: err}
 	}
 	transport := o.plain
