@@ -46,8 +46,8 @@ func TestCallsStayWithinTheAllowedRanges(t *testing.T) {
 	}{
 		"loopback of IPv6 as MTS":         {"mts", byName, seeding.ProblemMTS, ""},
 		"loopback of IPv6 as registry":    {"registry", byName, seeding.ProblemRegistry, ""},
-		"registry redirects to metadata":  {"registry", redirecting(t, "http://169.254.169.254/"), seeding.ProblemRead, "Redirect"},
-		"registry redirects out of range": {"registry", redirecting(t, outside.url), seeding.ProblemRead, "Redirect"},
+		"registry redirects to metadata":  {"registry", redirecting(t, "http://169.254.169.254/"), seeding.ProblemRead, "RedirectHost"},
+		"registry redirects out of range": {"registry", redirecting(t, outside.url), seeding.ProblemRead, "RedirectHost"},
 		"MTS redirects out of range":      {"mts", redirecting(t, outside.url), seeding.ProblemMTS, "HTTP-307"},
 	}
 	for name, g := range cases {
