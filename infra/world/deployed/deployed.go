@@ -96,9 +96,11 @@ func (w *World) SwitchStream(ctx context.Context, on bool) error {
 
 // FunctionErrors are the errors that functions returned from a tick. Functions
 // that were killed returned none, and neither did calls that the emulator dropped.
+// A function that is out of time says how busy the machine is: the next tick does
+// its work, as after a kill.
 func FunctionErrors(err error) (failed []*local.FunctionError) {
 	for _, one := range each(err) {
-		if f, ok := errors.AsType[*local.FunctionError](one); ok && !killed(f) {
+		if f, ok := errors.AsType[*local.FunctionError](one); ok && !killed(f) && !outOfTime(f) {
 			failed = append(failed, f)
 		}
 	}
@@ -128,4 +130,18 @@ func each(err error) []error {
 // before its first one.
 func killed(f *local.FunctionError) bool {
 	return f.Type == "Runtime.ExitError" || strings.HasSuffix(f.Message, "exited during init with code -9")
+}
+
+// outOfTime reports whether the time limit of a function ended it, or nothing but
+// calls that it was making.
+func outOfTime(f *local.FunctionError) bool {
+	if f.Type == "Sandbox.Timedout" {
+		return true
+	}
+	for line := range strings.Lines(f.Message) {
+		if !strings.HasSuffix(strings.TrimSpace(line), ": out of time") {
+			return false
+		}
+	}
+	return f.Message != ""
 }

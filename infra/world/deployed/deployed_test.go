@@ -18,6 +18,9 @@ func TestErrorsOfATick(t *testing.T) {
 	killed := &local.FunctionError{Function: "submit", Type: "Runtime.ExitError"}
 	early := &local.FunctionError{Function: "submit", Type: "Runtime.Unknown", Message: "bootstrap exited during init with code -9"}
 	failed := &local.FunctionError{Function: "reconcile", Type: "errorString", Message: "no"}
+	ended := &local.FunctionError{Function: "reconcile", Type: "Sandbox.Timedout", Message: "Task timed out after 50.00 seconds"}
+	late := &local.FunctionError{Function: "reconcile", Type: "joinError", Message: "dynamo: query: out of time\ndynamo: query: out of time"}
+	lateAndMore := &local.FunctionError{Function: "reconcile", Type: "joinError", Message: "dynamo: put: no reply\ndynamo: query: out of time"}
 	dropped := errors.New("the emulator dropped an answer")
 	for name, c := range map[string]struct {
 		err        error
@@ -31,6 +34,9 @@ func TestErrorsOfATick(t *testing.T) {
 		"failed":                   {errors.Join(failed), 1, false},
 		"one killed, one failed":   {errors.Join(killed, failed), 1, false},
 		"killed, and a lost reply": {errors.Join(killed, dropped), 0, false},
+		"ended by its time limit":  {ended, 0, false},
+		"out of time":              {late, 0, false},
+		"out of time, and another": {lateAndMore, 1, false},
 		"wrapped":                  {fmt.Errorf("tick: %w", failed), 1, false},
 	} {
 		if got := FunctionErrors(c.err); len(got) != c.failed {
