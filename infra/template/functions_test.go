@@ -60,7 +60,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestFunctions(t *testing.T) {
 	s := load(t)
-	seconds := map[string]string{"Submit": "900", "Callback": "10", "Patch": "150", "Reconcile": "50", "Connectors": "29"}
+	seconds := map[string]string{"Submit": "900", "Callback": "10", "Patch": "150", "Reconcile": "60", "Connectors": "29"}
 	for _, function := range s.all(t, "AWS::Lambda::Function") {
 		name := short(function)
 		for property, want := range map[string]string{

@@ -16,7 +16,7 @@ type Times struct {
 	OverdueBase    time.Duration // until a batch is overdue: base plus twice the measured time per record
 	RecordFirst    time.Duration // time per record of an MTS that was never measured
 	RunLease       time.Duration // of the run lease, which is renewed in time: how long a dead holder has it
-	TickLimit      time.Duration // how long a tick of submit may look again; less than until the next one
+	TickLimit      time.Duration // how long a tick may look again; less than until the next one
 	Turn           time.Duration // after which submit leaves its place to a connector that waits for one
 	RestMax        time.Duration // the longest rest after invocations that died
 	AnswerWait     time.Duration // how long submit waits for a batch to be closed, or for a slot at MTS

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -73,17 +74,23 @@ type Invoker interface {
 	InvokePatch(ctx context.Context, registry string) error
 }
 
-// Tick goes through all registries, even if one of them fails.
+// Tick goes through all registries, even if one of them fails, and then looks again
+// where answers wait for a patcher that may have died.
 func (r *Reconciler) Tick(ctx context.Context) error {
+	until := r.Clock.Now().Add(r.Times.TickLimit)
 	registries, failed := r.Store.RegistryStates(ctx)
 	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
 		return failed
 	}
 	known := newRound()
 	var oldest time.Duration // that an answer waits
+	var held []seeding.RegistryState
 	for _, registry := range registries {
 		waits, err := r.invokePatch(ctx, registry)
 		oldest = max(oldest, waits)
+		if waits > 0 && registry.Patch.Live(r.Clock.Now()) {
+			held = append(held, registry)
+		}
 		failed = errors.Join(failed, err, r.checkOverdue(ctx, registry.Key, known))
 	}
 	states, err := r.Store.States(ctx)
@@ -92,6 +99,46 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	}
 	for _, g := range gauges(states, oldest, r.Clock.Now()) {
 		r.Meter.Measure(g.metric, g.value, "")
+	}
+	return errors.Join(failed, r.follow(ctx, held, until))
+}
+
+// beatsPerLease is how often a patch lease is looked at in its time.
+const beatsPerLease = 4
+
+// follow looks at patch leases until they change, end, or the time is up, and invokes
+// patch where one ended: its holder died. So an answer does not wait for the next
+// tick too. A holder that works changes its lease within seconds.
+func (r *Reconciler) follow(ctx context.Context, held []seeding.RegistryState, until time.Time) (failed error) {
+	for len(held) > 0 {
+		next := r.Clock.Now().Add(r.Times.PatchLease / beatsPerLease)
+		for _, h := range held {
+			if h.Patch.Until.Before(next) {
+				next = h.Patch.Until
+			}
+		}
+		if next.After(until) {
+			return failed
+		}
+		if err := r.Clock.Sleep(ctx, next.Sub(r.Clock.Now())); err != nil {
+			return errors.Join(failed, err)
+		}
+		now, err := r.Store.RegistryStates(ctx)
+		if seeding.IgnoreDamaged(err) != nil {
+			return errors.Join(failed, err)
+		}
+		var same []seeding.RegistryState
+		for _, state := range now {
+			switch {
+			case !slices.ContainsFunc(held, func(h seeding.RegistryState) bool { return h.Key == state.Key && h.Patch == state.Patch }):
+			case state.Patch.Live(r.Clock.Now()):
+				same = append(same, state)
+			default:
+				_, err := r.invokePatch(ctx, state)
+				failed = errors.Join(failed, err)
+			}
+		}
+		held = same
 	}
 	return failed
 }

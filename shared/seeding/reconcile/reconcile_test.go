@@ -12,11 +12,27 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
-	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
+
+// clock moves when somebody sleeps.
+type clock struct {
+	time.Time
+	asleep func(time.Time) // what happens meanwhile
+}
+
+func (c *clock) Now() time.Time { return c.Time }
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.Time = c.Add(d)
+	if c.asleep != nil {
+		c.asleep(c.Time)
+	}
+	return ctx.Err()
+}
 
 // world is the store, the MTS, the invoker and the meter of one tick, in memory.
 type world struct {
+	clock      *clock
 	registries []seeding.RegistryState
 	states     map[string]seeding.State
 	open       []seeding.Batch
@@ -27,6 +43,7 @@ type world struct {
 	answers    map[string][]seeding.AnswerPart // by batch
 	says       map[string]seeding.MTSStatus    // by request; no entry is silence
 
+	looks    int      // at the registries
 	mtsReads int      // of the state of an MTS
 	asked    []string // requests
 	invoked  []string // registries
@@ -39,6 +56,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
+		clock:   &clock{Time: now},
 		states:  map[string]seeding.State{"c1": {Connector: "c1", Version: 7}},
 		pace:    seeding.Pace{Size: 100, Proved: 100},
 		answers: map[string][]seeding.AnswerPart{}, says: map[string]seeding.MTSStatus{},
@@ -49,12 +67,13 @@ func newWorld() *world {
 func (w *world) reconciler() *Reconciler {
 	return &Reconciler{
 		Store: w, MTS: mts{world: w}, Invoker: w, Meter: w,
-		Clock: seedingtest.Clock{Time: now}, Times: seeding.DefaultTimes(), Log: slog.New(slog.DiscardHandler),
+		Clock: w.clock, Times: seeding.DefaultTimes(), Log: slog.New(slog.DiscardHandler),
 		CallbackBase: "https://api.example/",
 	}
 }
 
 func (w *world) RegistryStates(context.Context) ([]seeding.RegistryState, error) {
+	w.looks++
 	return w.registries, w.fails["RegistryStates"]
 }
 
@@ -466,7 +485,7 @@ func TestWhenPatchIsInvoked(t *testing.T) {
 		{"an answer of several parts waits", seeding.RegistryState{}, waiting(time.Second, time.Minute, 2*time.Second), true, 60},
 		{"an answer waits for an outage to end", seeding.RegistryState{OutageUntil: now.Add(1)}, waiting(time.Minute), false, 60},
 		{"an answer waits, and the outage is over", seeding.RegistryState{OutageUntil: now}, waiting(time.Minute), true, 60},
-		{"an answer waits, and a patcher is at work", seeding.RegistryState{Patch: seeding.Lease{Owner: "x", Until: now.Add(1)}}, waiting(time.Minute), false, 60},
+		{"an answer waits, and a patcher is at work", seeding.RegistryState{Patch: seeding.Lease{Owner: "x", Until: now.Add(time.Minute)}}, waiting(time.Minute), false, 60},
 		{"an answer waits, and the patcher is dead", seeding.RegistryState{Patch: seeding.Lease{Owner: "x", Until: now}}, waiting(time.Minute), true, 60},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -481,6 +500,54 @@ func TestWhenPatchIsInvoked(t *testing.T) {
 			}
 			if (len(w.invoked) == 1) != c.invoked || w.measured[seeding.MetricOldestAnswer] != c.oldest {
 				t.Errorf("invoked for %q, the oldest answer waits %v s", w.invoked, w.measured[seeding.MetricOldestAnswer])
+			}
+		})
+	}
+}
+
+// An answer whose patcher died does not wait for the next tick: the tick looks again
+// while the lease stays as it is.
+func TestDeadPatcherIsFollowedWithinTheTick(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		lease     time.Duration                        // that is left of the lease
+		meanwhile func(lease *seeding.Lease, at int64) // after so many seconds
+		followed  time.Duration                        // 0: never
+		looks     int                                  // at the registries; 0: any number
+	}{
+		{"it died long ago", 3 * time.Second, nil, 3 * time.Second, 2},
+		{"it died just now", 45 * time.Second, nil, 45 * time.Second, 5},
+		{"it may be at a write", 5 * time.Minute, nil, 0, 0},
+		{"it renews its lease", 20 * time.Second, func(l *seeding.Lease, at int64) {
+			l.Until = now.Add(45*time.Second + time.Duration(at)*time.Second)
+		}, 0, 2},
+		{"it is done", 40 * time.Second, func(l *seeding.Lease, at int64) { l.Until = now.Add(time.Duration(at) * time.Second) }, 0, 2},
+		{"another took over", 40 * time.Second, func(l *seeding.Lease, _ int64) { l.Owner, l.Fence = "y", l.Fence+1 }, 0, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			w.registries = []seeding.RegistryState{{Key: "r1", Patch: seeding.Lease{Owner: "x", Fence: 3, Until: now.Add(c.lease)}}, {Key: "r2"}}
+			w.answers["b1"] = []seeding.AnswerPart{{Ref: overdueBatch("b1").Ref, Received: now.Add(-time.Minute)}}
+			w.clock.asleep = func(at time.Time) {
+				if c.meanwhile != nil {
+					w.registries = slices.Clone(w.registries)
+					c.meanwhile(&w.registries[0].Patch, int64(at.Sub(now)/time.Second))
+				}
+			}
+			if err := w.reconciler().Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if took := w.clock.Sub(now); took > 50*time.Second {
+				t.Errorf("the tick took %v", took)
+			}
+			if c.looks > 0 && w.looks != c.looks {
+				t.Errorf("%d looks at the registries", w.looks)
+			}
+			switch {
+			case c.followed == 0 && len(w.invoked) > 0:
+				t.Errorf("patch was invoked for %v", w.invoked)
+			case c.followed > 0 && (len(w.invoked) != 1 || w.clock.Sub(now) != c.followed):
+				t.Errorf("patch was invoked for %v after %v", w.invoked, w.clock.Sub(now))
 			}
 		})
 	}
