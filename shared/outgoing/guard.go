@@ -102,23 +102,29 @@ func (o Options) control(plain bool) func(context.Context, string, string, sysca
 
 func (o Options) check(a netip.Addr, plain bool) error {
 	a = a.Unmap().WithZone("")
-	forms := []netip.Addr{a}
-	if v4, embedded := embeddedV4(a); embedded {
-		forms = append(forms, v4)
+	// An address that holds an IPv4 address may lead there, or anywhere: who owns
+	// a network chooses the last bits of its addresses. So what it holds can forbid
+	// a call and never allow one. Only a NAT64 is the network's own.
+	held, holds := embeddedV4(a)
+	target := a
+	if !holds {
+		held = a
 	}
-	for _, form := range forms {
+	if nat64.Contains(a) {
+		target = held
+	}
+	for _, form := range []netip.Addr{a, held} {
 		if within(never, form) || !o.Loopback && within(loopback, form) {
 			return &Blocked{Addr: a}
 		}
 	}
-	public := isPublic(forms[len(forms)-1])
-	if len(o.AllowedRanges) == 0 && !public {
+	if len(o.AllowedRanges) == 0 && !(isPublic(target) && isPublic(held)) {
 		return &Blocked{Addr: a}
 	}
-	if len(o.AllowedRanges) > 0 && !within(o.AllowedRanges, forms...) {
+	if len(o.AllowedRanges) > 0 && !within(o.AllowedRanges, a, target) {
 		return &Blocked{Addr: a}
 	}
-	if plain && public && !within(o.networks(), forms...) {
+	if plain && (isPublic(target) || isPublic(held)) && !within(o.networks(), a, target) {
 		return &PlainHTTP{}
 	}
 	return nil
@@ -135,7 +141,7 @@ func isPublic(a netip.Addr) bool {
 	return (a.Is4() || globalV6.Contains(a)) && !within(notPublic, a)
 }
 
-// embeddedV4 returns the IPv4 address that a form of IPv6 leads to.
+// embeddedV4 returns the IPv4 address that a form of IPv6 holds.
 func embeddedV4(a netip.Addr) (netip.Addr, bool) {
 	b := a.As16()
 	switch {

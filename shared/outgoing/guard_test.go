@@ -79,6 +79,12 @@ func TestGuard(t *testing.T) {
 		{"fd12::/16", "fd13::1", false},
 		{"::ffff:10.0.0.0/104", "10.9.9.9", true},
 		{"64:ff9b::/96", "64:ff9b::8.8.8.8", true},
+		// Anybody may own an address that holds one of the range.
+		{"10.0.0.0/8", "2a01:4f8:1:2:0:5efe:10.0.0.1", false},
+		{"10.0.0.0/8", "2a01:4f8:1:2:200:5efe:10.0.0.1", false},
+		{"10.0.0.0/8", "2002:a00:1::1", false},
+		{"10.0.0.0/8", "::10.0.0.1", false},
+		{"10.0.0.0/8", "::ffff:0:10.0.0.1", false},
 
 		// Never, whatever the ranges.
 		{everything, "8.8.8.8", true},
@@ -163,6 +169,8 @@ func TestPlainHTTPIsForAllowedRangesOnly(t *testing.T) {
 		{"10.0.0.0/8", "64:ff9b::10.1.2.3", true},
 		{"8.8.0.0/16", "8.8.8.8", true}, // a public range that somebody uses inside
 		{"0.0.0.0/0, ::/0", "8.8.8.8", false},
+		{"10.0.0.0/8, ::/0", "2a01:4f8:1:2:0:5efe:10.0.0.1", false},
+		{"0.0.0.0/0, ::/0", "2a01:4f8:1:2:0:5efe:10.0.0.1", false},
 		{"0.0.0.0/0, ::/0", "2606:4700::1111", false},
 		{"0.0.0.0/0, ::/0", "64:ff9b::8.8.8.8", false},
 		{"0.0.0.0/0, 8.8.0.0/16", "8.8.8.8", true},

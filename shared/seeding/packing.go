@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -101,6 +102,9 @@ func UnpackRows(packed []byte) ([]Row, error) {
 			return nil, err
 		}
 	}
+	if in.Len() > 0 { // the texts are not those of these rows
+		return nil, ErrDamaged
+	}
 	return rows, nil
 }
 
@@ -128,7 +132,10 @@ func PackMembers(members []Member) []byte {
 
 // UnpackMembers is the inverse of PackMembers. It also reads the form before.
 func UnpackMembers(packed []byte) ([]Member, error) {
-	_, _, members, err := unpack(packed)
+	_, rest, members, err := unpack(packed)
+	if err == nil && rest.Len() > 0 {
+		return nil, ErrDamaged
+	}
 	return members, err
 }
 
@@ -195,8 +202,12 @@ func readMembers(in *bytes.Buffer, n int) ([]Member, error) {
 	return members, nil
 }
 
-// appendText ends a text with a zero byte, which no text here holds.
-func appendText(plain []byte, text string) []byte { return append(append(plain, text...), 0) }
+// appendText ends a text with a zero byte. One within it would end it early and
+// give its rest to the next row, so it becomes a character that no token and no code
+// has.
+func appendText(plain []byte, text string) []byte {
+	return append(append(plain, strings.ReplaceAll(text, "\x00", "\uFFFD")...), 0)
+}
 
 func readText(in *bytes.Buffer) (string, error) {
 	b, err := in.ReadBytes(0)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"io"
 	"reflect"
 	"runtime"
 	"testing"
@@ -38,6 +39,41 @@ func TestPackedRowsComeBack(t *testing.T) {
 			t.Fatalf("%v: got %v, want %v", err, got, rows)
 		}
 	})
+}
+
+// A text that holds the byte with which texts end gives nothing to the next row.
+func TestNoRowGetsTheTextOfAnother(t *testing.T) {
+	rows := seedingtest.Rows(3)
+	rows[0].Token += "\x00"
+	rows[1].Code = "\x00IDA-MLC-009"
+	got, err := seeding.UnpackRows(seeding.PackRows(rows))
+	if err != nil || len(got) != 3 {
+		t.Fatal(got, err)
+	}
+	for i := range rows {
+		if got[i].Member != rows[i].Member || i > 0 && got[i].Token != rows[i].Token {
+			t.Errorf("row %d: %+v, want %+v", i, got[i], rows[i])
+		}
+	}
+	if seeding.MOSIPTokens.Fits(seeding.CleanToken(got[0].Token)) || got[2].Code != "" {
+		t.Errorf("%q %q", got[0].Token, got[2].Code)
+	}
+}
+
+// What was packed before such bytes were replaced, and has one text too many.
+func TestRowsWithATextTooManyAreDamaged(t *testing.T) {
+	packed := seeding.PackRows(seedingtest.Rows(2))
+	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed[1:])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bytes.NewBuffer(packed[:1:1])
+	w, _ := flate.NewWriter(out, flate.BestSpeed)
+	_, _ = w.Write(append(plain, 'x', 0))
+	_ = w.Close()
+	if rows, err := seeding.UnpackRows(out.Bytes()); !errors.Is(err, seeding.ErrDamaged) {
+		t.Errorf("%v, %v", rows, err)
+	}
 }
 
 func TestDamagedRowsAreAnErrorAndNoPanic(t *testing.T) {

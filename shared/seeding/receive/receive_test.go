@@ -108,14 +108,17 @@ func TestInboxReadsRows(t *testing.T) {
 			`[null, ["` + k2 + `", "processed", "7", null, null], {"vid": "1"}, ["x"], ["` + k1 + `", "processing", null, null, null], ["` + k1 + `", "processed", 12, null, null], [null, "processed", "1", null, null]]`,
 			[]seeding.Row{{Status: 'p', Token: "7"}}},
 		"a token that is too long is still none": {`[["` + k1 + `", "processed", "` + strings.Repeat("1", 5000) + `", null, null]]`, []seeding.Row{{Status: 'p', Token: strings.Repeat("1", 101)}}},
-		"a key with more behind":                 {`[["` + k1 + `A", "processed", "1", null, null]]`, nil},
-		"a key with a negative id":               {`[["-` + k1 + `", "processed", "1", null, null]]`, nil},
-		"an object":                              {`{"a": 1}`, nil},
-		"a text":                                 {`"pong"`, nil},
-		"no body":                                {``, nil},
-		"an empty array":                         {`[]`, nil},
-		"cut short":                              {`[["` + k1 + `", "processed", "123", null, null], `, nil},
-		"two documents":                          {`[["` + k1 + `", "processed", "123", null, null]] []`, nil},
+		"a zero in a token is no end of it": {
+			`[["` + k1 + `", "processed", "12\u0000", null, null], ["` + k2 + `", "processed", "7", null, null]]`,
+			[]seeding.Row{{Status: 'p', Token: "12\uFFFD"}, {Status: 'p', Token: "7"}}},
+		"a key with more behind":   {`[["` + k1 + `A", "processed", "1", null, null]]`, nil},
+		"a key with a negative id": {`[["-` + k1 + `", "processed", "1", null, null]]`, nil},
+		"an object":                {`{"a": 1}`, nil},
+		"a text":                   {`"pong"`, nil},
+		"no body":                  {``, nil},
+		"an empty array":           {`[]`, nil},
+		"cut short":                {`[["` + k1 + `", "processed", "123", null, null], `, nil},
+		"two documents":            {`[["` + k1 + `", "processed", "123", null, null]] []`, nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
