@@ -118,7 +118,7 @@ func (o Options) check(a netip.Addr, plain bool) error {
 			return &Blocked{Addr: a}
 		}
 	}
-	if len(o.AllowedRanges) == 0 && !(isPublic(target) && isPublic(held)) {
+	if len(o.AllowedRanges) == 0 && (!isPublic(target) || !isPublic(held)) {
 		return &Blocked{Addr: a}
 	}
 	if len(o.AllowedRanges) > 0 && !within(o.AllowedRanges, a, target) {
