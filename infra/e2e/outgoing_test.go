@@ -62,7 +62,7 @@ func TestCallsStayWithinTheAllowedRanges(t *testing.T) {
 			c := w.createStarted(change)
 			c.waitForProblem(g.source)
 			w.until("the log names the reason", func() bool {
-				lines, err := logOf(t.Context(), "submit")
+				lines, err := stack.Log(t.Context(), "submit")
 				if err != nil {
 					t.Fatal(err)
 				}

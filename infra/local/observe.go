@@ -16,7 +16,8 @@ import (
 
 // Logs are all lines of all log groups, one group after the other, with the
 // lines START, END and REPORT as on AWS. The lines of an invocation appear when
-// it has ended, in the order of the ends.
+// it has ended, in the order of the ends; what it wrote last may appear with the
+// next one of the same process only.
 func (s *Stack) Logs(ctx context.Context) ([]string, error) {
 	var all []string
 	groups := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{})
@@ -34,6 +35,12 @@ func (s *Stack) Logs(ctx context.Context) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// Log are all lines of a function by its short name, as in Logs. It is an error if
+// the function has not logged yet.
+func (s *Stack) Log(ctx context.Context, function string) ([]string, error) {
+	return s.logGroup(ctx, aws.String("/aws/lambda/"+s.Function(function)))
 }
 
 // logGroup pages by time, because the emulator gives no token for the next page.
