@@ -244,7 +244,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 	a.wholeLife()
 	expect(t, "secrets left", len(a.secrets.Names()), 0)
 
-	reads := []string{"Connector", "State", "ListConnectors", "ListRuns", "Run", "RunBatches", "MTSState", "ListRejections"}
+	reads := []string{"Connector", "State", "ListConnectors", "ListRuns", "Run", "RunBatches", "MTSState", "RegistryState", "ListRejections"}
 	var points []string
 	for i, port := 0, reflect.TypeFor[connectors.Store](); i < port.NumMethod(); i++ {
 		if name := port.Method(i).Name; !slices.Contains(reads, name) {

@@ -83,6 +83,14 @@ func (w *world) problems(c seeding.Connector) map[seeding.Source]seeding.Problem
 	return w.state(c).Problems
 }
 
+// problemsBut are the problems of a connector without those of some sources.
+func (w *world) problemsBut(c seeding.Connector, sources ...seeding.Source) map[seeding.Source]seeding.Problem {
+	w.Helper()
+	problems := maps.Clone(w.problems(c))
+	maps.DeleteFunc(problems, func(s seeding.Source, _ seeding.Problem) bool { return slices.Contains(sources, s) })
+	return problems
+}
+
 // batches of all runs of a connector, in the order of runs and claims, and how
 // many ended in each state.
 func (w *world) batches(c seeding.Connector) (all []seeding.Batch, states map[seeding.BatchState]int) {
