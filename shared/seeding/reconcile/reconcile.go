@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,7 +83,6 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
 		return failed
 	}
-	known := newRound()
 	var oldest time.Duration // that an answer waits
 	var held []seeding.RegistryState
 	for _, registry := range registries {
@@ -91,16 +91,21 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 		if waits > 0 && registry.Patch.Live(r.Clock.Now()) {
 			held = append(held, registry)
 		}
-		failed = errors.Join(failed, err, r.checkOverdue(ctx, registry.Key, known))
+		failed = errors.Join(failed, err)
 	}
+	return errors.Join(failed, r.measure(ctx, oldest), r.checkOverdue(ctx, registries, newRound()), r.follow(ctx, held, until))
+}
+
+// measure writes the gauges, before anybody is waited for.
+func (r *Reconciler) measure(ctx context.Context, oldest time.Duration) error {
 	states, err := r.Store.States(ctx)
-	if failed = errors.Join(failed, err); err != nil && !errors.Is(err, seeding.ErrDamaged) {
-		return failed
+	if seeding.IgnoreDamaged(err) != nil {
+		return err
 	}
 	for _, g := range gauges(states, oldest, r.Clock.Now()) {
 		r.Meter.Measure(g.metric, g.value, "")
 	}
-	return errors.Join(failed, r.follow(ctx, held, until))
+	return err
 }
 
 // beatsPerLease is how often a patch lease is looked at in its time.
@@ -167,23 +172,51 @@ func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryStat
 	return waits, errors.Join(damaged, r.Invoker.InvokePatch(ctx, state.Key))
 }
 
-// checkOverdue asks about the overdue batches that have no answer.
-func (r *Reconciler) checkOverdue(ctx context.Context, registry string, known round) error {
-	open, failed := r.Store.OpenBatches(ctx, registry)
-	if seeding.IgnoreDamaged(failed) != nil {
-		return failed
-	}
-	for _, b := range open {
-		if r.Clock.Now().Before(b.AskAt()) {
+// asking is how long a tick asks MTSs. One that is silent takes 5 s of it.
+const asking = 25 * time.Second
+
+// checkOverdue asks about the overdue batches that have no answer, one MTS after the
+// other. Each tick begins with another one, so those that are silent keep no other
+// from being asked.
+func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.RegistryState, known round) (failed error) {
+	began := r.Clock.Now()
+	byMTS := map[string][]seeding.Batch{}
+	for _, registry := range registries {
+		open, err := r.Store.OpenBatches(ctx, registry.Key)
+		failed = errors.Join(failed, err)
+		if seeding.IgnoreDamaged(err) != nil {
 			continue
 		}
-		answered, err := r.Store.HasAnswer(ctx, registry, b.Ref.Batch)
-		if err == nil && !answered {
-			err = r.waitOrClose(ctx, b, known)
+		for _, b := range open {
+			if !began.Before(b.AskAt()) {
+				byMTS[b.MTS] = append(byMTS[b.MTS], b)
+			}
 		}
-		failed = errors.Join(failed, err)
+	}
+	for _, key := range inTurn(slices.Sorted(maps.Keys(byMTS)), began) {
+		for _, b := range byMTS[key] {
+			if r.Clock.Now().Sub(began) >= asking {
+				r.Log.Warn("not all overdue batches were asked about; the next tick goes on")
+				return failed
+			}
+			answered, err := r.Store.HasAnswer(ctx, b.Ref.Registry, b.Ref.Batch)
+			if err == nil && !answered {
+				err = r.waitOrClose(ctx, b, known)
+			}
+			failed = errors.Join(failed, err)
+		}
 	}
 	return failed
+}
+
+// inTurn begins with another one each minute, as far behind as a tick gets at least.
+func inTurn(list []string, now time.Time) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	const atLeast = int64(asking / (5 * time.Second))
+	first := int(now.Unix() / 60 * atLeast % int64(len(list)))
+	return slices.Concat(list[first:], list[:first])
 }
 
 // waitOrClose asks MTS about a batch, and closes it if it is lost.

@@ -275,7 +275,7 @@ func TestOverdueBatches(t *testing.T) {
 			w := newWorld()
 			c.change(w, &c.batch)
 			w.open = []seeding.Batch{c.batch}
-			if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+			if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil {
 				t.Fatal(err)
 			}
 			if len(w.asked) != c.asked || (len(w.closed) == 1) != c.lost || w.measured[seeding.MetricBatchesLost] != float64(len(w.closed)) {
@@ -307,7 +307,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 		b.Deadline = now.Add(-time.Minute) // the second deadline has not come: silence waits
 	}
 	w.open = []seeding.Batch{first, second, third, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil {
 		t.Fatal(err)
 	}
 	if want := append([]string{first.RequestID}, slices.Repeat([]string{elsewhere.RequestID}, timesUnknown)...); !slices.Equal(w.asked, want) {
@@ -320,7 +320,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	failure := errors.New("storage")
 	w.fails["Close"], w.asked = failure, nil
 	w.open = []seeding.Batch{elsewhere, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
+	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
 		t.Errorf("%d looked at, error %v", len(w.asked), err)
 	}
 }
@@ -338,7 +338,7 @@ func TestMTSThatNeverReachesUsIsShown(t *testing.T) {
 	w.open = []seeding.Batch{first, second}
 	check := func(closed int) {
 		t.Helper()
-		if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+		if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil {
 			t.Fatal(err)
 		}
 		p := w.states["c1"].Problems[seeding.ProblemCallback]
@@ -367,7 +367,7 @@ func TestTheStateOfAnMTSIsReadOnce(t *testing.T) {
 		b.Overdue = now
 		w.open = append(w.open, b)
 	}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil || w.mtsReads != 1 {
+	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil || w.mtsReads != 1 {
 		t.Errorf("%d reads, %v", w.mtsReads, err)
 	}
 }
@@ -377,7 +377,7 @@ func TestTheStateOfAnMTSIsReadOnce(t *testing.T) {
 func TestSilenceSaysNothingOfTheSize(t *testing.T) {
 	w := newWorld()
 	w.open = []seeding.Batch{overdueBatch("b1")}
-	if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.closed) != 1 || w.pace.Size != 100 {
@@ -419,7 +419,7 @@ func TestLostAlone(t *testing.T) {
 			w.rejections = c.before
 			w.open = []seeding.Batch{alone("b1")}
 			w.says[w.open[0].RequestID] = seeding.StatusUnknown
-			if err := w.reconciler().checkOverdue(t.Context(), "r1", newRound()); err != nil {
+			if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil {
 				t.Fatal(err)
 			}
 			want := seeding.Rejection{
@@ -461,6 +461,43 @@ func TestLossesOfSingleRecordsAreAProblem(t *testing.T) {
 	delete(w.states, "c1")
 	if err := w.reconciler().slowDown(t.Context(), b, evidence{finding: unknownToMTS}); err != nil || len(w.states) > 0 {
 		t.Errorf("a connector that was deleted: %v, %v", err, w.states)
+	}
+}
+
+// MTSs that do not reply keep no other from being asked for long, and a tick ends in
+// its minute, its gauges written.
+func TestSilentMTSsKeepNoOtherFromBeingAsked(t *testing.T) {
+	const servers = 23
+	w := newWorld()
+	w.registries = []seeding.RegistryState{{Key: "r1"}}
+	for i := range servers {
+		for n := range 3 {
+			b := overdueBatch(fmt.Sprintf("b%02d.%d", i, n))
+			b.MTS, b.Overdue, b.Deadline = fmt.Sprintf("m%02d", i), now.Add(-time.Minute), now.Add(24*time.Hour)
+			w.open = append(w.open, b)
+		}
+	}
+	w.whenAsked = func() { w.clock.Time = w.clock.Add(5 * time.Second) }
+	last := map[string]int{} // tick in which a batch was asked about
+	for tick := range 30 {
+		w.clock.Time = now.Add(time.Duration(tick) * time.Minute)
+		w.asked, w.measured = nil, map[seeding.Metric]float64{}
+		began := w.clock.Time
+		if err := w.reconciler().Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := w.clock.Sub(began); took > 30*time.Second || len(w.measured) == 0 {
+			t.Fatalf("the tick took %v and measured %v", took, w.measured)
+		}
+		for _, request := range w.asked {
+			last[request] = tick
+		}
+		for i := range servers {
+			request := fmt.Sprintf("request of b%02d.0", i)
+			if tick >= 6 && tick-last[request] > 6 {
+				t.Fatalf("in tick %d nobody has asked for %d ticks: %s", tick, tick-last[request], request)
+			}
+		}
 	}
 }
 
