@@ -3,7 +3,14 @@ package function_test
 import (
 	"bytes"
 	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +35,106 @@ func TestOnlyListedAttributesAreLogged(t *testing.T) {
 			t.Errorf("%s is in the log: %s", secret, line)
 		}
 	}
+}
+
+// What the code logs reaches the log: a name that is not listed would be dropped
+// without a word.
+func TestEveryAttributeInTheCodeIsListed(t *testing.T) {
+	found := map[string]bool{}
+	for _, root := range []string{"../../shared", "../../functions"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			files := token.NewFileSet()
+			file, err := parser.ParseFile(files, path, source, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				for _, key := range attributes(n) {
+					name := literal(key)
+					if name == "" {
+						t.Errorf("%s: the name of an attribute is no literal", files.Position(key.Pos()))
+						continue
+					}
+					found[name] = true
+					var out bytes.Buffer
+					if function.Log(&out).Info("m", name, 1); !strings.Contains(out.String(), strconv.Quote(name)+":1") {
+						t.Errorf("%s: the attribute %q is dropped", files.Position(key.Pos()), name)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// One of each place that attributes come from.
+	for _, name := range []string{"batch", "why", "connector", "fields", "rejections", "route"} {
+		if !found[name] {
+			t.Errorf("%q is not found in the code", name)
+		}
+	}
+}
+
+// attributes are the names of the attributes that a node gives to a log: the
+// arguments of a logger's methods, of the API's audit line, and of an append to
+// either, and the list of a function that returns attributes.
+func attributes(n ast.Node) (names []ast.Expr) {
+	var pairs []ast.Expr
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		called, ok := n.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return nil
+		}
+		before, logs := map[string]int{
+			"With": 0, "Debug": 1, "Info": 1, "Warn": 1, "Error": 1,
+			"DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2, "changed": 4,
+		}[called.Sel.Name]
+		if !logs || len(n.Args) < before {
+			return nil
+		}
+		pairs = n.Args[before:]
+		if n.Ellipsis.IsValid() {
+			pairs = nil
+			if joined, ok := n.Args[len(n.Args)-1].(*ast.CallExpr); ok && len(joined.Args) > 0 && literal(joined.Args[min(1, len(joined.Args)-1)]) != "" {
+				pairs = joined.Args[1:]
+			}
+		}
+	case *ast.KeyValueExpr:
+		name, named := n.Key.(*ast.Ident)
+		made, makes := n.Value.(*ast.FuncLit)
+		if !named || !makes || name.Name != "Attributes" {
+			return nil
+		}
+		ast.Inspect(made, func(n ast.Node) bool {
+			if list, ok := n.(*ast.CompositeLit); ok {
+				pairs = append(pairs, list.Elts...)
+			}
+			return true
+		})
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		names = append(names, pairs[i])
+	}
+	return names
+}
+
+// literal is the value of a literal text, or "".
+func literal(x ast.Expr) string {
+	if text, ok := x.(*ast.BasicLit); ok && text.Kind == token.STRING {
+		value, _ := strconv.Unquote(text.Value)
+		return value
+	}
+	return ""
 }
 
 // By these ids the lines of a function and of the API's access log are found

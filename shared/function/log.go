@@ -12,8 +12,8 @@ import (
 // other is dropped, so that no log line can leak a record.
 var logged = map[string]bool{
 	"connector": true, "registry": true, "run": true, "batch": true,
-	"count": true, "rows": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true,
-	"fault": true, "problem": true, "finding": true, "kind": true, "way": true,
+	"count": true, "rows": true, "parts": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true,
+	"fault": true, "problem": true, "finding": true, "kind": true, "way": true, "why": true,
 	"method": true, "route": true, "status": true, "milliseconds": true,
 	"request": true, "invocation": true, // ids that are in the access log of the API too
 	"change": true, "version": true, "fields": true, "rejections": true, "mts_host": true, "registry_host": true,
