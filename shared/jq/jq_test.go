@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -141,6 +142,34 @@ func TestNumbersOfGo(t *testing.T) {
 		if got := compile(t, m).Map(seeding.Record{"p": c.in}).PhoneNumber; got != c.want {
 			t.Errorf("%v: %+v, want %+v", c.in, got, c.want)
 		}
+	}
+}
+
+// A registry may hold a phone or identity number as a number of any length.
+func TestIntegersBeyondSixtyFourBitsKeepTheirDigits(t *testing.T) {
+	huge, _ := new(big.Int).SetString("12345678901234567890", 10)
+	negative := new(big.Int).Neg(huge)
+	endless := new(big.Int).Exp(big.NewInt(10), big.NewInt(500), nil)
+	m := canonical()
+	m.VID, m.Gender, m.PhoneNumber, m.EmailID = "n", "n", "list[0]", "object.n"
+	for _, c := range []struct {
+		in   *big.Int
+		want seeding.Value
+	}{
+		{huge, has("12345678901234567890")}, {negative, has("-12345678901234567890")}, {big.NewInt(7), has("7")}, {endless, notText},
+	} {
+		r := seeding.Record{"n": c.in, "list": []any{c.in}, "object": map[string]any{"n": c.in}}
+		d := compile(t, m).Map(r)
+		if d.VID != c.want || d.PhoneNumber != c.want || d.EmailID != c.want || d.Gender != notText {
+			t.Errorf("%v: %+v", c.in, d)
+		}
+		if r["list"].([]any)[0] != c.in {
+			t.Error("the record was changed")
+		}
+	}
+	m.PhoneNumber = `n | tostring | .[-4:]`
+	if got := compile(t, m).Map(seeding.Record{"n": huge}).PhoneNumber; got != has("7890") {
+		t.Errorf("its last digits: %+v", got)
 	}
 }
 

@@ -217,6 +217,8 @@ func replaced(v any) (known any, changed bool) {
 			return math.Inf(1), true
 		}
 		return v, false
+	case *big.Int: // an identity or phone number in the registry
+		return plain(json.Number(v.String())), true
 	case []any:
 		list := v
 		for i := range v {
