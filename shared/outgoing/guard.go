@@ -16,7 +16,7 @@ func (b *Blocked) Error() string {
 	if within(never, b.Addr) || within(loopback, b.Addr) {
 		return fmt.Sprintf("must be another address: %s is on the machine or the network of the connector itself, and is never called", b.Addr)
 	}
-	return fmt.Sprintf("must be an address that the deployment allows: %s is not in AllowedRanges, or is private", b.Addr)
+	return fmt.Sprintf("must be an address that the deployment allows: %s is private, or AllowedRanges is set and does not list it (add 0.0.0.0/0 for public addresses)", b.Addr)
 }
 
 // PlainHTTP says that an address may be called by https only. Nothing was sent.

@@ -7,7 +7,7 @@ import (
 )
 
 // CallbackAddress is the address to which MTS calls back for a batch, below the base
-// address of the deployment; for "" it is what all of them have in common.
+// address of the deployment.
 func CallbackAddress(base, batch string) string {
 	return strings.TrimRight(base, "/") + "/callback/" + batch
 }

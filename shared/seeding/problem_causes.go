@@ -24,7 +24,7 @@ var causes = map[string]Description{
 	// Not called.
 	"AddressNotAllowed": {
 		"{Server} is not called: the deployment does not allow the address that {address} leads to.",
-		"Correct {address}, or add the address to the deployment's parameter AllowedRanges: private addresses are called only if it lists them. Those of the connector's own machine never are.",
+		"Correct {address}, or add the address to the deployment's parameter AllowedRanges. Once it is set, only the ranges in it are called: add 0.0.0.0/0 for public addresses. Private addresses are called only if it lists them, those of the connector's own machine never.",
 	},
 	"HostNotAllowed": {
 		"{Server} is not called: the deployment does not allow the host of {address}.",

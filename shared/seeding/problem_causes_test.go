@@ -62,3 +62,29 @@ func TestMissingIdentifierTypeIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// Once AllowedRanges is set, a public server may be the one that is not called: the
+// advice says how to have both.
+func TestRangesThatShutOutPublicAddressesAreExplained(t *testing.T) {
+	_, registry := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.Unreachable, Code: "AddressNotAllowed"}, seeding.ProblemRead)
+	for server, d := range map[string]seeding.Description{
+		"registry": registry, "MTS": seeding.MTSProblem(&seeding.Fault{Kind: seeding.Unreachable, Code: "AddressNotAllowed"}),
+	} {
+		if !strings.Contains(d.Remedy, "only the ranges in it are called") || !strings.Contains(d.Remedy, "0.0.0.0/0 for public addresses") {
+			t.Errorf("%s: %q", server, d.Remedy)
+		}
+	}
+}
+
+// People copy an address with what stands behind it, and try it: it must answer as
+// the advice says.
+func TestAddressOfASilentCallbackCanBeTried(t *testing.T) {
+	d := seeding.CallbackSilent("https://api.example/base/")
+	checkDescription(t, "callback", d)
+	for _, text := range []string{d.Text, d.Remedy} {
+		_, rest, _ := strings.Cut(text, "https://")
+		if address, _, _ := strings.Cut(rest, " "); address != "api.example/base/callback/x" {
+			t.Errorf("names %q: %s", address, text)
+		}
+	}
+}

@@ -41,12 +41,14 @@ var (
 	}
 )
 
-// CallbackSilent is the problem "callback"; address is that below which MTS calls
-// back. It is ours, and no secret.
-func CallbackSilent(address string) Description {
+// CallbackSilent is the problem "callback" of a deployment with this base address
+// of callbacks, which is no secret. People copy the address and try it, so it is one
+// that answers, and a space follows it.
+func CallbackSilent(base string) Description {
+	address := CallbackAddress(base, "x")
 	return Description{
-		"MTS took a batch, and its answer did not arrive at " + address + ".",
-		"Check that MTS reaches this address: name, route, firewall, proxy, and whether it trusts the certificate. From the machine of MTS, a POST to it must be answered with 401. If MTS has to use another address, set the deployment's parameter CallbackBase. The batches are sent again meanwhile.",
+		"MTS took a batch, and its answer did not arrive at " + address + " (x stands for the batch).",
+		"Check that MTS reaches this address: name, route, firewall, proxy, and whether it trusts the certificate. From the machine of MTS, a POST to " + address + " must be answered with 401. If MTS has to use another address, set the deployment's parameter CallbackBase. The batches are sent again meanwhile.",
 	}
 }
 

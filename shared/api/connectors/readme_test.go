@@ -72,3 +72,31 @@ func says(text string, value any) bool {
 	}
 	return false
 }
+
+// What the runbook tells people to correct in a connector is a member of it.
+func TestRunbookNamesMembersOfAConnector(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "infra", "runbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := newService(t).want(201, "POST", "/connectors", with()).body
+	places := regexp.MustCompile("((?:`[a-z_.]+`(?:, | and | or )?)+) of the connector").FindAllStringSubmatch(string(text), -1)
+	for _, place := range places {
+		for _, member := range regexp.MustCompile("`([a-z_.]+)`").FindAllStringSubmatch(place[1], -1) {
+			outer, name, nested := strings.Cut(member[1], ".")
+			object := document
+			if nested {
+				object, _ = document[outer].(map[string]any)
+			} else {
+				name = outer
+			}
+			registry, _ := document["registry"].(map[string]any) // its types go without the prefix
+			if object[name] == nil && registry[name] == nil {
+				t.Errorf("a connector has no member %s", member[1])
+			}
+		}
+	}
+	if len(places) < 3 {
+		t.Errorf("only %d places were found", len(places))
+	}
+}

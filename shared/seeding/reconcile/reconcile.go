@@ -275,7 +275,7 @@ func (r *Reconciler) showCallback(ctx context.Context, b seeding.Batch, now time
 	if err != nil {
 		return err
 	}
-	d := seeding.CallbackSilent(seeding.CallbackAddress(r.CallbackBase, ""))
+	d := seeding.CallbackSilent(r.CallbackBase)
 	problem := seeding.Problem{Text: d.Text, Remedy: d.Remedy, Since: now, Attempts: 1} // nothing probes it but the next batch
 	return r.Store.RaiseProblem(ctx, b.Ref.Connector, seeding.ProblemCallback, problem)
 }
