@@ -20,7 +20,8 @@ const MaxBody = 256 << 10
 
 // ReadJSON reads a body that is a JSON object, numbers as they are written. A
 // byte order mark before it, which some editors write, is skipped. A member that
-// is there twice is refused, because programs disagree which of them counts.
+// is there twice is refused, because programs disagree which of them counts, and
+// so is a value within more than 32 lists and objects. Errors are *Problem.
 func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return nil, NewProblem(http.StatusUnsupportedMediaType, "Send the request as JSON, with Content-Type: application/json.")
@@ -46,7 +47,10 @@ func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var wrong FieldErrors
-	v, err := decode(decoder, "", &wrong)
+	v, err := decode(decoder, nil, &wrong)
+	if problem, ok := errors.AsType[*Problem](err); ok {
+		return nil, problem
+	}
 	if err != nil {
 		return nil, NewProblem(http.StatusBadRequest, "The body is not JSON.")
 	}
@@ -56,45 +60,105 @@ func ReadJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	return v, wrong.Err()
 }
 
-// decode reads one value, of a text that is known to be JSON and not nested too
-// deep, and adds to wrong the members that are there twice.
-func decode(d *json.Decoder, at string, wrong *FieldErrors) (any, error) {
+// maxNesting is how many lists and objects may be within each other. The deepest
+// that anybody means is a domain.
+const maxNesting = 32
+
+// place is where a value is in a body. Its pointer is built when an error needs
+// it, because names can be long and values many.
+type place struct {
+	above *place // nil for a member or entry of the body itself
+	name  string // of a member
+	index int    // of an entry of a list; -1 for a member
+	depth int    // lists and objects around it
+}
+
+func (p *place) member(name string) *place {
+	return &place{above: p, name: name, index: -1, depth: p.nesting() + 1}
+}
+
+func (p *place) entry(index int) *place {
+	return &place{above: p, index: index, depth: p.nesting() + 1}
+}
+
+// nesting is 0 for the body, whose place is nil.
+func (p *place) nesting() int {
+	if p == nil {
+		return 0
+	}
+	return p.depth
+}
+
+// pointer is the JSON pointer, "" for the body.
+func (p *place) pointer() string {
+	elements := make([]string, 1+p.nesting()) // the first is empty
+	for ; p != nil; p = p.above {
+		if p.index < 0 {
+			elements[p.depth] = escaped(p.name)
+		} else {
+			elements[p.depth] = strconv.Itoa(p.index)
+		}
+	}
+	return strings.Join(elements, "/")
+}
+
+// decode reads one value of a text that is known to be JSON, and adds to wrong
+// the members that are there twice. It ends with a *Problem at a value that is
+// nested too deep.
+func decode(d *json.Decoder, at *place, wrong *FieldErrors) (any, error) {
 	token, err := d.Token()
 	if err != nil {
 		return nil, err
 	}
-	switch token {
-	case json.Delim('{'):
-		members := map[string]any{}
-		for d.More() {
-			name, err := d.Token()
-			if err != nil {
-				return nil, err
-			}
-			key, _ := name.(string)
-			pointer := at + "/" + escaped(key)
-			if _, twice := members[key]; twice {
-				wrong.Add(pointer, "is there twice")
-			}
-			if members[key], err = decode(d, pointer, wrong); err != nil {
-				return nil, err
-			}
-		}
-		_, err = d.Token()
-		return members, err
-	case json.Delim('['):
-		list := []any{}
-		for d.More() {
-			entry, err := decode(d, at+"/"+strconv.Itoa(len(list)), wrong)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, entry)
-		}
-		_, err = d.Token()
-		return list, err
+	delimiter, opens := token.(json.Delim)
+	if !opens {
+		return token, nil
 	}
-	return token, nil
+	if at.nesting() == maxNesting {
+		wrong.Add(at.pointer(), fmt.Sprintf("is within %d lists and objects; no more may be within each other", maxNesting))
+		return nil, wrong.Err()
+	}
+	if delimiter == '{' {
+		return decodeMembers(d, at, wrong)
+	}
+	return decodeEntries(d, at, wrong)
+}
+
+func decodeMembers(d *json.Decoder, at *place, wrong *FieldErrors) (any, error) {
+	members := map[string]any{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		key, _ := name.(string)
+		below := at.member(key)
+		if _, twice := members[key]; twice {
+			pointer := "" // only counted
+			if !wrong.full() {
+				pointer = below.pointer()
+			}
+			wrong.Add(pointer, "is there twice")
+		}
+		if members[key], err = decode(d, below, wrong); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.Token()
+	return members, err
+}
+
+func decodeEntries(d *json.Decoder, at *place, wrong *FieldErrors) (any, error) {
+	list := []any{}
+	for d.More() {
+		entry, err := decode(d, at.entry(len(list)), wrong)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, entry)
+	}
+	_, err := d.Token()
+	return list, err
 }
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
@@ -337,7 +401,7 @@ func (o *Object) Rest() {
 }
 
 func (o *Object) hint(name string) string {
-	if len(*o.errors) >= mostErrors {
+	if o.errors.full() {
 		return "" // not shown, and a body can have thousands
 	}
 	if meant := likely(name, o.names()); meant != "" {

@@ -48,20 +48,45 @@ func (e FieldErrors) Touch(pointer string) bool {
 	})
 }
 
-// mostErrors bounds a reply: a body can have tens of thousands of wrong members,
-// and Lambda sends 6 MB.
-const mostErrors = 200
+// Limits of a reply: a body can have tens of thousands of wrong members with long
+// names, and Lambda sends 6 MB.
+const (
+	mostErrors = 200
+	mostText   = 1 << 20 // bytes of their pointers and details
+)
 
-// Err is nil if nothing is wrong, else a problem with all of the errors.
-func (e FieldErrors) Err() error {
-	switch len(e) {
-	case 0:
-		return nil
-	case 1:
-		return NewProblem(http.StatusUnprocessableEntity, "One field is wrong; errors says which and what it needs. Nothing was saved.", e...)
+// full reports that a reply does not show another error.
+func (e FieldErrors) full() bool { return len(e) >= mostErrors }
+
+// shown are those that fit into a reply.
+func (e FieldErrors) shown() FieldErrors {
+	size := 0
+	for i, x := range e {
+		size += len(x.Parameter) + len(x.Detail)
+		if x.Pointer != nil {
+			size += len(*x.Pointer)
+		}
+		if i == mostErrors || i > 0 && size > mostText {
+			return e[:i]
+		}
 	}
-	return NewProblem(http.StatusUnprocessableEntity,
-		fmt.Sprintf("%d fields are wrong; errors says which and what each needs. Nothing was saved.", len(e)), e[:min(len(e), mostErrors)]...)
+	return e
+}
+
+// Err is nil if nothing is wrong, else a *Problem with the errors, as many as fit
+// into a reply.
+func (e FieldErrors) Err() error {
+	shown := e.shown()
+	detail := fmt.Sprintf("%d fields are wrong; errors says which and what each needs. Nothing was saved.", len(e))
+	switch {
+	case len(e) == 0:
+		return nil
+	case len(e) == 1:
+		detail = "One field is wrong; errors says which and what it needs. Nothing was saved."
+	case len(shown) < len(e):
+		detail = fmt.Sprintf("%d fields are wrong; errors says which the first %d are and what each needs. Nothing was saved.", len(e), len(shown))
+	}
+	return NewProblem(http.StatusUnprocessableEntity, detail, shown...)
 }
 
 // Reply writes v as JSON. No cache may keep it, because it may change at any

@@ -38,13 +38,22 @@ func unseen(text string) string {
 	return ""
 }
 
+// maxName is the longest name that is compared with others, in bytes.
+const maxName = 64
+
 // likely returns the known name that was probably meant, or "".
 func likely(name string, known []string) string {
 	best, found := 0, ""
 	given := bare(name)
+	if len(given) > maxName {
+		return "" // nothing that is known has so long a name
+	}
 	for _, candidate := range known {
 		score, other := 0, bare(candidate)
-		apart := distance(given, other)
+		if len(other) > maxName {
+			continue
+		}
+		apart := distance(given, other, maxName)
 		switch shorter := min(len(given), len(other)); {
 		case apart == 0:
 			score = 1000
@@ -75,27 +84,36 @@ func firstWord(name string) string {
 	return word
 }
 
-// distance is how many letters are to be changed, added, left out or swapped with
-// their neighbour.
-func distance(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+// distance is how many letters of a are to be changed, put in, left out or
+// exchanged with the next one to make b: most+1 if more than most. Neither may be
+// longer than maxName. It looks at (2 * most + 1) pairs for each letter of a.
+func distance(a, b string, most int) int {
+	if max(len(a)-len(b), len(b)-len(a)) > most {
+		return most + 1
+	}
+	var before, last, row [maxName + 1]int // three rows of the table; row[j] is for b[:j]
 	for j := range last {
 		last[j] = j
 	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
+	for i := 1; i <= len(a); i++ {
+		first, end := max(1, i-most), min(len(b), i+most)
+		row[first-1] = most + 1 // left of the pairs that count
+		if first == 1 {
+			row[0] = i
+		}
+		for j := first; j <= end; j++ {
+			row[j] = min(last[j-1]+1, row[j-1]+1)
+			if a[i-1] == b[j-1] {
+				row[j] = min(row[j], last[j-1])
 			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
+			if j < i+most { // else above the pairs that count
+				row[j] = min(row[j], last[j]+1)
+			}
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
 		before, last = last, row
 	}
-	return last[len(b)]
+	return min(last[len(b)], most+1)
 }
