@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -243,12 +244,17 @@ func pattern(p *regexp.Regexp, wrong string) api.Check {
 	}
 }
 
+// maxFieldName is Odoo's (ir.model.fields checks it) and PostgreSQL's limit.
+const maxFieldName = 63
+
 func selectable(field string) string {
 	switch {
 	case field == "vid":
 		return "is put into every record by the connector; leave it out"
 	case !fieldName.MatchString(field):
 		return "is not the name of a field: letters, digits and _ only"
+	case len(field) > maxFieldName:
+		return fmt.Sprintf("is longer than %d characters, which no field of Odoo is", maxFieldName)
 	}
 	return ""
 }

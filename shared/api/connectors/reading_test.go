@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -209,5 +210,51 @@ func TestWarningsStandBesideTheDocument(t *testing.T) {
 	}
 	if a = s.want(http.StatusOK, "GET", "/connectors/"+a.body["id"].(string), ""); a.body["warnings"] != nil {
 		t.Errorf("%s", a.Body)
+	}
+}
+
+// Odoo and PostgreSQL have no longer names, so such a field cannot be selected.
+func TestFieldNameLongerThanOdoosIsRefused(t *testing.T) {
+	s := newService(t)
+	fields := []any{"id", "given_name", "family_name", "birthdate", "gender", "address", strings.Repeat("a", 63), strings.Repeat("b", 64)}
+	found := s.want(http.StatusUnprocessableEntity, "POST", "/connectors", with("fields", fields)).fieldErrors()
+	if len(found) != 1 || !strings.HasPrefix(found["/fields/7"], "is longer than 63 characters") {
+		t.Errorf("%v", found)
+	}
+	s.want(http.StatusCreated, "POST", "/connectors", with("fields", fields[:7]))
+}
+
+// A whole request of the worst configuration takes a fraction of the 256 MB of
+// the function.
+func TestMemoryOfALargeConfigurationIsBounded(t *testing.T) {
+	var fields, expressions []any
+	for i := range 200 {
+		fields = append(fields, fmt.Sprintf("%s%03d", strings.Repeat("a", 60), i))
+	}
+	for i := range 20 {
+		var names []string
+		for j := range 15 {
+			names = append(names, fmt.Sprintf("%s%03d", strings.Repeat("b", 60), 15*i+j))
+		}
+		expressions = append(expressions, strings.Join(names, "+."))
+	}
+	for name, body := range map[string]string{
+		"names that are not selected": with("fields", fields, "mapping.name", expressions, "mapping.fullAddress", expressions, "mandatory_fields", []any{}),
+		"a domain of objects":         with("domain", strings.Repeat(`[{"a":`, 4_900)+"1"+strings.Repeat("}]", 4_900)),
+		"a long domain":               with("domain", "["+strings.Repeat("[],", 60_000)+"1]"),
+		"a long list":                 with("fields", slices.Repeat([]any{1}, 100_000)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			a := s.want(http.StatusUnprocessableEntity, "POST", "/connectors", body)
+			runtime.ReadMemStats(&after)
+			took := after.TotalAlloc - before.TotalAlloc
+			if took > 64<<20 || a.Body.Len() > 2<<20 {
+				t.Errorf("%d MB, a reply of %d KB", took>>20, a.Body.Len()>>10)
+			}
+			t.Logf("%d MB, a reply of %d KB", took>>20, a.Body.Len()>>10)
+		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 	source := p.Connector.Source
 	known := typesOf(source.Fields)
+	names := newSpelling(known)
 	for _, name := range seeding.MTSFields {
 		mandatory := name == "vid" || p.readable(Mandatory) && slices.Contains(source.Mandatory, name)
 		expressions := expressionsOf(source.Mapping, name)
@@ -40,7 +41,7 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 				found = append(found, Finding{at, err.Error()})
 			case !p.readable(Fields) || unused:
 			default:
-				switch text, doubt := judge(outcome, name, source.Fields, known); {
+				switch text, doubt := judge(outcome, name, source.Fields, names); {
 				case doubt:
 					doubtful = append(doubtful, Finding{at, text})
 				case text != "":
@@ -69,15 +70,18 @@ func typesOf(fields []string) map[string]seeding.Types {
 }
 
 // judge says what is wrong with what an expression can give for a field of MTS.
-func judge(o seeding.Outcome, field string, selected []string, known map[string]seeding.Types) (text string, doubt bool) {
+func judge(o seeding.Outcome, field string, selected []string, names *spelling) (text string, doubt bool) {
 	var missing []string
 	likely := ""
 	for _, name := range o.Reads {
-		if _, ok := known[name]; ok {
+		if names.knows(name) {
 			continue
 		}
 		missing = append(missing, name)
-		if near := nearest(name, known); near != "" && likely == "" && !slices.Contains(o.Reads, near) {
+		if likely != "" {
+			continue
+		}
+		if near := names.nearest(name); !slices.Contains(o.Reads, near) {
 			likely = near
 		}
 	}
@@ -97,13 +101,13 @@ func judge(o seeding.Outcome, field string, selected []string, known map[string]
 	case o.Gives&^seeding.Null == 0:
 		return "can give no text: it gives nothing, whatever a record holds", false
 	case o.Gives&takes == 0:
-		return "can give no text: it gives " + names(o.Gives), false
+		return "can give no text: it gives " + inWords(o.Gives), false
 	}
 	return "", false
 }
 
-// names of types, in words.
-func names(types seeding.Types) string {
+// inWords names types.
+func inWords(types seeding.Types) string {
 	var words []string
 	for _, t := range []struct {
 		types seeding.Types
@@ -116,43 +120,6 @@ func names(types seeding.Types) string {
 		}
 	}
 	return strings.Join(words, " or ")
-}
-
-// nearest returns the known name of which another is likely a misspelling.
-func nearest(name string, known map[string]seeding.Types) string {
-	best, least := "", 1+min(2, len(name)/3)
-	for candidate := range known {
-		if d := distance(name, candidate); d < least || d == least && best != "" && candidate < best {
-			best, least = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters are to be changed, put in, left out or exchanged
-// with the next one to make b of a.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			rows[i][j] = min(change, rows[i-1][j]+1, rows[i][j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }
 
 func isList(field string) bool { return field == "name" || field == "fullAddress" }

@@ -2,6 +2,8 @@ package setup_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -281,5 +283,29 @@ func TestDoubtfulReadsAreWarnings(t *testing.T) {
 	found := rules().Warnings(p)
 	if len(found) != 1 || found[0].Field != "mapping/fullAddress/0" || !strings.Contains(found[0].Text, "reads quarter,") {
 		t.Errorf("%v", found)
+	}
+}
+
+// Fields and expressions of the greatest length are checked without a table of
+// each pair of their letters: such tables take 14 GB here.
+func TestLongNamesInAMappingCostLittle(t *testing.T) {
+	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+	p.Connector.Source.Fields = nil
+	for i := range 200 {
+		p.Connector.Source.Fields = append(p.Connector.Source.Fields, fmt.Sprintf("%s%03d", strings.Repeat("a", 991), i))
+	}
+	p.Connector.Source.Mapping = seeding.Mapping{VID: "vid", Gender: "gender", DOB: "birthdate", PhoneNumber: "phone", EmailID: "email"}
+	for i := range 9 {
+		p.Connector.Source.Mapping.Name = append(p.Connector.Source.Mapping.Name, fmt.Sprintf("%s%03d", strings.Repeat("b", 981), i))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found := rules().Check(p)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+		t.Errorf("%d MB", took>>20)
+	}
+	if len(found) < 9 || strings.Contains(found[0].Text, "meant") {
+		t.Errorf("%d findings", len(found))
 	}
 }
