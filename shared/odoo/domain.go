@@ -216,6 +216,9 @@ func checkLeaf(leaf []any, left *int) string {
 }
 
 func checkValue(operator string, value any, left *int) string {
+	if text := checkNumber(value); text != "" {
+		return text
+	}
 	isAny := operator == "any" || operator == "not any"
 	switch value := value.(type) {
 	case map[string]any:
@@ -232,6 +235,9 @@ func checkValue(operator string, value any, left *int) string {
 			case []any, map[string]any:
 				return "the list of values must hold texts, numbers, true, false or null"
 			}
+			if text := checkNumber(v); text != "" {
+				return text
+			}
 		}
 	default:
 		_, isBool := value.(bool)
@@ -241,6 +247,22 @@ func checkValue(operator string, value any, left *int) string {
 		case (operator == "in" || operator == "not in") && !isBool:
 			return "the value must be a list"
 		}
+	}
+	return ""
+}
+
+// checkNumber returns why a value is a number that no field holds, or "". A longer
+// one costs Odoo and its database more than its length, and Python refuses some.
+func checkNumber(value any) string {
+	number, ok := value.(json.Number)
+	if !ok {
+		return ""
+	}
+	if len(number) > maxDigits {
+		return fmt.Sprintf("a number has more than %d digits", maxDigits)
+	}
+	if _, err := number.Float64(); err != nil {
+		return "a number is larger than any that a field holds"
 	}
 	return ""
 }

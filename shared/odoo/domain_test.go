@@ -355,3 +355,38 @@ func FuzzParseDomain(f *testing.F) {
 		}
 	})
 }
+
+// A number is no longer than the largest of a field, wherever it stands.
+func TestNumbersOfADomainAreBounded(t *testing.T) {
+	const long = "a number has more than 400 digits"
+	const large = "a number is larger than any that a field holds"
+	for number, why := range map[string]string{
+		strings.Repeat("9", 19_000):        long,
+		"-" + strings.Repeat("9", 4_000):   long,
+		"1." + strings.Repeat("0", 4_000):  long,
+		"1e" + strings.Repeat("0", 4_000):  long,
+		"1e-" + strings.Repeat("9", 4_000): long,
+		strings.Repeat("9", 401):           long,
+		strings.Repeat("9", 310):           large,
+		"-1e400":                           large,
+		"1e999999999":                      large,
+		strings.Repeat("9", 300):           "",
+		"12345678901234567890.10":          "",
+		"-1.5e3":                           "",
+	} {
+		for text, want := range map[string]string{
+			`[["a","=",` + number + `]]`:                        "domain, term 1: " + why,
+			`[["b","=",1],["a","in",[1,` + number + `]]]`:       "domain, term 2: " + why,
+			`[["r","any",[["a",">",` + number + `]]]]`:          "domain, term 1: its own domain is wrong: term 1: " + why,
+			`[('a', '=', ` + number + `)]`:                      "domain, term 1: " + why,
+			`[('b', '=', 'x'), ('a', 'in', (` + number + `,))]`: "domain, term 2: " + why,
+		} {
+			if why == "" {
+				want = ""
+			}
+			refused(t, text, want)
+		}
+	}
+	// A text of digits is no number.
+	refused(t, `[["a","=","`+strings.Repeat("9", 4_000)+`"]]`, "")
+}
