@@ -75,7 +75,7 @@ func says(text string, value any) bool {
 
 // What the runbook tells people to correct in a connector is a member of it.
 func TestRunbookNamesMembersOfAConnector(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "infra", "runbook.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "infra/runbook.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
