@@ -3,6 +3,8 @@ package jq
 import (
 	_ "embed" // of builtin.jq
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
 	"math"
 	"math/bits"
@@ -539,7 +541,10 @@ var whole = map[signature]native{
 		decoder := json.NewDecoder(strings.NewReader(text))
 		decoder.UseNumber()
 		var v any
-		if err := decoder.Decode(&v); err != nil || decoder.More() {
+		if err := decoder.Decode(&v); err != nil {
+			return nil, fail("the text is not JSON")
+		}
+		if _, err := decoder.Token(); !errors.Is(err, io.EOF) { // More() is false before a surplus bracket
 			return nil, fail("the text is not JSON")
 		}
 		return plain(v), nil

@@ -53,30 +53,33 @@ func TestPaths(t *testing.T) {
 	const in = `{"vid":"6104","q":[{"vid":"first"},{"vid":"second"}],"__system":{"x":"deep"},"my-vid":"dashed",
 		"my vid":"spaced","nothing":null,"text":"abc","number":7,"MiXed":"AbC","many2one":[7,"Manila"],"lat":"ñ"}`
 	for path, want := range map[string]seeding.Value{
-		`vid`:                      has("6104"),
-		`q[0].vid`:                 has("first"),
-		`q[-1].vid`:                has("second"),
-		`q[].vid`:                  has("first"), // all computed, the first used
-		`__system.x`:               has("deep"),
-		`missing`:                  absent,
-		`missing.deeper`:           absent,
-		`nothing`:                  absent,
-		`nothing.deeper`:           absent,
-		`text.deeper`:              absent,
-		`number.deeper`:            absent,
-		`"my-vid"`:                 has("dashed"),
-		`["my-vid"]`:               has("dashed"),
-		`"my vid"`:                 has("spaced"),
-		`missing // .vid`:          has("6104"),
-		`MiXed|ascii_downcase`:     has("abc"),
-		`number|tostring`:          has("7"),
-		`many2one[1]`:              has("Manila"),
-		`vid, error`:               absent, // fails after a first result
-		`text | empty`:             absent,
-		`nothing, .vid`:            absent, // the first result is null
-		`vid | error("x")`:         absent,
-		`lat`:                      has("ñ"),
-		`text | . as $x | $x + $x`: has("abcabc"),
+		`vid`:                             has("6104"),
+		`q[0].vid`:                        has("first"),
+		`q[-1].vid`:                       has("second"),
+		`q[].vid`:                         has("first"), // all computed, the first used
+		`__system.x`:                      has("deep"),
+		`missing`:                         absent,
+		`missing.deeper`:                  absent,
+		`nothing`:                         absent,
+		`nothing.deeper`:                  absent,
+		`text.deeper`:                     absent,
+		`number.deeper`:                   absent,
+		`"my-vid"`:                        has("dashed"),
+		`["my-vid"]`:                      has("dashed"),
+		`"my vid"`:                        has("spaced"),
+		`missing // .vid`:                 has("6104"),
+		`MiXed|ascii_downcase`:            has("abc"),
+		`number|tostring`:                 has("7"),
+		`many2one[1]`:                     has("Manila"),
+		`vid, error`:                      absent, // fails after a first result
+		`text | empty`:                    absent,
+		`nothing, .vid`:                   absent, // the first result is null
+		`vid | error("x")`:                absent,
+		`lat`:                             has("ñ"),
+		`text | "[\"x\"]" | fromjson[0]`:  has("x"),
+		`text | "[\"x\"]]" | fromjson[0]`: absent, // no JSON, with a bracket too many
+		`text | "[\"x\"]}" | fromjson[0]`: absent,
+		`text | . as $x | $x + $x`:        has("abcabc"),
 		`vid | test("^6") | if . then "six" else "other" end`: has("six"),
 	} {
 		m := canonical()

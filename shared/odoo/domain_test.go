@@ -41,6 +41,8 @@ func TestParseDomain(t *testing.T) {
 		{`"x"`, "domain: must be a list of terms"},
 		{`null`, "domain: must be a list of terms"},
 		{`None`, "domain: must be a list of terms"},
+		{`[["a","=",1]]]`, "domain: there is more after the list, at byte 14"},
+		{`[["a","=",1]]}`, "domain: there is more after the list, at byte 14"},
 		{`[["a","=",1]] []`, "domain: there is more after the list, at byte 16"},
 		{`[["a","=",1]],`, "domain: there is more after the list, at byte 14"},
 		{`[["a","=",1],"&",["b","=",1]]`, `domain, term 2: "&" needs 2 term(s) after it and has 1`},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -102,7 +103,10 @@ func (x *exchange) parse(body []byte) *reply {
 	decoder.UseNumber()
 	var request any
 	err := decoder.Decode(&request)
-	if err != nil || decoder.More() {
+	if err == nil {
+		_, err = decoder.Token() // More() is false before a surplus bracket
+	}
+	if !errors.Is(err, io.EOF) {
 		// The page repeats the whole body (facts/odoo.md A1.5).
 		echo := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(python.Repr(string(body)))
 		return badRequest("Invalid JSON data: " + echo)

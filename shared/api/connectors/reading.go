@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -209,11 +210,15 @@ func readDomain(o *api.Object, fallback string) string {
 	return domain
 }
 
-// fromJSON is nil for a text that is not JSON.
+// fromJSON is nil for a text that is not JSON, or has more after it. More() does
+// not find that: it is false before a surplus bracket.
 func fromJSON(text string) (v any) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
-	if decoder.Decode(&v) != nil || decoder.More() {
+	if decoder.Decode(&v) != nil {
+		return nil
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil
 	}
 	return v

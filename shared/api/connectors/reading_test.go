@@ -186,6 +186,23 @@ func TestWrongFields(t *testing.T) {
 	}
 }
 
+// A text that ends with more than a domain is checked as it was written: cut off,
+// it would select people whom its last conditions keep out.
+func TestADomainIsNotCutOffAtASurplusBracket(t *testing.T) {
+	for _, domain := range []string{
+		`[["is_registrant","=",true]]], ["active","=",true]]`, `[["is_registrant","=",true]]]`, `[["is_registrant","=",true]]}`,
+		`[["is_registrant","=",true]] ]`, `[["is_registrant","=",true]], ["active","=",true]`, `[] []`,
+	} {
+		s := newService(t)
+		s.want(201, "POST", "/connectors", with("domain", domain))
+		for _, c := range s.store.connectors {
+			if c.Source.Domain != domain {
+				t.Errorf("%s: kept %s", domain, c.Source.Domain)
+			}
+		}
+	}
+}
+
 // In a mapping with a field of the wrong form, expressions that do not compile
 // are reported too.
 func TestEveryErrorOfAMappingIsReported(t *testing.T) {
