@@ -45,29 +45,33 @@ func (s *session) isEncrypting(ctx context.Context) (bool, error) {
 }
 
 // hidden reports whether rows of encrypted registrants hold placeholders: the
-// module's own, or one value in all names of all of them.
+// module's own, or one value in all names of so many of them that it is no chance.
+// A registrant counts once: the given name may be the family name.
 func hidden(rows []map[string]any, fields []string) bool {
-	var first string
-	names, same := 0, true
+	first, alike, same := "", 0, true
 	for _, row := range rows {
 		if row[encryptionMark] != true {
 			continue
 		}
+		named := false
 		for _, f := range fields {
 			text, _ := row[f].(string)
-			switch {
-			case text == placeholder:
+			if text = strings.TrimSpace(text); text == placeholder {
 				return true
-			case text == "" || !encryptedNames[f]:
+			}
+			if text == "" || !encryptedNames[f] {
 				continue
-			case names == 0:
+			}
+			if first == "" {
 				first = text
 			}
-			names++
-			same = same && strings.TrimSpace(text) == strings.TrimSpace(first)
+			named, same = true, same && text == first
+		}
+		if named {
+			alike++
 		}
 	}
-	return names > 1 && same
+	return same && alike > 0 && alike >= seeding.LeastAlike(first)
 }
 
 // readable is an error if what was read are placeholders.

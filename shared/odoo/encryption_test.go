@@ -58,8 +58,11 @@ func TestPlaceholdersOfEncryptedRegistrants(t *testing.T) {
 	for _, test := range []struct{ name, rows, code string }{
 		{"the module's own", `[{"id":7,"given_name":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
 		{"in an address", `[{"id":7,"given_name":"Ana","address":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
-		{"another one", `[{"id":7,"given_name":"***","is_encrypted":true},{"id":8,"given_name":"***","is_encrypted":true}]`, seeding.Encrypted},
-		{"another one, of one registrant", `[{"id":7,"given_name":"***","family_name":"***","is_encrypted":true}]`, seeding.Encrypted},
+		{"another one", alike(3, `"given_name":"***"`), seeding.Encrypted},
+		{"another one, of two registrants", alike(2, `"given_name":"***"`), ""},
+		{"another word", alike(3, `"given_name":"[hidden]","family_name":"[hidden]"`), seeding.Encrypted},
+		{"one name for ten registrants", alike(10, `"given_name":"Maria"`), seeding.Encrypted},
+		{"one name for nine registrants", alike(9, `"given_name":"Maria"`), ""},
 		{"one of many is encrypted", `[{"id":7,"given_name":"Ana"},{"id":8,"given_name":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
 		{"decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true},{"id":8,"given_name":"Ben","is_encrypted":true}]`, ""},
 		{"one decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true}]`, ""},
@@ -78,7 +81,7 @@ func TestPlaceholdersOfEncryptedRegistrants(t *testing.T) {
 			})
 			c := f.connector()
 			c.Source.Fields = []string{"given_name", "family_name", "address", "birthdate"}
-			_, err := open(t, c).Registrants(t.Context(), []int64{7, 8})
+			_, err := open(t, c).Registrants(t.Context(), []int64{7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 			if test.code == "" {
 				if err != nil {
 					t.Error(err)
@@ -88,6 +91,48 @@ func TestPlaceholdersOfEncryptedRegistrants(t *testing.T) {
 			check(t, err, seeding.RefusedRequest, test.code)
 		})
 	}
+}
+
+// Who has one and the same name as given and family name, or as another
+// registrant, is no placeholder.
+func TestOrdinaryPeopleAreNotTakenForPlaceholders(t *testing.T) {
+	for name, people := range map[string]struct {
+		registrants int
+		fields      string
+	}{
+		"given name is family name": {1, `"given_name":"Ali","family_name":"Ali"`},
+		"name and display name":     {1, `"name":"Ana Cruz","display_name":"Ana Cruz"`},
+		"two of one name":           {2, `"given_name":"Maria","birthdate":"1990-11-02"`},
+		"a page of a small family":  {5, `"family_name":"Reyes"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, oneByOne := range []bool{false, true} {
+				f := newFake(t, wellKnown(func(c call) reply {
+					switch c.Method {
+					case "fields_get":
+						return result(`{"is_encrypted":{"type":"boolean"}}`)
+					case "read": // one of them
+						return result(alike(1, people.fields))
+					}
+					return result(alike(people.registrants, people.fields))
+				}))
+				c := f.connector()
+				c.Source.Fields, c.Source.OneByOne = []string{"name", "display_name", "given_name", "family_name", "birthdate"}, oneByOne
+				if got, err := open(t, c).Registrants(t.Context(), []int64{7, 8, 9, 10, 11}); err != nil || len(got) == 0 {
+					t.Errorf("one by one %t: %v, %v", oneByOne, got, err)
+				}
+			}
+		})
+	}
+}
+
+// alike are the rows of registrants with the same fields, from id 7 on.
+func alike(registrants int, fields string) string {
+	var rows []string
+	for n := range registrants {
+		rows = append(rows, fmt.Sprintf(`{"id":%d,%s,"is_encrypted":true}`, 7+n, fields))
+	}
+	return "[" + strings.Join(rows, ",") + "]"
 }
 
 // A registrant that is deleted, or hidden, while others are read is left out.

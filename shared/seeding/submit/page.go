@@ -5,9 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -169,22 +167,6 @@ func (s *Submitter) readOneByOne(ctx context.Context, registry seeding.Registry,
 	return nil
 }
 
-// How many registrants with one and the same name are no chance: of any name, and
-// on the first page of a pass of one that is no name by its looks. A test registry
-// may hold several people of one name.
-const (
-	namesakes    = 10
-	placeholders = 3
-)
-
-// isPlaceholder reports whether a text says that something is hidden, or has no
-// letter and no digit ("****").
-func isPlaceholder(name string) bool {
-	name = strings.ToLower(name)
-	return strings.Contains(name, "encrypt") || strings.Contains(name, "hidden") || strings.Contains(name, "redacted") ||
-		!strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
-}
-
 // hidden is a fault if one text is in place of all names of a page. The registrants
 // of a registry that hides them must not be sent: MTS would get the text.
 func (r rules) hidden(p page, first, oneByOne bool) error {
@@ -205,9 +187,9 @@ func (r rules) hidden(p page, first, oneByOne bool) error {
 		}
 		name, names = mapped, names+1
 	}
-	least := namesakes
-	if first && isPlaceholder(name) {
-		least = placeholders
+	least := seeding.Namesakes
+	if first { // of a pass: the last pages may be small
+		least = seeding.LeastAlike(name)
 	}
 	if names < least {
 		return nil
