@@ -1,6 +1,9 @@
 package seeding
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Source is what a problem is about. A problem is cleared when its source works
 // again, never by time.
@@ -34,15 +37,14 @@ type Problem struct {
 	Next     time.Time // of the next probe
 }
 
+// OnlyShown are the sources of problems that keep nobody from being sent.
+var OnlyShown = []Source{
+	ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply,
+}
+
 // Blocks reports whether only probes are sent while there is such a problem.
 // The others are only shown.
-func (s Source) Blocks() bool {
-	switch s {
-	case ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply:
-		return false
-	}
-	return true
-}
+func (s Source) Blocks() bool { return !slices.Contains(OnlyShown, s) }
 
 // Blocked reports whether one of the problems blocks, and when the next probe is
 // due.

@@ -51,7 +51,7 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 			s.connectors.ToUpdate(dynamo.Change{
 				Key: stateKey(c.ID),
 				Update: "SET #version = :version, #registry = :registry, #mts = :mts," +
-					" #problems = :none, #nudge = :now, #moved = :now REMOVE #unreturned",
+					" #problems = :none, #nudge = :now, #moved = :now REMOVE #unreturned" + removeShown(),
 				Condition: "#version = :read",
 				Values: dynamo.Item{
 					":read": read, ":version": dynamo.Number(c.Version),
@@ -111,7 +111,7 @@ func (s *Store) administer(ctx context.Context, id string, version int, writes f
 func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error {
 	update := "SET #status = :status, #nudge = :now"
 	if status == seeding.Running {
-		update += ", #problems = :none, #moved = :now REMOVE #unreturned"
+		update += ", #problems = :none, #moved = :now REMOVE #unreturned" + removeShown()
 	}
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key: stateKey(id), Update: update, Condition: dynamo.Exists,

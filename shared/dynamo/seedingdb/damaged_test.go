@@ -36,6 +36,7 @@ func TestDamagedItems(t *testing.T) {
 		{"state", "due", words},
 		{"state", "problems", words},
 		{"state", "problems", &types.AttributeValueMemberM{Value: dynamo.Item{"mts": words}}},
+		{"state", "shown_alike", words},
 		{"state", "form", dynamo.Number(2)},
 		{"run", "cursor", &types.AttributeValueMemberN{Value: "1.5"}},
 		{"run", "over", words},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -182,6 +183,38 @@ func TestVersionBeforeMovesThePace(t *testing.T) {
 	}
 	if err := store.SavePace(ctx, key, moved, saved); err != nil {
 		t.Errorf("on from there: %v", err)
+	}
+}
+
+// The version before takes every problem of the map for one that blocks, but for
+// "unlink" and "policy", and would send probes until it is cleared. After a
+// roll-back nothing clears what it does not know.
+func TestVersionBeforeIsNotBlockedByWhatIsOnlyShown(t *testing.T) {
+	tables := inMemory(t)
+	store := seedingdb.New(tables.Client, tables.Connectors, tables.Answers)
+	ctx, c := t.Context(), example().Connector
+	c.Version = 1
+	if err := store.CreateConnector(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range seeding.OnlyShown {
+		if err := store.RaiseProblem(ctx, c.ID, source, seeding.Problem{Text: "shown", Since: t0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := tables.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &tables.Connectors,
+		Key:       map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "states"}, "sk": &types.AttributeValueMemberS{Value: c.ID}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, isMap := got.Item["problems"].(*types.AttributeValueMemberM)
+	if !isMap {
+		t.Fatalf("problems: %T", got.Item["problems"])
+	}
+	if names := slices.Sorted(maps.Keys(problems.Value)); !slices.Equal(names, []string{"policy", "unlink"}) {
+		t.Errorf("the version before reads %q", names)
 	}
 }
 

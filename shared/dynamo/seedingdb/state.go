@@ -136,7 +136,33 @@ func (s *Store) ClearProblems(ctx context.Context, id string, sources []seeding.
 }
 
 // problemPath is the path of a problem in a state.
-func problemPath(source seeding.Source) string { return "#problems.#" + string(source) }
+func problemPath(source seeding.Source) string {
+	if name, has := shownName(source); has {
+		return "#" + name
+	}
+	return "#problems.#" + string(source)
+}
+
+// shownName is the attribute of a problem that is only shown. The version before
+// knows of these "unlink" and "policy" alone. It would take any other in the map of
+// problems for one that blocks, and send probes for ever, which nothing clears.
+func shownName(source seeding.Source) (name string, has bool) {
+	if source.Blocks() || source == seeding.ProblemUnlink || source == seeding.ProblemPolicy {
+		return "", false
+	}
+	return "shown_" + string(source), true
+}
+
+// removeShown continues a REMOVE with the problems that are not in the map.
+func removeShown() string {
+	var list strings.Builder
+	for _, source := range seeding.OnlyShown {
+		if name, has := shownName(source); has {
+			list.WriteString(", #" + name)
+		}
+	}
+	return list.String()
+}
 
 // newState is the first state of a connector. The map of problems must exist
 // before a problem can be written into it.
@@ -177,6 +203,11 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 			r.Map(source, func(r *dynamo.Reader) { state.Problems[seeding.Source(source)] = decodeProblem(r) })
 		}
 	})
+	for _, source := range seeding.OnlyShown {
+		if name, has := shownName(source); has {
+			r.Map(name, func(r *dynamo.Reader) { state.Problems[source] = decodeProblem(r) })
+		}
+	}
 	return dynamo.Decoded(r, state)
 }
 

@@ -3,6 +3,7 @@ package seedingdbtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -364,4 +365,38 @@ func (s *suite) problems() {
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start again")
 	s.same(len(raised()), 0, "problems after a start")
 	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemMTS, full), "raise after all were cleared")
+}
+
+// What is only shown is raised, cleared, and ended by a start and by a change like
+// any other problem.
+func (s *suite) shownProblems() {
+	c := s.connector("c")
+	blocking := map[seeding.Source]seeding.Problem{seeding.ProblemSignIn: {Text: "no"}}
+	all := maps.Clone(blocking)
+	for _, source := range seeding.OnlyShown {
+		all[source] = filled[seeding.Problem]()
+	}
+	raise := func() {
+		s.Helper()
+		for source, p := range all {
+			s.ok(s.store.RaiseProblem(s.ctx, c.ID, source, p), "raise")
+		}
+	}
+	check := func(want map[seeding.Source]seeding.Problem, what string) {
+		s.Helper()
+		state, err := s.store.State(s.ctx, c.ID)
+		s.ok(err, "state")
+		s.same(state.Problems, want, what)
+	}
+	raise()
+	check(all, "problems")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, seeding.OnlyShown, t0), "clear")
+	check(blocking, "problems after clearing those that are shown")
+	raise()
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
+	check(map[seeding.Source]seeding.Problem{}, "problems after a start")
+	raise()
+	c.Version++
+	s.ok(s.store.ReplaceConnector(s.ctx, c, t0), "replace")
+	check(map[seeding.Source]seeding.Problem{}, "problems after a change")
 }

@@ -48,6 +48,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"keeping the lease", (*suite).keeping},
 		{"serving", (*suite).serving},
 		{"problems", (*suite).problems},
+		{"problems that are only shown", (*suite).shownProblems},
 		{"runs", (*suite).runs},
 		{"created again", (*suite).createdAgain},
 		{"run pages", (*suite).runPages},
