@@ -149,3 +149,35 @@ func TestVIDStaysBesideWhatIsNoToken(t *testing.T) {
 		})
 	}
 }
+
+// A registrant whose token was entered with a mark that nobody sees holds it: a
+// second registrant of the same person is a duplicate, and gets no token.
+func TestDuplicateOfATokenWithASpaceIsFound(t *testing.T) {
+	for name, held := range map[string]func(token string) string{
+		"a space behind":    func(token string) string { return token + " " },
+		"a mark before":     func(token string) string { return "\ufeff" + token },
+		"a zero width mark": func(token string) string { return token + "\u200b" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, options{})
+			vid := odoosim.DemoVID(1000, 2, odoosim.Normal)
+			token := mtssim.Rules(t.Context(), mtssim.Applicant{VID: vid}).Token
+			person := odoosim.Registrant{Name: "Ana", GivenName: "Ana", Gender: "Male", Birthdate: "1980-01-01", Address: "1 Long Street"}
+			first, second := w.registry.AddRegistrant(person), w.registry.AddRegistrant(person)
+			w.registry.AddIdentifier(odoosim.Identifier{Registrant: first, Type: odoosim.TokenType, Value: held(token)})
+			w.registry.AddIdentifier(odoosim.Identifier{Registrant: second, Type: odoosim.VIDType, Value: vid})
+			c := w.connector(nil)
+			w.finish(30, c)
+
+			_, rejections := w.rejections(c)
+			if r := rejections[second]; r.Kind != seeding.Duplicate || r.Holder != first {
+				t.Errorf("%q, holder %d of %d", r.Kind, r.Holder, first)
+			}
+			for _, i := range w.registry.Identifiers(second) {
+				if i.Type != odoosim.VIDType {
+					t.Error("the second registrant got a token")
+				}
+			}
+		})
+	}
+}

@@ -57,7 +57,10 @@ func TestRequests(t *testing.T) {
 		{"holders", func(ctx context.Context, r seeding.Registry) (any, error) {
 			return r.TokenHolders(ctx, []string{"T8", "T9"})
 		}, rows,
-			`g2p.reg.id search_read [[["value","in",["T8","T9"]],["id_type","=",2]]] {` + fields + `}`, tokens},
+			`g2p.reg.id search_read [[["value","in",[` +
+				"\"T8\",\" T8\",\"T8 \",\"\u00a0T8\",\"T8\u00a0\",\"\ufeffT8\",\"T8\ufeff\",\"\u200bT8\",\"T8\u200b\"," +
+				"\"T9\",\" T9\",\"T9 \",\"\u00a0T9\",\"T9\u00a0\",\"\ufeffT9\",\"T9\ufeff\",\"\u200bT9\",\"T9\u200b\"" +
+				`]],["id_type","=",2]]] {` + fields + `}`, tokens},
 		{"create", func(ctx context.Context, r seeding.Registry) (any, error) {
 			return nil, r.Create(ctx, []seeding.NewToken{{Registrant: 7, Value: "T7"}, {Registrant: 9, Value: "T9"}})
 		}, `[301,302]`, `g2p.reg.id create [[{"id_type":2,"partner_id":7,"value":"T7"},{"id_type":2,"partner_id":9,"value":"T9"}]] {}`, nil},

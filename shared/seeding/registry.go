@@ -49,7 +49,8 @@ type Registry interface {
 	// Identifiers returns the identifiers of VID and token type that the
 	// registrants hold, with the time of their entry.
 	Identifiers(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
-	// TokenHolders returns the identifiers of the token type that hold one of the tokens.
+	// TokenHolders returns the identifiers of the token type that hold one of the
+	// tokens, in one of its TokenSpellings.
 	TokenHolders(ctx context.Context, tokens []string) ([]Identifier, error)
 	// Create writes the tokens, all or none of them, in one call.
 	Create(ctx context.Context, tokens []NewToken) error

@@ -81,6 +81,21 @@ func (s TokenShape) HeldCode(held []Identifier) string {
 // nobody sees, with which one token would be taken for two.
 func CleanToken(text string) string { return clean(text) }
 
+// heldMarks are what is met around a token that was copied or imported: a space, a
+// hard one, a byte order mark, a zero width space.
+var heldMarks = []string{" ", "\u00a0", "\ufeff", "\u200b"}
+
+// TokenSpellings are how a registry may hold a token: as it is, or with one of the
+// usual marks before or behind it, all of which CleanToken takes away. Others are
+// not looked for, because a registry is asked for each spelling.
+func TokenSpellings(token string) []string {
+	list := []string{token}
+	for _, mark := range heldMarks {
+		list = append(list, mark+token, token+mark)
+	}
+	return list
+}
+
 // CleanVID is a VID without the same. It is what is mapped, sent and covered by
 // the MAC: MOSIP refuses a VID with a space, which nobody sees in the registry.
 func CleanVID(text string) string { return clean(text) }

@@ -82,6 +82,23 @@ func TestTokenIsCleanedOfWhatNobodySees(t *testing.T) {
 	}
 }
 
+// Each spelling is one of the same token.
+func TestSpellingsOfATokenAreTheToken(t *testing.T) {
+	token := strings.Repeat("7", 36)
+	seen := map[string]bool{}
+	for _, spelling := range seeding.TokenSpellings(token) {
+		if seeding.CleanToken(spelling) != token || seen[spelling] {
+			t.Errorf("%q", spelling)
+		}
+		seen[spelling] = true
+	}
+	for _, want := range []string{token, token + " ", " " + token, token + "\u00a0", "\ufeff" + token, token + "\u200b"} {
+		if !seen[want] {
+			t.Errorf("%q is missing", want)
+		}
+	}
+}
+
 // What a registrant holds of the token type may be no token.
 func TestCodeOfWhatIsHeld(t *testing.T) {
 	token := strings.Repeat("7", 36)

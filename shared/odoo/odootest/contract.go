@@ -181,6 +181,29 @@ func (s *suite) replaceVID(t *testing.T) {
 	}
 }
 
+// A token is found as people entered or imported it.
+func (s *suite) spellings(t *testing.T) {
+	token := strings.Repeat("7", 36)
+	holders := map[int64]string{}
+	for n, value := range seeding.TokenSpellings(token) {
+		registrant, _ := s.registrant(vid(n), nil)
+		s.identifier(registrant, s.tokenType, value, nil)
+		holders[registrant] = value
+	}
+	other, _ := s.registrant(vid(99), nil)
+	s.identifier(other, s.tokenType, token+"7", nil)
+	found, err := s.registry.TokenHolders(t.Context(), []string{token})
+	s.must(err)
+	for _, i := range found {
+		if value, wanted := holders[i.Registrant]; !wanted || i.Value != value {
+			t.Errorf("registrant %d holds %q, not %q", i.Registrant, i.Value, value)
+		}
+	}
+	if len(found) != len(holders) {
+		t.Errorf("%d of %d found", len(found), len(holders))
+	}
+}
+
 func (s *suite) allOrNone(t *testing.T) {
 	a, _ := s.registrant(vid(1), nil)
 	b, _ := s.registrant(vid(2), nil)

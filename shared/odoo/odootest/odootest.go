@@ -54,6 +54,7 @@ func Run(t *testing.T, target Target) {
 		"registrants through the domain":     (*suite).registrants,
 		"domains keep their meaning":         (*suite).domains,
 		"a token takes the place of a VID":   (*suite).replaceVID,
+		"tokens with marks around them":      (*suite).spellings,
 		"all tokens or none":                 (*suite).allOrNone,
 		"refusals":                           (*suite).refusals,
 		"identifier types by name":           (*suite).types,

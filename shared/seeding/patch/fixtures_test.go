@@ -122,7 +122,9 @@ func (r *registry) TokenHolders(_ context.Context, tokens []string) ([]seeding.I
 	if err := r.begins("TokenHolders"); err != nil {
 		return nil, err
 	}
-	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(tokens, i.Value) }), nil
+	return filter(r.tokens, func(i seeding.Identifier) bool {
+		return slices.ContainsFunc(tokens, func(token string) bool { return slices.Contains(seeding.TokenSpellings(token), i.Value) })
+	}), nil
 }
 
 func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {

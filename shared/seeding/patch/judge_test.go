@@ -104,6 +104,8 @@ func TestVerdictOnARow(t *testing.T) {
 		// The row has a token that the registrant may get.
 		{"another registrant holds the token: a duplicate",
 			identifiers{sentVID(1)}, identifiers{holds(2, "A")}, withToken(1, "A"), false, verdict{kind: duplicate, holder: 2}},
+		{"another registrant holds the token with a space behind it: a duplicate",
+			identifiers{sentVID(1)}, identifiers{holds(2, "A ")}, withToken(1, "A"), false, verdict{kind: duplicate, holder: 2}},
 		{"nobody holds the token: to be created",
 			identifiers{sentVID(1)}, nil, withToken(1, "A"), false, verdict{kind: create}},
 		{"nobody holds the token, of a closed batch: to be created",
