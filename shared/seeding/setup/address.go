@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +15,7 @@ func Normalise(c seeding.Connector) seeding.Connector {
 		c.MTS.URL = a.String()
 	}
 	if a, err := seeding.ParseAddress(c.Registry.URL); err == nil {
-		a.Path, _ = cutOwn(a.Path, odooPaths)
+		a.Path = withoutPage(a.Path)
 		c.Registry.URL = a.String()
 	}
 	return c
@@ -26,6 +27,23 @@ var (
 	odooPaths = []string{"web", "odoo", "jsonrpc", "xmlrpc", "json"}
 	mtsPaths  = []string{"authtoken", "ping", "docs", "redoc", "openapi.json"} // facts/mts.md 1
 )
+
+// Pages of Odoo's website, whose first segment may be the path of a server, and
+// the language that it puts before the path of a page: /en, /pt_BR.
+var (
+	websitePage  = regexp.MustCompile(`/(my/home|website/login)$`)
+	pageLanguage = regexp.MustCompile(`/[a-z]{2}(_[A-Z]{2})?$`)
+)
+
+// withoutPage is the path of an Odoo, without that of one of its pages.
+func withoutPage(path string) string {
+	base, _ := cutOwn(path, odooPaths)
+	base = websitePage.ReplaceAllString(base, "")
+	if base == path {
+		return path
+	}
+	return pageLanguage.ReplaceAllString(base, "")
+}
 
 // cutOwn splits a path before the first segment that is one of a server's own.
 func cutOwn(path string, own []string) (base, rest string) {

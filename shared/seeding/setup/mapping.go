@@ -91,7 +91,7 @@ func judge(o seeding.Outcome, field string, selected []string, names *spelling) 
 	}
 	switch {
 	case len(missing) > 0:
-		text = "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(selected, ", ") + ", and vid)"
+		text = "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + ")"
 		if likely != "" {
 			text += "; is " + likely + " meant?"
 		}

@@ -174,6 +174,12 @@ func TestAddressOfAnOdooPageBecomesThatOfTheServer(t *testing.T) {
 		"https://o.example/json/2":                 "https://o.example",
 		"https://o.example/Web":                    "https://o.example",
 		"https://o.example/registry/web/login":     "https://o.example/registry",
+		"https://o.example/en/web/login":           "https://o.example",
+		"https://o.example/pt_BR/my/home":          "https://o.example",
+		"https://o.example/my/home":                "https://o.example",
+		"https://o.example/website/login":          "https://o.example",
+		"https://o.example/en":                     "https://o.example/en",
+		"https://o.example/erp/web/login":          "https://o.example/erp",
 		"https://o.example/odoo16":                 "https://o.example/odoo16",
 		"https://o.example/website":                "https://o.example/website",
 	} {
