@@ -4,6 +4,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ const (
 	notRPC           = "NotJSONRPC"        // JSON that is no reply
 	webPage          = "WebPage"           // HTML, and no error
 	proxyPassword    = "ProxyPassword"     // 401 or 407: a password that is not Odoo's
-	redirectHTTPS    = "RedirectHTTPS"     // to the same host over https
+	redirectHTTPS    = "RedirectHTTPS"     // to the same host over https, and the same port or the usual ones
+	redirectPort     = "RedirectHTTPSPort" // to the same host over https at another port
 	redirectHost     = "RedirectHost"      // to another host
 	redirectLogin    = "RedirectLogin"     // to a login page
 	redirectDatabase = "RedirectDatabases" // to Odoo's list of databases
@@ -55,6 +57,9 @@ func isHTML(resp *http.Response) bool {
 	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
+// usual reports whether an address leads to this port, which its scheme has.
+func usual(address *url.URL, port string) bool { return address.Port() == "" || address.Port() == port }
+
 // redirect is the code of a reply with a status of 3xx.
 func redirect(resp *http.Response) string {
 	to, err := resp.Location()
@@ -67,7 +72,10 @@ func redirect(resp *http.Response) string {
 	case !strings.EqualFold(to.Hostname(), from.Hostname()):
 		return redirectHost
 	case from.Scheme == "http" && to.Scheme == "https":
-		return redirectHTTPS
+		if from.Port() == to.Port() || usual(from, "80") && usual(to, "443") {
+			return redirectHTTPS
+		}
+		return redirectPort
 	case strings.Contains(path, "/web/database/"):
 		return redirectDatabase
 	case slices.ContainsFunc([]string{"login", "signin", "sign_in", "oauth", "sso", "saml"}, func(word string) bool { return strings.Contains(path, word) }):

@@ -50,6 +50,10 @@ var answeredOtherwise = map[string]Description{
 		"The registry wants https, and its address in the configuration begins with http.",
 		"Change registry.url so that it begins with https.",
 	},
+	"RedirectHTTPSPort": {
+		"The registry wants https, at another port than the one in its address.",
+		"Change registry.url so that it begins with https, and leave the port out, or write the one at which the registry is served by https: that of plain http is another one.",
+	},
 	"RedirectHost": {
 		"The address of the registry leads on to another one, which is not called.",
 		"Ask the registry's administrator for its own address, and give that as registry.url.",
