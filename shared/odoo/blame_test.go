@@ -22,6 +22,11 @@ func TestFieldsAndOperatorsThatTheRegistryDoesNotHaveAreNamed(t *testing.T) {
 		{"within a domain", valueError, "Invalid field g2p.reg.id.value in leaf ('value', 'not =like', '" + private + "')", "NoSuchDomainField", "value"},
 		{"operator", valueError, "Invalid leaf ('value', 'not =like', '" + private + "')", "NoSuchOperator", "not =like"},
 		{"operator in Odoo 19", valueError, "Domain() invalid item in domain: ('value', 'x', '" + private + "')", "NoSuchOperator", "not =like"},
+		{"an operator that Odoo 14 takes for ids", "builtins.TypeError", "'<' not supported between instances of 'list' and 'int'", "NoSuchOperator", "not =like"},
+		{"no date", "psycopg2.errors.InvalidDatetimeFormat", "invalid input syntax for type date: \"" + private + "\"", "InvalidDatetimeFormat", ""},
+		{"an impossible date", "psycopg2.errors.DatetimeFieldOverflow", "date/time field value out of range: \"" + private + "\"", "DatetimeFieldOverflow", ""},
+		{"a text for a number", "psycopg2.errors.InvalidTextRepresentation", "invalid input syntax for type integer: \"" + private + "\"", "InvalidTextRepresentation", ""},
+		{"a number for a text", "psycopg2.errors.UndefinedFunction", "operator does not exist: character varying = integer", "UndefinedFunction", ""},
 		{"rights on a field", accessError, `You do not have enough rights to access the fields "title,mobile" on Contact (res.partner). Please contact your system administrator.`, "FieldDenied", "mobile"},
 		{"rights on a field in Odoo 19", accessError, `You do not have enough rights to access the field "mobile" on Contact (res.partner).`, "FieldDenied", "mobile"},
 		{"rights on the model", accessError, "You are not allowed to access 'Contact' (res.partner) records: mobile", "AccessError", ""},
@@ -37,6 +42,9 @@ func TestFieldsAndOperatorsThatTheRegistryDoesNotHaveAreNamed(t *testing.T) {
 				t.Fatalf("%v, field %q", err, fault.Field)
 			}
 			source, d := seeding.RegistryProblem(fault, seeding.ProblemRead)
+			if strings.HasPrefix(test.class, "psycopg2.") && !strings.Contains(d.Remedy, "values in the connector's domain") {
+				t.Errorf("%q", d.Remedy)
+			}
 			if source != seeding.ProblemRead || !strings.Contains(d.Text, test.field) || strings.Contains(d.Text+d.Remedy, private) {
 				t.Errorf("%s: %q", source, d.Text)
 			}

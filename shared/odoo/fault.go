@@ -162,6 +162,8 @@ var (
 func (e *rpcError) blamed() error {
 	var b blamed
 	switch e.class() {
+	case "TypeError", "AssertionError":
+		b.operator = true // Odoo 14 takes an operator's domain for ids (facts/odoo-recorded.md 1b)
 	case "ValueError":
 		if found := noField.FindStringSubmatch(e.Data.Message); found != nil {
 			b.fields = found[1:]

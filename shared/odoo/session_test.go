@@ -3,6 +3,8 @@ package odoo_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -112,6 +114,43 @@ func TestSignInFaults(t *testing.T) {
 	}
 }
 
+// A database that is not there is found in the list of databases, whatever the
+// language of PostgreSQL. Without the list it may as well be down.
+func TestAnUnknownDatabaseIsNamedInEveryLanguage(t *testing.T) {
+	for _, test := range []struct {
+		name, databases string
+		kind            seeding.FaultKind
+		code            string
+	}{
+		{"another is there", `["other"]`, seeding.RefusedSignIn, "NoDatabase"},
+		{"it is there", `["g2p"]`, seeding.Unreachable, "OperationalError"},
+		{"no list", ``, seeding.Unreachable, "OperationalError"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, message := range []string{"FATAL:  la base de données « g2p » n'existe pas\n", "connection refused"} {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					w.Header().Set("Content-Type", "application/json")
+					if strings.Contains(string(body), `"list"`) && test.databases != "" {
+						_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":`+test.databases+`}`)
+						return
+					}
+					_, _ = io.WriteString(w, refusal(200, "psycopg2.OperationalError", message).body)
+				}))
+				t.Cleanup(server.Close)
+				f := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
+				c := f.connector()
+				c.Registry.URL = server.URL
+				_, err := open(t, c).Registrants(t.Context(), []int64{7})
+				check(t, err, test.kind, test.code)
+				if _, d := seeding.RegistryProblem(seeding.FaultOf(err), seeding.ProblemRead); !strings.Contains(d.Remedy, "registry.database") {
+					t.Errorf("%q", d.Remedy)
+				}
+			}
+		})
+	}
+}
+
 // What answers in place of Odoo is named by a code of ours, at the sign-in and
 // later. Nothing of it is shown, and the host of a redirect is not either.
 func TestReplyInPlaceOfOdooIsNamed(t *testing.T) {
@@ -124,7 +163,8 @@ func TestReplyInPlaceOfOdooIsNamed(t *testing.T) {
 		code  string
 	}{
 		{"301 to https", func(f *fake) reply { return to(301, "https://"+f.Listener.Addr().String()+"/odoo") }, "RedirectHTTPS"},
-		{"308 to https at the default port", func(*fake) reply { return to(308, "https://127.0.0.1/odoo/web/session/authenticate") }, "RedirectHTTPS"},
+		{"308 to https at the default port", func(*fake) reply { return to(308, "https://127.0.0.1/odoo/web/session/authenticate") }, "RedirectHTTPSPort"},
+		{"301 to https at another port", func(*fake) reply { return to(301, "https://127.0.0.1:8443/") }, "RedirectHTTPSPort"},
 		{"302 to another host", func(*fake) reply { return to(302, "https://"+private+".example.org/") }, "RedirectHost"},
 		{"307 to the database selector", func(*fake) reply { return to(307, "/web/database/selector") }, "RedirectDatabases"},
 		{"303 to the database manager", func(*fake) reply { return to(303, "/odoo/web/database/manager?x="+private) }, "RedirectDatabases"},

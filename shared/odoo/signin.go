@@ -95,7 +95,7 @@ func (s *session) byPassword(ctx context.Context) (way, error) {
 		return nil, err
 	}
 	if response.err != nil {
-		return nil, response.err.signInFault(s.access.Database)
+		return nil, s.refusal(ctx, response.err)
 	}
 	// A failed sign-in sets a cookie too; only the uid shows that it succeeded
 	// (facts/odoo.md A4). It is null for a user with the right password whose
@@ -166,7 +166,7 @@ func (s *session) byExecute(ctx context.Context, secret string, key bool) (way, 
 		return nil, err
 	}
 	if response.err != nil {
-		return nil, response.err.signInFault(s.access.Database)
+		return nil, s.refusal(ctx, response.err)
 	}
 	switch id := uid.(type) {
 	case json.Number:
@@ -210,6 +210,16 @@ func (s *session) explain(ctx context.Context, page *seeding.Fault) error {
 		return refusedSignIn(accessDenied)
 	}
 	return page
+}
+
+// refusal is the meaning of an error of the sign-in. PostgreSQL says in its own
+// language that a database does not exist, so the list of databases is asked too.
+func (s *session) refusal(ctx context.Context, e *rpcError) error {
+	fault := e.signInFault(s.access.Database)
+	if fault.Code == "OperationalError" && s.missesDatabase(ctx) {
+		return noDatabase()
+	}
+	return fault
 }
 
 // missesDatabase reports whether the server lists its databases, and the

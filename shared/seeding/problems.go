@@ -3,6 +3,7 @@ package seeding
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strconv"
 )
 
@@ -77,7 +78,18 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 		if d, known := answeredInstead(f); known {
 			return ProblemRegistry, d
 		}
-		if f.Code == "BadAnswer" {
+		switch f.Code {
+		case "OperationalError", "InterfaceError":
+			return ProblemRegistry, Description{
+				"Odoo answers, but has no connection to its database, or there is none of the configured name (" + f.Code + ").",
+				"Check that PostgreSQL is up and takes Odoo's connections, and registry.database in the connector's configuration. Work goes on by itself once the database answers.",
+			}
+		case "SerializationFailure", "DeadlockDetected", "LockNotAvailable", "QueryCanceled":
+			return ProblemRegistry, Description{
+				"Odoo answers, but its database did not finish the call, because it is busy with others (" + f.Code + ").",
+				"Check what else writes to the registry, and how busy its database is. Work goes on by itself.",
+			}
+		case "BadAnswer":
 			return ProblemRegistry, Description{
 				"What the registry answers cannot be understood.",
 				"Check that registry.url is the address at which Odoo itself is served, and that no proxy before it changes or cuts answers.",
@@ -102,18 +114,30 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	switch op {
 	case ProblemUnlink:
 		return op, Description{
-			"The registry refuses to remove VIDs (" + f.Code + ").",
+			"The registry refuses to remove VIDs" + bracketed(f.Code) + ".",
 			"Give the connector's user the right to delete registrant identifiers (g2p.reg.id); of OpenG2P's own groups only the administrator's has it (g2p_registry_base.group_g2p_admin). Tokens are written nevertheless.",
 		}
 	case ProblemWrite:
 		return op, Description{
-			"The registry refuses to create tokens, whoever they are for (" + f.Code + ").",
+			"The registry refuses to create tokens, whoever they are for" + bracketed(f.Code) + ".",
 			"Give the connector's user the right to create registrant identifiers (g2p.reg.id), and check the rules of the token's identifier type.",
 		}
 	default:
 		return ProblemRead, unreadable(f)
 	}
 }
+
+// bracketed is a code after words, nothing if an error has none.
+func bracketed(code string) string {
+	if code == "" {
+		return ""
+	}
+	return " (" + code + ")"
+}
+
+// valueRefusals are errors of PostgreSQL about a value; a call that only reads has
+// those of its domain.
+var valueRefusals = []string{"DataError", "DatetimeFieldOverflow", "InvalidDatetimeFormat", "InvalidTextRepresentation", "NumericValueOutOfRange", "UndefinedFunction"}
 
 // unreadable describes why registrants cannot be read.
 func unreadable(f *Fault) Description {
@@ -149,6 +173,11 @@ func unreadable(f *Fault) Description {
 			"The registry's version of Odoo does not know the operator " + name + " of the connector's domain.",
 			"Write the domain without it: \"any\" and \"not any\" came with Odoo 17, \"not =like\" and \"not =ilike\" with Odoo 19.",
 		}
+	case slices.Contains(valueRefusals, f.Code):
+		return Description{
+			"The registry refuses a value of the connector's domain: its database cannot compare it with the field (" + f.Code + ").",
+			"Correct the values in the connector's domain: a date is written \"1990-11-02\", a date with time \"1990-11-02 16:00:00\", a number without quotes, within the field's range.",
+		}
 	case f.Code == "AnswerTooLarge" && f.Field != "":
 		return Description{
 			"A reply of the registry is larger than the connector reads; the field " + name + " takes most of it.",
@@ -169,7 +198,7 @@ func unreadable(f *Fault) Description {
 	if f.Kind == RefusedRights {
 		remedy = "Give the connector's user the right to read registrants (res.partner), their identifiers (g2p.reg.id) and identifier types (g2p.id.type), and what else domain and field list lead to."
 	}
-	return Description{"The registry refuses to let registrants be read (" + f.Code + ").", remedy}
+	return Description{"The registry refuses to let registrants be read" + bracketed(f.Code) + ".", remedy}
 }
 
 // refusedOf is the problem of a refusal; whatever is not writing or removing is

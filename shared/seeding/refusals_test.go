@@ -32,12 +32,33 @@ func TestRefusedSignInIsSaidAsWhatItIs(t *testing.T) {
 	}
 }
 
+// A database that is away is not an address that is not allowed.
+func TestARegistryWithoutItsDatabaseIsSaidAsThat(t *testing.T) {
+	for code, words := range map[string]string{"OperationalError": "registry.database", "InterfaceError": "PostgreSQL", "SerializationFailure": "busy"} {
+		source, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.Unreachable, Code: code}, seeding.ProblemRead)
+		checkDescription(t, code, d)
+		if source != seeding.ProblemRegistry || !strings.Contains(d.Text+d.Remedy, words) || strings.Contains(d.Remedy, "allowed ranges") {
+			t.Errorf("%s: %s, %q, %q", code, source, d.Text, d.Remedy)
+		}
+	}
+}
+
+// An error without a class leaves no empty brackets.
+func TestAnErrorWithoutACodeHasNoBrackets(t *testing.T) {
+	for _, op := range []seeding.Source{seeding.ProblemRead, seeding.ProblemWrite, seeding.ProblemUnlink} {
+		if _, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.RefusedRequest}, op); strings.Contains(d.Text, "()") {
+			t.Errorf("%q", d.Text)
+		}
+	}
+}
+
 // What answers in place of the registry is said as what it is, whatever was asked
 // for; a refusal of one's rights it is not.
 func TestWhatAnswersInPlaceOfTheRegistry(t *testing.T) {
 	texts := map[string]string{}
 	for code, word := range map[string]string{
 		"RedirectHTTPS":     "begins with https",
+		"RedirectHTTPSPort": "leave the port out",
 		"RedirectHost":      "registry.url",
 		"RedirectLogin":     "proxy",
 		"RedirectDatabases": "registry.database",
