@@ -366,7 +366,7 @@ func (f *foresight) call(call *gojq.Func, s *scope, in seeding.Types) seeding.Ty
 		call = &gojq.Func{Name: "sub", Args: []*gojq.Query{call.Args[0], call.Args[2]}}
 	}
 	for _, arg := range call.Args {
-		if f.look(f.query(arg, s, in)) == 0 {
+		if given := f.look(f.query(arg, s, in)); given == 0 || slices.Contains(wantText, signature{call.Name, len(call.Args)}) && given&tText == 0 {
 			return 0
 		}
 	}
@@ -381,7 +381,11 @@ func (f *foresight) call(call *gojq.Func, s *scope, in seeding.Types) seeding.Ty
 func (f *foresight) path(q *gojq.Query, s *scope, in seeding.Types) seeding.Types {
 	keys := literalList(q)
 	if len(keys) == 0 {
-		return f.below(in, f.query(q, s, in))
+		path := f.query(q, s, in)
+		if path&(tList|tNull) == 0 {
+			return 0
+		}
+		return f.below(in, path)
 	}
 	for _, key := range keys {
 		in = f.key(in, "", nil, key, s, in)
@@ -408,6 +412,9 @@ func (f *foresight) apply(def *gojq.FuncDef, inner *scope, args []*gojq.Query, s
 	f.open = f.open[:len(f.open)-1]
 	return gives
 }
+
+// wantText are functions that fail if an argument is no text.
+var wantText = []signature{{"strptime", 1}, {"strftime", 1}, {"startswith", 1}, {"endswith", 1}, {"split", 1}}
 
 // types are what functions take, 0 where they do not look at their input, and
 // what they give.

@@ -46,6 +46,8 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 					doubtful = append(doubtful, Finding{at, text})
 				case text != "":
 					found = append(found, Finding{at, text})
+				case r.readsBelowAName(expression, known, name):
+					doubtful = append(doubtful, Finding{at, "gives nothing unless a field holds JSON with names: what a relation holds is its number and its name, [5, \"Laguna\"], so the name is state_id[1]; what a relation to several holds are their numbers"})
 				}
 			}
 		}
@@ -56,6 +58,25 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 		}
 	}
 	return found, doubtful
+}
+
+// readsBelowAName reports whether an expression gives nothing for a field of MTS
+// where no field of the record is an object. Odoo's are not, but for fields of JSON.
+func (r Rules) readsBelowAName(expression string, known map[string]seeding.Types, field string) bool {
+	plain := map[string]seeding.Types{}
+	for name, types := range known {
+		plain[name] = types &^ seeding.Object
+	}
+	outcome, err := r.Mappings.Foresee(expression, plain)
+	return err == nil && outcome.Gives&takenBy(field) == 0
+}
+
+// takenBy are the types that a field of MTS takes.
+func takenBy(field string) seeding.Types {
+	if field == "vid" || field == "phoneNumber" || field == "emailId" {
+		return seeding.Text | seeding.Number
+	}
+	return seeding.Text
 }
 
 // typesOf are the types of the members of a record: of what a field of Odoo may
@@ -85,10 +106,7 @@ func judge(o seeding.Outcome, field string, selected []string, names *spelling) 
 			likely = near
 		}
 	}
-	takes := seeding.Text
-	if field == "vid" || field == "phoneNumber" || field == "emailId" {
-		takes |= seeding.Number
-	}
+	takes := takenBy(field)
 	switch {
 	case len(missing) > 0:
 		text = "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + ")"

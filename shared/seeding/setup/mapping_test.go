@@ -153,6 +153,31 @@ func TestExpressionsOfTheFieldAreAccepted(t *testing.T) {
 	}
 }
 
+// A relation has no names below it: that can be saved, because a field of JSON
+// has, and is said.
+func TestANameBelowARelationIsAWarning(t *testing.T) {
+	for expression, want := range map[string]string{
+		`state_id.name`:                   "state_id[1]",
+		`|.state_id["name"]`:              "state_id[1]",
+		`state_id | .name | ascii_upcase`: "state_id[1]",
+		`state_id[1]`:                     "",
+		`|.state_id.name // .city`:        "",
+		`json_text | fromjson.name`:       "",
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Fields = []string{"id", "given_name", "state_id", "city", "json_text"}
+		p.Connector.Source.Mandatory = nil
+		p.Connector.Source.Mapping.DOB = expression
+		if found := rules().Check(p); len(found) > 0 {
+			t.Errorf("%s: %v", expression, found)
+		}
+		warnings := rules().Warnings(p)
+		if want == "" && len(warnings) > 0 || want != "" && (len(warnings) != 1 || !strings.Contains(warnings[0].Text, want)) {
+			t.Errorf("%s: %v", expression, warnings)
+		}
+	}
+}
+
 // What can never give a text is refused, wherever it stands and whether or not
 // its field is mandatory, and named.
 func TestEveryPartOfAMappingIsCheckedAlone(t *testing.T) {
@@ -190,6 +215,10 @@ func TestEveryPartOfAMappingIsCheckedAlone(t *testing.T) {
 		{`given_name | select(. == "x") | null`, "gives nothing"},
 		{`vid | .[0].x`, "gives nothing"},
 		{`vid | keys`, "gives nothing"},
+		{`given_name | getpath("x")`, "gives nothing"},
+		{`dob_text | strptime(["%Y"]) | strftime("%Y/%m/%d")`, "gives nothing"},
+		{`dob_text | strptime("%Y") | strftime(["%Y"])`, "gives nothing"},
+		{`given_name | split(1)[0]`, "gives nothing"},
 		{`given_name | length`, "gives a number"},
 		{`given_name | split(" ")`, "gives a list"},
 		{`given_name | test("a")`, "gives true or false"},
