@@ -2,10 +2,14 @@ package template_test
 
 import (
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // allows reports whether CloudFormation takes a value for a parameter.
@@ -205,5 +209,73 @@ func references(value any, found func(string)) {
 				references(one, found)
 			}
 		}
+	}
+}
+
+// A value that the functions cannot read would end each of them at its start: the
+// deployment must refuse it. What they can read is deployed.
+func TestMistypedParametersAreNotDeployed(t *testing.T) {
+	s := load(t)
+	for parameter, c := range map[string]struct {
+		parse        func(string) error
+		right, wrong []string
+	}{
+		"AllowedRanges": {
+			func(text string) error { _, err := outgoing.ParseRanges(text); return err },
+			[]string{
+				"", "10.20.0.0/16", "10.20.0.0/16,10.30.0.0/16", "10.20.0.0/16, 0.0.0.0/0", "10.20.0.9", "192.168.0.0/32", "255.255.255.255/8",
+				"fd00::/8", "::/0", "fd12:3456:789a::1", "FD00::/128", "1:2:3:4:5:6:7:8/64", "fd00::1:2/127", "10.0.0.0/8,fd00::/100", "64:ff9b::/96", "1::3:4:5:6:7:8",
+			},
+			[]string{
+				"10.20.0.0/33", "dead", "10.20.0.0/16 10.30.0.0/16", "fd00::/129", "10.20.0.0/", "10.20.0/16", "10.20.0.256/24", "10.20.0.0/016", "010.20.0.0/16",
+				"fd00:/8", "fd00::1::2/64", "1:2:3:4:5:6:7:8:9", "1:2:3/48", "12345::/16", "10.0.0.0/8;11.0.0.0/8", "10.0.0.0-10.0.0.9", "/16", "mts.example.org", "10.20.0.0/16/8",
+				"fe80::1%eth0", "10.20.0.0:8080", "1.2.3.4.5", ":", ":::",
+			},
+		},
+		"AllowedHosts": {
+			func(text string) error { _, err := outgoing.ParseHosts(text); return err },
+			[]string{"", "mts.example.org", "MTS.Example.org,*.registry.example.org", "mts.example.org, o-1.example.org", "mts", "my_mts.local", "10.20.0.9", "fd12::a", "[fd12::a]", "xn--bcher-kva.example"},
+			[]string{
+				"mts.example.org:8443", "*", "*.", "*.example.org:443", "mts.example.org.", "https://mts.example.org", "mts.example.org/x", "*example.org", "a.*.org", ".example.org",
+				"a..b", "-a.example.org", "a-.example.org", "mts.example.org o.example.org", "dead:8443", "[mts.example.org]", "1:2:3", "b\u00fccher.example", "mts.example.org;o.example.org", "fe80::1%eth0",
+			},
+		},
+		"Times": {
+			func(text string) error { _, err := seeding.ParseTimes(text); return err },
+			[]string{"", "page_limit=5s", "turn=1m30s", "poll=150ms,commit_grace=240s", "post_base=1.5s", "answer_life=336h"},
+			[]string{
+				"page_limt=5s", "turn=5", "turn=", "turn", "turn=0s", "turn=-5s", "turn=5 s", "turn=five", "turn=5d", "turn=5s;poll=1s", "Turn=5s", "turn=5s poll=1s", "=5s",
+				"turn=99999999999h",
+			},
+		},
+	} {
+		for _, value := range c.right {
+			if err := c.parse(value); err != nil || !allows(t, s, parameter, value) {
+				t.Errorf("%s=%q: the functions say %v, deployed: %v", parameter, value, err, allows(t, s, parameter, value))
+			}
+		}
+		for _, value := range c.wrong {
+			if err := c.parse(value); err == nil || allows(t, s, parameter, value) {
+				t.Errorf("%s=%q: the functions say %v, deployed: %v", parameter, value, err, allows(t, s, parameter, value))
+			}
+		}
+		if text(s.Parameters[parameter]["ConstraintDescription"]) == "" {
+			t.Errorf("nothing says what %s must be", parameter)
+		}
+	}
+}
+
+// A waiting time that the functions know can be set.
+func TestEachWaitingTimeCanBeDeployed(t *testing.T) {
+	s := load(t)
+	words := regexp.MustCompile(`[a-z]+(?:_[a-z]+)*`).FindAllString(text(s.Parameters["Times"]["AllowedPattern"]), -1)
+	known := 0
+	for _, name := range words {
+		if _, err := seeding.ParseTimes(name + "=1s"); err == nil && allows(t, s, "Times", name+"=1s") {
+			known++
+		}
+	}
+	if want := reflect.TypeFor[seeding.Times]().NumField(); known != want {
+		t.Errorf("%d waiting times can be set, of %d", known, want)
 	}
 }
