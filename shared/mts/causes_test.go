@@ -66,3 +66,31 @@ func TestCauseOfAFailedRequestIsShown(t *testing.T) {
 		})
 	}
 }
+
+// What stands before MTS is not taken for an MTS of another version, nor for a
+// reply of MTS that makes no sense.
+func TestReplyOfAProxyIsNotBlamedOnMTS(t *testing.T) {
+	for status, want := range map[int]string{
+		204: "in place of MTS (HTTP-204)", 402: "in place of MTS (HTTP-402)", 405: "web site", 407: "password of its own", 408: "did not wait",
+		410: "in place of MTS (HTTP-410)", 429: "fewer requests", 431: "in place of MTS", 451: "in place of MTS", 501: "in place of MTS",
+		520: "in place of MTS (HTTP-520)", 530: "in place of MTS", 200: "not MTS",
+	} {
+		sent := submission
+		sent.MTSURL = server(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			if status != http.StatusNoContent {
+				_, _ = io.WriteString(w, `{"status":"UP"}`)
+			}
+		}).URL
+		_, err := client().Submit(t.Context(), sent)
+		fault := seeding.FaultOf(err)
+		d := seeding.MTSProblem(fault)
+		if fault.Kind == seeding.Unknown {
+			d = seeding.ReplyProblem(fault)
+		}
+		if !strings.Contains(d.Text, want) || strings.Contains(d.Text+d.Remedy, "version") || strings.Contains(d.Text, "makes no sense") {
+			t.Errorf("%d is %s: %q %q", status, fault, d.Text, d.Remedy)
+		}
+	}
+}

@@ -51,7 +51,11 @@ func (c *Client) Submit(ctx context.Context, s seeding.Request) (string, error) 
 	if id := response.Response.RequestIdentifier; identifier.MatchString(id) {
 		return id, nil
 	}
-	return "", &seeding.Fault{Kind: seeding.Unknown, Code: response.code()}
+	code := response.code()
+	if len(response.Errors) == 0 { // MTS gives one of the two
+		code = "BadAnswer"
+	}
+	return "", &seeding.Fault{Kind: seeding.Unknown, Code: code}
 }
 
 // Status asks for MTS's status of a whole request.

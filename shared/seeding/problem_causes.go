@@ -141,10 +141,34 @@ var mtsCauses = map[string]Description{
 		"There is no MTS at the path of mts_url (HTTP-404).",
 		"Check the context path in mts_url: Helm publishes MTS below /mosiptokenseeder.",
 	},
+	"HTTP-405": {
+		"What answers at mts_url takes no requests, as a web site does (HTTP-405).",
+		"Check host, port and path of mts_url: Helm publishes MTS below /mosiptokenseeder.",
+	},
+	"HTTP-407": {
+		"A proxy before MTS asks for a password of its own (HTTP-407), and the connector has none.",
+		"Let the functions through without a password, for instance by their network address.",
+	},
+	"HTTP-408": {
+		"A proxy before MTS did not wait until our request was there (HTTP-408).",
+		"Raise the time limit of the proxy for requests, or lower batch_maximum of the connector. Work goes on by itself.",
+	},
+	"HTTP-429": {
+		"A proxy before MTS allows fewer requests than the connector makes (HTTP-429).",
+		"Raise the limit for the functions, or lower width_maximum of the connector. Work goes on by itself, more slowly.",
+	},
 	"HTTP-413": {
 		"A proxy before MTS takes no request of this size (HTTP-413).",
 		"Raise the limit of the proxy to 1 MB, or lower batch_maximum of the connector.",
 	},
+}
+
+// anotherServer is a status that MTS itself does not give.
+func anotherServer(code string) Description {
+	return Description{
+		"A web server or proxy answers in place of MTS (" + code + ").",
+		"Check that MTS is up, that mts_url is its address and path, and that what stands before it lets POST and GET below /authtoken pass.",
+	}
 }
 
 func moved(code string) Description {

@@ -155,3 +155,14 @@ func TestRaisedProblem(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorWithoutACodeShowsNoEmptyBrackets(t *testing.T) {
+	for _, kind := range faultKinds {
+		for _, op := range []seeding.Source{seeding.ProblemRead, seeding.ProblemWrite, seeding.ProblemUnlink} {
+			_, d := seeding.RegistryProblem(&seeding.Fault{Kind: kind}, op)
+			if text := d.Text + seeding.MTSProblem(&seeding.Fault{Kind: kind}).Text; strings.Contains(text, "()") {
+				t.Errorf("%s of %s: %s", kind, op, text)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Description is what people read about a problem: what is wrong, and what they
@@ -236,7 +237,7 @@ func MTSProblem(f *Fault) Description {
 		}
 	}
 	return Description{
-		"MTS refuses our request (" + f.Code + ").",
+		"MTS refuses our request" + bracketed(f.Code) + ".",
 		"Check that the address is that of an MTS of version 1.1 (develop), with its context path.",
 	}
 }
@@ -256,7 +257,13 @@ func mtsCause(code string) (Description, bool) {
 	if d, known := mtsCauses[code]; known {
 		return d, true
 	}
-	return mtsServer.describe(code)
+	if d, known := mtsServer.describe(code); known {
+		return d, true
+	}
+	if strings.HasPrefix(code, "HTTP-") {
+		return anotherServer(code), true
+	}
+	return Description{}, false
 }
 
 // Unusable is the error of a connector, or a deployment, that cannot be run as it
