@@ -12,7 +12,7 @@ func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 
 // Proxies that compress a reply mark its tag as weak, or put the name of the
 // compression behind it; people leave out the quotes.
-var changedTag = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*?)(?:[-;]{1,2}(?:gzip|br|zstd|deflate))?("?)$`)
+var changedTag = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*?)(?:[-;:/]{1,2}(?i:gzip|br|zstd|deflate))?("?)$`)
 
 // IfMatch compares the header If-Match with the tag of what is stored. given is
 // false without the header. A weak tag counts, although the comparison of RFC

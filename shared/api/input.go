@@ -408,9 +408,16 @@ func (o *Object) hint(name string) string {
 		return `; do you mean "` + meant + `"?`
 	}
 	for _, in := range slices.Sorted(maps.Keys(o.inner)) {
-		if meant := likely(name, o.inner[in].names()); bare(meant) == bare(name) {
+		switch meant := likely(name, o.inner[in].names()); {
+		case meant == "":
+		case bare(meant) == bare(name):
 			return `; it belongs into "` + in + `"`
+		case firstWord(meant) == strings.ToLower(name):
+			return `; do you mean "` + meant + `" in "` + in + `"?`
 		}
+	}
+	if meant := kindred(name, o.names()); meant != "" {
+		return `; do you mean "` + meant + `"?`
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -61,7 +62,7 @@ func likely(name string, known []string) string {
 			score = 500 - apart
 		case shorter > 2 && (strings.Contains(given, other) || strings.Contains(other, given)):
 			score = 300 - apart
-		case firstWord(name) == firstWord(candidate):
+		case firstWord(name) == firstWord(candidate), synonyms[given] == other:
 			score = 100 - apart
 		}
 		if score > best {
@@ -75,6 +76,38 @@ var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
 
 // bare is a name without what people write in different ways.
 func bare(name string) string { return strings.ToLower(separators.Replace(visible(name))) }
+
+// synonyms are what people write for a name that shares no letters with it.
+var synonyms = map[string]string{"min": "shortest", "minimum": "shortest", "max": "longest", "maximum": "longest"}
+
+// kindred returns the known name that has most words in common with another one:
+// batch_maximum for max_batch, or "".
+func kindred(name string, known []string) string {
+	most, found := 0, ""
+	for _, candidate := range known {
+		if shared := sharedWords(name, candidate); shared > most {
+			most, found = shared, candidate
+		}
+	}
+	return found
+}
+
+// sharedWords counts the words of a name that another one has too, shortened,
+// lengthened or with a slip: lang for language, batchsize for batch.
+func sharedWords(name, other string) (count int) {
+	if len(name) > maxName || len(other) > maxName || len(visible(name)) > maxName {
+		return 0
+	}
+	words := strings.Split(strings.ToLower(other), "_")
+	for word := range strings.SplitSeq(strings.ToLower(visible(name)), "_") {
+		if len(word) > 2 && slices.ContainsFunc(words, func(known string) bool {
+			return len(known) > 2 && (strings.HasPrefix(word, known) || strings.HasPrefix(known, word) || len(known) > 3 && distance(word, known, 1) <= 1)
+		}) {
+			count++
+		}
+	}
+	return count
+}
 
 func firstWord(name string) string {
 	word, _, more := strings.Cut(strings.ToLower(visible(name)), "_")

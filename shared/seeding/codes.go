@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -111,13 +112,16 @@ var fieldNames = map[string]string{
 
 // FieldsOf are those of MTS's fields that the message of a code names, if its
 // meaning is about fields. They come from a closed list, so that nothing else of
-// a message, which may quote what was sent, is kept.
+// a message, which may quote what was sent, is kept. A path that ends in the
+// language of a field ("name/0/language") is about the language, which is the
+// connector's and no field.
 func FieldsOf(code, message string) (fields []string) {
 	if meanings[code].of == "" {
 		return nil
 	}
+	message = languagePath.ReplaceAllString(strings.ToLower(message), "")
 	mail := false
-	for word := range strings.FieldsFuncSeq(strings.ToLower(message), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		field := fieldWords[word]
 		if mail && word == "address" { // an e-mail address is none of the person
 			field = ""
@@ -129,6 +133,8 @@ func FieldsOf(code, message string) (fields []string) {
 	}
 	return fields
 }
+
+var languagePath = regexp.MustCompile(`[^\s,;:]*/language\b`)
 
 // fieldWords are the words by which MOSIP and MTS name the fields, in lower case.
 var fieldWords = map[string]string{

@@ -2,6 +2,7 @@ package seeding_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,5 +100,24 @@ func TestCodesComeBackAsTheyWereJoined(t *testing.T) {
 	}
 	if seeding.JoinCodes(back) != text || len(back) != 2 {
 		t.Errorf("%v", back)
+	}
+}
+
+// MOSIP names the language of a field by a path: the field itself is right.
+func TestLanguageOfAFieldBlamesNoField(t *testing.T) {
+	for message, want := range map[string][]string{
+		"Missing Input Parameter - name/0/language":                   nil,
+		"Invalid Input Parameter - demographics/address/language":     nil,
+		"Invalid Input Parameter - Demographics/FullAddress/Language": nil,
+		"name/0/language,gender":                                      {"gender"},
+		"gender,name/0/language":                                      {"gender"},
+		"Missing Input Parameter - name/0/value":                      {"name"},
+		"Invalid Input Parameter - demographics/dob":                  {"dob"},
+	} {
+		for _, code := range []string{"IDA-MLC-006", "IDA-MLC-009"} {
+			if got := seeding.FieldsOf(code, message); !slices.Equal(got, want) {
+				t.Errorf("%s %q blames %v, want %v", code, message, got, want)
+			}
+		}
 	}
 }

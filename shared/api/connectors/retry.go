@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -60,7 +61,11 @@ func kindOfRejection(text string) string {
 	if slices.Contains(seeding.RejectionKinds, seeding.RejectionKind(text)) {
 		return ""
 	}
-	return fmt.Sprintf("must be one of %v", seeding.RejectionKinds)
+	var kinds []string
+	for _, kind := range seeding.RejectionKinds {
+		kinds = append(kinds, string(kind))
+	}
+	return "must be one of " + strings.Join(kinds, ", ")
 }
 
 // readIdentifiers reads a list of ids of identifiers.

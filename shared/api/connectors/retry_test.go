@@ -46,3 +46,12 @@ func TestRetry(t *testing.T) {
 		}
 	}
 }
+
+func TestKindsOfARetryAreListedAsWords(t *testing.T) {
+	s := newService(t)
+	id := s.want(http.StatusCreated, "POST", "/connectors", with()).body["id"].(string)
+	a := s.want(422, "POST", "/connectors/"+id+"/rejections/retry", `{"kind": "sad"}`)
+	if detail := a.fieldErrors()["/kind"]; !strings.HasPrefix(detail, "must be one of invalid, refused, ") {
+		t.Errorf("%q", detail)
+	}
+}

@@ -338,3 +338,14 @@ func TestLongNamesInAMappingCostLittle(t *testing.T) {
 		t.Errorf("%d findings", len(found))
 	}
 }
+
+func TestMappingWithoutSelectedFieldsNamesWhatThereIs(t *testing.T) {
+	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+	p.Connector.Source.Fields, p.Connector.Source.Mapping.Gender = nil, "gender"
+	for _, f := range rules().Check(p) {
+		if f.Field == setup.MappingOf("gender") && strings.HasSuffix(f.Text, "not among the selected fields (vid)") {
+			return
+		}
+	}
+	t.Errorf("%v", rules().Check(p))
+}
