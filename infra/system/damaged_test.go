@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -51,6 +52,42 @@ func TestDamagedItemsStopNobodyElse(t *testing.T) {
 				t.Errorf("%d ticks of 20 reported it", reported)
 			}
 		})
+	}
+}
+
+// An answer that cannot be read stays for days. It begins no run before its time, and
+// is shown as one problem.
+func TestAnswerThatCannotBeReadBeginsNoRuns(t *testing.T) {
+	w := newWorld(t, options{})
+	w.addRegistrants(3)
+	c := w.connector(nil)
+	it := dynamo.Item{
+		"pk": dynamo.Text(c.RegistryKey()), "sk": dynamo.Text("0#00ff#0001#0001"),
+		"form": dynamo.Number(99), "connector": dynamo.Text(c.ID), "run": dynamo.Text("run"),
+	}
+	if _, err := w.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.tables.Answers, Item: it}); err != nil {
+		t.Fatal(err)
+	}
+	var since time.Time
+	for end := w.clock.Now().Add(2 * c.Schedule.Interval); w.clock.Now().Before(end); {
+		w.tick()
+		for len(w.failures) > 0 {
+			<-w.failures
+		}
+		if p, shown := w.problems(c)[seeding.ProblemSetAside]; since.IsZero() && shown {
+			since = p.Since
+		}
+	}
+	runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "tokenised", w.tokenised(), 3)
+	if len(runs) < 2 || len(runs) > 3 { // the third one begins with the last tick, or does not
+		t.Errorf("%d runs in two intervals", len(runs))
+	}
+	if p := w.problems(c)[seeding.ProblemSetAside]; since.IsZero() || !p.Since.Equal(since) {
+		t.Errorf("shown since %v, first since %v", p.Since, since)
 	}
 }
 

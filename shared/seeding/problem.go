@@ -46,6 +46,10 @@ var OnlyShown = []Source{
 // The others are only shown.
 func (s Source) Blocks() bool { return !slices.Contains(OnlyShown, s) }
 
+// Delays reports whether something is done later, or by probes, while there is such
+// a problem. The end of any other changes nothing that submit would do.
+func (s Source) Delays() bool { return s.Blocks() || s == ProblemUnlink }
+
 // Blocked reports whether one of the problems blocks, and when the next probe is
 // due.
 func (s State) Blocked() (blocked bool, next time.Time) {

@@ -35,8 +35,9 @@ type Connectors interface {
 	NoteInvoked(ctx context.Context, read State, now time.Time) error
 	// RaiseProblem sets the problem of a source.
 	RaiseProblem(ctx context.Context, id string, source Source, p Problem) error
-	// ClearProblems removes problems and, if there was one of them, makes the
-	// connector due and sets Moved to now. Without sources it writes nothing.
+	// ClearProblems removes problems and, if there was one of them, sets Moved to
+	// now and makes the connector due, if one of the sources delays it. Without
+	// sources it writes nothing.
 	ClearProblems(ctx context.Context, id string, sources []Source, now time.Time) error
 }
 

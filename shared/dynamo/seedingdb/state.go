@@ -2,6 +2,7 @@ package seedingdb
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,9 +126,13 @@ func (s *Store) ClearProblems(ctx context.Context, id string, sources []seeding.
 		paths = append(paths, path)
 		raised = append(raised, "attribute_exists("+path+")")
 	}
+	set := "SET #moved = :now"
+	if slices.ContainsFunc(sources, seeding.Source.Delays) {
+		set += ", #nudge = :now"
+	}
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key:       stateKey(id),
-		Update:    "SET #nudge = :now, #moved = :now REMOVE " + strings.Join(paths, ", "),
+		Update:    set + " REMOVE " + strings.Join(paths, ", "),
 		Condition: strings.Join(raised, " OR "),
 		Values:    dynamo.Item{":now": dynamo.Instant(now)},
 	})

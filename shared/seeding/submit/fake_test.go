@@ -33,6 +33,7 @@ type fake struct {
 	closed     []seeding.Batch
 	answered   map[string]bool // batches that have an answer
 	answers    []seeding.BatchRef
+	damaged    *seeding.DamagedAnswer // before the others; nil for none
 	rejections []seeding.Rejection
 	registry   seeding.RegistryState
 	mts        seeding.MTSState
@@ -253,7 +254,9 @@ func (f *fake) ClearProblems(_ context.Context, _ string, sources []seeding.Sour
 	for _, source := range sources {
 		if _, raised := f.state.Problems[source]; raised {
 			delete(f.state.Problems, source)
-			f.nudge = at
+			if source.Delays() {
+				f.nudge = at
+			}
 		}
 	}
 	return nil
@@ -367,12 +370,16 @@ func (f *fake) Close(_ context.Context, b seeding.Batch) error {
 }
 
 func (f *fake) NextAnswer(_ context.Context, _, after string) (seeding.BatchRef, bool, error) {
+	var err error
+	if after == "" && f.damaged != nil {
+		err = f.damaged
+	}
 	for _, ref := range f.answers {
 		if ref.Batch > after {
-			return ref, true, nil
+			return ref, true, err
 		}
 	}
-	return seeding.BatchRef{}, false, nil
+	return seeding.BatchRef{}, false, err
 }
 
 func (f *fake) HasAnswer(_ context.Context, _, batch string) (bool, error) {

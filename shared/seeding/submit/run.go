@@ -2,6 +2,7 @@ package submit
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -134,15 +135,19 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 
 // clearUnawaited clears those problems, unless an answer of the connector is
 // left, or, for "answers" and "callback", a registrant that was lost alone waits for its next
-// attempt. No batch may be open.
+// attempt. An answer that cannot be read can end no problem, but is one itself. No
+// batch may be open.
 func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error {
 	over := unawaitedProblems(v.state.Problems, *v.run, sent)
 	if len(over) == 0 {
 		return nil
 	}
-	left, err := s.hasAnswer(ctx, v.connector)
+	left, unreadable, err := s.answersLeft(ctx, v.connector)
 	if err != nil || left {
 		return err
+	}
+	if unreadable {
+		over = slices.DeleteFunc(over, func(s seeding.Source) bool { return s == seeding.ProblemSetAside })
 	}
 	waits := func(s seeding.Source) bool { return s == seeding.ProblemAnswers || s == seeding.ProblemCallback }
 	if slices.ContainsFunc(over, waits) {
@@ -158,14 +163,19 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 	return s.Store.ClearProblems(ctx, v.connector.ID, over, s.Clock.Now())
 }
 
-// hasAnswer reports whether an answer of the connector waits to be patched.
-func (s *Submitter) hasAnswer(ctx context.Context, c seeding.Connector) (bool, error) {
+// answersLeft reports whether an answer of the connector waits to be patched, and
+// whether there is one of it that cannot be read.
+func (s *Submitter) answersLeft(ctx context.Context, c seeding.Connector) (left, unreadable bool, err error) {
 	for ref, err := range seeding.AnsweredBatches(ctx, s.Store, c.RegistryKey()) {
-		if seeding.IgnoreDamaged(err) != nil || ref.Connector == c.ID {
-			return err == nil, err
+		if damaged, ok := errors.AsType[*seeding.DamagedAnswer](err); ok {
+			unreadable = unreadable || damaged.Connector == c.ID
+			continue
+		}
+		if err != nil || ref.Connector == c.ID {
+			return err == nil, unreadable, err
 		}
 	}
-	return false, nil
+	return false, unreadable, nil
 }
 
 // complete ends the run, with the totals of its batches.

@@ -154,6 +154,36 @@ func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 	}
 }
 
+// An answer that cannot be read is itself what "set_aside" shows, and cannot end any
+// other problem.
+func TestAnswerThatCannotBeReadKeepsItsProblem(t *testing.T) {
+	for name, c := range map[string]struct {
+		damaged *seeding.DamagedAnswer
+		left    []seeding.Source
+	}{
+		"there is none":              {nil, nil},
+		"it is of the connector":     {&seeding.DamagedAnswer{Connector: "c"}, []seeding.Source{seeding.ProblemSetAside}},
+		"it is of another connector": {&seeding.DamagedAnswer{Connector: "d"}, nil},
+		"nobody knows whose it is":   {&seeding.DamagedAnswer{}, nil}, // nobody shows it
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.state.Run = "run"
+			f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: earlier, Passes: 1, PassStarted: earlier, PassOver: true}
+			for _, source := range []seeding.Source{seeding.ProblemSetAside, seeding.ProblemTokens} {
+				f.state.Problems[source] = seeding.Problem{Since: earlier.Add(-time.Hour)}
+			}
+			f.vids, f.damaged, f.answers = []seeding.Identifier{joVID}, c.damaged, []seeding.BatchRef{{Connector: "d", Batch: "b1"}}
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if left := slices.Sorted(maps.Keys(f.state.Problems)); !slices.Equal(left, c.left) || !f.nudge.IsZero() {
+				t.Errorf("left %q, want %q; due at %v", left, c.left, f.nudge)
+			}
+		})
+	}
+}
+
 // At the end of a pass the run is completed with the totals of its batches, or
 // begins another pass. The batches of other runs are none of its own.
 func TestTheEndOfAPass(t *testing.T) {

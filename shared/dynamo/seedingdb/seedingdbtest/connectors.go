@@ -356,6 +356,11 @@ func (s *suite) problems() {
 	state, err = s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same(state.Due, after(time.Hour), "due time after nothing was cleared")
+	s.ok(s.store.RaiseProblem(s.ctx, c.ID, seeding.ProblemSetAside, seeding.Problem{Text: "shown"}), "raise what is only shown")
+	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemSetAside}, t0), "clear what was only shown")
+	state, err = s.store.State(s.ctx, c.ID)
+	s.ok(err, "state")
+	s.same(state.Due, after(time.Hour), "due time after what was only shown was cleared")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS, seeding.ProblemUnlink}, t0), "clear")
 	s.same(raised(), map[seeding.Source]seeding.Problem{seeding.ProblemSignIn: full}, "problems after clearing one")
 
