@@ -136,6 +136,7 @@ func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, 
 		return proceed, lease.error
 	}
 	fault := seeding.FaultOf(err)
+	t.unknownWrite = t.unknownWrite || write && fault.Kind == seeding.Unknown
 	p.log(a).Warn("registry call failed", "fault", fault.Error(), "problem", string(op))
 	if fault.Kind != seeding.Unknown && fault.Kind != seeding.Unreachable {
 		return p.waitRefused(ctx, a, op, fault)
@@ -143,11 +144,7 @@ func (p *Patcher) callFailed(ctx context.Context, t *turn, a answer, err error, 
 	source, description := seeding.RegistryProblem(fault, op)
 	t.registry.OutageUntil = seeding.OutageEnd(p.Clock.Now(), t.registry.OutageAttempts, p.Times)
 	t.registry.OutageAttempts++
-	out := end
-	if write && fault.Kind == seeding.Unknown {
-		out = endUnknown
-	}
-	return out, p.raise(ctx, a, source, description)
+	return end, p.raise(ctx, a, source, description)
 }
 
 // waitRefused lets the answer wait until the next probe of the problem.

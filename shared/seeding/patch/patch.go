@@ -76,6 +76,10 @@ type turn struct {
 	failed   map[string]bool       // batches of which an answer failed; it is counted once
 	log      *slog.Logger
 
+	// unknownWrite: a write may or may not have taken effect. It is noted before
+	// anything that can fail.
+	unknownWrite bool
+
 	// For the problem "set_aside": connectors of which an answer failed, cannot be
 	// read, or waits because it failed; and those of which one was processed.
 	failing   map[string]bool
@@ -86,9 +90,8 @@ type turn struct {
 type outcome int
 
 const (
-	proceed    outcome = iota // with the next batch
-	end                       // the registry is unreachable, or time is up: the rest waits
-	endUnknown                // a write may or may not have taken effect
+	proceed outcome = iota // with the next batch
+	end                    // the registry is unreachable, or time is up: the rest waits
 )
 
 // round takes the lease once, and works until a time. more is true if an answer
@@ -115,7 +118,7 @@ func (p *Patcher) round(ctx context.Context, registry string, until time.Time) (
 	// A normal end frees the lease at once. After a write of unknown outcome the
 	// lease lasts for the time in which Odoo may still commit.
 	t.registry.Patch.Until = p.Clock.Now()
-	if out == endUnknown {
+	if t.unknownWrite {
 		t.registry.Patch.Until = p.Clock.Now().Add(p.Times.CommitGrace)
 	}
 	leave := p.Store.LeavePatch(context.WithoutCancel(ctx), t.registry)

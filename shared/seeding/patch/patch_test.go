@@ -52,6 +52,31 @@ func TestThePatchLease(t *testing.T) {
 	}
 }
 
+// However often the storage fails after a write of unknown outcome, the lease is kept
+// for as long as Odoo may still commit it.
+func TestUnknownWriteIsRememberedWhereTheStorageFails(t *testing.T) {
+	storage := map[string]func(*fake){
+		"the problem": func(f *fake) { f.during["RaiseProblem"] = once(errStorage) },
+		"the problem, and the batch": func(f *fake) {
+			f.during["RaiseProblem"] = func() error { f.during["Batch"] = once(errStorage); return errStorage }
+		},
+		"the problem, and the note of the failure": func(f *fake) {
+			f.during["RaiseProblem"], f.during["Postpone"] = once(errStorage), once(errStorage)
+		},
+	}
+	for _, write := range []string{"Create", "Remove"} {
+		for name, fails := range storage {
+			f := newFake()
+			f.during[write] = once(&seeding.Fault{Kind: seeding.Unknown})
+			fails(f)
+			err := f.patcher().Patch(t.Context(), "r")
+			if held := f.lease.Patch.Until.Sub(f.now); held != seeding.DefaultTimes().CommitGrace || err != nil && !errors.Is(err, errStorage) {
+				t.Errorf("%s, then without %s: the lease is held for %v; %v", write, name, held, err)
+			}
+		}
+	}
+}
+
 // Who dies while it only reads leaves a lease of less than a minute; who dies while a
 // write is under way, or may be, one that lasts until Odoo has surely committed it
 // (facts/odoo.md A6).
