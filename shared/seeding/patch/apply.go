@@ -248,7 +248,7 @@ func (p *Patcher) removeVIDs(ctx context.Context, t *turn, a answer, registry se
 // updateProblems clears the problems that this answer proves to be over, and
 // raises those that it shows. It decides by the whole answer, never by one row.
 func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r result, wrote, closed, identityRefused bool) error {
-	over := a.state.Raised(problemsOver(r, wrote, closed, identityRefused)...)
+	over := a.state.Raised(problemsOver(r, a.state.Problems, wrote, closed)...)
 	if err := p.Store.ClearProblems(ctx, a.connector.ID, over, p.Clock.Now()); err != nil {
 		return err
 	}

@@ -254,23 +254,30 @@ func freshParts(b seeding.Batch, parts []seeding.AnswerPart) (fresh []string) {
 
 // problemsOver are the problems that an answer proves to be over. It was read, so
 // the registry can be reached and is configured correctly, and MTS reaches us; wrote
-// says that a token was written, closed that the answer closed its batch,
-// identityRefused that it raises the problem "identity".
-func problemsOver(r result, wrote, closed, identityRefused bool) []seeding.Source {
-	over := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig, seeding.ProblemCallback}
+// says that a token was written, closed that the answer closed its batch. Of an MTS
+// that sends what is no token only tokens count as MOSIP's answer.
+func problemsOver(r result, raised map[seeding.Source]seeding.Problem, wrote, closed bool) []seeding.Source {
+	over := []seeding.Source{
+		seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig,
+		seeding.ProblemCallback, seeding.ProblemReply,
+	}
+	shaped, answered := r.shaped && !r.misshapen, r.answered
+	if _, rubbish := raised[seeding.ProblemTokens]; rubbish || r.misshapen {
+		answered = shaped
+	}
 	if wrote {
 		over = append(over, seeding.ProblemWrite)
 	}
 	if closed {
 		over = append(over, seeding.ProblemAnswers)
 	}
-	if r.answered && !identityRefused {
+	if answered {
 		over = append(over, seeding.ProblemIdentity)
 	}
 	if r.unalike {
 		over = append(over, seeding.ProblemAlike)
 	}
-	if r.shaped && !r.misshapen {
+	if shaped {
 		over = append(over, seeding.ProblemTokens)
 	}
 	if wrote && r.totals.Conflict == 0 {

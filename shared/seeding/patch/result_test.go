@@ -307,7 +307,7 @@ func TestWhichPartsAreCounted(t *testing.T) {
 
 // What an answer proves to be over (infra/protocol.md, "Problems").
 func TestProblemsThatAnAnswerEnds(t *testing.T) {
-	read := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig, seeding.ProblemCallback}
+	read := []seeding.Source{seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig, seeding.ProblemCallback, seeding.ProblemReply}
 	for _, c := range []struct {
 		name          string
 		r             result
@@ -323,13 +323,42 @@ func TestProblemsThatAnAnswerEnds(t *testing.T) {
 			[]seeding.Source{seeding.ProblemWrite, seeding.ProblemAnswers, seeding.ProblemIdentity, seeding.ProblemPolicy}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, want := problemsOver(c.r, c.wrote, c.closed, false), slices.Concat(read, c.more)
+			got, want := problemsOver(c.r, nil, c.wrote, c.closed), slices.Concat(read, c.more)
 			slices.Sort(got)
 			slices.Sort(want)
 			if !slices.Equal(got, want) {
 				t.Errorf("ends %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// Of an MTS that sends what is no token nothing but tokens shows that MOSIP answers:
+// otherwise everybody would be sent again on its word.
+func TestRefusalOfWhoSendsRubbishEndsNoIdentityProblem(t *testing.T) {
+	refusal, token := result{answered: true}, result{answered: true, shaped: true}
+	both := token
+	both.misshapen = true
+	for _, c := range []struct {
+		name    string
+		r       result
+		rubbish bool // the problem "token_shape" is there
+		over    bool
+	}{
+		{"a refusal", refusal, false, true},
+		{"a refusal, after rubbish", refusal, true, false},
+		{"a refusal beside rubbish", result{answered: true, misshapen: true}, false, false},
+		{"a token, after rubbish", token, true, true},
+		{"a token beside rubbish", both, false, false},
+		{"nothing that MOSIP said", result{}, false, false},
+	} {
+		raised := map[seeding.Source]seeding.Problem{seeding.ProblemIdentity: {}}
+		if c.rubbish {
+			raised[seeding.ProblemTokens] = seeding.Problem{}
+		}
+		if over := slices.Contains(problemsOver(c.r, raised, false, false), seeding.ProblemIdentity); over != c.over {
+			t.Errorf("%s: over %v", c.name, over)
+		}
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 type posts struct {
 	all    sync.WaitGroup
 	mu     sync.Mutex
-	count  int // under way
+	count  int  // under way
+	raised bool // one of them raised "mts" or "mts_reply"; the states that were read do not have it
 	failed error
 }
 
@@ -32,6 +33,20 @@ func (p *posts) begin(start func(func()), post func() error) {
 		p.count--
 		p.failed = errors.Join(p.failed, err)
 	})
+}
+
+// raises notes that a POST is about to raise "mts" or "mts_reply".
+func (p *posts) raises() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.raised = true
+}
+
+// haveRaised reports whether one of them did, or is about to.
+func (p *posts) haveRaised() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.raised
 }
 
 // open is how many are under way.
@@ -104,6 +119,7 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 		// MTS may have taken the batch. It stays claimed until its answer or its
 		// deadline.
 		log.Warn("outcome of the POST is unknown", "fault", fault.Error())
+		v.posts.raises()
 		problem := v.state.Problems[seeding.ProblemReply].Raise(s.Clock.Now(), seeding.ReplyProblem(fault), s.Times)
 		problem.Next = time.Time{} // shown only: nothing waits for it
 		return s.Store.RaiseProblem(ctx, v.state.Connector, seeding.ProblemReply, problem)
@@ -115,7 +131,7 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 	}
 	log.Info("batch submitted")
 	s.Meter.Measure(seeding.MetricSubmitted, float64(batch.Count), "")
-	if v.mts.Attempts > 0 || !v.mts.NotBefore.IsZero() {
+	if v.mts.Attempts > 0 || !v.mts.NotBefore.IsZero() || v.posts.haveRaised() {
 		if err := s.Store.NoteMTS(ctx, v.mts.Key, time.Time{}, 0); err != nil {
 			return err
 		}
@@ -123,8 +139,14 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 	return s.clearMTS(ctx, v)
 }
 
+// clearMTS clears what MTS's reply shows to be over, also where another POST raised it
+// since the state was read.
 func (s *Submitter) clearMTS(ctx context.Context, v view) error {
-	return s.Store.ClearProblems(ctx, v.state.Connector, v.state.Raised(seeding.ProblemMTS, seeding.ProblemReply), s.Clock.Now())
+	over := []seeding.Source{seeding.ProblemMTS, seeding.ProblemReply}
+	if !v.posts.haveRaised() {
+		over = v.state.Raised(over...)
+	}
+	return s.Store.ClearProblems(ctx, v.state.Connector, over, s.Clock.Now())
 }
 
 // probeMTS clears the problems "mts" and "mts_reply" if MTS replies again, for a
@@ -195,6 +217,7 @@ func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, f
 			return err
 		}
 	}
+	v.posts.raises()
 	wait := seeding.BackOff(s.Times.ProbeFirst, s.Times.ProbeMax, v.mts.Attempts)
 	if err := s.Store.NoteMTS(ctx, v.mts.Key, now.Add(wait), v.mts.Attempts+1); err != nil {
 		return err

@@ -186,6 +186,44 @@ func TestPostsThatFindNobodyTogether(t *testing.T) {
 	})
 }
 
+// A POST that is taken ends what another one of the same wave showed before, and
+// nothing that one shows later.
+func TestTakenPostEndsWhatAnotherOfItsWaveShowed(t *testing.T) {
+	for source, kind := range map[seeding.Source]seeding.FaultKind{seeding.ProblemReply: seeding.Unknown, seeding.ProblemMTS: seeding.Unreachable} {
+		for takenLast, left := range map[bool]bool{true: false, false: true} {
+			t.Run(fmt.Sprintf("%s, taken last %v", source, takenLast), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := sideBySide(2)
+					f.vids = f.vids[:4]
+					f.during["Submit"] = func() error {
+						if (len(f.posts) == 1) == takenLast {
+							return &seeding.Fault{Kind: kind}
+						}
+						return nil
+					}
+					ended := f.begins(t)
+					if len(f.held) != 2 {
+						t.Fatalf("%d POSTs", len(f.held))
+					}
+					f.letGo(0)
+					f.letGo(0)
+					_, shown := f.state.Problems[source]
+					if shown != left || source == seeding.ProblemMTS && (f.mts.Attempts > 0) != left {
+						t.Errorf("shown %v, MTS %+v", shown, f.mts)
+					}
+					for len(f.open) > 0 {
+						f.patched(0)
+					}
+					f.letAllGo()
+					if err := <-ended; err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
+	}
+}
+
 // A failure of the storage in a POST is returned, whenever it comes, and no POST is
 // left behind.
 func TestTheStorageFailsInAPost(t *testing.T) {
