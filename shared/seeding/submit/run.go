@@ -119,7 +119,8 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 	var over []seeding.Source
 	for source, p := range problems {
 		switch source {
-		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemCallback, seeding.ProblemTokens, seeding.ProblemSetAside:
+		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemCallback, seeding.ProblemTokens,
+			seeding.ProblemSetAside, seeding.ProblemAlike, seeding.ProblemPolicy:
 			if !sent && !p.Since.After(run.PassStarted) {
 				over = append(over, source)
 			}
@@ -133,10 +134,22 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 	return over
 }
 
+// rejectedFor tells the rejections of those whom a problem is about.
+var rejectedFor = map[seeding.Source]func(seeding.Rejection) bool{
+	seeding.ProblemAnswers:  lostAlone,
+	seeding.ProblemCallback: lostAlone,
+	seeding.ProblemAlike:    func(r seeding.Rejection) bool { return r.Kind == seeding.Refused },
+	seeding.ProblemTokens:   func(r seeding.Rejection) bool { return r.Code == seeding.CodeTokenShape },
+	seeding.ProblemPolicy: func(r seeding.Rejection) bool {
+		return r.Kind == seeding.Conflict && r.Code == seeding.CodeOtherToken
+	},
+}
+
+func lostAlone(r seeding.Rejection) bool { return r.Kind == seeding.NoToken }
+
 // clearUnawaited clears those problems, unless an answer of the connector is
-// left, or, for "answers" and "callback", a registrant that was lost alone waits for its next
-// attempt. An answer that cannot be read can end no problem, but is one itself. No
-// batch may be open.
+// left, or a registrant that the problem is about is still rejected for it. An answer
+// that cannot be read can end no problem, but is one itself. No batch may be open.
 func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error {
 	over := unawaitedProblems(v.state.Problems, *v.run, sent)
 	if len(over) == 0 {
@@ -149,16 +162,17 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 	if unreadable {
 		over = slices.DeleteFunc(over, func(s seeding.Source) bool { return s == seeding.ProblemSetAside })
 	}
-	waits := func(s seeding.Source) bool { return s == seeding.ProblemAnswers || s == seeding.ProblemCallback }
-	if slices.ContainsFunc(over, waits) {
+	if slices.ContainsFunc(over, func(s seeding.Source) bool { return rejectedFor[s] != nil }) {
 		rejections, err := s.Store.Rejections(ctx, v.connector.RegistryKey(), 0, math.MaxInt64)
 		if seeding.IgnoreDamaged(err) != nil {
 			return err
 		}
-		lost := func(r seeding.Rejection) bool { return r.Connector == v.connector.ID && r.Kind == seeding.NoToken }
-		if slices.ContainsFunc(rejections, lost) {
-			over = slices.DeleteFunc(over, waits)
-		}
+		over = slices.DeleteFunc(over, func(source seeding.Source) bool {
+			about := rejectedFor[source]
+			return about != nil && slices.ContainsFunc(rejections, func(r seeding.Rejection) bool {
+				return r.Connector == v.connector.ID && about(r)
+			})
+		})
 	}
 	return s.Store.ClearProblems(ctx, v.connector.ID, over, s.Clock.Now())
 }

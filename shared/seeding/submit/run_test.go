@@ -84,6 +84,11 @@ func TestProblemsThatNobodyWaitsFor(t *testing.T) {
 				seeding.ProblemWrite: since(earlier), seeding.ProblemIdentity: since(earlier), seeding.ProblemAnswers: since(earlier),
 			}, false, sources(seeding.ProblemAnswers, seeding.ProblemIdentity, seeding.ProblemWrite),
 		},
+		"those that speak of many registrants end": {
+			map[seeding.Source]seeding.Problem{
+				seeding.ProblemAlike: since(earlier), seeding.ProblemPolicy: since(earlier), seeding.ProblemTokens: since(earlier),
+			}, false, sources(seeding.ProblemAlike, seeding.ProblemPolicy, seeding.ProblemTokens),
+		},
 		"one that the pass began with ends":              {map[seeding.Source]seeding.Problem{seeding.ProblemWrite: since(now)}, false, sources(seeding.ProblemWrite)},
 		"one that came in the pass has not seen a whole": {map[seeding.Source]seeding.Problem{seeding.ProblemWrite: since(later)}, false, nil},
 		"whoever was sent has brought, or brings, an answer": {
@@ -99,7 +104,6 @@ func TestProblemsThatNobodyWaitsFor(t *testing.T) {
 			map[seeding.Source]seeding.Problem{
 				seeding.ProblemRegistry: next(earlier), seeding.ProblemSignIn: next(earlier), seeding.ProblemRead: next(earlier),
 				seeding.ProblemTypes: next(earlier), seeding.ProblemConfig: next(earlier), seeding.ProblemMTS: next(earlier),
-				seeding.ProblemPolicy: next(earlier),
 			}, false, nil,
 		},
 	} {
@@ -151,6 +155,42 @@ func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 				t.Error("the run is not completed")
 			}
 		})
+	}
+}
+
+// A problem that speaks of many registrants ends when none of them is rejected for it
+// any more: they were corrected, or deleted.
+func TestProblemOfManyEndsWithTheLastOfThem(t *testing.T) {
+	about := map[seeding.Source]seeding.Rejection{
+		seeding.ProblemAlike:  {Kind: seeding.Refused, Code: "IDA-DEA-001"},
+		seeding.ProblemTokens: {Kind: seeding.Refused, Code: seeding.CodeTokenShape},
+		seeding.ProblemPolicy: {Kind: seeding.Conflict, Code: seeding.CodeOtherToken},
+	}
+	other := seeding.Rejection{Kind: seeding.Conflict, Code: seeding.CodeVIDChanged}
+	for source, rejection := range about {
+		for _, c := range []struct {
+			name      string
+			rejection seeding.Rejection
+			connector string
+			left      bool
+		}{
+			{"one is left", rejection, "c", true},
+			{"one of another connector is left", rejection, "d", false},
+			{"one is rejected for something else", other, "c", false},
+		} {
+			f := newFake()
+			f.state.Run = "run"
+			f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Started: earlier, Passes: 1, PassStarted: earlier, PassOver: true}
+			f.state.Problems[source] = seeding.Problem{Since: earlier.Add(-time.Hour)}
+			c.rejection.Connector, c.rejection.Configured, c.rejection.Subject = c.connector, 3, joMember.Subject()
+			f.vids, f.rejections = []seeding.Identifier{joVID}, []seeding.Rejection{c.rejection}
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if _, left := f.state.Problems[source]; left != c.left {
+				t.Errorf("%s, %s: left %v", source, c.name, left)
+			}
+		}
 	}
 }
 
