@@ -105,3 +105,14 @@ func TestWhoWantsSubmit(t *testing.T) {
 		}
 	}
 }
+
+// A clock that was set back keeps nobody from a connector until it has caught up.
+func TestClockThatWasSetBackKeepsNobodyAway(t *testing.T) {
+	times := seeding.DefaultTimes()
+	for served, atWork := range map[time.Duration]bool{0: true, -time.Second: true, -times.RunLease: false, time.Hour: false} {
+		s := seeding.State{Status: seeding.Running, Due: now, Served: now.Add(served), Unreturned: 1}
+		if got := s.AtWork(now, times); got != atWork {
+			t.Errorf("invoked at %v: at work %v", served, got)
+		}
+	}
+}

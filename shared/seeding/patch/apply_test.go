@@ -560,3 +560,19 @@ func TestTheWorkingTimeEndsBetweenCreates(t *testing.T) {
 		t.Errorf("afterwards %d tokens, %d answers left, %+v", len(f.registry.tokens), len(f.answers), b.Totals)
 	}
 }
+
+// Of an MTS that sends what is no token to everybody the problem says that, not what
+// MOSIP refuses.
+func TestIdentityNamesWhatIsNoToken(t *testing.T) {
+	f := newFake()
+	f.says(withToken(1, "no token!"), withToken(2, "no token!"))
+	f.patch(t)
+	for _, source := range []seeding.Source{seeding.ProblemIdentity, seeding.ProblemTokens} {
+		if p := f.state.Problems[source]; p.Text != seeding.TokensMisshapen.Text || p.Remedy != seeding.TokensMisshapen.Remedy {
+			t.Errorf("%s: %+v", source, p)
+		}
+	}
+	if len(f.rejections) > 0 || len(f.registry.vids) != 2 {
+		t.Errorf("rejections %v, VIDs %v", f.rejections, f.registry.vids)
+	}
+}

@@ -416,3 +416,13 @@ func TestNothingIsCreatedTwiceOrForAnotherOne(t *testing.T) {
 		}
 	})
 }
+
+// Spaces around a token, and what nobody sees in it, hide no holder.
+func TestHolderIsFoundWhateverSurroundsItsToken(t *testing.T) {
+	for _, value := range []string{"A", " A", "A\u00a0", "\ufeffA", "A\u200b"} {
+		h := newHoldings(nil, nil, identifiers{holds(1, value)})
+		if holder, found := h.otherHolder("A", 2); !found || holder != 1 {
+			t.Errorf("%q: %d, %v", value, holder, found)
+		}
+	}
+}

@@ -353,3 +353,26 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 		})
 	}
 }
+
+// The problem "set_aside" stays while an answer of the connector fails, and while it
+// waits because it failed, whatever else is processed.
+func TestSetAsideStaysWhileAnAnswerFails(t *testing.T) {
+	f := newFake()
+	f.state.Problems[seeding.ProblemSetAside] = seeding.Problem{Since: now.Add(-time.Hour)}
+	good, other := f.answers[batch][0], f.batches[batch]
+	other.Ref.Batch = "b0"
+	f.batches["b0"] = other
+	f.answers["b0"] = []seeding.AnswerPart{{Ref: other.Ref, Content: "y", Part: 1, Of: 1, Packed: []byte("damaged")}}
+	for _, when := range []string{"fails", "waits"} {
+		f.patch(t)
+		if _, shown := f.state.Problems[seeding.ProblemSetAside]; !shown || len(f.answers) != 1 || f.batches["b0"].Attempts != 1 {
+			t.Errorf("while it %s: shown %v, %d answers left", when, shown, len(f.answers))
+		}
+		f.answers[batch] = []seeding.AnswerPart{good}
+	}
+	delete(f.answers, "b0")
+	f.patch(t)
+	if len(f.state.Problems) > 0 {
+		t.Errorf("%v are left", f.state.Problems)
+	}
+}

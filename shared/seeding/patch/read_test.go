@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -267,5 +268,53 @@ func TestMemoryOfTheWorstAnswers(t *testing.T) {
 	}
 	if b := f.batches[batch]; b.Totals.Tokenised != 2 || len(f.answers) > 0 || len(f.state.Problems) > 0 {
 		t.Errorf("%+v, %d answers left, problems %v", b.Totals, len(f.answers), f.state.Problems)
+	}
+}
+
+// A look-up in slices takes longer than the lease of who reads: it is renewed between
+// them. Who lost it makes no further call.
+func TestLookUpInSlicesKeepsTheLease(t *testing.T) {
+	registrants := make([]int64, 4*mostLooked)
+	for i := range registrants {
+		registrants[i] = int64(i + 1)
+	}
+	for _, lost := range []bool{false, true} {
+		f := newFake()
+		p, looked := f.patcher(), 0
+		f.lease.Patch = seeding.Lease{Owner: "me", Until: now.Add(p.Times.PatchLease), Fence: 1}
+		f.registry.looked = func([]int64) {
+			if left := f.lease.Patch.Until.Sub(f.now); left < p.readLimit() {
+				t.Errorf("call %d begins with a lease of %v", looked+1, left)
+			}
+			looked++
+			f.now = f.now.Add(25 * time.Second)
+			if lost && looked == 2 {
+				f.lease.Patch = seeding.Lease{Owner: "another", Until: f.now.Add(time.Hour), Fence: 2}
+			}
+		}
+		_, _, err := reader{p, &turn{registry: f.lease}, f.registry}.look(t.Context(), registrants)
+		if lost && (looked != 2 || !errors.Is(err, errLeaseLost)) || !lost && (looked != 4 || err != nil) {
+			t.Errorf("lost %v: %d calls, %v", lost, looked, err)
+		}
+	}
+}
+
+// A batch counts at most so many parts. What comes beyond them is deleted unread; what
+// was counted is completed.
+func TestPartsBeyondTheMostAreDropped(t *testing.T) {
+	for counted, opened := range map[bool]int{false: 0, true: 1} {
+		f := newFake()
+		b := f.batches[batch]
+		for i := range mostCounted {
+			b.Parts = append(b.Parts, part("other", i+1, mostCounted).ID())
+		}
+		if counted {
+			b.Parts[0] = f.answers[batch][0].ID()
+		}
+		f.batches[batch] = b
+		f.patch(t)
+		if n := f.called("Open"); n != opened || len(f.answers) > 0 {
+			t.Errorf("counted %v: the registry is opened %d times, %d answers left", counted, n, len(f.answers))
+		}
 	}
 }

@@ -358,6 +358,26 @@ func TestMTSThatNeverReachesUsIsShown(t *testing.T) {
 	check(2)
 }
 
+// The first loss at an MTS of which no answer ever came shows it, too, whatever MTS says
+// of the batch.
+func TestFirstLossAtAnUnprovedMTSDoubtsTheCallback(t *testing.T) {
+	for proved, shown := range map[bool]bool{false: true, true: false} {
+		w := newWorld()
+		if w.pace = (seeding.Pace{}); proved {
+			w.pace.Proved = 100
+		}
+		b := overdueBatch("b1")
+		w.says[b.RequestID] = seeding.StatusUnknown
+		w.open = []seeding.Batch{b}
+		if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}, newRound()); err != nil {
+			t.Fatal(err)
+		}
+		if _, is := w.states["c1"].Problems[seeding.ProblemCallback]; is != shown || len(w.closed) != 1 {
+			t.Errorf("answered before %v: shown %v, %d closed", proved, is, len(w.closed))
+		}
+	}
+}
+
 // The state of an MTS is read once in a tick, however many of its batches are overdue.
 func TestTheStateOfAnMTSIsReadOnce(t *testing.T) {
 	w := newWorld()
