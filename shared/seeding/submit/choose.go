@@ -51,6 +51,9 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 	until := started.Add(s.Times.PageLimit / 2)
 	for limit := v.pageLimit(size); ; limit = v.pageLimit(min(2*limit, maxPage)) {
 		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted, until)
+		if longest := v.pageLimit(maxPage); err == nil && limit < longest && r.unclear(p) {
+			p, err = s.readPage(limited, registry, c, chosen.run.Cursor, longest, deleted, until)
+		}
 		if err == nil {
 			err = r.hidden(p, chosen.run.Cursor == 0, c.Source.OneByOne)
 		}

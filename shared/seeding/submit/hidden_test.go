@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +20,10 @@ func TestNamesThatAreHidden(t *testing.T) {
 		"three alike":                    {[]string{"encrypted encrypted", "encrypted encrypted", "encrypted encrypted"}, true, true},
 		"three alike on a later page":    {[]string{"***", "***", "***"}, false, false},
 		"ten alike on a later page":      {slices.Repeat([]string{"***"}, 10), false, true},
-		"nine namesakes":                 {slices.Repeat([]string{"Ana Cruz"}, 9), true, false},
-		"ten namesakes":                  {slices.Repeat([]string{"Ana Cruz"}, 10), true, true},
+		"nine alike on a later page":     {slices.Repeat([]string{"***"}, 9), false, false},
+		"99 namesakes":                   {slices.Repeat([]string{"Ana Cruz"}, 99), true, false},
+		"100 namesakes":                  {slices.Repeat([]string{"Ana Cruz"}, 100), true, true},
+		"100 namesakes on a later page":  {slices.Repeat([]string{"Ana Cruz"}, 100), false, true},
 		"two alike":                      {[]string{"Ana", "Ana"}, true, false},
 		"three alike, and some without":  {[]string{"***", "", "***", "***"}, true, true},
 		"one is another":                 {[]string{"***", "***", "***", "Ana"}, true, false},
@@ -38,7 +41,7 @@ func TestNamesThatAreHidden(t *testing.T) {
 			}
 			// A second VID of one registrant is no second name, and who is not
 			// selected has none.
-			p.vids = append(p.vids, seeding.Identifier{ID: 50, Registrant: 1, Value: "5029"}, seeding.Identifier{ID: 51, Registrant: 99, Value: "5030"})
+			p.vids = append(p.vids, seeding.Identifier{ID: 500, Registrant: 1, Value: "5029"}, seeding.Identifier{ID: 501, Registrant: 999, Value: "5030"})
 			err := testRules().hidden(p, c.first, false)
 			if (err != nil) != c.want || err != nil && seeding.FaultOf(err).Code != seeding.Encrypted {
 				t.Error(err)
@@ -73,6 +76,35 @@ func TestNobodyIsSentWhereNamesAreHidden(t *testing.T) {
 	}
 	if _, raised := f.state.Problems[seeding.ProblemRead]; raised || len(f.open) != 1 {
 		t.Errorf("afterwards: %+v, %d batches", f.state.Problems, len(f.open))
+	}
+}
+
+// Many of one name in a row are looked at together with those who follow, before
+// anybody is sent: the text of a module that hides names may look like a name.
+func TestNamesakesInARowAreLookedAtAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		alike int64 // of 150 registrants
+		sent  bool
+	}{
+		"some of them": {alike: 60, sent: true},
+		"all of them":  {alike: 150, sent: false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			for id := int64(1); id <= 150; id++ {
+				f.add(id)
+				f.records[id]["name"] = fmt.Sprintf("Ana %d", id)
+				if id <= c.alike {
+					f.records[id]["name"] = "Ana"
+				}
+			}
+			if err := f.oneStep(t); err != nil {
+				t.Fatal(err)
+			}
+			if _, raised := f.state.Problems[seeding.ProblemRead]; raised == c.sent || len(f.open) > 0 != c.sent {
+				t.Errorf("%d batches, %+v", len(f.open), f.state.Problems)
+			}
+		})
 	}
 }
 

@@ -133,7 +133,11 @@ const (
 	sliceOneByOne = 16
 	// leastLook is how many VIDs a page has while reading is a problem: fewer do
 	// not show whether names are hidden.
-	leastLook = 10
+	leastLook = unmarked
+	// unmarked is how many registrants with one and the same name are no chance, if
+	// it may be a name and no module says that it hides names. A few people in a row
+	// may have one name, or be newborns without one; they must not stop the others.
+	unmarked = 100
 )
 
 // pageLimit is the size of a page of which size VIDs are wanted.
@@ -167,10 +171,9 @@ func (s *Submitter) readOneByOne(ctx context.Context, registry seeding.Registry,
 	return nil
 }
 
-// hidden is a fault if one text is in place of all names of a page. The registrants
-// of a registry that hides them must not be sent: MTS would get the text.
-func (r rules) hidden(p page, first, oneByOne bool) error {
-	name, names := "", 0
+// sameName returns the name that all registrants of a page have, who have one, and
+// how many they are; 0 if there are two names, or none.
+func (r rules) sameName(p page) (name string, names int) {
 	seen := map[int64]bool{}
 	for _, vid := range p.vids {
 		record := p.records[vid.Registrant]
@@ -183,13 +186,30 @@ func (r rules) hidden(p page, first, oneByOne bool) error {
 		case mapped == "":
 			continue
 		case names > 0 && mapped != name:
-			return nil
+			return "", 0
 		}
 		name, names = mapped, names+1
 	}
-	least := seeding.Namesakes
-	if first { // of a pass: the last pages may be small
+	return name, names
+}
+
+// unclear reports whether a page has too many of one name for a chance, and too few
+// for a certainty, and more VIDs follow.
+func (r rules) unclear(p page) bool {
+	name, names := r.sameName(p)
+	return !p.last && names >= seeding.Namesakes && names < unmarked && !seeding.IsPlaceholder(name)
+}
+
+// hidden is a fault if one text is in place of all names of a page. The registrants
+// of a registry that hides them must not be sent: MTS would get the text.
+func (r rules) hidden(p page, first, oneByOne bool) error {
+	name, names := r.sameName(p)
+	least := unmarked
+	switch {
+	case seeding.IsPlaceholder(name) && first: // of a pass: the last pages may be small
 		least = seeding.LeastAlike(name)
+	case seeding.IsPlaceholder(name):
+		least = seeding.Namesakes
 	}
 	if names < least {
 		return nil
