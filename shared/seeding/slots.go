@@ -188,14 +188,16 @@ func (m MTSState) Free(connector string, now time.Time, maximum, posting int) in
 
 // Supplied is how long the workers of MTS surely have something to do without
 // another batch: those under way beyond one for each worker, at the shortest time
-// between two records. It is 0 if that is not known, and where another connector
-// uses the MTS too, because that one's turn would pass as well.
+// between two records, and no longer than one worker needs for them, because a time
+// in which MTS stood still counts as slow records. It is 0 if that is not known:
+// also where a batch is overdue, because what was measured is not true now, and where
+// another connector uses the MTS too, because that one's turn would pass as well.
 func (m MTSState) Supplied(connector string, now time.Time) time.Duration {
-	others := slices.ContainsFunc(m.Slots, func(s Slot) bool { return s.Connector != connector && !s.left(now) }) ||
+	unsure := slices.ContainsFunc(m.Slots, func(s Slot) bool { return !s.left(now) && (s.Connector != connector || !s.live(now)) }) ||
 		slices.ContainsFunc(m.Waiting, func(w Waiting) bool { return w.Connector != connector && w.Until.After(now) })
 	batches, records := m.UnderWay(now)
-	if queued := batches - m.busy(); queued > 0 && m.Single > 0 && !others && !m.silent(now) {
-		return m.Interval * time.Duration(records*queued/batches)
+	if queued := batches - m.busy(); queued > 0 && m.Single > 0 && !unsure && !m.silent(now) {
+		return min(m.Interval, m.Single) * time.Duration(records*queued/batches)
 	}
 	return 0
 }

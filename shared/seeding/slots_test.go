@@ -270,11 +270,12 @@ func TestHowLongAnMTSHasEnoughToDo(t *testing.T) {
 		"each worker has one":         {full()[:5], 0},
 		"three batches wait":          {full(), 75 * time.Second},
 		"they are of different sizes": {full(slot("c", 900)), 200 * time.Second},
-		"overdue ones are not there":  {full(slot("c", 900), overdue), 75 * time.Second},
+		"a batch is overdue":          {full(slot("c", 900), overdue), 0},
 		"an MTS that is silent":       {full(slot("c", 900), overdue, notHeard), 0},
 		"another connector is there":  {full(slot("d", 100)), 0},
 		"another connector waits":     {full(waits("d", slotsEarlier, slotsLater)), 0},
 		"its wait is over":            {full(waits("d", slotsEarlier, slotsNow)), 75 * time.Second},
+		"it stood still before":       {full(pace(seeding.Pace{Size: 100, Proved: 100, Single: 100 * time.Millisecond, Interval: 2 * time.Second})), 60 * time.Second},
 		"nobody knows how fast it is": {full(pace(seeding.Pace{Size: 100, Proved: 100})), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
