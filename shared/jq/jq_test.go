@@ -148,6 +148,32 @@ func TestNumbersOfGo(t *testing.T) {
 	}
 }
 
+// What is longer than any name or address is no text for MTS: a mapping could make
+// more of it than there is memory.
+func TestTextsAreNoLongerThanWhatTheyAreFor(t *testing.T) {
+	for field, most := range map[string]int{"name": 1024, "fullAddress": 1024, "vid": 256, "gender": 256, "dob": 256, "phoneNumber": 256, "emailId": 256} {
+		for length, want := range map[int]seeding.Value{most: has(strings.Repeat("<", most)), most + 1: notText} {
+			m := canonical()
+			expression := fmt.Sprintf(`text[:%d]`, length)
+			switch field {
+			case "name":
+				m.Name = []string{expression}
+			case "fullAddress":
+				m.FullAddress = []string{expression}
+			default:
+				*map[string]*string{"vid": &m.VID, "gender": &m.Gender, "dob": &m.DOB, "phoneNumber": &m.PhoneNumber, "emailId": &m.EmailID}[field] = expression
+			}
+			d := compile(t, m).Map(seeding.Record{"text": strings.Repeat("<", 8000)})
+			got := map[string]seeding.Value{
+				"name": d.Name, "fullAddress": d.FullAddress, "vid": d.VID, "gender": d.Gender, "dob": d.DOB, "phoneNumber": d.PhoneNumber, "emailId": d.EmailID,
+			}[field]
+			if got != want {
+				t.Errorf("%s of %d bytes: %.60v", field, length, got)
+			}
+		}
+	}
+}
+
 // A registry may hold a phone or identity number as a number of any length.
 func TestIntegersBeyondSixtyFourBitsKeepTheirDigits(t *testing.T) {
 	huge, _ := new(big.Int).SetString("12345678901234567890", 10)
@@ -371,8 +397,8 @@ func TestOrdinaryWorkIsAllowed(t *testing.T) {
 	}
 	r["ids"] = ids
 	for _, expression := range []string{
-		`address | gsub("\\s+"; " ")`, `address | [splits(", *")] | join("; ")`, `address | explode | map(select(. != 44)) | implode`,
-		`ids | map(tostring) | join(",")`, `|with_entries(.value |= tostring) | .name`, `|to_entries | map(select(.key | test("^field_1")).value) | join(" ")`,
+		`address | gsub("\\s+"; " ") | .[:900]`, `address | [splits(", *")] | join("; ") | .[:900]`, `address | explode | map(select(. != 44)) | implode`,
+		`ids | map(tostring) | join(",") | .[:1000]`, `|with_entries(.value |= tostring) | .name`, `|to_entries | map(select(.key | test("^field_1")).value) | join(" ")`,
 	} {
 		m := canonical()
 		m.FullAddress = []string{expression}

@@ -70,16 +70,24 @@ func (e *evaluation) first(p *program, in any) (result any) {
 	return result
 }
 
-// maxText bounds a result, in bytes. No name or address is longer.
-const maxText = 8 << 10
+// Bounds of a text, in bytes: of a name or an address, and of any other field. A
+// phone number, an e-mail address (254, RFC 5321) and a VID are shorter.
+const (
+	maxText  = 1 << 10
+	maxShort = 256
+)
 
 var notText = seeding.Value{Present: true, NotText: true}
 
-func text(s string) seeding.Value {
-	if len(s) > maxText {
+// short is the value of a text of any field but name and address.
+func short(s string) seeding.Value { return text(s, maxShort) }
+
+// text is a copy, so that it does not keep in memory what it was cut from.
+func text(s string, most int) seeding.Value {
+	if len(s) > most {
 		return notText
 	}
-	return seeding.Value{Text: s, Present: true}
+	return seeding.Value{Text: strings.Clone(s), Present: true}
 }
 
 // textOnly is the rule for gender and date of birth: MTS fails the whole batch
@@ -89,10 +97,10 @@ func textOnly(v any) seeding.Value {
 	case nil:
 		return seeding.Value{}
 	case string:
-		return text(v)
+		return short(v)
 	default:
 		if isEmptyCollection(v) {
-			return text("")
+			return short("")
 		}
 		return notText
 	}
@@ -103,10 +111,10 @@ func textOnly(v any) seeding.Value {
 // as "True", which is no use to anybody, so true is not a text either.
 func textOrNumber(v any) seeding.Value {
 	if digits, ok := decimal(v); ok {
-		return text(digits)
+		return short(digits)
 	}
 	if v == false {
-		return text("")
+		return short("")
 	}
 	return textOnly(v)
 }
@@ -114,7 +122,7 @@ func textOrNumber(v any) seeding.Value {
 // vid is the rule for the VID: that of textOrNumber, but 0 counts as empty.
 func vid(v any) seeding.Value {
 	if isFalsy(v) {
-		return text("")
+		return short("")
 	}
 	return textOrNumber(v)
 }
@@ -143,7 +151,7 @@ func (e *evaluation) join(programs []*program, in any, separator string) seeding
 		}
 	}
 	if out.Present && !out.NotText {
-		return text(strings.Join(pieces, separator))
+		return text(strings.Join(pieces, separator), maxText)
 	}
 	return out
 }

@@ -48,6 +48,20 @@ var submission = seeding.Request{
 	},
 }
 
+// Escaped for HTML each of these signs would be six bytes.
+func TestSignsOfHTMLAreSentAsTheyAre(t *testing.T) {
+	var got []byte
+	s := server(t, func(w http.ResponseWriter, r *http.Request) {
+		got, _ = io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, `{"response":{"request_identifier":"00c0ffee-1111-4222-8333-444455556666"}}`)
+	})
+	sent := submission
+	sent.MTSURL, sent.Records = s.URL, []seeding.RequestRecord{{VID: "4000000000000001", Name: "<Ana> & Ben"}}
+	if _, err := client().Submit(t.Context(), sent); err != nil || !bytes.Contains(got, []byte(`"name":"<Ana> & Ben"`)) {
+		t.Errorf("%v: %s", err, got)
+	}
+}
+
 func TestEnvelope(t *testing.T) {
 	var got []byte
 	var method, contentType string

@@ -123,7 +123,7 @@ func TestHostileRepliesAreBounded(t *testing.T) {
 
 // The largest page that submit asks for, with as many values in it as are read.
 func TestTheLargestPageFitsIntoMemory(t *testing.T) {
-	const asked = 16_000 // 16 batches of 1,000
+	const asked = 1000 // maxPage of submit
 	var ids []int64
 	var b strings.Builder
 	for id := range int64(asked) {
@@ -131,13 +131,17 @@ func TestTheLargestPageFitsIntoMemory(t *testing.T) {
 		if id > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`{"id":` + strconv.FormatInt(id+1, 10) + `,"given_name":[1000` + strings.Repeat(",[]", 23) + `],"birthdate":"` + strings.Repeat("x", 700) + `"}`)
+		b.WriteString(`{"id":` + strconv.FormatInt(id+1, 10) + `,"given_name":[1000` + strings.Repeat(",[]", 36) + `],"birthdate":"` + strings.Repeat("x", 15_500) + `"}`)
 	}
 	if b.Len() > 16<<20 {
 		t.Fatalf("%d bytes are no reply that is read", b.Len())
 	}
 	f := newFake(t, wellKnown(func(call) reply { return result("[" + b.String() + "]") }))
-	r := asDeployed(t, f.connector())
+	c := f.connector()
+	for more := range 18 { // so many that the bound of any reply counts, not that of these fields
+		c.Source.Fields = append(c.Source.Fields, "field_"+strconv.Itoa(more))
+	}
+	r := asDeployed(t, c)
 	var records map[int64]seeding.Record
 	var err error
 	took := allocated(func() { records, err = r.Registrants(t.Context(), ids) })

@@ -44,7 +44,7 @@ func (e *MappingError) Error() string { return "mapping " + e.Field + ": " + e.T
 type Value struct {
 	Text    string
 	Present bool // the result is not null; it may be an empty text
-	NotText bool // a list, an object, or a number or boolean where MTS would fail the whole batch (facts/mts.md W12)
+	NotText bool // a list, an object, a text too long for the field, or a number or boolean where MTS would fail the whole batch (facts/mts.md W12)
 	Spent   bool // not known: the mapping needs more work than one record may
 }
 
@@ -57,7 +57,7 @@ type Demographics struct {
 // checks.
 var MTSFields = []string{"vid", "name", "gender", "dob", "phoneNumber", "emailId", "fullAddress"}
 
-// CodeNotText is a code of our own: a mapped value is not a text.
+// CodeNotText is a code of our own: a mapped value is not a text, or too long.
 const CodeNotText = "MTSC-NOT-TEXT"
 
 // CodeTooMuchWork is a code of our own: the mapping needs too much work for the

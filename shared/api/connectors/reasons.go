@@ -90,7 +90,7 @@ var kindReasons = map[seeding.RejectionKind]string{
 // reasons by code of our own and of the registry; seeding.ReasonOf has those of
 // MTS and MOSIP.
 var reasons = map[string]string{
-	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only. Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
+	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only, or a text of more than 1 KB (name, address) or 256 bytes (the others). Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
 	seeding.CodeTooMuchWork: "The mapping needs too much work for this registrant's data, so it was stopped. Make it simpler, or shorten the value.",
 	seeding.CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
 	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",

@@ -16,15 +16,16 @@ type selection struct {
 	fingerprintKey string
 }
 
-// choose reads pages of VIDs until the pass is over or the batch is at least half
-// full, because only such a batch makes the batch size grow. It also rejects
+// choose reads pages of VIDs until the pass is over or the wave is nearly full: one
+// of a page, or of less, at least half, because only such a batch makes the batch
+// size grow. It also rejects
 // registrants that MTS would not take, deletes rejections whose cause is gone, and
 // removes VIDs of registrants that hold a token.
 //
 // It reads the registry's counter first, then its open batches, then the pages.
 // In any other order a batch that is patched and closed in between would be sent
 // twice.
-func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, error) {
+func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Times.PageLimit)
 	defer cancel()
 	c := v.connector
@@ -49,7 +50,8 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 	chosen, deleted := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
 	started := s.Clock.Now()
 	until := started.Add(s.Times.PageLimit / 2)
-	for limit := v.pageLimit(size); ; limit = v.pageLimit(min(2*limit, maxPage)) {
+	left := wave
+	for limit := v.pageLimit(wave.candidates); ; limit = v.pageLimit(2 * limit) {
 		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted, until)
 		if longest := v.pageLimit(maxPage); err == nil && limit < longest && r.unclear(p) {
 			p, err = s.readPage(limited, registry, c, chosen.run.Cursor, longest, deleted, until)
@@ -63,7 +65,7 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 		if err != nil {
 			return selection{}, err
 		}
-		plan := r.decidePage(p, chosen.run, taken, size-len(chosen.chosen), s.Clock.Now())
+		plan := r.decidePage(p, chosen.run, taken, left, s.Clock.Now())
 		removed, err := s.write(limited, v, registry, p, plan)
 		if err != nil {
 			return selection{}, err
@@ -75,7 +77,8 @@ func (s *Submitter) choose(ctx context.Context, v view, size int) (selection, er
 		chosen.run = plan.run
 		chosen.run.Tally.Removed += removed
 		chosen.chosen = append(chosen.chosen, plan.chosen...)
-		if chosen.run.PassOver || 2*len(chosen.chosen) >= size || s.Clock.Now().After(until) {
+		left = left.without(plan.chosen)
+		if chosen.run.PassOver || left.full() || 2*left.candidates <= min(wave.candidates, maxPage) || s.Clock.Now().After(until) {
 			break
 		}
 	}

@@ -32,13 +32,13 @@ type pagePlan struct {
 	run       seeding.Run
 }
 
-// decidePage decides about the VIDs of a page in their order, until room
-// candidates are chosen. It does not choose registrants in taken, and adds to
-// taken those that it chooses.
-func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room int, now time.Time) pagePlan {
+// decidePage decides about the VIDs of a page in their order, until the room is
+// full; the last who is chosen may take more bytes than were left. It does not
+// choose registrants in taken, and adds to taken those that it chooses.
+func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room room, now time.Time) pagePlan {
 	plan := pagePlan{run: run, forgotten: p.gone}
 	for _, vid := range p.vids {
-		if len(plan.chosen) >= room {
+		if room.full() {
 			return plan
 		}
 		before := p.mine[vid.ID]
@@ -64,6 +64,7 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room in
 			taken[vid.Registrant] = true
 			d.candidate.looked, d.candidate.notSelected = plan.run.Tally.Looked+1, plan.run.Tally.NotSelected
 			plan.chosen = append(plan.chosen, d.candidate)
+			room = room.without(plan.chosen[len(plan.chosen)-1:])
 		}
 		if p.records[vid.Registrant] == nil && d.choice == forget {
 			plan.run.Tally.NotSelected++
@@ -142,6 +143,7 @@ const (
 
 // pageLimit is the size of a page of which size VIDs are wanted.
 func (v view) pageLimit(size int) int {
+	size = min(size, maxPage)
 	if len(v.state.Raised(seeding.ProblemRead)) > 0 {
 		size = max(size, leastLook)
 	}

@@ -64,7 +64,7 @@ func TestHowFarAPageIsLookedAt(t *testing.T) {
 				taken[registrant] = true
 			}
 			run := seeding.Run{ID: "run", Cursor: 10, Tally: seeding.Tally{Looked: 100, Invalid: 5, Removed: 7}}
-			plan := testRules().decidePage(c.page, run, taken, c.room, now)
+			plan := testRules().decidePage(c.page, run, taken, room{c.room, maxPosted}, now)
 
 			if got := identifiersOf(plan.chosen); !slices.Equal(got, c.chosen) {
 				t.Errorf("chosen %d, want %d", got, c.chosen)
@@ -142,7 +142,7 @@ func TestWhatAPageComesTo(t *testing.T) {
 	mineBefore := maps.Clone(p.mine)
 
 	r := testRules()
-	plan := r.decidePage(p, seeding.Run{Tally: seeding.Tally{Invalid: 1}}, map[int64]bool{underWay: true}, 2, now)
+	plan := r.decidePage(p, seeding.Run{Tally: seeding.Tally{Invalid: 1}}, map[int64]bool{underWay: true}, room{2, maxPosted}, now)
 
 	if got := identifiersOf(plan.chosen); !slices.Equal(got, []int64{11, 21}) {
 		t.Errorf("chosen %d", got)

@@ -10,27 +10,36 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
+// post is a POST that is to be made.
+type post struct {
+	bytes int // of its request
+	send  func() error
+}
+
 // posts are the POSTs that one call of Work began.
 type posts struct {
 	all    sync.WaitGroup
 	mu     sync.Mutex
 	count  int  // under way
+	bytes  int  // of their requests
 	raised bool // one of them raised "mts" or "mts_reply"; the states that were read do not have it
 	failed error
 }
 
 // begin runs a POST beside the others.
-func (p *posts) begin(start func(func()), post func() error) {
+func (p *posts) begin(start func(func()), one post) {
 	p.all.Add(1)
 	p.mu.Lock()
 	p.count++
+	p.bytes += one.bytes
 	p.mu.Unlock()
 	start(func() {
 		defer p.all.Done()
-		err := post()
+		err := one.send()
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.count--
+		p.bytes -= one.bytes
 		p.failed = errors.Join(p.failed, err)
 	})
 }
@@ -56,6 +65,17 @@ func (p *posts) open() int {
 	return p.count
 }
 
+// left is how many bytes the next wave may take.
+func (p *posts) left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maxPosted - p.bytes
+}
+
+// heavy reports whether those under way leave too little for another wave: its
+// batches would be small.
+func (p *posts) heavy() bool { return p.left() < maxPosted/2 }
+
 // wait waits for those under way.
 func (p *posts) wait() { p.all.Wait() }
 
@@ -79,11 +99,11 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 		return next{due: v.mts.NotBefore}, nil
 	}
 	sizes := v.sizes(now)
-	room := sizes.total()
+	room := room{sizes.total(), v.posts.left()}
 	blocked, _ := v.state.Blocked()
 	probe := blocked || v.mts.Attempts > 0
 	if probe {
-		room = 1
+		room.candidates = 1
 	}
 	chosen, err := s.choose(ctx, v, room)
 	if err != nil {
@@ -94,8 +114,8 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 		return next{due: now, again: true, moved: moved}, errors.Join(err, s.endWaiting(ctx, v), s.probeMTS(ctx, v))
 	}
 	wave, n, err := s.claimWave(ctx, v, chosen.split(sizes), sizes)
-	for _, post := range wave {
-		v.posts.begin(s.Go, post)
+	for _, one := range wave {
+		v.posts.begin(s.Go, one)
 	}
 	if probe {
 		v.posts.wait()

@@ -3,6 +3,7 @@ package submit
 import (
 	"maps"
 	"time"
+	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -58,6 +59,45 @@ type candidate struct {
 	fingerprint  seeding.Fingerprint
 	looked       int // Tally.Looked of the run after this one
 	notSelected  int // Tally.NotSelected then
+}
+
+// recordBytes is what a record takes in a request, and in memory, without its
+// texts.
+const recordBytes = 500
+
+// bytes is about what the candidate takes in a request: its texts as JSON, where
+// some characters are six bytes.
+func (c candidate) bytes() int {
+	n := recordBytes + len(c.vid)
+	d := c.demographics
+	for _, v := range []seeding.Value{d.VID, d.Name, d.Gender, d.DOB, d.PhoneNumber, d.EmailID, d.FullAddress} {
+		for _, char := range v.Text {
+			switch {
+			case char < ' ', char == '"', char == '\\', char == '\u2028', char == '\u2029', char == utf8.RuneError:
+				n += len(`\u0000`)
+			default:
+				n += utf8.RuneLen(char)
+			}
+		}
+	}
+	return n
+}
+
+func bytesOf(candidates []candidate) (n int) {
+	for _, c := range candidates {
+		n += c.bytes()
+	}
+	return n
+}
+
+// room is what may be chosen: candidates, and the bytes that they take.
+type room struct{ candidates, bytes int }
+
+func (r room) full() bool { return r.candidates <= 0 || r.bytes <= 0 }
+
+// without is the room that others leave.
+func (r room) without(chosen []candidate) room {
+	return room{r.candidates - len(chosen), r.bytes - bytesOf(chosen)}
 }
 
 // decide returns what is done with a VID.

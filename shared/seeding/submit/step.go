@@ -108,6 +108,9 @@ func (v view) hasRoom(now time.Time) bool {
 // with a POST takes no other, and when all are, the first that is done takes
 // everything that waits (facts/mts.md 9); so the POSTs under way count as workers.
 func (v view) free(now time.Time) int {
+	if v.posts.heavy() {
+		return 0
+	}
 	return v.mts.Free(v.connector.ID, now, v.connector.MTS.WidthMaximum, v.posts.open())
 }
 
@@ -245,7 +248,7 @@ func (s *Submitter) roomCame(ctx context.Context, v *view, wanted bool) (bool, e
 // markWaiting writes that the connector waits for a slot, if others use the MTS
 // too, and it does not wait for itself: then they need not.
 func (s *Submitter) markWaiting(ctx context.Context, v view) error {
-	if v.mts.Held(v.connector.ID, s.Clock.Now()) >= v.connector.MTS.WidthMaximum || v.posts.open() >= v.mts.Wave() {
+	if v.mts.Held(v.connector.ID, s.Clock.Now()) >= v.connector.MTS.WidthMaximum || v.posts.open() >= v.mts.Wave() || v.posts.heavy() {
 		return nil
 	}
 	w, renew := v.mts.Wait(v.connector.ID, s.Clock.Now(), s.Times.AnswerWait)

@@ -77,6 +77,11 @@ type Submitter struct {
 // maxPage bounds a page; larger pages gain little (facts/odoo.md B2).
 const maxPage = 1000
 
+// maxPosted bounds what the requests of one invocation take together, in bytes: of
+// the wave that is chosen and of the POSTs under way. About 20,000 ordinary
+// registrants are as much.
+const maxPosted = 16 << 20
+
 // Work does steps for one connector until there is nothing to do, or until the
 // given time, and waits for the POSTs that it began. Another call for the same
 // connector finds its lease taken and returns at once. Open runs take turns, a

@@ -10,7 +10,7 @@ import (
 
 // claimWave claims batches, and returns their POSTs. These must be begun whatever
 // the error is.
-func (s *Submitter) claimWave(ctx context.Context, v view, parts []selection, sizes sizes) (wave []func() error, n next, err error) {
+func (s *Submitter) claimWave(ctx context.Context, v view, parts []selection, sizes sizes) (wave []post, n next, err error) {
 	n.due = s.Clock.Now()
 	for i, part := range parts {
 		batch, request, err := s.prepare(ctx, v, part, sizes.of(i))
@@ -30,7 +30,9 @@ func (s *Submitter) claimWave(ctx context.Context, v view, parts []selection, si
 		}
 		n.moved = claim.Batch.Claimed
 		claimed := v
-		wave = append(wave, func() error { return s.post(ctx, claimed, claim.Batch, request) })
+		claimed.open = nil // not needed any more, and large
+		send := func() error { return s.post(ctx, claimed, claim.Batch, request) }
+		wave = append(wave, post{bytesOf(part.chosen), send})
 	}
 	return wave, n, nil
 }
