@@ -90,21 +90,7 @@ func (t Table) query(span Span) *dynamodb.QueryInput {
 	return in
 }
 
-// All decodes every item of a span.
-func All[T any](ctx context.Context, t Table, span Span, decode func(Item) (T, error)) ([]T, error) {
-	var list []T
-	err := t.Each(ctx, span, func(it Item) (bool, error) {
-		v, err := decode(it)
-		list = append(list, v)
-		return true, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
-}
-
-// AllReadable is All for a span in which one damaged item must not stand in the
+// AllReadable decodes every item of a span. One damaged item must not stand in the
 // way of others: it returns those that can be decoded, and with them an error
 // that holds a *DamagedError for each of the rest.
 func AllReadable[T any](ctx context.Context, t Table, span Span, decode func(Item) (T, error)) ([]T, error) {

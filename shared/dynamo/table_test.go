@@ -147,7 +147,7 @@ func TestSpans(t *testing.T) {
 		{"an end longer than a key", dynamo.Span{Partition: "p", To: strings.Repeat("x", 1025)}, nil},
 		{"a beginning longer than a key", dynamo.Span{Partition: "p", From: strings.Repeat("x", 1025)}, nil},
 	} {
-		got, err := dynamo.All(ctx, table, test.span, decode)
+		got, err := dynamo.AllReadable(ctx, table, test.span, decode)
 		if err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v %v, want %v", test.name, got, err, test.want)
 		}
@@ -172,7 +172,7 @@ func TestSpans(t *testing.T) {
 
 	broken := errors.New("broken")
 	fail := func(it dynamo.Item) (int, error) { return 0, broken }
-	if _, err := dynamo.All(ctx, table, dynamo.Span{Partition: "p"}, fail); !errors.Is(err, broken) {
+	if _, err := dynamo.AllReadable(ctx, table, dynamo.Span{Partition: "p"}, fail); !errors.Is(err, broken) {
 		t.Errorf("a decoder's error: %v", err)
 	}
 	visits := 0
