@@ -80,7 +80,7 @@ type Invoker interface {
 func (r *Reconciler) Tick(ctx context.Context) error {
 	until := r.Clock.Now().Add(r.Times.TickLimit)
 	registries, failed := r.Store.RegistryStates(ctx)
-	if failed != nil && !errors.Is(failed, seeding.ErrDamaged) {
+	if seeding.IgnoreDamaged(failed) != nil {
 		return failed
 	}
 	var oldest time.Duration // that an answer waits
@@ -93,7 +93,7 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 		}
 		failed = errors.Join(failed, err)
 	}
-	return errors.Join(failed, r.measure(ctx, oldest), r.checkOverdue(ctx, registries, newRound()), r.follow(ctx, held, until))
+	return errors.Join(failed, r.measure(ctx, oldest), r.checkOverdue(ctx, registries), r.follow(ctx, held, until))
 }
 
 // measure writes the gauges, before anybody is waited for.
@@ -172,14 +172,14 @@ func (r *Reconciler) invokePatch(ctx context.Context, state seeding.RegistryStat
 	return waits, errors.Join(damaged, r.Invoker.InvokePatch(ctx, state.Key))
 }
 
-// asking is how long a tick asks MTSs. One that is silent takes 5 s of it.
+// asking is how long a tick asks MTSs. One that is silent takes StatusLimit of it.
 const asking = 25 * time.Second
 
 // checkOverdue asks about the overdue batches that have no answer, one MTS after the
 // other. Each tick begins with another one, so those that are silent keep no other
 // from being asked.
-func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.RegistryState, known round) (failed error) {
-	began := r.Clock.Now()
+func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.RegistryState) (failed error) {
+	began, known := r.Clock.Now(), newRound()
 	byMTS := map[string][]seeding.Batch{}
 	for _, registry := range registries {
 		open, err := r.Store.OpenBatches(ctx, registry.Key)
@@ -214,7 +214,7 @@ func inTurn(list []string, now time.Time) []string {
 	if len(list) == 0 {
 		return nil
 	}
-	const atLeast = int64(asking / (5 * time.Second))
+	const atLeast = int64(asking / seeding.StatusLimit)
 	first := int(now.Unix() / 60 * atLeast % int64(len(list)))
 	return slices.Concat(list[first:], list[:first])
 }

@@ -31,7 +31,7 @@ func (s *Submitter) Tick(ctx context.Context) (failed error) {
 	until, before := s.Clock.Now().Add(s.Times.TickLimit), []seeding.State(nil)
 	for {
 		states, err := s.Store.States(ctx)
-		if err != nil && !errors.Is(err, seeding.ErrDamaged) {
+		if seeding.IgnoreDamaged(err) != nil {
 			return errors.Join(failed, err)
 		}
 		if before == nil { // once is enough
@@ -124,7 +124,7 @@ func leavesPlace(states []seeding.State, connector string, now time.Time, times 
 // isWaitedFor reports whether others wait for the place of the connector.
 func (s *Submitter) isWaitedFor(ctx context.Context, connector string) (bool, error) {
 	states, err := s.Store.States(ctx)
-	if err != nil && !errors.Is(err, seeding.ErrDamaged) {
+	if seeding.IgnoreDamaged(err) != nil {
 		return false, err
 	}
 	return leavesPlace(states, connector, s.Clock.Now(), s.Times), nil
