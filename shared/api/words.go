@@ -39,22 +39,19 @@ func unseen(text string) string {
 	return ""
 }
 
-// maxName is the longest name that is compared with others, in bytes.
-const maxName = 64
-
 // likely returns the known name that was probably meant, or "".
 func likely(name string, known []string) string {
 	best, found := 0, ""
 	given := bare(name)
-	if len(given) > maxName {
+	if len(given) > MaxName {
 		return "" // nothing that is known has so long a name
 	}
 	for _, candidate := range known {
 		score, other := 0, bare(candidate)
-		if len(other) > maxName {
+		if len(other) > MaxName {
 			continue
 		}
-		apart := distance(given, other, maxName)
+		apart := Distance(given, other, MaxName)
 		switch shorter := min(len(given), len(other)); {
 		case apart == 0:
 			score = 1000
@@ -95,13 +92,13 @@ func kindred(name string, known []string) string {
 // sharedWords counts the words of a name that another one has too, shortened,
 // lengthened or with a slip: lang for language, batchsize for batch.
 func sharedWords(name, other string) (count int) {
-	if len(name) > maxName || len(other) > maxName || len(visible(name)) > maxName {
+	if len(name) > MaxName || len(other) > MaxName || len(visible(name)) > MaxName {
 		return 0
 	}
 	words := strings.Split(strings.ToLower(other), "_")
 	for word := range strings.SplitSeq(strings.ToLower(visible(name)), "_") {
 		if len(word) > 2 && slices.ContainsFunc(words, func(known string) bool {
-			return len(known) > 2 && (strings.HasPrefix(word, known) || strings.HasPrefix(known, word) || len(known) > 3 && distance(word, known, 1) <= 1)
+			return len(known) > 2 && (strings.HasPrefix(word, known) || strings.HasPrefix(known, word) || len(known) > 3 && Distance(word, known, 1) <= 1)
 		}) {
 			count++
 		}
@@ -115,38 +112,4 @@ func firstWord(name string) string {
 		return name
 	}
 	return word
-}
-
-// distance is how many letters of a are to be changed, put in, left out or
-// exchanged with the next one to make b: most+1 if more than most. Neither may be
-// longer than maxName. It looks at (2 * most + 1) pairs for each letter of a.
-func distance(a, b string, most int) int {
-	if max(len(a)-len(b), len(b)-len(a)) > most {
-		return most + 1
-	}
-	var before, last, row [maxName + 1]int // three rows of the table; row[j] is for b[:j]
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		first, end := max(1, i-most), min(len(b), i+most)
-		row[first-1] = most + 1 // left of the pairs that count
-		if first == 1 {
-			row[0] = i
-		}
-		for j := first; j <= end; j++ {
-			row[j] = min(last[j-1]+1, row[j-1]+1)
-			if a[i-1] == b[j-1] {
-				row[j] = min(row[j], last[j-1])
-			}
-			if j < i+most { // else above the pairs that count
-				row[j] = min(row[j], last[j]+1)
-			}
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return min(last[len(b)], most+1)
 }

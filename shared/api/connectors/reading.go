@@ -26,18 +26,18 @@ import (
 func (s *service) configuration(body any, before *seeding.Connector) (c seeding.Connector, password string, warnings []warningDocument, err error) {
 	var wrong api.FieldErrors
 	c, password = readDocument(api.NewObject(&wrong, "", body), before != nil)
-	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress}
-	proposal := setup.Proposal{
+	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: api.Distance}
+	found, doubtful := rules.Check(setup.Proposal{
 		Connector: c, Before: before, PasswordGiven: password != "",
 		Unread: func(f setup.Field) bool { return wrong.Touch(pointer(f)) },
-	}
-	for _, finding := range rules.Check(proposal) {
+	})
+	for _, finding := range found {
 		wrong.Add(pointer(finding.Field), finding.Text)
 	}
 	if err := wrong.Err(); err != nil {
 		return c, "", nil, err
 	}
-	for _, finding := range rules.Warnings(proposal) {
+	for _, finding := range doubtful {
 		warnings = append(warnings, warningDocument{pointer(finding.Field), finding.Text})
 	}
 	return setup.Normalise(c), password, warnings, nil

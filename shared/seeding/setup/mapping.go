@@ -15,7 +15,7 @@ import (
 func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 	source := p.Connector.Source
 	known := typesOf(source.Fields)
-	names := newSpelling(known)
+	names := newSpelling(known, r.Distance)
 	for _, name := range seeding.MTSFields {
 		mandatory := name == "vid" || p.readable(Mandatory) && slices.Contains(source.Mandatory, name)
 		expressions := expressionsOf(source.Mapping, name)

@@ -138,7 +138,7 @@ func TestExpressionsOfTheFieldAreAccepted(t *testing.T) {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		p.Connector.Source.Fields = fields
 		p.Connector.Source.Mapping = seeding.Mapping{VID: "vid", Name: []string{"given_name"}, Gender: "gender", DOB: expression, PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"address"}}
-		if found := append(rules().Check(p), rules().Warnings(p)...); len(found) > 0 {
+		if found := append(wrong(p), doubtful(p)...); len(found) > 0 {
 			t.Errorf("%s: %v", expression, found)
 			continue
 		}
@@ -168,10 +168,10 @@ func TestANameBelowARelationIsAWarning(t *testing.T) {
 		p.Connector.Source.Fields = []string{"id", "given_name", "state_id", "city", "json_text"}
 		p.Connector.Source.Mandatory = nil
 		p.Connector.Source.Mapping.DOB = expression
-		if found := rules().Check(p); len(found) > 0 {
+		if found := wrong(p); len(found) > 0 {
 			t.Errorf("%s: %v", expression, found)
 		}
-		warnings := rules().Warnings(p)
+		warnings := doubtful(p)
 		if want == "" && len(warnings) > 0 || want != "" && (len(warnings) != 1 || !strings.Contains(warnings[0].Text, want)) {
 			t.Errorf("%s: %v", expression, warnings)
 		}
@@ -278,7 +278,7 @@ func TestEveryPartOfAMappingIsCheckedAlone(t *testing.T) {
 			case "gender":
 				m.Gender = c.expression
 			}
-			found := rules().Check(p)
+			found := wrong(p)
 			if len(found) != 1 || found[0].Field != setup.MappingOf(field) || !strings.Contains(found[0].Text, c.want) {
 				t.Errorf("%s of %s: %v, want %q", c.expression, field, found, c.want)
 			}
@@ -294,7 +294,7 @@ func TestDynamicReadsMayReadAnything(t *testing.T) {
 	} {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		p.Connector.Source.Mapping.Gender = expression
-		if found := append(rules().Check(p), rules().Warnings(p)...); len(found) > 0 {
+		if found := append(wrong(p), doubtful(p)...); len(found) > 0 {
 			t.Errorf("%s: %v", expression, found)
 		}
 	}
@@ -306,10 +306,10 @@ func TestDoubtfulReadsAreWarnings(t *testing.T) {
 	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 	p.Connector.Source.Fields = []string{"given_name", "family_name", "gender", "birthdate", "street"}
 	p.Connector.Source.Mapping.FullAddress = []string{`street + (.quarter // "")`}
-	if found := rules().Check(p); len(found) > 0 {
+	if found := wrong(p); len(found) > 0 {
 		t.Errorf("%v", found)
 	}
-	found := rules().Warnings(p)
+	found := doubtful(p)
 	if len(found) != 1 || found[0].Field != "mapping/fullAddress/0" || !strings.Contains(found[0].Text, "reads quarter,") {
 		t.Errorf("%v", found)
 	}
@@ -329,7 +329,7 @@ func TestLongNamesInAMappingCostLittle(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	found := rules().Check(p)
+	found := wrong(p)
 	runtime.ReadMemStats(&after)
 	if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
 		t.Errorf("%d MB", took>>20)
@@ -342,10 +342,10 @@ func TestLongNamesInAMappingCostLittle(t *testing.T) {
 func TestMappingWithoutSelectedFieldsNamesWhatThereIs(t *testing.T) {
 	p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 	p.Connector.Source.Fields, p.Connector.Source.Mapping.Gender = nil, "gender"
-	for _, f := range rules().Check(p) {
+	for _, f := range wrong(p) {
 		if f.Field == setup.MappingOf("gender") && strings.HasSuffix(f.Text, "not among the selected fields (vid)") {
 			return
 		}
 	}
-	t.Errorf("%v", rules().Check(p))
+	t.Errorf("%v", wrong(p))
 }

@@ -70,24 +70,21 @@ type Rules struct {
 	// CheckAddress returns why an address must not be called, as far as that is
 	// known before it is resolved, in words for the user. nil: any may be called.
 	CheckAddress func(seeding.Address) error
+	// Distance is how many letters two names, of 64 bytes at most, are apart:
+	// most+1 if more than most.
+	Distance func(a, b string, most int) int
 }
 
-// Check finds everything that is wrong with a proposal.
-func (r Rules) Check(p Proposal) []Finding {
-	var found []Finding
-	found = append(found, r.checkAddresses(p)...)
-	found = append(found, checkTypes(p)...)
-	found = append(found, checkPassword(p)...)
-	found = append(found, r.checkDomain(p)...)
-	wrong, _ := r.checkMapping(p)
-	found = append(found, wrong...)
-	return append(found, checkFields(p)...)
-}
-
-// Warnings finds what can be saved, and is probably not meant.
-func (r Rules) Warnings(p Proposal) []Finding {
-	_, doubtful := r.checkMapping(p)
-	return doubtful
+// Check finds everything that is wrong with a proposal, and what can be saved but
+// is probably not meant.
+func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
+	wrong = append(wrong, r.checkAddresses(p)...)
+	wrong = append(wrong, checkTypes(p)...)
+	wrong = append(wrong, checkPassword(p)...)
+	wrong = append(wrong, r.checkDomain(p)...)
+	ofMapping, doubtful := r.checkMapping(p)
+	wrong = append(wrong, ofMapping...)
+	return append(wrong, checkFields(p)...), doubtful
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.

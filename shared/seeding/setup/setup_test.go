@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/setup"
@@ -20,7 +21,19 @@ func rules() setup.Rules {
 			}
 			return nil
 		},
+		Distance: api.Distance,
 	}
+}
+
+// wrong is what is wrong with a proposal, and doubtful what can be saved nevertheless.
+func wrong(p setup.Proposal) []setup.Finding {
+	found, _ := rules().Check(p)
+	return found
+}
+
+func doubtful(p setup.Proposal) []setup.Finding {
+	_, found := rules().Check(p)
+	return found
 }
 
 // complete is a configuration with the defaults and all other fields.
@@ -33,7 +46,7 @@ func complete() seeding.Connector {
 }
 
 func TestDefaultsFitEachOther(t *testing.T) {
-	if found := rules().Check(setup.Proposal{Connector: complete(), PasswordGiven: true}); len(found) > 0 {
+	if found := wrong(setup.Proposal{Connector: complete(), PasswordGiven: true}); len(found) > 0 {
 		t.Errorf("%v", found)
 	}
 }
@@ -82,7 +95,7 @@ func TestCheck(t *testing.T) {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		c.change(&p)
 		var fields []string
-		for _, f := range rules().Check(p) {
+		for _, f := range wrong(p) {
 			fields = append(fields, string(f.Field))
 		}
 		if got := strings.Join(fields, " "); got != c.want {
@@ -202,7 +215,7 @@ func TestAddressOfACallOfMTSIsRefused(t *testing.T) {
 	} {
 		c := complete()
 		c.MTS.URL = address
-		found := rules().Check(setup.Proposal{Connector: c, PasswordGiven: true})
+		found := wrong(setup.Proposal{Connector: c, PasswordGiven: true})
 		if base == "" && len(found) == 0 {
 			continue
 		}
@@ -222,12 +235,12 @@ func TestDeploymentDecidesWhichAddressesAreCalled(t *testing.T) {
 	}
 	c := complete()
 	c.MTS.URL, c.Registry.URL = "https://MTS.example/", "https://o.example/web"
-	found := r.Check(setup.Proposal{Connector: c, PasswordGiven: true})
+	found, _ := r.Check(setup.Proposal{Connector: c, PasswordGiven: true})
 	want := []setup.Finding{{Field: setup.MTSURL, Text: "must not be called"}, {Field: setup.RegistryURL, Text: "must not be called"}}
 	if !slices.Equal(found, want) || !slices.Equal(asked, []string{"https://mts.example", "https://o.example/web"}) {
 		t.Errorf("%+v, asked %v", found, asked)
 	}
-	found = r.Check(setup.Proposal{Connector: c, PasswordGiven: true, Unread: only(setup.MTSURL)})
+	found, _ = r.Check(setup.Proposal{Connector: c, PasswordGiven: true, Unread: only(setup.MTSURL)})
 	if !slices.Equal(found, want[1:]) {
 		t.Errorf("one unread: %+v", found)
 	}
@@ -258,7 +271,7 @@ func TestWhatAMappingCanGive(t *testing.T) {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		p.Connector.Source.Fields, p.Connector.Source.Mandatory = c.fields, []string{"gender"}
 		p.Connector.Source.Mapping.Gender = c.gender
-		found := rules().Check(p)
+		found := wrong(p)
 		if given := len(found) == 0; given != c.want || !given && found[0].Field != setup.MappingOf("gender") {
 			t.Errorf("%s of %v: %v", c.gender, c.fields, found)
 		}
@@ -270,11 +283,11 @@ func TestEveryFieldOfMTS(t *testing.T) {
 	for _, field := range seeding.MTSFields[1:] {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		p.Connector.Source.Mandatory = []string{field}
-		if found := rules().Check(p); len(found) > 0 {
+		if found := wrong(p); len(found) > 0 {
 			t.Errorf("%s: %v", field, found)
 		}
 		p.Connector.Source.Fields = []string{"nothing_of_use"}
-		found := rules().Check(p)
+		found := wrong(p)
 		if len(found) == 0 || slices.ContainsFunc(found, func(f setup.Finding) bool { return !strings.HasPrefix(string(f.Field), string(setup.MappingOf(field))) }) {
 			t.Errorf("%s: %v", field, found)
 		}
