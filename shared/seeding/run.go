@@ -26,32 +26,48 @@ type Run struct {
 	Expected    int // VIDs of the registry when the first pass began; those that a later one is to send; 0: not known
 	Completed   time.Time
 	Tally       Tally  // what submit counted; batches have totals of their own
-	Unseen      Unseen // why a page of the run had next to no registrants; "" if none was such
+	Unseen      Nobody // why the registry showed next to no registrant of a page; "" if none was such
 	Totals      Totals // of its batches, written when the run completes
 	Fence       int64  // of the run lease under which it was written last
 }
 
-// Tally counts what a run did without MTS.
+// Tally counts what a run did without MTS. Who was looked at and is in none of
+// NotSelected, InBatch, Holding, Rejected and Invalid was sent.
 type Tally struct {
 	Looked      int // VIDs looked at, in all passes
 	NotSelected int // of these, VIDs of registrants that the registry did not show through the domain
+	InBatch     int // in an open batch already, of any connector of the registry
+	Holding     int // that hold something of the token type
+	Rejected    int // that stay rejected
 	Invalid     int // rejected unsent
 	Removed     int // VIDs removed because their registrant holds a token
 }
 
-// Unseen is why a registry shows no registrant for VIDs that it lists.
-type Unseen string
+// Nobody is why a run finds nobody to send.
+type Nobody string
 
+// The registry shows no registrant for VIDs that it lists.
 const (
-	NotSelected Unseen = "not_selected" // the domain does not select them
-	Archived    Unseen = "archived"     // they are archived, and are not read therefore
-	NotVisible  Unseen = "not_visible"  // record rules, or a right that is missing, hide them from the user
-	UnseenCause Unseen = "unknown"      // the registry did not say
+	NotSelected Nobody = "not_selected" // the domain does not select them
+	Archived    Nobody = "archived"     // they are archived, and are not read therefore
+	NotVisible  Nobody = "not_visible"  // record rules, or a right that is missing, hide them from the user
+	UnseenCause Nobody = "unknown"      // the registry did not say
+)
+
+// It shows them, or lists no VID.
+const (
+	NoVID      Nobody = "no_vid"
+	InBatch    Nobody = "in_batch"    // next to all are in an open batch
+	Holding    Nobody = "holding"     // next to all hold something of the token type
+	Rejected   Nobody = "rejected"    // next to all stay rejected
+	AllInvalid Nobody = "invalid"     // next to all were rejected unsent
+	PassedOver Nobody = "passed_over" // several of these, and none of them alone
+	EndedEarly Nobody = "ended_early" // the run ended before all VIDs were looked at
 )
 
 // UnseenOf is the cause for most of a number of registrants that were not shown,
 // of which the registry shows some without the domain, in use or archived.
-func UnseenOf(all, inUse, archived int) Unseen {
+func UnseenOf(all, inUse, archived int) Nobody {
 	switch hidden := all - inUse - archived; {
 	case hidden >= inUse && hidden >= archived:
 		return NotVisible
@@ -63,14 +79,39 @@ func UnseenOf(all, inUse, archived int) Unseen {
 
 // FindsNobody reports whether next to no VID has a registrant that the registry
 // shows: fewer than one in twenty.
-func FindsNobody(looked, notSelected int) bool { return looked > 0 && 20*notSelected > 19*looked }
+func FindsNobody(looked, notSelected int) bool { return nextToAll(notSelected, looked) }
 
-// WhyNobody is why a run finds nobody to send; "" if it finds somebody.
-func (r Run) WhyNobody() Unseen {
-	if !FindsNobody(r.Tally.Looked, r.Tally.NotSelected) {
+func nextToAll(some, all int) bool { return all > 0 && 20*some > 19*all }
+
+// WhyNobody is why a run sends nobody, of which the totals are known; "" if it sends
+// somebody, or may still do so, or a version before left out what it passed over. A
+// run to which the registry shows next to nobody has a reason at once, and if it
+// sends the few, too.
+func (r Run) WhyNobody() Nobody {
+	t := r.Tally
+	switch {
+	case FindsNobody(t.Looked, t.NotSelected):
+		return r.Unseen
+	case r.Totals.Sent > 0:
 		return ""
+	case !r.PassOver && !r.Completed.IsZero():
+		return EndedEarly
+	case !r.PassOver:
+		return ""
+	case t.Looked == 0:
+		return NoVID
+	case nextToAll(t.InBatch, t.Looked):
+		return InBatch
+	case nextToAll(t.Holding, t.Looked):
+		return Holding
+	case nextToAll(t.Rejected, t.Looked):
+		return Rejected
+	case nextToAll(t.Invalid, t.Looked):
+		return AllInvalid
+	case t.NotSelected+t.InBatch+t.Holding+t.Rejected+t.Invalid >= t.Looked:
+		return PassedOver
 	}
-	return r.Unseen
+	return ""
 }
 
 // Totals count what became of the records of a batch, or of the batches of a run.

@@ -3,6 +3,7 @@ package seeding_test
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -49,7 +50,7 @@ func TestTotalsAreMeasured(t *testing.T) {
 func TestWhyNobodyIsFound(t *testing.T) {
 	for _, c := range []struct {
 		all, inUse, archived int
-		want                 seeding.Unseen
+		want                 seeding.Nobody
 	}{
 		{10, 0, 0, seeding.NotVisible},
 		{10, 10, 0, seeding.NotSelected},
@@ -70,6 +71,34 @@ func TestWhyNobodyIsFound(t *testing.T) {
 		run := seeding.Run{Tally: seeding.Tally{Looked: c.looked, NotSelected: c.notSelected}, Unseen: seeding.Archived}
 		if why := run.WhyNobody(); (why == seeding.Archived) != c.want {
 			t.Errorf("%d of %d: %q", c.notSelected, c.looked, why)
+		}
+	}
+}
+
+// Whatever keeps a run from sending anybody has a name, and only that.
+func TestWhyARunSendsNobody(t *testing.T) {
+	over := func(t seeding.Tally) seeding.Run { return seeding.Run{Tally: t, PassOver: true} }
+	for name, c := range map[string]struct {
+		run  seeding.Run
+		want seeding.Nobody
+	}{
+		"no VID":                         {over(seeding.Tally{}), seeding.NoVID},
+		"all in open batches":            {over(seeding.Tally{Looked: 9, InBatch: 9}), seeding.InBatch},
+		"all hold a token":               {over(seeding.Tally{Looked: 9, Holding: 9, Removed: 9}), seeding.Holding},
+		"all stay rejected":              {over(seeding.Tally{Looked: 9, Rejected: 9}), seeding.Rejected},
+		"all invalid":                    {over(seeding.Tally{Looked: 9, Invalid: 9}), seeding.AllInvalid},
+		"some of each":                   {over(seeding.Tally{Looked: 9, NotSelected: 3, InBatch: 3, Holding: 1, Rejected: 1, Invalid: 1}), seeding.PassedOver},
+		"next to all of one":             {over(seeding.Tally{Looked: 100, InBatch: 96, Rejected: 4}), seeding.InBatch},
+		"a version before counted less":  {over(seeding.Tally{Looked: 9, Invalid: 1}), ""},
+		"the pass goes on":               {seeding.Run{Tally: seeding.Tally{Looked: 9, InBatch: 9}}, ""},
+		"the pass has just begun":        {seeding.Run{}, ""},
+		"ended before anybody":           {seeding.Run{Completed: time.Unix(1, 0)}, seeding.EndedEarly},
+		"ended before, but sent some":    {seeding.Run{Completed: time.Unix(1, 0), Totals: seeding.Totals{Sent: 1}}, ""},
+		"one is sent, all others wait":   {seeding.Run{Tally: seeding.Tally{Looked: 100, InBatch: 99}, PassOver: true, Totals: seeding.Totals{Sent: 1}}, ""},
+		"sent, and looked at once again": {seeding.Run{Tally: seeding.Tally{Looked: 2, Rejected: 1}, PassOver: true, Totals: seeding.Totals{Sent: 1}}, ""},
+	} {
+		if got := c.run.WhyNobody(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -188,6 +188,9 @@ type runDocument struct {
 type tallyDocument struct {
 	Looked      int `json:"looked"`
 	NotSelected int `json:"not_selected,omitempty"` // of those, what the registry did not show through the domain
+	InBatch     int `json:"in_batch,omitempty"`     // of registrants in an open batch, of any connector of the registry
+	Holding     int `json:"holding,omitempty"`      // of those that hold a token, or something of its type
+	Rejected    int `json:"rejected,omitempty"`     // of those that stay rejected
 	Invalid     int `json:"invalid"`
 	Removed     int `json:"removed"`
 }

@@ -104,7 +104,7 @@ func TestRunsAndBatches(t *testing.T) {
 		"completed":"2026-11-21T09:01:00Z","passes":2,"tally":{"looked":12,"invalid":1,"removed":1},"open_batches":0,
 		"totals":{"sent":10,"tokenised":7,"refused":1,"duplicate":1,"conflict":0,"no_token":0,"pending":1}}`)
 	old := s.store.runs["old"]
-	for why, word := range map[seeding.Unseen]string{
+	for why, word := range map[seeding.Nobody]string{
 		seeding.NotSelected: "domain", seeding.Archived: "archived", seeding.NotVisible: "companies", seeding.UnseenCause: "did not say why",
 	} {
 		old.Tally.NotSelected, old.Unseen = 12, why
@@ -113,6 +113,29 @@ func TestRunsAndBatches(t *testing.T) {
 		if !strings.Contains(note, word) {
 			t.Errorf("%s: %q", why, note)
 		}
+	}
+	delete(s.store.runs, "old")
+	silent := seeding.Run{ID: "old", Connector: id, Version: 1, Started: s.now, Completed: s.now, Passes: 1, PassOver: true,
+		Tally: seeding.Tally{Looked: 9, InBatch: 2, Holding: 3, Rejected: 4}}
+	s.store.runs["old"] = silent
+	same(s.want(200, "GET", path+"/runs/old", "").body["tally"], `{"looked":9,"in_batch":2,"holding":3,"rejected":4,"invalid":0,"removed":0}`)
+	for _, c := range []struct {
+		tally seeding.Tally
+		word  string
+	}{
+		{silent.Tally, "tally"}, {seeding.Tally{}, "vid_type"}, {seeding.Tally{Looked: 9, InBatch: 9}, "next run"},
+		{seeding.Tally{Looked: 9, Holding: 9}, "hold a token"}, {seeding.Tally{Looked: 9, Rejected: 9}, "retry"}, {seeding.Tally{Looked: 9, Invalid: 9}, "mapping"},
+	} {
+		silent.Tally = c.tally
+		s.store.runs["old"] = silent
+		if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string); !strings.Contains(note, c.word) {
+			t.Errorf("%+v: %q", c.tally, note)
+		}
+	}
+	silent.PassOver = false
+	s.store.runs["old"] = silent
+	if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string); !strings.Contains(note, "stopped or changed") {
+		t.Errorf("%q", note)
 	}
 	running := `{"id":"now","state":"open","version":0,"started":"2026-11-21T09:00:00Z","passes":1,"tally":{"looked":0,"invalid":0,"removed":0},
 		"open_batches":1,"totals":{"sent":150,"tokenised":48,"refused":0,"duplicate":0,"conflict":1,"no_token":1,"pending":100}}`

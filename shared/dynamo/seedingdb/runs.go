@@ -91,13 +91,14 @@ func runProgress(r seeding.Run) dynamo.Change {
 	return dynamo.Change{
 		Key: runKey(r.Connector, r.ID),
 		Update: "SET #cursor = :cursor, #over = :over, #passes = :passes, #pass = :pass," +
-			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #unseen = :unseen, #fence = :fence",
+			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #in_batch = :in_batch, #holding = :holding, #stayed = :stayed, #unseen = :unseen, #fence = :fence",
 		Condition: dynamo.Exists + " AND attribute_not_exists(#completed) AND #fence <= :fence",
 		Values: dynamo.Item{
 			":cursor": dynamo.Number(r.Cursor), ":over": dynamo.Flag(r.PassOver),
 			":passes": dynamo.Number(r.Passes), ":pass": dynamo.Instant(r.PassStarted),
 			":expected": dynamo.Number(r.Expected), ":looked": dynamo.Number(r.Tally.Looked), ":invalid": dynamo.Number(r.Tally.Invalid), ":removed": dynamo.Number(r.Tally.Removed),
-			":unselected": dynamo.Number(r.Tally.NotSelected), ":unseen": dynamo.Text(string(r.Unseen)),
+			":unselected": dynamo.Number(r.Tally.NotSelected), ":in_batch": dynamo.Number(r.Tally.InBatch),
+			":holding": dynamo.Number(r.Tally.Holding), ":stayed": dynamo.Number(r.Tally.Rejected), ":unseen": dynamo.Text(string(r.Unseen)),
 			":fence": dynamo.Number(r.Fence),
 		},
 	}
@@ -117,7 +118,8 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted), "due": dynamo.Instant(r.Due),
 		"expected": dynamo.Number(r.Expected),
 		"looked":   dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
-		"unselected": dynamo.Number(r.Tally.NotSelected), "unseen": dynamo.Text(string(r.Unseen)),
+		"unselected": dynamo.Number(r.Tally.NotSelected), "in_batch": dynamo.Number(r.Tally.InBatch),
+		"holding": dynamo.Number(r.Tally.Holding), "stayed": dynamo.Number(r.Tally.Rejected), "unseen": dynamo.Text(string(r.Unseen)),
 	})
 	it["fence"] = dynamo.Number(r.Fence)
 	return it
@@ -143,9 +145,12 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		PassStarted: r.Instant("pass"),
 		Expected:    r.Int("expected"),
 		Completed:   r.Instant("completed"),
-		Tally:       seeding.Tally{Looked: r.Int("looked"), NotSelected: r.Int("unselected"), Invalid: r.Int("invalid"), Removed: r.Int("removed")},
-		Unseen:      seeding.Unseen(r.Text("unseen")),
-		Totals:      decodeTotals(r),
-		Fence:       r.Number("fence"),
+		Tally: seeding.Tally{
+			Looked: r.Int("looked"), NotSelected: r.Int("unselected"), InBatch: r.Int("in_batch"), Holding: r.Int("holding"),
+			Rejected: r.Int("stayed"), Invalid: r.Int("invalid"), Removed: r.Int("removed"),
+		},
+		Unseen: seeding.Nobody(r.Text("unseen")),
+		Totals: decodeTotals(r),
+		Fence:  r.Number("fence"),
 	})
 }

@@ -43,7 +43,7 @@ func TestTheOrderOfReadingAndWriting(t *testing.T) {
 	if len(f.rejections) != 1 || f.rejections[0].Kind != seeding.Invalid || f.rejections[0].Registrant != 3 {
 		t.Errorf("rejections %+v", f.rejections)
 	}
-	if want := (seeding.Tally{Looked: 4, NotSelected: 1, Invalid: 1, Removed: 1}); f.runs["id2"].Tally != want {
+	if want := (seeding.Tally{Looked: 4, NotSelected: 1, Holding: 1, Invalid: 1, Removed: 1}); f.runs["id2"].Tally != want {
 		t.Errorf("tally %+v, want %+v", f.runs["id2"].Tally, want)
 	}
 	if len(f.open) != 1 || !slices.Equal(f.open[0].Members, []seeding.Member{{Registrant: 1, Identifier: 11}}) {

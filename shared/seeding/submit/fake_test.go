@@ -40,7 +40,7 @@ type fake struct {
 
 	vids       []seeding.Identifier
 	records    map[int64]seeding.Record
-	unseen     map[int64]seeding.Unseen // of registrants that have no record
+	unseen     map[int64]seeding.Nobody // of registrants that have no record
 	tokens     []seeding.Identifier
 	posts      []seeding.Request
 	holds      bool            // POSTs are held until a test lets them go

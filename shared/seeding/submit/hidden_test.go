@@ -145,9 +145,9 @@ func TestReadingOneByOneKeepsItsPlace(t *testing.T) {
 func TestARunThatFindsNoRegistrantSaysWhy(t *testing.T) {
 	for name, c := range map[string]struct {
 		selected int64 // of 30 registrants
-		unseen   seeding.Unseen
+		unseen   seeding.Nobody
 		fails    bool
-		want     seeding.Unseen
+		want     seeding.Nobody
 		asked    int
 	}{
 		"hidden by rules":      {0, seeding.NotVisible, false, seeding.NotVisible, 1},
@@ -160,7 +160,7 @@ func TestARunThatFindsNoRegistrantSaysWhy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
-			f.unseen = map[int64]seeding.Unseen{}
+			f.unseen = map[int64]seeding.Nobody{}
 			for id := int64(1); id <= 30; id++ {
 				f.add(id)
 				if id > c.selected {

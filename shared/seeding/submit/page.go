@@ -42,10 +42,12 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room ro
 			return plan
 		}
 		before := p.mine[vid.ID]
-		d := r.decide(vid, facts{
+		f := facts{
 			taken: taken[vid.Registrant], record: p.records[vid.Registrant], tokens: p.tokens[vid.Registrant],
 			before: before, holderTokens: p.holders[before.Holder], conflict: p.conflicts[vid.ID],
-		}, now)
+		}
+		d := r.decide(vid, f, now)
+		f.count(d.choice, &plan.run.Tally)
 		switch d.choice {
 		case forget, remove:
 			if before.Kind != "" {
@@ -57,20 +59,13 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room ro
 		case reject:
 			who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
 			plan.rejected = append(plan.rejected, d.cause.Reject(r.registry, r.connector, who, r.configured, before, now, r.times))
-			if d.cause.Kind == seeding.Invalid {
-				plan.run.Tally.Invalid++
-			}
 		case take:
 			taken[vid.Registrant] = true
-			d.candidate.looked, d.candidate.notSelected = plan.run.Tally.Looked+1, plan.run.Tally.NotSelected
+			d.candidate.tally = plan.run.Tally
 			plan.chosen = append(plan.chosen, d.candidate)
 			room = room.without(plan.chosen[len(plan.chosen)-1:])
 		}
-		if p.records[vid.Registrant] == nil && d.choice == forget {
-			plan.run.Tally.NotSelected++
-		}
 		plan.run.Cursor = vid.ID
-		plan.run.Tally.Looked++
 	}
 	plan.run.PassOver = p.last
 	return plan
@@ -236,7 +231,7 @@ func (s *Submitter) isDeleted(ctx context.Context, connector string) (bool, erro
 // unseen returns why the registry shows next to no registrant of a page, of which
 // some were looked at; "" if it shows some. If the registry does not say why, that
 // is all that is different.
-func (s *Submitter) unseen(ctx context.Context, registry seeding.Registry, p page, looked, notSelected int) seeding.Unseen {
+func (s *Submitter) unseen(ctx context.Context, registry seeding.Registry, p page, looked, notSelected int) seeding.Nobody {
 	if !seeding.FindsNobody(looked, notSelected) {
 		return ""
 	}

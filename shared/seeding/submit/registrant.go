@@ -57,8 +57,7 @@ type candidate struct {
 	vid          string // as the registry has it
 	demographics seeding.Demographics
 	fingerprint  seeding.Fingerprint
-	looked       int // Tally.Looked of the run after this one
-	notSelected  int // Tally.NotSelected then
+	tally        seeding.Tally // of the run, up to this one and with it
 }
 
 // recordBytes is what a record takes in a request, and in memory, without its
@@ -123,6 +122,23 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	return decision{choice: take, candidate: candidate{
 		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, vid: vid.Value, demographics: demographics, fingerprint: fingerprint,
 	}}
+}
+
+// count adds the VID to the tally of its run. What is removed is counted when it was.
+func (f facts) count(c choice, t *seeding.Tally) {
+	t.Looked++
+	switch {
+	case f.taken:
+		t.InBatch++
+	case f.record == nil:
+		t.NotSelected++
+	case len(f.tokens) > 0:
+		t.Holding++
+	case c == skip:
+		t.Rejected++
+	case c == reject:
+		t.Invalid++
+	}
 }
 
 // demographics are what would be sent for a VID.

@@ -268,3 +268,73 @@ func TestTheEndOfAPass(t *testing.T) {
 		})
 	}
 }
+
+// A run that sends nobody ends with the reason, whatever it is: registrants in
+// another connector's open batch are as silent as those who are rejected.
+func TestRunThatSendsNobodyEndsWithTheReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(f *fake)
+		want    seeding.Nobody
+		tally   seeding.Tally
+	}{
+		"in another connector's open batch": {func(f *fake) {
+			f.open = []seeding.Batch{{
+				Ref: seeding.BatchRef{Registry: f.registry.Key, Connector: "d", Run: "r", Batch: "b"}, State: seeding.Submitted,
+				Members: []seeding.Member{{Registrant: 1, Identifier: 11}, {Registrant: 2, Identifier: 12}, {Registrant: 3, Identifier: 13}},
+			}}
+		}, seeding.InBatch, seeding.Tally{Looked: 3, InBatch: 3}},
+		"rejected and not due": {func(f *fake) {
+			for r := range int64(3) {
+				f.rejections = append(f.rejections, seeding.Rejection{
+					Connector: "c", Subject: seeding.Member{Registrant: r + 1, Identifier: r + 11}.Subject(), Kind: seeding.Duplicate, Holder: 9, Configured: 3,
+					FingerprintKey: currentKey.ID,
+					Fingerprint:    seeding.FingerprintOf(currentKey, fieldMapper{}.Map(withVID(f.records[r+1], f.vids[r].Value))),
+				})
+			}
+			f.tokens = []seeding.Identifier{{ID: 99, Registrant: 9, Value: aToken}}
+		}, seeding.Rejected, seeding.Tally{Looked: 3, Rejected: 3}},
+		"they hold a token, and keep their VIDs": {func(f *fake) {
+			f.connector.Output.RemoveVIDs = false
+			for r := range int64(3) {
+				f.tokens = append(f.tokens, seeding.Identifier{ID: 90 + r, Registrant: r + 1, Value: aToken})
+			}
+		}, seeding.Holding, seeding.Tally{Looked: 3, Holding: 3}},
+		"invalid": {func(f *fake) {
+			f.connector.Source.Mandatory = []string{"name"}
+			for r := range int64(3) {
+				f.records[r+1] = seeding.Record{}
+			}
+		}, seeding.AllInvalid, seeding.Tally{Looked: 3, Invalid: 3}},
+		"no VID": {func(f *fake) { f.vids = nil }, seeding.NoVID, seeding.Tally{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.add(1, 2, 3)
+			c.prepare(f)
+			if err := f.work(t); err != nil {
+				t.Fatal(err)
+			}
+			run := f.runs["id2"]
+			if run.Completed.IsZero() || run.WhyNobody() != c.want || run.Tally != c.tally || len(f.posts) > 0 {
+				t.Errorf("%q, %+v, %d sent", run.WhyNobody(), run, len(f.posts))
+			}
+		})
+	}
+}
+
+// The VIDs of a wave of which a part is claimed are counted once each.
+func TestTallyOfAWaveThatIsClaimedInPart(t *testing.T) {
+	chosen := make([]candidate, 4)
+	for i := range chosen {
+		chosen[i].member.Identifier = int64(i)
+		chosen[i].tally = seeding.Tally{Looked: 3 * (i + 1), InBatch: i + 1, Holding: i + 1}
+	}
+	all := selection{chosen: chosen, run: seeding.Run{Tally: seeding.Tally{Looked: 14, InBatch: 6, Holding: 4, Invalid: 1, Removed: 3}}}
+	parts := all.split(sizes{first: 2, others: 2, count: 2})
+	if want := (seeding.Tally{Looked: 6, InBatch: 2, Holding: 2, Invalid: 1, Removed: 3}); parts[0].run.Tally != want {
+		t.Errorf("first %+v, want %+v", parts[0].run.Tally, want)
+	}
+	if parts[1].run.Tally != all.run.Tally {
+		t.Errorf("last %+v", parts[1].run.Tally)
+	}
+}

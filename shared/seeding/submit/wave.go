@@ -70,7 +70,9 @@ func (c selection) split(z sizes) (parts []selection) {
 		if len(c.chosen) > 0 { // who was chosen but is not claimed is looked at again
 			last := part.chosen[n-1]
 			part.run.Cursor, part.run.PassOver = last.member.Identifier, false
-			part.run.Tally.Looked, part.run.Tally.NotSelected = last.looked, last.notSelected
+			removed, invalid := part.run.Tally.Removed, part.run.Tally.Invalid // these are written already
+			part.run.Tally = last.tally
+			part.run.Tally.Removed, part.run.Tally.Invalid = removed, invalid
 		}
 		parts = append(parts, part)
 	}
