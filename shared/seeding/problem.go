@@ -34,7 +34,7 @@ type Problem struct {
 	Remedy   string
 	Since    time.Time
 	Attempts int       // probes since then
-	Next     time.Time // of the next probe
+	Next     time.Time // of the next probe; zero if nobody makes one
 }
 
 // OnlyShown are the sources of problems that keep nobody from being sent.
@@ -64,15 +64,18 @@ func (s State) Blocked() (blocked bool, next time.Time) {
 	return blocked, next
 }
 
-// Raise is the problem after one more failure; the zero Problem is one that was
-// not there before.
-func (p Problem) Raise(now time.Time, d Description, times Times) Problem {
-	next := Problem{Text: d.Text, Remedy: d.Remedy, Since: p.Since, Attempts: p.Attempts + 1}
-	if next.Since.IsZero() {
-		next.Since = now
+// Raise is the problem of a source after one more failure. One that delays nothing
+// has no next probe, because nobody makes one.
+func (s State) Raise(source Source, now time.Time, d Description, times Times) Problem {
+	before, was := s.Problems[source]
+	p := Problem{Text: d.Text, Remedy: d.Remedy, Since: now, Attempts: before.Attempts + 1}
+	if was {
+		p.Since = before.Since
 	}
-	next.Next = now.Add(BackOff(times.ProbeFirst, times.ProbeMax, p.Attempts))
-	return next
+	if source.Delays() {
+		p.Next = now.Add(BackOff(times.ProbeFirst, times.ProbeMax, before.Attempts))
+	}
+	return p
 }
 
 // Raised returns those of the sources that have a problem.

@@ -150,8 +150,32 @@ func TestRaisedProblem(t *testing.T) {
 		{"it was there for long", seeding.Problem{Since: now.Add(-time.Hour), Attempts: 50},
 			seeding.Problem{Text: "new text", Remedy: "new advice", Since: now.Add(-time.Hour), Attempts: 51, Next: now.Add(time.Hour)}},
 	} {
-		if got := c.before.Raise(now, d, times); got != c.want {
+		state := seeding.State{Problems: map[seeding.Source]seeding.Problem{}}
+		if c.before != (seeding.Problem{}) {
+			state.Problems[seeding.ProblemMTS] = c.before
+		}
+		if got := state.Raise(seeding.ProblemMTS, now, d, times); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// Whoever raises it: a problem that delays nothing tells no attempt, because nobody
+// makes one.
+func TestProblemThatIsOnlyShownTellsNoAttempt(t *testing.T) {
+	times, d := seeding.DefaultTimes(), seeding.Description{Text: "text", Remedy: "advice"}
+	for _, source := range seeding.OnlyShown {
+		state := seeding.State{Problems: map[seeding.Source]seeding.Problem{}}
+		for attempts := 1; attempts < 3; attempts++ {
+			want := seeding.Problem{Text: "text", Remedy: "advice", Since: now, Attempts: attempts}
+			got := state.Raise(source, now.Add(time.Duration(attempts-1)*time.Hour), d, times)
+			if got.Next.IsZero() == source.Delays() {
+				t.Errorf("%s: next %s", source, got.Next)
+			}
+			if got.Next = (time.Time{}); got != want {
+				t.Errorf("%s: %+v, want %+v", source, got, want)
+			}
+			state.Problems[source] = got
 		}
 	}
 }

@@ -24,7 +24,8 @@ func TestTimesAreParameters(t *testing.T) {
 // Waits double with every attempt, up to a limit.
 func TestWaitsDouble(t *testing.T) {
 	times := seeding.DefaultTimes()
-	problem := seeding.Problem{}
+	var problem seeding.Problem
+	state := seeding.State{Problems: map[seeding.Source]seeding.Problem{}}
 	for before, want := range []struct{ backOff, outage, noToken time.Duration }{
 		{time.Minute, time.Minute, time.Hour},
 		{2 * time.Minute, 2 * time.Minute, 2 * time.Hour},
@@ -36,7 +37,8 @@ func TestWaitsDouble(t *testing.T) {
 		{time.Hour, 15 * time.Minute, 24 * time.Hour},
 	} {
 		at := now.Add(time.Duration(before) * 24 * time.Hour)
-		problem = problem.Raise(at, seeding.AnswersMissing, times)
+		problem = state.Raise(seeding.ProblemAnswers, at, seeding.AnswersMissing, times)
+		state.Problems[seeding.ProblemAnswers] = problem
 		for what, got := range map[string][2]time.Time{
 			"problem": {problem.Next, at.Add(want.backOff)},
 			"since":   {problem.Since, now},

@@ -31,7 +31,7 @@ func RemoveVIDs(ctx context.Context, registry Registry, store ProblemStore, stat
 	switch fault.Kind {
 	case RefusedRights, RefusedSchema, RefusedData, RefusedRequest:
 		_, description := RegistryProblem(fault, ProblemUnlink)
-		problem := state.Problems[ProblemUnlink].Raise(now, description, times)
+		problem := state.Raise(ProblemUnlink, now, description, times)
 		return Removal{Refused: fault, Problem: problem}, store.RaiseProblem(ctx, state.Connector, ProblemUnlink, problem)
 	}
 	return Removal{Failed: fault}, nil

@@ -171,7 +171,7 @@ func (p *Patcher) postpone(ctx context.Context, a answer, source seeding.Source)
 
 // raise sets a problem of the answer's connector.
 func (p *Patcher) raise(ctx context.Context, a answer, source seeding.Source, d seeding.Description) error {
-	problem := a.state.Problems[source].Raise(p.Clock.Now(), d, p.Times)
+	problem := a.state.Raise(source, p.Clock.Now(), d, p.Times)
 	a.state.Problems[source] = problem
 	return p.Store.RaiseProblem(ctx, a.connector.ID, source, problem)
 }

@@ -434,10 +434,8 @@ func (p *Patcher) showSetAside(ctx context.Context, t *turn, connector string) e
 	if err != nil {
 		return err
 	}
-	d := seeding.AnswerUnprocessed
-	err = p.Store.RaiseProblem(ctx, connector, seeding.ProblemSetAside, seeding.Problem{
-		Text: d.Text, Remedy: d.Remedy, Since: p.Clock.Now(), Attempts: 1,
-	})
+	problem := state.Raise(seeding.ProblemSetAside, p.Clock.Now(), seeding.AnswerUnprocessed, p.Times)
+	err = p.Store.RaiseProblem(ctx, connector, seeding.ProblemSetAside, problem)
 	if seeding.IsNotFound(err) {
 		return nil
 	}

@@ -275,8 +275,7 @@ func (r *Reconciler) showCallback(ctx context.Context, b seeding.Batch, now time
 	if err != nil {
 		return err
 	}
-	d := seeding.CallbackSilent(r.CallbackBase)
-	problem := seeding.Problem{Text: d.Text, Remedy: d.Remedy, Since: now, Attempts: 1} // nothing probes it but the next batch
+	problem := state.Raise(seeding.ProblemCallback, now, seeding.CallbackSilent(r.CallbackBase), r.Times)
 	return r.Store.RaiseProblem(ctx, b.Ref.Connector, seeding.ProblemCallback, problem)
 }
 
@@ -348,6 +347,6 @@ func (r *Reconciler) slowDown(ctx context.Context, b seeding.Batch, e evidence) 
 	if err != nil {
 		return err
 	}
-	problem := state.Problems[seeding.ProblemAnswers].Raise(r.Clock.Now(), seeding.AnswersMissing, r.Times)
+	problem := state.Raise(seeding.ProblemAnswers, r.Clock.Now(), seeding.AnswersMissing, r.Times)
 	return r.Store.RaiseProblem(ctx, b.Ref.Connector, seeding.ProblemAnswers, problem)
 }

@@ -153,6 +153,6 @@ func (s *Submitter) registryFailed(ctx context.Context, v view, fault *seeding.F
 
 // raise sets a problem; next is its next probe.
 func (s *Submitter) raise(ctx context.Context, v view, source seeding.Source, d seeding.Description) (next, error) {
-	p := v.state.Problems[source].Raise(s.Clock.Now(), d, s.Times)
+	p := v.state.Raise(source, s.Clock.Now(), d, s.Times)
 	return next{due: p.Next}, s.Store.RaiseProblem(ctx, v.state.Connector, source, p)
 }

@@ -140,8 +140,7 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 		// deadline.
 		log.Warn("outcome of the POST is unknown", "fault", fault.Error())
 		v.posts.raises()
-		problem := v.state.Problems[seeding.ProblemReply].Raise(s.Clock.Now(), seeding.ReplyProblem(fault), s.Times)
-		problem.Next = time.Time{} // shown only: nothing waits for it
+		problem := v.state.Raise(seeding.ProblemReply, s.Clock.Now(), seeding.ReplyProblem(fault), s.Times)
 		return s.Store.RaiseProblem(ctx, v.state.Connector, seeding.ProblemReply, problem)
 	}
 	// A conflict: the answer came first, and the batch is closed.
