@@ -25,6 +25,7 @@ const (
 	ProblemAlike    Source = "alike"       // a whole batch was refused with one code
 	ProblemTokens   Source = "token_shape" // MTS gives tokens that have not the shape of one
 	ProblemSetAside Source = "set_aside"   // a stored answer, or its batch, cannot be read or processed
+	ProblemDied     Source = "invocation"  // invocations of submit for the connector end without a result
 	ProblemConfig   Source = "config"      // our own secrets or keys cannot be read, or the configuration cannot be run
 )
 
@@ -39,7 +40,7 @@ type Problem struct {
 
 // OnlyShown are the sources of problems that keep nobody from being sent.
 var OnlyShown = []Source{
-	ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply,
+	ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply, ProblemDied,
 }
 
 // Blocks reports whether only probes are sent while there is such a problem.
@@ -76,6 +77,19 @@ func (s State) Raise(source Source, now time.Time, d Description, times Times) P
 		p.Next = now.Add(BackOff(times.ProbeFirst, times.ProbeMax, before.Attempts))
 	}
 	return p
+}
+
+// diedLimit is after how many invocations in a row that died a connector shows it.
+// One is lost now and then, with a server of Lambda for instance.
+const diedLimit = 2
+
+// Died is the problem of a connector that is to be invoked once more, with nobody at
+// work on it; the zero Problem if its invocations end well.
+func (s State) Died(now time.Time, times Times) Problem {
+	if s.Unreturned < diedLimit {
+		return Problem{}
+	}
+	return s.Raise(ProblemDied, now, InvocationsDied(s.Unreturned), times)
 }
 
 // Raised returns those of the sources that have a problem.

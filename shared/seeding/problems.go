@@ -54,6 +54,14 @@ func CallbackSilent(base string) Description {
 	}
 }
 
+// InvocationsDied is the problem "invocation" after so many in a row.
+func InvocationsDied(inARow int) Description {
+	return Description{
+		"The work for this connector ended without a result " + strconv.Itoa(inARow) + " times in a row: it was killed, ran out of memory or time, failed, or could not begin.",
+		"Look into the log of submit for the cause; the runbook, entry invocation, says how. What was sent until then is not lost. It is tried again every few minutes, and a start tries it at once.",
+	}
+}
+
 // SaidBy is the description with a code text of MOSIP or MTS, and what its codes
 // mean.
 func (d Description) SaidBy(codes string) Description {

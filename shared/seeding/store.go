@@ -26,13 +26,15 @@ type Connectors interface {
 	KeepRun(ctx context.Context, id string, fence int64, until time.Time) error
 	// LeaveRun gives the run lease back and sets the due time, unless somebody
 	// made it earlier meanwhile. The connector was served until the given time, and
-	// nothing is left of Unreturned; both stay after a failure, when served is zero.
+	// nothing is left of Unreturned and of the problem ProblemDied; all of them stay
+	// after a failure, when served is zero.
 	// It writes moved, unless that is zero.
 	LeaveRun(ctx context.Context, id string, fence int64, served, due, moved time.Time) error
 	// NoteInvoked writes that submit is invoked for the connector of the state that
-	// was read: it is served now, and Unreturned grows by one. ErrConflict if it was
-	// invoked, or its lease taken, since.
-	NoteInvoked(ctx context.Context, read State, now time.Time) error
+	// was read: it is served now, and Unreturned grows by one. It sets the problem
+	// ProblemDied to died, unless that is zero. ErrConflict if it was invoked, or its
+	// lease taken, since.
+	NoteInvoked(ctx context.Context, read State, now time.Time, died Problem) error
 	// RaiseProblem sets the problem of a source.
 	RaiseProblem(ctx context.Context, id string, source Source, p Problem) error
 	// ClearProblems removes problems and, if there was one of them, sets Moved to

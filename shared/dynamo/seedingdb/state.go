@@ -61,7 +61,7 @@ func (s *Store) KeepRun(ctx context.Context, id string, fence int64, until time.
 
 // NoteInvoked implements seeding.Connectors. Two ticks at once invoke a connector
 // once: the second one finds that it was served since.
-func (s *Store) NoteInvoked(ctx context.Context, read seeding.State, now time.Time) error {
+func (s *Store) NoteInvoked(ctx context.Context, read seeding.State, now time.Time, died seeding.Problem) error {
 	c := dynamo.Change{
 		Key:       stateKey(read.Connector),
 		Update:    "SET #served = :now ADD #unreturned :one",
@@ -74,6 +74,10 @@ func (s *Store) NoteInvoked(ctx context.Context, read seeding.State, now time.Ti
 	if read.Served.IsZero() {
 		c.Condition = "#fence = :fence AND attribute_not_exists(#served)"
 	}
+	if died != (seeding.Problem{}) {
+		c.Update = "SET #served = :now, " + problemPath(seeding.ProblemDied) + " = :died ADD #unreturned :one"
+		c.Values[":died"] = encodeProblem(died)
+	}
 	_, err := s.connectors.Update(ctx, c)
 	noted := func(old dynamo.Item) bool { return dynamo.NewReader(old).Instant("served").Equal(now) }
 	return notFoundOrConflict(dynamo.Already(err, noted))
@@ -85,7 +89,7 @@ func (s *Store) LeaveRun(ctx context.Context, id string, fence int64, served, du
 	set, remove := "SET #due = :due"+setMoved(moved, values), " REMOVE #owner, #until"
 	if !served.IsZero() {
 		values[":served"] = dynamo.Instant(served)
-		set, remove = set+", #served = :served", remove+", #unreturned"
+		set, remove = set+", #served = :served", remove+", #unreturned, "+problemPath(seeding.ProblemDied)
 	}
 	_, err := s.connectors.Update(ctx, dynamo.Change{
 		Key: stateKey(id), Update: set + remove, Condition: "#fence = :fence", Values: values,

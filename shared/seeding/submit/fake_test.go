@@ -207,12 +207,15 @@ func (f *fake) KeepRun(_ context.Context, _ string, fence int64, until time.Time
 	return nil
 }
 
-func (f *fake) NoteInvoked(_ context.Context, read seeding.State, at time.Time) error {
+func (f *fake) NoteInvoked(_ context.Context, read seeding.State, at time.Time, died seeding.Problem) error {
 	if err := f.begin("NoteInvoked", read.Connector); err != nil {
 		return err
 	}
 	if read.Connector == f.state.Connector {
 		f.state.Served, f.state.Unreturned = at, f.state.Unreturned+1
+		if died != (seeding.Problem{}) {
+			f.state.Problems[seeding.ProblemDied] = died
+		}
 	}
 	return nil
 }
@@ -229,6 +232,7 @@ func (f *fake) LeaveRun(_ context.Context, _ string, fence int64, served, due, m
 	f.state.Due, f.state.Lease.Owner = due, ""
 	if !served.IsZero() {
 		f.state.Served, f.state.Unreturned = served, 0
+		delete(f.state.Problems, seeding.ProblemDied)
 	}
 	return nil
 }

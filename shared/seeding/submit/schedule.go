@@ -53,10 +53,11 @@ func (s *Submitter) Tick(ctx context.Context) (failed error) {
 	}
 }
 
-// invoke notes that a connector is served, and then invokes submit for it. If that
-// fails, or the invocation never begins, its turn comes again.
+// invoke notes that a connector is served, and shows it if its last invocations died;
+// then it invokes submit for it. If that fails, or the invocation never begins, its
+// turn comes again.
 func (s *Submitter) invoke(ctx context.Context, read seeding.State, now time.Time) error {
-	err := s.Store.NoteInvoked(ctx, read, now)
+	err := s.Store.NoteInvoked(ctx, read, now, read.Died(now, s.Times))
 	if errors.Is(err, seeding.ErrConflict) || seeding.IsNotFound(err) {
 		return nil // another tick was first, or it is deleted
 	}

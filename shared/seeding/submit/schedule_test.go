@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,13 +147,16 @@ func (m *model) States(context.Context) (all []seeding.State, err error) {
 	return all, nil
 }
 
-func (m *model) NoteInvoked(_ context.Context, read seeding.State, at time.Time) error {
+func (m *model) NoteInvoked(_ context.Context, read seeding.State, at time.Time, died seeding.Problem) error {
 	state := m.states[read.Connector]
 	if state.Served != read.Served || state.Lease.Fence != read.Lease.Fence {
 		return seeding.ErrConflict
 	}
 	m.waited(read.Connector, at.Sub(m.since(read.Connector)))
 	state.Served, state.Unreturned = at, state.Unreturned+1
+	if died != (seeding.Problem{}) {
+		state.Problems = map[seeding.Source]seeding.Problem{seeding.ProblemDied: died}
+	}
 	return nil
 }
 
@@ -178,7 +182,7 @@ func (m *model) begin(id string) {
 	m.take(state)
 	leave := func(due time.Time) {
 		m.atWork--
-		state.Lease.Owner, state.Due, state.Served, state.Unreturned = "", due, m.now, 0
+		state.Lease.Owner, state.Due, state.Served, state.Unreturned, state.Problems = "", due, m.now, 0, nil
 	}
 	// keep renews the lease until it is time to end.
 	var keep func(lasts time.Duration, end func())
@@ -446,5 +450,54 @@ func TestAFailureIsNoReturn(t *testing.T) {
 	}
 	if err := f.work(t); err != nil || f.state.Unreturned != 0 || !f.state.Served.Equal(f.now) {
 		t.Errorf("%v, %+v", err, f.state)
+	}
+}
+
+// Whatever ends the invocations of a connector, the connector itself shows it from
+// the second on, until one ends well; the others show nothing.
+func TestConnectorWhoseInvocationsDieShowsIt(t *testing.T) {
+	died := []behaviour{dies, diesLate, hangs, timesOut, throttled}
+	connectors := map[behaviour]int{finds: 3, works: 1}
+	for _, b := range died {
+		connectors[b] = 1
+	}
+	m := newModel(t, connectors)
+	m.pass(2 * time.Hour)
+	var since time.Time
+	for id, state := range m.states {
+		p, shown := state.Problems[seeding.ProblemDied]
+		if shown != slices.Contains(died, m.behaves[id]) || len(state.Problems) > 1 {
+			t.Errorf("%s: %+v", id, state.Problems)
+		}
+		if shown && (!p.Next.IsZero() || m.now.Sub(p.Since) < time.Hour || p.Attempts < 2 ||
+			!strings.Contains(p.Text, fmt.Sprintf(" %d times in a row", state.Unreturned-1))) {
+			t.Errorf("%s, after %d: %+v", id, state.Unreturned, p)
+		}
+		if m.behaves[id] == dies {
+			since = p.Since
+			m.behaves[id] = finds // somebody gives it more memory
+		}
+	}
+	if since.Sub(now) > 10*time.Minute {
+		t.Errorf("shown after %s", since.Sub(now))
+	}
+	m.pass(time.Hour)
+	if state := m.states[string(dies)+" 00"]; len(state.Problems) > 0 || state.Unreturned > 0 {
+		t.Errorf("it goes on to show it: %+v", state)
+	}
+}
+
+// One invocation that dies, as a server of Lambda may, is no problem.
+func TestOneInvocationThatDiesIsNoProblem(t *testing.T) {
+	m := newModel(t, map[behaviour]int{dies: 1})
+	m.pass(time.Minute)
+	id := string(dies) + " 00"
+	m.behaves[id] = finds
+	m.pass(time.Hour)
+	if len(m.states[id].Problems) > 0 {
+		t.Errorf("%+v", m.states[id])
+	}
+	if p := (seeding.State{Unreturned: 1}).Died(now, seeding.DefaultTimes()); p != (seeding.Problem{}) {
+		t.Errorf("%+v", p)
 	}
 }

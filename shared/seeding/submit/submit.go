@@ -22,7 +22,7 @@ type Store interface {
 	TakeRun(ctx context.Context, id, owner string, now, until, moved time.Time) (seeding.State, error)
 	KeepRun(ctx context.Context, id string, fence int64, until time.Time) error
 	LeaveRun(ctx context.Context, id string, fence int64, served, due, moved time.Time) error
-	NoteInvoked(ctx context.Context, read seeding.State, now time.Time) error
+	NoteInvoked(ctx context.Context, read seeding.State, now time.Time, died seeding.Problem) error
 	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
 	ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error
 

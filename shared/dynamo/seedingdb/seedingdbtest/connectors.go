@@ -220,32 +220,40 @@ func (s *suite) serving() {
 		return state
 	}
 	first := read(time.Time{}, 0, "new")
-	s.ok(s.store.NoteInvoked(s.ctx, first, t0), "invoked")
-	s.fails(s.store.NoteInvoked(s.ctx, first, after(time.Second)), seeding.ErrConflict, "by a second tick")
+	s.ok(s.store.NoteInvoked(s.ctx, first, t0, seeding.Problem{}), "invoked")
+	s.fails(s.store.NoteInvoked(s.ctx, first, after(time.Second), seeding.Problem{}), seeding.ErrConflict, "by a second tick")
 	second := read(t0, 1, "invoked once")
-	s.ok(s.store.NoteInvoked(s.ctx, second, after(time.Minute)), "invoked again")
+	s.same(len(second.Problems), 0, "problems of who was invoked once")
+	died := filled[seeding.Problem]()
+	s.ok(s.store.NoteInvoked(s.ctx, second, after(time.Minute), died), "invoked again")
+	shows := func(state seeding.State, what string) {
+		s.Helper()
+		s.same(state.Problems, map[seeding.Source]seeding.Problem{seeding.ProblemDied: died}, what)
+	}
 	third := read(after(time.Minute), 2, "invoked twice")
+	shows(third, "problem of who was invoked twice")
 	taken, err := s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "take")
-	s.fails(s.store.NoteInvoked(s.ctx, third, after(2*time.Minute)), seeding.ErrConflict, "once the lease is taken")
+	s.fails(s.store.NoteInvoked(s.ctx, third, after(2*time.Minute), seeding.Problem{}), seeding.ErrConflict, "once the lease is taken")
 	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, time.Time{}, t0, time.Time{}), "leave after a failure")
-	read(after(time.Minute), 2, "left after a failure")
+	shows(read(after(time.Minute), 2, "left after a failure"), "problem after a failure")
 	s.ok(s.store.LeaveRun(s.ctx, c.ID, taken.Lease.Fence, after(3*time.Minute), t0, time.Time{}), "leave")
 	left := read(after(3*time.Minute), 0, "left")
+	s.same(len(left.Problems), 0, "problems once an invocation ended well")
 
-	s.ok(s.store.NoteInvoked(s.ctx, left, after(4*time.Minute)), "invoked")
+	s.ok(s.store.NoteInvoked(s.ctx, left, after(4*time.Minute), seeding.Problem{}), "invoked")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(4*time.Minute)), "start")
 	started := read(after(4*time.Minute), 0, "started by a person")
-	s.ok(s.store.NoteInvoked(s.ctx, started, after(5*time.Minute)), "invoked")
+	s.ok(s.store.NoteInvoked(s.ctx, started, after(5*time.Minute), seeding.Problem{}), "invoked")
 	c.Version++
 	s.ok(s.store.ReplaceConnector(s.ctx, c, after(5*time.Minute)), "replace")
 	read(after(5*time.Minute), 0, "configured anew")
 
 	state := read(after(5*time.Minute), 0, "before the race")
-	outcomes := s.race(func(int) error { return s.store.NoteInvoked(s.ctx, state, after(6*time.Minute)) })
+	outcomes := s.race(func(int) error { return s.store.NoteInvoked(s.ctx, state, after(6*time.Minute), seeding.Problem{}) })
 	s.same(outcomes[nil]+outcomes[seeding.ErrConflict], racers, "race of ticks")
 	read(after(6*time.Minute), 1, "after the race")
-	s.fails(s.store.NoteInvoked(s.ctx, seeding.State{Connector: "none"}, t0), seeding.ErrNotFound, "of a connector that does not exist")
+	s.fails(s.store.NoteInvoked(s.ctx, seeding.State{Connector: "none"}, t0, seeding.Problem{}), seeding.ErrNotFound, "of a connector that does not exist")
 }
 
 // moving: the state has the time of the last write that says that a run moved, or

@@ -73,7 +73,7 @@ func (s *suite) lostReplies() {
 		}, nil},
 		{"NoteInvoked", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			state, err := d.State(s.ctx, c.ID)
-			return errors.Join(err, d.NoteInvoked(s.ctx, state, t0))
+			return errors.Join(err, d.NoteInvoked(s.ctx, state, t0, seeding.Problem{}))
 		}, nil},
 		{"SaveRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			run.Fence = lease()
