@@ -24,8 +24,48 @@ const (
 
 	tNull, tBoolean, tNumber, tText = seeding.Null, seeding.Boolean, seeding.Number, seeding.Text
 	tList, tObject, tAny            = seeding.List, seeding.Object, seeding.AnyType
+	tFalsy                          = seeding.Null | seeding.False
+	tRelation                       = seeding.Numbers | seeding.Pair
 	tRecord                         = tObject << 1 // the record itself, and of no other type
 )
+
+// wide forgets what is known of texts and lists.
+func wide(t seeding.Types) seeding.Types {
+	if t&seeding.AnyText != 0 {
+		t = t&^seeding.AnyText | tText
+	}
+	if t&seeding.AnyList != 0 {
+		t = t&^seeding.AnyList | tList
+	}
+	return t
+}
+
+// typeOf is the type of a value that stands in a program.
+func typeOf(v any) seeding.Types {
+	switch v := v.(type) {
+	case nil:
+		return tNull
+	case bool:
+		if v {
+			return seeding.True
+		}
+		return seeding.False
+	case string:
+		if strings.TrimSpace(v) == "" {
+			return seeding.Blank
+		}
+		return tText
+	case []any:
+		if len(v) == 0 {
+			return seeding.Empty
+		}
+		return tList
+	case map[string]any:
+		return tObject
+	default:
+		return tNumber
+	}
+}
 
 func foresee(q *gojq.Query, fields map[string]seeding.Types) seeding.Outcome {
 	f := &foresight{fields: fields, left: maxForesight}
@@ -35,6 +75,7 @@ func foresee(q *gojq.Query, fields map[string]seeding.Types) seeding.Outcome {
 		f.outcome.ReadsAny = true
 	}
 	f.outcome.Gives = gives
+	_, f.outcome.Same = same(q)
 	return f.outcome
 }
 
@@ -70,13 +111,30 @@ func (f *foresight) below(t, key seeding.Types) (gives seeding.Types) {
 	if key == 0 {
 		return 0
 	}
-	if t = f.look(t); t&(tList|tObject) != 0 {
+	if t = f.look(t); t&(tList|tObject) != 0 || t&tRelation != 0 && key != tNumber {
 		gives = tAny
 	}
-	if t&tText != 0 {
+	if t&seeding.AnyText != 0 {
 		gives |= tText | tNull
 	}
+	if t&seeding.AnyList != 0 {
+		gives |= elements(t) | tNull
+	}
 	return gives | t&tNull
+}
+
+// elements are the types of what is in lists and objects.
+func elements(t seeding.Types) (gives seeding.Types) {
+	if t&(tList|tObject) != 0 {
+		gives = tAny
+	}
+	if t&tRelation != 0 {
+		gives |= tNumber
+	}
+	if t&seeding.Pair != 0 {
+		gives |= tText
+	}
+	return gives
 }
 
 func (f *foresight) query(q *gojq.Query, s *scope, in seeding.Types) seeding.Types {
@@ -89,6 +147,9 @@ func (f *foresight) query(q *gojq.Query, s *scope, in seeding.Types) seeding.Typ
 	}
 	if q.Term != nil {
 		return f.term(q.Term, len(q.Term.SuffixList), s, in)
+	}
+	if v, ok := constantOf(q); ok {
+		return typeOf(v)
 	}
 	switch q.Op {
 	case gojq.OpPipe:
@@ -103,31 +164,53 @@ func (f *foresight) query(q *gojq.Query, s *scope, in seeding.Types) seeding.Typ
 	case gojq.OpComma:
 		return f.query(q.Left, s, in) | f.query(q.Right, s, in)
 	case gojq.OpAlt:
-		return f.query(q.Left, s, in)&^tNull | f.query(q.Right, s, in)
+		return f.query(q.Left, s, in)&^tFalsy | f.query(q.Right, s, in)
 	case gojq.OpAnd, gojq.OpOr:
-		f.query(q.Right, s, in)
-		if f.query(q.Left, s, in) == 0 {
-			return 0
+		right := truth(f.query(q.Right, s, in))
+		left := truth(f.query(q.Left, s, in))
+		decides := seeding.False
+		if q.Op == gojq.OpOr {
+			decides = seeding.True
 		}
-		return tBoolean
+		if left&^decides == 0 {
+			return left
+		}
+		return left&decides | right
 	}
 	left, right := f.query(q.Left, s, in), f.query(q.Right, s, in)
 	switch q.Op {
 	case gojq.OpAssign, gojq.OpModify, gojq.OpUpdateAdd, gojq.OpUpdateSub, gojq.OpUpdateMul, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
-		f.look(in) // what is changed is all of it, and may become anything
-		return tAny
+		in = f.look(in)
+		if left == 0 {
+			return in // nothing is changed
+		}
+		return tAny // what is changed is all of it, and may become anything
 	}
 	if left == 0 || right == 0 {
 		return 0
 	}
-	return f.operation(q.Op, f.look(left), f.look(right))
+	return operation(q.Op, f.look(left), f.look(right))
 }
 
-func (f *foresight) operation(op gojq.Operator, l, r seeding.Types) (gives seeding.Types) {
-	both := l & r
+// truth is what values count as in a condition.
+func truth(t seeding.Types) (gives seeding.Types) {
+	if t&tFalsy != 0 {
+		gives = seeding.False
+	}
+	if t&^tFalsy != 0 {
+		gives |= seeding.True
+	}
+	return gives
+}
+
+func operation(op gojq.Operator, l, r seeding.Types) (gives seeding.Types) {
+	both := wide(l) & wide(r)
 	switch op {
 	case gojq.OpAdd:
 		gives = both & (tNumber | tText | tList | tObject)
+		if (l|r)&seeding.AnyText == seeding.Blank && both&tText != 0 {
+			gives = gives&^tText | seeding.Blank
+		}
 		if l&tNull != 0 {
 			gives |= r
 		}
@@ -138,7 +221,7 @@ func (f *foresight) operation(op gojq.Operator, l, r seeding.Types) (gives seedi
 		gives = both & (tNumber | tList)
 	case gojq.OpMul:
 		gives = both & (tNumber | tObject)
-		if l&tText != 0 && r&tNumber != 0 || l&tNumber != 0 && r&tText != 0 {
+		if wide(l)&tText != 0 && r&tNumber != 0 || l&tNumber != 0 && wide(r)&tText != 0 {
 			gives |= tText | tNull
 		}
 	case gojq.OpDiv:
@@ -195,20 +278,39 @@ func (f *foresight) key(t seeding.Types, name string, text *gojq.String, q *gojq
 		return f.member(t, literal)
 	}
 	key := f.query(q, s, in)
+	if v, ok := constantOf(q); ok && t&^tFalsy == seeding.Pair && isNumber(v) {
+		switch x, _ := float(v); x {
+		case 0, -2:
+			return tNumber | t&tNull
+		case 1, -1:
+			return tText | t&tNull
+		}
+		return tNull
+	}
 	if key == tNumber {
 		t &^= tRecord // an object has no elements
 	}
 	return f.below(t, key)
 }
 
+// string is a text with values in it, which are written as they are if it has no
+// format.
 func (f *foresight) string(t *gojq.String, s *scope, in seeding.Types) seeding.Types {
-	gives := tText
-	for _, q := range t.Queries {
-		if f.look(f.query(q, s, in)) == 0 {
-			gives = 0
-		}
+	if t.Queries == nil {
+		return typeOf(t.Str)
 	}
-	return gives
+	var pieces seeding.Types
+	for _, q := range t.Queries {
+		piece := f.look(f.query(q, s, in))
+		if piece == 0 {
+			return 0
+		}
+		pieces |= piece
+	}
+	if pieces == seeding.Blank {
+		return pieces
+	}
+	return formatted("text", pieces&^seeding.Blank)
 }
 
 func (f *foresight) term(t *gojq.Term, n int, s *scope, in seeding.Types) seeding.Types {
@@ -218,10 +320,7 @@ func (f *foresight) term(t *gojq.Term, n int, s *scope, in seeding.Types) seedin
 		case suffix.Optional:
 			return before
 		case suffix.Iter:
-			if f.look(before)&(tList|tObject) == 0 {
-				return 0
-			}
-			return tAny
+			return elements(f.look(before))
 		default:
 			return f.index(suffix.Index, before, s, in)
 		}
@@ -233,8 +332,10 @@ func (f *foresight) term(t *gojq.Term, n int, s *scope, in seeding.Types) seedin
 		return f.look(in) | tAny
 	case gojq.TermTypeNull:
 		return tNull
-	case gojq.TermTypeTrue, gojq.TermTypeFalse:
-		return tBoolean
+	case gojq.TermTypeTrue:
+		return seeding.True
+	case gojq.TermTypeFalse:
+		return seeding.False
 	case gojq.TermTypeNumber:
 		return tNumber
 	case gojq.TermTypeIndex:
@@ -245,15 +346,14 @@ func (f *foresight) term(t *gojq.Term, n int, s *scope, in seeding.Types) seedin
 		return f.string(t.Str, s, in)
 	case gojq.TermTypeFormat:
 		if t.Str != nil {
-			return f.string(t.Str, s, in)
+			return wide(f.string(t.Str, s, in))
 		}
-		f.look(in)
-		return tText
+		return formatted(t.Format[1:], f.look(in))
 	case gojq.TermTypeUnary:
 		return f.term(t.Unary.Term, len(t.Unary.Term.SuffixList), s, in) & tNumber
 	case gojq.TermTypeArray:
-		if t.Array.Query != nil {
-			f.look(f.query(t.Array.Query, s, in))
+		if t.Array.Query == nil || f.look(f.query(t.Array.Query, s, in)) == 0 {
+			return seeding.Empty
 		}
 		return tList
 	case gojq.TermTypeObject:
@@ -269,11 +369,16 @@ func (f *foresight) term(t *gojq.Term, n int, s *scope, in seeding.Types) seedin
 	case gojq.TermTypeReduce:
 		each, start := f.query(t.Reduce.Query, s, in), f.query(t.Reduce.Start, s, in)
 		s = f.destructure(t.Reduce.Patterns, s, in, each)
-		f.query(t.Reduce.Update, s, start|tAny)
-		return start | tAny
+		if each == 0 || start == 0 {
+			return start
+		}
+		return start | f.query(t.Reduce.Update, s, start|tAny) | tNull
 	case gojq.TermTypeForeach:
 		each, start := f.query(t.Foreach.Query, s, in), f.query(t.Foreach.Start, s, in)
 		s = f.destructure(t.Foreach.Patterns, s, in, each)
+		if each == 0 {
+			return 0
+		}
 		state := f.query(t.Foreach.Update, s, start|tAny)
 		if t.Foreach.Extract != nil {
 			state = f.query(t.Foreach.Extract, s, state|tAny)
@@ -296,7 +401,10 @@ func (f *foresight) index(i *gojq.Index, t seeding.Types, s *scope, in seeding.T
 			return 0
 		}
 	}
-	return t & (tNull | tText | tList)
+	if t&(seeding.Written|seeding.Pair) != 0 { // a part of them is something else
+		t = wide(t)
+	}
+	return t & (tNull | seeding.AnyText | seeding.AnyList)
 }
 
 func (f *foresight) object(members []*gojq.ObjectKeyVal, s *scope, in seeding.Types) seeding.Types {
@@ -319,19 +427,37 @@ func (f *foresight) object(members []*gojq.ObjectKeyVal, s *scope, in seeding.Ty
 	return gives
 }
 
-func (f *foresight) branches(i *gojq.If, s *scope, in seeding.Types) (gives seeding.Types) {
-	if f.query(i.Cond, s, in) == 0 {
-		return 0
-	}
-	gives = f.query(i.Then, s, in)
+func (f *foresight) branches(i *gojq.If, s *scope, in seeding.Types) seeding.Types {
+	gives, rest := f.branch(i.Cond, i.Then, s, in)
 	for _, more := range i.Elif {
-		f.query(more.Cond, s, in)
-		gives |= f.query(more.Then, s, in)
+		if rest == 0 {
+			return gives
+		}
+		var then seeding.Types
+		then, rest = f.branch(more.Cond, more.Then, s, rest)
+		gives |= then
 	}
-	if i.Else == nil {
-		return gives | in
+	switch {
+	case rest == 0:
+		return gives
+	case i.Else == nil:
+		return gives | rest
 	}
-	return gives | f.query(i.Else, s, in)
+	return gives | f.query(i.Else, s, rest)
+}
+
+// branch returns what is given where a condition holds, and what is left of the
+// input where it does not.
+func (f *foresight) branch(condition, then *gojq.Query, s *scope, in seeding.Types) (gives, rest seeding.Types) {
+	holds := truth(f.query(condition, s, in))
+	with, rest := f.narrow(condition, s, in)
+	if holds&seeding.True != 0 && with != 0 {
+		gives = f.query(then, s, with)
+	}
+	if holds&seeding.False == 0 {
+		rest = 0
+	}
+	return gives, rest
 }
 
 func (f *foresight) variable(name string, s *scope) seeding.Types {
@@ -350,6 +476,9 @@ func (f *foresight) call(call *gojq.Func, s *scope, in seeding.Types) seeding.Ty
 	default:
 		return f.query(known.body, known.within, in)
 	}
+	if needs := defined[call.Name]; needs != 0 && wide(in)&needs == 0 {
+		return 0
+	}
 	if def := functions[signature{call.Name, len(call.Args)}].def; def != nil {
 		return f.apply(def, nil, call.Args, s, in)
 	}
@@ -366,13 +495,19 @@ func (f *foresight) call(call *gojq.Func, s *scope, in seeding.Types) seeding.Ty
 		call = &gojq.Func{Name: "sub", Args: []*gojq.Query{call.Args[0], call.Args[2]}}
 	}
 	for _, arg := range call.Args {
-		if given := f.look(f.query(arg, s, in)); given == 0 || slices.Contains(wantText, signature{call.Name, len(call.Args)}) && given&tText == 0 {
+		if given := f.look(f.query(arg, s, in)); given == 0 || slices.Contains(wantText, signature{call.Name, len(call.Args)}) && given&seeding.AnyText == 0 {
 			return 0
 		}
 	}
 	known := types[call.Name]
-	if known.takes != 0 && f.look(in)&known.takes == 0 {
+	if known.takes == 0 {
+		return known.gives
+	}
+	if in = f.look(in); wide(in)&known.takes == 0 {
 		return 0
+	}
+	if gives, ok := givenBy(call.Name, in); ok {
+		return gives
 	}
 	return known.gives
 }
@@ -411,34 +546,4 @@ func (f *foresight) apply(def *gojq.FuncDef, inner *scope, args []*gojq.Query, s
 	gives := f.query(def.Body, inner, in)
 	f.open = f.open[:len(f.open)-1]
 	return gives
-}
-
-// wantText are functions that fail if an argument is no text.
-var wantText = []signature{{"strptime", 1}, {"strftime", 1}, {"startswith", 1}, {"endswith", 1}, {"split", 1}}
-
-// types are what functions take, 0 where they do not look at their input, and
-// what they give.
-var types = map[string]struct{ takes, gives seeding.Types }{
-	"error": {}, "empty": {},
-	"range": {0, tNumber}, "infinite": {0, tNumber}, "nan": {0, tNumber}, "pow": {0, tNumber},
-	"sub": {tText, tText}, "_match": {tText, tList}, "test": {tText, tBoolean}, "_captured": {tObject, tObject},
-	"split": {tText, tList}, "explode": {tText, tList}, "implode": {tList, tText}, "join": {tList | tObject, tText},
-	"setpath": {tAny, tAny}, "delpaths": {tAny, tAny},
-	"type": {tAny, tText}, "isinfinite": {tAny, tBoolean}, "isnan": {tAny, tBoolean}, "isnormal": {tAny, tBoolean},
-	"abs": {tNumber, tNumber}, "length": {tAny &^ tBoolean, tNumber}, "utf8bytelength": {tText, tNumber},
-	"keys": {tList | tObject, tList}, "keys_unsorted": {tList | tObject, tList}, "has": {tList | tObject, tBoolean},
-	"tostring": {tAny, tText}, "tojson": {tAny, tText}, "tonumber": {tNumber | tText, tNumber}, "toboolean": {tBoolean | tText, tBoolean},
-	"ascii_downcase": {tText, tText}, "ascii_upcase": {tText, tText}, "trim": {tText, tText}, "ltrim": {tText, tText}, "rtrim": {tText, tText},
-	"startswith": {tText, tBoolean}, "endswith": {tText, tBoolean},
-	"ltrimstr": {tAny, tAny}, "rtrimstr": {tAny, tAny}, "trimstr": {tAny, tAny},
-	"add": {tList | tObject, tAny}, "flatten": {tList, tList}, "reverse": {tNull | tText | tList, tText | tList},
-	"contains": {tAny, tBoolean}, "indices": {tNull | tText | tList, tNull | tList},
-	"index": {tNull | tText | tList, tNull | tNumber}, "rindex": {tNull | tText | tList, tNull | tNumber},
-	"transpose": {tList, tList}, "toarray": {tAny, tList},
-	"sort": {tList, tList}, "_sort_by": {tList, tList}, "_group_by": {tList, tList}, "unique": {tList, tList}, "_unique_by": {tList, tList},
-	"min": {tList, tAny}, "_min_by": {tList, tAny}, "max": {tList, tAny}, "_max_by": {tList, tAny},
-	"format": {tAny, tText}, "fromjson": {tText, tAny},
-	"strptime": {tText, tList}, "strftime": {tNumber | tList, tText}, "gmtime": {tNumber, tList}, "mktime": {tList, tNumber},
-	"floor": {tNumber, tNumber}, "ceil": {tNumber, tNumber}, "round": {tNumber, tNumber}, "trunc": {tNumber, tNumber}, "fabs": {tNumber, tNumber},
-	"sqrt": {tNumber, tNumber}, "log": {tNumber, tNumber}, "log2": {tNumber, tNumber}, "log10": {tNumber, tNumber}, "exp": {tNumber, tNumber}, "exp2": {tNumber, tNumber},
 }

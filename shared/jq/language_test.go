@@ -3,6 +3,7 @@ package jq_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/itchyny/gojq"
@@ -46,9 +47,16 @@ var programs = []string{
 	`s | trim`, `a | "  x " | trim, ltrim, rtrim`, `list | @sh`, `a | [1, [2]] | @csv`, `people | map(.name) | join(" ")`, `o | to_entries[] | select(.value | type == "string") | .key`, `a | [.[]?]`, `b | .[0:2]`, `n | .[0:2]`, `n | .[]?`, `n[0]`, `a | splits("x")`, `list | .[1.7]`, `list[1.2:2.5]`, `o | .k, .k?`, `list | limit(1; .[] | select(. > 5))`, `s as $x | [$x | splits(" ")] | length`, `a | {a: 1} | .a as $q | {b: $q}`, `a | [1,2,3] | .[1:] | .[0]`, `a | "abc" | .[1:2]`, `a | "x" | ascii_downcase, ascii_upcase`, `a | [3,[1]] | sort`, `a | [{}, [], "s", 1, true, false, null] | sort`, `a | "1,2" | split(",") | map(tonumber) | add`, `a | limit(3; range(100))`, `a | first(range(10; 0; -1))`, `a | tojson`, `a | [.] | tojson`, `a | "\u00e9" | length`, `a | "x" as $x | "y" as $y | $x + $y`, `list | .[0] as $first | .[1:] | map(. + $first)`,
 }
 
+// conditions are programs in which types decide what is reached.
+var conditions = []string{
+	`|[.[] | select(. == null)]`, `|[.[] | select(. != null)]`, `|[.[] | select(. == false)]`, `|[.[] | select(true == .)]`, `|[.[] | select(. == "text")]`, `|[.[] | select(. == 1)]`, `|[.[] | select(. == [1, 2, 3])]`, `|[.[] | select(type == "array")]`, `|[.[] | select("string" != type)]`, `|[.[] | arrays]`, `|[.[] | scalars]`, `|[.[] | iterables]`, `|[.[] | nulls, booleans]`, `|[.[] | select(not)]`, `|[.[] | select(. and true)]`, `|[.[] | select(. == null or type == "object")]`, `|[.[] | select((. == null or . == false) | not)]`,
+	`|.[] | if . == null then "null" elif . == false then "false" elif type == "number" then . else "other" end`, `|.[] | if . then "yes" else . end`, `|.[] | if not then . else empty end`, `|.[] | if (type | . == "string" or . == "array") then . else 0 end`, `|.[] | if type == "object" then .k else null end`, `|.[] | . == null and . == false`, `|.[] | . == null or . == false`, `|.[] | select((true, false))`, `|.[] | def f(g): if g then . else "no" end; f(. == null)`, `|.[] | def not: true; if not then . else 1 end`, `|.[] | def type: "number"; if type == "number" then . else 1 end`,
+	`ids[0]`, `ids | join("-")`, `ids | tostring`, `ids | add`, `ids | sort | reverse`, `ids | map(. + 1)`, `ids | implode`, `ids | max`, `ids[1:]`, `ids[] | tostring`, `ids | [.[] | .x?] | join("")`, `many2one | .[0], .[1], .[-1], .[5]`, `many2one | join(" ")`, `many2one | reverse | .[0]`, `many2one[1:]`, `many2one | .[] | strings`, `many2one | tojson`, `many2one as [$i, $name] | $name`, `many2one as [$i] | .many2one[$i]`, `|"\(.ids)\(.many2one)"`, `|"\(.ids) \(.b)"`, `f | tostring`, `f // .many2one | tostring`, `b | [.[]?] | join(",")`, `a | [] | add, join(","), first, length`, `a | reduce empty as $x ("s"; 1)`, `list | reduce .[] as $x ("s"; $x)`, `list | last(.[])`, `b + " "`, `b | "" + " "`, `b | ltrimstr("text")`, `b | ascii_downcase | .[1:]`, `b | "\("")"`, `b | @json "\("")"`, `b | .[]? |= 1`, `b | "" // "x"`, `n | false // "x"`, `b | false or . == "text"`,
+}
+
 // The language is jq's: gojq, another implementation, gives the same results.
 func TestSameResultsAsAnotherJq(t *testing.T) {
-	for _, text := range programs {
+	for _, text := range slices.Concat(programs, conditions) {
 		var value any
 		if err := json.Unmarshal([]byte(document), &value); err != nil {
 			t.Fatal(err)
@@ -104,46 +112,63 @@ func TestForesightIsNeverTooLittle(t *testing.T) {
 	if err := json.Unmarshal([]byte(document), &value); err != nil {
 		t.Fatal(err)
 	}
-	fields := map[string]seeding.Types{}
-	for name := range value {
-		fields[name] = seeding.AnyType
+	unknown, known := map[string]seeding.Types{}, map[string]seeding.Types{}
+	for name, v := range value {
+		unknown[name] = seeding.AnyType
+		known[name] = typeOf(v) & seeding.AnyType
 	}
-	for _, text := range append(programs, hostile()...) {
-		o, err := jq.Mappings{}.Foresee(text, fields)
-		if err != nil {
-			continue
-		}
+	known["ids"], known["many2one"] = seeding.Numbers, seeding.Pair
+	for _, text := range slices.Concat(programs, conditions, hostile()) {
 		results, _, _, _ := jq.Results(text, value)
-		for _, v := range results {
-			if typeOf(v)&o.Gives == 0 {
-				t.Errorf("%.80s: gives %v, foreseen were the types %b", text, v, o.Gives)
+		for _, fields := range []map[string]seeding.Types{unknown, known} {
+			o, err := jq.Mappings{}.Foresee(text, fields)
+			if err != nil {
+				continue
 			}
-		}
-		if o.ReadsAny {
-			continue
-		}
-		without := map[string]any{"unknown": 1}
-		for name, v := range value {
-			if slices.Contains(o.Reads, name) {
-				without[name] = v
+			for _, v := range results {
+				if typeOf(v)&o.Gives == 0 {
+					t.Errorf("%.80s: gives %v, foreseen were the types %b", text, v, o.Gives)
+				}
 			}
-		}
-		if other, _, _, _ := jq.Results(text, without); asText(t, other) != asText(t, results) {
-			t.Errorf("%.80s: depends on others than %v", text, o.Reads)
+			if o.ReadsAny {
+				continue
+			}
+			without := map[string]any{"unknown": 1}
+			for name, v := range value {
+				if slices.Contains(o.Reads, name) {
+					without[name] = v
+				}
+			}
+			if other, _, _, _ := jq.Results(text, without); asText(t, other) != asText(t, results) {
+				t.Errorf("%.80s: depends on others than %v", text, o.Reads)
+			}
+			if o.Same && len(results) != 1 {
+				t.Errorf("%.80s: not the same for every record", text)
+			}
 		}
 	}
 }
 
+// typeOf returns all types that v has.
 func typeOf(v any) seeding.Types {
-	switch v.(type) {
+	switch v := v.(type) {
 	case nil:
 		return seeding.Null
 	case bool:
-		return seeding.Boolean
+		if v {
+			return seeding.True
+		}
+		return seeding.False
 	case string:
-		return seeding.Text
+		if strings.TrimSpace(v) == "" {
+			return seeding.AnyText
+		}
+		return seeding.Text | seeding.Written
 	case []any:
-		return seeding.List
+		if len(v) == 0 {
+			return seeding.AnyList
+		}
+		return seeding.List | seeding.Numbers | seeding.Pair
 	case map[string]any:
 		return seeding.Object
 	default:

@@ -14,6 +14,7 @@ import (
 type program struct {
 	query    *gojq.Query
 	patterns map[patternKey]*pattern // its regular expressions that are literals
+	doubts   []string                // what in it is probably not meant, in words for the user
 }
 
 // maxProgram bounds an expression, in bytes, and with that the depth of its
@@ -43,7 +44,7 @@ func compile(text string) (*program, error) {
 	case c.wrong != nil:
 		return nil, c.wrong
 	}
-	return &program{query, c.patterns}, nil
+	return &program{query, c.patterns, c.doubts}, nil
 }
 
 func wrong(format string, args ...any) error { return fmt.Errorf(format, args...) }
@@ -78,19 +79,23 @@ type checker struct {
 	text     string
 	patterns map[patternKey]*pattern
 	wrong    error
+	doubts   []string
 }
 
 // refuse says what is wrong, and where the word is in the expression.
 func (c *checker) refuse(word, format string, args ...any) {
-	if c.wrong != nil {
-		return
+	if c.wrong == nil {
+		c.wrong = wrong("%s", c.placed(word, fmt.Sprintf(format, args...)))
 	}
-	text := fmt.Sprintf(format, args...)
+}
+
+// placed is a text with the place of a word in the expression.
+func (c *checker) placed(word, text string) string {
 	at := regexp.MustCompile(`(?:^|[^\w$])(` + regexp.QuoteMeta(word) + `)`).FindStringSubmatchIndex(c.text)
 	if at != nil {
 		text = fmt.Sprintf("%s (at character %d)", text, 1+utf8.RuneCountInString(c.text[:at[2]]))
 	}
-	c.wrong = wrong("%s", text)
+	return text
 }
 
 func (c *checker) queries(s *scope, queries ...*gojq.Query) {
@@ -272,8 +277,10 @@ func (c *checker) literals(f *gojq.Func) {
 		flagsAt, added = 1, "g"
 	case "sub":
 		flagsAt = 2
+		c.replacement(f)
 	case "gsub":
 		flagsAt, added = 2, "g"
+		c.replacement(f)
 	default:
 		return
 	}
@@ -300,6 +307,30 @@ func (c *checker) literals(f *gojq.Func) {
 		return
 	}
 	c.patterns[key] = p
+}
+
+// reference matches how other languages write a group of a regular expression in
+// what replaces it, and groupName the name of one where it begins.
+var (
+	reference = regexp.MustCompile(`\$[0-9&]|\$\{\w+\}|\\[0-9]|\\[gk]<\w+>`)
+	groupName = regexp.MustCompile(`\(\?P?<(\w+)>`)
+)
+
+// replacement doubts what replaces a match if it names a group as other languages do.
+func (c *checker) replacement(f *gojq.Func) {
+	expression, _ := literalText(f.Args[0])
+	for _, text := range literalTexts(f.Args[1]) {
+		found := reference.FindString(text)
+		for _, name := range groupName.FindAllStringSubmatch(expression, -1) {
+			if found == "" && strings.Contains(text, "$"+name[1]) {
+				found = "$" + name[1]
+			}
+		}
+		if found != "" {
+			c.doubts = append(c.doubts, c.placed(f.Name, "writes "+found+` as it stands, because jq has no such references to a group: give the group a name and write that, as in `+f.Name+`("(?<a>[0-9]+)"; "\(.a)")`))
+			return
+		}
+	}
 }
 
 // timeFormat refuses a format with which no text can be read or written.
@@ -329,6 +360,25 @@ func literalText(q *gojq.Query) (string, bool) {
 		return t.Str.Str, true
 	}
 	return "", false
+}
+
+// literalTexts returns the texts that a query is made of, as far as they are
+// written in it.
+func literalTexts(q *gojq.Query) []string {
+	switch t := q.Term; {
+	case t == nil && q.Op == gojq.OpAdd:
+		return append(literalTexts(q.Left), literalTexts(q.Right)...)
+	case t == nil:
+	case t.Type == gojq.TermTypeQuery:
+		return literalTexts(t.Query)
+	case t.Type == gojq.TermTypeString:
+		texts := []string{t.Str.Str}
+		for _, piece := range t.Str.Queries {
+			texts = append(texts, literalTexts(piece)...)
+		}
+		return texts
+	}
+	return nil
 }
 
 // literalList returns the elements of a list that is written in a program.

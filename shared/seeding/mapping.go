@@ -7,15 +7,26 @@ type Mappings interface {
 }
 
 // Types is a set of types of values.
-type Types uint8
+type Types uint16
 
+// Text and List may be any; what stands behind them is only told where it is known.
 const (
 	Null Types = 1 << iota
-	Boolean
+	False
+	True
 	Number
 	Text
+	Blank   // a text that has nothing but spaces
+	Written // a text of what a relation holds: "4, 9", "[5, \"Laguna\"]"
 	List
+	Empty   // a list without elements
+	Numbers // a relation to several: the numbers of their records
+	Pair    // a relation to one: the number and the name of its record
 	Object
+
+	Boolean = False | True
+	AnyText = Text | Blank | Written
+	AnyList = List | Empty | Numbers | Pair
 	AnyType = Null | Boolean | Number | Text | List | Object
 )
 
@@ -24,6 +35,8 @@ type Outcome struct {
 	Gives    Types    // of its results; 0 if it always fails or gives nothing
 	Reads    []string // the fields of the record that it reads by their names, in order
 	ReadsAny bool     // it reads others too: which, depends on the record
+	Same     bool     // it gives the same for every record
+	Doubts   []string // what in it is probably not meant, in words for the user
 }
 
 // Mapper finds MTS's seven fields in a registry record by MTS's own rules

@@ -41,13 +41,20 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 				found = append(found, Finding{at, err.Error()})
 			case !p.readable(Fields) || unused:
 			default:
-				switch text, doubt := judge(outcome, name, source.Fields, names); {
+				text, doubt := judge(outcome, name, source.Fields, names)
+				if text == "" {
+					text, doubt = r.unusual(expression, known, name), true
+				}
+				switch {
+				case text == "":
 				case doubt:
 					doubtful = append(doubtful, Finding{at, text})
-				case text != "":
+				default:
 					found = append(found, Finding{at, text})
-				case r.readsBelowAName(expression, known, name):
-					doubtful = append(doubtful, Finding{at, "gives nothing unless a field holds JSON with names: what a relation holds is its number and its name, [5, \"Laguna\"], so the name is state_id[1]; what a relation to several holds are their numbers"})
+					continue
+				}
+				for _, text := range outcome.Doubts {
+					doubtful = append(doubtful, Finding{at, text})
 				}
 			}
 		}
@@ -58,17 +65,6 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 		}
 	}
 	return found, doubtful
-}
-
-// readsBelowAName reports whether an expression gives nothing for a field of MTS
-// where no field of the record is an object. Odoo's are not, but for fields of JSON.
-func (r Rules) readsBelowAName(expression string, known map[string]seeding.Types, field string) bool {
-	plain := map[string]seeding.Types{}
-	for name, types := range known {
-		plain[name] = types &^ seeding.Object
-	}
-	outcome, err := r.Mappings.Foresee(expression, plain)
-	return err == nil && outcome.Gives&takenBy(field) == 0
 }
 
 // takenBy are the types that a field of MTS takes.
@@ -108,6 +104,8 @@ func judge(o seeding.Outcome, field string, selected []string, names *spelling) 
 	}
 	takes := takenBy(field)
 	switch {
+	case slices.ContainsFunc(missing, func(name string) bool { return strings.TrimSpace(name) == "" }):
+		return "reads a field that has no name: a text in quotes at the beginning is the name of a field; name one of the selected fields (" + strings.Join(selected, ", ") + ")", false
 	case len(missing) > 0:
 		text = "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + ")"
 		if likely != "" {
@@ -117,9 +115,13 @@ func judge(o seeding.Outcome, field string, selected []string, names *spelling) 
 	case len(o.Reads) == 0 && !o.ReadsAny:
 		return "reads no field of the record, so it would give the same for everybody", false
 	case o.Gives&^seeding.Null == 0:
-		return "can give no text: it gives nothing, whatever a record holds", false
+		return "can give no text: it gives nothing, whatever a record holds; change the condition or function that lets nothing through", false
+	case o.Gives&takes == 0 && o.Gives&seeding.Blank != 0:
+		return "can give no text but an empty one, whatever a record holds; name the field that holds the text", false
+	case o.Same:
+		return "would give the same for everybody, whatever a record holds; name the field that holds it, or a condition", false
 	case o.Gives&takes == 0:
-		return "can give no text: it gives " + inWords(o.Gives), false
+		return "can give no text: it gives " + inWords(o.Gives) + "; make a text of it, or name another field", false
 	}
 	return "", false
 }
@@ -131,7 +133,7 @@ func inWords(types seeding.Types) string {
 		types seeding.Types
 		word  string
 	}{
-		{seeding.Boolean, "true or false"}, {seeding.Number, "a number"}, {seeding.Text, "a text"}, {seeding.List, "a list"}, {seeding.Object, "an object"},
+		{seeding.Boolean, "true or false"}, {seeding.Number, "a number"}, {seeding.AnyText, "a text"}, {seeding.AnyList, "a list"}, {seeding.Object, "an object"},
 	} {
 		if types&t.types != 0 {
 			words = append(words, t.word)

@@ -134,6 +134,51 @@ func TestExpressionsOfTheFieldAreAccepted(t *testing.T) {
 		`street | [match("[A-Z]"; "g").offset] | map(tostring) | join(",")`:                "3,9",
 		`street | indices(" ") | length | tostring`:                                        "2",
 		`city | . as $c | $c | length | if . > 3 then $c else "" end`:                      "Calamba",
+		// Conditions, and what other registries hold in a field of the same name.
+		`gender | if type == "array" then .[1] else . end`:                                   "male",
+		`gender | (arrays | .[1]) // .`:                                                      "male",
+		`gender | if type == "boolean" then "Others" else . end`:                             "male",
+		`gender | select(. != null and . != false and . != "")`:                              "male",
+		`gender | values | strings`:                                                          "male",
+		`gender | if . == false or . == "" then "Others" else . end`:                         "male",
+		`gender | if . == null then "Others" elif . == "male" then "Male" else "Female" end`: "Male",
+		`gender | scalars | tostring`:                                                        "male",
+		`gender | select(. == "male") | "Male"`:                                              "Male",
+		`gender | if . then "Known" else "Unknown" end`:                                      "Known",
+		`gender as $g | if $g == "male" then "Male" else null end`:                           "Male",
+		`addl_name | if . then . else "" end`:                                                "",
+		`birthdate | if type == "number" then todate else . end`:                             "1990-11-02",
+		`birthdate | try todate catch "1990"`:                                                "1990",
+		`birthdate | (tonumber | todate)? // "unknown"`:                                      "unknown",
+		`birthdate | strptime("%Y-%m-%d") | todate | .[:10]`:                                 "1990-11-02",
+		`birthdate | split("-") | join("/")`:                                                 "1990/11/02",
+		`birth_year | tostring + "/01/01"`:                                                   "1990/01/01",
+		`birth_year - 1 | tostring`:                                                          "1989",
+		`phone_number_ids | map(tostring) | join(" ")`:                                       "4 9",
+		`phone_number_ids | if length > 0 then "yes" else "no" end`:                          "yes",
+		`phone_number_ids as [$first] | $first | tostring`:                                   "4",
+		`state_id | if . then .[1] else "" end`:                                              "Laguna (PH)",
+		`state_id | select(.) | .[1] | ascii_upcase`:                                         "LAGUNA (PH)",
+		`state_id | last // ""`:                                                              "Laguna (PH)",
+		`state_id[-1]`:                                                                       "Laguna (PH)",
+		`state_id | nth(1)`:                                                                  "Laguna (PH)",
+		`state_id[1:] | join("")`:                                                            "Laguna (PH)",
+		`state_id as [$id, $name] | $name`:                                                   "Laguna (PH)",
+		`state_id | map(strings) | .[0]`:                                                     "Laguna (PH)",
+		`state_id | .[] | strings`:                                                           "Laguna (PH)",
+		`|"\(.city), \(.state_id[1])"`:                                                       "Calamba, Laguna (PH)",
+		`|[.city, .company_id, .zip] - [false] | join(", ")`:                                 "Calamba, 4027",
+		`|[.given_name, .addl_name, .family_name] | map(. // empty) | join(" ")`:             "José María Cruz",
+		`|[.given_name, .addl_name, .family_name | strings] | join(" ")`:                     "José María Cruz",
+		`address / "\n" | join(", ")`:                                                        "12 Rizal Ave., Brgy. San José,  Calamba",
+		`address | explode | map(if . == 10 then 32 else . end) | implode | .[:14]`:          "12 Rizal Ave. B"[:14],
+		`given_name | sub("(?<a>\\w+) (?<b>\\w+)"; "\(.b) \(.a)")`:                           "María José",
+		`given_name | gsub("(?<a>í)"; "i")`:                                                  "José Maria",
+		`|if .is_group then .name else .given_name end`:                                      "José María",
+		`|.given_name // .name // ""`:                                                        "José María",
+		`|if (.phone | type) == "string" then .phone else "" end`:                            "+63 (917) 123-4567",
+		`vid | tonumber | tostring`:                                                          "6104203947251938",
+		`id | tostring`:                                                                      "17",
 	} {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
 		p.Connector.Source.Fields = fields
@@ -213,6 +258,51 @@ func TestEveryPartOfAMappingIsCheckedAlone(t *testing.T) {
 		{`given_name | empty`, "gives nothing"},
 		{`given_name | error`, "gives nothing"},
 		{`given_name | select(. == "x") | null`, "gives nothing"},
+		// A condition that lets nothing through, or only what is no text.
+		{`gender | select(false)`, "lets nothing through"},
+		{`gender | select(. == null)`, "lets nothing through"},
+		{`gender | select(null == .)`, "gives nothing"},
+		{`gender | nulls`, "gives nothing"},
+		{`gender | select(. and false)`, "gives nothing"},
+		{`gender | select(1 == 2)`, "gives nothing"},
+		{`gender | if false then . else empty end`, "gives nothing"},
+		{`gender | if . == null then . else null end`, "gives nothing"},
+		{`gender | if . then empty else null end`, "gives nothing"},
+		{`gender | select(. != null | not)`, "gives nothing"},
+		{`gender | select(. == false)`, "gives true or false; make a text of it"},
+		{`gender | select(not)`, "gives true or false"},
+		{`gender | select(type == "number")`, "gives a number"},
+		{`gender | select(type != "string")`, "a number or a list or an object"},
+		{`gender | arrays`, "gives a list"},
+		{`gender | iterables`, "gives a list or an object"},
+		{`gender | select(. == "")`, "no text but an empty one"},
+		// A text that has nothing in it, or that everybody gets.
+		{`""`, "reads a field that has no name"},
+		{`"" // ""`, "reads a field that has no name"},
+		{`" "`, "reads a field that has no name"},
+		{`|""`, "reads no field"},
+		{`|"" // .gender`, "the same for everybody"},
+		{`gender | ""`, "no text but an empty one"},
+		{`gender | " "`, "no text but an empty one"},
+		{`gender | "" // ""`, "no text but an empty one"},
+		{`gender | "" + " "`, "no text but an empty one"},
+		{`gender | "\("")"`, "no text but an empty one"},
+		{`gender | if . then "" else "" end`, "no text but an empty one"},
+		{`gender | if . then "" else null end`, "no text but an empty one"},
+		{`gender | [] | join(", ")`, "no text but an empty one"},
+		{`gender | "" | ascii_upcase`, "no text but an empty one"},
+		{`gender | "Female"`, "the same for everybody"},
+		{`gender as $g | "Female"`, "the same for everybody"},
+		{`gender | "Fe" + "male"`, "the same for everybody"},
+		{`gender | "Female" // .`, "the same for everybody"},
+		{`gender | if . == "f" then "Female" else "Female" end`, "the same for everybody"},
+		{`given_name - "x"`, "gives nothing"},
+		{`vid | todate`, "gives nothing"},
+		{`vid | implode`, "gives nothing"},
+		{`vid | join(", ")`, "gives nothing"},
+		{`vid | strftime("%Y")`, "gives nothing"},
+		{`vid | map(.) | join("")`, "gives nothing"},
+		{`vid | @csv`, "gives nothing"},
 		{`vid | .[0].x`, "gives nothing"},
 		{`vid | keys`, "gives nothing"},
 		{`given_name | getpath("x")`, "gives nothing"},
@@ -312,6 +402,72 @@ func TestDoubtfulReadsAreWarnings(t *testing.T) {
 	found := doubtful(p)
 	if len(found) != 1 || found[0].Field != "mapping/fullAddress/0" || !strings.Contains(found[0].Text, "reads quarter,") {
 		t.Errorf("%v", found)
+	}
+}
+
+// What gives nothing from what a field usually holds is said, and the part and the
+// field are named. It can be saved, because a module may have the field otherwise.
+func TestWhatNoUsualValueFitsIsAWarning(t *testing.T) {
+	const text, numbers, pair = "holds a text, or false if it is empty", "holds the numbers of records, [4, 9]", "holds the number and the name of a record"
+	for _, group := range []struct {
+		want        string
+		expressions []string
+	}{
+		{"given_name " + text, []string{
+			`given_name | implode`, `given_name | join(", ")`, `given_name | keys | join(",")`, `given_name | map(.) | join(" ")`, `given_name | sort | join(" ")`, `given_name | add`, `given_name | min`, `given_name[]`, `|first(.given_name[])`, `given_name | flatten | join("")`, `given_name | to_entries | map(.value) | join("")`,
+			`given_name | with_entries(.) | .x`, `given_name | from_entries | .x`, `given_name | map_values(.) | .x`, `given_name | group_by(.) | .[0][0]`, `given_name | transpose | .[0]`, `given_name.x`, `given_name | @csv`, `given_name | @tsv`, `given_name | has("x") | tostring`, `given_name | abs | tostring`, `given_name | ascii`, `given_name | -(.) | tostring`, `given_name + 1 | tostring`, `given_name | .[] |= . | .x`, `given_name | arrays | .[1]`,
+		}},
+		{"birthdate " + text, []string{`birthdate | todate`, `birthdate | mktime | todate`, `birthdate | date`, `birthdate | todateiso8601`, `birthdate | strftime("%Y/%m/%d")`, `birthdate | gmtime | strftime("%Y")`, `birthdate | floor | tostring`}},
+		{"gender " + text, []string{`gender | strftime("%Y")`, `gender | implode`, `gender | join("")`}},
+		{"address " + text, []string{`address | join("\n")`, `address | join(", ") | ascii_upcase`, `address | map(select(. != "")) | join(", ")`}},
+		{"phone_number_ids " + numbers, []string{
+			`phone_number_ids[0].phone_no`, `phone_number_ids[].phone_no`, `phone_number_ids | map(.phone_no) | join(", ")`, `phone_number_ids | first | .phone_no`, `phone_number_ids | last.phone_no`, `phone_number_ids[-1]["phone_no"]`, `phone_number_ids[0].phone_no // ""`, `phone_number_ids[0].phone_no?`, `phone_number_ids.phone_no`, `phone_number_ids | sort_by(.id) | .[0].phone_no`, `phone_number_ids | map(select(.primary)) | .[0].phone_no`,
+			`|first(.phone_number_ids[] | .phone_no)`, `phone_number_ids | max_by(.id) | .phone_no`, `phone_number_ids[0][1]`, `phone_number_ids | join(", ")`, `phone_number_ids | tostring`, `|"\(.phone_number_ids)"`, `phone_number_ids | implode`, `phone_number_ids | ascii_upcase`,
+		}},
+		{"state_id " + pair, []string{`state_id`, `state_id[0]`, `state_id[2]`, `state_id.name`, `state_id.display_name`, `state_id | tostring`, `state_id | join(" ")`, `state_id | ascii_upcase`, `state_id | sub("a"; "b")`, `|"\(.state_id)"`}},
+		{"so the name is state_id[1]", []string{`district.name`, `district | implode`, `district | join(", ")`, `district | mktime | todate`, `phones[0].phone_no`, `phones | map(.phone_no) | join(" ")`}},
+	} {
+		for _, expression := range group.expressions {
+			for _, field := range []string{"gender", "dob", "fullAddress/0"} {
+				p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+				p.Connector.Source.Fields = []string{"given_name", "birthdate", "gender", "address", "phone_number_ids", "state_id", "district", "phones"}
+				p.Connector.Source.Mandatory = nil
+				switch m := &p.Connector.Source.Mapping; field {
+				case "gender":
+					m.Gender = expression
+				case "dob":
+					m.DOB = expression
+				default:
+					m.FullAddress = []string{expression}
+				}
+				if found := wrong(p); len(found) > 0 {
+					t.Errorf("%s of %s: refused: %v", expression, field, found)
+				}
+				if found := doubtful(p); len(found) != 1 || found[0].Field != setup.MappingOf(field) || !strings.Contains(found[0].Text, group.want) {
+					t.Errorf("%s of %s: %v, want %q", expression, field, found, group.want)
+				}
+			}
+		}
+	}
+}
+
+// Other languages write a group of a regular expression as $1 or \1. jq writes
+// that into every name.
+func TestReferencesThatJqDoesNotHaveAreWarnings(t *testing.T) {
+	for expression, want := range map[string]string{
+		`given_name | sub("(.)"; "$1")`: "writes $1 as it stands", `given_name | gsub("(a)(b)"; "$2$1")`: "writes $2", `given_name | sub("(.)"; "\\1")`: `writes \1`, `given_name | sub("(?<x>.)"; "${x}")`: "writes ${x}",
+		`given_name | sub("(?<x>.)"; "$x")`: "writes $x", `given_name | gsub("a"; "$0 \(.x)")`: "writes $0", `given_name | sub("(.)"; "$1" + "x"; "g")`: "writes $1", `given_name | sub("(.)"; "\\g<1>")`: `writes \g<1>`, `given_name | sub("(?<x>.)"; "\\k<x>")`: `writes \k<x>`,
+		`given_name | sub("(?<x>.)"; "\(.x)")`: "", `given_name | sub("(?<x>.)"; "\(.x)$")`: "", `given_name | sub("x"; "US$")`: "", `given_name | ltrimstr("$1")`: "",
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Mapping.Name = []string{"family_name", expression}
+		if found := wrong(p); len(found) > 0 {
+			t.Errorf("%s: %v", expression, found)
+		}
+		found := doubtful(p)
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Field != "mapping/name/1" || !strings.Contains(found[0].Text, want)) {
+			t.Errorf("%s: %v", expression, found)
+		}
 	}
 }
 
