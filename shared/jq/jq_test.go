@@ -361,12 +361,38 @@ func TestClassesOfRegularExpressions(t *testing.T) {
 	for expression, want := range map[string]string{
 		`n | capture("(?<a>\\w+)").a`: "José", `n | gsub("\\W"; "")`: "JoséNúñez23", `n | gsub("[^\\w ]"; "")`: "José Núñez 23", `n | [scan("[[:alpha:]]+")] | join("|")`: "José|Núñez",
 		`n | gsub("\\d"; "#")`: "José Núñez, ##", `n | test("^[[:upper:]][[:lower:]]+\\s") | tostring`: "true", `n | sub("\\bN"; "M")`: "José Múñez, 23", `n | sub("[]é]"; "e")`: "Jose Núñez, 23", `n | [match("z"; "gn").offset] | tojson`: "[9]",
-		`n | gsub("(?i)JOSÉ"; "x")`: "x Núñez, 23", `n | sub("josé"; "x"; "i")`: "x Núñez, 23", `n | [match("o|os|osé"; "l").string][0]`: "osé", `n + "\n" | test("23$") | tostring`: "false",
+		`n | gsub("(?i)JOSÉ"; "x")`: "x Núñez, 23", `n | sub("josé"; "x"; "i")`: "x Núñez, 23", `n | [match("o|os|osé"; "l").string][0]`: "osé",
 	} {
 		m := canonical()
 		m.EmailID = expression
 		if got := compile(t, m).Map(seeding.Record{"n": "José Núñez, 23"}).EmailID; got != has(want) {
 			t.Errorf("%s: %+v, want %q", expression, got, want)
+		}
+	}
+}
+
+// Borders of words and ends of texts are those of MTS's jq: é is part of a word, and
+// $ is before a newline at the end too. The results are those of jq 1.6.
+func TestBordersOfWordsAndTexts(t *testing.T) {
+	for _, c := range []struct{ text, expression, want string }{
+		{"josé maría", `n | gsub("\\b(?<c>[a-z])"; .c | ascii_upcase)`, "José María"},
+		{"josé maría", `n | [match("\\b[a-z]"; "g").offset] | tojson`, "[0,5]"},
+		{"élan José", `n | [match("\\b\\w"; "g").string] | join("|")`, "é|J"},
+		{"élan aé", `n | [match("\\B\\w"; "g").string] | join("|")`, "l|a|n|é"},
+		{"علي محمد حسن", `n | match("\\bمحمد\\b").string`, "محمد"},
+		{"aé a a", `n | [match("a\\b"; "g").offset] | tojson`, "[3,5]"},
+		{"Ñandú d’Été naïve_x 2é", `n | [match("\\b\\w+\\b"; "g").string] | join("|")`, "Ñandú|d|Été|naïve_x|2é"},
+		{"é_x y", `n | [scan("\\b(_|.)")[0]] | join("|")`, "é| |y"},
+		{"ÉLAN é", `n | sub("\\bé\\b"; "x"; "i")`, "ÉLAN x"},
+		{"José \uFDD0 a", `n | sub("\\ba"; "b")`, "José \uFDD0 b"},
+		{"23\n", `n | test("23$") | tostring`, "true"}, {"23\n\n", `n | test("23$") | tostring`, "false"}, {"23\n", `n | test("23\\z") | tostring`, "false"},
+		{"2\n3", `n | test("2$") | tostring`, "false"}, {"2\n3", `n | test("^3$") | tostring`, "false"}, {"2\n3", `n | test("2.3$") | tostring`, "false"}, {"2\n3", `n | test("2\\s3$") | tostring`, "true"}, {"2\n3", `n | test("2[^x]3$") | tostring`, "true"},
+		{"ab\n", `n | sub("$"; "!")`, "ab!\n"}, {"ab\n", `n | match("\\n$").offset | tostring`, "2"}, {"ab\n", `n | test("^[^\\n]+$") | tostring`, "true"}, {"ab\n", `n | match(".*$").string`, "ab"}, {"12 Calle\nSan José  \n", `n | gsub("\\s+$"; "")`, "12 Calle\nSan José"},
+	} {
+		m := canonical()
+		m.FullAddress = []string{c.expression}
+		if got := compile(t, m).Map(seeding.Record{"n": c.text}).FullAddress; got != has(c.want) {
+			t.Errorf("%q: %s: %+v, want %q", c.text, c.expression, got, c.want)
 		}
 	}
 }

@@ -28,12 +28,13 @@ type patternKey struct{ text, flags string }
 // text alone. In exchange it has no looking around and no back references, which
 // MTS's jq has (Oniguruma).
 type pattern struct {
-	all, empty bool           // every match; also those without a character
-	first      *regexp.Regexp // finds the first match
-	next       *regexp.Regexp // finds the first match behind one character, as group 1
-	cost       int            // in units, of each character that is read
-	made       int            // in units, of compiling it
-	names      []any          // of the groups, nil where there is none
+	all, empty bool              // every match; also those without a character
+	first      *regexp.Regexp    // finds the first match
+	next       *regexp.Regexp    // finds the first match behind one character, as group 1
+	inUnits    [2]*regexp.Regexp // first and next for a text in units, each as group 1; nil where there is no need
+	cost       int               // in units of work, of each character that is read
+	made       int               // in units, of compiling it
+	names      []any             // of the groups, nil where there is none
 }
 
 // compilePattern returns what is wrong with a regular expression, in words for
@@ -86,9 +87,20 @@ func compilePattern(key patternKey) (*pattern, string) {
 	if err != nil {
 		return nil, notAvailable(key.text, err)
 	}
+	if units := inUnits(parsed); units != nil && sizeOf(units) <= maxInstructions && bordersOf(units) <= maxClasses {
+		instructions, borders = max(instructions, sizeOf(units)), borders+bordersOf(units)
+		for i, before := range []string{``, unit} {
+			if p.inUnits[i], err = regexp.Compile(`\A` + before + unit + `*?(` + units.String() + `)`); err != nil {
+				return nil, notAvailable(key.text, err)
+			}
+		}
+	}
 	if longest {
-		p.first.Longest()
-		p.next.Longest()
+		for _, re := range []*regexp.Regexp{p.first, p.next, p.inUnits[0], p.inUnits[1]} {
+			if re != nil {
+				re.Longest()
+			}
+		}
 	}
 	p.cost, p.made = 1+instructions*(1+groups)/16, 10*instructions+borders/2
 	p.names = make([]any, groups)
@@ -253,12 +265,19 @@ func (s *spending) ReadRune() (rune, int, error) {
 // begin and end, in bytes. It reads a character at a time, because how much a
 // search reads is what it costs.
 func (e *evaluation) find(p *pattern, text string, all bool, use func([]int) error) error {
-	found := p.first.FindReaderSubmatchIndex(&spending{text, p.cost, e})
+	units := false
+	if p.inUnits[0] != nil {
+		if err := e.spend(unitsOf(text)); err != nil {
+			return err
+		}
+		units = hasUnits(text)
+	}
+	found := p.search(e, text, false, units)
 	for {
 		switch {
 		case e.spent:
 			return errSpent
-		case found == nil:
+		case len(found) == 0:
 			return nil
 		}
 		if p.empty || found[0] < found[1] {
@@ -284,18 +303,38 @@ func (e *evaluation) find(p *pattern, text string, all bool, use func([]int) err
 		}
 		_, back := utf8.DecodeLastRuneInString(text[:from])
 		from -= back
-		more := p.next.FindReaderSubmatchIndex(&spending{text[from:], p.cost, e})
-		if more == nil {
-			found = nil
-			continue
-		}
-		found = slices.Clone(more[2:])
+		found = slices.Clone(p.search(e, text[from:], true, units))
 		for i := range found {
 			if found[i] >= 0 {
 				found[i] += from
 			}
 		}
 	}
+}
+
+// search returns where the first match and its groups are, in bytes; behind one
+// character if next.
+func (p *pattern) search(e *evaluation, text string, next, units bool) []int {
+	if !units {
+		if !next {
+			return p.first.FindReaderSubmatchIndex(&spending{text, p.cost, e})
+		}
+		found := p.next.FindReaderSubmatchIndex(&spending{text, p.cost, e})
+		return found[min(2, len(found)):]
+	}
+	re := p.inUnits[0]
+	if next {
+		re = p.inUnits[1]
+	}
+	reader := readUnits(text, p.cost, e)
+	found := re.FindReaderSubmatchIndex(reader)
+	found = found[min(2, len(found)):]
+	for i := range found {
+		if found[i] >= 0 {
+			found[i] = reader.at[found[i]]
+		}
+	}
+	return found
 }
 
 // test is test(re; flags).
