@@ -84,7 +84,8 @@ func registrar(t *testing.T, s *realodoo.Server) int64 {
 // the last sign-in.
 func target(s *realodoo.Server, password string) (target odootest.Target, way func() string) {
 	target = odootest.Target{
-		URL: s.URL, Database: realodoo.Database, Username: realodoo.Admin, Password: password,
+		Odoo: map[string]int{"14": 14, "19": 19}[s.Line],
+		URL:  s.URL, Database: realodoo.Database, Username: realodoo.Admin, Password: password,
 		Clerk:     odootest.User{Login: realodoo.Clerk, Password: realodoo.ClerkPassword},
 		Registrar: odootest.User{Login: realodoo.Registrar, Password: realodoo.RegistrarPassword},
 	}

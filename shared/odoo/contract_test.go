@@ -36,7 +36,9 @@ func TestContract(t *testing.T) {
 				if with == "key" {
 					password = sim.AddKey("admin", time.Time{})
 				}
-				odootest.Run(t, simulatorTarget(t, sim, password))
+				target := simulatorTarget(t, sim, password)
+				target.Odoo = max(14, options.Odoo)
+				odootest.Run(t, target)
 			})
 		}
 	}
@@ -52,11 +54,11 @@ func TestContract(t *testing.T) {
 // the one that has it.
 var lines = map[string]odoosim.Options{
 	"line 15.0":         {},
-	"later line":        {Status: true},
+	"later line":        {Status: true, Odoo: 17},
 	"several databases": {Databases: []string{"g2p", "other"}},
 	"as shipped":        {NoIndex: true},
-	"JSON-2":            {JSON2: true},
-	"JSON-2, several":   {JSON2: true, Databases: []string{"g2p", "other"}},
+	"JSON-2":            {JSON2: true, Odoo: 19},
+	"JSON-2, several":   {JSON2: true, Odoo: 19, Databases: []string{"g2p", "other"}},
 }
 
 func simulatorTarget(t *testing.T, sim *odoosim.Server, password string) odootest.Target {

@@ -94,7 +94,7 @@ func (s *Server) execute(q request) (any, error) {
 	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(python.Repr(q.args))}
 	return s.perform(c, func(w *work) (any, *tx, *exception) {
 		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: s.clock(), activeTest: activeTest, work: w,
-			indexed: !s.options.NoIndex, hashRows: s.options.HashRows,
+			indexed: !s.options.NoIndex, hashRows: s.options.HashRows, generation: generation(s.options.Odoo),
 			encrypted: s.options.Encrypted, decrypts: q.method == "read" && len(ids) == 1 && !s.isLocked()}
 		if !how.writes {
 			result, err := how.read(e, tab.model, ids, bound)

@@ -57,12 +57,42 @@ var (
 var termOperators = []string{"=", "!=", "<=", "<", ">", ">=", "=?", "=like", "=ilike",
 	"like", "not like", "ilike", "not ilike", "in", "not in", "child_of", "parent_of", "<>"}
 
+// newOperators came with later generations of Odoo.
+var newOperators = map[string]int{"any": 17, "not any": 17, "not =like": 19, "not =ilike": 19}
+
+// knows reports whether Odoo has an operator of terms.
+func (g generation) knows(op string) bool {
+	since, isNew := newOperators[op]
+	return slices.Contains(termOperators, op) || isNew && int(g) >= since
+}
+
+// generation is that of Odoo; 14 is as good as anything before 17.
+type generation int
+
 // opposite has the operators that are rewritten under `!`; terms with another
 // operator are negated as a whole.
 var opposite = map[string]string{
+	"any": "not any", "not any": "any",
 	"<": ">=", ">": "<=", "<=": ">", ">=": "<", "=": "!=", "!=": "=",
 	"in": "not in", "like": "not like", "ilike": "not ilike",
 	"not in": "in", "not like": "like", "not ilike": "ilike",
+}
+
+// opposite is the operator to which a term is rewritten under `!`; "" if it is
+// negated as a whole. Odoo 19 rewrites "=like" too, and no term with a path.
+func (g generation) opposite(left any, op string) string {
+	path, _ := left.(string)
+	switch {
+	case g < 19:
+		return opposite[op]
+	case strings.Contains(path, "."):
+		return ""
+	case op == "=like", op == "=ilike":
+		return "not " + op
+	case op == "not =like", op == "not =ilike":
+		return strings.TrimPrefix(op, "not ")
+	}
+	return opposite[op]
 }
 
 func negative(op string) bool {
@@ -105,12 +135,12 @@ func normalise(domain []any) ([]token, *exception) {
 	return tokens, nil
 }
 
-func (t token) isTerm() bool {
+func (t token) isTerm(g generation) bool {
 	if t.term == nil || len(t.term) != 3 {
 		return false
 	}
 	op, ok := t.term[1].(string)
-	if !ok || !slices.Contains(termOperators, op) {
+	if !ok || !g.knows(op) {
 		return false
 	}
 	left, ok := t.term[0].(string)
@@ -174,14 +204,14 @@ func matchesNothing(tokens []token) (bool, *exception) {
 }
 
 // pushDown distributes the negations.
-func pushDown(tokens []token) ([]token, *exception) {
+func pushDown(tokens []token, g generation) ([]token, *exception) {
 	var result []token
 	stack := []bool{false}
 	for _, t := range tokens {
 		negate := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		switch {
-		case t.isTerm():
+		case t.isTerm(g):
 			if !negate {
 				result = append(result, t)
 				continue
@@ -192,8 +222,8 @@ func pushDown(tokens []token) ([]token, *exception) {
 				result = append(result, token{term: falseTerm})
 			case t.constant() == no:
 				result = append(result, token{term: trueTerm})
-			case opposite[op] != "":
-				result = append(result, token{term: []any{t.term[0], opposite[op], t.term[2]}})
+			case g.opposite(t.term[0], op) != "":
+				result = append(result, token{term: []any{t.term[0], g.opposite(t.term[0], op), t.term[2]}})
 			default:
 				result = append(result, token{other: "!"}, t)
 			}
@@ -241,7 +271,7 @@ func (e *env) where(m *model, domain any) (node, *exception) {
 	}) {
 		tokens = append([]token{{other: "&"}, {term: []any{"active", "=", true}}}, tokens...)
 	}
-	if tokens, err = pushDown(tokens); err != nil {
+	if tokens, err = pushDown(tokens, e.generation); err != nil {
 		return nothing, err
 	}
 	n, err := e.compile(m, tokens)
@@ -259,7 +289,7 @@ func (e *env) where(m *model, domain any) (node, *exception) {
 // several errors the same one is reported.
 func (e *env) compile(m *model, tokens []token) (node, *exception) {
 	for _, t := range tokens {
-		if t.other == "!" || t.other == "&" || t.other == "|" || t.isTerm() {
+		if t.other == "!" || t.other == "&" || t.other == "|" || t.isTerm(e.generation) {
 			continue
 		}
 		if t.term != nil {
@@ -351,6 +381,12 @@ func (e *env) term(m *model, term []any) (node, *exception) {
 	if path {
 		return e.path(m, f, rest, term)
 	}
+	switch op {
+	case "any", "not any":
+		return e.any(m, f, term)
+	case "not =like", "not =ilike":
+		return e.unlike(m, term)
+	}
 	if f.unsearchable {
 		return node{test: func(*row) truth { return yes }}, nil
 	}
@@ -371,16 +407,73 @@ func (e *env) term(m *model, term []any) (node, *exception) {
 
 // path follows a relation: the rest is a domain of its own, on the other model.
 func (e *env) path(m *model, f *field, rest string, term []any) (node, *exception) {
-	other := e.db.tables[f.relation]
-	if f.kind != many2one && f.kind != one2many || other == nil {
+	if !e.leads(f) {
 		class := strings.ToUpper(string(f.kind[:1])) + string(f.kind[1:])
 		return node{}, raise("builtins.AttributeError", "'%s' object has no attribute 'auto_join'", class)
 	}
+	return e.related(f, []any{[]any{rest, term[1], term[2]}})
+}
+
+// leads reports whether a field leads to a model that the simulator has.
+func (e *env) leads(f *field) bool {
+	return (f.kind == many2one || f.kind == one2many) && e.db.tables[f.relation] != nil
+}
+
+// any is a term with a domain of its own, on the model to which the field leads.
+// "not any" includes who has none (odoo/osv/expression.py of 17 and 18,
+// odoo/orm/domains.py of 19).
+func (e *env) any(m *model, f *field, term []any) (node, *exception) {
+	if !e.leads(f) {
+		if e.generation < 19 {
+			return node{}, raise("builtins.KeyError", "None")
+		}
+		return node{}, valueError("Cannot use 'any' with non-relational fields in condition %s", python.ReprTuple(term))
+	}
+	domain, isList := term[2].([]any)
+	if !isList {
+		if e.generation < 19 {
+			return node{}, raise("builtins.AssertionError", "Domains to normalize must have a 'domain' form: a list or tuple of domain components")
+		}
+		return node{}, raise("builtins.TypeError", "Domain() invalid argument type for domain: %s", python.Repr(term[2]))
+	}
+	n, err := e.related(f, domain)
+	if err != nil || term[1] == "any" {
+		return n, err
+	}
+	return e.without(n), nil
+}
+
+// unlike is "not =like" and "not =ilike" on a field: all that are not like it, the
+// empty ones too.
+func (e *env) unlike(m *model, term []any) (node, *exception) {
+	if !python.Truthy(term[2]) {
+		return e.term(m, []any{term[0], "!=", false})
+	}
+	if _, isText := term[2].(string); !isText {
+		return node{}, raise("builtins.TypeError", "The pattern to match must be a string in condition %s", python.ReprTuple(term))
+	}
+	n, err := e.term(m, []any{term[0], strings.TrimPrefix(term[1].(string), "not "), term[2]})
+	if err != nil {
+		return node{}, err
+	}
+	return e.without(n), nil
+}
+
+// without is whatever another part does not select.
+func (e *env) without(n node) node {
+	e.work.subplans += n.looks
+	return node{test: func(r *row) truth { return truthOf(n.test(r) != yes) }}
+}
+
+// related is a domain on the model to which a field leads. Of a many2one archived
+// records count, too.
+func (e *env) related(f *field, domain []any) (node, *exception) {
+	other := e.db.tables[f.relation]
 	inner := *e
 	if f.kind == many2one {
 		inner.activeTest = false
 	}
-	sub, err := inner.where(other.model, []any{[]any{rest, term[1], term[2]}})
+	sub, err := inner.where(other.model, domain)
 	if err != nil {
 		return node{}, err
 	}

@@ -12,7 +12,11 @@ import (
 
 // six has the six registrants of the recording: what they hold is their name.
 func six(t *testing.T) (c *client, names map[int64]string) {
-	c = serve(t, odoosim.Options{})
+	return sixOf(t, odoosim.Options{})
+}
+
+func sixOf(t *testing.T, o odoosim.Options) (c *client, names map[int64]string) {
+	c = serve(t, o)
 	names = map[int64]string{}
 	for i, each := range []struct {
 		name string
@@ -122,6 +126,49 @@ func TestDomains(t *testing.T) {
 		}
 		if strings.Join(found, " ") != each[1] {
 			t.Errorf("%s:\n got %v\nwant %s", each[0], found, each[1])
+		}
+	}
+}
+
+// Odoo 17 brought "any" and "not any", Odoo 19 "not =like"; before, they are invalid.
+func TestOperatorsOfLaterGenerations(t *testing.T) {
+	const unhashable = "builtins.TypeError|unhashable type: 'list'" // of a value that is a list, before Odoo looks at the operator
+	const is2 = `["id_type", "=", 2]`
+	for _, each := range []struct {
+		term             string
+		at14, at17, at19 string
+	}{
+		{`["reg_ids", "any", [` + is2 + `]]`, unhashable, "9 10 12", "9 10 12"},
+		{`["reg_ids", "not any", [` + is2 + `]]`, unhashable, "7 8 11", "7 8 11"},
+		{`"!", ["reg_ids", "any", [` + is2 + `]]`, unhashable, "7 8 11", "7 8 11"},
+		{`["reg_ids", "any", [` + is2 + `, ["value", "=", "t2"]]]`, unhashable, "10", "10"},
+		{`["reg_ids", "any", []]`, unhashable, "8 9 10 11 12", "8 9 10 11 12"},
+		{`["reg_ids", "any", [[0, "=", 1]]]`, unhashable, "", ""},
+		{`["reg_ids", "not any", [[0, "=", 1]]]`, unhashable, "7 8 9 10 11 12", "7 8 9 10 11 12"},
+		{`["reg_ids", "any", [["no_such", "=", 1]]]`, unhashable, "Invalid field g2p.reg.id.no_such", "Invalid field g2p.reg.id.no_such"},
+		{`["reg_ids", "any", "x"]`, "Invalid leaf", "AssertionError", "TypeError"},
+		{`["name", "any", []]`, unhashable, "KeyError", "Cannot use 'any' with non-relational fields"},
+		// Under "!" a path is rewritten until 18, and negated as a whole in 19.
+		{`"!", ["reg_ids.id_type", "any", [["id", "=", 2]]]`, unhashable, "8 10 11 12", "7 8 11"},
+		{`["email", "not =like", "vid@%"]`, "Invalid leaf", "Invalid leaf", "7 9 10 11 12"},
+		{`["email", "not =ilike", "VID@%"]`, "Invalid leaf", "Invalid leaf", "7 9 10 11 12"},
+		{`["email", "not =like", false]`, "Invalid leaf", "Invalid leaf", "7 8"},
+		{`["email", "not =like", 1]`, "Invalid leaf", "Invalid leaf", "TypeError"},
+		{`["reg_ids.id_type", "not =like", "MOSIP UIN%"]`, "Invalid leaf", "Invalid leaf", "8 10 11 12"},
+		{`"!", ["email", "=like", "vid@%"]`, "7", "7", "7 9 10 11 12"}, // NOT of unknown is unknown, until 18
+	} {
+		for generation, want := range map[int]string{14: each.at14, 16: each.at14, 17: each.at17, 18: each.at17, 19: each.at19} {
+			c, _ := sixOf(t, odoosim.Options{Odoo: generation})
+			got := c.rpc(`"res.partner", "search", [[["is_registrant", "=", true], ` + each.term + `]], {"order": "id"}`).outcome()
+			if want != "" && (want[0] < '0' || want[0] > '9') {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s in %d: %s, want %s", each.term, generation, got, want)
+				}
+				continue
+			}
+			if want = "[" + strings.ReplaceAll(want, " ", ", ") + "]"; got != want {
+				t.Errorf("%s in %d: %s, want %s", each.term, generation, got, want)
+			}
 		}
 	}
 }

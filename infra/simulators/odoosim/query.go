@@ -24,6 +24,7 @@ type env struct {
 	hashRows   int
 	encrypted  bool // registrants show placeholders
 	decrypts   bool // this call shows what they stand for
+	generation generation
 }
 
 func (e *env) today() string { return e.began.time().Format(time.DateOnly) }

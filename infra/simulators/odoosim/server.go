@@ -35,6 +35,10 @@ type Options struct {
 	// one registrant is read.
 	Encrypted bool
 
+	// Odoo is the generation whose operators domains may have: from 17 on "any"
+	// and "not any", from 19 on "not =like" and "not =ilike" too, and a "!" before
+	// a path negates it as a whole (facts/odoo.md E). All else is as in Odoo 14.
+	Odoo int
 	// JSON2 adds Odoo 19's JSON-2, for users with an API key.
 	JSON2 bool
 	// NoIndex leaves g2p_reg_id without indexes on partner_id and value, as the

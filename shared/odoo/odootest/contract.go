@@ -133,6 +133,63 @@ func (s *suite) domains(t *testing.T) {
 	}
 }
 
+// newOperators of domains came with Odoo 17 and 19. An Odoo that has them keeps
+// their meaning; one that has not says so, and the operator is named.
+func (s *suite) newOperators(t *testing.T) {
+	if s.target.Odoo == 0 {
+		t.Skip("which operators there are is not known")
+	}
+	third := s.create("g2p.id.type", map[string]any{"name": "THIRD " + s.connector.ID})
+	plain, _ := s.registrant(vid(1), map[string]any{"given_name": "Ana", "email": "ana@example.org", "company_id": 1})
+	withThird, _ := s.registrant(vid(2), map[string]any{"given_name": "Ben", "company_id": 1})
+	s.identifier(withThird, third, "N1", nil)
+	withTwo, _ := s.registrant(vid(3), map[string]any{"given_name": "Cor", "company_id": 1})
+	s.identifier(withTwo, third, "N2", nil)
+	everybody := []int64{plain, withThird, withTwo}
+	is := fmt.Sprintf(`["id_type","=like",%q]`, "THIRD "+s.connector.ID)
+	for _, test := range []struct {
+		since  int
+		domain string
+		want   []int64
+	}{
+		{17, `[["reg_ids","any",[` + is + `]]]`, []int64{withThird, withTwo}},
+		{17, `[["reg_ids","not any",[` + is + `]]]`, []int64{plain}},
+		{17, `["!",["reg_ids","any",[` + is + `]]]`, []int64{plain}},
+		{17, `["!",["reg_ids","not any",[` + is + `]]]`, []int64{withThird, withTwo}},
+		// One identifier has both: that is what paths cannot say.
+		{17, `[["reg_ids","any",[` + is + `,["value","=","N1"]]]]`, []int64{withThird}},
+		{17, `[["reg_ids","not any",[` + is + `,["value","=","N1"]]]]`, []int64{plain, withTwo}},
+		{17, fmt.Sprintf(`[["reg_ids","any",[%s,["value","=",%q]]]]`, is, vid(2)), nil},
+		{17, `[["reg_ids","any",["|",["value","=","N1"],["value","=","N2"]]]]`, []int64{withThird, withTwo}},
+		{17, `[["reg_ids","any",["!",` + is + `]]]`, everybody},
+		{17, `[["reg_ids","any",[]]]`, everybody},
+		{17, `[["reg_ids","not any",[]]]`, nil},
+		{17, `[["reg_ids","any",[["id_type","any",[["name","=",` + fmt.Sprintf("%q", "THIRD "+s.connector.ID) + `]]]]]]`, []int64{withThird, withTwo}},
+		{17, `[["reg_ids","any",[["partner_id","any",[["given_name","=","Cor"]]]]]]`, []int64{withTwo}},
+		{17, `[["reg_ids.id_type","any",[["name","=",` + fmt.Sprintf("%q", "THIRD "+s.connector.ID) + `]]]]`, []int64{withThird, withTwo}},
+		{17, `[["company_id","any",[["id","=",1]]]]`, everybody},
+		{17, `[["company_id","not any",[["id","=",1]]]]`, nil},
+		{17, `["!",["company_id","any",[["id","=",-1]]]]`, everybody},
+		{19, `[["given_name","not =like","B%"]]`, []int64{plain, withTwo}},
+		{19, `["!",["given_name","not =like","B_n"]]`, []int64{withThird}},
+		{19, `[["given_name","not =ilike","b%"]]`, []int64{plain, withTwo}},
+		{19, `[["email","not =like","ana@%"]]`, []int64{withThird, withTwo}},
+		{19, `[["reg_ids.value","not =like","4%"]]`, []int64{withThird, withTwo}},
+		{19, `[["reg_ids","not any",[["value","not =like","4%"]]]]`, []int64{plain}},
+	} {
+		c := s.connector
+		c.Source.Domain = test.domain
+		got, err := s.open(c).Registrants(t.Context(), everybody)
+		if s.target.Odoo < test.since {
+			s.check(test.domain, err, seeding.RefusedSchema, "NoSuchOperator")
+			continue
+		}
+		if err != nil || !slices.Equal(keys(got), test.want) {
+			t.Errorf("%s: %v, %v; want %v", test.domain, keys(got), err, test.want)
+		}
+	}
+}
+
 func (s *suite) replaceVID(t *testing.T) {
 	a, vidOfA := s.registrant(vid(1), nil)
 	b, vidOfB := s.registrant(vid(2), nil)

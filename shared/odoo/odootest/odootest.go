@@ -13,6 +13,7 @@ import (
 type Target struct {
 	Registries seeding.Registries // with the passwords of PasswordOf
 
+	Odoo               int // its generation; 0: not known, so that is not tested in what generations differ
 	URL, Database      string
 	Username, Password string // of a user with all rights to registrants and identifier types; the password may be an API key
 
@@ -53,6 +54,7 @@ func Run(t *testing.T, target Target) {
 		"VIDs that do not count":             (*suite).notValid,
 		"registrants through the domain":     (*suite).registrants,
 		"domains keep their meaning":         (*suite).domains,
+		"operators of later generations":     (*suite).newOperators,
 		"a token takes the place of a VID":   (*suite).replaceVID,
 		"tokens with marks around them":      (*suite).spellings,
 		"all tokens or none":                 (*suite).allOrNone,
