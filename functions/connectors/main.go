@@ -12,8 +12,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/api/connectors"
+	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/gateway"
@@ -51,5 +51,5 @@ func main() {
 			return connectors.Caller{Name: name, Claim: claim}
 		},
 	})
-	lambda.Start(gateway.Handler(handler, api.MaxBody, log))
+	lambda.Start(gateway.Handler(handler, openapi.MaxBody, log))
 }

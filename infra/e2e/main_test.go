@@ -25,6 +25,8 @@ import (
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/template"
 	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/shared/api/connectors"
+	"openg2p.org/mts-connector/shared/api/openapi/openapitest"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -40,6 +42,7 @@ var (
 	store          *seedingdb.Store // for what the API does not show: leases, answers, the time of the next run
 	schedule       *deployed.Schedule
 	failedTicks    errorList
+	undocumented   errorList     // replies that the document of the API does not have
 	forbiddenTexts = newSearch() // of all worlds: what the stack must not store, log or reply
 )
 
@@ -72,7 +75,13 @@ func run(m *testing.M) int {
 	defer stack.Stop()
 	db = stack.DynamoDB()
 	store = stack.Store
-	stack.API.Token, stack.API.HTTP = token, &http.Client{Timeout: time.Minute, Transport: transcript}
+	contract, err := openapitest.New(connectors.Document().Text())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the document of the API:", err)
+		return 1
+	}
+	stack.API.Token = token
+	stack.API.HTTP = &http.Client{Timeout: time.Minute, Transport: openapitest.Transport{Contract: contract, Next: transcript, Report: undocumented.add}}
 	schedule = &deployed.Schedule{World: stack, Every: tickEvery, Failed: func(err error) {
 		for _, failed := range deployed.FunctionErrors(err) {
 			failedTicks.add(failed)
@@ -98,6 +107,9 @@ func checkAfterAll(ctx context.Context) (wrong []string) {
 	report := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	for _, err := range failedTicks.all() {
 		report("a tick failed: %v", err)
+	}
+	for _, err := range undocumented.all() {
+		report("a reply that the document of the API does not have: %v", err)
 	}
 	found, err := searchStack(ctx, forbiddenTexts)
 	if err != nil {

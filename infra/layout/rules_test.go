@@ -62,8 +62,14 @@ var rules = []rule{
 		reason:  "DynamoDB in memory knows nothing but DynamoDB, and never ships",
 	},
 	{
+		place:   "shared/api/openapi",
+		imports: []string{"shared/api"},
+		modules: true,
+		reason:  "it checks requests by a document, whatever that describes",
+	},
+	{
 		place:   "shared/api/{area}",
-		imports: []string{"shared/api", "shared/{domain}", "shared/{domain}/setup"},
+		imports: []string{"shared/api", "shared/api/openapi", "shared/{domain}", "shared/{domain}/setup"},
 		modules: true,
 		reason:  "an area of the API translates between HTTP and the setup of domains",
 	},

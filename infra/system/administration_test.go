@@ -16,6 +16,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/shared/api/connectors"
+	"openg2p.org/mts-connector/shared/api/openapi/openapitest"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
@@ -67,13 +68,17 @@ func newAdministrator(t *testing.T) *administrator {
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
 	a.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword})
-	a.api = connectors.New(connectors.Options{
+	contract, err := openapitest.New(connectors.Document().Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.api = contract.Handler(t, connectors.New(connectors.Options{
 		Store: a.store, Secrets: passwords, Mappings: jq.Mappings{}, Invoker: a.invoker, Now: a.clock.Now, NewID: function.NewID, Log: function.Log(a.log),
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
-	})
+	}))
 	return a
 }
 

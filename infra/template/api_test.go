@@ -3,14 +3,18 @@ package template_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"openg2p.org/mts-connector/shared/api/openapi/openapitest"
 )
 
-// Only the callback is public, and answers what no other route takes. The emulator lets the API call a function
+// Public are the callback, which answers what no other route takes, and the document
+// of the API. The emulator lets the API call a function
 // without permission, AWS does not.
 func TestRoutes(t *testing.T) {
 	s := load(t)
@@ -18,6 +22,12 @@ func TestRoutes(t *testing.T) {
 		"POST /callback/{batch}":   "Callback NONE",
 		"ANY /connectors":          "Connectors JWT",
 		"ANY /connectors/{proxy+}": "Connectors JWT",
+		"ANY /checks":              "Connectors JWT",
+		"ANY /checks/{proxy+}":     "Connectors JWT",
+		"ANY /previews":            "Connectors JWT",
+		"ANY /previews/{proxy+}":   "Connectors JWT",
+		"ANY /me":                  "Connectors JWT",
+		"GET /openapi.json":        "Connectors NONE",
 		"$default":                 "Callback NONE",
 	}
 	for _, route := range s.all(t, "AWS::ApiGatewayV2::Route") {
@@ -46,6 +56,54 @@ func TestRoutes(t *testing.T) {
 	for key := range want {
 		t.Errorf("there is no route %s", key)
 	}
+}
+
+// Every operation of the API's document is below a route that leads to the function
+// that serves it, and that asks for a token unless the document says that it is public.
+func TestEveryOperationOfTheDocumentHasARoute(t *testing.T) {
+	s := load(t)
+	text, err := os.ReadFile("../../shared/api/connectors/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contract, err := openapitest.New(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, operation := range contract.Operations() {
+		best, key := "", ""
+		for _, route := range s.all(t, "AWS::ApiGatewayV2::Route") {
+			if k := s.get(route, "RouteKey"); taken(k, operation) && len(k) > len(key) {
+				best, key = route, k
+			}
+		}
+		if best == "" {
+			t.Errorf("no route takes %s", operation)
+			continue
+		}
+		function := bare(s.get(bare(strings.TrimPrefix(s.get(best, "Target"), "integrations/")), "IntegrationUri"))
+		if want := contract.Function(operation); !strings.EqualFold(function, want) {
+			t.Errorf("%s leads to %s, want %s", operation, function, want)
+		}
+		want := "JWT"
+		if contract.Public(operation) {
+			want = "NONE"
+		}
+		if got := s.get(best, "AuthorizationType"); got != want {
+			t.Errorf("%s is behind %s, want %s", operation, got, want)
+		}
+	}
+}
+
+// taken reports whether a route takes an operation.
+func taken(route, operation string) bool {
+	method, path, _ := strings.Cut(route, " ")
+	asked, at, _ := strings.Cut(operation, " ")
+	if method != "ANY" && method != asked {
+		return false
+	}
+	before, proxy := strings.CutSuffix(path, "{proxy+}")
+	return path == at || proxy && strings.HasPrefix(at, before) && at != before
 }
 
 // permitted reports whether a permission lets the API call function for a route.
@@ -103,7 +161,7 @@ func TestPublicRoutesAreThrottledApart(t *testing.T) {
 				t.Errorf("%s does not wait for %s", stage, route)
 			}
 		}
-		if rates["POST /callback/{batch}"] <= rates[""] || rates["$default"] >= rates[""] {
+		if rates["POST /callback/{batch}"] <= rates[""] || rates["$default"] >= rates[""] || rates["GET /openapi.json"] >= rates[""] {
 			t.Errorf("%v", rates)
 		}
 	}

@@ -1,6 +1,5 @@
 // Package api is a kit for HTTP APIs that speak JSON: routes and methods,
-// problem replies (RFC 9457), reading of bodies, pages of lists, and ETags. It
-// knows no domain.
+// problem replies (RFC 9457), pages of lists, and ETags. It knows no domain.
 package api
 
 import (
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -18,9 +16,9 @@ import (
 type API struct {
 	// Routes are the paths, as http.ServeMux writes them, without a method.
 	Routes map[string]Methods
-	// Parameters are those that GET takes in the query of its address, by path. A
-	// request with another one is refused. nil: they are not checked.
-	Parameters map[string][]string
+	// Document has every route. Requests are checked by it before an endpoint sees
+	// them. nil: they are not checked.
+	Document Document
 	// Elsewhere is the detail of the reply at every other path.
 	Elsewhere string
 	// Translate turns an error of an endpoint into a problem.
@@ -29,6 +27,12 @@ type API struct {
 	// kind of their error, and their Attributes.
 	Log        *slog.Logger
 	Attributes func(*http.Request) []any
+}
+
+// Document says what a request may have.
+type Document interface {
+	// Check returns the request as its endpoint sees it, or a *Problem.
+	Check(r *http.Request, path string) (*http.Request, error)
 }
 
 // Methods are the endpoints of one path, by HTTP method.
@@ -44,55 +48,24 @@ func (a API) Handler() http.Handler {
 	for path, methods := range a.Routes {
 		mux.Handle(path, a.serve(func(w http.ResponseWriter, r *http.Request) error {
 			if endpoint, found := methods[r.Method]; found {
-				if err := a.checkQuery(r, path); err != nil {
-					return err
+				if a.Document != nil {
+					checked, err := a.Document.Check(r, path)
+					if err != nil {
+						return err
+					}
+					r = checked
 				}
 				return endpoint(w, r)
 			}
 			allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 			w.Header().Set("Allow", allowed)
-			return NewProblem(http.StatusMethodNotAllowed, "This path takes "+allowed+".")
+			return NewProblem(OtherMethod, "This path takes "+allowed+".")
 		}))
 	}
 	mux.Handle("/", a.serve(func(http.ResponseWriter, *http.Request) error {
-		return NewProblem(http.StatusNotFound, a.Elsewhere)
+		return NewProblem(NoSuchPath, a.Elsewhere)
 	}))
 	return mux
-}
-
-// checkQuery refuses a parameter that the path does not take, or that is given
-// twice: left aside, a misspelt "limit" would seem to work.
-func (a API) checkQuery(r *http.Request, path string) error {
-	if a.Parameters == nil {
-		return nil
-	}
-	given, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return NewProblem(http.StatusBadRequest, "What follows ? in the address cannot be read.")
-	}
-	var known []string
-	if r.Method == http.MethodGet {
-		known = a.Parameters[path]
-	}
-	var wrong FieldErrors
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		var detail string
-		switch meant := likely(name, known); {
-		case slices.Contains(known, name) && len(given[name]) > 1:
-			detail = "is given twice"
-		case slices.Contains(known, name):
-			continue
-		case meant != "":
-			detail = `is not a parameter of this request; do you mean "` + meant + `"?`
-		default:
-			detail = "is not a parameter of this request"
-		}
-		wrong = append(wrong, FieldError{Parameter: visible(name), Detail: detail})
-	}
-	if len(wrong) > 0 {
-		return NewProblem(http.StatusBadRequest, "The address has parameters that this request does not take.", wrong...)
-	}
-	return nil
 }
 
 // serve is the one place where an error becomes a reply.

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,16 +25,16 @@ func TestRoutesAndErrors(t *testing.T) {
 			"/things": {"GET": func(w http.ResponseWriter, _ *http.Request) error {
 				api.Reply(w, http.StatusOK, map[string]string{"sign": "<&>"})
 				return nil
-			}, "POST": fails(api.NewProblem(http.StatusTeapot, "Not here."))},
+			}, "POST": fails(api.NewProblem(api.Blank(http.StatusTeapot), "Not here."))},
 			"/things/{id}":     {"DELETE": fails(fmt.Errorf("wrapped: %w", errGone)), "PUT": fails(errors.New("a secret"))},
-			"/things/{id}/sub": {"GET": fails(fmt.Errorf("wrapped: %w", api.NewProblem(http.StatusConflict, "Later.")))},
+			"/things/{id}/sub": {"GET": fails(fmt.Errorf("wrapped: %w", api.NewProblem(api.Changed, "Later.")))},
 		},
 		Elsewhere: "Nothing here.",
 		Translate: func(r *http.Request, err error) *api.Problem {
 			if errors.Is(err, errGone) && r.Method == http.MethodDelete {
-				return api.NewProblem(http.StatusNotFound, "It is gone.")
+				return api.NewProblem(api.NotFound, "It is gone.")
 			}
-			return api.NewProblem(http.StatusInternalServerError, "Ours.")
+			return api.NewProblem(api.Failed, "Ours.")
 		},
 		Log:        slog.New(slog.NewJSONHandler(&log, nil)),
 		Attributes: func(r *http.Request) []any { return []any{"thing", r.PathValue("id")} },
@@ -48,7 +47,7 @@ func TestRoutesAndErrors(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/things", 200, "application/json", `{"sign":"<&>"}`, ""},
-		{"POST", "/things", 418, "application/problem+json", `{"title":"I'm a teapot","status":418,"detail":"Not here."}`, ""},
+		{"POST", "/things", 418, "application/problem+json", `{"type":"about:blank","title":"I'm a teapot","status":418,"detail":"Not here."}`, ""},
 		{"PATCH", "/things", 405, "application/problem+json", "This path takes GET, POST.", "GET, POST"},
 		{"GET", "/else", 404, "application/problem+json", "Nothing here.", ""},
 		{"DELETE", "/things/7", 404, "application/problem+json", "It is gone.", ""},
@@ -156,60 +155,16 @@ func TestPage(t *testing.T) {
 
 func cursorOf(list, mark string) string { return api.Page{List: list}.Cursor(mark + "x") }
 
-func TestObject(t *testing.T) {
-	read := func(text string) (wrong api.FieldErrors, values string) {
-		t.Helper()
-		decoder := json.NewDecoder(strings.NewReader(text))
-		decoder.UseNumber()
-		var body any
-		if err := decoder.Decode(&body); err != nil {
-			t.Fatal(err)
-		}
-		o := api.NewObject(&wrong, "", body)
-		inner := o.Object("in/ner")
-		values = fmt.Sprintf("%s %d %t %v %s",
-			o.Text("text", "fallback", 5), o.Whole("whole", 7, 1, 9), o.Boolean("boolean", true), o.Texts("texts", []string{"x"}, 3),
-			inner.Text("must", api.Required, 5))
-		o.Only("only", "this", "the other comes later", "other")
-		o.Empty("empty", "comes later")
-		inner.Rest()
-		o.Ignore("ignored")
-		o.Rest()
-		return wrong, values
-	}
-	for body, want := range map[string]struct{ values, wrong string }{
-		`{"in/ner": {"must": "y"}, "ignored": 1}`:                                                                        {"fallback 7 true [x] y", ""},
-		`{"in/ner": {"must": "y"}, "text": null, "whole": null}`:                                                         {"fallback 7 true [x] y", ""},
-		`{"in/ner": {"must": "y"}, "text": "é", "whole": 9, "boolean": false, "texts": [], "only": "this", "empty": ""}`: {"é 9 false [] y", ""},
-		`{"in/ner": {"must": "", "m~re": 1}}`:                                                                            {"fallback 7 true [x] ", "@/in~1ner/must @/in~1ner/m~0re"},
-		`{}`:                                                                                                             {"fallback 7 true [x] ", "@/in~1ner/must"},
-		`null`:                                                                                                           {"fallback 7 true [x] ", "@/in~1ner/must"},
-		`[]`:                                                                                                             {"fallback 7 true [x] ", "@"},
-		`{"in/ner": []}`:                                                                                                 {"fallback 7 true [x] ", "@/in~1ner"},
-		`{"in/ner": {"must": "y"}, "text": "longer", "whole": 10, "boolean": "true", "texts": ["a", "a", 1], "only": "other", "empty": "x", "x": 1}`: {
-			" 7 false [a] y", "@/text @/whole @/boolean @/texts/1 @/texts/2 @/only @/empty @/x"},
-	} {
-		wrong, values := read(body)
-		var pointers []string
-		for _, e := range wrong {
-			pointers = append(pointers, "@"+*e.Pointer)
-		}
-		if got := strings.Join(pointers, " "); got != want.wrong || values != want.values {
-			t.Errorf("%s:\n got %s; %s\nwant %s; %s", body, values, got, want.values, want.wrong)
-		}
-	}
-}
-
 func TestTouch(t *testing.T) {
 	var wrong api.FieldErrors
-	wrong.Add("/a/b", "x")
+	wrong.Add("/a/b", api.Flaw{})
 	for pointer, want := range map[string]bool{"/a/b": true, "/a": true, "": true, "/a/b/c": true, "/a/bc": false, "/a/c": false, "/b": false} {
 		if wrong.Touch(pointer) != want {
 			t.Errorf("%q: want %t", pointer, want)
 		}
 	}
 	wrong = nil
-	wrong.Add("", "x")
+	wrong.Add("", api.Flaw{})
 	if !wrong.Touch("/a") {
 		t.Error("what is wrong with the whole body is wrong with every member")
 	}

@@ -18,8 +18,16 @@ var changedTag = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*?)(?:[-;:/]{1,2}(?i:gz
 // false without the header. A weak tag counts, although the comparison of RFC
 // 9110, 13.1.1 is strong: behind a proxy that compresses there is no other, and a
 // tag of ours tells versions apart in either form.
-func IfMatch(r *http.Request, tag string) (given, matches bool) {
-	header := strings.Join(r.Header.Values("If-Match"), ",")
+func IfMatch(r *http.Request, tag string) (given, same bool) { return matches(r, "If-Match", tag) }
+
+// IfNoneMatch compares the header If-None-Match with the tag of what is there.
+func IfNoneMatch(r *http.Request, tag string) (given, same bool) {
+	return matches(r, "If-None-Match", tag)
+}
+
+// matches compares a header that lists tags with the tag of what is there.
+func matches(r *http.Request, name, tag string) (given, same bool) {
+	header := strings.Join(r.Header.Values(name), ",")
 	if strings.TrimSpace(header) == "" {
 		return false, false
 	}

@@ -26,7 +26,7 @@ func ReadPage(r *http.Request, list string, most int) (Page, error) {
 	if query.Has("limit") {
 		n, err := strconv.Atoi(query.Get("limit"))
 		if err != nil || n < 1 || n > most {
-			return p, noPage("limit", fmt.Sprintf("must be from 1 to %d", most))
+			return p, noPage("limit", Flaw{Code: "range", Params: Params{"least": 1, "most": most}, Detail: fmt.Sprintf("must be from 1 to %d", most)})
 		}
 		p.Limit = n
 	}
@@ -59,9 +59,9 @@ func (p Page) Cursor(next string) string {
 // BadCursor is the reply to a cursor that this list did not give, or that is not
 // valid any more.
 func BadCursor() *Problem {
-	return noPage("cursor", "is not the next of a reply to this list; begin without a cursor")
+	return noPage("cursor", Flaw{Code: "cursor", Detail: "is not the next of a reply to this list; begin without a cursor"})
 }
 
-func noPage(parameter, detail string) *Problem {
-	return NewProblem(http.StatusBadRequest, "The page cannot be given.", FieldError{Parameter: parameter, Detail: detail})
+func noPage(parameter string, flaw Flaw) *Problem {
+	return NewProblem(WrongParameters, "The page cannot be given.", FieldError{Parameter: parameter, Flaw: flaw})
 }

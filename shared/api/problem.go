@@ -9,8 +9,38 @@ import (
 	"strings"
 )
 
+// ProblemType is a kind of problem, which x-problems of the document explains.
+type ProblemType struct {
+	Name   string
+	Status int
+	Title  string
+}
+
+// Types of problems that every API has.
+var (
+	Unreadable      = ProblemType{"unreadable", http.StatusBadRequest, "The request cannot be read"}
+	WrongParameters = ProblemType{"parameters", http.StatusBadRequest, "Wrong parameters"}
+	NotFound        = ProblemType{"not_found", http.StatusNotFound, "Not found"}
+	NoSuchPath      = ProblemType{"no_such_path", http.StatusNotFound, "No such path"}
+	OtherMethod     = ProblemType{"method", http.StatusMethodNotAllowed, "Another method is needed"}
+	Changed         = ProblemType{"changed", http.StatusConflict, "Changed at the same moment"}
+	Outdated        = ProblemType{"outdated", http.StatusPreconditionFailed, "Changed meanwhile"}
+	TooLarge        = ProblemType{"too_large", http.StatusRequestEntityTooLarge, "Too large"}
+	NoJSON          = ProblemType{"media_type", http.StatusUnsupportedMediaType, "Not sent as JSON"}
+	Invalid         = ProblemType{"invalid", http.StatusUnprocessableEntity, "Fields are wrong"}
+	Precondition    = ProblemType{"precondition", http.StatusPreconditionRequired, "If-Match is needed"}
+	Failed          = ProblemType{"failed", http.StatusInternalServerError, "Something went wrong here"}
+)
+
+// ProblemTypes are where a type of a problem is explained, before its name.
+const ProblemTypes = "/openapi.json#/x-problems/"
+
+// Blank is the type of a problem that says no more than its status.
+func Blank(status int) ProblemType { return ProblemType{"", status, http.StatusText(status)} }
+
 // Problem is a reply of type application/problem+json (RFC 9457).
 type Problem struct {
+	Type   string      `json:"type"` // below ProblemTypes
 	Title  string      `json:"title"`
 	Status int         `json:"status"`
 	Detail string      `json:"detail"`
@@ -19,25 +49,41 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Title }
 
-// NewProblem takes its title from the status.
-func NewProblem(status int, detail string, errors ...FieldError) *Problem {
-	return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Errors: errors}
+// NewProblem makes a problem of a type.
+func NewProblem(t ProblemType, detail string, errors ...FieldError) *Problem {
+	problem := &Problem{Type: "about:blank", Title: t.Title, Status: t.Status, Detail: detail, Errors: errors}
+	if t.Name != "" {
+		problem.Type = ProblemTypes + t.Name
+	}
+	return problem
 }
+
+// Flaw is what is wrong with a field of a request.
+type Flaw struct {
+	Code   string `json:"code"`             // never changes; x-codes of the document explains it
+	Params Params `json:"params,omitempty"` // what Detail names besides the field
+	Detail string `json:"detail"`           // in English; the field is its subject
+}
+
+// Params are never a value of the request.
+type Params map[string]any
+
+func (f *Flaw) Error() string { return f.Detail }
 
 // FieldError is one thing that is wrong with a request: in its body, at a JSON
 // pointer ("" is the whole body), or in a parameter of its address.
 type FieldError struct {
 	Pointer   *string `json:"pointer,omitempty"`
 	Parameter string  `json:"parameter,omitempty"`
-	Detail    string  `json:"detail"`
+	Flaw
 }
 
 // FieldErrors collects everything that is wrong with a body.
 type FieldErrors []FieldError
 
 // Add notes what is wrong at a pointer.
-func (e *FieldErrors) Add(pointer, detail string) {
-	*e = append(*e, FieldError{Pointer: &pointer, Detail: detail})
+func (e *FieldErrors) Add(pointer string, flaw Flaw) {
+	*e = append(*e, FieldError{Pointer: &pointer, Flaw: flaw})
 }
 
 // Touch reports whether something is wrong at a pointer, below it, or with what
@@ -51,12 +97,12 @@ func (e FieldErrors) Touch(pointer string) bool {
 // Limits of a reply: a body can have tens of thousands of wrong members with long
 // names, and Lambda sends 6 MB.
 const (
-	mostErrors = 200
+	MostErrors = 200
 	mostText   = 1 << 20 // bytes of their pointers and details
 )
 
-// full reports that a reply does not show another error.
-func (e FieldErrors) full() bool { return len(e) >= mostErrors }
+// Full reports that a reply does not show another error.
+func (e FieldErrors) Full() bool { return len(e) >= MostErrors }
 
 // shown are those that fit into a reply.
 func (e FieldErrors) shown() FieldErrors {
@@ -66,7 +112,7 @@ func (e FieldErrors) shown() FieldErrors {
 		if x.Pointer != nil {
 			size += len(*x.Pointer)
 		}
-		if i == mostErrors || i > 0 && size > mostText {
+		if i == MostErrors || i > 0 && size > mostText {
 			return e[:i]
 		}
 	}
@@ -86,7 +132,7 @@ func (e FieldErrors) Err() error {
 	case len(shown) < len(e):
 		detail = fmt.Sprintf("%d fields are wrong; errors says which the first %d are and what each needs. Nothing was saved.", len(e), len(shown))
 	}
-	return NewProblem(http.StatusUnprocessableEntity, detail, shown...)
+	return NewProblem(Invalid, detail, shown...)
 }
 
 // Reply writes v as JSON. No cache may keep it, because it may change at any
@@ -102,7 +148,7 @@ func Reply(w http.ResponseWriter, status int, v any) {
 	if err := encoder.Encode(v); err != nil { // only for a type that JSON cannot hold
 		status, contentType = http.StatusInternalServerError, "application/problem+json"
 		text.Reset()
-		text.WriteString(`{"title":"Internal Server Error","status":500,"detail":"The reply cannot be written."}`)
+		text.WriteString(`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"The reply cannot be written."}`)
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-store")

@@ -68,11 +68,11 @@ var errTooLarge = errors.New("the body is larger than a callback can be")
 func translate(_ *http.Request, err error) *api.Problem {
 	switch {
 	case errors.Is(err, receive.ErrUnauthorised):
-		return api.NewProblem(http.StatusUnauthorized, "The bearer is no capability for this batch, or it has expired. MTS gets one with each request.")
+		return api.NewProblem(api.Blank(http.StatusUnauthorized), "The bearer is no capability for this batch, or it has expired. MTS gets one with each request.")
 	case errors.Is(err, receive.ErrMalformed):
-		return api.NewProblem(http.StatusBadRequest, "The body is not one whole JSON array with a row of this batch.")
+		return api.NewProblem(api.Blank(http.StatusBadRequest), "The body is not one whole JSON array with a row of this batch.")
 	case errors.Is(err, errTooLarge):
-		return api.NewProblem(http.StatusRequestEntityTooLarge, "The body is larger than a callback can be.")
+		return api.NewProblem(api.Blank(http.StatusRequestEntityTooLarge), "The body is larger than a callback can be.")
 	}
-	return api.NewProblem(http.StatusInternalServerError, "The answer was not stored.")
+	return api.NewProblem(api.Blank(http.StatusInternalServerError), "The answer was not stored.")
 }

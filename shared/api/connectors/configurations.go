@@ -95,11 +95,7 @@ func (s *service) attempts(ctx context.Context, c seeding.Connector, state seedi
 }
 
 func (s *service) create(w http.ResponseWriter, r *http.Request) error {
-	body, err := api.ReadJSON(w, r)
-	if err != nil {
-		return err
-	}
-	c, password, warnings, err := s.configuration(body, nil)
+	c, password, warnings, err := s.configuration(w, r, nil)
 	if err != nil {
 		return err
 	}
@@ -157,11 +153,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	if err := matches(r, before); err != nil {
 		return err
 	}
-	body, err := api.ReadJSON(w, r)
-	if err != nil {
-		return err
-	}
-	c, password, warnings, err := s.configuration(body, &before)
+	c, password, warnings, err := s.configuration(w, r, &before)
 	if err != nil {
 		return err
 	}
@@ -231,7 +223,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.Secrets.Delete(r.Context(), c.ID, seeding.RegistryPassword); err != nil {
 		s.Log.ErrorContext(r.Context(), "a secret without connector is left over", "connector", c.ID, "kind", api.Kind(err))
-		return api.NewProblem(http.StatusInternalServerError, "The connector is deleted, but its password could not be removed. "+
+		return api.NewProblem(secretLeft, "The connector is deleted, but its password could not be removed. "+
 			"Send the same request again: it removes the password, and replies that there is no such connector.")
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -269,7 +261,7 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change strin
 func matches(r *http.Request, c seeding.Connector) error {
 	switch given, same := api.IfMatch(r, api.ETag(c.Version)); {
 	case !given:
-		return api.NewProblem(http.StatusPreconditionRequired, "Read the connector first, and send its ETag in the header If-Match.")
+		return api.NewProblem(api.Precondition, "Read the connector first, and send its ETag in the header If-Match.")
 	case !same:
 		return outdated()
 	}

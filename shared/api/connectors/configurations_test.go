@@ -230,9 +230,9 @@ func TestProblemsAreShown(t *testing.T) {
 	}
 	s.store.states[idOf(path)] = state
 	want := map[string]any{
-		"sign_in": map[string]any{"text": "The registry refuses the sign-in.", "remedy": "Check the password.",
+		"sign_in": map[string]any{"source": "sign_in", "text": "The registry refuses the sign-in.", "remedy": "Check the password.",
 			"since": "2026-11-21T09:00:00Z", "next_probe": "2026-11-21T09:02:00Z"},
-		"unlink": map[string]any{"text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z",
+		"unlink": map[string]any{"source": "unlink", "text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z",
 			"next_probe": "2026-11-21T09:02:00Z"}, // with the probe of the other, which blocks
 	}
 	for _, body := range []map[string]any{

@@ -6,8 +6,10 @@
 //	GET               /connectors/{id}/runs, …/runs/{run}, …/runs/{run}/batches
 //	GET               /connectors/{id}/rejections
 //	POST              /connectors/{id}/rejections/retry
+//	GET               /openapi.json
 //
-// API Gateway decides who may call it. Every reply is JSON; a refusal is a
+// openapi.yaml beside this folder is the document of the API: what may be sent, and
+// what a reply has. API Gateway decides who may call it. Every reply is JSON; a refusal is a
 // problem that says what to do. No reply holds a secret.
 package connectors
 
@@ -61,23 +63,8 @@ func New(o Options) http.Handler {
 	}
 	s := &service{o}
 	return api.API{
-		Routes: map[string]api.Methods{
-			"/connectors":                         {"GET": s.list, "POST": s.create},
-			"/connectors/{id}":                    {"GET": s.show, "PUT": s.replace, "DELETE": s.remove},
-			"/connectors/{id}/start":              {"POST": s.start},
-			"/connectors/{id}/stop":               {"POST": s.stop},
-			"/connectors/{id}/runs":               {"GET": s.runs},
-			"/connectors/{id}/runs/{run}":         {"GET": s.run},
-			"/connectors/{id}/runs/{run}/batches": {"GET": s.batches},
-			"/connectors/{id}/rejections":         {"GET": s.rejections},
-			"/connectors/{id}/rejections/retry":   {"POST": s.retry},
-		},
-		Parameters: map[string][]string{
-			"/connectors":                         paging,
-			"/connectors/{id}/runs":               paging,
-			"/connectors/{id}/runs/{run}/batches": paging,
-			"/connectors/{id}/rejections":         paging,
-		},
+		Routes:     s.routes(),
+		Document:   Document(),
 		Elsewhere:  "There is nothing at this path. The API begins at /connectors.",
 		Translate:  translate,
 		Log:        o.Log,
@@ -85,8 +72,28 @@ func New(o Options) http.Handler {
 	}.Handler()
 }
 
-// paging are the parameters of a list.
-var paging = []string{"limit", "cursor"}
+// routes by path, as the document has them.
+func (s *service) routes() map[string]api.Methods {
+	return map[string]api.Methods{
+		"/connectors":                         {"GET": s.list, "POST": s.create},
+		"/connectors/{id}":                    {"GET": s.show, "PUT": s.replace, "DELETE": s.remove},
+		"/connectors/{id}/start":              {"POST": s.start},
+		"/connectors/{id}/stop":               {"POST": s.stop},
+		"/connectors/{id}/runs":               {"GET": s.runs},
+		"/connectors/{id}/runs/{run}":         {"GET": s.run},
+		"/connectors/{id}/runs/{run}/batches": {"GET": s.batches},
+		"/connectors/{id}/rejections":         {"GET": s.rejections},
+		"/connectors/{id}/rejections/retry":   {"POST": s.retry},
+		"/openapi.json":                       {"GET": Document().Serve},
+	}
+}
+
+// Types of problems that only this API has.
+var (
+	openBatches = api.ProblemType{Name: "open_batches", Status: http.StatusConflict, Title: "Batches are under way"}
+	inUse       = api.ProblemType{Name: "in_use", Status: http.StatusConflict, Title: "In use"}
+	secretLeft  = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
+)
 
 var connectorID = regexp.MustCompile(`^[0-9A-Za-z]{26}$`)
 
@@ -104,24 +111,24 @@ func (s *service) load(r *http.Request) (seeding.Connector, error) {
 func translate(r *http.Request, err error) *api.Problem {
 	switch {
 	case errors.Is(err, seeding.ErrNotFound):
-		return api.NewProblem(http.StatusNotFound, "There is no such connector, or run of it.")
+		return api.NewProblem(api.NotFound, "There is no such connector, or run of it.")
 	case errors.Is(err, seeding.ErrConflict) && (r.Method == http.MethodPut || r.Method == http.MethodDelete):
 		return outdated()
 	case errors.Is(err, seeding.ErrConflict):
-		return api.NewProblem(http.StatusConflict, "The connector was changed at the same moment. Send the request again.")
+		return api.NewProblem(api.Changed, "The connector was changed at the same moment. Send the request again.")
 	case errors.Is(err, seeding.ErrOpenBatches) && r.Method == http.MethodDelete:
-		return api.NewProblem(http.StatusConflict, "Batches of this connector are under way, and their answers are still to be written. "+
+		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers are still to be written. "+
 			"Stop the connector, wait until no batch of its last run is open, then delete it.")
 	case errors.Is(err, seeding.ErrOpenBatches):
-		return api.NewProblem(http.StatusConflict, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
+		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
 			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
 	case errors.Is(err, seeding.ErrLeaseHeld):
-		return api.NewProblem(http.StatusConflict, "The connector is in use by a run. Try again in a minute.")
+		return api.NewProblem(inUse, "The connector is in use by a run. Try again in a minute.")
 	}
-	return api.NewProblem(http.StatusInternalServerError, "Something went wrong here, and it is not known whether the request took effect. "+
+	return api.NewProblem(api.Failed, "Something went wrong here, and it is not known whether the request took effect. "+
 		"Read the connector, then try again; if it fails again, tell the operator.")
 }
 
 func outdated() *api.Problem {
-	return api.NewProblem(http.StatusPreconditionFailed, "The connector was changed since you read it. Read it again, and send your change with its new ETag in If-Match, as it is: a number in quotes.")
+	return api.NewProblem(api.Outdated, "The connector was changed since you read it. Read it again, and send your change with its new ETag in If-Match, as it is: a number in quotes.")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -34,6 +35,14 @@ type connectorDocument struct {
 	UnderWay underWayDocument                   `json:"under_way"`
 	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
 
+	configurationDocument
+
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+}
+
+// configurationDocument is the configuration of a connector, as it is sent and shown.
+type configurationDocument struct {
 	Name            string           `json:"name"`
 	MTSURL          string           `json:"mts_url"`
 	InputType       string           `json:"input_type"`
@@ -53,16 +62,13 @@ type connectorDocument struct {
 	WidthMaximum    int              `json:"width_maximum"`
 	RemoveVIDs      bool             `json:"remove_vids"`
 	TokenShape      shapeDocument    `json:"token_shape"`
-
-	Created time.Time `json:"created"`
-	Updated time.Time `json:"updated"`
 }
 
 // warningDocument is about a part of a configuration that was saved, and is
 // probably not meant.
 type warningDocument struct {
 	Pointer string `json:"pointer"`
-	Detail  string `json:"detail"`
+	api.Flaw
 }
 
 // underWayDocument counts the batches that are at the MTS of a connector now, and
@@ -110,19 +116,34 @@ type shapeDocument struct {
 }
 
 type problemDocument struct {
-	Text      string     `json:"text"`
-	Remedy    string     `json:"remedy"`
-	Since     time.Time  `json:"since"`
-	NextProbe *time.Time `json:"next_probe,omitempty"`
+	Source    seeding.Source `json:"source"`
+	Text      string         `json:"text"`
+	Remedy    string         `json:"remedy"`
+	Since     time.Time      `json:"since"`
+	NextProbe *time.Time     `json:"next_probe,omitempty"`
 }
 
 func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocument {
 	s, mts, now := a.State, a.MTS, a.Now
-	m := c.Source.Mapping
 	underWay, _ := mts.UnderWay(now)
 	document := connectorDocument{
 		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run, Served: moment(s.Served),
 		Width: mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
+		configurationDocument: newConfigurationDocument(c),
+		Created:               c.Created, Updated: c.Updated,
+	}
+	if s.Status == seeding.Running || s.Run != "" {
+		document.Due = moment(a.Look())
+	}
+	for source, p := range s.Problems {
+		document.Problems[source] = problemDocument{Source: source, Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
+	}
+	return document
+}
+
+func newConfigurationDocument(c seeding.Connector) configurationDocument {
+	m := c.Source.Mapping
+	return configurationDocument{
 		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
 		Mapping: mappingDocument{
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
@@ -138,15 +159,7 @@ func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocu
 		},
 		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, WidthMaximum: c.MTS.WidthMaximum, RemoveVIDs: c.Output.RemoveVIDs,
 		TokenShape: shapeDocument(c.Output.TokenShape.OrMOSIP()),
-		Created:    c.Created, Updated: c.Updated,
 	}
-	if s.Status == seeding.Running || s.Run != "" {
-		document.Due = moment(a.Look())
-	}
-	for source, p := range s.Problems {
-		document.Problems[source] = problemDocument{Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
-	}
-	return document
 }
 
 // list is never null, because in a request null means the default.

@@ -46,7 +46,7 @@ func TestPages(t *testing.T) {
 		run := fmt.Sprint("run", i)
 		s.store.runs[run] = seeding.Run{ID: run, Connector: id, Completed: s.now}
 		s.store.batches = append(s.store.batches, seeding.Batch{Ref: seeding.BatchRef{Registry: key, Connector: id, Run: "run0", Batch: fmt.Sprint("b", i)}, State: seeding.Patched})
-		s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Subject: seeding.Member{Registrant: int64(i), Identifier: int64(100 - i)}.Subject()})
+		s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Subject: seeding.Member{Registrant: int64(i), Identifier: int64(100 - i)}.Subject(), Kind: seeding.Refused})
 	}
 	for _, c := range []struct {
 		path, list, member string

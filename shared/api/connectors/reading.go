@@ -4,41 +4,50 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"regexp"
-	"slices"
+	"net/http"
 	"strings"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
-// configuration reads a document and checks its form and its meaning. before is
-// the connector that it replaces, or nil. The connector has no id, version,
-// secrets and times; password is the registry's, "" when not given. warnings are
-// what is probably not meant. The error is a problem with everything that is
-// wrong.
-func (s *service) configuration(body any, before *seeding.Connector) (c seeding.Connector, password string, warnings []warningDocument, err error) {
-	var wrong api.FieldErrors
-	c, password = readDocument(api.NewObject(&wrong, "", body), before != nil)
-	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: api.Distance}
+// configuration reads a configuration, whose form the document checks, and checks
+// its meaning. before is the connector that it replaces, or nil. The connector has no
+// id, version, secrets and times; password is the registry's, "" when not given.
+// warnings are what is probably not meant. The error is a problem with everything
+// that is wrong.
+func (s *service) configuration(w http.ResponseWriter, r *http.Request, before *seeding.Connector) (c seeding.Connector, password string, warnings []warningDocument, err error) {
+	body := configurationBody{configurationDocument: newConfigurationDocument(setup.Defaults())}
+	var secret secretsBody
+	wrong, err := openapi.Read(w, r, &body, &secret)
+	if err != nil {
+		return c, "", nil, err
+	}
+	c, password = body.connector(), secret.Registry.Password
+	var flaw *api.Flaw
+	if c.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(c.Registry)); flaw != nil {
+		wrong.Add("/domain", *flaw)
+	}
+	if shape := c.Output.TokenShape; shape.Longest < shape.Shortest && !wrong.Touch("/token_shape/longest") && !wrong.Touch("/token_shape/shortest") {
+		wrong.Add("/token_shape/longest", api.Flaw{Code: "longest", Detail: "must not be less than shortest"})
+	}
+	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
 	found, doubtful := rules.Check(setup.Proposal{
 		Connector: c, Before: before, PasswordGiven: password != "",
 		Unread: func(f setup.Field) bool { return wrong.Touch(pointer(f)) },
 	})
 	for _, finding := range found {
-		wrong.Add(pointer(finding.Field), finding.Text)
+		wrong.Add(pointer(finding.Field), flawOf(finding))
 	}
 	if err := wrong.Err(); err != nil {
 		return c, "", nil, err
 	}
 	for _, finding := range doubtful {
-		warnings = append(warnings, warningDocument{pointer(finding.Field), finding.Text})
+		warnings = append(warnings, warningDocument{pointer(finding.Field), flawOf(finding)})
 	}
 	return setup.Normalise(c), password, warnings, nil
 }
@@ -66,129 +75,71 @@ func pointer(f setup.Field) string {
 	return at
 }
 
-// readDocument reads a configuration. One that replaces another may hold all
-// members of a reply, so that a reply can be changed and sent back. A field of
-// the wrong form is empty, or its default.
-func readDocument(o *api.Object, replacing bool) (c seeding.Connector, password string) {
-	if replacing {
-		o.Ignore("id", "version", "status", "problems", "due", "served", "run", "width", "under_way", "warnings", "created", "updated")
-	}
-	c = setup.Defaults()
-	c.Name = o.Text("name", api.Required, 100)
-	c.MTS.URL = o.Text("mts_url", api.Required, 1000, address)
-	o.Only("input_type", inputType, "ODK as a source comes later", "odk")
-	o.Only("output_type", outputType, "MTS gives the connector JSON and nothing else", "csv")
-	o.Empty("output_format", "an output format comes later; leave it empty, and the token is written as an identifier of its own")
-	o.Only("delivery_type", deliveryType, "the connector is called back, it downloads nothing", "download")
-	o.Only("job_type", jobType, "one-time jobs come later; start and stop a recurring one", "onetime", "one_time")
-	c.MTS.Language = o.Text("language", c.MTS.Language, 50, pattern(language, "must be a language code of three letters, such as eng"))
-	c.Schedule.Interval = minutes(o.Whole("interval_minutes", inMinutes(c.Schedule.Interval), 1, 7*24*60))
-	c.MTS.BatchMaximum = o.Whole("batch_maximum", c.MTS.BatchMaximum, 1, 1000)
-	c.MTS.WidthMaximum = o.Whole("width_maximum", c.MTS.WidthMaximum, 1, 64)
-	c.Output.RemoveVIDs = o.Boolean("remove_vids", c.Output.RemoveVIDs)
-	c.Output.TokenShape = readTokenShape(o.Object("token_shape"), c.Output.TokenShape)
-	c.Delivery = readCallback(o.Object("callback"), c.Delivery, replacing)
-	registry := o.Object("registry")
-	c.Source.OneByOne = registry.Boolean("read_one_by_one", c.Source.OneByOne)
-	c.Registry, password = readRegistry(registry, c.Registry, replacing)
-	c.Source.Fields = o.Texts("fields", c.Source.Fields, 200, selectable)
-	c.Source.Mandatory = o.Texts("mandatory_fields", c.Source.Mandatory, 20, mandatory)
-	c.Source.Mapping = readMapping(o.Object("mapping"), c.Source.Mapping)
-	c.Source.Domain = readDomain(o, setup.DefaultDomain(c.Registry))
-	o.Rest()
-	return c, password
+// codes of what rules find, by field.
+var codes = map[setup.Field]string{
+	setup.MTSURL:           "address_refused",
+	setup.RegistryURL:      "address_refused",
+	setup.RegistryPassword: "password_required",
+	setup.TokenType:        "same_types",
+	setup.Domain:           "domain_refused",
+	setup.Fields:           "no_fields",
+	setup.Mapping:          "mapping_refused",
 }
 
-func readTokenShape(o *api.Object, s seeding.TokenShape) seeding.TokenShape {
-	s.Alphabet = seeding.TokenAlphabet(o.Text("alphabet", string(s.Alphabet), 50, func(text string) string {
-		if slices.Contains(seeding.TokenAlphabets, seeding.TokenAlphabet(text)) {
-			return ""
-		}
-		return `must be "digits" or "base64url"`
-	}))
-	s.Shortest = o.Whole("shortest", s.Shortest, seeding.LeastToken, seeding.MostToken)
-	s.Longest = o.Whole("longest", s.Longest, seeding.LeastToken, seeding.MostToken)
-	if s.Longest < s.Shortest {
-		o.Add("longest", "must not be less than shortest")
-	}
-	o.Rest()
-	return s
+func flawOf(f setup.Finding) api.Flaw {
+	field, _, _ := strings.Cut(string(f.Field), "/")
+	return api.Flaw{Code: codes[setup.Field(field)], Detail: f.Text}
 }
 
-func readCallback(o *api.Object, d seeding.Delivery, replacing bool) seeding.Delivery {
-	const direct = "belongs to a direct callback address, which comes later; leave it empty"
-	if replacing {
-		o.Ignore("auth_password_set")
-	}
-	o.Empty("url", "a direct callback address comes later; leave it empty, and the connector receives the answers of MTS itself")
-	o.Empty("auth_database", direct)
-	o.Empty("auth_username", direct)
-	o.Empty("auth_password", direct)
-	o.Only("http_method", httpMethod, "the connector is called by POST; other methods "+direct, "PUT", "GET", "PATCH")
-	o.Only("auth_type", authType, "the connector is called with a bearer of its own; other types "+direct, "odoo", "oauth", "none")
-	d.TimeoutSeconds = o.Whole("timeout_seconds", d.TimeoutSeconds, 1, 300)
-	o.Rest()
-	return d
+// configurationBody is a configuration as it is sent: the members of the document
+// that a reply has too, but for the domain, which may be JSON or a text.
+type configurationBody struct {
+	configurationDocument
+	Domain json.RawMessage `json:"domain"`
 }
 
-func readRegistry(o *api.Object, r seeding.RegistryAccess, replacing bool) (_ seeding.RegistryAccess, password string) {
-	if replacing {
-		o.Ignore("password_set")
-	}
-	r.URL = o.Text("url", api.Required, 1000, address)
-	r.Database = o.Text("database", api.Required, 100)
-	r.Username = o.Text("username", api.Required, 200)
-	r.VIDType = o.Text("vid_type", r.VIDType, 100)
-	r.TokenType = o.Text("token_type", r.TokenType, 100)
-	password = readPassword(o)
-	o.Rest()
-	return r, password
+// secretsBody are members that no reply has.
+type secretsBody struct {
+	Registry struct {
+		Password string `json:"password"`
+	} `json:"registry"`
 }
 
-// readPassword takes a password as it is, spaces and all.
-func readPassword(o *api.Object) string {
-	v, given := o.Take("password")
-	if !given {
-		return ""
+// connector is the configuration in the words of the domain, without its Domain.
+func (d configurationDocument) connector() seeding.Connector {
+	m := d.Mapping
+	return seeding.Connector{
+		Name: d.Name,
+		MTS:  seeding.MTSAccess{URL: d.MTSURL, Language: d.Language, BatchMaximum: d.BatchMaximum, WidthMaximum: d.WidthMaximum},
+		Registry: seeding.RegistryAccess{
+			URL: d.Registry.URL, Database: d.Registry.Database, Username: d.Registry.Username,
+			VIDType: d.Registry.VIDType, TokenType: d.Registry.TokenType,
+		},
+		Source: seeding.RegistrySource{
+			Fields: d.Fields, Mandatory: d.MandatoryFields, OneByOne: d.Registry.OneByOne,
+			Mapping: seeding.Mapping{
+				VID: m.VID, Name: m.Name, Gender: m.Gender, DOB: m.DOB,
+				PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: m.FullAddress,
+			},
+		},
+		Delivery: seeding.Delivery{TimeoutSeconds: d.Callback.TimeoutSeconds},
+		Schedule: seeding.Schedule{Interval: minutes(d.IntervalMinutes)},
+		Output:   seeding.Output{RemoveVIDs: d.RemoveVIDs, TokenShape: seeding.TokenShape(d.TokenShape)},
 	}
-	text, ok := v.(string)
-	switch {
-	case !ok:
-		o.Add("password", "must be a text, in quotes")
-	case text == "":
-		o.Add("password", "must not be empty; leave it out to keep the one that is stored")
-	case len(text) > 4000:
-		o.Add("password", "is longer than 4000 bytes")
-	}
-	return text
 }
 
-func readMapping(o *api.Object, m seeding.Mapping) seeding.Mapping {
-	const most = 1000
-	m.VID = o.Text("vid", m.VID, most)
-	m.Name = o.Texts("name", m.Name, 20)
-	m.Gender = o.Text("gender", m.Gender, most)
-	m.DOB = o.Text("dob", m.DOB, most)
-	m.PhoneNumber = o.Text("phoneNumber", m.PhoneNumber, most)
-	m.EmailID = o.Text("emailId", m.EmailID, most)
-	m.FullAddress = o.Texts("fullAddress", m.FullAddress, 20)
-	o.Rest()
-	return m
-}
-
-// readDomain returns the domain as compact JSON text. It may come as JSON or as a
+// domainOf returns the domain as compact JSON text. It may come as JSON or as a
 // text: JSON, or Python as Odoo shows it, which stays as it was written.
-func readDomain(o *api.Object, fallback string) string {
+func domainOf(given json.RawMessage, fallback string) (string, *api.Flaw) {
 	const most = 20_000
-	v, given := o.Take("domain")
-	if !given {
-		return fallback
+	if given == nil {
+		return fallback, nil
 	}
+	v := fromJSON(string(given))
 	domain, isText := v.(string)
 	if isText {
 		if domain = strings.TrimSpace(domain); domain == "" {
-			o.Add("domain", "must not be blank; leave it out for the default, or write [] for every registrant")
-			return ""
+			return "", &api.Flaw{Code: "domain_blank", Detail: "must not be blank; leave it out for the default, or write [] for every registrant"}
 		}
 		if v = fromJSON(domain); v == nil {
 			v = []any{} // whether it is Python is checked with what it means
@@ -197,17 +148,15 @@ func readDomain(o *api.Object, fallback string) string {
 		}
 	}
 	if _, ok := v.([]any); !ok {
-		o.Add("domain", "must be a list of conditions, such as "+`[["is_registrant","=",true]]`)
-		return ""
+		return "", &api.Flaw{Code: "domain_list", Detail: `must be a list of conditions, such as [["is_registrant","=",true]]`}
 	}
 	if !isText {
 		domain = compact(v)
 	}
 	if len(domain) > most {
-		o.Add("domain", "is longer than 20000 bytes")
-		return ""
+		return "", &api.Flaw{Code: "domain_too_long", Params: api.Params{"most": most}, Detail: "is longer than 20000 bytes"}
 	}
-	return domain
+	return domain, nil
 }
 
 // fromJSON is nil for a text that is not JSON, or has more after it. More() does
@@ -234,63 +183,3 @@ func compact(v any) string {
 
 func minutes(n int) time.Duration   { return time.Duration(n) * time.Minute }
 func inMinutes(d time.Duration) int { return int(d / time.Minute) }
-
-var (
-	language  = regexp.MustCompile(`^[a-z]{3}$`)
-	fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-)
-
-func pattern(p *regexp.Regexp, wrong string) api.Check {
-	return func(text string) string {
-		if p.MatchString(text) {
-			return ""
-		}
-		return wrong
-	}
-}
-
-// maxFieldName is Odoo's (ir.model.fields checks it) and PostgreSQL's limit.
-const maxFieldName = 63
-
-func selectable(field string) string {
-	switch {
-	case field == "vid":
-		return "is put into every record by the connector; leave it out"
-	case !fieldName.MatchString(field):
-		return "is not the name of a field: letters, digits and _ only"
-	case len(field) > maxFieldName:
-		return fmt.Sprintf("is longer than %d characters, which no field of Odoo is", maxFieldName)
-	}
-	return ""
-}
-
-func mandatory(field string) string {
-	switch {
-	case field == "vid":
-		return "is mandatory in any case; leave it out"
-	case !slices.Contains(seeding.MTSFields, field):
-		return "must be one of " + strings.Join(seeding.MTSFields[1:], ", ")
-	}
-	return ""
-}
-
-// address checks the base address of a server. A host that is not in ASCII is
-// shown as punycode, so that nobody takes it for one that looks like it.
-func address(text string) string {
-	_, err := seeding.ParseAddress(text)
-	wrong, _ := errors.AsType[*seeding.AddressError](err)
-	switch {
-	case wrong == nil:
-		return ""
-	case wrong.Host == "":
-		return wrong.Reason
-	}
-	ascii, err := idna.Lookup.ToASCII(wrong.Host) // maps letters as browsers do
-	if err != nil {
-		ascii, err = idna.Punycode.ToASCII(wrong.Host)
-	}
-	if err != nil {
-		return wrong.Reason
-	}
-	return wrong.Reason + "; in punycode it is " + ascii + ": write that if you mean it"
-}

@@ -129,7 +129,7 @@ func TestWrongFields(t *testing.T) {
 			"/url": "not a field", "/a~1b~0c": "not a field", "/registry/passwort": "not a field", "/callback/bulk": "not a field",
 			"/mapping/phone": "not a field", "/id": "not a field", "/status": "not a field"}},
 		"numbers out of range": {[]any{"interval_minutes", 0, "batch_maximum", 1001, "width_maximum", 65, "callback.timeout_seconds", 1e99}, map[string]string{
-			"/interval_minutes": "from 1 to 10080", "/batch_maximum": "from 1 to 1000", "/width_maximum": "from 1 to 64", "/callback/timeout_seconds": "whole"}},
+			"/interval_minutes": "from 1 to 10080", "/batch_maximum": "from 1 to 1000", "/width_maximum": "from 1 to 64", "/callback/timeout_seconds": "from 1 to 300"}},
 		"shapes that are none": {[]any{"token_shape", map[string]any{"alphabet": "any", "shortest": 16, "longest": 101, "pattern": ".*"}}, map[string]string{
 			"/token_shape/alphabet": "base64url", "/token_shape/shortest": "from 17 to 100", "/token_shape/longest": "from 17 to 100", "/token_shape/pattern": "not a field"}},
 		"a shape that nothing has": {[]any{"token_shape", map[string]any{"shortest": 40, "longest": 30}}, map[string]string{"/token_shape/longest": "less than shortest"}},

@@ -35,7 +35,7 @@ func newService(t *testing.T) *service {
 	s := &service{t: t, store: newStore(), secrets: &secretStore{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
 		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
 	serial := 0
-	s.handler = connectors.New(connectors.Options{
+	s.handler = contract().Handler(t, connectors.New(connectors.Options{
 		Store: s.store, Secrets: s.secrets, Mappings: jq.Mappings{}, Invoker: s.invoker,
 		CheckDomain: func(domain string) error {
 			if strings.Contains(domain, "child_of") {
@@ -47,7 +47,7 @@ func newService(t *testing.T) *service {
 		Caller: func(*http.Request) connectors.Caller { return s.caller },
 		NewID:  func() string { serial++; return fmt.Sprintf("C%025d", serial) },
 		Log:    slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}))
 	t.Cleanup(func() {
 		if strings.Contains(s.log.String(), password) {
 			t.Errorf("a password was logged: %s", s.log.String())

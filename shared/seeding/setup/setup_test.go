@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/setup"
@@ -21,7 +21,7 @@ func rules() setup.Rules {
 			}
 			return nil
 		},
-		Distance: api.Distance,
+		Distance: openapi.Distance,
 	}
 }
 

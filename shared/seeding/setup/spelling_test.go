@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -20,7 +20,7 @@ func TestComparisonsOfNamesAreBounded(t *testing.T) {
 		for i := range 200 {
 			known[name("x", i)] = seeding.AnyType
 		}
-		names := newSpelling(known, api.Distance)
+		names := newSpelling(known, openapi.Distance)
 		for i := range 45_000 / length { // letters of all expressions
 			names.nearest(name("y", i))
 		}
@@ -37,14 +37,14 @@ func TestEveryExpressionOfALargeConfigurationGetsItsHint(t *testing.T) {
 	for i := range 200 {
 		known[fmt.Sprintf("x_studio_number_%03d", i)] = seeding.AnyType
 	}
-	names := newSpelling(known, api.Distance)
+	names := newSpelling(known, openapi.Distance)
 	for i := range 45 {
 		if got, want := names.nearest(fmt.Sprintf("x_stduio_number_%03d", i)), fmt.Sprintf("x_studio_number_%03d", i); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	longest := strings.Repeat("y", 63)
-	names = newSpelling(map[string]seeding.Types{longest: seeding.AnyType}, api.Distance)
+	names = newSpelling(map[string]seeding.Types{longest: seeding.AnyType}, openapi.Distance)
 	for _, name := range []string{longest[1:], longest + "y", longest[2:], "z" + longest[1:]} {
 		if names.nearest(name) != longest {
 			t.Errorf("%s: no hint", name)

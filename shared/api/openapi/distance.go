@@ -1,4 +1,4 @@
-package api
+package openapi
 
 // MaxName is the longest name that is compared with others, in bytes.
 const MaxName = 64

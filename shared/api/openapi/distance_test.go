@@ -1,11 +1,11 @@
-package api_test
+package openapi_test
 
 import (
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/openapi"
 )
 
 // What is counted as apart is what the whole table of distances gives.
@@ -13,7 +13,7 @@ func TestDistanceIsThatOfTheWholeTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[ab_]{0,9}`)
 		a, b, most := name.Draw(t, "a"), name.Draw(t, "b"), rapid.IntRange(0, 12).Draw(t, "most")
-		if got, want := api.Distance(a, b, most), min(wholeTable(a, b), most+1); got != want {
+		if got, want := openapi.Distance(a, b, most), min(wholeTable(a, b), most+1); got != want {
 			t.Fatalf("%d, want %d", got, want)
 		}
 	})

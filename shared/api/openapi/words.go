@@ -1,4 +1,4 @@
-package api
+package openapi
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"openg2p.org/mts-connector/shared/api"
 )
 
 // visible is a text of a request as a reply may repeat it: characters that cannot
@@ -25,18 +27,19 @@ func visible(text string) string {
 }
 
 // unseen returns what is wrong with a text because of a character that cannot be
-// seen, or "". Marks that some scripts need between letters are fine.
-func unseen(text string) string {
+// seen, or nil. Marks that some scripts need between letters are fine.
+func unseen(text string) *api.Flaw {
 	for _, r := range text {
 		switch {
 		case r < ' ' || r == 0x7f:
-			return "holds a line break or another control character"
+			return &api.Flaw{Code: "control_character", Detail: "holds a line break or another control character"}
 		case 0x80 <= r && r < 0xa0, r == '\u2028' || r == '\u2029', r == '\u00ad' || r == '\u200b' || r == '\u2060' || r == '\ufeff',
 			'\u202a' <= r && r <= '\u202e', '\u2066' <= r && r <= '\u2069', r == utf8.RuneError:
-			return fmt.Sprintf("holds a character that cannot be seen (%U)", r)
+			return &api.Flaw{Code: "unseen_character", Params: api.Params{"character": fmt.Sprintf("%U", r)},
+				Detail: fmt.Sprintf("holds a character that cannot be seen (%U)", r)}
 		}
 	}
-	return ""
+	return nil
 }
 
 // likely returns the known name that was probably meant, or "".

@@ -1,0 +1,283 @@
+package openapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"openg2p.org/mts-connector/shared/api"
+)
+
+// MaxBody is the largest request body, in bytes.
+const MaxBody = 256 << 10
+
+// Read reads the body of a request, checks it by the schema of its operation, and
+// puts it over the values of into: pointers to structs that hold the defaults. A
+// member that is wrong, or null, leaves its default.
+//
+// What is wrong with members is returned, so that whoever knows more rules can add to
+// it; nothing may be done before its Err() is nil. err is a *Problem where no member
+// can be judged.
+func Read(w http.ResponseWriter, r *http.Request, into ...any) (wrong api.FieldErrors, err error) {
+	operation, _ := r.Context().Value(operationKey{}).(*operation)
+	if operation == nil || operation.body == "" {
+		return nil, fmt.Errorf("the document has no body for %s %s", r.Method, r.Pattern)
+	}
+	body, err := readJSON(w, r)
+	if err != nil {
+		return nil, err
+	}
+	body = withoutNull(body)
+	mistakes, err := operation.document.validate(operation.body, body)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range mistakes {
+		wrong.Add(pointerTo(m.at, wrong.Full()), m.flaw)
+		body = without(body, m.at)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range into {
+		if err := json.Unmarshal(text, v); err != nil {
+			return nil, err // the struct does not fit to the schema
+		}
+	}
+	return wrong, nil
+}
+
+// pointerTo is the JSON pointer of a place. It is not made where it is only counted.
+func pointerTo(at []string, counted bool) string {
+	if counted {
+		return ""
+	}
+	var pointer strings.Builder
+	for _, name := range at {
+		pointer.WriteString("/" + escaped(name))
+	}
+	return pointer.String()
+}
+
+// withoutNull removes members that are null: that is the same as leaving them out.
+func withoutNull(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if value == nil {
+				delete(v, name)
+			} else {
+				v[name] = withoutNull(value)
+			}
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = withoutNull(value)
+		}
+	}
+	return v
+}
+
+// without is a body without the member at a place, or the one that holds it if that
+// is a list: of a list that is wrong nothing counts.
+func without(v any, at []string) any {
+	members, ok := v.(map[string]any)
+	if !ok || len(at) == 0 {
+		return nil
+	}
+	if inner := without(members[at[0]], at[1:]); inner != nil {
+		members[at[0]] = inner
+	} else {
+		delete(members, at[0])
+	}
+	return members
+}
+
+// readJSON reads a body that is a JSON object, numbers as they are written. A
+// byte order mark before it, which some editors write, is skipped. A member that
+// is there twice is refused, because programs disagree which of them counts, and
+// so is a value within more than 32 lists and objects. Errors are *Problem.
+func readJSON(w http.ResponseWriter, r *http.Request) (any, error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, api.NewProblem(api.NoJSON, "Send the request as JSON, with Content-Type: application/json.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, api.NewProblem(api.TooLarge, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit))
+	}
+	if err != nil {
+		return nil, api.NewProblem(api.Unreadable, "The body ended too early. Send the request again.")
+	}
+	if !utf8.Valid(body) {
+		return nil, api.NewProblem(api.Unreadable, "The body is not UTF-8.")
+	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, api.NewProblem(api.Unreadable, "The body is empty, so it is not JSON. Send an object, at least {}.")
+	}
+	var raw json.RawMessage
+	if err := json.Unmarshal(body, &raw); err != nil {
+		return nil, api.NewProblem(api.Unreadable, "The body is not JSON"+position(body, err)+".")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var wrong api.FieldErrors
+	v, err := decode(decoder, nil, &wrong)
+	if problem, ok := errors.AsType[*api.Problem](err); ok {
+		return nil, problem
+	}
+	if err != nil {
+		return nil, api.NewProblem(api.Unreadable, "The body is not JSON.")
+	}
+	if v == nil {
+		wrong.Add("", api.Flaw{Code: "type", Params: api.Params{"want": []string{"object"}}, Detail: "must be an object, in { }, and not null"})
+	}
+	return v, wrong.Err()
+}
+
+// plain is a number as Go reads it into an integer if it is one: 60 for 60.0 and 6e1.
+// One that no float64 holds, or that is written with very many digits, is refused:
+// calculating with it could take all the time and memory there is.
+func plain(number json.Number, at *place, wrong *api.FieldErrors) json.Number {
+	text := number.String()
+	value, err := number.Float64()
+	switch {
+	case err != nil || len(text) > 100:
+		wrong.Add(at.pointer(), api.Flaw{Code: "number", Detail: "is a number that is too large, or has too many digits"})
+		return "0"
+	case strings.ContainsAny(text, ".eE") && value == math.Trunc(value) && math.Abs(value) < 1<<53:
+		return json.Number(strconv.FormatInt(int64(value), 10))
+	}
+	return number
+}
+
+// maxNesting is how many lists and objects may be within each other. The deepest
+// that anybody means is a domain.
+const maxNesting = 32
+
+// place is where a value is in a body. Its pointer is built when an error needs
+// it, because names can be long and values many.
+type place struct {
+	above *place // nil for a member or entry of the body itself
+	name  string // of a member
+	index int    // of an entry of a list; -1 for a member
+	depth int    // lists and objects around it
+}
+
+func (p *place) member(name string) *place {
+	return &place{above: p, name: name, index: -1, depth: p.nesting() + 1}
+}
+
+func (p *place) entry(index int) *place {
+	return &place{above: p, index: index, depth: p.nesting() + 1}
+}
+
+// nesting is 0 for the body, whose place is nil.
+func (p *place) nesting() int {
+	if p == nil {
+		return 0
+	}
+	return p.depth
+}
+
+// pointer is the JSON pointer, "" for the body.
+func (p *place) pointer() string {
+	elements := make([]string, 1+p.nesting()) // the first is empty
+	for ; p != nil; p = p.above {
+		if p.index < 0 {
+			elements[p.depth] = escaped(p.name)
+		} else {
+			elements[p.depth] = strconv.Itoa(p.index)
+		}
+	}
+	return strings.Join(elements, "/")
+}
+
+// decode reads one value of a text that is known to be JSON, and adds to wrong
+// the members that are there twice. It ends with a *Problem at a value that is
+// nested too deep.
+func decode(d *json.Decoder, at *place, wrong *api.FieldErrors) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	delimiter, opens := token.(json.Delim)
+	if number, ok := token.(json.Number); ok {
+		return plain(number, at, wrong), nil
+	}
+	if !opens {
+		return token, nil
+	}
+	if at.nesting() == maxNesting {
+		wrong.Add(at.pointer(), api.Flaw{Code: "nested", Params: api.Params{"most": maxNesting},
+			Detail: fmt.Sprintf("is within %d lists and objects; no more may be within each other", maxNesting)})
+		return nil, wrong.Err()
+	}
+	if delimiter == '{' {
+		return decodeMembers(d, at, wrong)
+	}
+	return decodeEntries(d, at, wrong)
+}
+
+func decodeMembers(d *json.Decoder, at *place, wrong *api.FieldErrors) (any, error) {
+	members := map[string]any{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		key, _ := name.(string)
+		below := at.member(key)
+		if _, twice := members[key]; twice {
+			pointer := "" // only counted
+			if !wrong.Full() {
+				pointer = below.pointer()
+			}
+			wrong.Add(pointer, api.Flaw{Code: "twice", Detail: "is there twice"})
+		}
+		if members[key], err = decode(d, below, wrong); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.Token()
+	return members, err
+}
+
+func decodeEntries(d *json.Decoder, at *place, wrong *api.FieldErrors) (any, error) {
+	list := []any{}
+	for d.More() {
+		entry, err := decode(d, at.entry(len(list)), wrong)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, entry)
+	}
+	_, err := d.Token()
+	return list, err
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+// escaped is a name as an element of a JSON pointer.
+func escaped(name string) string { return pointerEscapes.Replace(visible(name)) }
+
+// position says where the JSON is broken, without repeating any of it.
+func position(body []byte, err error) string {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return ""
+	}
+	before := body[:min(max(syntax.Offset-1, 0), int64(len(body)))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return fmt.Sprintf(": it breaks off, or goes wrong, at line %d, column %d", line, column)
+}
