@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"os"
@@ -28,6 +29,8 @@ func main() {
 	log := function.RequestLog(os.Stdout, gateway.RequestID)
 	var env function.Env
 	table, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
+	rolesClaim, issuer := env.Need("ROLES_CLAIM"), env.Need("ISSUER")
+	names := connectors.RoleNames{Viewer: env.Need("VIEWER_ROLE"), Operator: env.Need("OPERATOR_ROLE"), Administrator: env.Need("ADMINISTRATOR_ROLE")}
 	calls, err := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err)
 	cfg, err := function.AWS(context.Background())
@@ -48,7 +51,16 @@ func main() {
 		Log:          log,
 		Caller: func(r *http.Request) connectors.Caller {
 			name, claim := gateway.Caller(r.Context())
-			return connectors.Caller{Name: name, Claim: claim}
+			token := gateway.TokenOf(r.Context())
+			return connectors.Caller{
+				Name: name, Claim: claim, Shown: cmp.Or(token.Text("name"), token.Text("preferred_username")),
+				Role: names.Of(token.Texts(rolesClaim)), Misused: token.Misused(),
+			}
+		},
+		RoleNames: names,
+		Deployment: connectors.Deployment{
+			Stack: os.Getenv("STACK"), Region: os.Getenv("AWS_REGION"), Issuer: issuer,
+			Dashboard: os.Getenv("DASHBOARD"), Runbook: os.Getenv("RUNBOOK"),
 		},
 	})
 	lambda.Start(gateway.Handler(handler, openapi.MaxBody, log))

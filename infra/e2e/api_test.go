@@ -61,6 +61,47 @@ func TestTheAPIRequiresAToken(t *testing.T) {
 	expect(t, "status with a valid token", send(t, "GET", "/connectors", nil, "Authorization: Bearer "+given.Token).Status, http.StatusOK)
 }
 
+// Each role may what the document says, from the claims of a real token on.
+func TestRolesOfTheAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	c := w.create()
+	claims := map[string]any{
+		"iss": stack.Issuer().Address(), "aud": local.Audience, "sub": "e2e", "exp": time.Now().Add(time.Hour).Unix(),
+		"realm_access": map[string]any{"roles": []string{"administrator"}}, "nonce": "n-0S6_WzA2Mj",
+	}
+	tokens := map[string]string{
+		"no role": stack.Issuer().Token("e2e", nil), "viewer": stack.TokenOf("viewer"), "operator": stack.TokenOf("operator"),
+		"administrator": stack.TokenOf("administrator"), "ID": stack.Issuer().Sign(claims),
+	}
+	for name, token := range tokens {
+		forbiddenTexts.add("token of "+name, token)
+	}
+	forbidden, allowed := http.StatusForbidden, http.StatusOK
+	for _, call := range []struct {
+		method, path, body string
+		want               map[string]int
+	}{
+		{"GET", "/me", "", map[string]int{"no role": allowed, "viewer": allowed, "operator": allowed, "administrator": allowed, "ID": 401}},
+		{"GET", c.path(""), "", map[string]int{"no role": forbidden, "viewer": allowed, "operator": allowed, "administrator": allowed, "ID": 401}},
+		{"POST", c.path("/stop"), "", map[string]int{"no role": forbidden, "viewer": forbidden, "operator": allowed, "administrator": allowed, "ID": 401}},
+		{"POST", c.path("/rejections/retry"), "{}", map[string]int{"no role": forbidden, "viewer": forbidden, "operator": 202, "administrator": 202, "ID": 401}},
+		{"PUT", c.path(""), "{}", map[string]int{"no role": forbidden, "viewer": forbidden, "operator": forbidden, "administrator": 428, "ID": 401}},
+		{"DELETE", c.path(""), "", map[string]int{"no role": forbidden, "viewer": forbidden, "operator": forbidden, "administrator": 428, "ID": 401}},
+		{"POST", "/connectors", "{}", map[string]int{"no role": forbidden, "viewer": forbidden, "operator": forbidden, "administrator": 422, "ID": 401}},
+		{"GET", "/openapi.json", "", map[string]int{"no role": allowed}},
+	} {
+		for role, want := range call.want {
+			got := send(t, call.method, call.path, []byte(call.body), "Authorization: Bearer "+tokens[role], "Content-Type: application/json")
+			if got.Status != want {
+				t.Errorf("%s %s by %s: %d %s, want %d", call.method, call.path, role, got.Status, got.Body, want)
+			}
+		}
+	}
+	// The document needs no token at all.
+	expect(t, "status of the document", send(t, "GET", "/openapi.json", nil).Status, http.StatusOK)
+}
+
 // One reply names every wrong field with its place.
 func TestOneReplyNamesEveryWrongField(t *testing.T) {
 	t.Parallel()

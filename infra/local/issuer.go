@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +35,8 @@ type Issuer struct {
 
 // The id of the one client.
 const client = "developer"
+
+const administrator = "administrator"
 
 // StartIssuer starts an issuer of tokens for an audience on a free port.
 func StartIssuer(ctx context.Context, audience string) (*Issuer, error) {
@@ -72,8 +76,9 @@ func (i *Issuer) Address() string { return i.address }
 // endpoint, /token at its address, asks for.
 func (i *Issuer) Client() (id, secret string) { return client, i.secret }
 
-// Token is a token for the audience, valid for an hour.
-func (i *Issuer) Token(subject string, scopes ...string) string {
+// Token is an access token for the audience, valid for an hour, with roles as Keycloak
+// writes them.
+func (i *Issuer) Token(subject string, roles []string, scopes ...string) string {
 	now := time.Now()
 	return i.Sign(map[string]any{
 		"iss":       i.address,
@@ -81,9 +86,13 @@ func (i *Issuer) Token(subject string, scopes ...string) string {
 		"sub":       subject,
 		"client_id": subject,
 		"scope":     strings.Join(scopes, " "),
-		"iat":       now.Unix(),
-		"nbf":       now.Unix(),
-		"exp":       now.Add(Lifetime).Unix(),
+		"typ":       "Bearer",
+		"realm_access": map[string]any{
+			"roles": append([]string{"offline_access"}, roles...),
+		},
+		"iat": now.Unix(),
+		"nbf": now.Unix(),
+		"exp": now.Add(Lifetime).Unix(),
 	})
 }
 
@@ -112,7 +121,11 @@ func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// token is the client credentials grant (RFC 6749, 4.4).
+// Roles are those of the API, with the names that the template gives them.
+var Roles = []string{"viewer", "operator", "administrator"}
+
+// token is the client credentials grant (RFC 6749, 4.4). The form's role, which no
+// standard knows, is the one that the token has; administrator if it has none.
 func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
 	if err := r.ParseForm(); err != nil {
@@ -129,11 +142,13 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnauthorized, "invalid_client")
 	case r.PostForm.Get("grant_type") != "client_credentials":
 		refuse(w, http.StatusBadRequest, "unsupported_grant_type")
+	case !slices.Contains(Roles, cmp.Or(r.PostForm.Get("role"), administrator)):
+		refuse(w, http.StatusBadRequest, "invalid_request")
 	default:
 		scopes := strings.Fields(r.PostForm.Get("scope"))
 		w.Header().Set("Cache-Control", "no-store")
 		reply(w, http.StatusOK, map[string]any{
-			"access_token": i.Token(id, scopes...),
+			"access_token": i.Token(id, []string{cmp.Or(r.PostForm.Get("role"), administrator)}, scopes...),
 			"token_type":   "Bearer",
 			"expires_in":   int(Lifetime.Seconds()),
 			"scope":        strings.Join(scopes, " "),

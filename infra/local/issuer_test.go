@@ -79,7 +79,7 @@ func verify(t *testing.T, i *local.Issuer, token string) (claims jwt.Claims, sco
 
 func TestTokensCanBeVerifiedByDiscovery(t *testing.T) {
 	i := issuer(t)
-	claims, scope := verify(t, i, i.Token("somebody", "read", "write"))
+	claims, scope := verify(t, i, i.Token("somebody", []string{"viewer"}, "read", "write"))
 	if claims.Subject != "somebody" || scope != "read write" {
 		t.Errorf("token of %q for %q", claims.Subject, scope)
 	}
@@ -106,6 +106,8 @@ func TestTokenEndpoint(t *testing.T) {
 		"wrong secret":   {form("grant_type", "client_credentials"), "guess", 401, "invalid_client"},
 		"no credentials": {form("grant_type", "client_credentials"), "", 401, "invalid_client"},
 		"other grant":    {form("grant_type", "password"), secret, 400, "unsupported_grant_type"},
+		"a role":         {form("grant_type", "client_credentials", "scope", "a b", "role", "viewer"), secret, 200, ""},
+		"no such role":   {form("grant_type", "client_credentials", "role", "king"), secret, 400, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.Address()+"/token", strings.NewReader(c.form.Encode()))

@@ -170,8 +170,11 @@ func (s *Stack) APIURL() string { return s.proxy.Address() }
 // Issuer is the issuer whose tokens the API accepts.
 func (s *Stack) Issuer() *Issuer { return s.issuer }
 
-// Token is a token that the API accepts, valid for an hour.
-func (s *Stack) Token() string { return s.issuer.Token(client) }
+// Token is a token of an administrator that the API accepts, valid for an hour.
+func (s *Stack) Token() string { return s.TokenOf(administrator) }
+
+// TokenOf is such a token with another role.
+func (s *Stack) TokenOf(role string) string { return s.issuer.Token(client, []string{role}) }
 
 // AWS is what any client of the SDK needs to reach the stack's emulator with the
 // rights of whoever deploys.

@@ -98,11 +98,11 @@ func TestPrivateRouteAcceptsOnlyTokensOfTheIssuer(t *testing.T) {
 		token  string
 		status int
 	}{
-		"good":           {s.Issuer().Token("somebody"), 200},
+		"good":           {s.Issuer().Token("somebody", nil), 200},
 		"of the stack":   {s.Token(), 200},
 		"none":           {"", 401},
 		"other key":      {other.Sign(claims("sub", "somebody")), 401},
-		"other issuer":   {other.Token("somebody"), 401},
+		"other issuer":   {other.Token("somebody", nil), 401},
 		"expired":        {s.Issuer().Sign(claims("exp", time.Now().Add(-time.Minute).Unix())), 401},
 		"other audience": {s.Issuer().Sign(claims("aud", "others")), 401},
 	} {

@@ -74,6 +74,7 @@ func newAdministrator(t *testing.T) *administrator {
 	}
 	a.api = contract.Handler(t, connectors.New(connectors.Options{
 		Store: a.store, Secrets: passwords, Mappings: jq.Mappings{}, Invoker: a.invoker, Now: a.clock.Now, NewID: function.NewID, Log: function.Log(a.log),
+		Caller: func(*http.Request) connectors.Caller { return connectors.Caller{Role: connectors.Administrator} },
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
 			return err

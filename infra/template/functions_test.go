@@ -37,6 +37,9 @@ func TestEnvironment(t *testing.T) {
 		"Connectors": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "SECRETS_PREFIX": prefix, "SUBMIT_FUNCTION": "${Submit}",
 			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}",
+			"ROLES_CLAIM": "${RolesClaim}", "VIEWER_ROLE": "${ViewerRole}", "OPERATOR_ROLE": "${OperatorRole}", "ADMINISTRATOR_ROLE": "${AdministratorRole}",
+			"STACK": "${AWS::StackName}", "ISSUER": "${Issuer}", "RUNBOOK": "${RunbookUrl}",
+			"DASHBOARD": `{"Fn::If":["HasDashboard",{"Fn::Sub":"https://${AWS::Region}.console.aws.amazon.com/cloudwatch/home?region=${AWS::Region}#dashboards/dashboard/${AWS::StackName}"},""]}`,
 		},
 	}
 	functions := s.all(t, "AWS::Lambda::Function")

@@ -76,6 +76,38 @@ func TestAddressesOfADeploymentAreHTTPS(t *testing.T) {
 	}
 }
 
+// Names of roles and of their claim are such as issuers have; a name that can be in no
+// token would shut everybody out.
+func TestRolesCanBeNamedAsIssuersDo(t *testing.T) {
+	s := load(t)
+	for value, want := range map[string]bool{
+		"realm_access.roles": true, "resource_access.mts-connector.roles": true, "cognito:groups": true, "https://example.org/roles": true,
+		"roles": true, "": false, "a b": false, `a"b`: false, `a\\b`: false, "rôles": false,
+	} {
+		if got := allows(t, s, "RolesClaim", value); got != want {
+			t.Errorf("RolesClaim=%q is allowed: %v", value, got)
+		}
+	}
+	for parameter, otherwise := range map[string]string{"ViewerRole": "viewer", "OperatorRole": "operator", "AdministratorRole": "administrator"} {
+		if got := text(s.Parameters[parameter]["Default"]); got != otherwise {
+			t.Errorf("%s is %q", parameter, got)
+		}
+		for value, want := range map[string]bool{
+			"viewer": true, "mts-viewer": true, "/openg2p/mts:viewer": true, "ROLE_VIEWER": true, "mts.viewer@example.org": true,
+			"": false, "a b": false, "a,b": false, `"a"`: false, "seguimiento\u00f3": false,
+		} {
+			if got := allows(t, s, parameter, value); got != want {
+				t.Errorf("%s=%q is allowed: %v", parameter, value, got)
+			}
+		}
+	}
+	for value, want := range map[string]bool{"": true, "https://wiki.example.org/mts/runbook.md#start": true, "http://wiki.example.org": false, "javascript:alert(1)": false, `https://a"b`: false, "https://a<b": false} {
+		if got := allows(t, s, "RunbookUrl", value); got != want {
+			t.Errorf("RunbookUrl=%q is allowed: %v", value, got)
+		}
+	}
+}
+
 // Without a scope every access token of the issuer for the audience opens the API.
 func TestAScopeCanBeAskedFor(t *testing.T) {
 	s := load(t)

@@ -44,6 +44,7 @@ type Problem struct {
 	Title  string      `json:"title"`
 	Status int         `json:"status"`
 	Detail string      `json:"detail"`
+	Params Params      `json:"params,omitempty"` // what Detail names
 	Errors FieldErrors `json:"errors,omitempty"`
 }
 

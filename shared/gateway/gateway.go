@@ -105,6 +105,7 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit
 	address.RawQuery = event.RawQueryString
 	if rc.Authorizer != nil && rc.Authorizer.JWT != nil {
 		ctx = context.WithValue(ctx, claimsKey{}, rc.Authorizer.JWT.Claims)
+		ctx = context.WithValue(ctx, tokenKey{}, accepted(event, rc.Authorizer.JWT.Claims))
 	}
 	request, err := http.NewRequestWithContext(ctx, rc.HTTP.Method, "/", bytes.NewReader(body))
 	if err != nil { // only for a method that HTTP does not allow

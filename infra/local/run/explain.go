@@ -36,9 +36,9 @@ valid for an hour):
   curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}/runs
   curl -H "Authorization: Bearer $TOKEN" {api}/connectors/{connector}/rejections
 
-Another token:
+Another token, of an administrator or with another role (viewer, operator):
 
-  TOKEN=$(curl -s -u {id}:{secret} -d grant_type=client_credentials {issuer}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  TOKEN=$(curl -s -u {id}:{secret} -d grant_type=client_credentials -d role=administrator {issuer}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
 Create a connector for your own MTS and Odoo, and start it:
 

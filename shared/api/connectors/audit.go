@@ -23,6 +23,10 @@ import (
 type Caller struct {
 	Name  string // "" if nobody knows
 	Claim string // of the token that has the name: "sub", or "client_id" where there is no sub
+	Shown string // what people call them, for themselves only; it is in no log
+	Role  Role
+	// Misused: the token is none for this API, though the issuer and the audience fit.
+	Misused bool
 }
 
 // longestName of a caller in the log. A sub has up to 255 characters (OpenID

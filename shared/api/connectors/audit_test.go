@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
@@ -34,7 +33,7 @@ func (s *service) changes() (lines []map[string]any) {
 
 func TestEveryChangeIsOneLineThatSaysWhoAndWhat(t *testing.T) {
 	s := newService(t)
-	s.caller = connectors.Caller{Name: "f:1234:user-1", Claim: "sub"}
+	s.caller = connectors.Caller{Name: "f:1234:user-1", Claim: "sub", Role: connectors.Administrator}
 	path := s.create()
 	id := idOf(path)
 	expect := func(what string, want map[string]any) {
@@ -170,7 +169,7 @@ func TestAHostileSubjectNeitherBreaksNorForgesALine(t *testing.T) {
 		strings.Repeat("é", 1e5): strings.Repeat(`\u00e9`, 43)[:255] + "...",
 	} {
 		s := newService(t)
-		s.caller = connectors.Caller{Name: name, Claim: "sub"}
+		s.caller = connectors.Caller{Name: name, Claim: "sub", Role: connectors.Administrator}
 		s.create()
 		if n := strings.Count(s.log.String(), "\n"); n != 1 {
 			t.Errorf("%q: %d lines", name, n)
@@ -181,14 +180,17 @@ func TestAHostileSubjectNeitherBreaksNorForgesALine(t *testing.T) {
 	}
 }
 
-// Without a function that tells, nobody is named.
-func TestChangesOfAnUnknownCaller(t *testing.T) {
+// Without a function that tells who it is, nobody may anything.
+func TestUnknownCallersMayNothing(t *testing.T) {
 	h := connectors.New(connectors.Options{Store: newStore(), Secrets: &secretStore{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
-	r := httptest.NewRequest(http.MethodPost, "/connectors", strings.NewReader(with()))
-	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	if h.ServeHTTP(w, r); w.Code != 201 {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for _, request := range []string{"POST /connectors", "GET /connectors"} {
+		method, path, _ := strings.Cut(request, " ")
+		r := httptest.NewRequest(method, path, strings.NewReader(with()))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != 403 || !strings.Contains(w.Body.String(), "You have none.") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
 	}
 }
 

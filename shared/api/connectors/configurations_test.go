@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -272,7 +273,8 @@ func TestNextProbeFollowsTheOutageOfTheRegistry(t *testing.T) {
 
 func TestDefaultIDs(t *testing.T) {
 	s := newStore()
-	h := connectors.New(connectors.Options{Store: s, Secrets: &secretStore{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil }})
+	h := connectors.New(connectors.Options{Store: s, Secrets: &secretStore{values: map[string][]string{}}, Mappings: jq.Mappings{}, Invoker: &invoker{}, CheckDomain: func(string) error { return nil },
+		Caller: func(*http.Request) connectors.Caller { return connectors.Caller{Role: connectors.Administrator} }})
 	for range 3 {
 		r := httptest.NewRequest("POST", "/connectors", strings.NewReader(with()))
 		r.Header.Set("Content-Type", "application/json")

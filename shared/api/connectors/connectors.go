@@ -6,10 +6,12 @@
 //	GET               /connectors/{id}/runs, …/runs/{run}, …/runs/{run}/batches
 //	GET               /connectors/{id}/rejections
 //	POST              /connectors/{id}/rejections/retry
+//	GET               /me
 //	GET               /openapi.json
 //
-// openapi.yaml beside this folder is the document of the API: what may be sent, and
-// what a reply has. API Gateway decides who may call it. Every reply is JSON; a refusal is a
+// openapi.yaml beside this folder is the document of the API: what may be sent, what
+// a reply has, and which role an operation needs. API Gateway decides whose tokens are
+// accepted. Every reply is JSON; a refusal is a
 // problem that says what to do. No reply holds a secret.
 package connectors
 
@@ -41,8 +43,11 @@ type Options struct {
 	Now          func() time.Time
 	NewID        func() string // 26 letters and digits that nobody can guess
 	Log          *slog.Logger
-	// Caller is who made a request, for the log of changes.
-	Caller func(*http.Request) Caller
+	// Caller is who made a request, and what they may do. By default nobody may
+	// anything.
+	Caller     func(*http.Request) Caller
+	RoleNames  RoleNames // what the issuer calls the roles, to be named in refusals
+	Deployment Deployment
 }
 
 type service struct{ Options }
@@ -64,7 +69,7 @@ func New(o Options) http.Handler {
 	s := &service{o}
 	return api.API{
 		Routes:     s.routes(),
-		Document:   Document(),
+		Document:   guarded{Document(), s},
 		Elsewhere:  "There is nothing at this path. The API begins at /connectors.",
 		Translate:  translate,
 		Log:        o.Log,
@@ -84,6 +89,7 @@ func (s *service) routes() map[string]api.Methods {
 		"/connectors/{id}/runs/{run}/batches": {"GET": s.batches},
 		"/connectors/{id}/rejections":         {"GET": s.rejections},
 		"/connectors/{id}/rejections/retry":   {"POST": s.retry},
+		"/me":                                 {"GET": s.me},
 		"/openapi.json":                       {"GET": Document().Serve},
 	}
 }

@@ -22,6 +22,7 @@ const password = "correct horse battery staple"
 // passwords that were sent to it.
 type service struct {
 	t       *testing.T
+	options connectors.Options
 	handler http.Handler
 	store   *store
 	secrets *secretStore
@@ -33,9 +34,9 @@ type service struct {
 
 func newService(t *testing.T) *service {
 	s := &service{t: t, store: newStore(), secrets: &secretStore{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
-		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
+		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), caller: connectors.Caller{Role: connectors.Administrator}}
 	serial := 0
-	s.handler = contract().Handler(t, connectors.New(connectors.Options{
+	s.options = connectors.Options{
 		Store: s.store, Secrets: s.secrets, Mappings: jq.Mappings{}, Invoker: s.invoker,
 		CheckDomain: func(domain string) error {
 			if strings.Contains(domain, "child_of") {
@@ -47,7 +48,8 @@ func newService(t *testing.T) *service {
 		Caller: func(*http.Request) connectors.Caller { return s.caller },
 		NewID:  func() string { serial++; return fmt.Sprintf("C%025d", serial) },
 		Log:    slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}))
+	}
+	s.handler = contract().Handler(t, connectors.New(s.options))
 	t.Cleanup(func() {
 		if strings.Contains(s.log.String(), password) {
 			t.Errorf("a password was logged: %s", s.log.String())

@@ -23,6 +23,7 @@ type store struct {
 	mts        map[string]seeding.MTSState
 	registries map[string]seeding.RegistryState
 	fail       map[string]failure
+	calls      int
 }
 
 type failure struct {
@@ -39,6 +40,7 @@ func newStore() *store {
 func (s *store) write(method string, change func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.calls++
 	failing, fails := s.fail[method]
 	delete(s.fail, method)
 	if fails && !failing.applied {

@@ -51,7 +51,7 @@ type contents struct {
 // operation is what the document says about a method of a path.
 type operation struct {
 	document   *Document
-	role       string
+	id, role   string
 	parameters []parameter
 	body       string // location of the schema of its body; "" if it has none
 }
@@ -93,6 +93,7 @@ func (d *Document) contents() (contents, error) {
 			}
 			at := "/paths/" + pointerEscapes.Replace(path) + "/" + method
 			o := &operation{document: d}
+			o.id, _ = member(said, "operationId").(string)
 			o.role, _ = member(said, "x-role").(string)
 			o.parameters = append(c.parameters(strings.TrimSuffix(at, "/"+method)+"/parameters"), c.parameters(at+"/parameters")...)
 			if body := at + "/requestBody/content/application~1json/schema"; lookUp(tree, body) != nil {
@@ -163,6 +164,35 @@ func lookUp(v any, pointer string) any {
 		}
 	}
 	return v
+}
+
+// Role is the role that a request needs, as x-role of the document says; "" if it is
+// public.
+func (d *Document) Role(path, method string) (string, error) {
+	o, err := d.operation(path, method)
+	if err != nil {
+		return "", err
+	}
+	return o.role, nil
+}
+
+// Operation is one of the document.
+type Operation struct{ ID, Role string }
+
+// Operations are those of the document, by their ids, and its version.
+func (d *Document) Operations() (list []Operation, version string, err error) {
+	c, err := d.read()
+	if err != nil {
+		return nil, "", err
+	}
+	for _, methods := range c.operations {
+		for _, o := range methods {
+			list = append(list, Operation{o.id, o.role})
+		}
+	}
+	slices.SortFunc(list, func(a, b Operation) int { return strings.Compare(a.ID, b.ID) })
+	version, _ = member(c.tree["info"], "version").(string)
+	return list, version, nil
 }
 
 // operation is what the document says about a request.
