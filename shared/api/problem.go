@@ -105,8 +105,8 @@ const (
 // Full reports that a reply does not show another error.
 func (e FieldErrors) Full() bool { return len(e) >= MostErrors }
 
-// shown are those that fit into a reply.
-func (e FieldErrors) shown() FieldErrors {
+// Shown are those that fit into a reply.
+func (e FieldErrors) Shown() FieldErrors {
 	size := 0
 	for i, x := range e {
 		size += len(x.Parameter) + len(x.Detail)
@@ -123,7 +123,7 @@ func (e FieldErrors) shown() FieldErrors {
 // Err is nil if nothing is wrong, else a *Problem with the errors, as many as fit
 // into a reply.
 func (e FieldErrors) Err() error {
-	shown := e.shown()
+	shown := e.Shown()
 	detail := fmt.Sprintf("%d fields are wrong; errors says which and what each needs. Nothing was saved.", len(e))
 	switch {
 	case len(e) == 0:

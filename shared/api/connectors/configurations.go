@@ -95,13 +95,14 @@ func (s *service) attempts(ctx context.Context, c seeding.Connector, state seedi
 }
 
 func (s *service) create(w http.ResponseWriter, r *http.Request) error {
-	c, password, warnings, err := s.configuration(w, r, nil)
+	d, err := s.configuration(w, r, nil)
 	if err != nil {
 		return err
 	}
+	c := d.connector
 	now := s.Now().UTC()
 	c.ID, c.Version, c.Created, c.Updated = s.NewID(), 1, now, now
-	version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
+	version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, d.password)
 	if err != nil {
 		s.deleteSecret(r.Context(), c.ID) // it may have been stored nevertheless
 		return err
@@ -116,7 +117,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Location", "/connectors/"+c.ID)
-	return s.reply(w, r, http.StatusCreated, c, warnings)
+	return s.reply(w, r, http.StatusCreated, c, d.doubtful)
 }
 
 // wasCreated reports whether a write that failed took effect nevertheless. If it
@@ -153,29 +154,30 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	if err := matches(r, before); err != nil {
 		return err
 	}
-	c, password, warnings, err := s.configuration(w, r, &before)
+	d, err := s.configuration(w, r, &before)
 	if err != nil {
 		return err
 	}
+	c := d.connector
 	now := s.Now().UTC()
 	c.ID, c.Version, c.Created, c.Updated = before.ID, before.Version+1, before.Created, now
 	c.Secrets = before.Secrets
-	if password != "" {
+	if d.password != "" {
 		if err := s.checkRegistryChange(r.Context(), before, c); err != nil {
 			return err
 		}
-		version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, password)
+		version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, d.password)
 		if err != nil {
 			return err
 		}
 		c.Secrets = map[string]string{seeding.RegistryPassword: version}
 	}
 	err = s.Store.ReplaceConnector(r.Context(), c, now)
-	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, password != ""))...)
+	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, d.password != ""))...)
 	if err != nil {
 		return err
 	}
-	return s.reply(w, r, http.StatusOK, c, warnings)
+	return s.reply(w, r, http.StatusOK, c, d.doubtful)
 }
 
 // checkRegistryChange refuses another registry while batches are open, as the
@@ -186,11 +188,11 @@ func (s *service) checkRegistryChange(ctx context.Context, before, c seeding.Con
 	if before.RegistryKey() == c.RegistryKey() {
 		return nil
 	}
-	state, err := s.Store.State(ctx, c.ID)
+	state, err := s.Store.State(ctx, before.ID)
 	if err != nil || state.Run == "" {
 		return err
 	}
-	batches, err := s.Store.RunBatches(ctx, before.RegistryKey(), c.ID, state.Run)
+	batches, err := s.Store.RunBatches(ctx, before.RegistryKey(), before.ID, state.Run)
 	if err != nil {
 		return err
 	}

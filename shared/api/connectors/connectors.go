@@ -1,6 +1,7 @@
 // Package connectors is the HTTP API of connectors:
 //
 //	GET, POST         /connectors
+//	POST              /connectors/validate
 //	GET, PUT, DELETE  /connectors/{id}
 //	POST              /connectors/{id}/start, /connectors/{id}/stop
 //	GET               /connectors/{id}/runs, …/runs/{run}, …/runs/{run}/batches
@@ -81,6 +82,7 @@ func New(o Options) http.Handler {
 func (s *service) routes() map[string]api.Methods {
 	return map[string]api.Methods{
 		"/connectors":                         {"GET": s.list, "POST": s.create},
+		"/connectors/validate":                {"POST": s.validate},
 		"/connectors/{id}":                    {"GET": s.show, "PUT": s.replace, "DELETE": s.remove},
 		"/connectors/{id}/start":              {"POST": s.start},
 		"/connectors/{id}/stop":               {"POST": s.stop},

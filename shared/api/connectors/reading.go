@@ -15,41 +15,67 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
-// configuration reads a configuration, whose form the document checks, and checks
-// its meaning. before is the connector that it replaces, or nil. The connector has no
-// id, version, secrets and times; password is the registry's, "" when not given.
-// warnings are what is probably not meant. The error is a problem with everything
-// that is wrong.
-func (s *service) configuration(w http.ResponseWriter, r *http.Request, before *seeding.Connector) (c seeding.Connector, password string, warnings []warningDocument, err error) {
-	body := configurationBody{configurationDocument: newConfigurationDocument(setup.Defaults())}
-	var secret secretsBody
+// draft is a configuration that was read and checked, and is not saved. The connector
+// has no id, version, secrets and times.
+type draft struct {
+	connector seeding.Connector
+	password  string          // of the registry; "" when not given
+	wrong     api.FieldErrors // everything that is wrong, in form and meaning
+	doubtful  []warningDocument
+}
+
+// configuration reads a configuration that is to be saved. before is the connector
+// that it replaces, or nil. The error is a problem with everything that is wrong.
+func (s *service) configuration(w http.ResponseWriter, r *http.Request, before *seeding.Connector) (draft, error) {
+	body, secret := newConfigurationBody()
 	wrong, err := openapi.Read(w, r, &body, &secret)
 	if err != nil {
-		return c, "", nil, err
+		return draft{}, err
 	}
-	c, password = body.connector(), secret.Registry.Password
+	d := s.check(body, secret, wrong, before)
+	return d, d.wrong.Err()
+}
+
+// draftOf reads a configuration that is a part of a body, of a new connector or, with
+// before, of one that exists. The pointers of what is wrong begin at the configuration.
+func (s *service) draftOf(configuration json.RawMessage, before *seeding.Connector) (draft, error) {
+	schema := "NewConnector"
+	if before != nil {
+		schema = "ReplacedConnector"
+	}
+	body, secret := newConfigurationBody()
+	wrong, err := Document().ReadPart(schema, configuration, &body, &secret)
+	if err != nil {
+		return draft{}, err
+	}
+	return s.check(body, secret, wrong, before), nil
+}
+
+// check adds to what is wrong with the form of a configuration what is wrong with its
+// meaning.
+func (s *service) check(body configurationBody, secret secretsBody, wrong api.FieldErrors, before *seeding.Connector) draft {
+	d := draft{connector: body.connector(), password: secret.Registry.Password, wrong: wrong}
 	var flaw *api.Flaw
-	if c.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(c.Registry)); flaw != nil {
-		wrong.Add("/domain", *flaw)
+	if d.connector.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(d.connector.Registry)); flaw != nil {
+		d.wrong.Add("/domain", *flaw)
 	}
-	if shape := c.Output.TokenShape; shape.Longest < shape.Shortest && !wrong.Touch("/token_shape/longest") && !wrong.Touch("/token_shape/shortest") {
-		wrong.Add("/token_shape/longest", api.Flaw{Code: "longest", Detail: "must not be less than shortest"})
+	if shape := d.connector.Output.TokenShape; shape.Longest < shape.Shortest && !wrong.Touch("/token_shape/longest") && !wrong.Touch("/token_shape/shortest") {
+		d.wrong.Add("/token_shape/longest", api.Flaw{Code: "longest", Detail: "must not be less than shortest"})
 	}
+	formal := d.wrong
 	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
 	found, doubtful := rules.Check(setup.Proposal{
-		Connector: c, Before: before, PasswordGiven: password != "",
-		Unread: func(f setup.Field) bool { return wrong.Touch(pointer(f)) },
+		Connector: d.connector, Before: before, PasswordGiven: d.password != "",
+		Unread: func(f setup.Field) bool { return formal.Touch(pointer(f)) },
 	})
 	for _, finding := range found {
-		wrong.Add(pointer(finding.Field), flawOf(finding))
-	}
-	if err := wrong.Err(); err != nil {
-		return c, "", nil, err
+		d.wrong.Add(pointer(finding.Field), flawOf(finding))
 	}
 	for _, finding := range doubtful {
-		warnings = append(warnings, warningDocument{pointer(finding.Field), flawOf(finding)})
+		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flawOf(finding)})
 	}
-	return setup.Normalise(c), password, warnings, nil
+	d.connector = setup.Normalise(d.connector)
+	return d
 }
 
 // pointers say where the document has the fields that rules check. Below the
@@ -96,6 +122,11 @@ func flawOf(f setup.Finding) api.Flaw {
 type configurationBody struct {
 	configurationDocument
 	Domain json.RawMessage `json:"domain"`
+}
+
+// newConfigurationBody is a body in which nothing is given.
+func newConfigurationBody() (configurationBody, secretsBody) {
+	return configurationBody{configurationDocument: newConfigurationDocument(setup.Defaults())}, secretsBody{}
 }
 
 // secretsBody are members that no reply has.

@@ -35,21 +35,39 @@ func Read(w http.ResponseWriter, r *http.Request, into ...any) (wrong api.FieldE
 	if err != nil {
 		return nil, err
 	}
-	body = withoutNull(body)
-	mistakes, err := operation.document.validate(operation.body, body)
+	return operation.document.over(operation.body, body, into)
+}
+
+// ReadPart does with a part of a body what Read does with the whole: it checks it by
+// the schema of this name among the components of the document. Pointers of what is
+// wrong begin at the part.
+func (d *Document) ReadPart(schema string, part json.RawMessage, into ...any) (wrong api.FieldErrors, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(part))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err // Read has checked that it is JSON
+	}
+	return d.over("/components/schemas/"+schema, v, into)
+}
+
+// over checks a value by a schema and puts it over the values of into.
+func (d *Document) over(location string, v any, into []any) (wrong api.FieldErrors, err error) {
+	v = withoutNull(v)
+	mistakes, err := d.validate(location, v)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range mistakes {
 		wrong.Add(pointerTo(m.at, wrong.Full()), m.flaw)
-		body = without(body, m.at)
+		v = without(v, m.at)
 	}
-	text, err := json.Marshal(body)
+	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range into {
-		if err := json.Unmarshal(text, v); err != nil {
+	for _, target := range into {
+		if err := json.Unmarshal(text, target); err != nil {
 			return nil, err // the struct does not fit to the schema
 		}
 	}
