@@ -48,6 +48,14 @@ var (
 // Open makes no call to the registry. Its errors are about the configuration
 // (such as a *DomainError) or the password, so none is a *seeding.Fault.
 func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
+	registry, err := r.open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return registry, nil
+}
+
+func (r *Registries) open(ctx context.Context, c seeding.Connector) (*Registry, error) {
 	domain, err := ParseDomain(c.Source.Domain)
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func (s *Server) execute(q request) (any, error) {
 		return nil, raise("odoo.exceptions.UserError", "Object %s doesn't exist", q.model)
 	}
 	how, ok := methods[q.method]
-	if !ok || q.method == "enable_registrant" && q.model != partnerModel {
+	if !ok || how.of != "" && how.of != q.model {
 		return nil, raise("builtins.AttributeError", "type object '%s' has no attribute '%s'", q.model, q.method)
 	}
 	args, isList := q.args.([]any)

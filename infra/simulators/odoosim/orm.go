@@ -13,7 +13,8 @@ import (
 
 type method struct {
 	signature
-	records bool // the first argument is a list of ids
+	of      string // the only model that has it; "" for all
+	records bool   // the first argument is a list of ids
 	writes  bool
 	read    func(e *env, m *model, ids []int64, a map[string]any) (any, *exception)
 	write   func(t *tx, m *model, ids []int64, a map[string]any) (any, *exception)
@@ -58,6 +59,35 @@ var methods = map[string]method{
 			}
 			return true, err
 		}},
+	// Only the rules for records: the rights to the model are another call's.
+	"check_access_rule": {signature: signature{[]string{"operation"}, nil}, records: true,
+		read: func(e *env, m *model, ids []int64, a map[string]any) (any, *exception) {
+			operation := python.Str(a["operation"])
+			for _, id := range ids {
+				switch r := e.db.tables[m.name].rows[id]; {
+				case r == nil && operation != "read" && operation != "unlink":
+					return nil, missingRecord(m.name, e.user.id, id)
+				case r != nil && !e.user.sees(m, r):
+					return nil, e.hidden(operation, m, r)
+				}
+			}
+			return nothing{}, nil
+		}},
+	"get_param": {signature: signature{[]string{"key"}, []string{"default"}}, of: parameterModel,
+		read: func(e *env, m *model, _ []int64, a map[string]any) (any, *exception) {
+			if err := e.may("read", m); err != nil {
+				return nil, err
+			}
+			for _, r := range e.db.tables[m.name].rows {
+				if r.v[m.column("key")] == a["key"] {
+					return r.v[m.column("value")], nil
+				}
+			}
+			if fallback, given := a["default"]; given {
+				return fallback, nil
+			}
+			return false, nil
+		}},
 	"create": {signature: signature{[]string{"vals_list"}, nil}, writes: true,
 		write: func(t *tx, m *model, _ []int64, a map[string]any) (any, *exception) {
 			if vals, ok := a["vals_list"].(map[string]any); ok {
@@ -85,7 +115,7 @@ var methods = map[string]method{
 		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *exception) { return true, t.unlink(m, ids) }},
 	// enable_registrant stands for the methods that return nothing: its reply
 	// has neither result nor error (facts/odoo.md A1.3).
-	"enable_registrant": {records: true, writes: true,
+	"enable_registrant": {of: partnerModel, records: true, writes: true,
 		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *exception) {
 			column := t.db.partners.model.column("disabled")
 			for _, id := range ids {

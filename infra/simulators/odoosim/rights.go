@@ -9,6 +9,7 @@ const (
 	groupRegistrar = "OpenG2P Module Access/Registrar"
 	groupContacts  = "Extra Rights/Contact Creation"
 	groupInternal  = "User types/Internal User"
+	groupSettings  = "Administration/Settings"
 )
 
 // The companies; a record rule hides registrants of companies that are not the
@@ -34,7 +35,7 @@ type user struct {
 func defaultUsers() []*user {
 	return []*user{
 		{id: 2, login: "admin", password: "admin", name: "Administrator", partner: 3, active: true,
-			groups: []string{groupAdmin, groupRegistrar, groupContacts, groupInternal}, companies: []int64{OtherCompany, MyCompany}},
+			groups: []string{groupAdmin, groupRegistrar, groupContacts, groupInternal, groupSettings}, companies: []int64{OtherCompany, MyCompany}},
 		{id: 6, login: "clerk", password: "clerkpw1", name: "clerk", partner: 5, active: true,
 			groups: []string{groupInternal}, companies: []int64{MyCompany}},
 		{id: 7, login: "registrar", password: "registrarpw1", name: "registrar", partner: 6, active: true,
@@ -76,6 +77,8 @@ var rights = map[string]map[string][]string{
 	},
 	companyModel: {"read": {groupInternal}},
 	userModel:    {"read": {groupInternal}},
+
+	parameterModel: {"read": {groupSettings}, "write": {groupSettings}, "create": {groupSettings}, "unlink": {groupSettings}},
 }
 
 // may refuses with Odoo's AccessError (facts/odoo.md A1.8).

@@ -9,6 +9,8 @@ const (
 	typeModel    = "g2p.id.type"
 	companyModel = "res.company"
 	userModel    = "res.users"
+
+	parameterModel = "ir.config_parameter"
 )
 
 type kind string

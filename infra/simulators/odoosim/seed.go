@@ -1,6 +1,7 @@
 package odoosim
 
 import (
+	"crypto/rand"
 	"maps"
 	"slices"
 )
@@ -63,6 +64,7 @@ func (db *database) seedSystem(now stamp) {
 	named(db.types, VIDType, map[string]any{nameField: "MOSIP VID", "id_validation": `^\d{16}$`})
 	named(db.types, TokenType, map[string]any{nameField: "MOSIP UIN TOKEN"})
 	named(db.types, NationalType, map[string]any{nameField: "NATIONAL ID"})
+	named(db.tables[parameterModel], 1, map[string]any{"key": "database.uuid", "value": rand.Text()})
 }
 
 func optional(s string) any {

@@ -118,6 +118,8 @@ func newDatabase(name string, o Options) *database {
 		typeModel:    db.types,
 		companyModel: newTable(newNamedModel(companyModel, "Companies", "name")),
 		userModel:    newTable(newNamedModel(userModel, "Users", "name", field{name: "login", label: "Login", kind: charKind})),
+		parameterModel: newTable(newModel(parameterModel, "System Parameter", "key",
+			field{name: "key", label: "Key", kind: charKind}, field{name: "value", label: "Value", kind: textKind})),
 	}
 	return db
 }

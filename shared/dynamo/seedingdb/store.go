@@ -11,6 +11,9 @@
 //	R#<registry>#rejections       <identifier>#<connector>  rejection
 //	registries                    <registry>                claim counter, patch lease, outage, pace of calls
 //	seeders                       <MTS>                     claims, slots, who waits for one, pace
+//	inquiries                     <subject>#<place>         open inquiry: lease and times
+//	I#<inquiry>                   inquiry                   what was asked, and the answer; with the TTL attribute expires
+//	found                         <registry>                what a check found out about a registry
 //
 // Answers table, with the TTL attribute expires:
 //
@@ -47,6 +50,7 @@ var (
 	_ seeding.MTSStates      = (*Store)(nil)
 	_ seeding.Answers        = (*Store)(nil)
 	_ seeding.AnswerInbox    = (*Inbox)(nil)
+	_ seeding.Inquiries      = (*Store)(nil)
 )
 
 // New returns the store on the two tables, given by name. A function that reads

@@ -62,6 +62,8 @@ func Run(t *testing.T, target Target) {
 		"identifier types by name":           (*suite).types,
 		"identifier types that change":       (*suite).changingTypes,
 		"rights":                             (*suite).rights,
+		"what a check asks":                  (*suite).examination,
+		"what a check asks about rights":     (*suite).examinationOfRights,
 		"a large page and a large bulk call": (*suite).bulk,
 	} {
 		t.Run(name, func(t *testing.T) { test(newSuite(t, target), t) })

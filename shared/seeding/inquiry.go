@@ -1,0 +1,183 @@
+package seeding
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// InquiryKind is what a person asks about a configuration.
+type InquiryKind string
+
+const (
+	CheckInquiry   InquiryKind = "check"   // whether it would work
+	PreviewInquiry InquiryKind = "preview" // what it would send
+)
+
+// InquiryState is how far an inquiry is.
+type InquiryState string
+
+const (
+	InquiryWaiting  InquiryState = "waiting"  // for submit
+	InquiryWorking  InquiryState = "working"  // submit works on it
+	InquiryAnswered InquiryState = "answered" // all of its answer is there
+	InquiryFetched  InquiryState = "fetched"  // a preview that was delivered, which is done once
+	InquiryDropped  InquiryState = "dropped"  // a preview that nobody fetched in time, or whose work died
+)
+
+// Inquiry is a question about a configuration, stored or a draft, that a person
+// asks through the API and submit answers, because only submit may call servers and
+// read secrets.
+type Inquiry struct {
+	ID        string
+	Kind      InquiryKind
+	Connector string // that it is about; "" for a draft of a new one
+	// Draft is the configuration that is asked about, without secrets; nil is that of
+	// the connector as it is stored when submit looks.
+	Draft *Connector
+	// Given says that secrets came with the draft. They are kept apart, under the id
+	// of the inquiry, and deleted when it ends.
+	Given bool
+	Asker string // who may fetch a preview: the caller's claim and name
+	Place int    // from 1: which of the places of its connector it has
+	Asked time.Time
+
+	Count       int     // of a preview: how many registrants it shows
+	Registrants []int64 // of a preview: these, not the first ones
+
+	State InquiryState
+	Ended time.Time
+	Lines []Line // of a check, in the order in which they became known
+
+	Sealed    []byte // the answer of a preview, encrypted (SealAnswer)
+	SealKey   string // id of the key
+	FetchUpTo time.Time
+	FetchedAt time.Time // or dropped
+
+	Fence int64 // of the lease under which it is worked on
+}
+
+// Subject is what inquiries are bounded by: their connector, or all drafts of new
+// ones together.
+func (q Inquiry) Subject() string {
+	if q.Connector == "" {
+		return "new"
+	}
+	return q.Connector
+}
+
+// OpenInquiry is what the functions share about an inquiry that is not over: one
+// that waits for submit or that submit works on, or a preview that was not fetched.
+type OpenInquiry struct {
+	ID        string
+	Kind      InquiryKind
+	Subject   string
+	Place     int
+	Given     bool
+	Asked     time.Time
+	Lease     Lease     // of the invocation that works on it
+	Begun     int       // how many invocations began to work on it
+	FetchUpTo time.Time // zero until its answer is there
+}
+
+// Uncollected reports whether it is a preview that nobody fetched in time.
+func (o OpenInquiry) Uncollected(now time.Time) bool {
+	return !o.FetchUpTo.IsZero() && !o.FetchUpTo.After(now)
+}
+
+// Limits of inquiries.
+const (
+	// InquiryPlaces is how many inquiries of one connector may be open.
+	InquiryPlaces = 4
+	// InquiriesAtWork is how many inquiries are worked on at once: a new account of
+	// AWS runs ten functions, and callbacks and the work of connectors come first.
+	InquiriesAtWork = 2
+	// InquiryBegins is how often an inquiry is begun until it counts as dead.
+	InquiryBegins = 2
+	// InquiryLife is how long the answer of a check is kept.
+	InquiryLife = 24 * time.Hour
+	// PreviewLife is how long a preview waits to be fetched.
+	PreviewLife = 10 * time.Minute
+	// PreviewMost is how many registrants a preview shows at most.
+	PreviewMost = 20
+)
+
+// Expires is when an inquiry is gone, whether or not DynamoDB has deleted it.
+func (q Inquiry) Expires() time.Time { return q.Asked.Add(InquiryLife) }
+
+// Over reports whether the inquiry will not change any more by work.
+func (q Inquiry) Over() bool { return q.State != InquiryWaiting && q.State != InquiryWorking }
+
+// ErrManyInquiries: all places of the inquiries of a connector are taken.
+var ErrManyInquiries = errors.New("too many inquiries are open")
+
+// Inquiries keeps inquiries. Each has a place of its subject while it is open, and
+// a place can be taken once: so their number is bounded exactly.
+type Inquiries interface {
+	// Ask stores a new inquiry at a free place of its subject, and returns it with its
+	// place; ErrManyInquiries if there is none.
+	Ask(ctx context.Context, q Inquiry) (Inquiry, error)
+	// Inquiry returns an inquiry; ErrNotFound also for one that has expired.
+	Inquiry(ctx context.Context, id string, now time.Time) (Inquiry, error)
+	// OpenInquiries returns those that can be read; ErrDamaged as for States.
+	OpenInquiries(ctx context.Context) ([]OpenInquiry, error)
+	// TakeInquiry takes the lease of an inquiry that nobody answered yet, and counts
+	// one more begin. ErrLeaseHeld if somebody has it, ErrNotFound if it is answered.
+	TakeInquiry(ctx context.Context, q Inquiry, owner string, now, until time.Time) (OpenInquiry, error)
+	// KeepInquiry makes the lease last until the given time; ErrConflict if somebody
+	// took it since, or the inquiry is answered.
+	KeepInquiry(ctx context.Context, open OpenInquiry, until time.Time) error
+	// SaveLines writes state and lines of an inquiry, unless a later fence wrote some;
+	// then it is ErrConflict.
+	SaveLines(ctx context.Context, q Inquiry) error
+	// EndInquiry writes the answer under the fence of the lease, and frees the place;
+	// that of a preview which is to be fetched stays taken until FetchUpTo.
+	EndInquiry(ctx context.Context, q Inquiry) error
+	// FetchInquiry ends a preview: its state is the given one, and its sealed answer
+	// is deleted. ErrConflict if that was done before.
+	FetchInquiry(ctx context.Context, q Inquiry, state InquiryState, now time.Time) error
+	// NoteFound writes what a check found out about a registry, for others to compare.
+	NoteFound(ctx context.Context, f RegistryFound) error
+	// AllFound returns what is known of all registries; ErrDamaged as for States.
+	AllFound(ctx context.Context) ([]RegistryFound, error)
+}
+
+// RegistryFound is what a check found out about a registry.
+type RegistryFound struct {
+	Registry string // RegistryKey
+	// Identity is the same for two addresses of one database. Exact says that it is
+	// Odoo's own; otherwise it is made of what two databases hardly have in common.
+	Identity string
+	Exact    bool
+	Odoo     string // version, such as "17.0"
+	Line     string // of OpenG2P's modules: "15.0", or "17.0" for later ones
+	Checked  time.Time
+}
+
+// LineResult is the result of a line.
+type LineResult string
+
+const (
+	LineOK       LineResult = "ok"
+	LineWarning  LineResult = "warning"
+	LineFailure  LineResult = "failure"
+	LineNotTried LineResult = "not_tried"
+)
+
+// Line is one finding of a check. It holds nothing of a person and no text of a
+// server: Params are numbers, names of the configuration and names of fields.
+type Line struct {
+	Name   string // what was looked at
+	Result LineResult
+	Code   string // of the finding
+	Params map[string]any
+	Description
+	Field string // of the configuration that is to blame, as in setup; "" for none
+}
+
+// LookUps is how long a registry needs, with Identifiers identifiers in all, to find
+// one by its id, those of a registrant, and one by its value.
+type LookUps struct {
+	Identifiers                 int
+	ByID, ByRegistrant, ByValue time.Duration
+}
