@@ -229,3 +229,6 @@ func (r *Registry) count(ctx context.Context, domain []any) (int, error) {
 	}
 	return *count, nil
 }
+
+// ReadOnly makes Registrants read these fields only.
+func (r *Registry) ReadOnly(fields []string) { r.fields = withID(fields) }

@@ -211,6 +211,14 @@ func Origin(text string) string {
 	return address.Origin()
 }
 
+// SameOrigin reports whether two addresses have the same scheme, host and port. A
+// text that is no address has no host.
+func SameOrigin(a, b string) bool {
+	first, err1 := ParseAddress(a)
+	second, err2 := ParseAddress(b)
+	return err1 == nil && err2 == nil && first.Origin() == second.Origin()
+}
+
 // String is the address as it is stored and called, without the default port.
 func (a Address) String() string {
 	host := a.Host

@@ -66,6 +66,41 @@ func (q Inquiry) Subject() string {
 	return q.Connector
 }
 
+// PasswordSource is where the password comes from with which an inquiry signs in.
+type PasswordSource string
+
+const (
+	PasswordGiven   PasswordSource = "given"        // with the draft
+	PasswordStored  PasswordSource = "stored"       // that of the connector
+	PasswordOfOther PasswordSource = "another_host" // there is one, stored for another host
+	PasswordMissing PasswordSource = "no_password"
+)
+
+// About is the configuration that the inquiry is about, and where its password comes
+// from. stored is its connector as it is now, zero for a draft of a new one. A stored
+// password goes only to the scheme, host and port that it was stored for, or whoever
+// may ask could send it to a host of their own.
+func (q Inquiry) About(stored Connector) (Connector, PasswordSource) {
+	if q.Draft == nil {
+		return stored, PasswordStored
+	}
+	c := *q.Draft
+	c.ID, c.Version, c.Secrets = q.ID, 0, nil
+	if q.Connector != "" {
+		c.ID, c.Version = q.Connector, stored.Version
+	}
+	switch {
+	case q.Given:
+		return c, PasswordGiven
+	case stored.Secrets[RegistryPassword] == "":
+		return c, PasswordMissing
+	case !SameOrigin(stored.Registry.URL, c.Registry.URL):
+		return c, PasswordOfOther
+	}
+	c.Secrets = stored.Secrets
+	return c, PasswordStored
+}
+
 // OpenInquiry is what the functions share about an inquiry that is not over: one
 // that waits for submit or that submit works on, or a preview that was not fetched.
 type OpenInquiry struct {

@@ -58,11 +58,7 @@ func cutOwn(path string, own []string) (base, rest string) {
 
 // SameHost reports whether two addresses have the same scheme, host and port. A
 // text that is no address has no host.
-func SameHost(a, b string) bool {
-	first, err1 := seeding.ParseAddress(a)
-	second, err2 := seeding.ParseAddress(b)
-	return err1 == nil && err2 == nil && first.Origin() == second.Origin()
-}
+func SameHost(a, b string) bool { return seeding.SameOrigin(a, b) }
 
 // checkAddresses finds addresses that must not be called, and those of calls of
 // MTS: the connector would add the call once more.

@@ -1,0 +1,4 @@
+package check
+
+// IndexLines is for tests.
+var IndexLines = indexLines
