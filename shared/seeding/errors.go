@@ -3,6 +3,7 @@ package seeding
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors of the stores. Any other error of a store is a failure of the storage
@@ -82,6 +83,14 @@ func (f *Fault) Error() string {
 		return f.Kind.String()
 	}
 	return fmt.Sprintf("%s (%s)", f.Kind, f.Code)
+}
+
+// Named is its code, or the name of its kind if it has none.
+func (f *Fault) Named() string {
+	if f.Code == "" {
+		return strings.ReplaceAll(f.Kind.String(), " ", "_")
+	}
+	return f.Code
 }
 
 func (f *Fault) Unwrap() error { return f.Cause }

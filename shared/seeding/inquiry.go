@@ -3,6 +3,7 @@ package seeding
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -215,4 +216,67 @@ type Line struct {
 type LookUps struct {
 	Identifiers                 int
 	ByID, ByRegistrant, ByValue time.Duration
+}
+
+// Line is the line of a sign-in that is not tried; tried is true if there is a password
+// to try. unread is why a stored one could not be read.
+func (s PasswordSource) Line(unread error) (l Line, tried bool) {
+	l = Line{Name: "sign_in", Result: LineNotTried, Code: string(s), Field: "registry_password"}
+	switch {
+	case s == PasswordOfOther:
+		l.Description = Description{
+			"Not tried: the password is stored for another host.",
+			"Give the password with the draft. A stored one is sent only to the host, port and scheme that it was stored for.",
+		}
+	case s == PasswordMissing:
+		l.Description = Description{
+			"Not tried: there is no password.",
+			"Give the password, or an API key, with the draft.",
+		}
+	case unread != nil:
+		l.Result, l.Code, l.Description = LineFailure, "password_unread", RegistryUnusable(unread).Description
+	default:
+		return Line{}, true
+	}
+	return l, false
+}
+
+// ConnectorGone is the line of an inquiry whose connector was deleted meanwhile.
+var ConnectorGone = Line{Name: "work", Result: LineFailure, Code: "no_connector", Description: Description{
+	"The connector was deleted meanwhile.", "Nothing.",
+}}
+
+// RegistryLine is the line of a call to the registry that failed. op is what was
+// refused: reading, writing or removing.
+func RegistryLine(name string, err error, op Source, field string) Line {
+	fault := FaultOf(err)
+	source, d := RegistryProblem(fault, op)
+	if source == ProblemRegistry {
+		field = "registry_url"
+	}
+	return Line{Name: name, Result: LineFailure, Code: fault.Named(), Description: d, Field: field}
+}
+
+// FieldOf is the field of the configuration that a fault of reading registrants is
+// about, as in setup; "" if none is.
+func FieldOf(f *Fault) string {
+	switch {
+	case f.Kind == RefusedTypes && f.Code == "token_type":
+		return "token_type"
+	case f.Kind == RefusedTypes:
+		return "vid_type"
+	case f.Code == "NoSuchDomainField", f.Code == "NoSuchOperator", slices.Contains(valueRefusals, f.Code):
+		return "domain"
+	case f.Code == "NoSuchField", f.Code == "FieldDenied", f.Code == CodeTooLarge:
+		return "fields"
+	case f.Code == Encrypted, f.Code == StillEncrypted:
+		return "read_one_by_one"
+	case f.Code == "NoDatabase", f.Kind == RefusedSignIn && f.Code == "OperationalError":
+		return "registry_database"
+	case f.Code == "KeyOfAnotherUser":
+		return "registry_username"
+	case f.Kind == RefusedSignIn:
+		return "registry_password"
+	}
+	return ""
 }

@@ -98,7 +98,7 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[str
 		var err error
 		stored, err = k.Store.Connector(ctx, q.Connector)
 		if seeding.IsNotFound(err) {
-			return []seeding.Line{connectorGone}, nil, nil
+			return []seeding.Line{seeding.ConnectorGone}, nil, nil
 		}
 		if err != nil {
 			return nil, nil, err
@@ -144,8 +144,8 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 		return nil
 	}
 	var way string
-	line := passwordLine(source, unread)
-	if line.Name == "" {
+	line, tried := source.Line(unread)
+	if tried {
 		err = limited(ctx, func(ctx context.Context) (err error) { way, err = registry.SignIn(ctx); return err })
 		line = signInLine(c, way, err)
 	}
@@ -233,7 +233,7 @@ type seen struct {
 	looked                int // VIDs of the sample
 	selected              int // of these, VIDs of registrants whom the domain selects
 	holding               int // of these, VIDs of registrants who hold something of the token type
-	unseen                seeding.Unseen
+	unseen                seeding.Nobody
 	firstVID, firstHolder int64 // ids of the first VID and of its registrant; 0 if there is none
 }
 

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,11 +32,8 @@ const (
 const (
 	mtsURL        = "mts_url"
 	registryURL   = "registry_url"
-	registryName  = "registry_database"
 	registryUser  = "registry_username"
-	registrySaid  = "registry_password"
 	vidType       = "vid_type"
-	tokenType     = "token_type"
 	oneByOne      = "read_one_by_one"
 	selectedField = "fields"
 	domain        = "domain"
@@ -73,32 +69,10 @@ func failed(name, code string, d seeding.Description, field string) seeding.Line
 	return seeding.Line{Name: name, Result: seeding.LineFailure, Code: code, Description: d, Field: field}
 }
 
-// codeOf is the code of a fault; what has none is named by its kind.
-func codeOf(f *seeding.Fault) string {
-	if f.Code == "" {
-		return strings.ReplaceAll(f.Kind.String(), " ", "_")
-	}
-	return f.Code
-}
-
-// ofRegistry is the line of a call to the registry that failed.
-func ofRegistry(name string, err error, op seeding.Source, field string) seeding.Line {
-	fault := seeding.FaultOf(err)
-	source, d := seeding.RegistryProblem(fault, op)
-	if source == seeding.ProblemRegistry {
-		field = registryURL
-	}
-	return failed(name, codeOf(fault), d, field)
-}
-
-var connectorGone = failed("work", "no_connector", seeding.Description{
-	Text: "The connector was deleted meanwhile.", Remedy: "Nothing.",
-}, "")
-
 func mtsLine(err error) seeding.Line {
 	if err != nil {
 		fault := seeding.FaultOf(err)
-		return failed(mts, codeOf(fault), seeding.MTSProblem(fault), mtsURL)
+		return failed(mts, fault.Named(), seeding.MTSProblem(fault), mtsURL)
 	}
 	return ok(mts, "reached", "MTS answers, and so does its database.", nil)
 }
@@ -109,28 +83,9 @@ func unusableLine(u *seeding.Unusable) seeding.Line {
 
 func registryLine(err error) seeding.Line {
 	if err != nil {
-		return ofRegistry(server, err, seeding.ProblemRead, registryURL)
+		return seeding.RegistryLine(server, err, seeding.ProblemRead, registryURL)
 	}
 	return ok(server, "reached", "An Odoo answers at the address of the registry.", nil)
-}
-
-// passwordLine is the line of a sign-in that is not tried, without a name if it can be.
-func passwordLine(source seeding.PasswordSource, unread error) seeding.Line {
-	switch {
-	case source == seeding.PasswordOfOther:
-		return seeding.Line{Name: signIn, Result: seeding.LineNotTried, Code: string(source), Field: registrySaid, Description: seeding.Description{
-			Text:   "Not tried: the password is stored for another host.",
-			Remedy: "Give the password with the draft. A stored one is sent only to the host, port and scheme that it was stored for.",
-		}}
-	case source == seeding.PasswordMissing:
-		return seeding.Line{Name: signIn, Result: seeding.LineNotTried, Code: string(source), Field: registrySaid, Description: seeding.Description{
-			Text:   "Not tried: there is no password.",
-			Remedy: "Give the password, or an API key, with the draft.",
-		}}
-	case unread != nil:
-		return failed(signIn, "password_unread", seeding.RegistryUnusable(unread).Description, registrySaid)
-	}
-	return seeding.Line{}
 }
 
 var ways = map[string]string{
@@ -143,14 +98,7 @@ func signInLine(c seeding.Connector, way string, err error) seeding.Line {
 	if err == nil {
 		return ok(signIn, "signed_in", "The user is signed in "+ways[way]+".", map[string]any{"way": way})
 	}
-	field := registrySaid
-	switch seeding.FaultOf(err).Code {
-	case "NoDatabase", "OperationalError":
-		field = registryName
-	case "KeyOfAnotherUser":
-		field = registryUser
-	}
-	line := ofRegistry(signIn, err, seeding.ProblemSignIn, field)
+	line := seeding.RegistryLine(signIn, err, seeding.ProblemSignIn, seeding.FieldOf(seeding.FaultOf(err)))
 	if line.Code == "NoDatabase" {
 		line.Params = map[string]any{"database": c.Registry.Database}
 	}
@@ -232,20 +180,13 @@ func typesLine(err error) seeding.Line {
 	if err == nil {
 		return ok(types, "found", "Both identifier types are there, each once.", nil)
 	}
-	field := ""
-	switch fault := seeding.FaultOf(err); {
-	case fault.Kind == seeding.RefusedTypes && fault.Code == "token_type":
-		field = tokenType
-	case fault.Kind == seeding.RefusedTypes:
-		field = vidType
-	}
-	return ofRegistry(types, err, seeding.ProblemRead, field)
+	return seeding.RegistryLine(types, err, seeding.ProblemRead, seeding.FieldOf(seeding.FaultOf(err)))
 }
 
 func modulesLine(encrypting, readsOneByOne bool, err error) seeding.Line {
 	switch {
 	case err != nil:
-		return ofRegistry(modules, err, seeding.ProblemRead, "")
+		return seeding.RegistryLine(modules, err, seeding.ProblemRead, "")
 	case encrypting && !readsOneByOne:
 		_, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.Encrypted}, seeding.ProblemRead)
 		d.Text = "The registry can encrypt registrants (g2p_registry_encryption). It shows those who are encrypted with one text in place of their names, unless each is read alone."
@@ -260,7 +201,7 @@ func modulesLine(encrypting, readsOneByOne bool, err error) seeding.Line {
 // read.
 func fieldsLine(selected []string, kinds map[string]string, err error) (line seeding.Line, known []string) {
 	if err != nil {
-		return ofRegistry(fields, err, seeding.ProblemRead, selectedField), nil
+		return seeding.RegistryLine(fields, err, seeding.ProblemRead, selectedField), nil
 	}
 	var missing, large []string
 	for _, name := range selected {
@@ -316,17 +257,7 @@ func readLine(s seen, err error) seeding.Line {
 	if err == nil {
 		return ok(read, "read", "Registrants, identifiers and identifier types can be read, and the registry accepts the domain.", map[string]any{"looked": s.looked})
 	}
-	field := ""
-	switch code := seeding.FaultOf(err).Code; {
-	case code == "NoSuchDomainField", code == "NoSuchOperator", slices.Contains([]string{"DataError", "DatetimeFieldOverflow", "InvalidDatetimeFormat",
-		"InvalidTextRepresentation", "NumericValueOutOfRange", "UndefinedFunction"}, code):
-		field = domain
-	case code == "NoSuchField", code == "FieldDenied", code == "AnswerTooLarge":
-		field = selectedField
-	case code == seeding.Encrypted, code == seeding.StillEncrypted:
-		field = oneByOne
-	}
-	return ofRegistry(read, err, seeding.ProblemRead, field)
+	return seeding.RegistryLine(read, err, seeding.ProblemRead, seeding.FieldOf(seeding.FaultOf(err)))
 }
 
 // selectsLine says how many the domain selects, and why nobody if that is so.
@@ -378,7 +309,7 @@ func rightLine(name string, may, removes bool, err error) seeding.Line {
 	}
 	switch {
 	case err != nil:
-		return ofRegistry(name, err, op, registryUser)
+		return seeding.RegistryLine(name, err, op, registryUser)
 	case may:
 		return ok(name, "allowed", text, nil)
 	}
@@ -409,7 +340,7 @@ func indexLines(l seeding.LookUps, err error) (lines []seeding.Line) {
 		more := one.took - l.ByID
 		switch {
 		case err != nil:
-			lines = append(lines, ofRegistry(one.name, err, seeding.ProblemRead, ""))
+			lines = append(lines, seeding.RegistryLine(one.name, err, seeding.ProblemRead, ""))
 		case more < slower:
 			lines = append(lines, ok(one.name, "fast", fmt.Sprintf("Identifiers are found by %s as fast as by id, among %d.", one.column, l.Identifiers), params))
 		default:

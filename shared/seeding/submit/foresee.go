@@ -1,0 +1,160 @@
+package submit
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Foresee returns what a run of the configuration would do with some VIDs now, by the
+// decisions of a run. It writes nothing. draft says that the configuration is not
+// stored: saved, it would make every rejection due.
+func (s *Submitter) Foresee(ctx context.Context, c seeding.Connector, draft bool, registry seeding.Registry, vids []seeding.Identifier) ([]seeding.Foreseen, error) {
+	r, err := s.foreseeRules(ctx, c, draft)
+	if err != nil || len(vids) == 0 {
+		return nil, err
+	}
+	p, err := s.foreseePage(ctx, c, registry, vids)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.hidden(p, true, c.Source.OneByOne); err != nil {
+		return nil, err
+	}
+	if err := s.readFingerprintKeys(ctx, p, r.fingerprintKeys); err != nil {
+		return nil, err
+	}
+	open, err := s.Store.OpenBatches(ctx, c.RegistryKey())
+	if seeding.IgnoreDamaged(err) != nil {
+		return nil, err
+	}
+	taken := map[int64]bool{}
+	for _, b := range open {
+		for _, m := range b.Members {
+			taken[m.Registrant] = true
+		}
+	}
+	return r.foresee(p, taken, s.Clock.Now()), nil
+}
+
+// foreseeRules are the rules of a configuration that may not be stored.
+func (s *Submitter) foreseeRules(ctx context.Context, c seeding.Connector, draft bool) (rules, error) {
+	mapper, err := s.Mappings.Compile(c.Source.Mapping)
+	if err != nil {
+		return rules{}, seeding.MappingUnusable(err)
+	}
+	key, err := s.FingerprintKeys.Current(ctx)
+	if err != nil {
+		return rules{}, seeding.KeysUnusable(err)
+	}
+	state, err := s.Store.State(ctx, c.ID)
+	if err != nil && !seeding.IsNotFound(err) {
+		return rules{}, err
+	}
+	r := rules{
+		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: state.Retried,
+		mapper: mapper, fingerprintKey: key, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
+	}
+	if draft {
+		r.configured = -1 // no rejection has this version, so each is due
+	}
+	return r, nil
+}
+
+// foreseePage reads what belongs to the VIDs.
+func (s *Submitter) foreseePage(ctx context.Context, c seeding.Connector, registry seeding.Registry, vids []seeding.Identifier) (p page, err error) {
+	p.vids = vids
+	ids := registrantsOf(vids)
+	if p.records, err = registry.Registrants(ctx, ids); err != nil {
+		return p, err
+	}
+	tokens, err := registry.Tokens(ctx, ids)
+	if err != nil {
+		return p, err
+	}
+	p.tokens = seeding.ByRegistrant(tokens)
+	began := s.Clock.Now()
+	var rejections []seeding.Rejection
+	for _, span := range spans(vids) {
+		some, err := s.Store.Rejections(ctx, c.RegistryKey(), span[0], span[1])
+		if seeding.IgnoreDamaged(err) != nil {
+			return p, err
+		}
+		rejections = append(rejections, some...)
+	}
+	p.addRejections(rejections, c.ID, nil, began)
+	if holders := p.duplicateHolders(); len(holders) > 0 {
+		held, err := registry.Tokens(ctx, holders)
+		if err != nil {
+			return p, err
+		}
+		p.holders = seeding.ByRegistrant(held)
+	}
+	return p, nil
+}
+
+// spans are the ranges of identifiers to read: a page of the list as one, and VIDs
+// that are far from each other alone.
+func spans(vids []seeding.Identifier) (list [][2]int64) {
+	const near = 100
+	ids := make([]int64, 0, len(vids))
+	for _, v := range vids {
+		ids = append(ids, v.ID)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if n := len(list); n > 0 && id-list[n-1][1] <= near {
+			list[n-1][1] = id
+			continue
+		}
+		list = append(list, [2]int64{id, id})
+	}
+	return list
+}
+
+// foresee decides about the VIDs of a page in their order, as decidePage does.
+func (r rules) foresee(p page, taken map[int64]bool, now time.Time) []seeding.Foreseen {
+	list := make([]seeding.Foreseen, 0, len(p.vids))
+	for _, vid := range p.vids {
+		before := p.mine[vid.ID]
+		f := facts{
+			taken: taken[vid.Registrant], record: p.records[vid.Registrant], tokens: p.tokens[vid.Registrant],
+			before: before, holderTokens: p.holders[before.Holder], conflict: p.conflicts[vid.ID],
+		}
+		d := r.decide(vid, f, now)
+		one := seeding.Foreseen{Identifier: vid, Fate: fateOf(f, d.choice), Rejection: before}
+		if f.record != nil {
+			one.Record, one.Demographics = withVID(f.record, seeding.CleanVID(vid.Value)), r.demographics(vid, f)
+		}
+		switch d.choice {
+		case take:
+			taken[vid.Registrant] = true
+			one.Rejection = seeding.Rejection{}
+		case reject:
+			who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
+			one.Rejection = d.cause.Reject(r.registry, r.connector, who, r.configured, before, now, r.times)
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// fateOf names what a choice means for the registrant.
+func fateOf(f facts, c choice) seeding.Fate {
+	switch {
+	case f.taken:
+		return seeding.IsUnderWay
+	case f.record == nil:
+		return seeding.NotSelectedNow
+	case c == take:
+		return seeding.WouldBeSent
+	case c == reject:
+		return seeding.WouldBeRefused
+	case f.before.Kind != "" && c == skip:
+		return seeding.StaysRejected
+	}
+	return seeding.HoldsToken
+}
