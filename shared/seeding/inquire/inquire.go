@@ -61,18 +61,22 @@ type Desk struct {
 	NewID     func() string
 	// Every calls do at every interval until stop is called.
 	Every func(interval time.Duration, do func()) (stop func())
+	// Limit is how long an answer may take; zero is the usual one.
+	Limit time.Duration
 	Log   *slog.Logger
 }
 
 const (
-	// limit is how long an answer may take.
-	limit = 2 * time.Minute
+	// usualLimit is how long an answer may take.
+	usualLimit = 2 * time.Minute
 	// invoked is after how long an inquiry that nobody began was not invoked, or its
 	// invocation was lost.
 	invoked = 20 * time.Second
 	// beatsPerLease is how often a lease is renewed in its time.
 	beatsPerLease = 4
 )
+
+func (d *Desk) limit() time.Duration { return cmp.Or(d.Limit, usualLimit) }
 
 // Work answers an inquiry, and then others that wait, until the given time. It leaves
 // them if enough others are at work: who ends goes on with what waits.
@@ -85,7 +89,7 @@ func (d *Desk) Work(ctx context.Context, id string, until time.Time) error {
 		}
 		now := d.Clock.Now()
 		next := choose(open, id, tried, now)
-		if next == "" || !now.Add(limit+d.Times.RunLease).Before(until) {
+		if next == "" || !now.Add(d.limit()+d.Times.RunLease).Before(until) {
 			return failed
 		}
 		tried[next] = true
@@ -197,7 +201,7 @@ func (d *Desk) work(ctx context.Context, id string) error {
 // answer lets the inquiry be answered within its limit of time. before are the lines
 // of an invocation that died.
 func (d *Desk) answer(ctx context.Context, q seeding.Inquiry, before []seeding.Line) ([]seeding.Line, []byte, error) {
-	limited, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, d.limit())
 	defer cancel()
 	var secrets map[string]string
 	if q.Given {
@@ -216,7 +220,7 @@ func (d *Desk) answer(ctx context.Context, q seeding.Inquiry, before []seeding.L
 	}
 	lines, answer, err := d.Answerers[q.Kind].Answer(limited, q, secrets, show)
 	if err == nil && limited.Err() != nil {
-		lines, answer = append(lines, tookTooLong(limit)), nil
+		lines, answer = append(lines, tookTooLong(d.limit())), nil
 	}
 	return lines, answer, err
 }
@@ -248,7 +252,7 @@ func (d *Desk) end(ctx context.Context, q seeding.Inquiry, answer []byte, state 
 func (d *Desk) keep(ctx context.Context, open seeding.OpenInquiry, began time.Time) (stop func()) {
 	return d.Every(d.Times.RunLease/beatsPerLease, func() {
 		now := d.Clock.Now()
-		if now.After(began.Add(limit + d.Times.RunLease)) {
+		if now.After(began.Add(d.limit() + d.Times.RunLease)) {
 			return
 		}
 		if err := d.Store.KeepInquiry(ctx, open, now.Add(d.Times.RunLease)); seeding.IgnoreConflict(err) != nil {
