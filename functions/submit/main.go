@@ -1,9 +1,11 @@
 // Submit finds registrants that need a token and sends them to MTS. A tick
-// invokes it once more for each connector that is due.
+// invokes it once more for each connector that is due. It also works off checks and
+// previews, because only it may call servers and read secrets.
 package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -19,6 +21,9 @@ import (
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/check"
+	"openg2p.org/mts-connector/shared/seeding/inquire"
+	"openg2p.org/mts-connector/shared/seeding/preview"
 	"openg2p.org/mts-connector/shared/seeding/submit"
 )
 
@@ -27,7 +32,7 @@ func main() {
 	var env function.Env
 	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
 	capabilityKey, rowKey, fingerprintKey := env.Need("CAPABILITY_KEY"), env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY")
-	stack := env.Need("STACK")
+	stack, inquiries := env.Need("STACK"), env.Need("INQUIRIES")
 	prefix, base, self := env.Need("SECRETS_PREFIX"), env.Need("CALLBACK_BASE"), env.Need("SUBMIT_FUNCTION")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
@@ -39,17 +44,20 @@ func main() {
 	clock := function.Clock{}
 	client := outgoing.New(calls)
 	secretsManager := secretsmanager.NewFromConfig(cfg)
-	registries := odoo.New(client, secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now)
+	password := secrets.Connectors(secretsManager, prefix).RegistryPassword
+	registries := odoo.New(client, password, clock.Now)
 	registries.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
+	store, seeder := seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers), mts.New(client, clock.Now)
+	invoker := function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self}
 	submitter := &submit.Submitter{
-		Store:           seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Store:           store,
 		Registries:      registries,
-		MTS:             mts.New(client, clock.Now),
+		MTS:             seeder,
 		Mappings:        jq.Mappings{},
 		CapabilityKeys:  secrets.NewKeyring(secretsManager, capabilityKey),
 		RowKeys:         secrets.NewKeyring(secretsManager, rowKey),
 		FingerprintKeys: secrets.NewKeyring(secretsManager, fingerprintKey),
-		Invoker:         function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self},
+		Invoker:         invoker,
 		Meter:           function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:           clock,
 		Times:           times,
@@ -59,12 +67,43 @@ func main() {
 		Every:           function.Every,
 		Log:             log,
 	}
+	desk := &inquire.Desk{
+		Store: store,
+		Answerers: map[seeding.InquiryKind]inquire.Answerer{
+			seeding.CheckInquiry: &check.Checker{
+				Store: store, Password: password, Ping: seeder.Ping, Clock: clock,
+				Open: func(c seeding.Connector, password string) (check.Registry, error) {
+					return odoo.Examine(client, c, password, clock.Now)
+				},
+			},
+			seeding.PreviewInquiry: &preview.Previewer{
+				Store: store, Password: password, Foreseer: submitter, Mappings: jq.Mappings{},
+				Stored: func(ctx context.Context, c seeding.Connector) (preview.Registry, error) {
+					return registries.Known(ctx, c)
+				},
+				Open: func(c seeding.Connector, password string) (preview.Registry, error) {
+					return odoo.Examine(client, c, password, clock.Now)
+				},
+			},
+		},
+		Secrets: secrets.Inquiries(secretsManager, inquiries),
+		Invoker: invoker,
+		Clock:   clock,
+		Times:   times,
+		NewID:   function.NewID,
+		Every:   function.Every,
+		Log:     log,
+	}
 	lambda.Start(func(ctx context.Context, event function.SubmitEvent) error {
-		one := *submitter
+		one, asked := *submitter, *desk
 		one.Log = function.Invocation(ctx, log)
-		if event.Connector != "" {
+		asked.Log = one.Log
+		switch {
+		case event.Connector != "":
 			return one.Work(ctx, event.Connector, function.Until(ctx))
+		case event.Inquiry != "":
+			return asked.Work(ctx, event.Inquiry, function.Until(ctx))
 		}
-		return one.Tick(ctx)
+		return errors.Join(asked.Tick(ctx), one.Tick(ctx)) // the first takes a moment, the second up to a minute
 	})
 }

@@ -169,7 +169,7 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 		"_HANDLER=bootstrap", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_ENDPOINT_URL=" + endpoint,
 		"CONNECTORS_TABLE=" + tables.Connectors, "ANSWERS_TABLE=" + tables.Answers, "SECRETS_PREFIX=bench/connectors/",
-		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint",
+		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint", "INQUIRIES=inquiries/",
 		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch", "STACK=bench",
 	}
 	function.Env = append(function.Env, b.environment...)

@@ -13,13 +13,13 @@ import (
 // table that it does not use.
 func TestEnvironment(t *testing.T) {
 	s := load(t)
-	const prefix = "${AWS::StackName}/connectors/"
+	const prefix, inquiries = "${AWS::StackName}/connectors/", "${AWS::StackName}/inquiries/"
 	const callbackBase = `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`
 	want := map[string]map[string]string{
 		"Submit": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
 			"CAPABILITY_KEY": "${CapabilityKey}", "ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
-			"SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}",
+			"INQUIRIES": inquiries, "SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}",
 			"CALLBACK_BASE":   callbackBase,
 			"SUBMIT_FUNCTION": "${AWS::StackName}-submit", "STACK": "${AWS::StackName}",
 		},
@@ -36,6 +36,7 @@ func TestEnvironment(t *testing.T) {
 		},
 		"Connectors": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "SECRETS_PREFIX": prefix, "SUBMIT_FUNCTION": "${Submit}",
+			"INQUIRIES":      inquiries,
 			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}",
 			"ROLES_CLAIM": "${RolesClaim}", "VIEWER_ROLE": "${ViewerRole}", "OPERATOR_ROLE": "${OperatorRole}", "ADMINISTRATOR_ROLE": "${AdministratorRole}",
 			"STACK": "${AWS::StackName}", "ISSUER": "${Issuer}", "RUNBOOK": "${RunbookUrl}",

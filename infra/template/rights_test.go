@@ -56,8 +56,10 @@ func TestRightsNameActionsAndResources(t *testing.T) {
 	const here = ":${AWS::Region}:${AWS::AccountId}:"
 	// Each "*" in use, and why there is no narrower resource.
 	reasons := map[string]string{
-		arn + "secretsmanager" + here + "secret:${AWS::StackName}/connectors/*": "secrets come and go with connectors",
-		"${AnswersTable.Arn}/stream/*":                                          "streams are listed by table",
+		arn + "secretsmanager" + here + "secret:${AWS::StackName}/connectors/*":      "secrets come and go with connectors",
+		arn + "secretsmanager" + here + "secret:${AWS::StackName}/inquiries/*":       "secrets come and go with inquiries",
+		arn + "secretsmanager" + here + "secret:${AWS::StackName}/inquiries/*/key-*": "keys come and go with previews",
+		"${AnswersTable.Arn}/stream/*":                                               "streams are listed by table",
 	}
 	for _, r := range rights(t) {
 		ownLog := arn + "logs" + here + "log-group:/aws/lambda/${AWS::StackName}-" + short(r.Role) + ":*"
@@ -81,6 +83,7 @@ func TestRightsNameActionsAndResources(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	const (
 		connectorSecrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/connectors/*"
+		inquirySecrets   = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/inquiries/*"
 		submit           = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-submit"
 	)
 	want := map[string]string{
@@ -107,6 +110,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"secretsmanager:ListSecretVersionIds ${CapabilityKey.Id}":  "callback submit",
 		"secretsmanager:ListSecretVersionIds ${RowKey.Id}":         "patch submit",
 		"secretsmanager:ListSecretVersionIds ${FingerprintKey.Id}": "submit",
+		// The API makes what an inquiry needs, and reads only the keys of previews.
+		"secretsmanager:CreateSecret " + inquirySecrets:              "connectors",
+		"secretsmanager:GetSecretValue " + inquirySecrets:            "submit",
+		"secretsmanager:GetSecretValue " + inquirySecrets + "/key-*": "connectors",
+		"secretsmanager:DeleteSecret " + inquirySecrets:              "connectors submit",
 		// The function that writes a connector's secrets never reads them.
 		"secretsmanager:GetSecretValue " + connectorSecrets: "patch submit",
 		"secretsmanager:CreateSecret " + connectorSecrets:   "connectors",

@@ -14,7 +14,9 @@ func TestTables(t *testing.T) {
 			"PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": "true",
 			"DeletionProtectionEnabled":                                   "true",
 			"StreamSpecification":                                         "",
-			"TimeToLiveSpecification":                                     "",
+			// Of inquiries only: nothing else has the attribute.
+			"TimeToLiveSpecification.AttributeName": "expires",
+			"TimeToLiveSpecification.Enabled":       "true",
 		},
 		// What is deleted here cannot be recovered; the stream carries no rows.
 		"AnswersTable": {

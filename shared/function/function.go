@@ -106,10 +106,12 @@ type Invoker struct {
 	Submit, Patch string // function names
 }
 
-// SubmitEvent is the input of the submit function: a tick, or one connector.
+// SubmitEvent is the input of the submit function: a tick, one connector, or one
+// inquiry.
 type SubmitEvent struct {
 	Tick      bool   `json:"tick,omitempty"`
 	Connector string `json:"connector,omitempty"`
+	Inquiry   string `json:"inquiry,omitempty"`
 }
 
 // PatchEvent is the asynchronous input of the patch function.
@@ -120,6 +122,11 @@ type PatchEvent struct {
 // InvokeSubmit starts submit for one connector.
 func (i Invoker) InvokeSubmit(ctx context.Context, connector string) error {
 	return i.invoke(ctx, i.Submit, SubmitEvent{Connector: connector})
+}
+
+// InvokeInquiry starts submit for one inquiry.
+func (i Invoker) InvokeInquiry(ctx context.Context, id string) error {
+	return i.invoke(ctx, i.Submit, SubmitEvent{Inquiry: id})
 }
 
 // InvokePatch starts patch for one registry.

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,9 +11,15 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// InquirySecrets keeps the secrets that came with the draft of an inquiry, as one
-// secret named "<prefix><inquiry>" that is deleted when the inquiry ends. They are no
-// versions of a connector's secret: a version cannot be deleted, only unlabelled.
+// InquirySecrets keeps what an inquiry needs that must not be in a table, each as a
+// secret of its own that is deleted with it:
+//
+//	<prefix><inquiry>/given  the secrets that came with a draft
+//	<prefix><inquiry>/key    the key that seals a preview
+//
+// Given ones are no versions of a connector's secret: a version cannot be deleted, only
+// unlabelled. And a key that is deleted makes its preview unreadable in every backup of
+// the table, too.
 type InquirySecrets struct {
 	client Client
 	prefix string
@@ -21,15 +28,28 @@ type InquirySecrets struct {
 // Inquiries returns the secrets below a prefix such as "stack/inquiries/".
 func Inquiries(client Client, prefix string) *InquirySecrets { return &InquirySecrets{client, prefix} }
 
-// Keep stores values by the names of their fields.
-func (s *InquirySecrets) Keep(ctx context.Context, inquiry string, values map[string]string) error {
+const (
+	given = "/given"
+	key   = "/key"
+)
+
+// KeepGiven stores values by the names of their fields.
+func (s *InquirySecrets) KeepGiven(ctx context.Context, inquiry string, values map[string]string) error {
 	text, err := json.Marshal(values)
 	if err != nil {
 		return err
 	}
-	_, err = s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-		Name: aws.String(s.prefix + inquiry), SecretString: aws.String(string(text)),
-		Description: aws.String("Secrets of a draft that is checked; deleted when the check ends"),
+	return s.create(ctx, inquiry+given, string(text), "Secrets of a draft that is looked at; deleted when that is done")
+}
+
+// MakeKey makes the key of a preview.
+func (s *InquirySecrets) MakeKey(ctx context.Context, inquiry string) error {
+	return s.create(ctx, inquiry+key, rand.Text()+rand.Text(), "Key of a preview; deleted when it is fetched")
+}
+
+func (s *InquirySecrets) create(ctx context.Context, name, value, description string) error {
+	_, err := s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name: aws.String(s.prefix + name), SecretString: &value, Description: &description,
 	})
 	if err != nil {
 		return failed("CreateSecret", err)
@@ -39,21 +59,47 @@ func (s *InquirySecrets) Keep(ctx context.Context, inquiry string, values map[st
 
 // Given implements inquire.Secrets.
 func (s *InquirySecrets) Given(ctx context.Context, inquiry string) (map[string]string, error) {
-	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(s.prefix + inquiry)})
+	text, err := s.get(ctx, inquiry+given)
 	if err != nil {
-		return nil, failed("GetSecretValue", err)
+		return nil, err
 	}
 	var values map[string]string
-	if json.Unmarshal(value(out), &values) != nil { // its error would quote them
+	if json.Unmarshal(text, &values) != nil { // its error would quote them
 		return nil, &Error{Operation: "GetSecretValue", Code: "not JSON", cause: seeding.ErrDamaged}
 	}
 	return values, nil
 }
 
-// Forget implements inquire.Secrets.
-func (s *InquirySecrets) Forget(ctx context.Context, inquiry string) error {
+// Key implements inquire.Secrets.
+func (s *InquirySecrets) Key(ctx context.Context, inquiry string) (seeding.Key, error) {
+	secret, err := s.get(ctx, inquiry+key)
+	if err == nil && len(secret) < shortestKey {
+		err = &Error{Operation: "GetSecretValue", Code: "too short", cause: seeding.ErrDamaged}
+	}
+	return seeding.Key{ID: inquiry, Secret: secret}, err
+}
+
+func (s *InquirySecrets) get(ctx context.Context, name string) ([]byte, error) {
+	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(s.prefix + name)})
+	if err != nil {
+		return nil, failed("GetSecretValue", err)
+	}
+	return value(out), nil
+}
+
+// ForgetGiven implements inquire.Secrets.
+func (s *InquirySecrets) ForgetGiven(ctx context.Context, inquiry string) error {
+	return s.remove(ctx, inquiry+given)
+}
+
+// ForgetKey implements inquire.Secrets.
+func (s *InquirySecrets) ForgetKey(ctx context.Context, inquiry string) error {
+	return s.remove(ctx, inquiry+key)
+}
+
+func (s *InquirySecrets) remove(ctx context.Context, name string) error {
 	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
-		SecretId: aws.String(s.prefix + inquiry), ForceDeleteWithoutRecovery: aws.Bool(true),
+		SecretId: aws.String(s.prefix + name), ForceDeleteWithoutRecovery: aws.Bool(true),
 	})
 	if err != nil && !codeIs(err, absent) {
 		return failed("DeleteSecret", err)

@@ -50,8 +50,7 @@ type Inquiry struct {
 	Ended time.Time
 	Lines []Line // of a check, in the order in which they became known
 
-	Sealed    []byte // the answer of a preview, encrypted (SealAnswer)
-	SealKey   string // id of the key
+	Sealed    []byte // the answer of a preview, encrypted (SealAnswer) with a key of its own
 	FetchUpTo time.Time
 	FetchedAt time.Time // or dropped
 

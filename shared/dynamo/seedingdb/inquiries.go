@@ -24,23 +24,16 @@ func placeKey(subject string, place int) dynamo.Key {
 
 func inquiryKey(id string) dynamo.Key { return dynamo.Key{Partition: "I#" + id, Sort: "inquiry"} }
 
-// Ask implements seeding.Inquiries. A preview that nobody fetched in time gives its
-// place to a new inquiry, also while no tick runs.
+// Ask implements seeding.Inquiries.
 func (s *Store) Ask(ctx context.Context, q seeding.Inquiry) (seeding.Inquiry, error) {
 	q.State = seeding.InquiryWaiting
 	err := dynamo.RetryRefused(func() error {
-		open, err := s.openOf(ctx, q.Subject())
-		if err != nil {
+		open, err := readable(ctx, s, dynamo.Span{Partition: openInquiries, From: q.Subject() + "#", To: dynamo.AfterAll(q.Subject())}, decodeOpenInquiry)
+		if seeding.IgnoreDamaged(err) != nil {
 			return err
 		}
 		taken := map[int]bool{}
 		for _, o := range open {
-			if o.Uncollected(q.Asked) {
-				if err := seeding.IgnoreConflict(s.endFetch(ctx, o, seeding.InquiryDropped, q.Asked)); err != nil {
-					return err
-				}
-				continue
-			}
 			taken[o.Place] = true
 		}
 		for q.Place = 1; taken[q.Place]; q.Place++ {
@@ -61,11 +54,6 @@ func (s *Store) Ask(ctx context.Context, q seeding.Inquiry) (seeding.Inquiry, er
 		)
 	})
 	return q, dynamo.Explain(err, seeding.ErrManyInquiries, seeding.ErrManyInquiries) // others took each place that was free
-}
-
-// openOf are the open inquiries of a subject. A damaged one keeps its place.
-func (s *Store) openOf(ctx context.Context, subject string) ([]seeding.OpenInquiry, error) {
-	return readable(ctx, s, dynamo.Span{Partition: openInquiries, From: subject + "#", To: dynamo.AfterAll(subject)}, decodeOpenInquiry)
 }
 
 // Inquiry implements seeding.Inquiries. It compares the time itself, because TTL
@@ -156,8 +144,8 @@ func (s *Store) EndInquiry(ctx context.Context, q seeding.Inquiry) error {
 	}
 	free := s.connectors.ToDelete(place)
 	if len(q.Sealed) > 0 {
-		end.Update += ", #sealed = :sealed, #sealKey = :sealKey, #fetch = :fetch"
-		end.Values[":sealed"], end.Values[":sealKey"], end.Values[":fetch"] = dynamo.Binary(q.Sealed), dynamo.Text(q.SealKey), dynamo.Instant(q.FetchUpTo)
+		end.Update += ", #sealed = :sealed, #fetch = :fetch"
+		end.Values[":sealed"], end.Values[":fetch"] = dynamo.Binary(q.Sealed), dynamo.Instant(q.FetchUpTo)
 		place.Update = "SET #fetch = :fetch REMOVE #owner, #until"
 		free = s.connectors.ToUpdate(place)
 	}
@@ -166,21 +154,17 @@ func (s *Store) EndInquiry(ctx context.Context, q seeding.Inquiry) error {
 
 // FetchInquiry implements seeding.Inquiries.
 func (s *Store) FetchInquiry(ctx context.Context, q seeding.Inquiry, state seeding.InquiryState, now time.Time) error {
-	return s.endFetch(ctx, seeding.OpenInquiry{ID: q.ID, Subject: q.Subject(), Place: q.Place}, state, now)
-}
-
-func (s *Store) endFetch(ctx context.Context, open seeding.OpenInquiry, state seeding.InquiryState, now time.Time) error {
 	return conflict(dynamo.Transact(ctx, s.client,
 		s.connectors.ToUpdate(dynamo.Change{
-			Key:       inquiryKey(open.ID),
-			Update:    "SET #state = :state, #fetched = :now REMOVE #sealed, #sealKey",
+			Key:       inquiryKey(q.ID),
+			Update:    "SET #state = :state, #fetched = :now REMOVE #sealed",
 			Condition: "#state = :answered AND attribute_exists(#sealed)",
 			Values: dynamo.Item{
 				":state": dynamo.Text(string(state)), ":answered": dynamo.Text(string(seeding.InquiryAnswered)), ":now": dynamo.Instant(now),
 			},
 		}),
 		s.connectors.ToDelete(dynamo.Change{
-			Key: placeKey(open.Subject, open.Place), Condition: "#id = :id", Values: dynamo.Item{":id": dynamo.Text(open.ID)},
+			Key: placeKey(q.Subject(), q.Place), Condition: "#id = :id", Values: dynamo.Item{":id": dynamo.Text(q.ID)},
 		}),
 	))
 }
@@ -293,7 +277,7 @@ func decodeInquiry(it dynamo.Item) (seeding.Inquiry, error) {
 		ID: r.Key().Partition[len("I#"):], Kind: seeding.InquiryKind(r.Text("kind")), Connector: r.Text("connector"), Place: r.Int("place"),
 		Given: r.Flag("given"), Asker: r.Text("asker"), Asked: r.Instant("asked"), Count: r.Int("count"),
 		State: seeding.InquiryState(r.Text("state")), Ended: r.Instant("ended"), Lines: decodeLines(r),
-		Sealed: r.Binary("sealed"), SealKey: r.Text("sealKey"), FetchUpTo: r.Instant("fetch"), FetchedAt: r.Instant("fetched"), Fence: r.Number("fence"),
+		Sealed: r.Binary("sealed"), FetchUpTo: r.Instant("fetch"), FetchedAt: r.Instant("fetched"), Fence: r.Number("fence"),
 	}
 	if r.Text("draft") != "" {
 		c := readJSON[configuration](r, "draft").connector()

@@ -36,12 +36,15 @@ type Answerer interface {
 	Answer(ctx context.Context, q seeding.Inquiry, secrets map[string]string, show func([]seeding.Line) error) (lines []seeding.Line, answer []byte, err error)
 }
 
-// Secrets keeps the secrets that came with drafts.
+// Secrets keeps what an inquiry needs that must not be in a table.
 type Secrets interface {
-	// Given returns those of an inquiry; seeding.ErrNotFound if they are deleted.
+	// Given returns the secrets that came with its draft, and Key the key that seals its
+	// preview; seeding.ErrNotFound if they are deleted.
 	Given(ctx context.Context, inquiry string) (map[string]string, error)
-	// Forget deletes them for good; without any it is a success.
-	Forget(ctx context.Context, inquiry string) error
+	Key(ctx context.Context, inquiry string) (seeding.Key, error)
+	// ForgetGiven and ForgetKey delete them for good; without any it is a success.
+	ForgetGiven(ctx context.Context, inquiry string) error
+	ForgetKey(ctx context.Context, inquiry string) error
 }
 
 // Invoker invokes submit for an inquiry, asynchronously.
@@ -54,7 +57,6 @@ type Desk struct {
 	Store     Store
 	Answerers map[seeding.InquiryKind]Answerer
 	Secrets   Secrets
-	Keys      seeding.Keyring // seals the answers of previews
 	Invoker   Invoker
 	Clock     seeding.Clock
 	Times     seeding.Times
@@ -146,17 +148,25 @@ func (d *Desk) Tick(ctx context.Context) error {
 	for _, o := range open {
 		switch {
 		case o.Uncollected(now):
-			q, err := d.Store.Inquiry(ctx, o.ID, o.Asked)
-			if err == nil {
-				err = seeding.IgnoreConflict(d.Store.FetchInquiry(ctx, q, seeding.InquiryDropped, now))
-			}
-			failed = errors.Join(failed, err)
+			failed = errors.Join(failed, d.drop(ctx, o, now))
 		case waits(o, now) && left > 0 && (o.Begun > 0 || now.Sub(o.Asked) >= invoked):
 			left--
 			failed = errors.Join(failed, d.Invoker.InvokeInquiry(ctx, o.ID))
 		}
 	}
 	return failed
+}
+
+// drop ends a preview that nobody fetched in time.
+func (d *Desk) drop(ctx context.Context, o seeding.OpenInquiry, now time.Time) error {
+	if err := d.Secrets.ForgetKey(ctx, o.ID); err != nil {
+		return err
+	}
+	q, err := d.Store.Inquiry(ctx, o.ID, o.Asked)
+	if err != nil {
+		return err
+	}
+	return seeding.IgnoreConflict(d.Store.FetchInquiry(ctx, q, seeding.InquiryDropped, now))
 }
 
 // work answers one inquiry, unless somebody else does.
@@ -226,23 +236,28 @@ func (d *Desk) answer(ctx context.Context, q seeding.Inquiry, before []seeding.L
 }
 
 // end deletes the secrets of the inquiry and writes its answer. A preview's is sealed;
-// without the key there is none.
+// without its key there is none.
 func (d *Desk) end(ctx context.Context, q seeding.Inquiry, answer []byte, state seeding.InquiryState) error {
 	q.State, q.Ended = state, d.Clock.Now()
 	if answer != nil {
-		key, err := d.Keys.Current(ctx)
+		key, err := d.Secrets.Key(ctx, q.ID)
 		if err == nil {
 			q.Sealed, err = seeding.SealAnswer(key, q.ID, answer)
-			q.SealKey, q.FetchUpTo = key.ID, q.Ended.Add(seeding.PreviewLife)
+			q.FetchUpTo = q.Ended.Add(seeding.PreviewLife)
 		}
 		if err != nil {
 			d.Log.Warn("preview not sealed", "inquiry", q.ID, "fault", err.Error())
-			q.State, q.Lines = seeding.InquiryDropped, append(q.Lines, notSealed)
+			q.State, q.Lines, answer = seeding.InquiryDropped, append(q.Lines, notSealed), nil
 		}
 	}
 	if q.Given {
-		if err := d.Secrets.Forget(ctx, q.ID); err != nil {
+		if err := d.Secrets.ForgetGiven(ctx, q.ID); err != nil {
 			return err // the next begin deletes them
+		}
+	}
+	if q.Kind == seeding.PreviewInquiry && answer == nil {
+		if err := d.Secrets.ForgetKey(ctx, q.ID); err != nil {
+			return err
 		}
 	}
 	return seeding.IgnoreConflict(d.Store.EndInquiry(ctx, q)) // a conflict: somebody else has it

@@ -87,8 +87,11 @@ func newID() string {
 func (w *world) desk() *inquire.Desk {
 	return &inquire.Desk{
 		Store: w.store, Answerers: map[seeding.InquiryKind]inquire.Answerer{seeding.CheckInquiry: w, seeding.PreviewInquiry: w}, Secrets: w.secrets,
-		Keys: inprocess.Keyring("preview"), Invoker: w, Clock: w, Times: seeding.DefaultTimes(), NewID: newID, Log: slog.New(slog.DiscardHandler),
-		Every: func(_ time.Duration, do func()) func() { w.beats = append(w.beats, do); return func() { w.beats = nil } },
+		Invoker: w, Clock: w, Times: seeding.DefaultTimes(), NewID: newID, Log: slog.New(slog.DiscardHandler),
+		Every: func(_ time.Duration, do func()) func() {
+			w.beats = append(w.beats, do)
+			return func() { w.beats = nil }
+		},
 	}
 }
 
@@ -101,6 +104,11 @@ func (w *world) ask(q seeding.Inquiry) seeding.Inquiry {
 	}
 	if q.Connector == "" {
 		q.Connector = "c"
+	}
+	if q.Kind == seeding.PreviewInquiry {
+		if err := w.secrets.MakeKey(w.Context(), q.ID); err != nil {
+			w.Fatal(err)
+		}
 	}
 	q, err := w.store.Ask(w.Context(), q)
 	if err != nil {
@@ -173,9 +181,13 @@ func TestAPreviewIsSealedAndDropped(t *testing.T) {
 	q := w.ask(seeding.Inquiry{Kind: seeding.PreviewInquiry})
 	w.work(q.ID)
 	got := w.read(q.ID)
-	text, err := seeding.OpenAnswer(inprocess.Keyring("preview").Key(), q.ID, got.Sealed)
+	key, err := w.secrets.Key(t.Context(), q.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := seeding.OpenAnswer(key, q.ID, got.Sealed)
 	var answer seeding.PreviewAnswer
-	if err != nil || json.Unmarshal(text, &answer) != nil || answer.VIDs != 7 || got.State != seeding.InquiryAnswered || got.SealKey != inprocess.Keyring("preview").Key().ID {
+	if err != nil || json.Unmarshal(text, &answer) != nil || answer.VIDs != 7 || got.State != seeding.InquiryAnswered {
 		t.Errorf("%+v, %v", got, err)
 	}
 	w.now = w.now.Add(seeding.PreviewLife - time.Second)
@@ -183,8 +195,8 @@ func TestAPreviewIsSealedAndDropped(t *testing.T) {
 	w.want(q.ID, seeding.InquiryAnswered)
 	w.now = w.now.Add(time.Second)
 	w.tick()
-	if got := w.read(q.ID); got.State != seeding.InquiryDropped || got.Sealed != nil {
-		t.Errorf("%+v", got)
+	if got := w.read(q.ID); got.State != seeding.InquiryDropped || got.Sealed != nil || len(w.manager.Names()) > 0 {
+		t.Errorf("%+v, left over %v", got, w.manager.Names())
 	}
 }
 
@@ -328,7 +340,7 @@ func TestSecretsOfADraftAreDeleted(t *testing.T) {
 	for name, dies := range map[string]int{"answered": 0, "died once": 1, "died each time": seeding.InquiryBegins} {
 		w := newWorld(t)
 		q := w.ask(seeding.Inquiry{Given: true, Draft: &seeding.Connector{Name: "draft"}})
-		if err := w.secrets.Keep(t.Context(), q.ID, map[string]string{seeding.RegistryPassword: "hunter2"}); err != nil {
+		if err := w.secrets.KeepGiven(t.Context(), q.ID, map[string]string{seeding.RegistryPassword: "hunter2"}); err != nil {
 			t.Fatal(err)
 		}
 		begun := 0
@@ -359,7 +371,7 @@ func TestSecretsOfADraftAreDeleted(t *testing.T) {
 func TestSecretsManagerIsAway(t *testing.T) {
 	w := newWorld(t)
 	q := w.ask(seeding.Inquiry{Given: true})
-	if err := w.secrets.Keep(t.Context(), q.ID, map[string]string{}); err != nil {
+	if err := w.secrets.KeepGiven(t.Context(), q.ID, map[string]string{}); err != nil {
 		t.Fatal(err)
 	}
 	w.manager.Fail(errors.New("away"))
@@ -372,21 +384,23 @@ func TestSecretsManagerIsAway(t *testing.T) {
 	w.want(q.ID, seeding.InquiryAnswered, "first fine", "second fine")
 }
 
-// Without its key a preview is not stored at all.
+// Without its key a preview is not stored at all; one that fails needs none.
 func TestPreviewWithoutKey(t *testing.T) {
 	w := newWorld(t)
 	q := w.ask(seeding.Inquiry{Kind: seeding.PreviewInquiry})
-	desk := w.desk()
-	desk.Keys = noKeys{}
-	if err := desk.Work(t.Context(), q.ID, w.now.Add(15*time.Minute)); err != nil {
+	if err := w.secrets.ForgetKey(t.Context(), q.ID); err != nil {
 		t.Fatal(err)
 	}
+	w.work(q.ID)
 	w.want(q.ID, seeding.InquiryDropped, "work not_sealed")
-}
 
-type noKeys struct{}
-
-func (noKeys) Current(context.Context) (seeding.Key, error) { return seeding.Key{}, errors.New("away") }
-func (noKeys) ByID(context.Context, string) (seeding.Key, error) {
-	return seeding.Key{}, seeding.ErrNotFound
+	w.answer = func(context.Context, seeding.Inquiry, map[string]string, func([]seeding.Line) error) ([]seeding.Line, []byte, error) {
+		return []seeding.Line{line("read")}, nil, nil
+	}
+	failed := w.ask(seeding.Inquiry{Kind: seeding.PreviewInquiry})
+	w.work(failed.ID)
+	w.want(failed.ID, seeding.InquiryAnswered, "read fine")
+	if left := w.manager.Names(); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
 }

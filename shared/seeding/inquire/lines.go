@@ -31,5 +31,5 @@ var secretsGone = seeding.Line{Name: work, Result: seeding.LineFailure, Code: "s
 
 var notSealed = seeding.Line{Name: work, Result: seeding.LineFailure, Code: "not_sealed", Description: seeding.Description{
 	Text:   "The preview was made and thrown away, because the key that encrypts it cannot be read.",
-	Remedy: "Check the key of previews in Secrets Manager, and submit's right to read it. Then ask again.",
+	Remedy: "Ask again. If it ends so again, check submit's right to read the secrets of inquiries in Secrets Manager.",
 }}

@@ -48,9 +48,13 @@ func newWorld(t *testing.T, options odoosim.Options) *world {
 	registries := odoo.New(calls, password, time.Now)
 	clock := seedingtest.Clock{Time: time.Now()}
 	w.previewer = &preview.Previewer{
-		Store:    w.store,
-		Stored:   func(ctx context.Context, c seeding.Connector) (preview.Registry, error) { return registries.Known(ctx, c) },
-		Open:     func(c seeding.Connector, password string) (preview.Registry, error) { return odoo.Examine(calls, c, password, time.Now) },
+		Store: w.store,
+		Stored: func(ctx context.Context, c seeding.Connector) (preview.Registry, error) {
+			return registries.Known(ctx, c)
+		},
+		Open: func(c seeding.Connector, password string) (preview.Registry, error) {
+			return odoo.Examine(calls, c, password, time.Now)
+		},
 		Password: password, Mappings: jq.Mappings{},
 		Foreseer: &submit.Submitter{
 			Store: w.store, Registries: registries, Mappings: jq.Mappings{}, FingerprintKeys: inprocess.Keyring("fingerprint"),

@@ -143,15 +143,14 @@ func (s *suite) inquiriesRaced() {
 	s.same(taken, map[error]int{nil: 1, seeding.ErrLeaseHeld: racers - 1}, "race for the lease of an inquiry")
 }
 
-// The sealed answer of a preview is given once, and gone when it was fetched or
-// nobody fetched it.
+// The sealed answer of a preview is given once, and gone then.
 func (s *suite) fetching() {
 	answer := func(name string) seeding.Inquiry {
 		q := s.ask(name, seeding.Inquiry{Kind: seeding.PreviewInquiry, Asker: "sub somebody"})
 		taken, err := s.store.TakeInquiry(s.ctx, q, "a", t0, after(time.Minute))
 		s.ok(err, "take")
 		q.Fence, q.State, q.Ended = taken.Lease.Fence, seeding.InquiryAnswered, after(time.Second)
-		q.Sealed, q.SealKey, q.FetchUpTo = []byte{1, 2, 3}, "key", after(10*time.Minute)
+		q.Sealed, q.FetchUpTo = []byte{1, 2, 3}, after(10*time.Minute)
 		s.ok(s.store.EndInquiry(s.ctx, q), "end")
 		return q
 	}
@@ -169,20 +168,9 @@ func (s *suite) fetching() {
 	s.same(outcomes, map[error]int{nil: 1, seeding.ErrConflict: racers - 1}, "race for an answer")
 	got, err = s.store.Inquiry(s.ctx, q.ID, t0)
 	s.ok(err, "read")
-	q.State, q.Sealed, q.SealKey, q.FetchedAt = seeding.InquiryFetched, nil, "", after(time.Minute)
+	q.State, q.Sealed, q.FetchedAt = seeding.InquiryFetched, nil, after(time.Minute)
 	s.same(got, q, "after it was fetched")
 	s.same(len(s.openOf(q.Connector)), 0, "open inquiries afterwards")
-
-	for i := range seeding.InquiryPlaces {
-		q = answer("left" + strconv.Itoa(i))
-	}
-	late := s.ask("late", seeding.Inquiry{Kind: seeding.PreviewInquiry, Asked: after(10 * time.Minute)})
-	s.same(late.Place, 1, "the place of what nobody fetched")
-	got, err = s.store.Inquiry(s.ctx, q.ID, t0)
-	s.ok(err, "read")
-	if got.State != seeding.InquiryDropped || got.Sealed != nil {
-		s.Errorf("what nobody fetched: %+v", got)
-	}
 }
 
 func (s *suite) found() {
