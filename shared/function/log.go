@@ -11,7 +11,7 @@ import (
 // logged are the only attributes that reach a log: ids, counts and kinds. Any
 // other is dropped, so that no log line can leak a record.
 var logged = map[string]bool{
-	"connector": true, "registry": true, "run": true, "batch": true,
+	"connector": true, "registry": true, "run": true, "batch": true, "inquiry": true,
 	"count": true, "rows": true, "parts": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true,
 	"fault": true, "problem": true, "finding": true, "kind": true, "way": true, "why": true,
 	"method": true, "route": true, "status": true, "milliseconds": true,

@@ -9,6 +9,9 @@
 //	patch      Answer -> tokens created, VIDs removed, Batch closed
 //	reconcile  invokes patch for answers that wait, closes lost batches
 //	setup      rules for a connector's configuration
+//	inquire    works off what people ask about configurations:
+//	check      what can be reached, what is allowed, what is selected
+//	preview    what would be sent
 //
 // A Batch is the unit of state. A registrant costs a write of its own only
 // when it is rejected. Every change of state is a conditional write from an

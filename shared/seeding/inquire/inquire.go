@@ -204,7 +204,7 @@ func (d *Desk) work(ctx context.Context, id string) error {
 		return seeding.IgnoreConflict(err)
 	}
 	q.Lines = lines
-	log.Info("inquiry answered", "seconds", d.Clock.Now().Sub(now).Seconds())
+	log.Info("inquiry answered", "milliseconds", d.Clock.Now().Sub(now).Milliseconds())
 	return d.end(ctx, q, answer, seeding.InquiryAnswered)
 }
 

@@ -77,7 +77,7 @@ func (p *Previewer) Answer(ctx context.Context, q seeding.Inquiry, secrets map[s
 	}
 	answer, err := p.look(ctx, q, c, registry)
 	if line := failure(err); line != nil {
-		return lines(line), nil, nil //nolint:nilerr // it is the answer
+		return lines(line), nil, nil
 	}
 	if err != nil {
 		return nil, nil, err

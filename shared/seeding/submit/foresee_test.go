@@ -13,7 +13,7 @@ import (
 
 // What is foreseen of a page is what a run does with it, whoever is on it.
 func TestForeseeDecidesAsARunDoes(t *testing.T) {
-	random := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same with every call
+	random := rand.New(rand.NewPCG(7, 7)) // the same with every call
 	seen := map[seeding.Fate]int{}
 	for range 500 {
 		r := testRules()
