@@ -198,7 +198,7 @@ func asciiLower(text string) string {
 	}, text)
 }
 
-// Origin is scheme, host and port: what a secret may be sent to.
+// Origin is scheme, host and port.
 func (a Address) Origin() string { return a.Scheme + "://" + a.Host + ":" + a.Port }
 
 // Origin is the origin of an address in whatever form. A text that is no address
@@ -209,14 +209,6 @@ func Origin(text string) string {
 		return text
 	}
 	return address.Origin()
-}
-
-// SameOrigin reports whether two addresses have the same scheme, host and port. A
-// text that is no address has no host.
-func SameOrigin(a, b string) bool {
-	first, err1 := ParseAddress(a)
-	second, err2 := ParseAddress(b)
-	return err1 == nil && err2 == nil && first.Origin() == second.Origin()
 }
 
 // String is the address as it is stored and called, without the default port.

@@ -91,6 +91,15 @@ type Output struct {
 // same key share one patch lease and one set of rejections.
 func (c Connector) RegistryKey() string { return RegistryKey(c.Registry.URL, c.Registry.Database) }
 
+// SameRegistry reports whether two accesses lead to one registry: the same scheme,
+// host, port, path and database. What they may share is the password. A host alone
+// may serve many registries by path, and a database may be another tenant's, who can
+// have Odoo pass passwords on (auth_ldap). A text that is no address leads nowhere.
+func (r RegistryAccess) SameRegistry(other RegistryAccess) bool {
+	_, wrong := ParseAddress(r.URL)
+	return wrong == nil && RegistryKey(r.URL, r.Database) == RegistryKey(other.URL, other.Database)
+}
+
 // MTSKey identifies the MTS of the connector: its origin and path.
 func (c Connector) MTSKey() string { return MTSKey(c.MTS.URL) }
 

@@ -41,3 +41,36 @@ func TestKeysOfWhatIsNoAddress(t *testing.T) {
 		t.Errorf("the key of an MTS changed to %s", key)
 	}
 }
+
+// A stored password may be sent to no other registry.
+func TestSameRegistry(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"https://registry.example.org", "https://registry.example.org/", true},
+		{"https://registry.example.org/odoo16", "HTTPS://REGISTRY.example.org:443/odoo16/", true},
+		{"http://registry.example.org:80", "http://registry.example.org", true},
+		{"https://[::1]:443", "https://[::1]", true},
+		{"https://registry.example.org", "https://registry.example.org/evil/tenant", false},
+		{"https://registry.example.org/a", "https://registry.example.org/A", false},
+		{"https://registry.example.org", "http://registry.example.org", false},
+		{"https://registry.example.org", "https://registry.example.org:8443", false},
+		{"https://registry.example.org", "https://registry.example.org.evil.example", false},
+		{"https://registry.example.org", "https://evil.example/registry.example.org", false},
+		{"https://registry.ministry.example", "https://reg\u0130stry.ministry.example", false},
+		{"https://registry.example.org", "https://registry.example.org.", false},
+		{"https://registry.example.org", "https://registry.example.org\\@evil.example", false},
+		{"https://registry.example.org", "", false},
+		{"https://reg\u0130stry.example", "https://reg\u0130stry.example", false}, // nobody can call it
+		{"", "", false},
+	} {
+		a, b := seeding.RegistryAccess{URL: c.a, Database: "g2p"}, seeding.RegistryAccess{URL: c.b, Database: "g2p"}
+		if a.SameRegistry(b) != c.want || b.SameRegistry(a) != c.want {
+			t.Errorf("%s, %s: want %t", c.a, c.b, c.want)
+		}
+		if b.Database = "g2p2"; a.SameRegistry(b) {
+			t.Errorf("%s, %s: another database", c.a, c.b)
+		}
+	}
+}

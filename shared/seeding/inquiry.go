@@ -70,16 +70,16 @@ func (q Inquiry) Subject() string {
 type PasswordSource string
 
 const (
-	PasswordGiven   PasswordSource = "given"        // with the draft
-	PasswordStored  PasswordSource = "stored"       // that of the connector
-	PasswordOfOther PasswordSource = "another_host" // there is one, stored for another host
+	PasswordGiven   PasswordSource = "given"            // with the draft
+	PasswordStored  PasswordSource = "stored"           // that of the connector
+	PasswordOfOther PasswordSource = "another_registry" // there is one, stored for another registry
 	PasswordMissing PasswordSource = "no_password"
 )
 
 // About is the configuration that the inquiry is about, and where its password comes
 // from. stored is its connector as it is now, zero for a draft of a new one. A stored
-// password goes only to the scheme, host and port that it was stored for, or whoever
-// may ask could send it to a host of their own.
+// password goes only to the registry that it was stored for, or whoever may ask could
+// send it to one of their own.
 func (q Inquiry) About(stored Connector) (Connector, PasswordSource) {
 	if q.Draft == nil {
 		return stored, PasswordStored
@@ -94,7 +94,7 @@ func (q Inquiry) About(stored Connector) (Connector, PasswordSource) {
 		return c, PasswordGiven
 	case stored.Secrets[RegistryPassword] == "":
 		return c, PasswordMissing
-	case !SameOrigin(stored.Registry.URL, c.Registry.URL):
+	case !stored.Registry.SameRegistry(c.Registry):
 		return c, PasswordOfOther
 	}
 	c.Secrets = stored.Secrets
@@ -224,8 +224,8 @@ func (s PasswordSource) Line(unread error) (l Line, tried bool) {
 	switch {
 	case s == PasswordOfOther:
 		l.Description = Description{
-			"Not tried: the password is stored for another host.",
-			"Give the password with the draft. A stored one is sent only to the host, port and scheme that it was stored for.",
+			"Not tried: the password is stored for another address or database.",
+			"Give the password with the draft. A stored one is sent only to the address and database that it was stored for.",
 		}
 	case s == PasswordMissing:
 		l.Description = Description{

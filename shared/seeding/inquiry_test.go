@@ -22,8 +22,9 @@ func TestConfigurationOfAnInquiry(t *testing.T) {
 		version string // of the password
 	}{
 		"stored":                    {seeding.Inquiry{ID: "i", Connector: "c"}, stored, seeding.PasswordStored, "c", "v1"},
-		"the same host":             {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("https://REGISTRY.example:443/odoo")}, stored, seeding.PasswordStored, "c", "v1"},
+		"the same registry":         {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("https://REGISTRY.example:443/")}, stored, seeding.PasswordStored, "c", "v1"},
 		"another host":              {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("https://registry.example.org")}, stored, seeding.PasswordOfOther, "c", ""},
+		"another tenant":            {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("https://registry.example/evil")}, stored, seeding.PasswordOfOther, "c", ""},
 		"another port":              {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("https://registry.example:8443")}, stored, seeding.PasswordOfOther, "c", ""},
 		"without TLS":               {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("http://registry.example")}, stored, seeding.PasswordOfOther, "c", ""},
 		"no address":                {seeding.Inquiry{ID: "i", Connector: "c", Draft: draft("registry.example")}, stored, seeding.PasswordOfOther, "c", ""},

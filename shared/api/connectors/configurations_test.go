@@ -64,24 +64,33 @@ func TestPreconditions(t *testing.T) {
 	}
 }
 
-// An editor must not be able to send the stored password to another host.
-func TestAnotherHostAsksForThePassword(t *testing.T) {
+// An editor must not be able to send the stored password to another registry: to
+// another host, or to another tenant of the same one.
+func TestAnotherRegistryAsksForThePassword(t *testing.T) {
 	for address, asks := range map[string]bool{
-		"https://registry.example.org":          false,
-		"https://REGISTRY.example.org:443/":     false,
-		"https://registry.example.org/odoo":     false,
-		"https://evil.example.org":              true,
-		"http://registry.example.org":           true,
-		"https://registry.example.org:8443":     true,
-		"https://registry.example.org.evil.com": true,
+		"https://registry.example.org":             false,
+		"https://REGISTRY.example.org:443/":        false,
+		"https://registry.example.org/web/login":   false, // a page of it
+		"https://registry.example.org/evil/tenant": true,
+		"https://registry.example.org/evil/web":    true,
+		"https://evil.example.org":                 true,
+		"http://registry.example.org":              true,
+		"https://registry.example.org:8443":        true,
+		"https://registry.example.org.evil.com":    true,
 	} {
 		s := newService(t)
 		path := s.create()
 		a := s.do("PUT", path, with("registry.password", nil, "registry.url", address), "If-Match", `"1"`)
-		if asks && (a.Code != 422 || !strings.Contains(a.fieldErrors()["/registry/password"], "another host")) || !asks && a.Code != 200 {
+		if asks && (a.Code != 422 || !strings.Contains(a.fieldErrors()["/registry/password"], "another address or database")) || !asks && a.Code != 200 {
 			t.Errorf("%s: %d %s", address, a.Code, a.Body)
 		}
 		s.want(200, "PUT", path, with("registry.password", "hunter2", "registry.url", address), "If-Match", "*")
+	}
+	s := newService(t)
+	path := s.create()
+	a := s.want(422, "PUT", path, with("registry.password", nil, "registry.database", "evil"), "If-Match", `"1"`)
+	if !strings.Contains(a.fieldErrors()["/registry/password"], "another address or database") {
+		t.Errorf("database: %s", a.Body)
 	}
 }
 
@@ -114,7 +123,7 @@ func TestLookAlikeHostIsRefused(t *testing.T) {
 	}
 	// The host of the punycode is another one.
 	a := s.want(422, "PUT", path, with("registry.password", nil, "registry.url", "https://xn--registry-h4e.ministry.example"), "If-Match", `"1"`)
-	if !strings.Contains(a.fieldErrors()["/registry/password"], "another host") {
+	if !strings.Contains(a.fieldErrors()["/registry/password"], "another address or database") {
 		t.Errorf("%s", a.Body)
 	}
 }
@@ -131,7 +140,7 @@ func TestOpenBatches(t *testing.T) {
 
 	for _, changes := range [][]any{
 		{"registry.database", "other"},
-		{"registry.database", "other", "registry.password", nil},
+		{"registry.url", "https://registry.example.org/odoo16"},
 		{"registry.url", "https://other.example.org"},
 	} {
 		a := s.want(409, "PUT", path, with(changes...), "If-Match", `"1"`)

@@ -83,6 +83,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 var pointers = map[setup.Field]string{
 	setup.MTSURL:           "/mts_url",
 	setup.RegistryURL:      "/registry/url",
+	setup.RegistryDatabase: "/registry/database",
 	setup.RegistryPassword: "/registry/password",
 	setup.VIDType:          "/registry/vid_type",
 	setup.TokenType:        "/registry/token_type",

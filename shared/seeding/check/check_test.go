@@ -294,7 +294,7 @@ func TestWhatIsWrong(t *testing.T) {
 }
 
 // A stored password goes only to where it was stored for.
-func TestStoredPasswordIsNotSentToAnotherHost(t *testing.T) {
+func TestStoredPasswordIsNotSentToAnotherRegistry(t *testing.T) {
 	w := newWorld(t, odoosim.Options{})
 	var asked int
 	password := w.checker.Password
@@ -309,8 +309,10 @@ func TestStoredPasswordIsNotSentToAnotherHost(t *testing.T) {
 		want   string
 		reads  int
 	}{
-		"the same host":               {func(c *seeding.Connector) { c.Registry.Database = "g2p" }, nil, false, "ok signed_in", 1},
-		"another host":                {func(c *seeding.Connector) { c.Registry.URL = w.serve(w.registry) }, nil, false, "not_tried another_host", 0},
+		"the same registry":           {func(c *seeding.Connector) { c.Registry.URL += "/" }, nil, false, "ok signed_in", 1},
+		"another database":            {func(c *seeding.Connector) { c.Registry.Database = "evil" }, nil, false, "not_tried another_registry", 0},
+		"another tenant":              {func(c *seeding.Connector) { c.Registry.URL += "/evil" }, nil, false, "not_tried another_registry", 0},
+		"another host":                {func(c *seeding.Connector) { c.Registry.URL = w.serve(w.registry) }, nil, false, "not_tried another_registry", 0},
 		"another host, with password": {func(c *seeding.Connector) { c.Registry.URL = w.serve(w.registry) }, map[string]string{seeding.RegistryPassword: "admin"}, false, "ok signed_in", 0},
 		"a new one":                   {func(*seeding.Connector) {}, nil, true, "not_tried no_password", 0},
 		"a new one, with password":    {func(*seeding.Connector) {}, map[string]string{seeding.RegistryPassword: "admin"}, true, "ok signed_in", 0},

@@ -56,10 +56,6 @@ func cutOwn(path string, own []string) (base, rest string) {
 	return path, ""
 }
 
-// SameHost reports whether two addresses have the same scheme, host and port. A
-// text that is no address has no host.
-func SameHost(a, b string) bool { return seeding.SameOrigin(a, b) }
-
 // checkAddresses finds addresses that must not be called, and those of calls of
 // MTS: the connector would add the call once more.
 func (r Rules) checkAddresses(p Proposal) []Finding {

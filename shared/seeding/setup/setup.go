@@ -17,6 +17,7 @@ type Field string
 const (
 	MTSURL           Field = "mts_url"
 	RegistryURL      Field = "registry_url"
+	RegistryDatabase Field = "registry_database"
 	RegistryPassword Field = "registry_password"
 	VIDType          Field = "vid_type"
 	TokenType        Field = "token_type"
@@ -96,16 +97,16 @@ func checkTypes(p Proposal) []Finding {
 	return nil
 }
 
-// checkPassword: it is needed once, and again if the registry has another host,
-// so that nobody who may change a configuration can send the stored password to
-// a host of their own.
+// checkPassword: it is needed once, and again for another registry, so that nobody
+// who may change a configuration can send the stored password to a server, or to a
+// tenant of the same server, of their own.
 func checkPassword(p Proposal) []Finding {
 	switch {
 	case p.PasswordGiven || !p.readable(RegistryPassword):
 	case p.Before == nil:
 		return []Finding{{RegistryPassword, "is required"}}
-	case p.readable(RegistryURL) && !SameHost(p.Before.Registry.URL, p.Connector.Registry.URL):
-		return []Finding{{RegistryPassword, "is required again, because the registry has another host, port or scheme now"}}
+	case p.readable(RegistryURL, RegistryDatabase) && !Normalise(*p.Before).Registry.SameRegistry(Normalise(p.Connector).Registry):
+		return []Finding{{RegistryPassword, "is required again, because the registry has another address or database now"}}
 	}
 	return nil
 }
