@@ -23,7 +23,7 @@ func (b *Blocked) Error() string {
 type PlainHTTP struct{}
 
 func (*PlainHTTP) Error() string {
-	return "must begin with https://: plain http is for addresses in AllowedRanges of the deployment only"
+	return "must begin with https://: plain http is for addresses in AllowedRanges of the deployment only, public ones in a range of /16 or narrower (IPv6: /32)"
 }
 
 // HostNotAllowed says that a host is not in AllowedHosts. Nothing was sent.
@@ -130,12 +130,29 @@ func (o Options) check(a netip.Addr, plain bool) error {
 	return nil
 }
 
-// networks are the ranges without those of all addresses, which name no network:
-// whoever lists 0.0.0.0/0 did not say that their data may go through the internet
-// for everybody to read.
+// networks are the ranges that can be somebody's own network: whoever lists
+// 0.0.0.0/0, or its two halves, did not say that their data may go through the
+// internet for everybody to read.
 func (o Options) networks() []netip.Prefix {
-	return slices.DeleteFunc(slices.Clone(o.AllowedRanges), func(p netip.Prefix) bool { return p.Bits() == 0 })
+	return slices.DeleteFunc(slices.Clone(o.AllowedRanges), func(p netip.Prefix) bool {
+		least := narrowV6
+		switch {
+		case p.Addr().Is4():
+			least = narrowV4
+		case slices.ContainsFunc([]netip.Prefix{compatible, translated, nat64}, func(form netip.Prefix) bool { return form.Contains(p.Addr()) }):
+			least = 96 + narrowV4 // of the IPv4 addresses in it
+		}
+		return p.Bits() < least
+	})
 }
+
+// A range of public addresses is a network up to this size. A registry of the
+// internet gives an organisation no more as a rule (65,536 addresses of IPv4), and
+// the parameter has no room for enough of them to make up the internet.
+const (
+	narrowV4 = 16
+	narrowV6 = 32
+)
 
 func isPublic(a netip.Addr) bool {
 	return (a.Is4() || globalV6.Contains(a)) && !within(notPublic, a)

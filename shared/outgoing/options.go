@@ -15,7 +15,8 @@ import (
 // Options of the client. The zero value calls public addresses only, by https.
 type Options struct {
 	// AllowedRanges are the only addresses that may be called; none means
-	// public addresses. Only these may be called by plain http.
+	// public addresses. Only these may be called by plain http, public ones only in
+	// a range of /16 or narrower (IPv6: /32).
 	AllowedRanges []netip.Prefix
 	// AllowedHosts are the only hosts that may be called; none means every host.
 	AllowedHosts Hosts

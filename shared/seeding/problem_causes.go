@@ -32,7 +32,7 @@ var causes = map[string]Description{
 	},
 	"PlainHTTP": {
 		"{Server} is not called: {address} begins with http://, so everybody on the way could read the data.",
-		"Write {address} with https://. Plain http is for addresses in the deployment's AllowedRanges only.",
+		"Write {address} with https://. Plain http is for addresses in the deployment's AllowedRanges only, public ones in a range of /16 or narrower (IPv6: /32).",
 	},
 	"BadAddress": {
 		"{Server} is not called: {address} is in a form that programs read in different ways.",
