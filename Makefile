@@ -25,7 +25,7 @@ run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 P
 test: ## Run all tests (PACKAGES=./shared/... for some)
 	@infra/tools/fetch go cc ministack dynamodb-local gotestsum
 	go vet $(PACKAGES)
-	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 30m $(PACKAGES)
+	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)
 
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
 	@infra/tools/fetch go ministack
