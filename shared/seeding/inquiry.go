@@ -224,13 +224,13 @@ func (s PasswordSource) Line(unread error) (l Line, tried bool) {
 	switch {
 	case s == PasswordOfOther:
 		l.Description = Description{
-			"Not tried: the password is stored for another address or database.",
-			"Give the password with the draft. A stored one is sent only to the address and database that it was stored for.",
+			Text:   "Not tried: the password is stored for another address or database.",
+			Remedy: "Give the password with the draft. A stored one is sent only to the address and database that it was stored for.",
 		}
 	case s == PasswordMissing:
 		l.Description = Description{
-			"Not tried: there is no password.",
-			"Give the password, or an API key, with the draft.",
+			Text:   "Not tried: there is no password.",
+			Remedy: "Give the password, or an API key, with the draft.",
 		}
 	case unread != nil:
 		l.Result, l.Code, l.Description = LineFailure, "password_unread", RegistryUnusable(unread).Description
@@ -242,7 +242,7 @@ func (s PasswordSource) Line(unread error) (l Line, tried bool) {
 
 // ConnectorGone is the line of an inquiry whose connector was deleted meanwhile.
 var ConnectorGone = Line{Name: "work", Result: LineFailure, Code: "no_connector", Description: Description{
-	"The connector was deleted meanwhile.", "Nothing.",
+	Text: "The connector was deleted meanwhile.", Remedy: "Nothing.",
 }}
 
 // RegistryLine is the line of a call to the registry that failed. op is what was

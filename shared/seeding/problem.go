@@ -31,6 +31,8 @@ const (
 
 // Problem is shown on the connector. Text and Remedy come from a Description.
 type Problem struct {
+	Code     string // of a description; empty of a problem that was stored before there were codes
+	Named    Named
 	Text     string
 	Remedy   string
 	Since    time.Time
@@ -69,7 +71,7 @@ func (s State) Blocked() (blocked bool, next time.Time) {
 // has no next probe, because nobody makes one.
 func (s State) Raise(source Source, now time.Time, d Description, times Times) Problem {
 	before, was := s.Problems[source]
-	p := Problem{Text: d.Text, Remedy: d.Remedy, Since: now, Attempts: before.Attempts + 1}
+	p := Problem{Code: d.Code, Named: d.Named, Text: d.Text, Remedy: d.Remedy, Since: now, Attempts: before.Attempts + 1}
 	if was {
 		p.Since = before.Since
 	}

@@ -3,24 +3,24 @@ package seeding
 import "strings"
 
 // server is one that a connector calls, in the words of a description.
-type server struct{ name, subject, address string }
+type server struct{ code, name, subject, address string }
 
 var (
-	registryServer = server{"the registry", "The registry", "registry.url"}
-	mtsServer      = server{"MTS", "MTS", "mts_url"}
+	registryServer = server{"registry", "the registry", "The registry", "registry.url"}
+	mtsServer      = server{"mts", "MTS", "MTS", "mts_url"}
 )
 
 // describe returns the description of a code of our clients, if it has one of its
 // own.
 func (s server) describe(code string) (Description, bool) {
-	d, known := causes[code]
+	said, known := causes[code]
 	words := strings.NewReplacer("{Server}", s.subject, "{server}", s.name, "{address}", s.address)
-	return Description{words.Replace(d.Text), words.Replace(d.Remedy)}, known
+	return texts{words.Replace(said.text), words.Replace(said.remedy)}.of(code), known
 }
 
 // causes are why a call got no reply of the server that it was for, by the code of
 // the HTTP client or of an adapter.
-var causes = map[string]Description{
+var causes = map[string]texts{
 	// Not called.
 	"AddressNotAllowed": {
 		"{Server} is not called: the deployment does not allow the address that {address} leads to.",
@@ -118,15 +118,15 @@ var causes = map[string]Description{
 	"HTTP-504": gateway("HTTP-504"),
 }
 
-func gateway(code string) Description {
-	return Description{
+func gateway(code string) texts {
+	return texts{
 		"A proxy answers instead of {server} (" + code + "): {server} is down, in maintenance, or too slow for the proxy.",
 		"Check that {server} is up behind its proxy or load balancer. Work goes on by itself once it answers.",
 	}
 }
 
 // mtsCauses are replies in the place of MTS that tell what is wrong.
-var mtsCauses = map[string]Description{
+var mtsCauses = map[string]texts{
 	"AnswerTooLarge": {
 		"What answers at mts_url is not MTS: its reply is far too large.",
 		"Check mts_url, and what stands before MTS.",
@@ -169,14 +169,14 @@ var mtsCauses = map[string]Description{
 
 // anotherServer is a status that MTS itself does not give.
 func anotherServer(code string) Description {
-	return Description{
+	return texts{
 		"A web server or proxy answers in place of MTS (" + code + ").",
 		"Check that MTS is up, that mts_url is its address and path, and that what stands before it lets POST and GET below /authtoken pass.",
-	}
+	}.of(code)
 }
 
-func moved(code string) Description {
-	return Description{
+func moved(code string) texts {
+	return texts{
 		"What answers at mts_url sends us to another address (" + code + "), and redirects are not followed.",
 		"Write the address to which it leads as mts_url; open it in a browser to see it. Often it is https instead of http, or a login page.",
 	}

@@ -1,6 +1,7 @@
 package seeding_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -86,5 +87,41 @@ func TestAddressOfASilentCallbackCanBeTried(t *testing.T) {
 		if address, _, _ := strings.Cut(rest, " "); address != "api.example/base/callback/x" {
 			t.Errorf("names %q: %s", address, text)
 		}
+	}
+}
+
+// Programs tell descriptions apart by their codes, whatever the fault is called.
+func TestEveryDescriptionHasACode(t *testing.T) {
+	for fault, want := range map[string]string{
+		"HTTP-502": "http_502", "NotTLS": "not_tls", "TLSVersion": "tls_version", "NotJSONRPC": "not_jsonrpc",
+		"RedirectHTTPSPort": "redirect_https_port", "AccessDenied": "access_denied", "Timeout": "timeout", "BadAnswer": "bad_answer",
+	} {
+		if d := seeding.MTSProblem(&seeding.Fault{Code: fault}); strings.HasPrefix(fault, "HTTP") && d.Code != want {
+			t.Errorf("%s: %q", fault, d.Code)
+		}
+		_, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.RefusedSignIn, Code: fault}, seeding.ProblemRead)
+		_, e := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.Unreachable, Code: fault}, seeding.ProblemRead)
+		if d.Code != want && e.Code != want && d.Code != "sign_in_refused" {
+			t.Errorf("%s: %q, %q, want %q", fault, d.Code, e.Code, want)
+		}
+		if e.Named.Fault != fault || e.Named.Server != "registry" {
+			t.Errorf("%s: %+v", fault, e.Named)
+		}
+	}
+	code := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	for _, d := range []seeding.Description{
+		seeding.IdentityRefused, seeding.TokensMisshapen, seeding.TokensDiffer, seeding.AnswerUnprocessed, seeding.AnswersMissing, seeding.RefusedAlike,
+		seeding.CallbackSilent("https://api.example"), seeding.InvocationsDied(3), seeding.ReplyProblem(&seeding.Fault{}), seeding.MTSProblem(&seeding.Fault{}),
+		seeding.KeysUnusable(nil).Description, seeding.MappingUnusable(nil).Description, seeding.RegistryUnusable(nil).Description,
+	} {
+		if !code.MatchString(d.Code) {
+			t.Errorf("%q: %s", d.Code, d.Text)
+		}
+	}
+	if n := seeding.CallbackSilent("https://api.example").Named; n.Address != "https://api.example/callback/x" {
+		t.Errorf("%+v", n)
+	}
+	if n := seeding.RefusedAlike.SaidBy("IDA-MLC-018").Named; n.Fault != "IDA-MLC-018" {
+		t.Errorf("%+v", n)
 	}
 }

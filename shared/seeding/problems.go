@@ -11,36 +11,87 @@ import (
 // Description is what people read about a problem: what is wrong, and what they
 // can do. It holds no text of a server, which may contain identifier values
 // (facts/odoo.md A1.7).
-type Description struct{ Text, Remedy string }
+type Description struct {
+	Text, Remedy string
+	// Code tells descriptions of a source apart, for programs; it never changes.
+	Code  string
+	Named Named
+}
+
+// Named is what text and remedy of a description name, where it differs from one to
+// the next. Its members are empty otherwise.
+type Named struct {
+	Fault   string // code of a server, a client, MTS or MOSIP
+	Field   string // of the registry or MTS, or what else the configuration names
+	Server  string // registry or mts
+	Address string
+	Count   int
+}
+
+func describe(code, text, remedy string) Description {
+	return Description{Text: text, Remedy: remedy, Code: code}
+}
+
+// naming is the description with what it names.
+func (d Description) naming(n Named) Description {
+	d.Named = n
+	return d
+}
+
+// texts are a description in a table of faults. Its code is that of the fault.
+type texts struct{ text, remedy string }
+
+func (t texts) of(fault string) Description {
+	return describe(snake(fault), t.text, t.remedy).naming(Named{Fault: fault})
+}
+
+// snake writes a code of a fault as codes of descriptions are: http_502 for HTTP-502,
+// not_tls for NotTLS.
+func snake(code string) string {
+	var b strings.Builder
+	isUpper := func(i int) bool { return code[i] >= 'A' && code[i] <= 'Z' }
+	isLower := func(i int) bool { return i < len(code) && code[i] >= 'a' && code[i] <= 'z' }
+	for i := range len(code) {
+		switch {
+		case code[i] == '-':
+			b.WriteByte('_')
+			continue
+		case isUpper(i) && i > 0 && code[i-1] != '-' && (!isUpper(i-1) || isLower(i+1)):
+			b.WriteByte('_')
+		}
+		b.WriteString(strings.ToLower(code[i : i+1]))
+	}
+	return b.String()
+}
 
 // All texts of problems are in this file and in problem_causes.go.
 var (
 	// IdentityRefused is the problem "identity".
-	IdentityRefused = Description{
+	IdentityRefused = describe("identity_refused",
 		"MOSIP refuses every registrant alike: its service, or the licence, partner or policy that MTS uses.",
 		"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. Nobody is rejected for this; work goes on by itself.",
-	}
+	)
 	// TokensMisshapen is the problem "token_shape", and also "identity" if an answer
 	// has no other tokens.
-	TokensMisshapen = Description{
+	TokensMisshapen = describe("tokens_misshapen",
 		"MTS gives tokens that have not the shape of a MOSIP token. They are not written, and nobody loses a VID for them.",
 		"Check that mts_url is the address of your MTS, and which identity system is behind it. If it makes tokens of another shape, set token_shape in the connector's configuration.",
-	}
+	)
 	// TokensDiffer is the problem "policy".
-	TokensDiffer = Description{
+	TokensDiffer = describe("tokens_differ",
 		"Many registrants hold another token than MOSIP gives now.",
 		"Check that the policy of the MOSIP partner has token type \"partner\" or \"policy\", not \"random\".",
-	}
+	)
 	// AnswerUnprocessed is the problem "set_aside".
-	AnswerUnprocessed = Description{
+	AnswerUnprocessed = describe("answer_unprocessed",
 		"An answer of MTS could not be read or processed. Other answers go on.",
 		"Nothing needs to be done for the registrants: it is tried again, and after the tenth time they are rejected as set_aside and sent again. The runbook, entry set_aside, says where the cause is logged.",
-	}
+	)
 	// AnswersMissing is the problem "answers".
-	AnswersMissing = Description{
+	AnswersMissing = describe("answers_missing",
 		"MTS takes requests and never answers.",
 		"Check that MTS can reach the callback address of this deployment, and that its clean-up does not delete requests before they are processed.",
-	}
+	)
 )
 
 // CallbackSilent is the problem "callback" of a deployment with this base address
@@ -48,23 +99,24 @@ var (
 // that answers, and a space follows it.
 func CallbackSilent(base string) Description {
 	address := CallbackAddress(base, "x")
-	return Description{
-		"MTS took a batch, and its answer did not arrive at " + address + " (x stands for the batch).",
-		"Check that MTS reaches this address: name, route, firewall, proxy, and whether it trusts the certificate. From the machine of MTS, a POST to " + address + " must be answered with 401. If MTS has to use another address, set the deployment's parameter CallbackBase. The batches are sent again meanwhile.",
-	}
+	return describe("callback_silent",
+		"MTS took a batch, and its answer did not arrive at "+address+" (x stands for the batch).",
+		"Check that MTS reaches this address: name, route, firewall, proxy, and whether it trusts the certificate. From the machine of MTS, a POST to "+address+" must be answered with 401. If MTS has to use another address, set the deployment's parameter CallbackBase. The batches are sent again meanwhile.",
+	).naming(Named{Address: address})
 }
 
 // InvocationsDied is the problem "invocation" after so many in a row.
 func InvocationsDied(inARow int) Description {
-	return Description{
-		"The work for this connector ended without a result " + strconv.Itoa(inARow) + " times in a row: it was killed, ran out of memory or time, failed, or could not begin.",
+	return describe("invocations_died",
+		"The work for this connector ended without a result "+strconv.Itoa(inARow)+" times in a row: it was killed, ran out of memory or time, failed, or could not begin.",
 		"Look into the log of submit for the cause; the runbook, entry invocation, says how. What was sent until then is not lost. It is tried again every few minutes, and a start tries it at once.",
-	}
+	).naming(Named{Count: inARow})
 }
 
 // SaidBy is the description with a code text of MOSIP or MTS, and what its codes
 // mean.
 func (d Description) SaidBy(codes string) Description {
+	d.Named.Fault = codes
 	for code, fields := range SplitCodes(codes) {
 		if code != "" {
 			d.Text += " " + code + ": " + cmp.Or(ReasonOf(code, fields), "this code is in no list of MOSIP's.")
@@ -74,14 +126,19 @@ func (d Description) SaidBy(codes string) Description {
 }
 
 // RefusedAlike is the problem "alike". The code is SaidBy.
-var RefusedAlike = Description{
+var RefusedAlike = describe("refused_alike",
 	"Everybody in a batch was refused with the same code.",
 	"That is seldom the data of each: check mapping, domain and language of the connector, and what MTS and MOSIP demand. The registrants are rejected. When the cause is mended, save the connector, or ask for another attempt of all.",
-}
+)
 
 // RegistryProblem is the problem of a failed call to the registry. op is the
 // source of a refusal: reading, writing or removing.
 func RegistryProblem(f *Fault, op Source) (Source, Description) {
+	source, d := registryProblem(f, op)
+	return source, d.naming(Named{Fault: f.Code, Field: f.Field, Server: registryServer.code})
+}
+
+func registryProblem(f *Fault, op Source) (Source, Description) {
 	switch f.Kind {
 	case Unknown, Unreachable:
 		if d, known := answeredInstead(f); known {
@@ -89,28 +146,28 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 		}
 		switch f.Code {
 		case "OperationalError", "InterfaceError":
-			return ProblemRegistry, Description{
-				"Odoo answers, but has no connection to its database, or there is none of the configured name (" + f.Code + ").",
+			return ProblemRegistry, describe("database_unavailable",
+				"Odoo answers, but has no connection to its database, or there is none of the configured name ("+f.Code+").",
 				"Check that PostgreSQL is up and takes Odoo's connections, and registry.database in the connector's configuration. Work goes on by itself once the database answers.",
-			}
+			)
 		case "SerializationFailure", "DeadlockDetected", "LockNotAvailable", "QueryCanceled":
-			return ProblemRegistry, Description{
-				"Odoo answers, but its database did not finish the call, because it is busy with others (" + f.Code + ").",
+			return ProblemRegistry, describe("database_busy",
+				"Odoo answers, but its database did not finish the call, because it is busy with others ("+f.Code+").",
 				"Check what else writes to the registry, and how busy its database is. Work goes on by itself.",
-			}
+			)
 		case "BadAnswer":
-			return ProblemRegistry, Description{
+			return ProblemRegistry, describe("answer_unreadable",
 				"What the registry answers cannot be understood.",
 				"Check that registry.url is the address at which Odoo itself is served, and that no proxy before it changes or cuts answers.",
-			}
+			)
 		}
 		if d, known := registryServer.describe(f.Code); known {
 			return ProblemRegistry, d
 		}
-		return ProblemRegistry, Description{
+		return ProblemRegistry, describe("registry_unreachable",
 			"The registry cannot be reached, or does not answer in time.",
 			"Check that the registry is up and that its address is within the allowed ranges of the deployment. Work goes on by itself once it answers.",
-		}
+		)
 	case RefusedSignIn:
 		return ProblemSignIn, signInRefusal(f)
 	case RefusedRequest:
@@ -122,15 +179,15 @@ func RegistryProblem(f *Fault, op Source) (Source, Description) {
 	}
 	switch op {
 	case ProblemUnlink:
-		return op, Description{
-			"The registry refuses to remove VIDs" + bracketed(f.Code) + ".",
+		return op, describe("removal_refused",
+			"The registry refuses to remove VIDs"+bracketed(f.Code)+".",
 			"Give the connector's user the right to delete registrant identifiers (g2p.reg.id); of OpenG2P's own groups only the administrator's has it (g2p_registry_base.group_g2p_admin). Tokens are written nevertheless.",
-		}
+		)
 	case ProblemWrite:
-		return op, Description{
-			"The registry refuses to create tokens, whoever they are for" + bracketed(f.Code) + ".",
+		return op, describe("creation_refused",
+			"The registry refuses to create tokens, whoever they are for"+bracketed(f.Code)+".",
 			"Give the connector's user the right to create registrant identifiers (g2p.reg.id), and check the rules of the token's identifier type.",
-		}
+		)
 	default:
 		return ProblemRead, unreadable(f)
 	}
@@ -153,61 +210,61 @@ func unreadable(f *Fault) Description {
 	name := strconv.Quote(f.Field)
 	switch {
 	case f.Code == Encrypted:
-		return Description{
+		return describe("encrypted",
 			"The registry shows one and the same text in place of names: its registrants are encrypted (g2p_registry_encryption), and lists of them are not decrypted. Nobody is sent.",
 			"Set read_one_by_one in the registry part of the connector's configuration, and allow decryption in the registry's settings. Reading takes longer then.",
-		}
+		)
 	case f.Code == StillEncrypted:
-		return Description{
+		return describe("still_encrypted",
 			"The registry shows one and the same text in place of names, although registrants are read one by one. Nobody is sent.",
 			"Allow decryption in the registry's settings (g2p_registry_encryption.decrypt_registry), and check its encryption provider.",
-		}
+		)
 	case f.Code == "NoSuchField":
-		return Description{
-			"The registry has no field " + name + ", which the connector's field list names.",
+		return describe("no_such_field",
+			"The registry has no field "+name+", which the connector's field list names.",
 			"Take it out of the field list and out of the mapping, or name the field that took its place. (Odoo 18 has no \"mobile\" any more, only \"phone\".)",
-		}
+		)
 	case f.Code == "FieldDenied":
-		return Description{
-			"The registry's user may not read the field " + name + ", which the connector's field list names.",
+		return describe("field_denied",
+			"The registry's user may not read the field "+name+", which the connector's field list names.",
 			"Give the user the group that may read this field, or take it out of the field list and out of the mapping.",
-		}
+		)
 	case f.Code == "NoSuchDomainField":
-		return Description{
-			"The registry has no field " + name + ", which the connector's domain names.",
+		return describe("no_such_domain_field",
+			"The registry has no field "+name+", which the connector's domain names.",
 			"Correct the domain. A path is followed from registrants (res.partner), such as \"reg_ids.id_type\".",
-		}
+		)
 	case f.Code == "NoSuchOperator":
-		return Description{
-			"The registry's version of Odoo does not know the operator " + name + " of the connector's domain.",
+		return describe("no_such_operator",
+			"The registry's version of Odoo does not know the operator "+name+" of the connector's domain.",
 			"Write the domain without it: \"any\" and \"not any\" came with Odoo 17, \"not =like\" and \"not =ilike\" with Odoo 19.",
-		}
+		)
 	case slices.Contains(valueRefusals, f.Code):
-		return Description{
-			"The registry refuses a value of the connector's domain: its database cannot compare it with the field (" + f.Code + ").",
+		return describe("domain_value_refused",
+			"The registry refuses a value of the connector's domain: its database cannot compare it with the field ("+f.Code+").",
 			"Correct the values in the connector's domain: a date is written \"1990-11-02\", a date with time \"1990-11-02 16:00:00\", a number without quotes, within the field's range.",
-		}
+		)
 	case f.Code == "AnswerTooLarge" && f.Field != "":
-		return Description{
-			"A reply of the registry is larger than the connector reads; the field " + name + " takes most of it.",
+		return describe("field_too_large",
+			"A reply of the registry is larger than the connector reads; the field "+name+" takes most of it.",
 			"Take this field out of the connector's field list. Fields that hold pictures, documents, messages or long lists do not belong there.",
-		}
+		)
 	case f.Code == "AnswerTooLarge":
-		return Description{
+		return describe("answer_too_large",
 			"A reply of the registry is larger than what the connector asked for.",
 			"Take fields that hold pictures, documents, messages or long lists out of the connector's field list, and check that the address is that of the registry itself.",
-		}
+		)
 	case f.Code == "BadAnswer":
-		return Description{
+		return describe("rows_unexpected",
 			"The registry sends rows that are no answer to what the connector asked for.",
 			"Check that the address is that of the registry itself, and whether a module of the registry changes what is read.",
-		}
+		)
 	}
 	remedy := "Check the user's rights, and that domain and field list name fields which the registry has."
 	if f.Kind == RefusedRights {
 		remedy = "Give the connector's user the right to read registrants (res.partner), their identifiers (g2p.reg.id) and identifier types (g2p.id.type), and what else domain and field list lead to."
 	}
-	return Description{"The registry refuses to let registrants be read" + bracketed(f.Code) + ".", remedy}
+	return describe("reading_refused", "The registry refuses to let registrants be read"+bracketed(f.Code)+".", remedy)
 }
 
 // refusedOf is the problem of a refusal; whatever is not writing or removing is
@@ -222,48 +279,56 @@ func refusedOf(op Source) Source {
 // typesMissing names the setting, and what it says: a text of the user's own.
 func typesMissing(f *Fault) Description {
 	if f.Field == "" {
-		return Description{
-			"An identifier type of the configuration is not in the registry exactly once: " + f.Code + ".",
+		return describe("type_not_once",
+			"An identifier type of the configuration is not in the registry exactly once: "+f.Code+".",
 			"Name the identifier types in the configuration as the registry names them.",
-		}
+		)
 	}
-	return Description{
-		"The registry has no identifier type " + strconv.Quote(f.Field) + ", or several of this name (" + f.Code + ").",
-		"Write " + f.Code + " of the connector as the registry's list of identifier types has it, small and capital letters too. Of two types with one name, rename one.",
-	}
+	return describe("no_such_type",
+		"The registry has no identifier type "+strconv.Quote(f.Field)+", or several of this name ("+f.Code+").",
+		"Write "+f.Code+" of the connector as the registry's list of identifier types has it, small and capital letters too. Of two types with one name, rename one.",
+	)
 }
 
 // MTSProblem describes the problem of an MTS that surely did not take a request.
 func MTSProblem(f *Fault) Description {
+	return mtsProblem(f).naming(Named{Fault: f.Code, Server: mtsServer.code})
+}
+
+func mtsProblem(f *Fault) Description {
 	if d, known := mtsCause(f.Code); known {
 		return d
 	}
 	if f.Kind == Unreachable {
-		return Description{
+		return describe("mts_unreachable",
 			"MTS cannot be reached.",
 			"Check that MTS is up and that its address is within the allowed ranges of the deployment.",
-		}
+		)
 	}
-	return Description{
-		"MTS refuses our request" + bracketed(f.Code) + ".",
+	return describe("mts_refuses",
+		"MTS refuses our request"+bracketed(f.Code)+".",
 		"Check that the address is that of an MTS of version 1.1 (develop), with its context path.",
-	}
+	)
 }
 
 // ReplyProblem describes the problem of an MTS that may have taken a request.
 func ReplyProblem(f *Fault) Description {
+	return replyProblem(f).naming(Named{Fault: f.Code, Server: mtsServer.code})
+}
+
+func replyProblem(f *Fault) Description {
 	if d, known := mtsCause(f.Code); known {
 		return d
 	}
-	return Description{
+	return describe("reply_unclear",
 		"The reply of MTS to a request makes no sense, so it is not known whether MTS took it.",
 		"Look into the log of MTS, and at what stands before it.",
-	}
+	)
 }
 
 func mtsCause(code string) (Description, bool) {
-	if d, known := mtsCauses[code]; known {
-		return d, true
+	if said, known := mtsCauses[code]; known {
+		return said.of(code), true
 	}
 	if d, known := mtsServer.describe(code); known {
 		return d, true
@@ -286,10 +351,10 @@ func (u *Unusable) Unwrap() error { return u.cause }
 
 // KeysUnusable is the error of keys that cannot be read.
 func KeysUnusable(cause error) *Unusable {
-	return &Unusable{Description{
+	return &Unusable{describe("keys_unreadable",
 		"The keys of the deployment cannot be read.",
 		"Check the key secrets of the deployment and the role's right to read them.",
-	}, cause}
+	), cause}
 }
 
 // MappingUnusable is the error of a mapping that does not compile, though it was
@@ -299,26 +364,26 @@ func MappingUnusable(cause error) *Unusable {
 	if e, ok := errors.AsType[*MappingError](cause); ok {
 		text = "The mapping cannot be used. Its expression for " + e.Field + ": " + e.Text + "."
 	}
-	return &Unusable{Description{text, "Change the expression in the connector's configuration, and save it."}, cause}
+	return &Unusable{describe("mapping_unusable", text, "Change the expression in the connector's configuration, and save it."), cause}
 }
 
 // RegistryUnusable is the error of a registry that cannot be opened: its password
 // is missing, or its configuration cannot be used.
 func RegistryUnusable(cause error) *Unusable {
 	if IsNotFound(cause) {
-		return &Unusable{Description{
+		return &Unusable{describe("password_missing",
 			"The registry's password is not stored.",
 			"Enter the password in the connector's configuration again.",
-		}, cause}
+		), cause}
 	}
 	if wrong, ok := errors.AsType[*AddressError](cause); ok {
-		return &Unusable{Description{
-			"The registry is not called, because the address in the connector's configuration " + wrong.Reason + ".",
+		return &Unusable{describe("address_unusable",
+			"The registry is not called, because the address in the connector's configuration "+wrong.Reason+".",
 			"Save the connector with the registry's address in another form, with the password.",
-		}, cause}
+		), cause}
 	}
-	return &Unusable{Description{
+	return &Unusable{describe("registry_unusable",
 		"The registry cannot be opened as it is configured, or its password cannot be read.",
 		"Save the connector's configuration anew, with the password.",
-	}, cause}
+	), cause}
 }

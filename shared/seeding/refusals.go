@@ -8,7 +8,7 @@ import "strings"
 // have people send a password to another place.
 
 // signInRefusals are the texts of a refused sign-in, by code.
-var signInRefusals = map[string]Description{
+var signInRefusals = map[string]texts{
 	"AccessDenied": {
 		"The registry refuses user name or password, or the user is not active.",
 		"Check user name and password in the connector's configuration (registry.username, registry.password), and that the user is active.",
@@ -39,13 +39,13 @@ var signInRefusals = map[string]Description{
 	},
 }
 
-var otherSignInRefusal = Description{
+var otherSignInRefusal = describe("sign_in_refused",
 	"The registry refuses the sign-in.",
 	"Check database, user name and password of the registry in the connector's configuration, and that the user is active.",
-}
+)
 
 // answeredOtherwise are the texts of replies that are not the registry's, by code.
-var answeredOtherwise = map[string]Description{
+var answeredOtherwise = map[string]texts{
 	"RedirectHTTPS": {
 		"The registry wants https, and its address in the configuration begins with http.",
 		"Change registry.url so that it begins with https.",
@@ -139,22 +139,22 @@ var answeredOtherwise = map[string]Description{
 // answeredInstead describes a reply that is not the registry's; known is false if
 // the fault is another one.
 func answeredInstead(f *Fault) (d Description, known bool) {
-	if d, known = answeredOtherwise[f.Code]; known {
-		return d, true
+	if said, known := answeredOtherwise[f.Code]; known {
+		return said.of(f.Code), true
 	}
 	if status, isStatus := strings.CutPrefix(f.Code, "HTTP-"); isStatus {
-		return Description{
+		return texts{
 			"A web server answers in place of the registry (HTTP " + status + ").",
 			"Check that Odoo is up, that registry.url is the address at which Odoo itself is served, and that a proxy before it lets the calls of this deployment pass.",
-		}, true
+		}.of(f.Code), true
 	}
 	return Description{}, false
 }
 
 // signInRefusal describes a refused sign-in.
 func signInRefusal(f *Fault) Description {
-	if d, known := signInRefusals[f.Code]; known {
-		return d
+	if said, known := signInRefusals[f.Code]; known {
+		return said.of(f.Code)
 	}
 	return otherSignInRefusal
 }

@@ -235,14 +235,14 @@ func TestProblemsAreShown(t *testing.T) {
 	state := s.store.states[idOf(path)]
 	state.Status, state.Run, state.Due = seeding.Running, "run1", s.now.Add(time.Minute)
 	state.Problems = map[seeding.Source]seeding.Problem{
-		seeding.ProblemSignIn: {Text: "The registry refuses the sign-in.", Remedy: "Check the password.", Since: s.now, Attempts: 2, Next: s.now.Add(2 * time.Minute)},
+		seeding.ProblemSignIn: {Code: "access_denied", Named: seeding.Named{Fault: "AccessDenied", Field: "f", Server: "registry", Address: "https://a", Count: 2}, Text: "The registry refuses the sign-in.", Remedy: "Check the password.", Since: s.now, Attempts: 2, Next: s.now.Add(2 * time.Minute)},
 		seeding.ProblemUnlink: {Text: "VIDs stay.", Remedy: "Give the right.", Since: s.now},
 	}
 	s.store.states[idOf(path)] = state
 	want := map[string]any{
-		"sign_in": map[string]any{"source": "sign_in", "text": "The registry refuses the sign-in.", "remedy": "Check the password.",
+		"sign_in": map[string]any{"source": "sign_in", "code": "access_denied", "params": map[string]any{"count": 2, "fault": "AccessDenied", "field": "f", "server": "registry", "address": "https://a"}, "text": "The registry refuses the sign-in.", "remedy": "Check the password.",
 			"since": "2026-11-21T09:00:00Z", "next_probe": "2026-11-21T09:02:00Z"},
-		"unlink": map[string]any{"source": "unlink", "text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z",
+		"unlink": map[string]any{"source": "unlink", "code": "unlink", "text": "VIDs stay.", "remedy": "Give the right.", "since": "2026-11-21T09:00:00Z",
 			"next_probe": "2026-11-21T09:02:00Z"}, // with the probe of the other, which blocks
 	}
 	for _, body := range []map[string]any{

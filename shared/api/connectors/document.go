@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -117,6 +118,8 @@ type shapeDocument struct {
 
 type problemDocument struct {
 	Source    seeding.Source `json:"source"`
+	Code      string         `json:"code"`             // with source it names text and remedy
+	Params    api.Params     `json:"params,omitempty"` // what they name
 	Text      string         `json:"text"`
 	Remedy    string         `json:"remedy"`
 	Since     time.Time      `json:"since"`
@@ -136,9 +139,23 @@ func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocu
 		document.Due = moment(a.Look())
 	}
 	for source, p := range s.Problems {
-		document.Problems[source] = problemDocument{Source: source, Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
+		document.Problems[source] = problemDocument{Source: source, Code: cmp.Or(p.Code, string(source)), Params: named(p.Named), Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
 	}
 	return document
+}
+
+// named are what text and remedy of a problem name.
+func named(n seeding.Named) api.Params {
+	params := api.Params{}
+	for name, value := range map[string]string{"fault": n.Fault, "field": n.Field, "server": n.Server, "address": n.Address} {
+		if value != "" {
+			params[name] = value
+		}
+	}
+	if n.Count != 0 {
+		params["count"] = n.Count
+	}
+	return params
 }
 
 func newConfigurationDocument(c seeding.Connector) configurationDocument {

@@ -238,14 +238,17 @@ func decodeRetried(r *dynamo.Reader) (retried map[seeding.RejectionKind]time.Tim
 
 func encodeProblem(p seeding.Problem) types.AttributeValue {
 	return dynamo.Map(dynamo.OmitZero(dynamo.Item{
-		"text": dynamo.Text(p.Text), "remedy": dynamo.Text(p.Remedy),
+		"text": dynamo.Text(p.Text), "remedy": dynamo.Text(p.Remedy), "code": dynamo.Text(p.Code),
+		"fault": dynamo.Text(p.Named.Fault), "field": dynamo.Text(p.Named.Field), "server": dynamo.Text(p.Named.Server),
+		"address": dynamo.Text(p.Named.Address), "count": dynamo.Number(p.Named.Count),
 		"since": dynamo.Instant(p.Since), "tries": dynamo.Number(p.Attempts), "next": dynamo.Instant(p.Next),
 	}))
 }
 
 func decodeProblem(r *dynamo.Reader) seeding.Problem {
 	return seeding.Problem{
-		Text: r.Text("text"), Remedy: r.Text("remedy"),
+		Code: r.Text("code"), Text: r.Text("text"), Remedy: r.Text("remedy"),
+		Named: seeding.Named{Fault: r.Text("fault"), Field: r.Text("field"), Server: r.Text("server"), Address: r.Text("address"), Count: r.Int("count")},
 		Since: r.Instant("since"), Attempts: r.Int("tries"), Next: r.Instant("next"),
 	}
 }
