@@ -76,11 +76,6 @@ type Delivery struct {
 	TimeoutSeconds int // how long MTS waits for our reply
 }
 
-// Schedule is when a running connector begins its runs.
-type Schedule struct {
-	Interval time.Duration // from the start of one run to that of the next
-}
-
 // Output is what is written besides the tokens.
 type Output struct {
 	RemoveVIDs bool       // also of registrants tokenised by somebody else

@@ -2,12 +2,13 @@ package seeding
 
 import "time"
 
-// Status is whether a connector makes new batches.
+// Status is whether the schedule of a connector begins runs.
 type Status string
 
 const (
-	Running Status = "running"
-	Stopped Status = "stopped"
+	Running   Status = "running"
+	Stopped   Status = "stopped"
+	Completed Status = "completed" // its schedule has no run to come; a start begins anew
 )
 
 // State is what the functions share about a connector. It is an item of its own,
@@ -19,6 +20,8 @@ type State struct {
 	Version   int    // of the configuration
 	Status    Status
 	Due       time.Time // when submit should look next; at an open import it looks with every tick
+	Since     time.Time // when it was started, or its configuration changed; zero if a version before did it
+	Begun     time.Time // when the last recurring run was due that was opened since then; zero for none
 	Run       string    // the open recurring run, or ""
 	Imports   []string  // the open imports, in the order of their ids
 	Moved     time.Time // when an open run last made progress, or waited for a batch under way
@@ -89,7 +92,7 @@ func (s State) LooksAt(now time.Time, times Times) time.Time {
 // the imports. "" is the recurring one, which may have to be opened.
 func (s State) Turns(now time.Time) []string {
 	var turns []string
-	if s.Run != "" || !s.Due.After(now) || len(s.Imports) == 0 {
+	if s.Run != "" || s.Status == Running && !s.Due.After(now) || len(s.Imports) == 0 {
 		turns = append(turns, "")
 	}
 	return append(turns, s.Imports...)

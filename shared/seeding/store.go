@@ -50,6 +50,10 @@ type Runs interface {
 	// the run's. For a recurring run the connector must be running, without an
 	// open one, and the fence the run's; an import needs no lease.
 	OpenRun(ctx context.Context, r Run) error
+	// FinishJob makes a running connector of the version that was read, without an
+	// open recurring run, completed: its schedule has no run to come. Under the run
+	// lease.
+	FinishJob(ctx context.Context, id string, version int, fence int64) error
 	// SaveRun writes cursor, passes and tally of an open run.
 	SaveRun(ctx context.Context, r Run) error
 	// CompleteRun writes the run's end and removes it from the state.

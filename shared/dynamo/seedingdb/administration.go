@@ -3,6 +3,7 @@ package seedingdb
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 			s.connectors.ToUpdate(dynamo.Change{
 				Key: stateKey(c.ID),
 				Update: "SET #version = :version, #registry = :registry, #mts = :mts," +
-					" #problems = :none, #nudge = :now, #moved = :now REMOVE #unreturned" + removeShown(),
+					" #problems = :none, #nudge = :now, #moved = :now, #since = :now REMOVE #begun, #unreturned" + removeShown(),
 				Condition: "#version = :read",
 				Values: dynamo.Item{
 					":read": read, ":version": dynamo.Number(c.Version),
@@ -106,18 +107,28 @@ func (s *Store) administer(ctx context.Context, id string, version int, writes f
 }
 
 // SetStatus implements the store of the connectors API. Starting a running
-// connector is how a person asks for an attempt now. A stop makes the connector
-// due too, so that submit ends the open run.
+// connector is how a person asks for an attempt now; its schedule goes on. A stop
+// makes the connector due too, so that submit ends the open run.
 func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error {
-	update := "SET #status = :status, #nudge = :now"
-	if status == seeding.Running {
-		update += ", #problems = :none, #moved = :now REMOVE #unreturned" + removeShown()
+	change := func(update, condition string) error {
+		_, err := s.connectors.Update(ctx, dynamo.Change{
+			Key: stateKey(id), Update: "SET #status = :status, #nudge = :now" + update, Condition: condition,
+			Values: dynamo.Item{
+				":status": dynamo.Text(string(status)), ":now": dynamo.Instant(now),
+				":none": noProblems(), ":running": dynamo.Text(string(seeding.Running)),
+			},
+		})
+		return notFoundOrConflict(err)
 	}
-	_, err := s.connectors.Update(ctx, dynamo.Change{
-		Key: stateKey(id), Update: update, Condition: dynamo.Exists,
-		Values: dynamo.Item{":status": dynamo.Text(string(status)), ":now": dynamo.Instant(now), ":none": noProblems()},
-	})
-	return notFoundOrConflict(err)
+	if status != seeding.Running {
+		return change("", dynamo.Exists)
+	}
+	const attempt = ", #problems = :none, #moved = :now"
+	err := change(attempt+", #since = :now REMOVE #begun, #unreturned"+removeShown(), dynamo.Exists+" AND #status <> :running")
+	if errors.Is(err, seeding.ErrConflict) {
+		err = change(attempt+" REMOVE #unreturned"+removeShown(), dynamo.Exists)
+	}
+	return err
 }
 
 // Retry implements the store of the connectors API. It is one write, however

@@ -113,8 +113,25 @@ type storedDelivery struct {
 	TimeoutSeconds int `json:"timeout_seconds"`
 }
 
+// storedSchedule has the interval alone if a version before wrote it.
 type storedSchedule struct {
-	IntervalMicroseconds int64 `json:"interval_us"`
+	Kind                 seeding.JobKind   `json:"kind,omitempty"`
+	IntervalMicroseconds int64             `json:"interval_us"`
+	Daily                seeding.TimeOfDay `json:"daily,omitempty"`
+	Zone                 string            `json:"zone,omitempty"`
+	Starts               time.Time         `json:"starts,omitzero"`
+	Ends                 time.Time         `json:"ends,omitzero"`
+}
+
+func storedScheduleOf(s seeding.Schedule) storedSchedule {
+	return storedSchedule{s.Kind, s.Interval.Microseconds(), s.Daily, s.Zone, s.Starts, s.Ends}
+}
+
+func (s storedSchedule) schedule() seeding.Schedule {
+	return seeding.Schedule{
+		Kind: s.Kind, Interval: time.Duration(s.IntervalMicroseconds) * time.Microsecond,
+		Daily: s.Daily, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends,
+	}
 }
 
 type storedOutput struct {
@@ -137,7 +154,7 @@ func configurationOf(c seeding.Connector) configuration {
 			Domain: c.Source.Domain, Fields: c.Source.Fields, OneByOne: c.Source.OneByOne, Mapping: storedMapping(c.Source.Mapping), Mandatory: c.Source.Mandatory,
 		}},
 		Delivery: storedDelivery(c.Delivery),
-		Schedule: storedSchedule{IntervalMicroseconds: c.Schedule.Interval.Microseconds()},
+		Schedule: storedScheduleOf(c.Schedule),
 		Output:   storedOutput{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: storedShape(c.Output.TokenShape)},
 		Secrets:  c.Secrets,
 		Created:  c.Created, Updated: c.Updated,
@@ -156,7 +173,7 @@ func (c configuration) connector() seeding.Connector {
 			Domain: source.Domain, Fields: source.Fields, OneByOne: source.OneByOne, Mapping: seeding.Mapping(source.Mapping), Mandatory: source.Mandatory,
 		},
 		Delivery: seeding.Delivery(c.Delivery),
-		Schedule: seeding.Schedule{Interval: time.Duration(c.Schedule.IntervalMicroseconds) * time.Microsecond},
+		Schedule: c.Schedule.schedule(),
 		Output:   seeding.Output{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: seeding.TokenShape(c.Output.TokenShape)},
 		Secrets:  c.Secrets,
 		Created:  c.Created, Updated: c.Updated,

@@ -320,7 +320,7 @@ func example() contents {
 		Connector: c,
 		State: seeding.State{
 			Connector: c.ID, Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 3, Status: seeding.Running,
-			Due: after(70 * time.Minute), Run: open.ID, Moved: after(65 * time.Minute),
+			Due: after(70 * time.Minute), Since: t0, Run: open.ID, Moved: after(65 * time.Minute),
 			Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 3},
 			Problems: map[seeding.Source]seeding.Problem{
 				seeding.ProblemMTS:  {Text: "MTS cannot be reached.", Remedy: "Start it.", Since: after(time.Minute), Attempts: 3, Next: after(66 * time.Minute)},
@@ -358,6 +358,7 @@ func example() contents {
 // nothing.
 func beforeSlots(s contents) contents {
 	s.Connector.MTS.WidthMaximum = seeding.DefaultWidth
+	s.State.Since = time.Time{}
 	for _, batches := range [][]seeding.Batch{s.OpenBatches, s.Closed} {
 		for i := range batches {
 			b := &batches[i]

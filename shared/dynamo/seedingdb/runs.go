@@ -32,10 +32,10 @@ func (s *Store) Run(ctx context.Context, connector, id string) (seeding.Run, err
 func (s *Store) OpenRun(ctx context.Context, r seeding.Run) error {
 	enter := dynamo.Change{
 		Key:       stateKey(r.Connector),
-		Update:    "SET #run = :run, #moved = :started",
+		Update:    "SET #run = :run, #moved = :started, #begun = :due",
 		Condition: "#status = :running AND #version = :version AND #fence = :fence AND attribute_not_exists(#run)",
 		Values: dynamo.Item{
-			":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":started": dynamo.Instant(r.Started),
+			":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":started": dynamo.Instant(r.Started), ":due": dynamo.Instant(r.Due),
 			":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(r.Version), ":fence": dynamo.Number(r.Fence),
 		},
 	}
@@ -47,6 +47,21 @@ func (s *Store) OpenRun(ctx context.Context, r seeding.Run) error {
 		s.connectors.ToPut(dynamo.Change{Key: runKey(r.Connector, r.ID), Item: encodeNewRun(r), Condition: dynamo.Absent}),
 		s.connectors.ToUpdate(enter),
 	))
+}
+
+// FinishJob implements seeding.Runs.
+func (s *Store) FinishJob(ctx context.Context, id string, version int, fence int64) error {
+	_, err := s.connectors.Update(ctx, dynamo.Change{
+		Key:       stateKey(id),
+		Update:    "SET #status = :completed",
+		Condition: "#status = :running AND #version = :version AND #fence = :fence AND attribute_not_exists(#run)",
+		Values: dynamo.Item{
+			":completed": dynamo.Text(string(seeding.Completed)), ":running": dynamo.Text(string(seeding.Running)),
+			":version": dynamo.Number(version), ":fence": dynamo.Number(fence),
+		},
+	})
+	finished := func(old dynamo.Item) bool { return dynamo.NewReader(old).Text("status") == string(seeding.Completed) }
+	return notFoundOrConflict(dynamo.Already(err, finished))
 }
 
 // isOpen is the condition on a state that the run :run is open.

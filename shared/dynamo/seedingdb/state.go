@@ -195,6 +195,8 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Version:    r.Int("version"),
 		Status:     seeding.Status(r.Text("status")),
 		Due:        r.Instant("due"),
+		Since:      r.Instant("since"),
+		Begun:      r.Instant("begun"),
 		Run:        r.Text("run"),
 		Imports:    r.Set("imports"),
 		Moved:      r.Instant("moved"),

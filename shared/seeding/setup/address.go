@@ -9,7 +9,8 @@ import (
 )
 
 // Normalise gives the addresses the form in which they are called (facts/mts.md
-// D23). Of the address of a page or a call of Odoo it keeps that of the server.
+// D23). Of the address of a page or a call of Odoo it keeps that of the server. A
+// daily job without a zone has UTC.
 func Normalise(c seeding.Connector) seeding.Connector {
 	if a, err := seeding.ParseAddress(c.MTS.URL); err == nil {
 		c.MTS.URL = a.String()
@@ -18,6 +19,7 @@ func Normalise(c seeding.Connector) seeding.Connector {
 		a.Path = withoutPage(a.Path)
 		c.Registry.URL = a.String()
 	}
+	c.Schedule = normaliseSchedule(c.Schedule)
 	return c
 }
 

@@ -5,6 +5,7 @@ package setup
 
 import (
 	"fmt"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -25,6 +26,11 @@ const (
 	Fields           Field = "fields"
 	Mandatory        Field = "mandatory"
 	Mapping          Field = "mapping"
+	Interval         Field = "interval"
+	Daily            Field = "daily"
+	Zone             Field = "zone"
+	Starts           Field = "starts"
+	Ends             Field = "ends"
 )
 
 // MappingOf is the mapping of one of MTS's fields, or an expression of it.
@@ -44,6 +50,7 @@ type Proposal struct {
 	// Unread reports whether a field, or a part of it, has the wrong form. A
 	// rule that needs such a field finds nothing. nil: all could be read.
 	Unread func(Field) bool
+	Now    time.Time
 }
 
 // readable reports whether all of the fields could be read.
@@ -82,6 +89,7 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	wrong = append(wrong, r.checkAddresses(p)...)
 	wrong = append(wrong, checkTypes(p)...)
 	wrong = append(wrong, checkPassword(p)...)
+	wrong = append(wrong, checkSchedule(p)...)
 	wrong = append(wrong, r.checkDomain(p)...)
 	ofMapping, doubtful := r.checkMapping(p)
 	wrong = append(wrong, ofMapping...)

@@ -279,7 +279,18 @@ func (f *fake) OpenRun(_ context.Context, r seeding.Run) error {
 	if f.state.Run != "" || r.Fence != f.state.Lease.Fence {
 		return seeding.ErrConflict
 	}
-	f.runs[r.ID], f.state.Run = r, r.ID
+	f.runs[r.ID], f.state.Run, f.state.Begun = r, r.ID, r.Due
+	return nil
+}
+
+func (f *fake) FinishJob(_ context.Context, _ string, version int, fence int64) error {
+	if err := f.begin("FinishJob"); err != nil {
+		return err
+	}
+	if f.state.Status != seeding.Running || f.state.Run != "" || version != f.state.Version || fence != f.state.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	f.state.Status = seeding.Completed
 	return nil
 }
 

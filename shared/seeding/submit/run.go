@@ -10,11 +10,11 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// open begins a recurring run.
-func (s *Submitter) open(ctx context.Context, v view, now time.Time) (*seeding.Run, error) {
+// open begins a recurring run that was due at a time.
+func (s *Submitter) open(ctx context.Context, v view, due, now time.Time) (*seeding.Run, error) {
 	run := seeding.Run{
-		ID: s.NewID(), Connector: v.connector.ID, Kind: seeding.Recurring, Version: v.connector.Version, Due: v.state.Due,
-		Started: now, Passes: 1, PassStarted: now, Fence: v.state.Lease.Fence,
+		ID: s.NewID(), Connector: v.connector.ID, Kind: seeding.Recurring, Version: v.connector.Version,
+		Due: v.connector.Schedule.Counted(due, now), Started: now, Passes: 1, PassStarted: now, Fence: v.state.Lease.Fence,
 	}
 	if err := s.Store.OpenRun(ctx, run); err != nil {
 		return nil, err
@@ -85,22 +85,11 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	if run, err = s.complete(ctx, run); err != nil {
 		return next{}, err
 	}
-	return next{due: nextDue(run, v.connector.Schedule.Interval, now)}, nil
-}
-
-// nextDue is when the next recurring run is to begin: one interval after this one
-// was to, so that runs do not drift, though each waits for its turn. One that began
-// more than an interval late counts from its start. A run that took longer than its
-// interval is followed at once.
-func nextDue(run seeding.Run, interval time.Duration, now time.Time) time.Time {
-	from := run.Due
-	if late := run.Started.Sub(from); run.Due.IsZero() || late < 0 || late >= interval {
-		from = run.Started
+	due, more := v.connector.Schedule.Follows(run.Due, run.Started)
+	if due.Before(now) {
+		due = now
 	}
-	if due := from.Add(interval); due.After(now) {
-		return due
-	}
-	return now
+	return next{due: due, again: !more}, nil // without another run the job is completed at once
 }
 
 // saveRun stores how far the run is, and returns the time of this progress.

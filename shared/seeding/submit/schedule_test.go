@@ -289,31 +289,6 @@ func TestEveryConnectorGetsItsTurnWhoeverDies(t *testing.T) {
 	}
 }
 
-// Recurring runs do not drift, however long each waits for its turn; that is the
-// model's assumption and this its proof.
-func TestTheNextRunIsDueAnIntervalAfterTheLastWasDue(t *testing.T) {
-	for name, c := range map[string]struct {
-		due, started, now time.Duration // from the time of the test
-		want              time.Duration
-	}{
-		"begun when it was due":                  {0, 0, time.Minute, interval},
-		"begun late":                             {0, time.Minute, 2 * time.Minute, interval},
-		"begun very late":                        {0, interval - 1, interval - 1, interval},
-		"begun more than an interval late":       {0, interval, interval + time.Minute, 2 * interval},
-		"longer than its interval":               {0, 0, interval + time.Minute, interval + time.Minute},
-		"opened by a version that noted no time": {-1, time.Minute, 2 * time.Minute, interval + time.Minute},
-		"begun before it was due, by a person":   {time.Hour, 0, time.Minute, interval},
-	} {
-		run := seeding.Run{Started: now.Add(c.started)}
-		if c.due >= 0 {
-			run.Due = now.Add(c.due)
-		}
-		if got := nextDue(run, interval, now.Add(c.now)); !got.Equal(now.Add(c.want)) {
-			t.Errorf("%s: due in %v, want %v", name, got.Sub(now), c.want)
-		}
-	}
-}
-
 // Whenever an invocation is killed, the next begins within a minute.
 func TestAKilledInvocationIsFollowedWithinAMinute(t *testing.T) {
 	for second := range 120 {

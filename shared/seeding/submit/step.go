@@ -24,8 +24,9 @@ type action int
 
 const (
 	pause       action = iota // until a time
-	openRun                   // none is open
-	completeRun               // the connector is stopped, or its configuration changed
+	openRun                   // one is due, and none is open
+	finishJob                 // the schedule has no run to come
+	completeRun               // the connector is stopped, its configuration changed, or its time is over
 	awaitClose                // wait for a batch to be closed
 	awaitSlot                 // wait for a slot at MTS, or for a batch to be closed
 	endPass                   // the pass has seen the last identifier
@@ -35,7 +36,7 @@ const (
 // plan is the decision about a step.
 type plan struct {
 	do    action
-	due   time.Time // of a pause
+	due   time.Time // of a pause, and of the run that is to be opened
 	moves bool      // what it waits for counts as progress
 }
 
@@ -59,18 +60,31 @@ const (
 
 // decide returns what the step does.
 func decide(v view, now time.Time) plan {
-	running := v.state.Status == seeding.Running
+	schedule := v.connector.Schedule
 	switch {
-	case v.run == nil && running:
-		return plan{do: openRun}
 	case v.run == nil:
-		return plan{do: pause, due: now.Add(v.connector.Schedule.Interval)}
-	case running && v.run.Version == v.connector.Version:
+		return begin(v.state, schedule, now)
+	case v.state.Status == seeding.Running && v.run.Version == v.connector.Version && !(schedule.OneTime() && schedule.Over(now)):
 		return continueRun(v, now)
 	case len(v.open) > 0: // the run ends once they are closed
 		return plan{do: pause, due: now}
 	}
 	return plan{do: completeRun}
+}
+
+// begin decides for a connector without an open recurring run.
+func begin(state seeding.State, schedule seeding.Schedule, now time.Time) plan {
+	if state.Status != seeding.Running {
+		return plan{do: pause, due: state.Due}
+	}
+	switch due, ok := state.NextRun(schedule, now); {
+	case !ok:
+		return plan{do: finishJob}
+	case due.After(now):
+		return plan{do: pause, due: due}
+	default:
+		return plan{do: openRun, due: due}
+	}
 }
 
 // continueRun decides for a run that may make new batches.
@@ -125,7 +139,7 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string, p
 	now := s.Clock.Now()
 	p := decide(v, now)
 	if p.do == openRun {
-		if v.run, err = s.open(ctx, v, now); err != nil {
+		if v.run, err = s.open(ctx, v, p.due, now); err != nil {
 			return next{}, err
 		}
 		p = decide(v, now)
@@ -134,6 +148,8 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string, p
 	switch p.do {
 	case pause:
 		n = next{due: p.due}
+	case finishJob:
+		n, err = next{due: state.Due}, s.Store.FinishJob(ctx, state.Connector, v.connector.Version, state.Lease.Fence)
 	case completeRun:
 		_, err = s.complete(ctx, *v.run)
 		n = next{due: now, again: state.Status == seeding.Running}

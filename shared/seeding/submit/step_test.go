@@ -47,6 +47,8 @@ func posting(v *view) { v.posts = &posts{count: 1} }
 
 func noRun(v *view)           { v.run = nil }
 func stopped(v *view)         { v.state.Status = seeding.Stopped }
+func completed(v *view)       { v.state.Status = seeding.Completed }
+func begun(v *view)           { v.state.Begun = now }
 func configuredAnew(v *view)  { v.connector.Version = 4 }
 func passOver(v *view)        { v.run.PassOver = true }
 func newMTS(v *view)          { v.mts.Pace = seeding.Pace{} }
@@ -54,6 +56,23 @@ func sizeNeverProved(v *view) { v.mts.Pace = manyWorkers(seeding.Pace{Size: 200,
 func noSizeProved(v *view)    { v.mts.Pace = manyWorkers(seeding.Pace{Size: 200}) }
 func notTaken(v *view)        { v.mts.Attempts = 1 }
 func heard(v *view)           { v.mts.Heard = now }
+
+// once is a one-time job, started earlier.
+func once(v *view) {
+	v.connector.Schedule, v.state.Since = seeding.Schedule{Kind: seeding.OneTimeJob}, earlier
+}
+
+// daily is a job whose next run is due at a time.
+func daily(at time.Time) viewChange {
+	return func(v *view) {
+		v.connector.Schedule, v.state.Since = seeding.Schedule{Daily: seeding.TimeOfDay(at.UTC().Format("15:04"))}, at.Add(-time.Minute)
+	}
+}
+
+func due(at time.Time) viewChange    { return func(v *view) { v.state.Due = at } }
+func starts(at time.Time) viewChange { return func(v *view) { v.connector.Schedule.Starts = at } }
+func ends(at time.Time) viewChange   { return func(v *view) { v.connector.Schedule.Ends = at } }
+
 func outageUntil(t time.Time) viewChange {
 	return func(v *view) { v.registry.OutageUntil = t }
 }
@@ -99,7 +118,19 @@ func TestWhatAStepDoes(t *testing.T) {
 		view changes
 		want plan
 	}{
-		"a stopped connector without a run pauses for an interval":                {changes{noRun, stopped}, plan{do: pause, due: now.Add(15 * time.Minute)}},
+		"a stopped connector without a run pauses":                                {changes{noRun, stopped}, plan{do: pause}},
+		"so does a completed one":                                                 {changes{noRun, completed, once}, plan{do: pause}},
+		"a run that was due is opened as of then":                                 {changes{noRun, due(earlier)}, plan{do: openRun, due: earlier}},
+		"a run that is not due is waited for":                                     {changes{noRun, due(later)}, plan{do: pause, due: later}},
+		"a daily run waits for its time, whoever wants a look":                    {changes{noRun, due(now), daily(later)}, plan{do: pause, due: later}},
+		"a daily run is opened as of its time":                                    {changes{noRun, due(now), daily(earlier)}, plan{do: openRun, due: earlier}},
+		"a one-time run is opened after the start":                                {changes{noRun, due(now), once}, plan{do: openRun, due: earlier}},
+		"a one-time run waits for its start time":                                 {changes{noRun, due(now), once, starts(later)}, plan{do: pause, due: later}},
+		"a one-time job is completed once its run has been":                       {changes{noRun, due(now), once, begun}, plan{do: finishJob}},
+		"a job is completed at its end":                                           {changes{noRun, due(now), ends(now)}, plan{do: finishJob}},
+		"a recurring run goes on after the end":                                   {changes{ends(now)}, plan{do: send}},
+		"a one-time run makes no batch after the end":                             {changes{once, ends(now), opened("run", fresh)}, plan{do: pause, due: now}},
+		"a one-time run is completed at the end":                                  {changes{once, ends(now)}, plan{do: completeRun}},
 		"a running connector without a run opens one":                             {changes{noRun}, plan{do: openRun}},
 		"a run is opened during an outage, too":                                   {changes{noRun, outageUntil(later)}, plan{do: openRun}},
 		"a run is opened while there is a problem":                                {changes{noRun, problem(seeding.ProblemMTS, later)}, plan{do: openRun}},

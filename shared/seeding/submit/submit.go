@@ -28,6 +28,7 @@ type Store interface {
 
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
 	OpenRun(ctx context.Context, r seeding.Run) error
+	FinishJob(ctx context.Context, id string, version int, fence int64) error
 	SaveRun(ctx context.Context, r seeding.Run) error
 	CompleteRun(ctx context.Context, r seeding.Run) error
 

@@ -88,6 +88,40 @@ func TestAnInvocationMovesTheRunsOfAConnector(t *testing.T) {
 			calls: []string{"Run run", "CompleteRun run"},
 			due:   now,
 		},
+		"a one-time job is completed with its run": {
+			prepare: func(f *fake) { f.connector.Schedule = seeding.Schedule{Kind: seeding.OneTimeJob} },
+			calls:   []string{"OpenRun id2", "Run id2", "CompleteRun id2", "FinishJob"},
+			due:     now,
+		},
+		"a one-time job waits for its start": {
+			prepare: func(f *fake) { f.connector.Schedule = seeding.Schedule{Kind: seeding.OneTimeJob, Starts: later} },
+			due:     later,
+		},
+		"a one-time job whose end has come is completed": {
+			prepare: func(f *fake) { f.connector.Schedule = seeding.Schedule{Kind: seeding.OneTimeJob, Ends: now} },
+			calls:   []string{"FinishJob"},
+			due:     now,
+		},
+		"a one-time job that was changed meanwhile begins anew": {
+			prepare: func(f *fake) {
+				f.connector.Schedule = seeding.Schedule{Kind: seeding.OneTimeJob}
+				f.state.Run = "run"
+				f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 2}
+			},
+			calls: []string{"Run run", "CompleteRun run", "OpenRun id2", "Run id2", "CompleteRun id2", "FinishJob"},
+			due:   now,
+		},
+		"a daily run that is not due is waited for": {
+			prepare: func(f *fake) {
+				f.connector.Schedule, f.state.Since = seeding.Schedule{Daily: seeding.TimeOfDay(later.UTC().Format("15:04"))}, now
+			},
+			due: later.Truncate(time.Minute),
+		},
+		"a recurring job that ends before its next run is completed": {
+			prepare: func(f *fake) { f.connector.Schedule.Ends = now.Add(interval) },
+			calls:   []string{"OpenRun id2", "Run id2", "CompleteRun id2", "FinishJob"},
+			due:     now.Add(interval),
+		},
 		"a conflict is looked at anew": {
 			prepare: func(f *fake) { f.once("CompleteRun", seeding.ErrConflict) },
 			calls:   []string{"OpenRun id2", "Run id2", "CompleteRun id2", "Run id2", "CompleteRun id2"},
@@ -127,7 +161,7 @@ func TestAnInvocationMovesTheRunsOfAConnector(t *testing.T) {
 			if err := f.work(t); !errors.Is(err, c.err) {
 				t.Errorf("%v, want %v", err, c.err)
 			}
-			if got := f.called("OpenRun", "Run", "CompleteRun"); !slices.Equal(got, c.calls) {
+			if got := f.called("OpenRun", "Run", "CompleteRun", "FinishJob"); !slices.Equal(got, c.calls) {
 				t.Errorf("%q, want %q", got, c.calls)
 			}
 			if !f.state.Due.Equal(c.due) {

@@ -44,6 +44,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"unknown connector", (*suite).unknownConnector},
 		{"run lease", (*suite).runLease},
 		{"due time", (*suite).dueTime},
+		{"schedule", (*suite).schedule},
 		{"moving", (*suite).moving},
 		{"keeping the lease", (*suite).keeping},
 		{"serving", (*suite).serving},

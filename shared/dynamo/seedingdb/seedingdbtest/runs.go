@@ -71,6 +71,61 @@ func (s *suite) runs() {
 	s.ok(s.store.OpenRun(s.ctx, second), "open the next")
 }
 
+// schedule: what the schedule goes by, and the end of its job.
+func (s *suite) schedule() {
+	c := s.connector("c")
+	goesBy := func(status seeding.Status, since, begun time.Time, what string) {
+		s.Helper()
+		state, err := s.store.State(s.ctx, c.ID)
+		s.ok(err, "state")
+		s.same([]any{state.Status, state.Since, state.Begun}, []any{status, since, begun}, what)
+	}
+	take := func() int64 {
+		s.Helper()
+		state, err := s.store.TakeRun(s.ctx, c.ID, "submitter", t0, after(time.Minute), time.Time{})
+		s.ok(err, "take")
+		return state.Lease.Fence
+	}
+	run := func(name string, due time.Time) seeding.Run {
+		s.Helper()
+		r := seeding.Run{ID: s.id(name), Connector: c.ID, Kind: seeding.Recurring, Version: c.Version, Due: due, Started: t0, Fence: take()}
+		s.ok(s.store.OpenRun(s.ctx, r), "open")
+		return r
+	}
+	goesBy(seeding.Stopped, time.Time{}, time.Time{}, "a new connector")
+	s.fails(s.store.FinishJob(s.ctx, c.ID, 1, take()), seeding.ErrConflict, "finish while stopped")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(time.Second)), "start")
+	goesBy(seeding.Running, after(time.Second), time.Time{}, "started")
+	first := run("run1", after(2*time.Second))
+	goesBy(seeding.Running, after(time.Second), after(2*time.Second), "a run begun")
+	s.fails(s.store.FinishJob(s.ctx, c.ID, 1, first.Fence), seeding.ErrConflict, "finish while a run is open")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(3*time.Second)), "start again")
+	goesBy(seeding.Running, after(time.Second), after(2*time.Second), "started twice")
+	first.Completed = after(4 * time.Second)
+	s.ok(s.store.CompleteRun(s.ctx, first), "complete")
+	c.Version++
+	s.ok(s.store.ReplaceConnector(s.ctx, c, after(5*time.Second)), "replace")
+	goesBy(seeding.Running, after(5*time.Second), time.Time{}, "changed")
+	second := run("run2", after(6*time.Second))
+	second.Completed = after(7 * time.Second)
+	s.ok(s.store.CompleteRun(s.ctx, second), "complete")
+	s.fails(s.store.FinishJob(s.ctx, c.ID, 1, second.Fence), seeding.ErrConflict, "finish at another version")
+	s.fails(s.store.FinishJob(s.ctx, c.ID, 2, second.Fence-1), seeding.ErrConflict, "finish under an old fence")
+	s.fails(s.store.FinishJob(s.ctx, s.id("nobody"), 2, second.Fence), seeding.ErrNotFound, "finish nobody's")
+	s.ok(s.store.FinishJob(s.ctx, c.ID, 2, second.Fence), "finish")
+	s.ok(s.store.FinishJob(s.ctx, c.ID, 2, second.Fence), "finish again, as after a reply that was lost")
+	goesBy(seeding.Completed, after(5*time.Second), after(6*time.Second), "finished")
+	again := second
+	again.ID, again.Completed = s.id("run3"), time.Time{}
+	s.fails(s.store.OpenRun(s.ctx, again), seeding.ErrConflict, "open a run of a completed job")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(8*time.Second)), "restart")
+	goesBy(seeding.Running, after(8*time.Second), time.Time{}, "restarted")
+	run("run4", after(8*time.Second))
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Stopped, after(9*time.Second)), "stop")
+	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(10*time.Second)), "start after a stop")
+	goesBy(seeding.Running, after(10*time.Second), time.Time{}, "started after a stop")
+}
+
 // createdAgain: a connector that was deleted with an open run and created again
 // under the same id, so that fences and versions begin again.
 func (s *suite) createdAgain() {
