@@ -5,6 +5,7 @@
 package odoo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -261,10 +262,37 @@ func largest(fields []string, rows []map[string]any) (name string) {
 	return name
 }
 
+// VIDsOf is one call. Where none is found it is repeated with a schema that is read
+// anew: to a warm process that keeps an outdated one nobody has a VID.
+func (r *Registry) VIDsOf(ctx context.Context, registrants []int64) ([]seeding.Identifier, error) {
+	if len(registrants) == 0 {
+		return nil, nil
+	}
+	list, err := r.vidsOf(ctx, registrants)
+	if err == nil && len(list) == 0 {
+		r.session.forget()
+		list, err = r.vidsOf(ctx, registrants)
+	}
+	return list, err
+}
+
+func (r *Registry) vidsOf(ctx context.Context, registrants []int64) ([]seeding.Identifier, error) {
+	schema, err := r.session.loadSchema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows := lookUp(len(registrants))
+	domain := append(r.vidsAfter(0, schema), []any{"partner_id", "in", registrants})
+	err = r.identifiers(ctx, domain, map[string]any{"order": "id"}, rows)
+	list := heldBy(registrants, identifiers(rows.list, schema.vid))
+	slices.SortFunc(list, func(a, b seeding.Identifier) int { return cmp.Compare(a.ID, b.ID) })
+	return list, err
+}
+
 // Visible reads one field of each.
-func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived int, err error) {
+func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived []int64, err error) {
 	if len(ids) == 0 {
-		return 0, 0, nil
+		return nil, nil, nil
 	}
 	type partner struct {
 		ID     int64 `json:"id"`
@@ -275,9 +303,9 @@ func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived in
 		map[string]any{"fields": []string{"id", "active"}, "context": map[string]any{"active_test": false}}, rows)
 	for _, row := range rows.list {
 		if row.Active {
-			inUse++
+			inUse = append(inUse, row.ID)
 		} else {
-			archived++
+			archived = append(archived, row.ID)
 		}
 	}
 	return inUse, archived, err

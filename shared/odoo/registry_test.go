@@ -39,6 +39,8 @@ func TestRequests(t *testing.T) {
 			`g2p.reg.id search_read [[["id_type","=",1],["id",">",200],"|",["expiry_date","=",false],["expiry_date",">=","2026-11-22"]]] {` + fields + `,"limit":5,"order":"id"}`, vids},
 		{"how many VIDs", func(ctx context.Context, r seeding.Registry) (any, error) { return r.CountVIDs(ctx, 200) }, `4711`,
 			`g2p.reg.id search_count [[["id_type","=",1],["id",">",200],"|",["expiry_date","=",false],["expiry_date",">=","2026-11-22"]]] {}`, 4711},
+		{"VIDs of registrants", func(ctx context.Context, r seeding.Registry) (any, error) { return r.VIDsOf(ctx, []int64{7, 9}) }, rows,
+			`g2p.reg.id search_read [[["id_type","=",1],["id",">",0],"|",["expiry_date","=",false],["expiry_date",">=","2026-11-22"],["partner_id","in",[7,9]]]] {` + fields + `,"order":"id"}`, vids},
 		{"registrants", func(ctx context.Context, r seeding.Registry) (any, error) { return r.Registrants(ctx, []int64{7, 8}) },
 			`[{"id":7,"given_name":"Amina","birthdate":false}]`,
 			`res.partner search_read [["&",["is_registrant","=",true],["id","in",[7,8]]]] {"fields":["id","given_name","birthdate"]}`,

@@ -26,7 +26,7 @@ func (a Attempts) Look() time.Time {
 // problems that block, one of "mts" also for the next POST that MTS is to get
 // (infra/protocol.md, "Run" 3).
 func (a Attempts) Probe(source Source) time.Time {
-	if a.State.Status != Running || !source.Blocks() && source != ProblemUnlink {
+	if a.State.Status != Running && len(a.State.Imports) == 0 || !source.Blocks() && source != ProblemUnlink {
 		return time.Time{}
 	}
 	_, probe := a.State.Blocked()

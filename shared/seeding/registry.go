@@ -37,13 +37,16 @@ type Registry interface {
 	VIDs(ctx context.Context, after int64, limit int) ([]Identifier, error)
 	// CountVIDs returns how many VIDs would return without a limit.
 	CountVIDs(ctx context.Context, after int64) (int, error)
+	// VIDsOf returns those that the registrants hold of what VIDs would return,
+	// ordered by id.
+	VIDsOf(ctx context.Context, registrants []int64) ([]Identifier, error)
 	// Registrants reads the connector's fields of those registrants that its
 	// domain selects. A record holds the fields as Odoo sends them, without
 	// empty ones, and always "id".
 	Registrants(ctx context.Context, ids []int64) (map[int64]Record, error)
-	// Visible counts those of the registrants that the user sees without the
+	// Visible returns those of the registrants that the user sees without the
 	// domain: in use, and archived.
-	Visible(ctx context.Context, ids []int64) (inUse, archived int, err error)
+	Visible(ctx context.Context, ids []int64) (inUse, archived []int64, err error)
 	// Tokens returns the identifiers of the token type that the registrants hold.
 	Tokens(ctx context.Context, registrants []int64) ([]Identifier, error)
 	// Identifiers returns the identifiers of VID and token type that the

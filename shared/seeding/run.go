@@ -16,6 +16,8 @@ type Run struct {
 	ID          string
 	Connector   string
 	Kind        RunKind
+	Registry    string    // RegistryKey of the connector, of an import; "" of a recurring run
+	Selection   Selection // of an import
 	Version     int       // of the configuration that it runs under
 	Due         time.Time // of a recurring run: when it was to begin; zero if a version before opened it
 	Started     time.Time
@@ -25,11 +27,27 @@ type Run struct {
 	PassStarted time.Time
 	Expected    int // VIDs of the registry when the first pass began; those that a later one is to send; 0: not known
 	Completed   time.Time
+	Ending      Ending // of a completed run
 	Tally       Tally  // what submit counted; batches have totals of their own
 	Unseen      Nobody // why the registry showed next to no registrant of a page; "" if none was such
 	Totals      Totals // of its batches, written when the run completes
 	Fence       int64  // of the run lease under which it was written last
 }
+
+// FirstPass reports whether the run is in its first pass. Later ones are for those
+// who are pending.
+func (r Run) FirstPass() bool { return r.PassStarted.Equal(r.Started) }
+
+// Ending is why a run is completed.
+type Ending string
+
+const (
+	Finished       Ending = ""          // it has looked at everybody whom it was to look at
+	EndedByCancel  Ending = "cancelled" // a person cancelled it
+	EndedByStop    Ending = "stopped"   // a person stopped the connector
+	EndedByChange  Ending = "changed"   // the configuration of the connector was changed
+	EndedByItsTime Ending = "over"      // the end of a one-time job came
+)
 
 // Tally counts what a run did without MTS. Who was looked at and is in none of
 // NotSelected, InBatch, Holding, Rejected and Invalid was sent.
@@ -39,6 +57,8 @@ type Tally struct {
 	InBatch     int // in an open batch already, of any connector of the registry
 	Holding     int // that hold something of the token type
 	Rejected    int // that stay rejected
+	NotFound    int // of registrants that a person listed: those that the registry does not show
+	NoVID       int // of these, those that have no VID that is valid, and no token
 	Invalid     int // rejected unsent
 	Removed     int // VIDs removed because their registrant holds a token
 }
@@ -61,6 +81,8 @@ const (
 	Holding    Nobody = "holding"     // next to all hold something of the token type
 	Rejected   Nobody = "rejected"    // next to all stay rejected
 	AllInvalid Nobody = "invalid"     // next to all were rejected unsent
+	NotFound   Nobody = "not_found"   // next to all that were listed are not in the registry
+	NoneListed Nobody = "none_listed" // next to all that were listed have no VID
 	PassedOver Nobody = "passed_over" // several of these, and none of them alone
 	EndedEarly Nobody = "ended_early" // the run ended before all VIDs were looked at
 )
@@ -90,6 +112,8 @@ func nextToAll(some, all int) bool { return all > 0 && 20*some > 19*all }
 func (r Run) WhyNobody() Nobody {
 	t := r.Tally
 	switch {
+	case FindsNobody(t.Looked, t.NotSelected) && r.Selection.Listed > 0:
+		return NotSelected
 	case FindsNobody(t.Looked, t.NotSelected):
 		return r.Unseen
 	case r.Totals.Sent > 0:
@@ -106,6 +130,10 @@ func (r Run) WhyNobody() Nobody {
 		return Holding
 	case nextToAll(t.Rejected, t.Looked):
 		return Rejected
+	case nextToAll(t.NotFound, t.Looked):
+		return NotFound
+	case nextToAll(t.NoVID, t.Looked):
+		return NoneListed
 	case nextToAll(t.Invalid, t.Looked):
 		return AllInvalid
 	case t.NotSelected+t.InBatch+t.Holding+t.Rejected+t.Invalid >= t.Looked:

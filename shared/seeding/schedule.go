@@ -53,7 +53,9 @@ func (s Schedule) Next(last time.Time) (due time.Time, ok bool) {
 
 // Follows is when the run is due that follows one that was due, and began, at these
 // times.
-func (s Schedule) Follows(due, began time.Time) (time.Time, bool) { return s.Next(s.Counted(due, began)) }
+func (s Schedule) Follows(due, began time.Time) (time.Time, bool) {
+	return s.Next(s.Counted(due, began))
+}
 
 // Counted is from when the run after one that was due, and began, at these times is
 // counted: from when it was due, so that runs do not drift, though each waits for its

@@ -1,6 +1,12 @@
 package seeding
 
-import "time"
+import (
+	"slices"
+	"time"
+)
+
+// Cancels reports whether a person cancelled an open run.
+func (s State) Cancels(run string) bool { return slices.Contains(s.Cancelled, run) }
 
 // Status is whether the schedule of a connector begins runs.
 type Status string
@@ -24,6 +30,8 @@ type State struct {
 	Begun     time.Time // when the last recurring run was due that was opened since then; zero for none
 	Run       string    // the open recurring run, or ""
 	Imports   []string  // the open imports, in the order of their ids
+	Cancelled []string  // open runs that a person cancelled
+	Halted    time.Time // when it was stopped last: imports that were opened before end
 	Moved     time.Time // when an open run last made progress, or waited for a batch under way
 	Lease     Lease     // of the submit invocation that works on it
 	// Served is when a tick last invoked submit for it, or submit last gave the

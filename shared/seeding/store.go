@@ -54,9 +54,16 @@ type Runs interface {
 	// open recurring run, completed: its schedule has no run to come. Under the run
 	// lease.
 	FinishJob(ctx context.Context, id string, version int, fence int64) error
+	// ListedPart returns the part of the list of an import that holds the first
+	// registrant after the given one; found is false if there is none.
+	ListedPart(ctx context.Context, connector, run string, after int64) (part ListedPart, found bool, err error)
+	// SaveListed writes what a run found of the registrants of a part, under the
+	// fence of the run lease.
+	SaveListed(ctx context.Context, connector, run string, part ListedPart, fence int64) error
 	// SaveRun writes cursor, passes and tally of an open run.
 	SaveRun(ctx context.Context, r Run) error
-	// CompleteRun writes the run's end and removes it from the state.
+	// CompleteRun writes the run's end, with its reason, and removes it from the
+	// state.
 	CompleteRun(ctx context.Context, r Run) error
 }
 
@@ -91,6 +98,9 @@ type Rejections interface {
 	// Rejections returns those of identifiers from one to the other, both
 	// included, of all connectors; ErrDamaged as for States.
 	Rejections(ctx context.Context, registry string, from, to int64) ([]Rejection, error)
+	// RejectionsAt returns those of the identifiers, of all connectors, and maybe of
+	// others between them; ErrDamaged as for States.
+	RejectionsAt(ctx context.Context, registry string, identifiers []int64) ([]Rejection, error)
 	// PutRejections writes each on condition that the stored Version is still
 	// the same. conflicts counts those for which it is not.
 	PutRejections(ctx context.Context, rejections []Rejection) (conflicts int, err error)

@@ -221,6 +221,8 @@ type tallyDocument struct {
 	InBatch     int `json:"in_batch,omitempty"`     // of registrants in an open batch, of any connector of the registry
 	Holding     int `json:"holding,omitempty"`      // of those that hold a token, or something of its type
 	Rejected    int `json:"rejected,omitempty"`     // of those that stay rejected
+	NotFound    int `json:"not_found,omitempty"` // of registrants that were listed
+	NoVID       int `json:"no_vid,omitempty"`    // of registrants that were listed
 	Invalid     int `json:"invalid"`
 	Removed     int `json:"removed"`
 }

@@ -108,7 +108,8 @@ func (s *Store) administer(ctx context.Context, id string, version int, writes f
 
 // SetStatus implements the store of the connectors API. Starting a running
 // connector is how a person asks for an attempt now; its schedule goes on. A stop
-// makes the connector due too, so that submit ends the open run.
+// makes the connector due too, so that submit ends the open run, and the imports that
+// are open.
 func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error {
 	change := func(update, condition string) error {
 		_, err := s.connectors.Update(ctx, dynamo.Change{
@@ -121,7 +122,7 @@ func (s *Store) SetStatus(ctx context.Context, id string, status seeding.Status,
 		return notFoundOrConflict(err)
 	}
 	if status != seeding.Running {
-		return change("", dynamo.Exists)
+		return change(", #halted = :now", dynamo.Exists)
 	}
 	const attempt = ", #problems = :none, #moved = :now"
 	err := change(attempt+", #since = :now REMOVE #begun, #unreturned"+removeShown(), dynamo.Exists+" AND #status <> :running")

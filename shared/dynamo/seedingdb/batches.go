@@ -56,10 +56,10 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 		s.connectors.ToUpdate(takeSlot(c)),
 		s.connectors.ToCheck(dynamo.Change{
 			Key:       stateKey(c.Batch.Ref.Connector),
-			Condition: "#status = :running AND #version = :version AND #fence = :fence AND " + isOpen(c.Run),
+			Condition: mayClaim(c.Run),
 			Values: dynamo.Item{
 				":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(c.Version),
-				":fence": dynamo.Number(c.Fence), ":run": dynamo.Text(c.Run.ID),
+				":fence": dynamo.Number(c.Fence), ":run": dynamo.Text(c.Run.ID), ":started": dynamo.Instant(c.Run.Started),
 			},
 		}),
 	))

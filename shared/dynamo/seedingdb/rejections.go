@@ -1,11 +1,14 @@
 package seedingdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"openg2p.org/mts-connector/shared/dynamo"
@@ -48,6 +51,40 @@ func (s *Store) Rejections(ctx context.Context, registry string, from, to int64)
 		Partition: rejections(registry),
 		From:      dynamo.Padded(from), To: dynamo.AfterAll(dynamo.Padded(to)),
 	}, decodeRejection(registry))
+}
+
+// gap is how many identifiers without a rejection are read over rather than asked
+// for with two requests.
+const gap = 100
+
+// RejectionsAt implements seeding.Rejections.
+func (s *Store) RejectionsAt(ctx context.Context, registry string, identifiers []int64) ([]seeding.Rejection, error) {
+	type span struct{ from, to int64 }
+	var spans []*span
+	for _, id := range slices.Sorted(slices.Values(identifiers)) {
+		if n := len(spans); n > 0 && id-spans[n-1].to <= gap {
+			spans[n-1].to = id
+		} else {
+			spans = append(spans, &span{id, id})
+		}
+	}
+	var (
+		mu      sync.Mutex
+		found   []seeding.Rejection
+		damaged error
+	)
+	err := dynamo.Parallel(ctx, spans, func(ctx context.Context, one *span) error {
+		list, err := s.Rejections(ctx, registry, one.from, one.to)
+		mu.Lock()
+		defer mu.Unlock()
+		found = append(found, list...)
+		damaged = cmp.Or(damaged, err)
+		return seeding.IgnoreDamaged(err)
+	})
+	slices.SortFunc(found, func(a, b seeding.Rejection) int {
+		return cmp.Or(cmp.Compare(a.Identifier, b.Identifier), cmp.Compare(a.Connector, b.Connector))
+	})
+	return found, cmp.Or(err, damaged)
 }
 
 // PutRejections implements seeding.Rejections.

@@ -30,6 +30,11 @@ func (s *Store) Run(ctx context.Context, connector, id string) (seeding.Run, err
 
 // OpenRun implements seeding.Runs.
 func (s *Store) OpenRun(ctx context.Context, r seeding.Run) error {
+	return conflict(dynamo.Transact(ctx, s.client, s.toOpen(r)...))
+}
+
+// toOpen are the writes that open a run.
+func (s *Store) toOpen(r seeding.Run) []dynamo.Write {
 	enter := dynamo.Change{
 		Key:       stateKey(r.Connector),
 		Update:    "SET #run = :run, #moved = :started, #begun = :due",
@@ -37,16 +42,17 @@ func (s *Store) OpenRun(ctx context.Context, r seeding.Run) error {
 		Values: dynamo.Item{
 			":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":started": dynamo.Instant(r.Started), ":due": dynamo.Instant(r.Due),
 			":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(r.Version), ":fence": dynamo.Number(r.Fence),
+			":most": dynamo.Number(seeding.MaxImports),
 		},
 	}
 	if r.Kind == seeding.Import {
 		enter.Update = "SET #moved = :started ADD #imports :runs"
-		enter.Condition = "#version = :version AND NOT contains(#imports, :run)"
+		enter.Condition = "#version = :version AND (attribute_not_exists(#imports) OR NOT contains(#imports, :run) AND size(#imports) < :most)"
 	}
-	return conflict(dynamo.Transact(ctx, s.client,
+	return []dynamo.Write{
 		s.connectors.ToPut(dynamo.Change{Key: runKey(r.Connector, r.ID), Item: encodeNewRun(r), Condition: dynamo.Absent}),
 		s.connectors.ToUpdate(enter),
-	))
+	}
 }
 
 // FinishJob implements seeding.Runs.
@@ -72,6 +78,17 @@ func isOpen(r seeding.Run) string {
 	return "#run = :run"
 }
 
+// mayClaim is the condition on a state that a run may make a batch: it is open, and
+// nobody cancelled it or stopped the connector. An import that was opened since then
+// runs on a connector that is stopped.
+func mayClaim(r seeding.Run) string {
+	may := "#version = :version AND #fence = :fence AND NOT contains(#cancelled, :run) AND " + isOpen(r)
+	if r.Kind == seeding.Import {
+		return may + " AND (attribute_not_exists(#halted) OR #halted < :started)"
+	}
+	return may + " AND #status = :running"
+}
+
 // SaveRun implements seeding.Runs.
 func (s *Store) SaveRun(ctx context.Context, r seeding.Run) error {
 	_, err := s.connectors.Update(ctx, runProgress(r))
@@ -83,6 +100,10 @@ func (s *Store) CompleteRun(ctx context.Context, r seeding.Run) error {
 	end := runProgress(r)
 	end.Update += ", #completed = :completed"
 	end.Values[":completed"] = dynamo.Instant(r.Completed)
+	if r.Ending != seeding.Finished {
+		end.Update += ", #ending = :ending"
+		end.Values[":ending"] = dynamo.Text(string(r.Ending))
+	}
 	for name, n := range totals(r.Totals) {
 		if n != 0 {
 			end.Update += ", #" + name + " = :" + name
@@ -91,12 +112,12 @@ func (s *Store) CompleteRun(ctx context.Context, r seeding.Run) error {
 	}
 	leave := dynamo.Change{
 		Key:       stateKey(r.Connector),
-		Update:    "REMOVE #run",
+		Update:    "REMOVE #run DELETE #cancelled :runs",
 		Condition: isOpen(r) + " AND #fence = :fence",
 		Values:    dynamo.Item{":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":fence": dynamo.Number(r.Fence)},
 	}
 	if r.Kind == seeding.Import {
-		leave.Update = "DELETE #imports :runs"
+		leave.Update = "DELETE #imports :runs, #cancelled :runs"
 	}
 	return conflict(dynamo.Transact(ctx, s.client, s.connectors.ToUpdate(end), s.connectors.ToUpdate(leave)))
 }
@@ -106,14 +127,15 @@ func runProgress(r seeding.Run) dynamo.Change {
 	return dynamo.Change{
 		Key: runKey(r.Connector, r.ID),
 		Update: "SET #cursor = :cursor, #over = :over, #passes = :passes, #pass = :pass," +
-			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #in_batch = :in_batch, #holding = :holding, #stayed = :stayed, #unseen = :unseen, #fence = :fence",
+			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #in_batch = :in_batch, #holding = :holding, #stayed = :stayed, #not_found = :not_found, #no_vid = :no_vid, #unseen = :unseen, #fence = :fence",
 		Condition: dynamo.Exists + " AND attribute_not_exists(#completed) AND #fence <= :fence",
 		Values: dynamo.Item{
 			":cursor": dynamo.Number(r.Cursor), ":over": dynamo.Flag(r.PassOver),
 			":passes": dynamo.Number(r.Passes), ":pass": dynamo.Instant(r.PassStarted),
 			":expected": dynamo.Number(r.Expected), ":looked": dynamo.Number(r.Tally.Looked), ":invalid": dynamo.Number(r.Tally.Invalid), ":removed": dynamo.Number(r.Tally.Removed),
 			":unselected": dynamo.Number(r.Tally.NotSelected), ":in_batch": dynamo.Number(r.Tally.InBatch),
-			":holding": dynamo.Number(r.Tally.Holding), ":stayed": dynamo.Number(r.Tally.Rejected), ":unseen": dynamo.Text(string(r.Unseen)),
+			":holding": dynamo.Number(r.Tally.Holding), ":stayed": dynamo.Number(r.Tally.Rejected),
+			":not_found": dynamo.Number(r.Tally.NotFound), ":no_vid": dynamo.Number(r.Tally.NoVID), ":unseen": dynamo.Text(string(r.Unseen)),
 			":fence": dynamo.Number(r.Fence),
 		},
 	}
@@ -128,13 +150,15 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 		kind = ""
 	}
 	it := dynamo.OmitZero(dynamo.Item{
-		"kind":    dynamo.Text(string(kind)),
+		"kind": dynamo.Text(string(kind)), "registry": dynamo.Text(r.Registry),
+		"listed": dynamo.Number(r.Selection.Listed), "domain": dynamo.Text(r.Selection.Domain),
 		"version": dynamo.Number(r.Version), "started": dynamo.Instant(r.Started), "cursor": dynamo.Number(r.Cursor),
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted), "due": dynamo.Instant(r.Due),
 		"expected": dynamo.Number(r.Expected),
 		"looked":   dynamo.Number(r.Tally.Looked), "invalid": dynamo.Number(r.Tally.Invalid), "removed": dynamo.Number(r.Tally.Removed),
 		"unselected": dynamo.Number(r.Tally.NotSelected), "in_batch": dynamo.Number(r.Tally.InBatch),
-		"holding": dynamo.Number(r.Tally.Holding), "stayed": dynamo.Number(r.Tally.Rejected), "unseen": dynamo.Text(string(r.Unseen)),
+		"holding": dynamo.Number(r.Tally.Holding), "stayed": dynamo.Number(r.Tally.Rejected),
+		"not_found": dynamo.Number(r.Tally.NotFound), "no_vid": dynamo.Number(r.Tally.NoVID), "unseen": dynamo.Text(string(r.Unseen)),
 	})
 	it["fence"] = dynamo.Number(r.Fence)
 	return it
@@ -151,6 +175,8 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		ID:          strings.TrimPrefix(key.Sort, runPrefix),
 		Connector:   strings.TrimPrefix(key.Partition, runs("")),
 		Kind:        cmp.Or(seeding.RunKind(r.Text("kind")), seeding.Recurring),
+		Registry:    r.Text("registry"),
+		Selection:   seeding.Selection{Listed: r.Int("listed"), Domain: r.Text("domain")},
 		Version:     r.Int("version"),
 		Due:         r.Instant("due"),
 		Started:     r.Instant("started"),
@@ -160,9 +186,10 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		PassStarted: r.Instant("pass"),
 		Expected:    r.Int("expected"),
 		Completed:   r.Instant("completed"),
+		Ending:      seeding.Ending(r.Text("ending")),
 		Tally: seeding.Tally{
 			Looked: r.Int("looked"), NotSelected: r.Int("unselected"), InBatch: r.Int("in_batch"), Holding: r.Int("holding"),
-			Rejected: r.Int("stayed"), Invalid: r.Int("invalid"), Removed: r.Int("removed"),
+			Rejected: r.Int("stayed"), NotFound: r.Int("not_found"), NoVID: r.Int("no_vid"), Invalid: r.Int("invalid"), Removed: r.Int("removed"),
 		},
 		Unseen: seeding.Nobody(r.Text("unseen")),
 		Totals: decodeTotals(r),

@@ -199,6 +199,8 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Begun:      r.Instant("begun"),
 		Run:        r.Text("run"),
 		Imports:    r.Set("imports"),
+		Cancelled:  r.Set("cancelled"),
+		Halted:     r.Instant("halted"),
 		Moved:      r.Instant("moved"),
 		Lease:      seeding.Lease(r.Lease()),
 		Served:     r.Instant("served"),

@@ -6,6 +6,8 @@
 //	connectors                    <id>                      configuration, as a JSON document
 //	states                        <id>                      state of a connector: status, due time, run lease, problems
 //	C#<connector>                 run#<run>                 run
+//	C#<connector>                 list#<run>#<registrant>   part of the list of an import, by its last registrant
+//	C#<connector>                 order#<key>               import that a request with an Idempotency-Key opened; has a TTL
 //	C#<connector>#<run>           <batch>                   closed batch, without members
 //	R#<registry>#open             <batch>                   open batch, members packed
 //	R#<registry>#rejections       <identifier>#<connector>  rejection

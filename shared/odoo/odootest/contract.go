@@ -42,8 +42,10 @@ func (s *suite) pages(t *testing.T) {
 }
 
 func (s *suite) notValid(t *testing.T) {
+	var all []int64
 	registrant := func(more map[string]any) int64 {
-		_, identifier := s.registrant(vid(1), nil)
+		id, identifier := s.registrant(vid(1), nil)
+		all = append(all, id)
 		s.write("g2p.reg.id", identifier, more)
 		return identifier
 	}
@@ -63,6 +65,9 @@ func (s *suite) notValid(t *testing.T) {
 	}
 	if count, err := s.registry.CountVIDs(t.Context(), 0); err != nil || count != len(counting) {
 		t.Errorf("%d, %v; want %d", count, err, len(counting))
+	}
+	if list, err := s.registry.VIDsOf(t.Context(), all); err != nil || !slices.Equal(ids(list), counting) {
+		t.Errorf("of the registrants: %v, %v; want %v", ids(list), err, counting)
 	}
 }
 

@@ -56,11 +56,11 @@ const (
 // isStalled reports whether submit does not visit a running connector, or visits
 // it without progress although no problem says why.
 func isStalled(s seeding.State, now time.Time) bool {
-	if s.Status != seeding.Running {
+	if s.Status != seeding.Running && len(s.Imports) == 0 {
 		return false
 	}
 	blocked, _ := s.Blocked()
-	unvisited := !s.Lease.Live(now) && now.Sub(s.Due) >= overdueAfter
+	unvisited := s.Status == seeding.Running && !s.Lease.Live(now) && now.Sub(s.Due) >= overdueAfter
 	motionless := (s.Run != "" || len(s.Imports) > 0) && !blocked && now.Sub(s.Moved) >= motionlessAfter
 	return unvisited || motionless
 }

@@ -3,6 +3,7 @@ package submit
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -51,10 +52,16 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 	started := s.Clock.Now()
 	until := started.Add(s.Times.PageLimit / 2)
 	left := wave
+	read := func(limit int) (page, error) {
+		if v.run.Selection.Listed > 0 {
+			return s.readList(limited, registry, c, chosen.run, limit, deleted, until)
+		}
+		return s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted, until)
+	}
 	for limit := v.pageLimit(wave.candidates); ; limit = v.pageLimit(2 * limit) {
-		p, err := s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted, until)
+		p, err := read(limit)
 		if longest := v.pageLimit(maxPage); err == nil && limit < longest && r.unclear(p) {
-			p, err = s.readPage(limited, registry, c, chosen.run.Cursor, longest, deleted, until)
+			p, err = read(longest)
 		}
 		if err == nil {
 			err = r.hidden(p, chosen.run.Cursor == 0, c.Source.OneByOne)
@@ -70,7 +77,10 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		if err != nil {
 			return selection{}, err
 		}
-		if plan.run.Unseen == "" { // once in a run
+		if err := s.saveList(limited, v, p); err != nil {
+			return selection{}, err
+		}
+		if plan.run.Unseen == "" && p.list == nil { // once in a run
 			before := chosen.run.Tally
 			plan.run.Unseen = s.unseen(limited, registry, p, plan.run.Tally.Looked-before.Looked, plan.run.Tally.NotSelected-before.NotSelected)
 		}
@@ -83,7 +93,7 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		}
 	}
 	// One page needs no count, and a later pass sends those who were pending.
-	if v.run.Cursor == 0 && v.run.Expected == 0 && !chosen.run.PassOver {
+	if v.run.Cursor == 0 && v.run.Expected == 0 && !chosen.run.PassOver && v.run.Selection.Listed == 0 {
 		chosen.run.Expected = s.expected(limited, registry, chosen.run)
 	}
 	over := v.state.Raised(seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig)
@@ -96,6 +106,22 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		}
 	}
 	return chosen, nil
+}
+
+// retried is when somebody last asked for another attempt at rejected registrants, by
+// kind. Who lists registrants for an import asks for one at each.
+func (v view) retried() map[seeding.RejectionKind]time.Time {
+	if v.run.Selection.Listed == 0 {
+		return v.state.Retried
+	}
+	retried := maps.Clone(v.state.Retried)
+	if retried == nil {
+		retried = map[seeding.RejectionKind]time.Time{}
+	}
+	if v.run.Started.After(retried[""]) {
+		retried[""] = v.run.Started
+	}
+	return retried
 }
 
 // prepareRules opens the registry and reads what the decisions depend on.
@@ -115,8 +141,9 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 	}
 	return registry, rules{
 		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
-		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: v.state.Retried,
-		mapper: mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: v.retried(),
+		ownDomain: v.run.Selection.Domain != "",
+		mapper:    mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
 	}, nil
 }
 

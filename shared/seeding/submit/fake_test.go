@@ -28,7 +28,9 @@ type fake struct {
 	state      seeding.State
 	nudge      time.Time // a due time that somebody else wants; zero for none
 	connector  seeding.Connector
+	opened     seeding.Connector // as its registry was opened last
 	runs       map[string]seeding.Run
+	lists      map[string][]seeding.ListedPart // of imports
 	open       []seeding.Batch
 	closed     []seeding.Batch
 	answered   map[string]bool // batches that have an answer
@@ -66,6 +68,7 @@ func newFake() *fake {
 		now: now, connector: connector, during: map[string]func() error{},
 		state:    seeding.State{Connector: "c", Status: seeding.Running, Version: 3, Due: now, Problems: map[seeding.Source]seeding.Problem{}},
 		runs:     map[string]seeding.Run{},
+		lists:    map[string][]seeding.ListedPart{},
 		answered: map[string]bool{}, records: map[int64]seeding.Record{}, measured: map[string]float64{}, turn: make(chan struct{}),
 		registry: seeding.RegistryState{Key: connector.RegistryKey(), Counter: 40},
 		mts:      seeding.MTSState{Key: connector.MTSKey()},
@@ -108,8 +111,37 @@ func (f *fake) add(registrants ...int64) {
 
 // openImport opens a run beside the recurring one.
 func (f *fake) openImport(id string) {
-	f.runs[id] = seeding.Run{ID: id, Connector: "c", Kind: seeding.Import, Version: 3, Started: f.now, Passes: 1, PassStarted: f.now}
+	f.runs[id] = seeding.Run{ID: id, Connector: "c", Kind: seeding.Import, Registry: f.connector.RegistryKey(), Version: 3, Started: f.now, Passes: 1, PassStarted: f.now}
 	f.state.Imports = append(f.state.Imports, id)
+}
+
+// openList opens an import of registrants that a person listed, in parts.
+func (f *fake) openList(id string, parts ...[]int64) {
+	f.openImport(id)
+	run := f.runs[id]
+	for i, ids := range parts {
+		part := seeding.ListedPart{Last: i == len(parts)-1}
+		for _, registrant := range ids {
+			part.Entries = append(part.Entries, seeding.Listed{Registrant: registrant})
+		}
+		f.lists[id] = append(f.lists[id], part)
+		run.Selection.Listed += len(ids)
+	}
+	f.runs[id] = run
+}
+
+// unsent is why registrants of a list are not sent; those who are, or were not
+// looked at, are left out.
+func (f *fake) unsent(id string) map[int64]seeding.Unsent {
+	why := map[int64]seeding.Unsent{}
+	for _, part := range f.lists[id] {
+		for _, entry := range part.Entries {
+			if entry.Unsent != "" {
+				why[entry.Registrant] = entry.Unsent
+			}
+		}
+	}
+	return why
 }
 
 // once fails the first call of a name.
@@ -294,6 +326,32 @@ func (f *fake) FinishJob(_ context.Context, _ string, version int, fence int64) 
 	return nil
 }
 
+func (f *fake) ListedPart(_ context.Context, _, run string, after int64) (seeding.ListedPart, bool, error) {
+	err := f.begin("ListedPart", run)
+	for _, part := range f.lists[run] {
+		if part.Entries[len(part.Entries)-1].Registrant > after {
+			part.Entries = slices.Clone(part.Entries)
+			return part, true, err
+		}
+	}
+	return seeding.ListedPart{}, false, err
+}
+
+func (f *fake) SaveListed(_ context.Context, _, run string, part seeding.ListedPart, fence int64) error {
+	if err := f.begin("SaveListed", run); err != nil {
+		return err
+	}
+	if fence != f.state.Lease.Fence {
+		return seeding.ErrConflict
+	}
+	for i, before := range f.lists[run] {
+		if before.Entries[0].Registrant == part.Entries[0].Registrant {
+			f.lists[run][i] = part
+		}
+	}
+	return nil
+}
+
 func (f *fake) SaveRun(_ context.Context, r seeding.Run) error {
 	if err := f.begin("SaveRun", r.ID); err != nil {
 		return err
@@ -336,11 +394,19 @@ func (f *fake) ClosedBatches(_ context.Context, _, run string) (closed []seeding
 	return closed, f.begin("ClosedBatches")
 }
 
+// mayClaim reports whether nobody keeps a run from making batches.
+func (f *fake) mayClaim(run seeding.Run) bool {
+	if run.Kind == seeding.Import {
+		return !f.state.Cancels(run.ID) && run.Started.After(f.state.Halted)
+	}
+	return !f.state.Cancels(run.ID) && f.state.Status == seeding.Running
+}
+
 func (f *fake) Claim(_ context.Context, c seeding.Claim) error {
 	if err := f.begin("Claim", c.Batch.Ref.Run); err != nil {
 		return err
 	}
-	if c.Counter != f.registry.Counter || c.Fence != f.state.Lease.Fence || c.Version != f.state.Version || f.state.Status != seeding.Running || c.Claims != f.mts.Claims {
+	if c.Counter != f.registry.Counter || c.Fence != f.state.Lease.Fence || c.Version != f.state.Version || !f.mayClaim(c.Run) || c.Claims != f.mts.Claims {
 		return seeding.ErrConflict
 	}
 	f.registry.Counter++
@@ -412,6 +478,15 @@ func (f *fake) Rejections(_ context.Context, _ string, from, to int64) (found []
 	return found, f.begin("Rejections")
 }
 
+func (f *fake) RejectionsAt(_ context.Context, _ string, identifiers []int64) (found []seeding.Rejection, err error) {
+	for _, r := range f.rejections {
+		if slices.Contains(identifiers, r.Identifier) {
+			found = append(found, r)
+		}
+	}
+	return found, f.begin("RejectionsAt")
+}
+
 func (f *fake) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
 	for _, r := range rejections {
 		f.rejections = slices.DeleteFunc(f.rejections, func(old seeding.Rejection) bool {
@@ -438,7 +513,8 @@ func (f *fake) NoteOutage(_ context.Context, _ string, until time.Time, attempts
 	return f.begin("NoteOutage")
 }
 
-func (f *fake) Open(context.Context, seeding.Connector) (seeding.Registry, error) {
+func (f *fake) Open(_ context.Context, c seeding.Connector) (seeding.Registry, error) {
+	f.opened = c
 	return fakeRegistry{fake: f}, f.begin("Open")
 }
 
@@ -480,13 +556,22 @@ func (r fakeRegistry) Registrants(_ context.Context, ids []int64) (map[int64]see
 	return records, r.fake.begin("Registrants")
 }
 
-func (r fakeRegistry) Visible(_ context.Context, ids []int64) (inUse, archived int, err error) {
+func (r fakeRegistry) VIDsOf(_ context.Context, registrants []int64) (vids []seeding.Identifier, err error) {
+	for _, vid := range r.fake.vids {
+		if slices.Contains(registrants, vid.Registrant) {
+			vids = append(vids, vid)
+		}
+	}
+	return vids, r.fake.begin("VIDsOf", fmt.Sprint(len(registrants)))
+}
+
+func (r fakeRegistry) Visible(_ context.Context, ids []int64) (inUse, archived []int64, err error) {
 	for _, id := range ids {
 		switch r.fake.unseen[id] {
 		case seeding.NotSelected:
-			inUse++
+			inUse = append(inUse, id)
 		case seeding.Archived:
-			archived++
+			archived = append(archived, id)
 		}
 	}
 	return inUse, archived, r.fake.begin("Visible", fmt.Sprint(len(ids)))

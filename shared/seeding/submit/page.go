@@ -21,6 +21,7 @@ type page struct {
 	conflicts map[int64]bool                 // identifiers with a conflict of any connector
 	gone      []seeding.Rejection            // of this connector, whose identifier does not exist any more
 	orphans   []seeding.Rejection            // of connectors that were deleted
+	list      *list                          // nil if the VIDs are looked at in their order
 }
 
 // pagePlan is the result of the decisions about a page.
@@ -36,39 +37,55 @@ type pagePlan struct {
 // full; the last who is chosen may take more bytes than were left. It does not
 // choose registrants in taken, and adds to taken those that it chooses.
 func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room room, now time.Time) pagePlan {
+	if p.list != nil {
+		return r.decideList(p, run, taken, room, now)
+	}
 	plan := pagePlan{run: run, forgotten: p.gone}
 	for _, vid := range p.vids {
 		if room.full() {
 			return plan
 		}
-		before := p.mine[vid.ID]
-		f := facts{
-			taken: taken[vid.Registrant], record: p.records[vid.Registrant], tokens: p.tokens[vid.Registrant],
-			before: before, holderTokens: p.holders[before.Holder], conflict: p.conflicts[vid.ID],
-		}
+		f := p.facts(vid, taken)
 		d := r.decide(vid, f, now)
 		f.count(d.choice, &plan.run.Tally)
-		switch d.choice {
-		case forget, remove:
-			if before.Kind != "" {
-				plan.forgotten = append(plan.forgotten, before)
-			}
-			if d.choice == remove {
-				plan.remove = append(plan.remove, vid.ID)
-			}
-		case reject:
-			who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
-			plan.rejected = append(plan.rejected, d.cause.Reject(r.registry, r.connector, who, r.configured, before, now, r.times))
-		case take:
+		plan.run.Cursor = vid.ID
+		plan.add(r, vid, f, d, now)
+		if d.choice == take {
 			taken[vid.Registrant] = true
-			d.candidate.tally = plan.run.Tally
-			plan.chosen = append(plan.chosen, d.candidate)
 			room = room.without(plan.chosen[len(plan.chosen)-1:])
 		}
-		plan.run.Cursor = vid.ID
 	}
 	plan.run.PassOver = p.last
 	return plan
+}
+
+// facts are what the page has of the registrant of a VID.
+func (p page) facts(vid seeding.Identifier, taken map[int64]bool) facts {
+	before := p.mine[vid.ID]
+	return facts{
+		taken: taken[vid.Registrant], record: p.records[vid.Registrant], tokens: p.tokens[vid.Registrant],
+		before: before, holderTokens: p.holders[before.Holder], conflict: p.conflicts[vid.ID],
+	}
+}
+
+// add adds what a decision about a VID asks for. The run has counted the VID, and its
+// cursor is where it goes on after it.
+func (plan *pagePlan) add(r rules, vid seeding.Identifier, f facts, d decision, now time.Time) {
+	switch d.choice {
+	case forget, remove:
+		if f.before.Kind != "" {
+			plan.forgotten = append(plan.forgotten, f.before)
+		}
+		if d.choice == remove {
+			plan.remove = append(plan.remove, vid.ID)
+		}
+	case reject:
+		who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
+		plan.rejected = append(plan.rejected, d.cause.Reject(r.registry, r.connector, who, r.configured, f.before, now, r.times))
+	case take:
+		d.candidate.cursor, d.candidate.tally = plan.run.Cursor, plan.run.Tally
+		plan.chosen = append(plan.chosen, d.candidate)
+	}
 }
 
 // readPage reads at most limit VIDs after the cursor, and what belongs to them.
@@ -81,14 +98,11 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	}
 	p.last = len(p.vids) < limit
 	if len(p.vids) > 0 {
-		if c.Source.OneByOne {
-			err = s.readOneByOne(ctx, registry, &p, until)
-		} else {
-			p.records, err = registry.Registrants(ctx, registrantsOf(p.vids))
-		}
-		if err != nil {
+		read := 0
+		if p.records, read, err = s.readRecords(ctx, registry, c, holdersOf(p.vids), until); err != nil {
 			return p, err
 		}
+		p.vids, p.last = p.vids[:read], p.last && read == len(p.vids)
 		tokens, err := registry.Tokens(ctx, registrantsOf(p.vids))
 		if err != nil {
 			return p, err
@@ -103,23 +117,27 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	if seeding.IgnoreDamaged(err) != nil {
 		return p, err
 	}
+	return p, s.readRejected(ctx, registry, c, &p, rejections, deleted, began)
+}
+
+// readRejected adds to a page what belongs to its rejections.
+func (s *Submitter) readRejected(ctx context.Context, registry seeding.Registry, c seeding.Connector, p *page, rejections []seeding.Rejection, deleted map[string]bool, began time.Time) (err error) {
 	for _, r := range rejections {
 		if _, known := deleted[r.Connector]; !known && r.Connector != c.ID {
 			if deleted[r.Connector], err = s.isDeleted(ctx, r.Connector); err != nil {
-				return p, err
+				return err
 			}
 		}
 	}
 	p.addRejections(rejections, c.ID, deleted, began)
-	holders := p.duplicateHolders()
-	if len(holders) > 0 {
+	if holders := p.duplicateHolders(); len(holders) > 0 {
 		held, err := registry.Tokens(ctx, holders)
 		if err != nil {
-			return p, err
+			return err
 		}
 		p.holders = seeding.ByRegistrant(held)
 	}
-	return p, nil
+	return nil
 }
 
 const (
@@ -148,24 +166,27 @@ func (v view) pageLimit(size int) int {
 	return size
 }
 
-// readOneByOne reads the registrants of a page in the order of its VIDs, until a
-// time, and at least one. What was not read by then is not of the page.
-func (s *Submitter) readOneByOne(ctx context.Context, registry seeding.Registry, p *page, until time.Time) error {
-	p.records = map[int64]seeding.Record{}
-	for from, n := 0, 1; from < len(p.vids); n = min(2*n, sliceOneByOne) {
-		if from > 0 && s.Clock.Now().After(until) {
-			p.vids, p.last = p.vids[:from], false
-			return nil
-		}
-		to := min(from+n, len(p.vids))
-		records, err := registry.Registrants(ctx, registrantsOf(p.vids[from:to]))
-		if err != nil {
-			return err
-		}
-		maps.Copy(p.records, records)
-		from = to
+// readRecords reads registrants, all at once or one by one. That takes until a time,
+// and at least one is read; read is how many were.
+func (s *Submitter) readRecords(ctx context.Context, registry seeding.Registry, c seeding.Connector, registrants []int64, until time.Time) (records map[int64]seeding.Record, read int, err error) {
+	if !c.Source.OneByOne {
+		records, err = registry.Registrants(ctx, distinct(registrants))
+		return records, len(registrants), err
 	}
-	return nil
+	records = map[int64]seeding.Record{}
+	for n := 1; read < len(registrants); n = min(2*n, sliceOneByOne) {
+		if read > 0 && s.Clock.Now().After(until) {
+			return records, read, nil
+		}
+		to := min(read+n, len(registrants))
+		some, err := registry.Registrants(ctx, distinct(registrants[read:to]))
+		if err != nil {
+			return nil, 0, err
+		}
+		maps.Copy(records, some)
+		read = to
+	}
+	return records, read, nil
 }
 
 // sameName returns the name that all registrants of a page have, who have one, and
@@ -241,7 +262,7 @@ func (s *Submitter) unseen(ctx context.Context, registry seeding.Registry, p pag
 		s.Log.Warn("registrants not counted", "fault", seeding.FaultOf(err).Error())
 		return seeding.UnseenCause
 	}
-	return seeding.UnseenOf(len(absent), inUse, archived)
+	return seeding.UnseenOf(len(absent), len(inUse), len(archived))
 }
 
 // addRejections adds the rejections in the range of the page. One that was
@@ -348,14 +369,25 @@ func (s *Submitter) removeVIDs(ctx context.Context, v view, registry seeding.Reg
 }
 
 // registrantsOf returns every registrant that holds one of the identifiers, once.
-func registrantsOf(identifiers []seeding.Identifier) []int64 {
-	seen := map[int64]bool{}
-	var ids []int64
-	for _, i := range identifiers {
-		if !seen[i.Registrant] {
-			seen[i.Registrant] = true
-			ids = append(ids, i.Registrant)
-		}
+func registrantsOf(identifiers []seeding.Identifier) []int64 { return distinct(holdersOf(identifiers)) }
+
+// holdersOf returns the registrant of each identifier.
+func holdersOf(identifiers []seeding.Identifier) []int64 {
+	ids := make([]int64, len(identifiers))
+	for i, identifier := range identifiers {
+		ids[i] = identifier.Registrant
 	}
 	return ids
+}
+
+// distinct leaves out what is repeated.
+func distinct(ids []int64) (list []int64) {
+	seen := map[int64]bool{}
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, id)
+		}
+	}
+	return list
 }

@@ -551,7 +551,7 @@ func TestAWaveIsSplit(t *testing.T) {
 func selectionOf(n int) selection {
 	s := selection{run: seeding.Run{Cursor: int64(n) + 100, PassOver: true}, counter: 7}
 	for i := range int64(n) {
-		s.chosen = append(s.chosen, candidate{member: seeding.Member{Registrant: i + 1, Identifier: i + 11}})
+		s.chosen = append(s.chosen, candidate{member: seeding.Member{Registrant: i + 1, Identifier: i + 11}, cursor: i + 11})
 	}
 	return s
 }

@@ -15,6 +15,7 @@ type rules struct {
 	configured      int // version of the configuration
 	mandatory       []string
 	removeVIDs      bool
+	ownDomain       bool // the domain is an import's own: whom it does not select may be the connector's
 	tokens          seeding.TokenShape
 	retried         map[seeding.RejectionKind]time.Time // State.Retried
 	mapper          seeding.Mapper
@@ -58,6 +59,7 @@ type candidate struct {
 	demographics seeding.Demographics
 	fingerprint  seeding.Fingerprint
 	tally        seeding.Tally // of the run, up to this one and with it
+	cursor       int64         // of the run, after this one
 }
 
 // recordBytes is what a record takes in a request, and in memory, without its
@@ -103,6 +105,8 @@ func (r room) without(chosen []candidate) room {
 func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	switch {
 	case f.taken:
+		return decision{choice: skip}
+	case f.record == nil && r.ownDomain:
 		return decision{choice: skip}
 	case f.record == nil: // no longer this connector's registrant
 		return decision{choice: forget}

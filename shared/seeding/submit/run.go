@@ -45,6 +45,9 @@ func nextPass(run seeding.Run, pending int, blocked bool, now time.Time) (_ seed
 	if pending == 0 || !blocked && run.Passes >= maxPasses {
 		return run, false
 	}
+	if !now.After(run.Started) { // or it would be taken for the first pass
+		now = run.Started.Add(time.Millisecond)
+	}
 	run.Cursor, run.PassOver, run.PassStarted, run.Expected = 0, false, now, pending
 	if !blocked {
 		run.Passes++
@@ -85,11 +88,24 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	if run, err = s.complete(ctx, run); err != nil {
 		return next{}, err
 	}
+	return v.after(run, now), nil
+}
+
+// after is what comes after a run that is completed. A recurring one is followed at
+// once if a person changed something meanwhile; and where none follows the job is
+// completed.
+func (v view) after(run seeding.Run, now time.Time) next {
+	switch {
+	case run.Kind == seeding.Import:
+		return next{due: now}
+	case run.Ending == seeding.EndedByStop, run.Ending == seeding.EndedByChange:
+		return next{due: now, again: v.state.Status == seeding.Running}
+	}
 	due, more := v.connector.Schedule.Follows(run.Due, run.Started)
 	if due.Before(now) {
 		due = now
 	}
-	return next{due: due, again: !more}, nil // without another run the job is completed at once
+	return next{due: due, again: !more}
 }
 
 // saveRun stores how far the run is, and returns the time of this progress.
@@ -141,7 +157,7 @@ func lostAlone(r seeding.Rejection) bool { return r.Kind == seeding.NoToken }
 // that cannot be read can end no problem, but is one itself. No batch may be open.
 func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error {
 	over := unawaitedProblems(v.state.Problems, *v.run, sent)
-	if len(over) == 0 {
+	if len(over) == 0 || !v.run.Selection.Whole() {
 		return nil
 	}
 	left, unreadable, err := s.answersLeft(ctx, v.connector)

@@ -26,7 +26,7 @@ const (
 	pause       action = iota // until a time
 	openRun                   // one is due, and none is open
 	finishJob                 // the schedule has no run to come
-	completeRun               // the connector is stopped, its configuration changed, or its time is over
+	completeRun               // it must end, though it may not have looked at everybody
 	awaitClose                // wait for a batch to be closed
 	awaitSlot                 // wait for a slot at MTS, or for a batch to be closed
 	endPass                   // the pass has seen the last identifier
@@ -60,16 +60,34 @@ const (
 
 // decide returns what the step does.
 func decide(v view, now time.Time) plan {
-	schedule := v.connector.Schedule
-	switch {
-	case v.run == nil:
-		return begin(v.state, schedule, now)
-	case v.state.Status == seeding.Running && v.run.Version == v.connector.Version && !(schedule.OneTime() && schedule.Over(now)):
+	if v.run == nil {
+		return begin(v.state, v.connector.Schedule, now)
+	}
+	ofRun := func(b seeding.Batch) bool { return b.Ref.Run == v.run.ID }
+	switch _, ends := v.ends(now); {
+	case !ends:
 		return continueRun(v, now)
-	case len(v.open) > 0: // the run ends once they are closed
+	case slices.ContainsFunc(v.open, ofRun): // it ends once they are closed
 		return plan{do: pause, due: now}
 	}
 	return plan{do: completeRun}
+}
+
+// ends reports whether the run must end, and why, although it may not have looked at
+// everybody.
+func (v view) ends(now time.Time) (why seeding.Ending, ends bool) {
+	schedule := v.connector.Schedule
+	switch imports := v.run.Kind == seeding.Import; {
+	case v.state.Cancels(v.run.ID):
+		return seeding.EndedByCancel, true
+	case imports && !v.run.Started.After(v.state.Halted), !imports && v.state.Status != seeding.Running:
+		return seeding.EndedByStop, true
+	case imports && v.run.Registry != v.connector.RegistryKey(), !imports && v.run.Version != v.connector.Version:
+		return seeding.EndedByChange, true
+	case !imports && schedule.OneTime() && schedule.Over(now):
+		return seeding.EndedByItsTime, true
+	}
+	return seeding.Finished, false
 }
 
 // begin decides for a connector without an open recurring run.
@@ -151,8 +169,10 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string, p
 	case finishJob:
 		n, err = next{due: state.Due}, s.Store.FinishJob(ctx, state.Connector, v.connector.Version, state.Lease.Fence)
 	case completeRun:
-		_, err = s.complete(ctx, *v.run)
-		n = next{due: now, again: state.Status == seeding.Running}
+		run := *v.run
+		run.Ending, _ = v.ends(now)
+		_, err = s.complete(ctx, run)
+		n = v.after(run, now)
 	case awaitClose, awaitSlot:
 		n, err = s.awaitChange(ctx, v, now, p.do == awaitSlot)
 		n.goes = p.do == awaitSlot && n.again
@@ -182,6 +202,9 @@ func (s *Submitter) look(ctx context.Context, state seeding.State, run string) (
 		}
 		r.Fence = state.Lease.Fence
 		v.run = &r
+		if r.Selection.Domain != "" {
+			v.connector.Source.Domain = r.Selection.Domain
+		}
 	}
 	if v.registry, err = s.Store.RegistryState(ctx, v.connector.RegistryKey()); err != nil {
 		return v, err

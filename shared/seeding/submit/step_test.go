@@ -45,9 +45,14 @@ func slow(v *view) {
 
 func posting(v *view) { v.posts = &posts{count: 1} }
 
-func noRun(v *view)           { v.run = nil }
-func stopped(v *view)         { v.state.Status = seeding.Stopped }
-func completed(v *view)       { v.state.Status = seeding.Completed }
+func noRun(v *view)     { v.run = nil }
+func stopped(v *view)   { v.state.Status = seeding.Stopped }
+func completed(v *view) { v.state.Status = seeding.Completed }
+func cancelled(v *view) { v.state.Cancelled = []string{"other", "run"} }
+func anImport(v *view) {
+	v.run.Kind, v.run.Started, v.run.Registry = seeding.Import, now, v.connector.RegistryKey()
+	v.state.Run, v.state.Imports = "", []string{"run"}
+}
 func begun(v *view)           { v.state.Begun = now }
 func configuredAnew(v *view)  { v.connector.Version = 4 }
 func passOver(v *view)        { v.run.PassOver = true }
@@ -141,7 +146,19 @@ func TestWhatAStepDoes(t *testing.T) {
 		"it is completed while there is a problem":                                {changes{configuredAnew, problem(seeding.ProblemMTS, later)}, plan{do: completeRun}},
 		"it is completed though its pass is not over":                             {changes{stopped, newMTS}, plan{do: completeRun}},
 		"it is not completed before its batches are closed":                       {changes{stopped, opened("run", fresh)}, plan{do: pause, due: now}},
-		"nor while another run's batches are open":                                {changes{configuredAnew, opened("import", fresh)}, plan{do: pause, due: now}},
+		"another run's batches do not keep it":                                    {changes{configuredAnew, opened("import", fresh)}, plan{do: completeRun}},
+		"a run that was cancelled is completed":                                   {changes{cancelled}, plan{do: completeRun}},
+		"not before its batches are closed":                                       {changes{cancelled, opened("run", fresh)}, plan{do: pause, due: now}},
+		"an import goes on though the connector is stopped":                       {changes{anImport, stopped}, plan{do: send}},
+		"an import goes on though the job is completed":                           {changes{anImport, completed}, plan{do: send}},
+		"an import goes on under another configuration":                           {changes{anImport, configuredAnew}, plan{do: send}},
+		"an import goes on at another MTS":                                        {changes{anImport, func(v *view) { v.connector.MTS.URL = "http://other" }}, plan{do: send}},
+		"an import of another registry is completed":                              {changes{anImport, func(v *view) { v.connector.Registry.Database = "other" }}, plan{do: completeRun}},
+		"an import that was open at a stop is completed":                          {changes{anImport, stopped, func(v *view) { v.state.Halted = now }}, plan{do: completeRun}},
+		"an import that was opened after a stop is not":                           {changes{anImport, stopped, func(v *view) { v.state.Halted = earlier }}, plan{do: send}},
+		"an import that was cancelled is completed":                               {changes{anImport, cancelled}, plan{do: completeRun}},
+		"an import goes on after the end of the schedule":                         {changes{anImport, once, ends(now)}, plan{do: send}},
+		"an import waits for the probe of a problem":                              {changes{anImport, stopped, problem(seeding.ProblemMTS, later)}, plan{do: pause, due: later}},
 		"nobody calls a registry during its outage":                               {changes{outageUntil(later)}, plan{do: pause, due: later, moves: true}},
 		"an outage comes before a problem":                                        {changes{outageUntil(later), problem(seeding.ProblemRegistry, now.Add(2*time.Hour))}, plan{do: pause, due: later, moves: true}},
 		"an outage comes before the end of a pass":                                {changes{outageUntil(later), passOver}, plan{do: pause, due: later, moves: true}},

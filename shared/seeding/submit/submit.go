@@ -29,6 +29,8 @@ type Store interface {
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
 	OpenRun(ctx context.Context, r seeding.Run) error
 	FinishJob(ctx context.Context, id string, version int, fence int64) error
+	ListedPart(ctx context.Context, connector, run string, after int64) (part seeding.ListedPart, found bool, err error)
+	SaveListed(ctx context.Context, connector, run string, part seeding.ListedPart, fence int64) error
 	SaveRun(ctx context.Context, r seeding.Run) error
 	CompleteRun(ctx context.Context, r seeding.Run) error
 
@@ -39,6 +41,7 @@ type Store interface {
 	Close(ctx context.Context, b seeding.Batch) error
 
 	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
+	RejectionsAt(ctx context.Context, registry string, identifiers []int64) ([]seeding.Rejection, error)
 	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
 	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
 

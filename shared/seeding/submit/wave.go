@@ -69,10 +69,12 @@ func (c selection) split(z sizes) (parts []selection) {
 		part.counter += int64(len(parts))
 		if len(c.chosen) > 0 { // who was chosen but is not claimed is looked at again
 			last := part.chosen[n-1]
-			part.run.Cursor, part.run.PassOver = last.member.Identifier, false
+			part.run.Cursor, part.run.PassOver = last.cursor, false
 			removed, invalid := part.run.Tally.Removed, part.run.Tally.Invalid // these are written already
 			part.run.Tally = last.tally
-			part.run.Tally.Removed, part.run.Tally.Invalid = removed, invalid
+			if part.run.Tally.Removed = removed; part.run.Selection.Listed == 0 { // a list counts who is met again
+				part.run.Tally.Invalid = invalid
+			}
 		}
 		parts = append(parts, part)
 	}

@@ -65,7 +65,7 @@ func TestAnInvocationMovesTheRunsOfAConnector(t *testing.T) {
 		},
 		"a stopped connector completes its runs": {
 			prepare: func(f *fake) {
-				f.state.Status, f.state.Run = seeding.Stopped, "run"
+				f.state.Status, f.state.Halted, f.state.Run = seeding.Stopped, f.now, "run"
 				f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3}
 				f.openImport("import")
 			},
@@ -121,6 +121,22 @@ func TestAnInvocationMovesTheRunsOfAConnector(t *testing.T) {
 			prepare: func(f *fake) { f.connector.Schedule.Ends = now.Add(interval) },
 			calls:   []string{"OpenRun id2", "Run id2", "CompleteRun id2", "FinishJob"},
 			due:     now.Add(interval),
+		},
+		"an import of a stopped connector goes on": {
+			prepare: func(f *fake) {
+				f.state.Status, f.state.Halted = seeding.Stopped, earlier
+				f.openImport("import")
+			},
+			calls: []string{"Run import", "Run import", "CompleteRun import"},
+			due:   now,
+		},
+		"a run that is cancelled is followed when its schedule says": {
+			prepare: func(f *fake) {
+				f.state.Run, f.state.Cancelled = "run", []string{"run"}
+				f.runs["run"] = seeding.Run{ID: "run", Connector: "c", Version: 3, Due: now, Started: now}
+			},
+			calls: []string{"Run run", "CompleteRun run"},
+			due:   now.Add(interval),
 		},
 		"a conflict is looked at anew": {
 			prepare: func(f *fake) { f.once("CompleteRun", seeding.ErrConflict) },
