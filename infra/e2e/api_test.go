@@ -108,7 +108,7 @@ func TestOneReplyNamesEveryWrongField(t *testing.T) {
 	w := newWorld(t, options{})
 	got := call(t, "POST", "/connectors", map[string]any{
 		"name": "", "mts_url": "ftp://mts", "input_type": "odk", "output_type": "csv", "output_format": ".x",
-		"delivery_type": "download", "job_type": "onetime", "language": "english", "interval_minutes": 0,
+		"delivery_type": "download", "job_type": "sometimes", "language": "english", "interval_minutes": 0,
 		"batch_maximum": "many", "remove_vids": "yes", "fields": []any{"id", "id", "no field", 7},
 		"domain":           `[["reg_ids.nothing","~~",1]]`,
 		"mandatory_fields": []string{"name", "shoe_size"},

@@ -245,6 +245,9 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change strin
 	if err != nil {
 		return err
 	}
+	if now := s.Now(); status == seeding.Running && c.Schedule.Over(now) {
+		return api.NewProblem(over, "No run would begin, because ends of the connector is past. Save the connector with a later one, or without, then start it.")
+	}
 	err = s.Store.SetStatus(r.Context(), c.ID, status, s.Now().UTC())
 	s.changed(r, change, c, err)
 	if err != nil {

@@ -99,6 +99,7 @@ func (s *service) routes() map[string]api.Methods {
 // Types of problems that only this API has.
 var (
 	openBatches = api.ProblemType{Name: "open_batches", Status: http.StatusConflict, Title: "Batches are under way"}
+	over        = api.ProblemType{Name: "over", Status: http.StatusConflict, Title: "The schedule is over"}
 	inUse       = api.ProblemType{Name: "in_use", Status: http.StatusConflict, Title: "In use"}
 	secretLeft  = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
 )

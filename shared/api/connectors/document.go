@@ -16,7 +16,6 @@ const (
 	inputType    = "registry"
 	outputType   = "json"
 	deliveryType = "callback"
-	jobType      = "recurring"
 	httpMethod   = "POST"
 	authType     = "static_bearer"
 )
@@ -29,10 +28,11 @@ type connectorDocument struct {
 	Version  int                                `json:"version"`
 	Status   seeding.Status                     `json:"status"`
 	Problems map[seeding.Source]problemDocument `json:"problems"`
-	Due      *time.Time                         `json:"due,omitempty"`    // when submit looks at it next
-	Served   *time.Time                         `json:"served,omitempty"` // when a tick last invoked submit for it, or submit last left it
-	Run      string                             `json:"run,omitempty"`    // the open recurring run
-	Width    int                                `json:"width"`            // how many batches may be under way at its MTS now
+	Due      *time.Time                         `json:"due,omitempty"`       // when submit looks at it next
+	NextRuns []time.Time                        `json:"next_runs,omitempty"` // those to come
+	Served   *time.Time                         `json:"served,omitempty"`    // when a tick last invoked submit for it, or submit last left it
+	Run      string                             `json:"run,omitempty"`       // the open recurring run
+	Width    int                                `json:"width"`               // how many batches may be under way at its MTS now
 	UnderWay underWayDocument                   `json:"under_way"`
 	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
 
@@ -44,6 +44,8 @@ type connectorDocument struct {
 
 // configurationDocument is the configuration of a connector, as it is sent and shown.
 type configurationDocument struct {
+	scheduleDocument
+
 	Name            string           `json:"name"`
 	MTSURL          string           `json:"mts_url"`
 	InputType       string           `json:"input_type"`
@@ -51,9 +53,7 @@ type configurationDocument struct {
 	OutputType      string           `json:"output_type"`
 	OutputFormat    string           `json:"output_format"`
 	DeliveryType    string           `json:"delivery_type"`
-	JobType         string           `json:"job_type"`
 	Language        string           `json:"language"`
-	IntervalMinutes int              `json:"interval_minutes"`
 	Domain          string           `json:"domain"`
 	Fields          []string         `json:"fields"`
 	Callback        callbackDocument `json:"callback"`
@@ -135,9 +135,7 @@ func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocu
 		configurationDocument: newConfigurationDocument(c),
 		Created:               c.Created, Updated: c.Updated,
 	}
-	if s.Status == seeding.Running || s.Run != "" {
-		document.Due = moment(a.Look())
-	}
+	document.Due, document.NextRuns = dates(c, a)
 	for source, p := range s.Problems {
 		document.Problems[source] = problemDocument{Source: source, Code: cmp.Or(p.Code, string(source)), Params: named(p.Named), Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
 	}
@@ -166,8 +164,8 @@ func newConfigurationDocument(c seeding.Connector) configurationDocument {
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
 			PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: list(m.FullAddress),
 		},
-		OutputType: outputType, DeliveryType: deliveryType, JobType: jobType, Language: c.MTS.Language,
-		IntervalMinutes: inMinutes(c.Schedule.Interval), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
+		OutputType: outputType, DeliveryType: deliveryType, Language: c.MTS.Language,
+		scheduleDocument: newScheduleDocument(c.Schedule), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
 		Callback: callbackDocument{HTTPMethod: httpMethod, TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: authType},
 		Registry: registryDocument{
 			URL: c.Registry.URL, Database: c.Registry.Database, Username: c.Registry.Username,
@@ -221,8 +219,8 @@ type tallyDocument struct {
 	InBatch     int `json:"in_batch,omitempty"`     // of registrants in an open batch, of any connector of the registry
 	Holding     int `json:"holding,omitempty"`      // of those that hold a token, or something of its type
 	Rejected    int `json:"rejected,omitempty"`     // of those that stay rejected
-	NotFound    int `json:"not_found,omitempty"` // of registrants that were listed
-	NoVID       int `json:"no_vid,omitempty"`    // of registrants that were listed
+	NotFound    int `json:"not_found,omitempty"`    // of registrants that were listed
+	NoVID       int `json:"no_vid,omitempty"`       // of registrants that were listed
 	Invalid     int `json:"invalid"`
 	Removed     int `json:"removed"`
 }

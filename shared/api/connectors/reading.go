@@ -55,6 +55,7 @@ func (s *service) draftOf(configuration json.RawMessage, before *seeding.Connect
 // meaning.
 func (s *service) check(body configurationBody, secret secretsBody, wrong api.FieldErrors, before *seeding.Connector) draft {
 	d := draft{connector: body.connector(), password: secret.Registry.Password, wrong: wrong}
+	d.connector.Schedule = body.schedule(&d.wrong)
 	var flaw *api.Flaw
 	if d.connector.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(d.connector.Registry)); flaw != nil {
 		d.wrong.Add("/domain", *flaw)
@@ -65,7 +66,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	formal := d.wrong
 	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
 	found, doubtful := rules.Check(setup.Proposal{
-		Connector: d.connector, Before: before, PasswordGiven: d.password != "",
+		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Now: s.Now(),
 		Unread: func(f setup.Field) bool { return formal.Touch(pointer(f)) },
 	})
 	for _, finding := range found {
@@ -91,6 +92,11 @@ var pointers = map[setup.Field]string{
 	setup.Fields:           "/fields",
 	setup.Mandatory:        "/mandatory_fields",
 	setup.Mapping:          "/mapping",
+	setup.Interval:         "/interval_minutes",
+	setup.Daily:            "/daily_at",
+	setup.Zone:             "/time_zone",
+	setup.Starts:           "/starts",
+	setup.Ends:             "/ends",
 }
 
 func pointer(f setup.Field) string {
@@ -111,6 +117,10 @@ var codes = map[setup.Field]string{
 	setup.Domain:           "domain_refused",
 	setup.Fields:           "no_fields",
 	setup.Mapping:          "mapping_refused",
+	setup.Interval:         "interval_not_needed",
+	setup.Daily:            "daily_not_needed",
+	setup.Zone:             "time_zone",
+	setup.Ends:             "ends",
 }
 
 func flawOf(f setup.Finding) api.Flaw {
@@ -127,7 +137,9 @@ type configurationBody struct {
 
 // newConfigurationBody is a body in which nothing is given.
 func newConfigurationBody() (configurationBody, secretsBody) {
-	return configurationBody{configurationDocument: newConfigurationDocument(setup.Defaults())}, secretsBody{}
+	body := configurationBody{configurationDocument: newConfigurationDocument(setup.Defaults())}
+	body.IntervalMinutes = 0 // its default depends on the other members
+	return body, secretsBody{}
 }
 
 // secretsBody are members that no reply has.
@@ -137,7 +149,8 @@ type secretsBody struct {
 	} `json:"registry"`
 }
 
-// connector is the configuration in the words of the domain, without its Domain.
+// connector is the configuration in the words of the domain, without its Domain and
+// its Schedule.
 func (d configurationDocument) connector() seeding.Connector {
 	m := d.Mapping
 	return seeding.Connector{
@@ -155,7 +168,6 @@ func (d configurationDocument) connector() seeding.Connector {
 			},
 		},
 		Delivery: seeding.Delivery{TimeoutSeconds: d.Callback.TimeoutSeconds},
-		Schedule: seeding.Schedule{Interval: minutes(d.IntervalMinutes)},
 		Output:   seeding.Output{RemoveVIDs: d.RemoveVIDs, TokenShape: seeding.TokenShape(d.TokenShape)},
 	}
 }

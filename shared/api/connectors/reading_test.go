@@ -133,9 +133,9 @@ func TestWrongFields(t *testing.T) {
 		"shapes that are none": {[]any{"token_shape", map[string]any{"alphabet": "any", "shortest": 16, "longest": 101, "pattern": ".*"}}, map[string]string{
 			"/token_shape/alphabet": "base64url", "/token_shape/shortest": "from 17 to 100", "/token_shape/longest": "from 17 to 100", "/token_shape/pattern": "not a field"}},
 		"a shape that nothing has": {[]any{"token_shape", map[string]any{"shortest": 40, "longest": 30}}, map[string]string{"/token_shape/longest": "less than shortest"}},
-		"what comes later": {[]any{"input_type", "odk", "output_format", ".output", "job_type", "onetime", "callback.url", "https://registry.example.org/cb",
+		"what comes later": {[]any{"input_type", "odk", "output_format", ".output", "callback.url", "https://registry.example.org/cb",
 			"callback.http_method", "PUT", "callback.auth_type", "odoo", "callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2"}, map[string]string{
-			"/input_type": "comes later", "/output_format": "comes later", "/job_type": "come later", "/callback/url": "comes later",
+			"/input_type": "comes later", "/output_format": "comes later", "/callback/url": "comes later",
 			"/callback/http_method": "comes later", "/callback/auth_type": "comes later", "/callback/auth_database": "comes later",
 			"/callback/auth_username": "comes later", "/callback/auth_password": "comes later"}},
 		"no such choice": {[]any{"input_type", "csv", "output_type", "xml", "delivery_type", "download", "callback.auth_type", "basic"}, map[string]string{
