@@ -233,21 +233,6 @@ func (r *Registry) count(ctx context.Context, domain []any) (int, error) {
 // ReadOnly makes Registrants read these fields only.
 func (r *Registry) ReadOnly(fields []string) { r.fields = withID(fields) }
 
-// VIDsOf returns the identifiers of the VID type that the registrants hold, valid and
-// not expired.
-func (r *Registry) VIDsOf(ctx context.Context, registrants []int64) ([]seeding.Identifier, error) {
-	if len(registrants) == 0 {
-		return nil, nil
-	}
-	schema, err := r.session.loadSchema(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows := lookUp(len(registrants))
-	err = r.identifiers(ctx, append(r.vidsAfter(0, schema), []any{"partner_id", "in", registrants}), map[string]any{"order": "id"}, rows)
-	return heldBy(registrants, identifiers(rows.list, schema.vid)), err
-}
-
 // Known is Open, with what a check asks besides.
 func (r *Registries) Known(ctx context.Context, c seeding.Connector) (*Registry, error) {
 	return r.open(ctx, c)

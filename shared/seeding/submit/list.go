@@ -41,7 +41,8 @@ func (s *Submitter) readList(ctx context.Context, registry seeding.Registry, c s
 	}
 	ids := p.list.registrants()
 	if len(ids) > 0 {
-		began, read := s.Clock.Now(), 0
+		began := s.Clock.Now()
+		var read int
 		if p.records, read, err = s.readRecords(ctx, registry, c, ids, until); err != nil {
 			return p, err
 		}

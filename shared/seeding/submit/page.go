@@ -98,7 +98,7 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	}
 	p.last = len(p.vids) < limit
 	if len(p.vids) > 0 {
-		read := 0
+		var read int
 		if p.records, read, err = s.readRecords(ctx, registry, c, holdersOf(p.vids), until); err != nil {
 			return p, err
 		}

@@ -2,6 +2,7 @@ package seedingdbtest
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -63,6 +64,23 @@ func (s *suite) rejections() {
 		{10, 9, nil},
 	} {
 		s.same(ids(read(span.from, span.to)), span.want, "identifiers from one to the other")
+	}
+
+	for _, at := range [][2][]int64{
+		{{10, 100}, {10, 10, 100}},
+		{{2_000_000_000, 10}, {10, 10, 2_000_000_000}},
+		{{11, 500}, nil},
+		{{}, nil},
+	} {
+		list, err := s.store.RejectionsAt(s.ctx, registry, at[0])
+		s.ok(err, "read at identifiers")
+		var found []int64
+		for _, r := range list {
+			if slices.Contains(at[0], r.Identifier) {
+				found = append(found, r.Identifier)
+			}
+		}
+		s.same(found, at[1], "rejections at identifiers")
 	}
 
 	d10 := bare(10, "d")

@@ -13,7 +13,7 @@ func (s *suite) runs() {
 	s.ok(err, "take")
 	run := filled[seeding.Run]()
 	run.ID, run.Connector, run.Kind, run.Version, run.Fence = s.id("run"), c.ID, seeding.Recurring, 1, state.Lease.Fence
-	run.Completed, run.Totals = time.Time{}, seeding.Totals{}
+	run.Completed, run.Ending, run.Totals = time.Time{}, "", seeding.Totals{}
 
 	s.fails(s.store.OpenRun(s.ctx, run), seeding.ErrConflict, "open while stopped")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, t0), "start")
@@ -42,7 +42,7 @@ func (s *suite) runs() {
 	moved := filled[seeding.Run]() // other values than the first: the fence is not the last of them
 	moved.ID, moved.Connector, moved.Kind, moved.Version, moved.Started = run.ID, c.ID, run.Kind, run.Version, run.Started
 	moved.Cursor, moved.PassOver, moved.Passes, moved.PassStarted = 4711, false, 2, after(time.Hour)
-	moved.Completed, moved.Totals = time.Time{}, seeding.Totals{}
+	moved.Completed, moved.Ending, moved.Totals = time.Time{}, "", seeding.Totals{}
 	state, err = s.store.TakeRun(s.ctx, c.ID, "a", t0, after(time.Minute), time.Time{})
 	s.ok(err, "renew")
 	moved.Fence = state.Lease.Fence
@@ -53,7 +53,7 @@ func (s *suite) runs() {
 	s.fails(s.store.SaveRun(s.ctx, run), seeding.ErrConflict, "save under an old fence")
 	s.fails(s.store.CompleteRun(s.ctx, run), seeding.ErrConflict, "complete under an old fence")
 
-	moved.Completed, moved.Totals = after(2*time.Hour), filled[seeding.Totals]()
+	moved.Completed, moved.Ending, moved.Totals = after(2*time.Hour), seeding.EndedByChange, filled[seeding.Totals]()
 	state, err = s.store.TakeRun(s.ctx, c.ID, "b", after(time.Hour), after(3*time.Hour), time.Time{})
 	s.ok(err, "take from one thought dead")
 	s.fails(s.store.CompleteRun(s.ctx, moved), seeding.ErrConflict, "complete under the fence before, which the run still has")
