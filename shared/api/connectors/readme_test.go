@@ -33,7 +33,7 @@ func TestReadmeHasEveryDefault(t *testing.T) {
 
 	s := newService(t)
 	document := s.want(201, "POST", "/connectors", with()).body
-	members := []string{"language", "interval_minutes", "batch_maximum", "width_maximum", "remove_vids", "token_shape", "fields", "mapping",
+	members := []string{"job_type", "language", "interval_minutes", "batch_maximum", "width_maximum", "remove_vids", "token_shape", "fields", "mapping",
 		"mandatory_fields", "domain", "registry.vid_type", "registry.token_type", "registry.read_one_by_one", "callback.timeout_seconds"}
 	for _, member := range members {
 		var value any = document
@@ -45,8 +45,14 @@ func TestReadmeHasEveryDefault(t *testing.T) {
 			t.Errorf("%s: %q, is %v", member, written[member], value)
 		}
 	}
+	optional := []string{"daily_at", "time_zone", "starts", "ends"} // none is shown unless it was given
+	for _, member := range optional {
+		if !strings.HasPrefix(written[member], "none") {
+			t.Errorf("%s: %q, is none", member, written[member])
+		}
+	}
 	for member := range written {
-		if !slices.Contains(members, member) {
+		if !slices.Contains(members, member) && !slices.Contains(optional, member) {
 			t.Errorf("%s is no member that can be left out", member)
 		}
 	}
