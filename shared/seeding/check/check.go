@@ -41,7 +41,7 @@ type Registry interface {
 	VIDs(ctx context.Context, after int64, limit int) ([]seeding.Identifier, error)
 	CountVIDs(ctx context.Context, after int64) (int, error)
 	Registrants(ctx context.Context, ids []int64) (map[int64]seeding.Record, error)
-	Visible(ctx context.Context, ids []int64) (inUse, archived int, err error)
+	Visible(ctx context.Context, ids []int64) (inUse, archived []int64, err error)
 	Tokens(ctx context.Context, registrants []int64) ([]seeding.Identifier, error)
 }
 
@@ -289,7 +289,7 @@ func (k *Checker) sample(ctx context.Context, c seeding.Connector, registry Regi
 	if seeding.FindsNobody(s.looked, len(absent)) {
 		s.unseen = seeding.UnseenCause
 		if inUse, archived, err := registry.Visible(ctx, absent); err == nil {
-			s.unseen = seeding.UnseenOf(len(absent), inUse, archived)
+			s.unseen = seeding.UnseenOf(len(absent), len(inUse), len(archived))
 		}
 	}
 	return s, nil
