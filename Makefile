@@ -29,7 +29,7 @@ test: ## Run all tests (PACKAGES=./shared/... for some)
 
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
 	@infra/tools/fetch go ministack
-	@MTSC_REGISTRY_LINES="$(or $(LINES),19 14)" go -C infra/realodoo test -count=1 -timeout 40m
+	@MTSC_REGISTRY_LINES="$(or $(LINES),19 14)" go -C infra/realodoo test -count=1 -timeout 80m
 
 soak: ## Make long runs while functions are killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
 	@infra/tools/fetch go ministack
