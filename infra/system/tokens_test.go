@@ -12,6 +12,85 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
+// An MTS that makes something of the shape of a token out of what it is sent, or has
+// one for everybody, replaces no VID by it.
+func TestMadeUpTokensReplaceNoVID(t *testing.T) {
+	vids := []string{"0000001003", "0000001017", "0000001031"}
+	for name, c := range map[string]struct {
+		token func(vid string) string
+		text  string
+	}{
+		"the VID twice":           {func(vid string) string { return vid + vid }, seeding.TokensMade.Text},
+		"the VID between zeros":   {func(vid string) string { return strings.Repeat("0", 10) + vid + strings.Repeat("0", 10) }, seeding.TokensMade.Text},
+		"the VID and zeros":       {func(vid string) string { return vid + strings.Repeat("0", 16) }, seeding.TokensMade.Text},
+		"the VID in random ones":  {func(vid string) string { return mtssim.Token(vid)[:10] + vid + mtssim.Token(vid)[:10] }, seeding.TokensMade.Text},
+		"one digit":               {func(string) string { return strings.Repeat("1", 36) }, seeding.TokensMade.Text},
+		"one token for all":       {func(string) string { return mtssim.Token(vids[0]) }, seeding.TokensAlike.Text},
+		"three tokens for all":    {func(vid string) string { return mtssim.Token(vids[int(vid[9]+vid[11])%3]) }, seeding.TokensAlike.Text},
+		"one token, marked apart": {func(vid string) string { return mtssim.Token(vids[0]) + strings.Repeat("\u200b", int(vid[9]-'0')) }, seeding.TokensAlike.Text},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var broken atomic.Bool
+			broken.Store(true)
+			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+				if broken.Load() {
+					return mtssim.Verdict{Token: c.token(a.VID)}
+				}
+				return mtssim.Rules(ctx, a)
+			}}})
+			w.addRegistrants(60)
+			before := w.now()
+			connector := w.connector(nil)
+			for range 20 {
+				w.tick()
+			}
+			expect(t, "tokens at the registry", w.registry.State().Tokens, 0)
+			expect(t, "VIDs left", len(w.vids()), 60)
+			expect(t, "tokenised in the totals", w.totals(connector).Tokenised, 0)
+			_, rejected := w.rejections(connector)
+			expect(t, "rejections", len(rejected), 0)
+			problems := w.problems(connector)
+			expect(t, "problem", problems[seeding.ProblemTokens].Text, c.text)
+			if _, blocked := problems[seeding.ProblemIdentity]; !blocked {
+				t.Error("registrants are sent as if all were well")
+			}
+			broken.Store(false)
+			w.finish(120, connector)
+			w.checkInvariants(connector, before)
+			expect(t, "tokenised in the end", w.tokenised(), 60)
+			expect(t, "problems in the end", len(w.problems(connector)), 0)
+		})
+	}
+}
+
+// Registrants of one person get one token: one holds it, the others are duplicates,
+// and MTS is not to blame.
+func TestRegistrantsOfOnePersonAreNoFaultOfMTS(t *testing.T) {
+	for name, c := range map[string]struct{ alike, others int }{"a pair": {2, 0}, "a pair and another": {2, 1}, "five among others": {5, 15}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+				if a.VID < odoosim.DemoVID(1000+int64(c.alike), 0, 0) {
+					a.VID = odoosim.DemoVID(1000, 1, odoosim.Normal)
+				}
+				return mtssim.Rules(ctx, a)
+			}}})
+			w.addRegistrants(c.alike + c.others)
+			w.setBatchSize(20)
+			connector := w.connector(nil)
+			w.finish(30, connector)
+			expect(t, "tokenised", w.tokenised(), 1+c.others)
+			_, rejected := w.rejections(connector)
+			for _, r := range rejected {
+				expect(t, "kind", r.Kind, seeding.Duplicate)
+			}
+			expect(t, "duplicates", len(rejected), c.alike-1)
+			expect(t, "problems", len(w.problems(connector)), 0)
+		})
+	}
+}
+
 // An MTS that sends anything but tokens replaces no VID by it: nothing is written,
 // nobody is counted, and the connector says so and only probes until tokens come.
 func TestRubbishReplacesNoVID(t *testing.T) {

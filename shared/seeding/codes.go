@@ -17,12 +17,20 @@ const (
 	CodeEmptyHeld   = "MTSC-EMPTY-HELD"  // the registrant holds a token identifier without a value
 	CodeNotToken    = "MTSC-NOT-TOKEN"   // what it holds of the token type has not the shape of a token
 	CodeTokenShape  = "MTSC-TOKEN-SHAPE" // the token that came has not the shape of a token
+	CodeTokenMade   = "MTSC-TOKEN-MADE"  // it is made of the VID that was sent, or of a pattern
+	CodeSameToken   = "MTSC-SAME-TOKEN"  // most of an answer has this token
 	CodeOtherToken  = "MTSC-OTHER-TOKEN" // the registrant holds another token
 	CodeVIDChanged  = "MTSC-VID-CHANGED" // its VID was changed while the token was written
 	CodeHeldByOther = "MTSC-HELD"        // another registrant holds the token
 	CodeNoAnswer    = "MTSC-NO-ANSWER"   // sent alone, and MTS never answered
 	CodeSetAside    = "MTSC-SET-ASIDE"   // the answer could not be processed
 )
+
+// IsRubbish reports whether a code says that what came is no token. It is a fault of
+// MTS: nothing is written, and the VID stays.
+func IsRubbish(code string) bool {
+	return code == CodeTokenShape || code == CodeTokenMade || code == CodeSameToken
+}
 
 // Blame is the reason for which MTS or MOSIP gives no token, by its code.
 type Blame int

@@ -6,6 +6,8 @@ package seeding
 var meanings = map[string]meaning{
 	CodeEmptyToken: {BlameData, "MOSIP accepted the registrant, but gave no token. Ask the operator of MOSIP about the partner's policy.", ""},
 	CodeTokenShape: {BlameSystem, "MTS gave a token that has not the shape of a MOSIP token. It was not written.", ""},
+	CodeTokenMade:  {BlameSystem, "MTS gave a token that is made of the VID, or of a few digits again and again. It was not written.", ""},
+	CodeSameToken:  {BlameSystem, "MTS gave one and the same token to most of a batch. It was not written.", ""},
 
 	// MTS's own checks of a record (facts/mts.md 2.7).
 	"ATS-REQ-003": {BlameData, "The name is empty.", ""},

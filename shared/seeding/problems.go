@@ -71,11 +71,19 @@ var (
 		"MOSIP refuses every registrant alike: its service, or the licence, partner or policy that MTS uses.",
 		"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. Nobody is rejected for this; work goes on by itself.",
 	)
-	// TokensMisshapen is the problem "token_shape", and also "identity" if an answer
-	// has no other tokens.
+	// TokensMisshapen, TokensMade and TokensAlike are the problem "token_shape", and
+	// also "identity" if an answer has no other tokens.
 	TokensMisshapen = describe("tokens_misshapen",
 		"MTS gives tokens that have not the shape of a MOSIP token. They are not written, and nobody loses a VID for them.",
 		"Check that mts_url is the address of your MTS, and which identity system is behind it. If it makes tokens of another shape, set token_shape in the connector's configuration.",
+	)
+	TokensMade = describe("tokens_made",
+		"MTS gives tokens that are made of the VIDs, or of a few digits again and again. They are not written, and nobody loses a VID for them.",
+		"Check that mts_url is the address of your MTS, and which identity system is behind it: a test system or a proxy may answer in its place.",
+	)
+	TokensAlike = describe("tokens_alike",
+		"MTS gives one and the same token to most of a batch, for different VIDs. It is not written, and nobody loses a VID for it.",
+		"Check that mts_url is the address of your MTS, and which identity system is behind it. If the registrants are indeed registrations of one person, delete all but one of them.",
 	)
 	// TokensDiffer is the problem "policy".
 	TokensDiffer = describe("tokens_differ",
@@ -123,6 +131,17 @@ func (d Description) SaidBy(codes string) Description {
 		}
 	}
 	return d
+}
+
+// RubbishTokens is the problem of a code that IsRubbish.
+func RubbishTokens(code string) Description {
+	switch code {
+	case CodeTokenMade:
+		return TokensMade
+	case CodeSameToken:
+		return TokensAlike
+	}
+	return TokensMisshapen
 }
 
 // RefusedAlike is the problem "alike". The code is SaidBy.

@@ -61,16 +61,60 @@ func (s TokenShape) Fits(token string) bool {
 		!strings.ContainsFunc(token, func(r rune) bool { return !allowed(r) })
 }
 
+// Limits of what is taken for made. By chance fewer than one in a hundred million
+// tokens of MOSIP's shape would be: they are random digits.
+const (
+	leastRun     = 12 // digits of a VID in a row
+	leastRepeats = 3
+)
+
+// IsMade reports whether a token was made without an identity system: of the VID that
+// was sent, whole or twelve digits of it in a row, anywhere in the token; or of a few
+// characters again and again ("000…", "012345678901…"). vid may be empty. What an MTS makes up with
+// more effort cannot be told from a token. A token and a VID are as CleanToken and
+// CleanVID return them.
+func IsMade(token, vid string) bool {
+	if len(token) < LeastToken {
+		return false // it is judged by its shape
+	}
+	if isMadeOf(token, vid) {
+		return true
+	}
+	for period := 1; leastRepeats*period <= len(token); period++ {
+		if token[period:] == token[:len(token)-period] {
+			return true
+		}
+	}
+	return false
+}
+
+// leastVID is the length of MOSIP's shortest number of a person, a UIN of ten digits.
+const leastVID = 10
+
+// isMadeOf reports whether a token has a VID, or a large part of it, within.
+func isMadeOf(token, vid string) bool {
+	least := min(len(vid), leastRun)
+	if least < leastVID {
+		return false
+	}
+	for at := range len(vid) - least + 1 {
+		if strings.Contains(token, vid[at:at+least]) {
+			return true
+		}
+	}
+	return false
+}
+
 // HeldCode is the code of a conflict with what a registrant holds of the token
 // type if it is no token: CodeEmptyHeld or CodeNotToken; "" if all are tokens, or
-// it holds nothing.
-func (s TokenShape) HeldCode(held []Identifier) string {
+// it holds nothing. What is made of its VID, as the registry has it, is none.
+func (s TokenShape) HeldCode(held []Identifier, vid string) string {
 	code := ""
 	for _, i := range held {
 		switch token := CleanToken(i.Value); {
 		case token == "":
 			return CodeEmptyHeld
-		case !s.Fits(token):
+		case !s.Fits(token) || isMadeOf(token, CleanVID(vid)):
 			code = CodeNotToken
 		}
 	}

@@ -46,6 +46,41 @@ func TestShapeOfATokenIsDigitsUnlessConfigured(t *testing.T) {
 	}
 }
 
+// A broken MTS, a test system or a proxy makes what has the shape of a token of what
+// it was sent, or of nothing.
+func TestTokenMadeOfTheVIDOrOfAPatternIsNone(t *testing.T) {
+	const vid, uin, token = "5029384756102938", "4829103756", "903348127755019284736152098376415520"
+	zeros := func(n int) string { return strings.Repeat("0", n) }
+	for name, c := range map[string]struct {
+		token, vid string
+		want       bool
+	}{
+		"the VID twice":                       {vid + vid, vid, true},
+		"the VID between zeros":               {zeros(10) + vid + zeros(10), vid, true},
+		"the VID and zeros":                   {vid + zeros(20), vid, true},
+		"zeros and the VID":                   {zeros(20) + vid, vid, true},
+		"the VID among other digits":          {token[:7] + vid + token[7:20], vid, true},
+		"the VID without its last digits":     {token[:15] + vid[:12] + token[:9], vid, true},
+		"the VID without its first digits":    {vid[4:] + token[:24], vid, true},
+		"a UIN and other digits":              {token[:13] + uin + token[:13], uin, true},
+		"one digit":                           {strings.Repeat("7", 36), "", true},
+		"two digits in turn":                  {strings.Repeat("42", 18), "", true},
+		"the digits in their order":           {"012345678901234567890123456789012345", "", true},
+		"one letter":                          {strings.Repeat("A", 43), "", true},
+		"random digits":                       {token, vid, false},
+		"random digits, the VID not known":    {token, "", false},
+		"random letters":                      {"Ym5GGleokCv3PQdcUz6PR-8BktVdmr9ZTFkwoZpU6Z4", vid, false},
+		"a few digits of the VID":             {token[:20] + vid[:9] + token[:7], vid, false},
+		"a short number of another kind":      {token, token[:8], false},
+		"random digits that begin with zeros": {zeros(5) + token[:31], vid, false},
+		"the shortest token":                  {"00" + token[:15], vid, false},
+	} {
+		if got := seeding.IsMade(c.token, c.vid); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // Spaces around a token and marks that nobody sees make no other token of it.
 func TestTokenIsCleanedOfWhatNobodySees(t *testing.T) {
 	token := strings.Repeat("1234", 9)
@@ -79,6 +114,16 @@ func TestTokenIsCleanedOfWhatNobodySees(t *testing.T) {
 	}
 	if got, want := seeding.CleanToken("12 34"), "12 34"; got != want {
 		t.Errorf("a space within: %q", got)
+	}
+}
+
+// A registrar may have entered the VID as a token, padded to its length.
+func TestHeldNumberMadeOfTheVIDIsNoToken(t *testing.T) {
+	const vid = "5029384756102938"
+	for _, value := range []string{vid + vid, strings.Repeat("0", 20) + vid, "\u200b" + vid + strings.Repeat("0", 20) + " "} {
+		if got := seeding.MOSIPTokens.HeldCode([]seeding.Identifier{{Value: value}}, vid+" "); got != seeding.CodeNotToken {
+			t.Errorf("%q: %q", value, got)
+		}
 	}
 }
 
@@ -122,7 +167,7 @@ func TestCodeOfWhatIsHeld(t *testing.T) {
 		for _, value := range c.held {
 			held = append(held, seeding.Identifier{Value: value})
 		}
-		if got := seeding.MOSIPTokens.HeldCode(held); got != c.want {
+		if got := seeding.MOSIPTokens.HeldCode(held, ""); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -254,14 +254,14 @@ func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r resul
 	}
 	t.registry.OutageUntil, t.registry.OutageAttempts = time.Time{}, 0
 	t.processed[a.connector.ID] = a.state
-	if r.misshapen {
-		if err := p.raise(ctx, a, seeding.ProblemTokens, seeding.TokensMisshapen); err != nil {
+	if r.rubbish != "" {
+		if err := p.raise(ctx, a, seeding.ProblemTokens, seeding.RubbishTokens(r.rubbish)); err != nil {
 			return err
 		}
 	}
 	switch {
-	case identityRefused && r.misshapen:
-		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.TokensMisshapen)
+	case identityRefused && r.rubbish != "":
+		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.RubbishTokens(r.rubbish))
 	case identityRefused:
 		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused.SaidBy(r.systemic[0].Code))
 	case r.alike != "":

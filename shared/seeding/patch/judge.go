@@ -143,12 +143,12 @@ func judgeRow(row seeding.Row, h holdings, p proof, shape seeding.TokenShape, op
 		}
 	case !fits:
 		v.kind = pending
-	case row.Code == seeding.CodeTokenShape:
+	case seeding.IsRubbish(row.Code):
 		v.kind = systemic
 	case len(h.tokens[row.Registrant]) > 0:
 		if row.Token != "" {
 			v.kind = otherToken
-			if v.code = shape.HeldCode(h.tokens[row.Registrant]); v.code != "" {
+			if v.code = shape.HeldCode(h.tokens[row.Registrant], h.vids[row.Identifier].Value); v.code != "" {
 				v.kind = notToken
 			}
 		}

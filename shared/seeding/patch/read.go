@@ -73,7 +73,7 @@ func genuine(parts []seeding.AnswerPart, subjects map[seeding.Subject]bool, h ho
 			if !fits && len(h.tokens[row.Registrant]) == 0 {
 				continue
 			}
-			row = withShape(row, shape)
+			row = withoutRubbish(row, h.vids[row.Identifier].Value, shape)
 			if !fits && (row.Token == "" || !h.holdsOnly(row.Registrant, row.Token)) {
 				continue
 			}
@@ -87,19 +87,60 @@ func genuine(parts []seeding.AnswerPart, subjects map[seeding.Subject]bool, h ho
 	for f := range maps.Values(best) {
 		kept = append(kept, f.row)
 	}
+	withoutShared(kept, h)
 	slices.SortFunc(kept, func(x, y seeding.Row) int {
 		return cmp.Or(cmp.Compare(x.Registrant, y.Registrant), cmp.Compare(x.Identifier, y.Identifier))
 	})
 	return kept, nil
 }
 
-// withShape cleans the token of a row. One that has not the shape of a token is
-// replaced by the code of that, so nothing can be written or removed for it.
-func withShape(row seeding.Row, shape seeding.TokenShape) seeding.Row {
-	if row.Token = seeding.CleanToken(row.Token); row.Token != "" && !shape.Fits(row.Token) {
+// withoutRubbish cleans the token of a row. One that has not the shape of a token, or
+// is made of the VID, is replaced by the code of that, so nothing can be written or
+// removed for it.
+func withoutRubbish(row seeding.Row, vid string, shape seeding.TokenShape) seeding.Row {
+	switch row.Token = seeding.CleanToken(row.Token); {
+	case row.Token == "":
+	case !shape.Fits(row.Token):
 		row.Token, row.Code = "", seeding.CodeTokenShape
+	case seeding.IsMade(row.Token, seeding.CleanVID(vid)):
+		row.Token, row.Code = "", seeding.CodeTokenMade
 	}
 	return row
+}
+
+// withoutShared does the same to tokens that different VIDs have in common, each at
+// least three, if they are on most of the rows that have one. Two registrants of one
+// person have one token, and so have many with one VID.
+func withoutShared(rows []seeding.Row, h holdings) {
+	tokens := 0
+	vids := map[string]map[string]bool{}
+	for _, row := range rows {
+		if row.Token == "" {
+			continue
+		}
+		tokens++
+		if vids[row.Token] == nil {
+			vids[row.Token] = map[string]bool{}
+		}
+		if vid := seeding.CleanVID(h.vids[row.Identifier].Value); vid != "" {
+			vids[row.Token][vid] = true
+		}
+	}
+	isShared := func(row seeding.Row) bool { return len(vids[row.Token]) >= alikeLimit }
+	shared := 0
+	for _, row := range rows {
+		if isShared(row) {
+			shared++
+		}
+	}
+	if 2*shared <= tokens {
+		return
+	}
+	for i, row := range rows {
+		if isShared(row) {
+			rows[i].Token, rows[i].Code = "", seeding.CodeSameToken
+		}
+	}
 }
 
 // reader looks things up in a registry, under the patch lease.

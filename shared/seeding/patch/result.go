@@ -18,9 +18,9 @@ type result struct {
 	systemic []seeding.Row // their codes blame the system; not decided yet
 	answered bool          // MOSIP answered for a registrant, so its licence and service work
 
-	notTokens int  // conflicts with what is no token
-	shaped    bool // a token came that has the shape of one
-	misshapen bool // one came that has not
+	notTokens int    // conflicts with what is no token
+	shaped    bool   // a token came
+	rubbish   string // code of something that came as a token and is none; one of several
 
 	alike   string // code text that all rows of a larger answer have in common
 	unalike bool   // the rows have no code in common
@@ -50,7 +50,9 @@ func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) re
 		r.answered = r.answered || v.answered()
 		if v.kind == systemic {
 			r.systemic = append(r.systemic, v.row)
-			r.misshapen = r.misshapen || v.row.Code == seeding.CodeTokenShape
+			if seeding.IsRubbish(v.row.Code) {
+				r.rubbish = v.row.Code
+			}
 		}
 		r.shaped = r.shaped || v.kind != pending && v.row.Token != ""
 		r.totals = r.totals.Plus(v.totals())
@@ -127,8 +129,8 @@ func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
 // once the first time and later each time after. If MOSIP answered for nobody it
 // is the connector's problem and nobody is rejected, unless the answer has only
 // one or two such rows, whose registrants met such a code before while others
-// were answered. Where the token has not the shape of one only a token that has it
-// counts as an answer: who sends rubbish may also refuse somebody.
+// were answered. Where rubbish came for a token only a token counts as an answer: who
+// sends rubbish may also refuse somebody.
 //
 // before are the present rejections by identifier; raised says whether there is
 // the problem "identity". problem says whether to raise it.
@@ -138,7 +140,7 @@ func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, f
 	few := len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
 	for _, row := range r.systemic {
 		answered := r.answered
-		if row.Code == seeding.CodeTokenShape {
+		if seeding.IsRubbish(row.Code) {
 			answered = r.shaped
 		}
 		// A probe is one registrant; it does not show that the problem is over.
@@ -261,8 +263,8 @@ func problemsOver(r result, raised map[seeding.Source]seeding.Problem, wrote, cl
 		seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig,
 		seeding.ProblemCallback, seeding.ProblemReply,
 	}
-	shaped, answered := r.shaped && !r.misshapen, r.answered
-	if _, rubbish := raised[seeding.ProblemTokens]; rubbish || r.misshapen {
+	shaped, answered := r.shaped && r.rubbish == "", r.answered
+	if _, rubbish := raised[seeding.ProblemTokens]; rubbish || r.rubbish != "" {
 		answered = shaped
 	}
 	if wrote {

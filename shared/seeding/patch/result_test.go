@@ -338,7 +338,7 @@ func TestProblemsThatAnAnswerEnds(t *testing.T) {
 func TestRefusalOfWhoSendsRubbishEndsNoIdentityProblem(t *testing.T) {
 	refusal, token := result{answered: true}, result{answered: true, shaped: true}
 	both := token
-	both.misshapen = true
+	both.rubbish = seeding.CodeTokenShape
 	for _, c := range []struct {
 		name    string
 		r       result
@@ -347,7 +347,7 @@ func TestRefusalOfWhoSendsRubbishEndsNoIdentityProblem(t *testing.T) {
 	}{
 		{"a refusal", refusal, false, true},
 		{"a refusal, after rubbish", refusal, true, false},
-		{"a refusal beside rubbish", result{answered: true, misshapen: true}, false, false},
+		{"a refusal beside rubbish", result{answered: true, rubbish: seeding.CodeTokenShape}, false, false},
 		{"a token, after rubbish", token, true, true},
 		{"a token beside rubbish", both, false, false},
 		{"nothing that MOSIP said", result{}, false, false},

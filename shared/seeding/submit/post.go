@@ -88,6 +88,10 @@ func (p *posts) failure() error {
 	return err
 }
 
+// tokenProbe is how many registrants a probe has while MTS sends rubbish for tokens.
+// One row does not show that MTS has one token for everybody, or a few.
+const tokenProbe = 10
+
 // send chooses registrants, claims batches of them, and begins their POSTs
 // together. It waits for the POST of a probe, whose outcome decides what comes
 // next.
@@ -104,6 +108,9 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 	probe := blocked || v.mts.Attempts > 0
 	if probe {
 		room.candidates = 1
+		if _, rubbish := v.state.Problems[seeding.ProblemTokens]; rubbish && v.mts.Attempts == 0 {
+			room.candidates = tokenProbe
+		}
 	}
 	chosen, err := s.choose(ctx, v, room)
 	if err != nil {

@@ -111,7 +111,7 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 	case f.record == nil: // no longer this connector's registrant
 		return decision{choice: forget}
 	case len(f.tokens) > 0:
-		return r.holdsToken(f)
+		return r.holdsToken(vid, f)
 	}
 	demographics := r.demographics(vid, f)
 	if rejected := f.before.Kind != ""; rejected && !f.causeGone() && !r.due(f.before, demographics, now) {
@@ -163,8 +163,8 @@ func withVID(record seeding.Record, vid string) seeding.Record {
 // is never sent: Odoo would refuse a second one, also beside an empty one
 // (facts/odoo.md A3). Its VID is removed if what it holds is a token, the
 // connector may remove VIDs, and no connector has a conflict on it.
-func (r rules) holdsToken(f facts) decision {
-	code := r.tokens.HeldCode(f.tokens)
+func (r rules) holdsToken(vid seeding.Identifier, f facts) decision {
+	code := r.tokens.HeldCode(f.tokens, vid.Value)
 	listed := f.before.Code == seeding.CodeEmptyHeld || f.before.Code == seeding.CodeNotToken
 	switch {
 	case code != "" && f.before.Code == code:

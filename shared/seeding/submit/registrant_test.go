@@ -107,12 +107,12 @@ func TestTheFirstQuestionThatAppliesDecides(t *testing.T) {
 // What a registrant holds of the token type may be no token: nobody loses a VID for
 // that, and it is listed once.
 func TestVIDStaysBesideWhatIsNoToken(t *testing.T) {
-	for _, value := range []string{"", " ", "\u200b", "pending", "a", "0", joVID.Value, "5028503920182736", aToken + "x", "٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣"} {
+	for _, value := range []string{"", " ", "\u200b", "pending", "a", "0", joVID.Value, "5028503920182736", aToken + "x", joVID.Value + joVID.Value, "٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣٣"} {
 		held := []seeding.Identifier{{ID: 72, Registrant: 7, Value: value}}
 		for name, tokens := range map[string][]seeding.Identifier{"alone": held, "beside a token": append(held, joToken...)} {
 			f := facts{record: joRecord(), tokens: tokens}
 			d := testRules().decide(joVID, f, now)
-			if d.choice != reject || d.cause.Kind != seeding.Conflict || d.cause.Code != seeding.MOSIPTokens.HeldCode(tokens) {
+			if d.choice != reject || d.cause.Kind != seeding.Conflict || d.cause.Code != seeding.MOSIPTokens.HeldCode(tokens, joVID.Value) {
 				t.Fatalf("%q %s: %+v", value, name, d)
 			}
 			f.before, f.conflict = d.cause.Reject("r", "c", joMember.Subject(), 3, seeding.Rejection{}, now, seeding.DefaultTimes()), true

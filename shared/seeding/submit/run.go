@@ -144,7 +144,7 @@ var rejectedFor = map[seeding.Source]func(seeding.Rejection) bool{
 	seeding.ProblemAnswers:  lostAlone,
 	seeding.ProblemCallback: lostAlone,
 	seeding.ProblemAlike:    func(r seeding.Rejection) bool { return r.Kind == seeding.Refused },
-	seeding.ProblemTokens:   func(r seeding.Rejection) bool { return r.Code == seeding.CodeTokenShape },
+	seeding.ProblemTokens:   func(r seeding.Rejection) bool { return seeding.IsRubbish(r.Code) },
 	seeding.ProblemPolicy: func(r seeding.Rejection) bool {
 		return r.Kind == seeding.Conflict && r.Code == seeding.CodeOtherToken
 	},
