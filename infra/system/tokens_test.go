@@ -236,6 +236,14 @@ func TestDuplicateOfATokenWithASpaceIsFound(t *testing.T) {
 		"a space behind":    func(token string) string { return token + " " },
 		"a mark before":     func(token string) string { return "\ufeff" + token },
 		"a zero width mark": func(token string) string { return token + "\u200b" },
+		"two spaces":        func(token string) string { return token + "  " },
+		"spaces around":     func(token string) string { return " " + token + " " },
+		"a tab":             func(token string) string { return token + "\t" },
+		"a line break":      func(token string) string { return token + "\n" },
+		"two of them":       func(token string) string { return token + "\r\n" },
+		"a soft hyphen":     func(token string) string { return token + "\u00ad" },
+		"a mark within":     func(token string) string { return token[:5] + "\u200b" + token[5:] },
+		"a direction":       func(token string) string { return "\u202a" + token + "\u202c" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, options{})

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -342,8 +343,15 @@ func (r *Registry) Identifiers(ctx context.Context, registrants []int64) (vids, 
 	return heldBy(registrants, identifiers(rows.list, schema.vid)), heldBy(registrants, identifiers(rows.list, schema.token)), err
 }
 
+// mostMarked is how many values that are longer than a token are read.
+const mostMarked = 2000
+
 // TokenHolders finds tokens by value, in all spellings in one call: 9 for each
-// token, below the 1 MB that proxies take as a rule for 1,000 tokens.
+// token, below the 1 MB that proxies take as a rule for 1,000 tokens. A second call
+// finds whatever else CleanToken takes away: it makes a value longer than the token,
+// and all tokens of MOSIP are of one length, so next to nothing is. Odoo's operators
+// know no other way to ask for characters that are not listed. It reads the table
+// once, 0.3 s for 750,000 identifiers.
 func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding.Identifier, error) {
 	if len(tokens) == 0 {
 		return nil, nil
@@ -356,9 +364,33 @@ func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding
 	for _, token := range tokens {
 		spellings = append(spellings, seeding.TokenSpellings(token)...)
 	}
-	rows := lookUp(len(tokens))
-	err = r.identifiers(ctx, []any{[]any{"value", "in", spellings}, []any{"id_type", "=", schema.token}}, nil, rows)
-	return identifiers(rows.list, schema.token), err
+	spelt := lookUp(len(tokens))
+	if err = r.identifiers(ctx, []any{[]any{"value", "in", spellings}, []any{"id_type", "=", schema.token}}, nil, spelt); err != nil {
+		return nil, err
+	}
+	longer := strings.Repeat("_", shortest(tokens)+1) + "%"
+	marked := rowsOf[row](mostMarked, len(identifierFields), mostMarked)
+	err = r.identifiers(ctx, []any{[]any{"value", "=like", longer}, []any{"id_type", "=", schema.token}},
+		map[string]any{"limit": mostMarked}, marked)
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]bool, len(tokens))
+	for _, token := range tokens {
+		wanted[token] = true
+	}
+	return slices.DeleteFunc(identifiers(append(spelt.list, marked.list...), schema.token), func(i seeding.Identifier) bool {
+		return !wanted[seeding.CleanToken(i.Value)]
+	}), nil
+}
+
+// shortest is the length of the shortest token, in characters.
+func shortest(tokens []string) int {
+	least := math.MaxInt
+	for _, token := range tokens {
+		least = min(least, utf8.RuneCountInString(token))
+	}
+	return least
 }
 
 // Create is one transaction of Odoo: one refused token refuses all, and Odoo

@@ -52,8 +52,10 @@ type Registry interface {
 	// Identifiers returns the identifiers of VID and token type that the
 	// registrants hold, with the time of their entry.
 	Identifiers(ctx context.Context, registrants []int64) (vids, tokens []Identifier, err error)
-	// TokenHolders returns the identifiers of the token type that hold one of the
-	// tokens, in one of its TokenSpellings.
+	// TokenHolders returns the identifiers of the token type whose value, cleaned
+	// (CleanToken), is one of the tokens. Where more than 2,000 values of the type
+	// are longer than the shortest of the tokens, of those only the TokenSpellings
+	// are found: an adapter need not read more.
 	TokenHolders(ctx context.Context, tokens []string) ([]Identifier, error)
 	// Create writes the tokens, all or none of them, in one call.
 	Create(ctx context.Context, tokens []NewToken) error

@@ -129,9 +129,10 @@ func CleanToken(text string) string { return clean(text) }
 // hard one, a byte order mark, a zero width space.
 var heldMarks = []string{" ", "\u00a0", "\ufeff", "\u200b"}
 
-// TokenSpellings are how a registry may hold a token: as it is, or with one of the
-// usual marks before or behind it, all of which CleanToken takes away. Others are
-// not looked for, because a registry is asked for each spelling.
+// TokenSpellings are how a registry often holds a token: as it is, or with one of the
+// usual marks before or behind it, all of which CleanToken takes away. A registry is
+// asked for each of them. Whatever else CleanToken takes away it finds by the length
+// of what is held (Registry.TokenHolders), up to a number of values.
 func TokenSpellings(token string) []string {
 	list := []string{token}
 	for _, mark := range heldMarks {

@@ -247,7 +247,9 @@ func (s *suite) replaceVID(t *testing.T) {
 func (s *suite) spellings(t *testing.T) {
 	token := strings.Repeat("7", 36)
 	holders := map[int64]string{}
-	for n, value := range seeding.TokenSpellings(token) {
+	values := append(seeding.TokenSpellings(token), token+"  ", " "+token+" ", token+"\t", token+"\n", token+"\r\n", token+"\u200e",
+		"\u202a"+token+"\u202c", token[:5]+"\u200b"+token[5:], token+"\u00ad", "\u3000"+token, token+strings.Repeat("\u200b", 30))
+	for n, value := range values {
 		registrant, _ := s.registrant(vid(n), nil)
 		s.identifier(registrant, s.tokenType, value, nil)
 		holders[registrant] = value

@@ -123,7 +123,7 @@ func (r *registry) TokenHolders(_ context.Context, tokens []string) ([]seeding.I
 		return nil, err
 	}
 	return filter(r.tokens, func(i seeding.Identifier) bool {
-		return slices.ContainsFunc(tokens, func(token string) bool { return slices.Contains(seeding.TokenSpellings(token), i.Value) })
+		return slices.Contains(tokens, seeding.CleanToken(i.Value))
 	}), nil
 }
 
