@@ -2,6 +2,7 @@ package odoo
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -10,10 +11,11 @@ import (
 // OpenG2P's module g2p_registry_encryption stores names and addresses encrypted in
 // one field, and a placeholder in their place. It decrypts where exactly one
 // registrant is read, and the registry's setting allows it: a search_read returns
-// placeholders, also of a single registrant (models/partner.py, _fetch_query).
+// placeholders, also of a single registrant (models/partner.py, _fetch_query). Which
+// fields are encrypted, and what the placeholder says, a registry can change.
 
-// encryptionMark is the module's field of res.partner: this registrant is
-// encrypted. Reading it alone does not say whether what was read is decrypted.
+// encryptionMark is the module's field of res.partner: this registrant is encrypted.
+// Of one that was read alone it does not say whether it is decrypted.
 const encryptionMark = "is_encrypted"
 
 // placeholder is the module's default, which a registry can change.
@@ -44,8 +46,14 @@ func (s *session) isEncrypting(ctx context.Context) (bool, error) {
 	return marked, nil
 }
 
-// hidden reports whether rows of encrypted registrants hold placeholders: the
-// module's own, or one value in all names of so many of them that it is no chance.
+// isMarked reports whether one of the rows is of an encrypted registrant.
+func isMarked(rows []map[string]any) bool {
+	return slices.ContainsFunc(rows, func(row map[string]any) bool { return row[encryptionMark] == true })
+}
+
+// hidden reports whether rows of encrypted registrants that were read one by one hold
+// placeholders: the module's own, or one value in all names of so many of them that it
+// is no chance.
 // A registrant counts once: the given name may be the family name.
 func hidden(rows []map[string]any, fields []string) bool {
 	first, alike, same := "", 0, true
@@ -56,7 +64,7 @@ func hidden(rows []map[string]any, fields []string) bool {
 		named := false
 		for _, f := range fields {
 			text, _ := row[f].(string)
-			if text = strings.TrimSpace(text); text == placeholder {
+			if text = strings.TrimSpace(text); strings.EqualFold(text, placeholder) {
 				return true
 			}
 			if text == "" || !encryptedNames[f] {
@@ -74,15 +82,16 @@ func hidden(rows []map[string]any, fields []string) bool {
 	return same && alike > 0 && alike >= seeding.LeastAlike(first)
 }
 
-// readable is an error if what was read are placeholders.
+// readable is an error if what was read are placeholders. In a list everything that is
+// encrypted is one, whatever it says.
 func (r *Registry) readable(rows []map[string]any) error {
 	switch {
-	case !hidden(rows, r.fields):
-		return nil
-	case r.oneByOne:
+	case !r.oneByOne && isMarked(rows):
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.Encrypted}
+	case r.oneByOne && hidden(rows, r.fields):
 		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.StillEncrypted}
 	}
-	return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.Encrypted}
+	return nil
 }
 
 // readOne reads each of the registrants that the domain selects in a call of its

@@ -1,6 +1,7 @@
 package odoo_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,22 +53,18 @@ func TestAnEncryptedRegistryIsReadOneByOne(t *testing.T) {
 	check(t, err, seeding.RefusedRequest, seeding.StillEncrypted)
 }
 
-// Placeholders are recognised by the module's mark and what is in the names, also
-// where a registry has another placeholder, or is encrypted in part.
-func TestPlaceholdersOfEncryptedRegistrants(t *testing.T) {
+// In a list everything that the module encrypts is a placeholder, whatever the
+// placeholder says, whichever fields are encrypted, and however few are marked.
+func TestMarkedRegistrantsOfAListAreNotSent(t *testing.T) {
 	for _, test := range []struct{ name, rows, code string }{
-		{"the module's own", `[{"id":7,"given_name":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
-		{"in an address", `[{"id":7,"given_name":"Ana","address":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
-		{"another one", alike(3, `"given_name":"***"`), seeding.Encrypted},
-		{"another one, of two registrants", alike(2, `"given_name":"***"`), ""},
-		{"another word", alike(3, `"given_name":"[hidden]","family_name":"[hidden]"`), seeding.Encrypted},
-		{"one name for ten registrants", alike(10, `"given_name":"Maria"`), seeding.Encrypted},
-		{"one name for nine registrants", alike(9, `"given_name":"Maria"`), ""},
-		{"one of many is encrypted", `[{"id":7,"given_name":"Ana"},{"id":8,"given_name":"encrypted","is_encrypted":true}]`, seeding.Encrypted},
-		{"decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true},{"id":8,"given_name":"Ben","is_encrypted":true}]`, ""},
-		{"one decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true}]`, ""},
-		{"of that name", `[{"id":7,"given_name":"encrypted","is_encrypted":false}]`, ""},
-		{"without names", `[{"id":7,"birthdate":"1990-11-02","is_encrypted":true},{"id":8,"birthdate":"1990-11-02","is_encrypted":true}]`, ""},
+		{"the module's own placeholder", alike(1, `"given_name":"encrypted"`), seeding.Encrypted},
+		{"another one", alike(1, `"given_name":"***"`), seeding.Encrypted},
+		{"capitals", alike(2, `"given_name":"Encrypted"`), seeding.Encrypted},
+		{"another language", alike(9, `"given_name":"chiffré"`), seeding.Encrypted},
+		{"the address only", `[{"id":7,"given_name":"Ana","address":"***","is_encrypted":true},{"id":8,"given_name":"Ben","address":"***","is_encrypted":true}]`, seeding.Encrypted},
+		{"another one for each", `[{"id":7,"given_name":"e-1","is_encrypted":true},{"id":8,"given_name":"e-2","is_encrypted":true}]`, seeding.Encrypted},
+		{"one of many is encrypted", `[{"id":7,"given_name":"Ana"},{"id":8,"given_name":"***","is_encrypted":true}]`, seeding.Encrypted},
+		{"none is marked", `[{"id":7,"given_name":"encrypted","is_encrypted":false},{"id":8,"given_name":"Ana"}]`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t, func(c call) reply {
@@ -80,7 +77,58 @@ func TestPlaceholdersOfEncryptedRegistrants(t *testing.T) {
 				return result(test.rows)
 			})
 			c := f.connector()
-			c.Source.Fields = []string{"given_name", "family_name", "address", "birthdate"}
+			c.Source.Fields = []string{"given_name", "address"}
+			_, err := open(t, c).Registrants(t.Context(), []int64{7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+			if test.code == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			check(t, err, seeding.RefusedRequest, test.code)
+		})
+	}
+}
+
+// Of marked registrants that were read one by one the names say whether they are
+// decrypted.
+func TestPlaceholdersOfRegistrantsReadOneByOne(t *testing.T) {
+	for _, test := range []struct{ name, rows, code string }{
+		{"the module's own", alike(1, `"given_name":"encrypted"`), seeding.StillEncrypted},
+		{"with a capital", alike(1, `"given_name":"Encrypted"`), seeding.StillEncrypted},
+		{"in an address", `[{"id":7,"given_name":"Ana","address":"encrypted","is_encrypted":true}]`, seeding.StillEncrypted},
+		{"another one", alike(3, `"given_name":"***"`), seeding.StillEncrypted},
+		{"another one, of two registrants", alike(2, `"given_name":"***"`), ""},
+		{"another word", alike(3, `"given_name":"[hidden]","family_name":"[hidden]"`), seeding.StillEncrypted},
+		{"one name for ten registrants", alike(10, `"given_name":"Maria"`), seeding.StillEncrypted},
+		{"one name for nine registrants", alike(9, `"given_name":"Maria"`), ""},
+		{"one of many is encrypted", `[{"id":7,"given_name":"Ana"},{"id":8,"given_name":"encrypted","is_encrypted":true}]`, seeding.StillEncrypted},
+		{"decrypted", `[{"id":7,"given_name":"Ana","is_encrypted":true},{"id":8,"given_name":"Ben","is_encrypted":true}]`, ""},
+		{"of that name", `[{"id":7,"given_name":"encrypted","is_encrypted":false}]`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var rows []map[string]any
+			if err := json.Unmarshal([]byte(test.rows), &rows); err != nil {
+				t.Fatal(err)
+			}
+			byID := map[string]string{}
+			var ids []string
+			for _, row := range rows {
+				one, _ := json.Marshal(row)
+				byID[fmt.Sprintf("[[%v]]", row["id"])] = "[" + string(one) + "]"
+				ids = append(ids, fmt.Sprintf(`{"id":%v}`, row["id"]))
+			}
+			f := newFake(t, func(c call) reply {
+				switch c.Method {
+				case "fields_get":
+					return result(`{"is_encrypted":{"type":"boolean"}}`)
+				case "search_read":
+					return result("[" + strings.Join(ids, ",") + "]")
+				}
+				return result(byID[string(c.Args)])
+			})
+			c := f.connector()
+			c.Source.Fields, c.Source.OneByOne = []string{"given_name", "family_name", "address"}, true
 			_, err := open(t, c).Registrants(t.Context(), []int64{7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 			if test.code == "" {
 				if err != nil {
@@ -114,7 +162,7 @@ func TestOrdinaryPeopleAreNotTakenForPlaceholders(t *testing.T) {
 					case "read": // one of them
 						return result(alike(1, people.fields))
 					}
-					return result(alike(people.registrants, people.fields))
+					return result(strings.ReplaceAll(alike(people.registrants, people.fields), `"is_encrypted":true`, `"is_encrypted":false`))
 				}))
 				c := f.connector()
 				c.Source.Fields, c.Source.OneByOne = []string{"name", "display_name", "given_name", "family_name", "birthdate"}, oneByOne

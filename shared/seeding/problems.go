@@ -230,7 +230,7 @@ func unreadable(f *Fault) Description {
 	switch {
 	case f.Code == Encrypted:
 		return describe("encrypted",
-			"The registry shows one and the same text in place of names: its registrants are encrypted (g2p_registry_encryption), and lists of them are not decrypted. Nobody is sent.",
+			"The registry shows placeholders in place of names or other data: its registrants are encrypted (g2p_registry_encryption), and lists of them are not decrypted. Nobody is sent.",
 			"Set read_one_by_one in the registry part of the connector's configuration, and allow decryption in the registry's settings. Reading takes longer then.",
 		)
 	case f.Code == StillEncrypted:
