@@ -52,7 +52,12 @@ func main() {
 		one := *patcher
 		one.Log = function.Invocation(ctx, log)
 		var failed error
-		for _, registry := range registries(event) {
+		list, looks := registries(event)
+		for _, registry := range list {
+			if looks {
+				failed = errors.Join(failed, one.Look(ctx, registry))
+				continue
+			}
 			failed = errors.Join(failed, one.Patch(ctx, registry))
 		}
 		return failed
@@ -60,14 +65,15 @@ func main() {
 }
 
 // registries returns the registries that an invocation is for: those in the keys
-// of a stream event, or the one that reconcile names.
-func registries(event json.RawMessage) []string {
+// of a stream event, or the one that reconcile names. looks says whether also to look
+// for the tokens of direct batches.
+func registries(event json.RawMessage) (list []string, looks bool) {
 	var invocation struct {
 		function.PatchEvent
 		events.DynamoDBEvent
 	}
 	if json.Unmarshal(event, &invocation) != nil {
-		return nil
+		return nil, false
 	}
 	seen := map[string]bool{"": true}
 	var keys []string
@@ -83,5 +89,5 @@ func registries(event json.RawMessage) []string {
 			add(key.String())
 		}
 	}
-	return keys
+	return keys, invocation.Looks
 }

@@ -44,7 +44,8 @@ func main() {
 	clock := function.Clock{}
 	client := outgoing.New(calls)
 	secretsManager := secretsmanager.NewFromConfig(cfg)
-	password := secrets.Connectors(secretsManager, prefix).RegistryPassword
+	connectorSecrets := secrets.Connectors(secretsManager, prefix)
+	password := connectorSecrets.RegistryPassword
 	registries := odoo.New(client, password, clock.Now)
 	registries.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	store, seeder := seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers), mts.New(client, clock.Now)
@@ -57,6 +58,7 @@ func main() {
 		CapabilityKeys:  secrets.NewKeyring(secretsManager, capabilityKey),
 		RowKeys:         secrets.NewKeyring(secretsManager, rowKey),
 		FingerprintKeys: secrets.NewKeyring(secretsManager, fingerprintKey),
+		CallbackSecrets: connectorSecrets.Callback,
 		Invoker:         invoker,
 		Meter:           function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
 		Clock:           clock,

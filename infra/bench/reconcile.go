@@ -156,6 +156,7 @@ type noInvoker struct{}
 
 func (noInvoker) InvokeSubmit(context.Context, string) error { return nil }
 func (noInvoker) InvokePatch(context.Context, string) error  { return nil }
+func (noInvoker) InvokeLook(context.Context, string) error   { return nil }
 
 // losses counts what is sent again if MTS loses every fifth batch, whatever its
 // size.

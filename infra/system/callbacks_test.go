@@ -113,10 +113,14 @@ func (w *world) post(d *delivery, body string) (status int) {
 	return response.StatusCode
 }
 
-// repeatLast delivers a part of the last callback again: another content, late.
+// repeatLast delivers a part of the last callback again: another content, late. Where
+// MTS calls others there is none.
 func (w *world) repeatLast() {
 	w.Helper()
 	last := w.last.Load()
+	if last == nil {
+		return
+	}
 	var rows []json.RawMessage
 	if err := json.Unmarshal(last.body, &rows); err != nil {
 		w.Fatal(err)

@@ -337,8 +337,8 @@ func TestCrashPoints(t *testing.T) {
 	want := w.finishAndCheck(c, before)
 	points := slices.Sorted(maps.Keys(w.faults.seen))
 	for _, method := range writes() {
-		if slices.Contains(ofImports, method) {
-			continue // TestCrashPointsOfImports
+		if slices.Contains(ofImports, method) || method == "Track" {
+			continue // TestCrashPointsOfImports, TestCrashPointsOfDirectCallbacks
 		}
 		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
 			t.Errorf("the run never calls %s, so no crash is tried there", method)

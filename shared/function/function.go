@@ -117,6 +117,7 @@ type SubmitEvent struct {
 // PatchEvent is the asynchronous input of the patch function.
 type PatchEvent struct {
 	Registry string `json:"registry"`
+	Looks    bool   `json:"looks,omitempty"` // also for the tokens of direct batches
 }
 
 // InvokeSubmit starts submit for one connector.
@@ -132,6 +133,12 @@ func (i Invoker) InvokeInquiry(ctx context.Context, id string) error {
 // InvokePatch starts patch for one registry.
 func (i Invoker) InvokePatch(ctx context.Context, registry string) error {
 	return i.invoke(ctx, i.Patch, PatchEvent{Registry: registry})
+}
+
+// InvokeLook starts patch for one registry, also to look for the tokens of direct
+// batches.
+func (i Invoker) InvokeLook(ctx context.Context, registry string) error {
+	return i.invoke(ctx, i.Patch, PatchEvent{Registry: registry, Looks: true})
 }
 
 func (i Invoker) invoke(ctx context.Context, name string, event any) error {

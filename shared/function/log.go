@@ -16,7 +16,7 @@ var logged = map[string]bool{
 	"fault": true, "problem": true, "finding": true, "kind": true, "way": true, "why": true,
 	"method": true, "route": true, "status": true, "milliseconds": true,
 	"request": true, "invocation": true, // ids that are in the access log of the API too
-	"change": true, "version": true, "fields": true, "rejections": true, "mts_host": true, "registry_host": true,
+	"change": true, "version": true, "fields": true, "rejections": true, "mts_host": true, "registry_host": true, "callback_host": true, "callback_auth_host": true,
 	"caller": true, "caller_claim": true, // of a change: who is responsible, not whom it is about
 }
 

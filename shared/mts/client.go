@@ -77,8 +77,10 @@ func (c *Client) Status(ctx context.Context, mtsURL, requestID string) (seeding.
 	switch word := response.Response.Status; {
 	case strings.HasPrefix(word, "submitted"), word == "processing":
 		return seeding.StatusWorking, nil
-	case strings.HasPrefix(word, "processed"):
+	case word == "processed":
 		return seeding.StatusFinished, nil
+	case strings.HasPrefix(word, "processed"):
+		return seeding.StatusPartly, nil
 	case strings.HasPrefix(word, "error_"):
 		return seeding.StatusFailed, nil
 	}

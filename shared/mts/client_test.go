@@ -274,7 +274,7 @@ func TestStatus(t *testing.T) {
 		{"submitted with errors", 200, word("submitted_with_errors"), seeding.StatusWorking, true, 0, ""},
 		{"processing", 200, word("processing"), seeding.StatusWorking, true, 0, ""},
 		{"processed", 200, word("processed"), seeding.StatusFinished, true, 0, ""},
-		{"processed with errors", 200, word("processed_with_errors"), seeding.StatusFinished, true, 0, ""},
+		{"processed with errors", 200, word("processed_with_errors"), seeding.StatusPartly, true, 0, ""},
 		{"callback failed", 200, word("error_making_callback_request"), seeding.StatusFailed, true, 0, ""},
 		{"unknown word", 200, word("thinking"), 0, false, seeding.Unknown, "BadAnswer"},
 		{"no word", 200, envelope("", "", "null"), 0, false, seeding.Unknown, "BadAnswer"},

@@ -79,7 +79,7 @@ func TestMTSTakesSubmissions(t *testing.T) {
 	if len(got.rows) != len(want) {
 		t.Errorf("%d rows", len(got.rows))
 	}
-	if status, err := client().Status(t.Context(), url, id); err != nil || status != seeding.StatusFinished {
+	if status, err := client().Status(t.Context(), url, id); err != nil || status != seeding.StatusPartly {
 		t.Errorf("status %s, %v", status, err)
 	}
 }

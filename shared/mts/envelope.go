@@ -1,8 +1,12 @@
 package mts
 
-import "openg2p.org/mts-connector/shared/seeding"
+import (
+	"maps"
 
-// envelope of POST authtoken/json (facts/mts.md 1.1). The mapping is left out:
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// envelope of POST authtoken/json (facts/mts.md 1.1). The mapping is left out where
 // records carry MTS's own names already.
 type envelope struct {
 	ID          string  `json:"id"`
@@ -15,19 +19,51 @@ type envelope struct {
 type request struct {
 	Output       string             `json:"output"`
 	DeliveryType string             `json:"deliverytype"`
+	Mapping      *mapping           `json:"mapping,omitempty"`
 	Language     string             `json:"lang,omitempty"`
-	OutputFormat string             `json:"outputFormat,omitempty"`
+	OutputFormat string             `json:"outputFormat,omitempty"` // never false, which MTS would run as jq (facts/mts.md D2)
 	Callback     callbackProperties `json:"callbackProperties"`
-	Records      []record           `json:"authdata"`
+	Records      []any              `json:"authdata"`
 }
 
+// mapping names the members of a record (facts/mts.md 2.3). Ours are plain names.
+type mapping struct {
+	VID         string   `json:"vid"`
+	Name        []string `json:"name"`
+	Gender      string   `json:"gender"`
+	DOB         string   `json:"dob"`
+	PhoneNumber string   `json:"phoneNumber"`
+	EmailID     string   `json:"emailId"`
+	FullAddress []string `json:"fullAddress"`
+}
+
+// callbackProperties has the one way to sign in that is used: MTS validates the
+// others too, where they are there (facts/mts.md 1.1.1).
 type callbackProperties struct {
-	URL            string       `json:"url"`
-	Method         string       `json:"httpMethod"`
-	TimeoutSeconds int          `json:"timeoutSeconds,omitempty"` // MTS's default is 10; 0 would kill the delivery
-	InBulk         bool         `json:"callInBulk"`
-	AuthType       string       `json:"authType"`
-	StaticBearer   staticBearer `json:"authStaticBearer"`
+	URL            string            `json:"url"`
+	Method         string            `json:"httpMethod"`
+	Headers        map[string]string `json:"extraHeaders,omitempty"`
+	TimeoutSeconds int               `json:"timeoutSeconds,omitempty"` // MTS's default is 10; 0 would kill the delivery
+	InBulk         bool              `json:"callInBulk"`
+	AuthType       seeding.AuthType  `json:"authType"`
+	Odoo           *authOdoo         `json:"authOdoo,omitempty"`
+	OAuth          *authOAuth        `json:"authOauth,omitempty"`
+	StaticBearer   *staticBearer     `json:"authStaticBearer,omitempty"`
+}
+
+type authOdoo struct {
+	URL      string `json:"authUrl"`
+	Database string `json:"database"`
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+type authOAuth struct {
+	URL          string `json:"authUrl"`
+	Username     string `json:"username"`
+	Password     string `json:"password"`
+	ClientID     string `json:"clientId"`
+	ClientSecret string `json:"clientSecret"`
 }
 
 type staticBearer struct {
@@ -44,7 +80,7 @@ type record struct {
 	PhoneNumber string `json:"phoneNumber,omitempty"`
 	EmailID     string `json:"emailId,omitempty"`
 	FullAddress string `json:"fullAddress,omitempty"`
-	Key         string `json:"key"`
+	Key         string `json:"key,omitempty"`
 }
 
 // requestTime is MTS's own: a fraction is mandatory and the zone is Z
@@ -52,11 +88,7 @@ type record struct {
 const requestTime = "2006-01-02T15:04:05.000Z"
 
 func (c *Client) envelope(s seeding.Request) envelope {
-	records := make([]record, len(s.Records))
-	for i, r := range s.Records {
-		records[i] = record(r)
-	}
-	return envelope{
+	e := envelope{
 		ID:          "mosip.token.seeder",
 		Version:     "1.0",
 		RequestTime: c.now().UTC().Format(requestTime),
@@ -65,15 +97,76 @@ func (c *Client) envelope(s seeding.Request) envelope {
 			DeliveryType: "callback",
 			Language:     s.Language,
 			OutputFormat: s.OutputFormat,
-			Callback: callbackProperties{
-				URL:            s.CallbackURL,
-				Method:         "POST",
-				TimeoutSeconds: max(0, s.TimeoutSeconds),
-				InBulk:         true,
-				AuthType:       "staticBearer",
-				StaticBearer:   staticBearer{Token: s.Bearer},
-			},
-			Records: records,
+			Records:      make([]any, len(s.Records)),
 		},
 	}
+	if s.Direct != nil {
+		e.Request.Mapping = mappingOf(s.Direct.Names)
+		e.Request.Callback = direct(*s.Direct)
+	} else {
+		e.Request.Callback = callbackProperties{
+			URL: s.CallbackURL, Method: "POST", InBulk: true,
+			AuthType: seeding.AuthStaticBearer, StaticBearer: &staticBearer{Token: s.Bearer},
+		}
+	}
+	e.Request.Callback.TimeoutSeconds = max(0, s.TimeoutSeconds)
+	for i, r := range s.Records {
+		if s.Direct != nil {
+			e.Request.Records[i] = directRecord(r, s.Direct.Names)
+			continue
+		}
+		e.Request.Records[i] = record{
+			VID: r.VID, Name: r.Name, Gender: r.Gender, DOB: r.DOB, PhoneNumber: r.PhoneNumber, EmailID: r.EmailID, FullAddress: r.FullAddress, Key: r.Key,
+		}
+	}
+	return e
+}
+
+// mappingOf is nil where the names are MTS's own.
+func mappingOf(names map[string]string) *mapping {
+	own := true
+	for field, name := range names {
+		own = own && field == name
+	}
+	if own {
+		return nil
+	}
+	return &mapping{
+		VID: names["vid"], Name: []string{names["name"]}, Gender: names["gender"], DOB: names["dob"],
+		PhoneNumber: names["phoneNumber"], EmailID: names["emailId"], FullAddress: []string{names["fullAddress"]},
+	}
+}
+
+// direct is how MTS calls an address of the connector's own.
+func direct(d seeding.DirectCallback) callbackProperties {
+	auth, secrets := d.Delivery.Auth, d.Secrets
+	p := callbackProperties{
+		URL: d.Delivery.URL, Method: d.Delivery.Method, Headers: secrets.Headers, InBulk: d.Delivery.InBulk, AuthType: auth.Type,
+	}
+	switch auth.Type {
+	case seeding.AuthOdoo:
+		p.Odoo = &authOdoo{URL: auth.URL, Database: auth.Database, Username: auth.Username, Password: secrets.Password}
+	case seeding.AuthOAuth:
+		p.OAuth = &authOAuth{URL: auth.URL, Username: auth.Username, Password: secrets.Password, ClientID: auth.ClientID, ClientSecret: secrets.ClientSecret}
+	case seeding.AuthStaticBearer:
+		p.StaticBearer = &staticBearer{Token: secrets.Token}
+	case seeding.AuthNone:
+	}
+	return p
+}
+
+// directRecord is a record with what else it holds. MTS's fields are texts, and
+// nothing else is mapped, so no type in it fails the batch.
+func directRecord(r seeding.RequestRecord, names map[string]string) map[string]any {
+	all := make(map[string]any, len(r.Fields)+len(names))
+	maps.Copy(all, r.Fields)
+	for field, text := range map[string]string{
+		"vid": r.VID, "name": r.Name, "gender": r.Gender, "dob": r.DOB,
+		"phoneNumber": r.PhoneNumber, "emailId": r.EmailID, "fullAddress": r.FullAddress,
+	} {
+		if text != "" {
+			all[names[field]] = text
+		}
+	}
+	return all
 }

@@ -59,8 +59,11 @@ type Batch struct {
 	Count          int       // of records; stays when the batch is closed and its members are dropped
 	Parts          []string
 	Totals         Totals
-	Attempts       int       // attempts to process its answer that failed for an unknown reason
-	NotBefore      time.Time // of the next such attempt
+	Direct         bool          // its callbacks go to an address of the connector's own
+	Fingerprints   []Fingerprint // of the members of a direct batch, in their order, while it is open
+	Tracking       Tracking      // of a direct batch
+	Attempts       int           // attempts to process its answer that failed for an unknown reason
+	NotBefore      time.Time     // of the next such attempt
 	Closed         time.Time
 }
 
@@ -126,6 +129,10 @@ func Overdue(now time.Time, perRecord time.Duration, inLine int, times Times) ti
 	return now.Add(times.OverdueBase + 2*perRecord*time.Duration(inLine))
 }
 
+// directGrace is how much later a direct batch is overdue: nobody says when it is
+// done, a tick asks.
+const directGrace = time.Minute
+
 // Claim is all that one transaction checks and writes before a POST, so that no
 // registrant is in two open batches.
 type Claim struct {
@@ -160,6 +167,9 @@ func (c Claim) At(m MTSState, now time.Time, width int, times Times) Claim {
 	b.Claimed = now
 	b.Deadline = Deadline(now, perRecord, b.InLine, times)
 	b.Overdue = Overdue(now, perRecord, b.InLine, times)
+	if b.Direct {
+		b.Deadline, b.Overdue = b.Deadline.Add(directGrace+b.Tracking.Quiet), b.Overdue.Add(directGrace+b.Tracking.Quiet)
+	}
 	if b.Overdue.After(b.Deadline) {
 		b.Overdue = b.Deadline
 	}

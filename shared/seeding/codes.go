@@ -23,6 +23,7 @@ const (
 	CodeVIDChanged  = "MTSC-VID-CHANGED" // its VID was changed while the token was written
 	CodeHeldByOther = "MTSC-HELD"        // another registrant holds the token
 	CodeNoAnswer    = "MTSC-NO-ANSWER"   // sent alone, and MTS never answered
+	CodeNotArrived  = "MTSC-NOT-ARRIVED" // MTS was done with it, and no token arrived by the direct callback
 	CodeSetAside    = "MTSC-SET-ASIDE"   // the answer could not be processed
 )
 

@@ -70,16 +70,11 @@ type Mapping struct {
 	FullAddress []string
 }
 
-// Delivery is how MTS delivers its answers: it calls our address, with a
-// capability for one batch.
-type Delivery struct {
-	TimeoutSeconds int // how long MTS waits for our reply
-}
-
 // Output is what is written besides the tokens.
 type Output struct {
 	RemoveVIDs bool       // also of registrants tokenised by somebody else
 	TokenShape TokenShape // of every token that is written, or that counts as one
+	Format     string     // the user's Output Format, a jq program; "" for none
 }
 
 // RegistryKey identifies the registry of the connector; connectors with the
@@ -100,7 +95,11 @@ func (c Connector) MTSKey() string { return MTSKey(c.MTS.URL) }
 
 // Names of the secret fields of a connector.
 const (
-	RegistryPassword = "registry-password"
+	RegistryPassword     = "registry-password"
+	CallbackPassword     = "callback-password"
+	CallbackClientSecret = "callback-client-secret"
+	CallbackToken        = "callback-token"
+	CallbackHeaders      = "callback-headers" // the values of extra headers, as a JSON object
 )
 
 // RegistryKey makes the key of a registry from its address, in whatever form,

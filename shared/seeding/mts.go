@@ -23,12 +23,14 @@ type MTS interface {
 	Status(ctx context.Context, mtsURL, requestID string) (MTSStatus, error)
 }
 
-// Request is a POST of one batch: bulk JSON callback with a bearer.
+// Request is a POST of one batch: one bulk JSON callback to us with a bearer, or
+// callbacks to an address of the connector's own.
 type Request struct {
 	MTSURL         string
 	Language       string
 	CallbackURL    string
 	Bearer         string
+	Direct         *DirectCallback // in place of CallbackURL and Bearer
 	TimeoutSeconds int
 	OutputFormat   string
 	Records        []RequestRecord
@@ -46,6 +48,7 @@ type RequestRecord struct {
 	EmailID     string
 	FullAddress string
 	Key         string
+	Fields      map[string]any // of a direct callback: what else the record holds
 }
 
 // MTSStatus is MTS's status of a request (facts/mts.md 4.1).
@@ -53,20 +56,21 @@ type MTSStatus int
 
 const (
 	StatusWorking  MTSStatus = iota // submitted…, processing
-	StatusFinished                  // processed…
+	StatusFinished                  // processed: every record has a token
 	StatusFailed                    // error_…
 	StatusUnknown                   // 404: cleaned up, lost, another replica
+	StatusPartly                    // processed_with_errors: a record at least has no token
 )
 
 // StatusLimit is the time limit of a status call. If it takes longer, MTS is busy
 // with a POST, or cannot be reached (facts/mts.md 9).
 const StatusLimit = 5 * time.Second
 
-var mtsStatusNames = [...]string{"working", "finished", "failed", "unknown"}
+var mtsStatusNames = [...]string{"working", "finished", "failed", "unknown", "finished with errors"}
 
 func (s MTSStatus) String() string { return mtsStatusNames[s] }
 
-// OutputFormat is the jq program that MTS gets: a short row per record. Users' jq
-// is never sent to MTS, where it could crash the worker or read its environment
-// (facts/mts.md W11).
+// OutputFormat is the jq program that MTS gets for the managed callback: a short row
+// per record. Users' jq is sent to MTS for a direct callback only, after it was
+// checked: there it could crash the worker or read its environment (facts/mts.md W11).
 const OutputFormat = `[.input.key,.output.status,.output.token,.output.errorCode,.output.errorMessage]`

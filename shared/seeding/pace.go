@@ -133,7 +133,27 @@ func (m MTSState) AfterAnswer(b Batch, maximum int) (next Pace, ok bool) {
 	if m.Size == 0 {
 		next.Size = b.Size
 	}
-	if timely := !b.Answered.After(b.Deadline); timely && 2*b.Count >= b.Size {
+	next = m.afterTimely(next, b, !b.Answered.After(b.Deadline), maximum)
+	return next, next != m.Pace
+}
+
+// AfterDirect is the pace after a batch with a direct callback was delivered, in time
+// or not. When MTS was done is only known to the second look, so such a batch
+// measures no times; it shows which sizes MTS takes.
+func (m MTSState) AfterDirect(b Batch, maximum int) (next Pace, ok bool) {
+	next = m.Pace
+	next.Losses = 0
+	if m.Size == 0 {
+		next.Size = b.Size
+	}
+	next = m.afterTimely(next, b, !b.Tracking.Done.After(b.Deadline), maximum)
+	return next, next != m.Pace
+}
+
+// afterTimely moves the size after a batch, if it was timely and not too small to say
+// anything.
+func (m MTSState) afterTimely(next Pace, b Batch, timely bool, maximum int) Pace {
+	if timely && 2*b.Count >= b.Size {
 		next.Proved = max(m.Proved, b.Size)
 		if b.Size >= m.Suspect {
 			next.Suspect = 0
@@ -149,7 +169,7 @@ func (m MTSState) AfterAnswer(b Batch, maximum int) (next Pace, ok bool) {
 			next = next.resized(b, maximum)
 		}
 	}
-	return next, next != m.Pace
+	return next
 }
 
 // single is the time per record of a batch that found a free worker, and when one

@@ -139,6 +139,26 @@ func UnpackMembers(packed []byte) ([]Member, error) {
 	return members, err
 }
 
+// PackFingerprints packs the fingerprints of a batch. They do not compress.
+func PackFingerprints(list []Fingerprint) []byte {
+	var packed []byte
+	for _, f := range list {
+		packed = append(packed, f[:]...)
+	}
+	return packed
+}
+
+// UnpackFingerprints is the inverse of PackFingerprints.
+func UnpackFingerprints(packed []byte) (list []Fingerprint, err error) {
+	if len(packed)%len(Fingerprint{}) != 0 || len(packed) > maxMembers*len(Fingerprint{}) {
+		return nil, ErrDamaged
+	}
+	for some := range slices.Chunk(packed, len(Fingerprint{})) {
+		list = append(list, Fingerprint(some))
+	}
+	return list, nil
+}
+
 // unpack reads the form and the members, with which all packed data begin, and
 // returns the rest.
 func unpack(packed []byte) (form byte, rest *bytes.Buffer, members []Member, err error) {

@@ -20,6 +20,8 @@ const (
 	ProblemReply    Source = "mts_reply"   // MTS does not say that it took a request, and may have taken it
 	ProblemAnswers  Source = "answers"     // MTS takes requests and never answers
 	ProblemCallback Source = "callback"    // MTS takes batches, and no answer arrives at our address
+	ProblemDelivery Source = "delivery"    // of a direct callback: MTS cannot call the address, or nothing comes of it
+	ProblemArrival  Source = "arrival"     // of a direct callback: no token of a whole batch arrived
 	ProblemIdentity Source = "identity"    // MOSIP refuses everybody: licence, partner, policy, service down
 	ProblemPolicy   Source = "policy"      // MOSIP gives a registrant another token each time
 	ProblemAlike    Source = "alike"       // a whole batch was refused with one code
@@ -42,7 +44,7 @@ type Problem struct {
 
 // OnlyShown are the sources of problems that keep nobody from being sent.
 var OnlyShown = []Source{
-	ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply, ProblemDied,
+	ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply, ProblemDied, ProblemArrival,
 }
 
 // Blocks reports whether only probes are sent while there is such a problem.

@@ -102,6 +102,26 @@ var (
 	)
 )
 
+// The problems of a direct callback.
+var (
+	// DeliveryFailed is the problem "delivery" of an address that MTS could not call.
+	DeliveryFailed = describe("delivery_failed",
+		"MTS could not deliver its answers to the callback address of the connector (error_making_callback_request).",
+		"Check callback.url and callback.timeout_seconds, and callback.auth_url with the user that signs in there: MTS must reach both, trust their certificates, and get a reply in time. With auth_type oauth the access token must be a JWT that MTS can read (the README, Direct callbacks, says which). Nobody is rejected for this: one registrant at a time is tried, until a token arrives. Start the connector again to try at once.",
+	)
+	// DeliveryFruitless is the problem "delivery" of an address that took everybody's
+	// token and wrote none.
+	DeliveryFruitless = describe("delivery_fruitless",
+		"MTS has a token for everybody in a batch and called the callback address of the connector, but none of the tokens is in the registry.",
+		"MTS takes no notice of what the receiving API replies, so look into that API's log: it may refuse the sign-in (401), the body that output_format makes, or an identifier type. Check that token_type is the type under which it writes. Nobody is rejected for this: one registrant at a time is tried, until a token arrives. Start the connector again to try at once.",
+	)
+	// NobodyArrived is the problem "arrival".
+	NobodyArrived = describe("nobody_arrived",
+		"MTS called the callback address of the connector, and no token of a whole batch arrived in the registry.",
+		"Either MOSIP refused everybody in it, or the receiving API writes nothing: look into its log, and check callback.auth_type with its members, output_format and token_type. The registrants are rejected as no_token and tried again later. When the cause is mended, save the connector, or ask for another attempt of all.",
+	)
+)
+
 // CallbackSilent is the problem "callback" of a deployment with this base address
 // of callbacks, which is no secret. People copy the address and try it, so it is one
 // that answers, and a space follows it.
@@ -384,6 +404,14 @@ func MappingUnusable(cause error) *Unusable {
 		text = "The mapping cannot be used. Its expression for " + e.Field + ": " + e.Text + "."
 	}
 	return &Unusable{describe("mapping_unusable", text, "Change the expression in the connector's configuration, and save it."), cause}
+}
+
+// CallbackUnusable is the error of a direct callback whose secrets cannot be read.
+func CallbackUnusable(cause error) *Unusable {
+	return &Unusable{describe("callback_secrets_missing",
+		"The secrets of the connector's callback are not stored, or cannot be read.",
+		"Enter the secrets of the callback in the connector's configuration again.",
+	), cause}
 }
 
 // RegistryUnusable is the error of a registry that cannot be opened: its password

@@ -14,7 +14,7 @@ const (
 	Refused   RejectionKind = "refused"   // MOSIP, or the registry, refused its data
 	Duplicate RejectionKind = "duplicate" // another registrant holds its token
 	Conflict  RejectionKind = "conflict"  // it holds another token, or its VID changed while the token was written
-	NoToken   RejectionKind = "no_token"  // sent alone, and no answer came
+	NoToken   RejectionKind = "no_token"  // sent alone, and no answer came; or no token arrived by a direct callback
 	SetAside  RejectionKind = "set_aside" // its answer could not be processed
 )
 
@@ -101,6 +101,8 @@ const LostAloneLimit = 2
 // never. Invalid data, duplicates and conflicts do not end by time.
 func nextAttempt(r Rejection, times Times) time.Time {
 	switch {
+	case r.Code == CodeNotArrived: // MOSIP may have refused it, and who is asked for a reason is not known
+		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-1))
 	case r.Kind == NoToken || r.Systemic():
 		if r.Attempts < LostAloneLimit { // the cause is often over soon
 			return r.Since

@@ -31,6 +31,7 @@ type Slot struct {
 	Claimed   time.Time
 	Overdue   time.Time
 	Ends      time.Time // GiveUpAt of the batch; then the slot is no more, freed or not
+	Direct    bool      // nobody says when its batch is done
 	Answered  bool      // an overdue batch whose answer waits to be patched; not stored
 }
 
@@ -116,7 +117,7 @@ func (m MTSState) busySince(now time.Time) time.Time {
 // probably restarted with all that it had, and the deeper its queues were the longer
 // their batches would hold up everybody.
 func (m MTSState) OverdueAt(s Slot, times Times) time.Time {
-	if m.Single <= 0 {
+	if m.Single <= 0 || s.Direct {
 		return s.Overdue
 	}
 	quiet := later(s.Claimed, m.Heard).Add(times.OverdueBase/2 + 3*max(m.Single, m.PerRecord)*time.Duration(m.Size)/2 + m.Handling)

@@ -88,6 +88,10 @@ type Batches interface {
 	// closed, and the time of the next one. With the attempts that b has it only
 	// makes that time later.
 	Postpone(ctx context.Context, b Batch, attempts int, notBefore time.Time) error
+	// Track writes what is known of the delivery of an open direct batch, on
+	// condition that nobody wrote since b was read: ErrConflict, or ErrNotFound if it
+	// is closed. Quiet stays as it was claimed.
+	Track(ctx context.Context, b Batch, next Tracking) error
 	// Close moves an open batch to its run, with the state, totals and parts of
 	// b, and frees its slot. The records of a patched batch count as delivered.
 	Close(ctx context.Context, b Batch) error

@@ -16,7 +16,8 @@ type callback struct {
 	timeoutSeconds int
 	inBulk         bool
 	authType       string
-	bearer         string
+	bearer         string // of staticBearer
+	signIn         signIn // of odoo and oauth
 }
 
 // callbackProperties runs whatever the delivery, but looks at the properties
@@ -69,8 +70,13 @@ func (f *form) callback(p map[string]any) callback {
 	}
 	f.text(p, "requestFileName", false, "")
 	c.authType = f.authType(p)
-	f.authOdoo(p, c.authType)
-	f.authOauth(p, c.authType)
+	odoo, oauth := f.authOdoo(p, c.authType), f.authOauth(p, c.authType)
+	switch c.authType {
+	case authOdoo:
+		c.signIn = odoo
+	case authOauth:
+		c.signIn = oauth
+	}
 	c.bearer = f.authStaticBearer(p, c.authType)
 	return c
 }
@@ -157,39 +163,43 @@ func (f *form) authObject(p map[string]any, key, kind, chosen, code string) (map
 	return object, ok
 }
 
-func (f *form) authOdoo(p map[string]any, chosen string) {
+func (f *form) authOdoo(p map[string]any, chosen string) (s signIn) {
 	o, ok := f.authObject(p, "authOdoo", authOdoo, chosen, "ATS-REQ-028")
 	if !ok {
-		return
+		return s
 	}
 	if python.Truthy(o["authUrl"]) {
-		f.url(o, "authUrl", true)
+		s.url = f.url(o, "authUrl", true)
 	} else {
 		f.refuse("ATS-REQ-031", "authUrl in authOdoo, cannot be empty for authType odoo")
 	}
-	for _, field := range []struct{ key, code string }{{"database", "ATS-REQ-033"}, {"username", "ATS-REQ-032"}} {
+	for _, field := range []struct {
+		key, code string
+		to        *string
+	}{{"database", "ATS-REQ-033", &s.database}, {"username", "ATS-REQ-032", &s.username}} {
 		if v, ok := o[field.key]; ok && !python.Truthy(v) {
 			f.refuse(field.code, field.key+" in authOdoo, cannot be empty for authType odoo")
 		} else {
-			f.text(o, field.key, true, "")
+			*field.to = f.text(o, field.key, true, "")
 		}
 	}
-	f.text(o, "password", true, "")
-	f.headers(o)
+	s.password = f.text(o, "password", true, "")
+	s.extraHeaders = f.headers(o)
+	return s
 }
 
-func (f *form) authOauth(p map[string]any, chosen string) {
+func (f *form) authOauth(p map[string]any, chosen string) (s signIn) {
 	o, ok := f.authObject(p, "authOauth", authOauth, chosen, "ATS-REQ-029")
 	if !ok {
-		return
+		return s
 	}
 	if o["authUrl"] != nil {
-		f.url(o, "authUrl", false)
+		s.url = f.url(o, "authUrl", false)
 	}
-	for _, key := range []string{"username", "password", "clientId", "clientSecret"} {
-		f.text(o, key, false, "")
-	}
-	f.headers(o)
+	s.username, s.password = f.text(o, "username", false, ""), f.text(o, "password", false, "")
+	s.clientID, s.clientSecret = f.text(o, "clientId", false, ""), f.text(o, "clientSecret", false, "")
+	s.extraHeaders = f.headers(o)
+	return s
 }
 
 func (f *form) authStaticBearer(p map[string]any, chosen string) string {

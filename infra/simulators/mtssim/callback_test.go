@@ -161,8 +161,8 @@ func TestCallbackHeaders(t *testing.T) {
 		"no time":           {object{"timeoutSeconds": 0}, nil, true},
 		"unknown method":    {object{"httpMethod": "brew"}, nil, true},
 		"odoo": {object{"authType": "odoo", "authOdoo": object{"authUrl": "http://127.0.0.1:9/a", "database": "d", "username": "u", "password": "p"}},
-			nil, true}, // not simulated
-		"oauth": {object{"authType": "oauth", "authOauth": object{"clientId": "c"}}, nil, true}, // not simulated
+			nil, true}, // nobody is there
+		"oauth": {object{"authType": "oauth", "authOauth": object{"clientId": "c"}}, nil, true}, // without an address
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := receive(t, nil)

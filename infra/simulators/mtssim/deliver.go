@@ -7,28 +7,38 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/python"
 )
 
 // errNotSimulated ends the delivery of what this simulator accepts and does not
-// deliver: csv output, odoo and oauth authentication.
+// deliver: csv output.
 var errNotSimulated = errors.New("this delivery is not simulated")
 
-// deliver makes the callbacks of a processed request. Its first error ends the
-// delivery: the remaining records are not attempted and nothing is repeated.
+// deliver signs in, makes the callbacks of a processed request, and signs out. Its
+// first error ends the delivery: the remaining records are not attempted, nothing is
+// repeated, and nobody signs out.
 func (w *worker) deliver(r *request, thread *meter) error {
-	c := &r.callback
-	if r.output != outputJSON || c.authType == authOdoo || c.authType == authOauth {
+	if r.output != outputJSON {
 		return errNotSimulated
 	}
-	if c.inBulk {
+	to, err := w.authorize(&r.callback)
+	if err != nil {
+		return err
+	}
+	if err := w.callAll(r, to, thread); err != nil {
+		return err
+	}
+	return to.logOut()
+}
+
+func (w *worker) callAll(r *request, to *authorized, thread *meter) error {
+	if r.callback.inBulk {
 		body, err := w.bulk(r, thread)
 		if err != nil {
 			return err
 		}
-		return w.call(r, body)
+		return w.call(r, to, body)
 	}
 	for _, rec := range r.records {
 		body, err := w.appendResult(nil, r, rec, thread)
@@ -38,7 +48,7 @@ func (w *worker) deliver(r *request, thread *meter) error {
 		if string(body) == "null" {
 			body = nil // requests sends no body for None
 		}
-		if err := w.call(r, body); err != nil {
+		if err := w.call(r, to, body); err != nil {
 			return err
 		}
 	}
@@ -101,7 +111,7 @@ func notFinite(v any) bool {
 }
 
 // call makes one callback, or loses or multiplies it as the faults say.
-func (w *worker) call(r *request, body []byte) error {
+func (w *worker) call(r *request, to *authorized, body []byte) error {
 	s := w.sim
 	if !w.stillWanted(r) {
 		return context.Canceled
@@ -111,8 +121,7 @@ func (w *worker) call(r *request, body []byte) error {
 		return nil
 	}
 	send := func() error {
-		timeout := time.Duration(r.callback.timeoutSeconds) * time.Second
-		err := send(w.ctx, s.options.Dial, &r.callback, timeout, body)
+		err := to.call(body)
 		if err == nil {
 			s.count(func(c *Counters) {
 				c.CallbacksSent++

@@ -7,9 +7,8 @@
 //
 // Left out: /authtoken/csv, /authtoken/odk, /authtoken/file,
 // /authtoken/authfields and sync mode (all 404). A request for a download is
-// processed but cannot be fetched. Requests with csv output, or with odoo or
-// oauth authentication, are validated and processed, and then end as
-// error_making_callback_request.
+// processed but cannot be fetched. Requests with csv output are validated and
+// processed, and then end as error_making_callback_request.
 //
 // The identity system behind it is simulated too: Rules says how the digits of a
 // VID decide its answer. Faults are set with SetFaults, or by POST to

@@ -26,35 +26,51 @@ const maxRedirects = 30
 
 var clientFunctions = []string{"get", "options", "head", "post", "put", "patch", "delete"}
 
+// outgoing is a call of requests.
+type outgoing struct {
+	method      string
+	url         string
+	extra       map[string]any // headers, which win
+	contentType string         // "" is JSON
+	bearer      string
+	cookies     string
+}
+
+// noLimit is the time limit of a call that has none.
+const noLimit = time.Duration(0)
+
+// httpAnswer is the last answer to a call.
+type httpAnswer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a *httpAnswer) cookies() []*http.Cookie { return (&http.Response{Header: a.header}).Cookies() }
+
 // send makes one HTTP call. Any HTTP answer, whatever its status, is a success;
 // errors are those that requests raises. A nil body is none.
-func send(ctx context.Context, dial dialer, c *callback, timeout time.Duration, body []byte) error {
+func send(ctx context.Context, dial dialer, c outgoing, timeout time.Duration, body []byte) (*httpAnswer, error) {
 	function := strings.ToLower(c.method)
-	if !slices.Contains(clientFunctions, function) {
-		return fmt.Errorf("module 'requests' has no attribute %q", function)
-	}
-	if timeout <= 0 {
-		return errors.New("attempted to set a timeout to a value less than or equal to 0")
-	}
 	target, err := url.Parse(c.url)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	headers, err := c.headers(target, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	method := strings.ToUpper(function)
 	for range maxRedirects + 1 {
-		answer, err := exchange(ctx, dial, method, target, headers, timeout, body) //nolint:bodyclose // exchange reads and closes it
+		answer, err := exchange(ctx, dial, method, target, headers, timeout, body)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		location := answer.Header.Get("Location")
+		location := answer.header.Get("Location")
 		if location == "" || function == "head" {
-			return nil
+			return answer, nil
 		}
-		switch answer.StatusCode {
+		switch answer.status {
 		case http.StatusMovedPermanently:
 			if method == http.MethodPost {
 				method = http.MethodGet
@@ -64,11 +80,11 @@ func send(ctx context.Context, dial dialer, c *callback, timeout time.Duration, 
 			method, body = http.MethodGet, nil
 		case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		default:
-			return nil
+			return answer, nil
 		}
 		next, err := target.Parse(location)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if next.Scheme != target.Scheme || next.Host != target.Host {
 			headers.remove("Authorization")
@@ -78,7 +94,7 @@ func send(ctx context.Context, dial dialer, c *callback, timeout time.Duration, 
 		}
 		target = next
 	}
-	return errors.New("exceeded 30 redirects")
+	return nil, errors.New("exceeded 30 redirects")
 }
 
 // headerList keeps order and the spelling of names, which compare without case.
@@ -106,17 +122,23 @@ var (
 
 // headers are those of requests, the bearer, and at last extraHeaders, which
 // win. A null value removes a header, one that is no text raises.
-func (c *callback) headers(target *url.URL, body []byte) (headerList, error) {
+func (c outgoing) headers(target *url.URL, body []byte) (headerList, error) {
 	l := headerList{
 		{"User-Agent", "python-requests/2.28.1"},
 		{"Accept-Encoding", "gzip, deflate"},
 		{"Accept", "*/*"},
 		{"Connection", "keep-alive"},
 	}
-	if c.authType == authBearer {
+	if c.bearer != "" {
 		l.set("Authorization", "Bearer "+c.bearer)
 	}
-	for name, v := range c.extraHeaders {
+	if c.contentType != "" {
+		l.set("Content-Type", c.contentType)
+	}
+	if c.cookies != "" {
+		l.set("Cookie", c.cookies)
+	}
+	for name, v := range c.extra {
 		if v == nil {
 			l.remove(name)
 			continue
@@ -152,7 +174,7 @@ func isLatin1(s string) bool {
 
 // exchange makes one request on a connection of its own and reads the answer to
 // its end.
-func exchange(ctx context.Context, dial dialer, method string, target *url.URL, headers headerList, timeout time.Duration, body []byte) (*http.Response, error) {
+func exchange(ctx context.Context, dial dialer, method string, target *url.URL, headers headerList, timeout time.Duration, body []byte) (*httpAnswer, error) {
 	conn, err := connect(ctx, dial, target, timeout)
 	if err != nil {
 		return nil, err
@@ -168,11 +190,11 @@ func exchange(ctx context.Context, dial dialer, method string, target *url.URL, 
 		return nil, err
 	}
 	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
+	read, err := io.ReadAll(answer.Body)
 	if errors.Is(err, io.ErrUnexpectedEOF) && answer.ContentLength >= 0 {
 		err = nil // a body shorter than announced goes unnoticed
 	}
-	return answer, err
+	return &httpAnswer{answer.StatusCode, answer.Header, read}, err
 }
 
 // dialer is a net.Dialer's DialContext.
@@ -188,13 +210,19 @@ func connect(ctx context.Context, dial dialer, target *url.URL, timeout time.Dur
 	default:
 		return nil, errors.New("no connection adapters were found")
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	if timeout != noLimit {
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		ctx = limited
+	}
 	raw, err := dial(ctx, "tcp", net.JoinHostPort(target.Hostname(), port))
 	if err != nil {
 		return nil, err
 	}
-	conn := net.Conn(impatient{raw, timeout})
+	conn := raw
+	if timeout != noLimit {
+		conn = impatient{raw, timeout}
+	}
 	if target.Scheme == "https" {
 		conn = tls.Client(conn, &tls.Config{ServerName: target.Hostname()})
 	}

@@ -45,7 +45,7 @@ func TestTimeLimits(t *testing.T) {
 					return client, nil
 				}
 				start := time.Now()
-				err := send(t.Context(), dial, &callback{url: "http://receiver.example", method: "POST", authType: authNone}, limit, []byte("{}"))
+				_, err := send(t.Context(), dial, outgoing{url: "http://receiver.example", method: "POST"}, limit, []byte("{}"))
 				if took := time.Since(start); (err != nil) != c.fails || took < limit {
 					t.Errorf("%v after %v", err, took)
 				}

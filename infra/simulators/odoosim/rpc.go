@@ -39,7 +39,8 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	x := &exchange{server: s, host: r.Host, source: sourceOf(r)}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	isJSON := media == "application/json" || media == "application/json-rpc"
-	if isJSON {
+	isREST := s.options.REST != "" && strings.HasPrefix(r.URL.Path, restRoot+"/")
+	if isJSON && !isREST {
 		if answer := x.parse(body); answer != nil {
 			return answer
 		}
@@ -61,6 +62,8 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	}
 	path := r.URL.Path
 	switch {
+	case isREST:
+		return x.rest(r, body)
 	case path == "/jsonrpc":
 		if !isJSON {
 			return notJSON(r.Method, "RPC.jsonrpc", path)

@@ -39,6 +39,9 @@ type Options struct {
 	// and "not any", from 19 on "not =like" and "not =ilike" too, and a "!" before
 	// a path negates it as a whole (facts/odoo.md E). All else is as in Odoo 14.
 	Odoo int
+	// REST is the line of g2p_registry_rest_api that is installed: REST15 or REST17;
+	// none by default.
+	REST string
 	// JSON2 adds Odoo 19's JSON-2, for users with an API key.
 	JSON2 bool
 	// NoIndex leaves g2p_reg_id without indexes on partner_id and value, as the

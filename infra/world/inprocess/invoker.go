@@ -57,6 +57,12 @@ func (i *Invoker) InvokePatch(ctx context.Context, registry string) error {
 	return nil
 }
 
+// InvokeLook implements the Invoker of reconcile.
+func (i *Invoker) InvokeLook(ctx context.Context, registry string) error {
+	i.invoke(ctx, "patch", func(ctx context.Context) error { return i.functions.Patcher.Look(ctx, registry) })
+	return nil
+}
+
 func (i *Invoker) invoke(caller context.Context, function string, f func(context.Context) error) {
 	i.mu.Lock()
 	i.underWay++

@@ -31,11 +31,13 @@ type Surroundings struct {
 	Calls  *http.Client // to registries
 	// Password is the one to a registry; nil is the simulator's.
 	Password func(context.Context, seeding.Connector) (string, error)
-	Invoker  *Invoker // invokes the functions that are wired
-	Meter    seeding.Meter
-	Clock    seeding.Clock
-	Times    seeding.Times
-	Log      *slog.Logger
+	// CallbackSecrets are those of direct callbacks; nil is none.
+	CallbackSecrets func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error)
+	Invoker         *Invoker // invokes the functions that are wired
+	Meter           seeding.Meter
+	Clock           seeding.Clock
+	Times           seeding.Times
+	Log             *slog.Logger
 }
 
 // Functions are the four that take part in a run.
@@ -52,6 +54,11 @@ func Wire(s Surroundings) Functions {
 	if s.Password == nil {
 		s.Password = func(context.Context, seeding.Connector) (string, error) { return "admin", nil }
 	}
+	if s.CallbackSecrets == nil {
+		s.CallbackSecrets = func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) {
+			return seeding.CallbackSecrets{}, nil
+		}
+	}
 	// One for each function: in different processes they share no session.
 	registries := func() seeding.Registries {
 		return odoo.New(s.Calls, s.Password, s.Clock.Now)
@@ -59,7 +66,7 @@ func Wire(s Surroundings) Functions {
 	functions := Functions{
 		Submitter: &submit.Submitter{
 			Store: s.Store, Registries: registries(), MTS: s.MTS, Mappings: jq.Mappings{},
-			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints,
+			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints, CallbackSecrets: s.CallbackSecrets,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 			Go: s.Invoker.Go, Every: s.Invoker.clock.Every,
 		},

@@ -68,20 +68,32 @@ func newHosts(before, after seeding.Connector) (attributes []any) {
 	for _, host := range []struct{ name, before, after string }{
 		{"mts_host", before.MTS.URL, after.MTS.URL},
 		{"registry_host", before.Registry.URL, after.Registry.URL},
+		{"callback_host", direct(before).URL, direct(after).URL},
+		{"callback_auth_host", direct(before).Auth.URL, direct(after).Auth.URL},
 	} {
-		if origin := seeding.Origin(host.after); origin != seeding.Origin(host.before) {
+		if origin := seeding.CallOrigin(host.after); origin != "" && origin != seeding.CallOrigin(host.before) {
 			attributes = append(attributes, host.name, legible(origin))
 		}
 	}
 	return attributes
 }
 
+// direct is the direct callback of a connector, empty if it has none.
+func direct(c seeding.Connector) seeding.DirectDelivery {
+	if !c.IsDirect() {
+		return seeding.DirectDelivery{}
+	}
+	return *c.Delivery.Direct
+}
+
 // changedFields names what differs between two configurations, as in the API's
 // document: "registry.url".
-func changedFields(before, after seeding.Connector, password bool) (names []string) {
+func changedFields(before, after seeding.Connector, given map[string]string) (names []string) {
 	names = differences("", fieldsOf(before), fieldsOf(after))
-	if password {
-		names = append(names, "registry.password")
+	for _, f := range secretFields {
+		if given[f.field] != "" {
+			names = append(names, f.name)
+		}
 	}
 	slices.Sort(names)
 	return names

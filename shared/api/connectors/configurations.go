@@ -3,6 +3,7 @@ package connectors
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -102,12 +103,10 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 	c := d.connector
 	now := s.Now().UTC()
 	c.ID, c.Version, c.Created, c.Updated = s.NewID(), 1, now, now
-	version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, d.password)
-	if err != nil {
-		s.deleteSecret(r.Context(), c.ID) // it may have been stored nevertheless
+	if err := s.storeSecrets(r.Context(), &c, d.secrets); err != nil {
+		s.deleteAllSecrets(r.Context(), c.ID) // it may have been stored nevertheless
 		return err
 	}
-	c.Secrets = map[string]string{seeding.RegistryPassword: version}
 	err = s.Store.CreateConnector(r.Context(), c)
 	created := err == nil || s.wasCreated(r.Context(), c)
 	if created {
@@ -121,15 +120,15 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 }
 
 // wasCreated reports whether a write that failed took effect nevertheless. If it
-// surely did not, the secret is deleted; if that cannot be known, it stays.
+// surely did not, its secrets are deleted; if that cannot be known, they stay.
 func (s *service) wasCreated(ctx context.Context, c seeding.Connector) bool {
 	ctx, cancel := withoutClient(ctx)
 	defer cancel()
 	stored, err := s.Store.Connector(ctx, c.ID)
 	if errors.Is(err, seeding.ErrNotFound) {
-		s.deleteSecret(ctx, c.ID)
+		s.deleteAllSecrets(ctx, c.ID)
 	}
-	return err == nil && stored.Secrets[seeding.RegistryPassword] == c.Secrets[seeding.RegistryPassword]
+	return err == nil && maps.Equal(stored.Secrets, c.Secrets)
 }
 
 // withoutClient is a context for what must be done even if the client is gone.
@@ -137,11 +136,11 @@ func withoutClient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-// deleteSecret deletes the secret of a connector that was not created.
-func (s *service) deleteSecret(ctx context.Context, id string) {
+// deleteAllSecrets deletes the secrets of a connector that was not created.
+func (s *service) deleteAllSecrets(ctx context.Context, id string) {
 	ctx, cancel := withoutClient(ctx)
 	defer cancel()
-	if err := s.Secrets.Delete(ctx, id, seeding.RegistryPassword); err != nil {
+	if err := s.deleteSecrets(ctx, id, nil); err != nil {
 		s.Log.ErrorContext(ctx, "a secret without connector is left over", "connector", id, "kind", api.Kind(err))
 	}
 }
@@ -161,22 +160,20 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	c := d.connector
 	now := s.Now().UTC()
 	c.ID, c.Version, c.Created, c.Updated = before.ID, before.Version+1, before.Created, now
-	c.Secrets = before.Secrets
-	if d.password != "" {
+	if len(d.secrets) > 0 {
 		if err := s.checkRegistryChange(r.Context(), before, c); err != nil {
 			return err
 		}
-		version, err := s.Secrets.Put(r.Context(), c.ID, seeding.RegistryPassword, d.password)
-		if err != nil {
+		if err := s.storeSecrets(r.Context(), &c, d.secrets); err != nil {
 			return err
 		}
-		c.Secrets = map[string]string{seeding.RegistryPassword: version}
 	}
 	err = s.Store.ReplaceConnector(r.Context(), c, now)
-	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, d.password != ""))...)
+	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, d.secrets))...)
 	if err != nil {
 		return err
 	}
+	s.dropSecrets(r.Context(), before, c)
 	return s.reply(w, r, http.StatusOK, c, d.doubtful)
 }
 
@@ -208,7 +205,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.load(r)
 	if errors.Is(err, seeding.ErrNotFound) && connectorID.MatchString(r.PathValue("id")) {
 		// The request is sent again after the secret could not be deleted.
-		if err := s.Secrets.Delete(r.Context(), r.PathValue("id"), seeding.RegistryPassword); err != nil {
+		if err := s.deleteSecrets(r.Context(), r.PathValue("id"), nil); err != nil {
 			return err
 		}
 	}
@@ -223,7 +220,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Secrets.Delete(r.Context(), c.ID, seeding.RegistryPassword); err != nil {
+	if err := s.deleteSecrets(r.Context(), c.ID, nil); err != nil {
 		s.Log.ErrorContext(r.Context(), "a secret without connector is left over", "connector", c.ID, "kind", api.Kind(err))
 		return api.NewProblem(secretLeft, "The connector is deleted, but its password could not be removed. "+
 			"Send the same request again: it removes the password, and replies that there is no such connector.")

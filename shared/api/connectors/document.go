@@ -16,7 +16,7 @@ const (
 	inputType    = "registry"
 	outputType   = "json"
 	deliveryType = "callback"
-	httpMethod   = "POST"
+	httpMethod   = "POST" // of the managed callback, as the next
 	authType     = "static_bearer"
 )
 
@@ -90,13 +90,20 @@ type mappingDocument struct {
 }
 
 type callbackDocument struct {
-	URL             string `json:"url"`
-	HTTPMethod      string `json:"http_method"`
-	TimeoutSeconds  int    `json:"timeout_seconds"`
-	AuthType        string `json:"auth_type"`
-	AuthDatabase    string `json:"auth_database"`
-	AuthUsername    string `json:"auth_username"`
-	AuthPasswordSet bool   `json:"auth_password_set"`
+	URL            string `json:"url"`
+	HTTPMethod     string `json:"http_method"`
+	TimeoutSeconds int    `json:"timeout_seconds"`
+	InBulk         bool   `json:"in_bulk"`
+	AuthType       string `json:"auth_type"`
+	AuthURL        string `json:"auth_url"`
+	AuthDatabase   string `json:"auth_database"`
+	AuthUsername   string `json:"auth_username"`
+	AuthClientID   string `json:"auth_client_id"`
+
+	PasswordSet     bool     `json:"auth_password_set"`
+	ClientSecretSet bool     `json:"auth_client_secret_set"`
+	TokenSet        bool     `json:"auth_token_set"`
+	HeadersSet      []string `json:"extra_headers_set"`
 }
 
 type registryDocument struct {
@@ -166,7 +173,7 @@ func newConfigurationDocument(c seeding.Connector) configurationDocument {
 		},
 		OutputType: outputType, DeliveryType: deliveryType, Language: c.MTS.Language,
 		scheduleDocument: newScheduleDocument(c.Schedule), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
-		Callback: callbackDocument{HTTPMethod: httpMethod, TimeoutSeconds: c.Delivery.TimeoutSeconds, AuthType: authType},
+		Callback: newCallbackDocument(c),
 		Registry: registryDocument{
 			URL: c.Registry.URL, Database: c.Registry.Database, Username: c.Registry.Username,
 			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType, OneByOne: c.Source.OneByOne,

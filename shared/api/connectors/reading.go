@@ -16,11 +16,12 @@ import (
 )
 
 // draft is a configuration that was read and checked, and is not saved. The connector
-// has no id, version, secrets and times.
+// has no id, version and times; of its secrets it names those that stay.
 type draft struct {
 	connector seeding.Connector
-	password  string          // of the registry; "" when not given
-	wrong     api.FieldErrors // everything that is wrong, in form and meaning
+	password  string            // of the registry; "" when not given
+	secrets   map[string]string // all that are new, by their field
+	wrong     api.FieldErrors   // everything that is wrong, in form and meaning
 	doubtful  []warningDocument
 }
 
@@ -54,7 +55,9 @@ func (s *service) draftOf(configuration json.RawMessage, before *seeding.Connect
 // check adds to what is wrong with the form of a configuration what is wrong with its
 // meaning.
 func (s *service) check(body configurationBody, secret secretsBody, wrong api.FieldErrors, before *seeding.Connector) draft {
-	d := draft{connector: body.connector(), password: secret.Registry.Password, wrong: wrong}
+	callback := body.Callback.callback(secret.Callback)
+	d := draft{connector: body.connector(), password: secret.Registry.Password, secrets: newSecrets(secret.Registry.Password, callback), wrong: wrong}
+	d.connector.Delivery = callback.Delivery(before)
 	d.connector.Schedule = body.schedule(&d.wrong)
 	var flaw *api.Flaw
 	if d.connector.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(d.connector.Registry)); flaw != nil {
@@ -65,10 +68,11 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	}
 	formal := d.wrong
 	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
-	found, doubtful := rules.Check(setup.Proposal{
-		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Now: s.Now(),
+	proposal := setup.Proposal{
+		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Now: s.Now(), Callback: callback,
 		Unread: func(f setup.Field) bool { return formal.Touch(pointer(f)) },
-	})
+	}
+	found, doubtful := rules.Check(proposal)
 	for _, finding := range found {
 		d.wrong.Add(pointer(finding.Field), flawOf(finding))
 	}
@@ -76,6 +80,10 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flawOf(finding)})
 	}
 	d.connector = setup.Normalise(d.connector)
+	d.connector.Secrets = proposal.Kept()
+	if before != nil {
+		d.connector.Secrets[seeding.RegistryPassword] = before.Secrets[seeding.RegistryPassword]
+	}
 	return d
 }
 
@@ -97,6 +105,19 @@ var pointers = map[setup.Field]string{
 	setup.Zone:             "/time_zone",
 	setup.Starts:           "/starts",
 	setup.Ends:             "/ends",
+
+	setup.CallbackURL:          "/callback/url",
+	setup.CallbackMethod:       "/callback/http_method",
+	setup.CallbackInBulk:       "/callback/in_bulk",
+	setup.CallbackHeaders:      "/callback/extra_headers",
+	setup.CallbackAuthType:     "/callback/auth_type",
+	setup.CallbackAuthURL:      "/callback/auth_url",
+	setup.CallbackDatabase:     "/callback/auth_database",
+	setup.CallbackUsername:     "/callback/auth_username",
+	setup.CallbackPassword:     "/callback/auth_password",
+	setup.CallbackClientID:     "/callback/auth_client_id",
+	setup.CallbackClientSecret: "/callback/auth_client_secret",
+	setup.CallbackToken:        "/callback/auth_token",
 }
 
 func pointer(f setup.Field) string {
@@ -121,6 +142,19 @@ var codes = map[setup.Field]string{
 	setup.Daily:            "daily_not_needed",
 	setup.Zone:             "time_zone",
 	setup.Ends:             "ends",
+
+	setup.CallbackURL:          "address_refused",
+	setup.CallbackMethod:       "callback_refused",
+	setup.CallbackInBulk:       "callback_refused",
+	setup.CallbackHeaders:      "header_refused",
+	setup.CallbackAuthType:     "callback_refused",
+	setup.CallbackAuthURL:      "callback_refused",
+	setup.CallbackDatabase:     "callback_refused",
+	setup.CallbackUsername:     "callback_refused",
+	setup.CallbackPassword:     "callback_refused",
+	setup.CallbackClientID:     "callback_refused",
+	setup.CallbackClientSecret: "callback_refused",
+	setup.CallbackToken:        "callback_refused",
 }
 
 func flawOf(f setup.Finding) api.Flaw {
@@ -147,10 +181,11 @@ type secretsBody struct {
 	Registry struct {
 		Password string `json:"password"`
 	} `json:"registry"`
+	Callback callbackSecretsBody `json:"callback"`
 }
 
-// connector is the configuration in the words of the domain, without its Domain and
-// its Schedule.
+// connector is the configuration in the words of the domain, without its Domain, its
+// Schedule and its Delivery.
 func (d configurationDocument) connector() seeding.Connector {
 	m := d.Mapping
 	return seeding.Connector{
@@ -167,8 +202,7 @@ func (d configurationDocument) connector() seeding.Connector {
 				PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: m.FullAddress,
 			},
 		},
-		Delivery: seeding.Delivery{TimeoutSeconds: d.Callback.TimeoutSeconds},
-		Output:   seeding.Output{RemoveVIDs: d.RemoveVIDs, TokenShape: seeding.TokenShape(d.TokenShape)},
+		Output: seeding.Output{RemoveVIDs: d.RemoveVIDs, TokenShape: seeding.TokenShape(d.TokenShape)},
 	}
 }
 

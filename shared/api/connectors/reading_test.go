@@ -29,8 +29,9 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 		"interval_minutes": 60,
 		"domain": "[[\"is_registrant\",\"=\",true],[\"reg_ids.id_type\",\"=like\",\"MOSIP VID\"],\"!\",[\"reg_ids.id_type\",\"=like\",\"MOSIP UIN TOKEN\"]]",
 		"fields": ["id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"],
-		"callback": {"url": "", "http_method": "POST", "timeout_seconds": 30, "auth_type": "static_bearer",
-			"auth_database": "", "auth_username": "", "auth_password_set": false},
+		"callback": {"url": "", "http_method": "POST", "timeout_seconds": 30, "in_bulk": false, "auth_type": "static_bearer",
+			"auth_url": "", "auth_database": "", "auth_username": "", "auth_client_id": "",
+			"auth_password_set": false, "auth_client_secret_set": false, "auth_token_set": false, "extra_headers_set": []},
 		"registry": {"url": "https://registry.example.org", "database": "g2p", "username": "connector",
 			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "read_one_by_one": false, "password_set": true},
 		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "width_maximum": 16, "remove_vids": true,
@@ -133,11 +134,19 @@ func TestWrongFields(t *testing.T) {
 		"shapes that are none": {[]any{"token_shape", map[string]any{"alphabet": "any", "shortest": 16, "longest": 101, "pattern": ".*"}}, map[string]string{
 			"/token_shape/alphabet": "base64url", "/token_shape/shortest": "from 17 to 100", "/token_shape/longest": "from 17 to 100", "/token_shape/pattern": "not a field"}},
 		"a shape that nothing has": {[]any{"token_shape", map[string]any{"shortest": 40, "longest": 30}}, map[string]string{"/token_shape/longest": "less than shortest"}},
-		"what comes later": {[]any{"input_type", "odk", "output_format", ".output", "callback.url", "https://registry.example.org/cb",
-			"callback.http_method", "PUT", "callback.auth_type", "odoo", "callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2"}, map[string]string{
-			"/input_type": "comes later", "/output_format": "comes later", "/callback/url": "comes later",
-			"/callback/http_method": "comes later", "/callback/auth_type": "comes later", "/callback/auth_database": "comes later",
-			"/callback/auth_username": "comes later", "/callback/auth_password": "comes later"}},
+		"what comes later": {[]any{"input_type", "odk", "output_format", ".output"}, map[string]string{
+			"/input_type": "comes later", "/output_format": "comes later"}},
+		"a direct callback without an address": {[]any{"callback.http_method", "GET", "callback.auth_type", "odoo", "callback.in_bulk", true, "callback.auth_url", "https://registry.example.org/web",
+			"callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2", "callback.auth_client_id", "c", "callback.auth_client_secret", "hunter2",
+			"callback.auth_token", "hunter2", "callback.extra_headers", map[string]any{"X-Key": "hunter2"}}, map[string]string{
+			"/callback/http_method": "GET is not meant to have", "/callback/auth_type": "static_bearer", "/callback/in_bulk": "callback.url", "/callback/auth_url": "callback.url",
+			"/callback/auth_database": "callback.url", "/callback/auth_username": "callback.url", "/callback/auth_password": "callback.url", "/callback/auth_client_id": "callback.url",
+			"/callback/auth_client_secret": "callback.url", "/callback/auth_token": "callback.url", "/callback/extra_headers": "callback.url"}},
+		"a direct callback that fits nothing": {[]any{"callback.url", "https://registry.example.org/a b", "callback.http_method", "DELETE", "callback.auth_type", "oauth", "callback.auth_url", "http://0177.0.0.1/",
+			"callback.extra_headers", map[string]any{"X-Key": 5, "Content-Type": "text/xml", "X-B": "hunter2\r\n"}}, map[string]string{
+			"/callback/url": "space", "/callback/http_method": "POST", "/callback/auth_url": "IPv4", "/callback/auth_client_id": "for whom", "/callback/extra_headers/X-Key": "text"}},
+		"headers of a direct callback": {[]any{"callback.url", "https://registry.example.org/a", "callback.auth_type", "none", "callback.extra_headers", map[string]any{"Content-Type": "text/xml", "X/~B": "hunter2", "X-C": "hunter2\r\n"}}, map[string]string{
+			"/callback/extra_headers/Content-Type": "could not read", "/callback/extra_headers/X~1~0B": "no name", "/callback/extra_headers/X-C": "one line"}},
 		"no such choice": {[]any{"input_type", "csv", "output_type", "xml", "delivery_type", "download", "callback.auth_type", "basic"}, map[string]string{
 			"/input_type": `"registry"`, "/output_type": `"json"`, "/delivery_type": "callback", "/callback/auth_type": "static_bearer"}},
 		"addresses": {[]any{"mts_url", "mts.example.org", "registry.url", "https://user:hunter2@registry.example.org"}, map[string]string{

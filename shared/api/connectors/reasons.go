@@ -108,8 +108,10 @@ var reasons = map[string]string{
 	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
 	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
 	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",
-	seeding.CodeNoAnswer:    "MTS took this registrant's data, alone, and never answered.",
-	seeding.CodeSetAside:    "The answer for this registrant could not be processed; it is asked for again.",
+	seeding.CodeNotArrived: "MTS is done with this registrant's data, and no token arrived in the registry. With a direct callback only the receiving API is told why: " +
+		"look into its log for the errorCode of MOSIP, or for what it refused itself. What is corrected in the registry is sent at once.",
+	seeding.CodeNoAnswer: "MTS took this registrant's data, alone, and never answered.",
+	seeding.CodeSetAside: "The answer for this registrant could not be processed; it is asked for again.",
 
 	"ODOO-ValidationError": "The registry's rules refuse this token for this registrant.",
 	"ODOO-UserError":       "The registry refuses this token for this registrant.",

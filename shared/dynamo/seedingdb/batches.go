@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/dynamo"
@@ -157,6 +159,71 @@ func (s *Store) Postpone(ctx context.Context, b seeding.Batch, attempts int, not
 	}, postponed)
 }
 
+// Track implements seeding.Batches.
+func (s *Store) Track(ctx context.Context, b seeding.Batch, next seeding.Tracking) error {
+	c := dynamo.Change{Key: openKey(b.Ref), Condition: dynamo.Exists, Values: dynamo.Item{}}
+	for _, at := range []struct {
+		name string
+		read time.Time
+	}{{"done", b.Tracking.Done}, {"looked", b.Tracking.Looked}} {
+		if at.read.IsZero() {
+			c.Condition += " AND attribute_not_exists(#" + at.name + ")"
+			continue
+		}
+		c.Condition += " AND #" + at.name + " = :read_" + at.name
+		c.Values[":read_"+at.name] = dynamo.Instant(at.read)
+	}
+	changed := dynamo.OmitZero(trackingItem(next))
+	changed["arrived"] = dynamo.Number(next.Arrived) // it may have become less
+	var set []string
+	for name, value := range changed {
+		set = append(set, "#"+name+" = :"+name)
+		c.Values[":"+name] = value
+	}
+	slices.Sort(set)
+	c.Update = "SET " + strings.Join(set, ", ")
+	_, err := s.connectors.Update(ctx, c)
+	tracked := func(old dynamo.Item) bool {
+		r := dynamo.NewReader(old)
+		stored := decodeTracking(r)
+		stored.Quiet = next.Quiet
+		return sameTracking(stored, next)
+	}
+	return notFoundOrConflict(dynamo.Already(err, tracked))
+}
+
+// sameTracking compares times as they are stored.
+func sameTracking(a, b seeding.Tracking) bool {
+	same := func(a, b time.Time) bool { return a.IsZero() == b.IsZero() && a.UnixMilli() == b.UnixMilli() }
+	return a.Status == b.Status && a.Arrived == b.Arrived && same(a.Done, b.Done) && same(a.Looked, b.Looked) && same(a.Grew, b.Grew)
+}
+
+// mtsWords are the stored words of MTS's status.
+var mtsWords = map[seeding.MTSStatus]string{
+	seeding.StatusFinished: "finished", seeding.StatusPartly: "partly", seeding.StatusFailed: "failed", seeding.StatusUnknown: "unknown",
+}
+
+// trackingItem is what changes of a tracking; nothing of one of which MTS has not
+// said that it is done.
+func trackingItem(t seeding.Tracking) dynamo.Item {
+	return dynamo.Item{
+		"mtsSaid": dynamo.Text(mtsWords[t.Status]), "done": dynamo.Instant(t.Done), "looked": dynamo.Instant(t.Looked),
+		"arrived": dynamo.Number(t.Arrived), "grew": dynamo.Instant(t.Grew),
+	}
+}
+
+func decodeTracking(r *dynamo.Reader) seeding.Tracking {
+	t := seeding.Tracking{
+		Quiet: r.Duration("quiet"), Done: r.Instant("done"), Looked: r.Instant("looked"), Arrived: r.Int("arrived"), Grew: r.Instant("grew"),
+	}
+	for status, word := range mtsWords {
+		if r.Text("mtsSaid") == word {
+			t.Status = status
+		}
+	}
+	return t
+}
+
 // updateBatch changes a batch that may have been closed since it was read.
 func (s *Store) updateBatch(ctx context.Context, b seeding.Batch, c dynamo.Change, already func(old dynamo.Item) bool) error {
 	update := func(key dynamo.Key) error {
@@ -259,13 +326,16 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		"failures": dynamo.Number(b.Attempts), "notBefore": dynamo.Instant(b.NotBefore),
 		"closed": dynamo.Instant(b.Closed),
 		"from":   dynamo.Instant(b.Window.From), "to": dynamo.Instant(b.Window.To),
+		"direct": dynamo.Flag(b.Direct), "quiet": dynamo.Duration(b.Tracking.Quiet),
 	}
+	maps.Copy(it, trackingItem(b.Tracking))
 	for name, n := range totals(b.Totals) {
 		it[name] = dynamo.Number(n)
 	}
 	if b.State.Open() {
 		it["connector"], it["run"] = dynamo.Text(b.Ref.Connector), dynamo.Text(b.Ref.Run)
 		it["members"] = dynamo.Binary(seeding.PackMembers(b.Members))
+		it["prints"] = dynamo.Binary(seeding.PackFingerprints(b.Fingerprints))
 	} else {
 		it["registry"] = dynamo.Text(b.Ref.Registry)
 	}
@@ -305,6 +375,8 @@ func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) 
 			Attempts:       r.Int("failures"),
 			NotBefore:      r.Instant("notBefore"),
 			Closed:         r.Instant("closed"),
+			Direct:         r.Flag("direct"),
+			Tracking:       decodeTracking(r),
 		}
 		b.Ref.Batch = r.Key().Sort
 		if b.State.Open() {
@@ -314,6 +386,9 @@ func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) 
 				r.Damaged("members")
 			}
 			b.Members = members
+			if b.Fingerprints, err = seeding.UnpackFingerprints(r.Binary("prints")); err != nil {
+				r.Damaged("prints")
+			}
 		} else {
 			b.Ref.Registry = r.Text("registry")
 		}

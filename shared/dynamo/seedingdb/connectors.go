@@ -110,7 +110,42 @@ type storedMapping struct {
 }
 
 type storedDelivery struct {
-	TimeoutSeconds int `json:"timeout_seconds"`
+	TimeoutSeconds int           `json:"timeout_seconds"`
+	Direct         *storedDirect `json:"direct,omitempty"` // absent: MTS calls us
+}
+
+type storedDirect struct {
+	URL     string           `json:"url"`
+	Method  string           `json:"method"`
+	InBulk  bool             `json:"in_bulk,omitempty"`
+	Headers []string         `json:"headers,omitempty"`
+	Auth    storedDirectAuth `json:"auth"`
+}
+
+type storedDirectAuth struct {
+	Type     seeding.AuthType `json:"type"`
+	URL      string           `json:"url,omitempty"`
+	Database string           `json:"database,omitempty"`
+	Username string           `json:"username,omitempty"`
+	ClientID string           `json:"client_id,omitempty"`
+}
+
+func deliveryOf(d seeding.Delivery) storedDelivery {
+	stored := storedDelivery{TimeoutSeconds: d.TimeoutSeconds}
+	if direct := d.Direct; direct != nil {
+		stored.Direct = &storedDirect{direct.URL, direct.Method, direct.InBulk, direct.Headers, storedDirectAuth(direct.Auth)}
+	}
+	return stored
+}
+
+func (s storedDelivery) delivery() seeding.Delivery {
+	d := seeding.Delivery{TimeoutSeconds: s.TimeoutSeconds}
+	if direct := s.Direct; direct != nil {
+		d.Direct = &seeding.DirectDelivery{
+			URL: direct.URL, Method: direct.Method, InBulk: direct.InBulk, Headers: direct.Headers, Auth: seeding.DirectAuth(direct.Auth),
+		}
+	}
+	return d
 }
 
 // storedSchedule has the interval alone if a version before wrote it.
@@ -137,6 +172,7 @@ func (s storedSchedule) schedule() seeding.Schedule {
 type storedOutput struct {
 	RemoveVIDs bool        `json:"remove_vids"`
 	TokenShape storedShape `json:"token_shape,omitzero"` // absent before there was such a setting: MOSIP's
+	Format     string      `json:"format,omitempty"`
 }
 
 type storedShape struct {
@@ -153,9 +189,9 @@ func configurationOf(c seeding.Connector) configuration {
 		Source: storedSource{Registry: storedRegistrySource{
 			Domain: c.Source.Domain, Fields: c.Source.Fields, OneByOne: c.Source.OneByOne, Mapping: storedMapping(c.Source.Mapping), Mandatory: c.Source.Mandatory,
 		}},
-		Delivery: storedDelivery(c.Delivery),
+		Delivery: deliveryOf(c.Delivery),
 		Schedule: storedScheduleOf(c.Schedule),
-		Output:   storedOutput{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: storedShape(c.Output.TokenShape)},
+		Output:   storedOutput{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: storedShape(c.Output.TokenShape), Format: c.Output.Format},
 		Secrets:  c.Secrets,
 		Created:  c.Created, Updated: c.Updated,
 	}
@@ -172,9 +208,9 @@ func (c configuration) connector() seeding.Connector {
 		Source: seeding.RegistrySource{
 			Domain: source.Domain, Fields: source.Fields, OneByOne: source.OneByOne, Mapping: seeding.Mapping(source.Mapping), Mandatory: source.Mandatory,
 		},
-		Delivery: seeding.Delivery(c.Delivery),
+		Delivery: c.Delivery.delivery(),
 		Schedule: c.Schedule.schedule(),
-		Output:   seeding.Output{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: seeding.TokenShape(c.Output.TokenShape)},
+		Output:   seeding.Output{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: seeding.TokenShape(c.Output.TokenShape), Format: c.Output.Format},
 		Secrets:  c.Secrets,
 		Created:  c.Created, Updated: c.Updated,
 	}

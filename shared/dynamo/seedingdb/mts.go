@@ -43,10 +43,10 @@ func takeSlot(c seeding.Claim) dynamo.Change {
 		Names:     map[string]string{"#slot": slotPrefix + b.Ref.Batch, "#waiting": waitingPrefix + b.Ref.Connector},
 		Values: dynamo.Item{
 			":read": dynamo.Number(c.Claims), ":next": dynamo.Number(c.Claims + 1),
-			":slot": dynamo.Map(dynamo.Item{
+			":slot": dynamo.Map(slotItem(dynamo.Item{
 				"connector": dynamo.Text(b.Ref.Connector), "registry": dynamo.Text(b.Ref.Registry), "count": dynamo.Number(b.Count),
 				"width": dynamo.Number(c.Width), "claimed": dynamo.Instant(b.Claimed), "overdue": dynamo.Instant(b.Overdue), "ends": dynamo.Instant(b.GiveUpAt()),
-			}),
+			}, b.Direct)),
 		},
 	}
 	if c.Claims == 0 {
@@ -64,6 +64,14 @@ func takeSlot(c seeding.Claim) dynamo.Change {
 	remove(slotPrefix, c.LeftSlots, b.Ref.Batch)
 	remove(waitingPrefix, c.LeftMarks, b.Ref.Connector)
 	return take
+}
+
+// slotItem adds what only the slot of a direct batch has.
+func slotItem(slot dynamo.Item, direct bool) dynamo.Item {
+	if direct {
+		slot["direct"] = dynamo.Flag(true)
+	}
+	return slot
 }
 
 // freeSlot is the change by which closing a batch frees its slot.
@@ -150,7 +158,7 @@ func decodeSlots(r *dynamo.Reader) (slots []seeding.Slot) {
 			r.Map(name, func(r *dynamo.Reader) {
 				slots = append(slots, seeding.Slot{
 					Batch: batch, Connector: r.Text("connector"), Registry: r.Text("registry"),
-					Count: r.Int("count"), Width: r.Int("width"), Claimed: r.Instant("claimed"), Overdue: r.Instant("overdue"), Ends: r.Instant("ends"),
+					Count: r.Int("count"), Width: r.Int("width"), Claimed: r.Instant("claimed"), Overdue: r.Instant("overdue"), Ends: r.Instant("ends"), Direct: r.Flag("direct"),
 				})
 			})
 		}

@@ -203,6 +203,35 @@ func (f *fake) ClearProblems(_ context.Context, _ string, sources []seeding.Sour
 	return f.end("ClearProblems")
 }
 
+func (f *fake) OpenBatches(_ context.Context, registry string) (open []seeding.Batch, err error) {
+	if err := f.begin("OpenBatches"); err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.batches)) {
+		if b := f.batches[id]; b.State.Open() && b.Ref.Registry == registry {
+			open = append(open, b)
+		}
+	}
+	return open, nil
+}
+
+// Track refuses when somebody tracked the batch since it was read.
+func (f *fake) Track(_ context.Context, b seeding.Batch, next seeding.Tracking) error {
+	if err := f.begin("Track"); err != nil {
+		return err
+	}
+	now := f.batches[b.Ref.Batch]
+	switch {
+	case !now.State.Open():
+		return seeding.ErrNotFound
+	case !now.Tracking.Done.Equal(b.Tracking.Done) || !now.Tracking.Looked.Equal(b.Tracking.Looked):
+		return seeding.ErrConflict
+	}
+	now.Tracking = next
+	f.batches[b.Ref.Batch] = now
+	return f.end("Track")
+}
+
 func (f *fake) Batch(_ context.Context, ref seeding.BatchRef) (seeding.Batch, error) {
 	if err := f.begin("Batch"); err != nil {
 		return seeding.Batch{}, err

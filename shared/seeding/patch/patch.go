@@ -19,7 +19,9 @@ type Store interface {
 	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
 	ClearProblems(ctx context.Context, id string, sources []seeding.Source, now time.Time) error
 
+	OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error)
 	Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error)
+	Track(ctx context.Context, b seeding.Batch, next seeding.Tracking) error
 	CountParts(ctx context.Context, b seeding.Batch, parts []string, add seeding.Totals) error
 	Postpone(ctx context.Context, b seeding.Batch, attempts int, notBefore time.Time) error
 	Close(ctx context.Context, b seeding.Batch) error
@@ -60,8 +62,14 @@ const setAsideAfter = 10
 // another patcher holds the lease it does nothing: that patcher, or the next tick
 // of reconcile, finds the answers.
 func (p *Patcher) Patch(ctx context.Context, registry string) error {
+	return p.work(ctx, registry, false)
+}
+
+// work takes turns until nothing is left to do; looks says whether also to look for
+// the tokens of direct batches.
+func (p *Patcher) work(ctx context.Context, registry string, looks bool) error {
 	for until := p.Clock.Now().Add(p.Times.PatchWork); ; {
-		more, err := p.round(ctx, registry, until)
+		more, err := p.round(ctx, registry, until, looks)
 		if err != nil || !more || until.Sub(p.Clock.Now()) < p.Times.PatchWork/4 {
 			return err
 		}
@@ -96,7 +104,7 @@ const (
 
 // round takes the lease once, and works until a time. more is true if an answer
 // came so late that the invocation for it found the lease taken.
-func (p *Patcher) round(ctx context.Context, registry string, until time.Time) (more bool, err error) {
+func (p *Patcher) round(ctx context.Context, registry string, until time.Time, looks bool) (more bool, err error) {
 	now := p.Clock.Now()
 	state, err := p.Store.TakePatch(ctx, registry, p.NewID(), now, now.Add(p.Times.PatchLease))
 	if errors.Is(err, seeding.ErrLeaseHeld) {
@@ -113,6 +121,9 @@ func (p *Patcher) round(ctx context.Context, registry string, until time.Time) (
 	out := end
 	if !state.OutageUntil.After(now) {
 		out, err = p.processAll(ctx, t)
+	}
+	if looks && out == proceed && err == nil {
+		out, err = p.lookAll(ctx, t)
 	}
 
 	// A normal end frees the lease at once. After a write of unknown outcome the

@@ -14,6 +14,7 @@ const (
 	working       finding = "working"
 	silent        finding = "silent" // busy with a POST, or unreachable
 	finished      finding = "finished"
+	partly        finding = "finished with errors"
 	failedAtMTS   finding = "failed"
 	unknownToMTS  finding = "unknown"
 )
@@ -22,6 +23,7 @@ const (
 var findings = map[seeding.MTSStatus]finding{
 	seeding.StatusWorking:  working,
 	seeding.StatusFinished: finished,
+	seeding.StatusPartly:   partly,
 	seeding.StatusFailed:   failedAtMTS,
 	seeding.StatusUnknown:  unknownToMTS,
 }
@@ -75,7 +77,7 @@ func overtaken(b seeding.Batch, mts seeding.MTSState) bool {
 // silent nothing is known, and nothing of the size.
 func (e evidence) blamesSize() bool {
 	switch e.finding {
-	case finished, failedAtMTS, silent:
+	case finished, partly, failedAtMTS, silent:
 		return false
 	case working:
 		return !e.overtaken
@@ -89,9 +91,9 @@ func (e evidence) blamesSize() bool {
 // be away for a while: there the batch must be lost, MTS say that it is done, and
 // nothing have come since the claim.
 func (e evidence) doubtsCallback(b seeding.Batch, mts seeding.MTSState, lost bool) bool {
-	done := e.finding == finished || e.finding == failedAtMTS
+	done := e.finding == finished || e.finding == partly || e.finding == failedAtMTS
 	switch {
-	case b.RequestID == "":
+	case b.RequestID == "" || b.Direct:
 		return false
 	case mts.Unproved():
 		return done || lost

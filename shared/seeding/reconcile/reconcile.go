@@ -22,6 +22,7 @@ type Store interface {
 	RaiseProblem(ctx context.Context, id string, source seeding.Source, p seeding.Problem) error
 
 	OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error)
+	Track(ctx context.Context, b seeding.Batch, next seeding.Tracking) error
 	Close(ctx context.Context, b seeding.Batch) error
 
 	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
@@ -73,6 +74,9 @@ func (r *Reconciler) mtsState(ctx context.Context, known round, key string) (see
 // Invoker invokes patch for one registry, asynchronously.
 type Invoker interface {
 	InvokePatch(ctx context.Context, registry string) error
+	// InvokeLook does the same, and patch also looks for the tokens of direct
+	// batches.
+	InvokeLook(ctx context.Context, registry string) error
 }
 
 // Tick goes through all registries, even if one of them fails, and then looks again
@@ -93,7 +97,9 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 		}
 		failed = errors.Join(failed, err)
 	}
-	return errors.Join(failed, r.measure(ctx, oldest), r.checkOverdue(ctx, registries), r.follow(ctx, held, until))
+	failed = errors.Join(failed, r.measure(ctx, oldest))
+	direct, err := r.checkOverdue(ctx, registries)
+	return errors.Join(failed, err, r.watch(ctx, held, direct, until))
 }
 
 // measure writes the gauges, before anybody is waited for.
@@ -111,41 +117,72 @@ func (r *Reconciler) measure(ctx context.Context, oldest time.Duration) error {
 // beatsPerLease is how often a patch lease is looked at in its time.
 const beatsPerLease = 4
 
-// follow looks at patch leases until they change, end, or the time is up, and invokes
-// patch where one ended: its holder died. So an answer does not wait for the next
-// tick too. A holder that works changes its lease within seconds.
-func (r *Reconciler) follow(ctx context.Context, held []seeding.RegistryState, until time.Time) (failed error) {
-	for len(held) > 0 {
-		next := r.Clock.Now().Add(r.Times.PatchLease / beatsPerLease)
-		for _, h := range held {
-			if h.Patch.Until.Before(next) {
-				next = h.Patch.Until
-			}
+// watch follows patch leases, and asks about the direct batches of registries, until
+// there are none, or the time is up. It asks once in any case.
+func (r *Reconciler) watch(ctx context.Context, held []seeding.RegistryState, registries []string, until time.Time) (failed error) {
+	asked := map[string]time.Time{}
+	ask := func(until time.Time) {
+		left, err := r.track(ctx, registries, asked, until)
+		registries, failed = left, errors.Join(failed, err)
+	}
+	if len(registries) > 0 {
+		ask(r.Clock.Now().Add(asking))
+	}
+	for len(held)+len(registries) > 0 {
+		now := r.Clock.Now()
+		asks, looks := now.Add(directBeat), r.nextLook(held)
+		next := looks
+		if len(held) == 0 || len(registries) > 0 && asks.Before(looks) {
+			next = asks
 		}
 		if next.After(until) {
 			return failed
 		}
-		if err := r.Clock.Sleep(ctx, next.Sub(r.Clock.Now())); err != nil {
+		if err := r.Clock.Sleep(ctx, next.Sub(now)); err != nil {
 			return errors.Join(failed, err)
 		}
-		now, err := r.Store.RegistryStates(ctx)
-		if seeding.IgnoreDamaged(err) != nil {
-			return errors.Join(failed, err)
+		if len(registries) > 0 {
+			ask(until)
 		}
-		var same []seeding.RegistryState
-		for _, state := range now {
-			switch {
-			case !slices.ContainsFunc(held, func(h seeding.RegistryState) bool { return h.Key == state.Key && h.Patch == state.Patch }):
-			case state.Patch.Live(r.Clock.Now()):
-				same = append(same, state)
-			default:
-				_, err := r.invokePatch(ctx, state)
-				failed = errors.Join(failed, err)
-			}
+		if len(held) > 0 && !next.Before(looks) {
+			var err error
+			held, err = r.follow(ctx, held)
+			failed = errors.Join(failed, err)
 		}
-		held = same
 	}
 	return failed
+}
+
+// nextLook is when to look at patch leases next.
+func (r *Reconciler) nextLook(held []seeding.RegistryState) time.Time {
+	next := r.Clock.Now().Add(r.Times.PatchLease / beatsPerLease)
+	for _, h := range held {
+		if h.Patch.Until.Before(next) {
+			next = h.Patch.Until
+		}
+	}
+	return next
+}
+
+// follow looks at patch leases, and invokes patch where one ended: its holder died. So
+// an answer does not wait for the next tick too. A holder that works changes its lease
+// within seconds. It returns those that did not change.
+func (r *Reconciler) follow(ctx context.Context, held []seeding.RegistryState) (same []seeding.RegistryState, failed error) {
+	now, err := r.Store.RegistryStates(ctx)
+	if seeding.IgnoreDamaged(err) != nil {
+		return nil, err
+	}
+	for _, state := range now {
+		switch {
+		case !slices.ContainsFunc(held, func(h seeding.RegistryState) bool { return h.Key == state.Key && h.Patch == state.Patch }):
+		case state.Patch.Live(r.Clock.Now()):
+			same = append(same, state)
+		default:
+			_, err := r.invokePatch(ctx, state)
+			failed = errors.Join(failed, err)
+		}
+	}
+	return same, failed
 }
 
 // invokePatch invokes patch if there is an answer, even if the stream did so
@@ -177,8 +214,9 @@ const asking = 25 * time.Second
 
 // checkOverdue asks about the overdue batches that have no answer, one MTS after the
 // other. Each tick begins with another one, so those that are silent keep no other
-// from being asked.
-func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.RegistryState) (failed error) {
+// from being asked. It returns the registries that have direct batches, which are
+// asked about apart.
+func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.RegistryState) (direct []string, failed error) {
 	began, known := r.Clock.Now(), newRound()
 	byMTS := map[string][]seeding.Batch{}
 	for _, registry := range registries {
@@ -187,8 +225,11 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.Regi
 		if seeding.IgnoreDamaged(err) != nil {
 			continue
 		}
+		if slices.ContainsFunc(open, func(b seeding.Batch) bool { return b.Direct }) {
+			direct = append(direct, registry.Key)
+		}
 		for _, b := range open {
-			if !began.Before(b.AskAt()) {
+			if !b.Direct && !began.Before(b.AskAt()) {
 				byMTS[b.MTS] = append(byMTS[b.MTS], b)
 			}
 		}
@@ -197,7 +238,7 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.Regi
 		for _, b := range byMTS[key] {
 			if r.Clock.Now().Sub(began) >= asking {
 				r.Log.Warn("not all overdue batches were asked about; the next tick goes on")
-				return failed
+				return direct, failed
 			}
 			answered, err := r.Store.HasAnswer(ctx, b.Ref.Registry, b.Ref.Batch)
 			if err == nil && !answered {
@@ -206,7 +247,7 @@ func (r *Reconciler) checkOverdue(ctx context.Context, registries []seeding.Regi
 			failed = errors.Join(failed, err)
 		}
 	}
-	return failed
+	return direct, failed
 }
 
 // inTurn begins with another one each minute, as far behind as a tick gets at least.
@@ -219,21 +260,29 @@ func inTurn(list []string, now time.Time) []string {
 	return slices.Concat(list[first:], list[:first])
 }
 
-// waitOrClose asks MTS about a batch, and closes it if it is lost.
-func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, known round) error {
-	mts, err := r.mtsState(ctx, known, b.MTS)
-	if err != nil {
-		return err
+// evidence asks MTS about a batch.
+func (r *Reconciler) evidence(ctx context.Context, b seeding.Batch, known round) (e evidence, mts seeding.MTSState, err error) {
+	if mts, err = r.mtsState(ctx, known, b.MTS); err != nil {
+		return e, mts, err
 	}
-	e := evidence{finding: r.ask(ctx, b, known), wait: b.Wait(), overtaken: overtaken(b, mts)}
+	e = evidence{finding: r.ask(ctx, b, known), wait: b.Wait(), overtaken: overtaken(b, mts)}
 	now := r.Clock.Now()
 	live, _ := mts.UnderWay(now)
 	e.age, e.idle = now.Sub(b.Claimed), live == 0
-	log := r.Log.With("connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(e.finding))
+	return e, mts, nil
+}
+
+// waitOrClose asks MTS about a batch, and closes it if it is lost.
+func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, known round) error {
+	e, mts, err := r.evidence(ctx, b, known)
+	if err != nil {
+		return err
+	}
 	if !isLost(e) {
-		log.Info("batch is overdue; waiting")
+		r.Log.Info("batch is overdue; waiting",
+			"connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(e.finding))
 		if e.doubtsCallback(b, mts, false) {
-			return r.showCallback(ctx, b, now)
+			return r.showCallback(ctx, b, r.Clock.Now())
 		}
 		return nil
 	}
@@ -241,6 +290,12 @@ func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, known rou
 	if err != nil || answered {
 		return err // the answer came meanwhile
 	}
+	return r.lose(ctx, b, e, mts)
+}
+
+// lose closes a batch as lost.
+func (r *Reconciler) lose(ctx context.Context, b seeding.Batch, e evidence, mts seeding.MTSState) error {
+	now := r.Clock.Now()
 	b.State, b.Closed = seeding.Lost, now
 	b.Totals.Sent = b.Count
 	if len(b.Members) == 1 {
@@ -255,7 +310,7 @@ func (r *Reconciler) waitOrClose(ctx context.Context, b seeding.Batch, known rou
 	if err := r.Store.Close(ctx, b); err != nil {
 		return seeding.IgnoreConflict(err)
 	}
-	log.Warn("batch lost", "count", b.Count)
+	r.Log.Warn("batch lost", "connector", b.Ref.Connector, "run", b.Ref.Run, "batch", b.Ref.Batch, "finding", string(e.finding), "count", b.Count)
 	r.Meter.Measure(seeding.MetricBatchesLost, 1, "")
 	b.Totals.Measure(r.Meter)
 	if e.doubtsCallback(b, mts, true) {

@@ -47,6 +47,7 @@ type world struct {
 	mtsReads int      // of the state of an MTS
 	asked    []string // requests
 	invoked  []string // registries
+	looked   []string // registries in which patch is to look for tokens
 	measured map[seeding.Metric]float64
 
 	whenAsked   func()           // what happens meanwhile
@@ -154,6 +155,20 @@ func (w *world) AnswerParts(_ context.Context, _, batch, _ string) ([]seeding.An
 func (w *world) InvokePatch(_ context.Context, registry string) error {
 	w.invoked = append(w.invoked, registry)
 	return w.fails["InvokePatch"]
+}
+
+func (w *world) InvokeLook(_ context.Context, registry string) error {
+	w.looked = append(w.looked, registry)
+	return w.fails["InvokeLook"]
+}
+
+func (w *world) Track(_ context.Context, b seeding.Batch, next seeding.Tracking) error {
+	for i := range w.open {
+		if w.open[i].Ref == b.Ref && w.fails["Track"] == nil {
+			w.open[i].Tracking = next
+		}
+	}
+	return w.fails["Track"]
 }
 
 func (w *world) Measure(m seeding.Metric, value float64, _ string) { w.measured[m] += value }
@@ -275,7 +290,7 @@ func TestOverdueBatches(t *testing.T) {
 			w := newWorld()
 			c.change(w, &c.batch)
 			w.open = []seeding.Batch{c.batch}
-			if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+			if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
 				t.Fatal(err)
 			}
 			if len(w.asked) != c.asked || (len(w.closed) == 1) != c.lost || w.measured[seeding.MetricBatchesLost] != float64(len(w.closed)) {
@@ -307,7 +322,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 		b.Deadline = now.Add(-time.Minute) // the second deadline has not come: silence waits
 	}
 	w.open = []seeding.Batch{first, second, third, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+	if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := append([]string{first.RequestID}, slices.Repeat([]string{elsewhere.RequestID}, timesUnknown)...); !slices.Equal(w.asked, want) {
@@ -320,7 +335,7 @@ func TestOverdueBatchesKeepNoOtherWaiting(t *testing.T) {
 	failure := errors.New("storage")
 	w.fails["Close"], w.asked = failure, nil
 	w.open = []seeding.Batch{elsewhere, elsewhere}
-	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
+	if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); !errors.Is(err, failure) || len(w.asked) != 2*timesUnknown {
 		t.Errorf("%d looked at, error %v", len(w.asked), err)
 	}
 }
@@ -338,7 +353,7 @@ func TestMTSThatNeverReachesUsIsShown(t *testing.T) {
 	w.open = []seeding.Batch{first, second}
 	check := func(closed int) {
 		t.Helper()
-		if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+		if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
 			t.Fatal(err)
 		}
 		p := w.states["c1"].Problems[seeding.ProblemCallback]
@@ -369,7 +384,7 @@ func TestFirstLossAtAnUnprovedMTSDoubtsTheCallback(t *testing.T) {
 		b := overdueBatch("b1")
 		w.says[b.RequestID] = seeding.StatusUnknown
 		w.open = []seeding.Batch{b}
-		if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+		if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, is := w.states["c1"].Problems[seeding.ProblemCallback]; is != shown || len(w.closed) != 1 {
@@ -387,7 +402,7 @@ func TestTheStateOfAnMTSIsReadOnce(t *testing.T) {
 		b.Overdue = now
 		w.open = append(w.open, b)
 	}
-	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil || w.mtsReads != 1 {
+	if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil || w.mtsReads != 1 {
 		t.Errorf("%d reads, %v", w.mtsReads, err)
 	}
 }
@@ -397,7 +412,7 @@ func TestTheStateOfAnMTSIsReadOnce(t *testing.T) {
 func TestSilenceSaysNothingOfTheSize(t *testing.T) {
 	w := newWorld()
 	w.open = []seeding.Batch{overdueBatch("b1")}
-	if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+	if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.closed) != 1 || w.pace.Size != 100 {
@@ -439,7 +454,7 @@ func TestLostAlone(t *testing.T) {
 			w.rejections = c.before
 			w.open = []seeding.Batch{alone("b1")}
 			w.says[w.open[0].RequestID] = seeding.StatusUnknown
-			if err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+			if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
 				t.Fatal(err)
 			}
 			want := seeding.Rejection{

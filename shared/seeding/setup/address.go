@@ -20,6 +20,15 @@ func Normalise(c seeding.Connector) seeding.Connector {
 		c.Registry.URL = a.String()
 	}
 	c.Schedule = normaliseSchedule(c.Schedule)
+	if c.IsDirect() {
+		direct := *c.Delivery.Direct
+		for _, address := range []*string{&direct.URL, &direct.Auth.URL} {
+			if _, form, err := seeding.ParseCallURL(*address); err == nil {
+				*address = form
+			}
+		}
+		c.Delivery.Direct = &direct
+	}
 	return c
 }
 

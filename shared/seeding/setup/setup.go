@@ -47,6 +47,7 @@ type Proposal struct {
 	Connector     seeding.Connector
 	Before        *seeding.Connector // what it replaces; nil for a new connector
 	PasswordGiven bool               // a new password of the registry comes with it
+	Callback      Callback           // what the connector's Delivery is made of
 	// Unread reports whether a field, or a part of it, has the wrong form. A
 	// rule that needs such a field finds nothing. nil: all could be read.
 	Unread func(Field) bool
@@ -93,7 +94,9 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	wrong = append(wrong, r.checkDomain(p)...)
 	ofMapping, doubtful := r.checkMapping(p)
 	wrong = append(wrong, ofMapping...)
-	return append(wrong, checkFields(p)...), doubtful
+	ofCallback, doubtfulCallback := r.checkCallback(p)
+	wrong = append(wrong, ofCallback...)
+	return append(wrong, checkFields(p)...), append(doubtful, doubtfulCallback...)
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.

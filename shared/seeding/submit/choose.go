@@ -144,6 +144,7 @@ func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry,
 		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: v.retried(),
 		ownDomain: v.run.Selection.Domain != "",
 		mapper:    mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
+		direct: c.IsDirect(),
 	}, nil
 }
 

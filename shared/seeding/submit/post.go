@@ -189,41 +189,70 @@ func (s *Submitter) probeMTS(ctx context.Context, v view) error {
 	return s.clearMTS(ctx, v)
 }
 
-// prepare makes the batch, and the request with its capability and its records.
-// full is how many a batch may have now.
+// prepare makes the batch, and the request with its records and its capability, or
+// with what MTS needs for a direct callback. full is how many a batch may have now.
 func (s *Submitter) prepare(ctx context.Context, v view, chosen selection, full int) (seeding.Batch, seeding.Request, error) {
+	c := v.connector
+	ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: chosen.run.ID, Batch: s.NewID()}
+	batch := seeding.Batch{
+		Ref: ref, State: seeding.Claimed, MTS: v.mts.Key, MTSURL: c.MTS.URL,
+		Size: full, FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen),
+	}
+	for _, x := range chosen.chosen {
+		batch.Members = append(batch.Members, x.member)
+	}
+	request := seeding.Request{MTSURL: c.MTS.URL, Language: c.MTS.Language, TimeoutSeconds: c.Delivery.TimeoutSeconds}
+	if c.IsDirect() {
+		return s.prepareDirect(ctx, c, chosen.chosen, batch, request)
+	}
 	capability, err1 := s.CapabilityKeys.Current(ctx)
 	rowKey, err2 := s.RowKeys.Current(ctx)
 	if err := errors.Join(err1, err2); err != nil {
 		return seeding.Batch{}, seeding.Request{}, seeding.KeysUnusable(err)
 	}
-	c := v.connector
-	ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: chosen.run.ID, Batch: s.NewID()}
-	batch := seeding.Batch{
-		Ref: ref, State: seeding.Claimed, MTS: v.mts.Key, MTSURL: c.MTS.URL,
-		Size: full, RowKey: rowKey.ID, FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen),
-	}
-	request := seeding.Request{
-		MTSURL: c.MTS.URL, Language: c.MTS.Language,
-		CallbackURL:    seeding.CallbackAddress(s.CallbackBase, ref.Batch),
-		Bearer:         seeding.Capability(capability, ref, batch.Count, s.Clock.Now().Add(s.Times.CapabilityLife)),
-		TimeoutSeconds: c.Delivery.TimeoutSeconds, OutputFormat: seeding.OutputFormat,
-	}
+	batch.RowKey = rowKey.ID
+	request.CallbackURL = seeding.CallbackAddress(s.CallbackBase, ref.Batch)
+	request.Bearer = seeding.Capability(capability, ref, batch.Count, s.Clock.Now().Add(s.Times.CapabilityLife))
+	request.OutputFormat = seeding.OutputFormat
 	for _, x := range chosen.chosen {
-		batch.Members = append(batch.Members, x.member)
 		request.Records = append(request.Records, record(x, rowKey, capability, ref.Batch))
+	}
+	return batch, request, nil
+}
+
+// prepareDirect adds what is special to a direct callback. There is no capability and
+// no correlation key, because nothing comes back to us.
+func (s *Submitter) prepareDirect(ctx context.Context, c seeding.Connector, chosen []candidate, batch seeding.Batch, request seeding.Request) (seeding.Batch, seeding.Request, error) {
+	secrets, err := s.CallbackSecrets(ctx, c)
+	if err != nil {
+		return seeding.Batch{}, seeding.Request{}, seeding.CallbackUnusable(err)
+	}
+	batch.Direct = true
+	batch.Tracking.Quiet = seeding.DirectQuiet(c.Delivery.TimeoutSeconds, batch.Count)
+	request.OutputFormat = c.Output.Format
+	request.Direct = &seeding.DirectCallback{Delivery: *c.Delivery.Direct, Secrets: secrets, Names: seeding.DirectNames(c.Source.Fields)}
+	for _, x := range chosen {
+		batch.Fingerprints = append(batch.Fingerprints, x.fingerprint)
+		sent := demographicsOf(x)
+		sent.Fields = x.extra.fields
+		request.Records = append(request.Records, sent)
 	}
 	return batch, request, nil
 }
 
 // record is the record of a registrant for MTS.
 func record(x candidate, rowKey, capability seeding.Key, batch string) seeding.RequestRecord {
-	d := x.demographics
 	mac := seeding.RowMACOf(rowKey, batch, x.member, x.vid, x.fingerprint)
+	sent := demographicsOf(x)
+	sent.Key = seeding.Seal(capability, batch, seeding.CorrelationKey(x.member, mac, x.fingerprint))
+	return sent
+}
+
+func demographicsOf(x candidate) seeding.RequestRecord {
+	d := x.demographics
 	return seeding.RequestRecord{
 		VID: d.VID.Text, Name: d.Name.Text, Gender: d.Gender.Text, DOB: d.DOB.Text,
 		PhoneNumber: d.PhoneNumber.Text, EmailID: d.EmailID.Text, FullAddress: d.FullAddress.Text,
-		Key: seeding.Seal(capability, batch, seeding.CorrelationKey(x.member, mac, x.fingerprint)),
 	}
 }
 

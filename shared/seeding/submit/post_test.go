@@ -136,7 +136,7 @@ func TestABatchAndItsRequest(t *testing.T) {
 		fingerprint := seeding.FingerprintOf(currentKey, demographics)
 		mac := seeding.RowMACOf(seedingtest.Key("row"), "id3", members[i], f.vids[i].Value, fingerprint)
 		want := seeding.RequestRecord{VID: f.vids[i].Value, Name: demographics.Name.Text, DOB: "1990-02-03", Key: seeding.Seal(seedingtest.Key("capability"), "id3", seeding.CorrelationKey(members[i], mac, fingerprint))}
-		if record != want {
+		if !reflect.DeepEqual(record, want) {
 			t.Errorf("record %+v, want %+v", record, want)
 		}
 	}

@@ -22,6 +22,7 @@ type rules struct {
 	fingerprintKey  seeding.Key
 	fingerprintKeys map[string]seeding.Key // of the rejections, as far as they still exist
 	times           seeding.Times
+	direct          bool // the record goes along, for the receiver of the callback
 }
 
 // facts are what is known of the registrant of one VID.
@@ -60,6 +61,13 @@ type candidate struct {
 	fingerprint  seeding.Fingerprint
 	tally        seeding.Tally // of the run, up to this one and with it
 	cursor       int64         // of the run, after this one
+	extra        *extra        // of a direct callback
+}
+
+// extra is what goes along with a registrant for the receiver of a direct callback.
+type extra struct {
+	fields map[string]any
+	bytes  int // in a request
 }
 
 // recordBytes is what a record takes in a request, and in memory, without its
@@ -70,6 +78,9 @@ const recordBytes = 500
 // some characters are six bytes.
 func (c candidate) bytes() int {
 	n := recordBytes + len(c.vid)
+	if c.extra != nil {
+		n += c.extra.bytes
+	}
 	d := c.demographics
 	for _, v := range []seeding.Value{d.VID, d.Name, d.Gender, d.DOB, d.PhoneNumber, d.EmailID, d.FullAddress} {
 		for _, char := range v.Text {
@@ -123,9 +134,14 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 			Kind: seeding.Invalid, Code: code, Fingerprint: fingerprint, FingerprintKey: r.fingerprintKey.ID,
 		}}
 	}
-	return decision{choice: take, candidate: candidate{
+	chosen := candidate{
 		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, vid: vid.Value, demographics: demographics, fingerprint: fingerprint,
-	}}
+	}
+	if r.direct {
+		fields := seeding.DirectFields(f.record, vid.Value)
+		chosen.extra = &extra{fields, seeding.FieldsSize(fields)}
+	}
+	return decision{choice: take, candidate: chosen}
 }
 
 // count adds the VID to the tally of its run. What is removed is counted when it was.

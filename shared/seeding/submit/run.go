@@ -125,7 +125,7 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 	for source, p := range problems {
 		switch source {
 		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemCallback, seeding.ProblemTokens,
-			seeding.ProblemSetAside, seeding.ProblemAlike, seeding.ProblemPolicy:
+			seeding.ProblemSetAside, seeding.ProblemAlike, seeding.ProblemPolicy, seeding.ProblemDelivery, seeding.ProblemArrival:
 			if !sent && !p.Since.After(run.PassStarted) {
 				over = append(over, source)
 			}
@@ -143,6 +143,7 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 var rejectedFor = map[seeding.Source]func(seeding.Rejection) bool{
 	seeding.ProblemAnswers:  lostAlone,
 	seeding.ProblemCallback: lostAlone,
+	seeding.ProblemArrival:  func(r seeding.Rejection) bool { return r.Code == seeding.CodeNotArrived },
 	seeding.ProblemAlike:    func(r seeding.Rejection) bool { return r.Kind == seeding.Refused },
 	seeding.ProblemTokens:   func(r seeding.Rejection) bool { return seeding.IsRubbish(r.Code) },
 	seeding.ProblemPolicy: func(r seeding.Rejection) bool {
@@ -150,7 +151,9 @@ var rejectedFor = map[seeding.Source]func(seeding.Rejection) bool{
 	},
 }
 
-func lostAlone(r seeding.Rejection) bool { return r.Kind == seeding.NoToken }
+func lostAlone(r seeding.Rejection) bool {
+	return r.Kind == seeding.NoToken && r.Code != seeding.CodeNotArrived
+}
 
 // clearUnawaited clears those problems, unless an answer of the connector is
 // left, or a registrant that the problem is about is still rejected for it. An answer

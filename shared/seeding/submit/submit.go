@@ -66,6 +66,9 @@ type Submitter struct {
 	CapabilityKeys  seeding.Keyring
 	RowKeys         seeding.Keyring
 	FingerprintKeys seeding.Keyring
+	// CallbackSecrets reads the secrets of a direct callback, in the versions that the
+	// configuration names.
+	CallbackSecrets func(ctx context.Context, c seeding.Connector) (seeding.CallbackSecrets, error)
 	Invoker         Invoker
 	Meter           seeding.Meter
 	Clock           seeding.Clock

@@ -39,12 +39,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	pace := flags.Float64("pace", 0, "how slow: 0 at once, 1 like the real one")
 	noIndex := flags.Bool("no-index", false, "no indexes on partner_id and value of g2p_reg_id, as shipped")
 	status := flags.Bool("status", false, "a later line, whose identifiers have a status")
+	rest := flags.String("rest", "", "line of g2p_registry_rest_api that is installed: 15.0 or 17.0")
 	databases := flags.String("databases", "g2p", "database names, comma-separated")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	registry := odoosim.New(odoosim.Options{
-		Databases: strings.Split(*databases, ","), Pace: *pace, NoIndex: *noIndex, Status: *status,
+		Databases: strings.Split(*databases, ","), Pace: *pace, NoIndex: *noIndex, Status: *status, REST: *rest,
 	})
 	if *registrants > 0 {
 		expected, err := json.Marshal(registry.Populate(*registrants, *seed))

@@ -283,10 +283,44 @@ func (s *suite) closing() {
 	s.ok(s.store.Claim(s.ctx, claim), "claim")
 	full.State, full.Closed = seeding.Failed, t0
 	s.ok(s.store.Close(s.ctx, full), "close")
-	full.Members = nil
+	full.Members, full.Fingerprints = nil, nil
 	got, err = s.store.Batch(s.ctx, full.Ref)
 	s.ok(err, "batch")
 	s.same(got, full, "a batch with every field")
+}
+
+// tracking: reconcile and patch take turns, and neither overwrites what the other found.
+func (s *suite) tracking() {
+	c, run := s.running("c")
+	claim := s.aClaim(c, run, "b")
+	claim.Batch.Direct, claim.Batch.Tracking.Quiet = true, time.Minute
+	s.ok(s.store.Claim(s.ctx, claim), "claim")
+	read := func() seeding.Batch {
+		b, err := s.store.Batch(s.ctx, claim.Batch.Ref)
+		s.ok(err, "batch")
+		return b
+	}
+	first := read()
+	done := first.Tracking.Said(seeding.StatusFinished, after(time.Minute))
+	s.ok(s.store.Track(s.ctx, first, done), "MTS is done")
+	s.ok(s.store.Track(s.ctx, first, done), "the same again, after a lost reply")
+	s.same(read().Tracking, done, "tracking")
+	s.fails(s.store.Track(s.ctx, first, first.Tracking.Said(seeding.StatusFailed, after(2*time.Minute))), seeding.ErrConflict, "another's finding of before")
+
+	second := read()
+	looked := second.Tracking.Found(3, after(3*time.Minute))
+	s.ok(s.store.Track(s.ctx, second, looked), "patch looked")
+	s.same(read().Tracking, looked, "tracking")
+	s.fails(s.store.Track(s.ctx, second, second.Tracking.Said(seeding.StatusFailed, after(4*time.Minute))), seeding.ErrConflict, "MTS said something before patch looked")
+	third := read()
+	less := third.Tracking.Found(0, after(5*time.Minute))
+	s.ok(s.store.Track(s.ctx, third, less), "tokens disappeared")
+	s.same(read().Tracking, less, "tracking")
+
+	b := read()
+	b.State, b.Closed = seeding.Patched, after(6*time.Minute)
+	s.ok(s.store.Close(s.ctx, b), "close")
+	s.fails(s.store.Track(s.ctx, b, less.Found(1, after(7*time.Minute))), seeding.ErrNotFound, "a batch that is closed")
 }
 
 // closingRaced: reconcile gives up a batch while patch processes its answer.

@@ -62,6 +62,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"postponing", (*suite).postponing},
 		{"closing", (*suite).closing},
 		{"closing raced", (*suite).closingRaced},
+		{"tracking", (*suite).tracking},
 		{"batches of a run", (*suite).batchesOfRun},
 		{"imports", (*suite).imports},
 		{"orders of imports", (*suite).orders},
@@ -245,6 +246,9 @@ func fill(v reflect.Value, n *int) {
 	case time.Duration:
 		v.SetInt(int64(time.Duration(*n) * time.Millisecond))
 		return
+	case seeding.MTSStatus:
+		v.SetInt(int64(seeding.StatusPartly))
+		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -265,6 +269,9 @@ func fill(v reflect.Value, n *int) {
 		fill(value, n)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
 	case reflect.String:
 		v.SetString(fmt.Sprintf("s%04d", *n))
 	case reflect.Bool:

@@ -1,0 +1,315 @@
+package system_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Direct callbacks: MTS calls the registry's own REST API, with what users have in
+// their configurations today (facts/odoo.md D), and nobody tells us.
+
+// The Output Formats of the two lines. A record without a token makes no body that
+// writes anything.
+const (
+	format15 = `if .output.token then {partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token} else null end`
+	format17 = `if .output.token then [{updateId: .input.vid, name: null, given_name: null, gender: null, birth_place: null, ` +
+		`ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}] else [] end`
+)
+
+// direct makes the connector one whose callback goes to the REST API of the registry.
+func (w *world) direct(line string) func(c *seeding.Connector) {
+	return func(c *seeding.Connector) {
+		c.Delivery = seeding.Delivery{TimeoutSeconds: 10, Direct: &seeding.DirectDelivery{
+			URL: w.registryURL + "/api/v1/registry/individual/updateIdentification", Method: "PATCH",
+			Auth: seeding.DirectAuth{Type: seeding.AuthOdoo, URL: w.registryURL + "/web/session/authenticate", Database: "g2p", Username: "admin"},
+		}}
+		c.Output.Format = format15
+		if line == odoosim.REST17 {
+			c.Delivery.Direct = &seeding.DirectDelivery{
+				URL: w.registryURL + "/api/v1/registry/update_individual?id_type=" + url.PathEscape("MOSIP VID"), Method: "PUT",
+				Headers: []string{"Authorization"}, Auth: seeding.DirectAuth{Type: seeding.AuthNone},
+			}
+			c.Output.Format = format17
+		}
+	}
+}
+
+var secrets15 = seeding.CallbackSecrets{Password: "admin"}
+
+var secrets17 = seeding.CallbackSecrets{Headers: map[string]string{
+	"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte("admin:admin")),
+}}
+
+func newDirectWorld(t *testing.T, line string, o options) *world {
+	t.Helper()
+	o.odoo.REST, o.callback = line, secrets15
+	if line == odoosim.REST17 {
+		o.callback = secrets17
+	}
+	return newWorld(t, o)
+}
+
+// addRefused adds registrants whom the identity system refuses.
+func (w *world) addRefused(n int) (ids []int64) {
+	for i := range n {
+		id := w.registry.AddRegistrant(odoosim.Registrant{
+			Name: "ROE, RU", GivenName: "Ru", FamilyName: fmt.Sprintf("Roe %d", i), Gender: "Male", Birthdate: "1991-02-03", Address: "1 Short Street",
+		})
+		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(refusedPerson+int64(i), 1, 90)})
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// refusedPerson is the first of those persons.
+const refusedPerson = 500_000
+
+// checkNotArrived checks who is rejected, because no token arrived.
+func (w *world) checkNotArrived(c seeding.Connector, want ...int64) {
+	w.Helper()
+	_, all := w.rejections(c)
+	for id, r := range all {
+		if r.Kind != seeding.NoToken || r.Code != seeding.CodeNotArrived || r.Fingerprint == (seeding.Fingerprint{}) {
+			w.Errorf("registrant %d is rejected: %s %s", id, r.Kind, r.Code)
+		}
+	}
+	if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, want) {
+		w.Errorf("rejected: %v, want %v", got, want)
+	}
+}
+
+func TestDirectCallbacks(t *testing.T) {
+	for _, line := range []string{odoosim.REST15, odoosim.REST17} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			w := newDirectWorld(t, line, options{local: line == odoosim.REST15})
+			w.addRegistrants(150)
+			refused := w.addRefused(7)
+			before := w.now()
+			c := w.connector(w.direct(line))
+			w.finish(60, c)
+			w.checkInvariants(c, before)
+			w.checkSent(1)
+			expect(t, "tokenised", w.tokenised(), 150)
+			expect(t, "VIDs left", len(w.vids()), 7)
+			expect(t, "totals", w.totals(c), seeding.Totals{Sent: 157, Tokenised: 150, NoToken: 7})
+			expect(t, "problems", len(w.problems(c)), 0)
+			expect(t, "metric: tokenised", int(w.metrics.Sum(seeding.MetricTokenised)), 150)
+			w.checkNotArrived(c, refused...)
+			all, states := w.batches(c)
+			expect(t, "patched", states[seeding.Patched], len(all))
+			w.checkFreed(c)
+
+			// Nobody is sent again before the back-off, and then with a longer one.
+			posts := w.mts.Counters().Posts
+			w.finishNextRun(20, c)
+			expect(t, "POSTs of the second run", w.mts.Counters().Posts, posts)
+			w.clock.Advance(time.Hour)
+			w.finishNextRun(20, c)
+			_, rejected := w.rejections(c)
+			expect(t, "attempts", rejected[refused[0]].Attempts, 2)
+			expect(t, "back-off", rejected[refused[0]].Next.Sub(rejected[refused[0]].Since), 2*time.Hour)
+
+			// Data that were corrected are sent at once, the others are not.
+			w.registry.SetVID(refused[0], odoosim.DemoVID(refusedPerson, 2, odoosim.Normal))
+			w.finishNextRun(20, c)
+			expect(t, "tokenised after the correction", w.tokenised(), 151)
+			w.checkNotArrived(c, refused[1:]...)
+		})
+	}
+}
+
+// Batches grow although nobody says when MTS was done.
+func TestDirectBatchesGrow(t *testing.T) {
+	t.Parallel()
+	w := newDirectWorld(t, odoosim.REST15, options{})
+	w.addRegistrants(900)
+	c := w.connector(w.direct(odoosim.REST15))
+	w.finish(40, c)
+	expect(t, "tokenised", w.tokenised(), 900)
+	all, _ := w.batches(c)
+	largest := 0
+	for _, b := range all {
+		largest = max(largest, b.Count)
+	}
+	if largest < 80 {
+		t.Errorf("the largest of %d batches has %d records", len(all), largest)
+	}
+	if pace := w.mtsState(c.MTSKey()).Pace; pace.Single != 0 || pace.PerRecord != 0 || pace.Interval != 0 {
+		t.Errorf("a time was measured that nobody knows: %+v", pace)
+	}
+}
+
+// What MTS cannot deliver, or what nobody writes down, is a problem of the connector
+// and not of the registrants.
+func TestDirectCallbackThatFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		change          func(c *seeding.Connector)
+		people, refused int
+		source          seeding.Source
+	}{
+		"nobody listens":        {func(c *seeding.Connector) { c.Delivery.Direct.URL = "http://127.0.0.1:1/" }, 30, 0, seeding.ProblemDelivery},
+		"a wrong password":      {func(c *seeding.Connector) { c.Delivery.Direct.Auth.Username = "nobody" }, 30, 0, seeding.ProblemDelivery},
+		"one registrant, alone": {func(c *seeding.Connector) { c.Delivery.Direct.Auth.Username = "nobody" }, 1, 0, seeding.ProblemDelivery},
+		"nobody has a token":    {func(*seeding.Connector) {}, 0, 12, seeding.ProblemArrival},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newDirectWorld(t, odoosim.REST15, options{})
+			w.addRegistrants(c.people)
+			refused := w.addRefused(c.refused)
+			before := w.now()
+			w.setUnprovedSize(50)
+			connector := w.connector(func(x *seeding.Connector) {
+				w.direct(odoosim.REST15)(x)
+				c.change(x)
+			})
+			for range 12 {
+				w.tick()
+			}
+			p, shown := w.problems(connector)[c.source]
+			if !shown {
+				t.Fatalf("problems %v", w.problems(connector))
+			}
+			w.checkNotArrived(connector, refused...)
+			if c.source == seeding.ProblemArrival {
+				return
+			}
+			if p.Attempts < 3 {
+				t.Errorf("%d attempts", p.Attempts)
+			}
+			if sent := w.mts.Counters().RecordsReceived; sent > c.people+6 {
+				t.Errorf("%d records were sent while nothing arrives", sent)
+			}
+			mended := connector
+			w.direct(odoosim.REST15)(&mended)
+			mended.Version = 2
+			if err := w.store.ReplaceConnector(t.Context(), mended, w.clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+			w.finish(60, connector)
+			w.finishNextRun(20, connector)
+			w.checkInvariants(connector, before)
+			expect(t, "tokenised", w.tokenised(), c.people)
+			expect(t, "problems", len(w.problems(connector)), 0)
+			w.checkNotArrived(connector)
+		})
+	}
+}
+
+// An MTS that forgets what it was given before it is done: those are sent again.
+func TestDirectBatchThatMTSForgets(t *testing.T) {
+	t.Parallel()
+	w := newDirectWorld(t, odoosim.REST15, options{})
+	w.addRegistrants(20)
+	before := w.now()
+	w.setUnprovedSize(50)
+	w.mts.SetFaults(mtssim.Faults{LoseEvery: 1})
+	var once sync.Once
+	w.interceptMTS = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet {
+			once.Do(func() {
+				w.mts.Forget()
+				w.mts.SetFaults(mtssim.Faults{})
+			})
+		}
+		return false
+	}
+	c := w.connector(w.direct(odoosim.REST15))
+	w.finish(60, c)
+	w.checkInvariants(c, before)
+	_, states := w.batches(c)
+	if states[seeding.Lost] == 0 {
+		t.Errorf("batches %v", states)
+	}
+	expect(t, "tokenised", w.tokenised(), 20)
+	w.checkNotArrived(c)
+}
+
+// Where VIDs are not to be removed they stay.
+func TestDirectCallbackKeepsVIDs(t *testing.T) {
+	t.Parallel()
+	w := newDirectWorld(t, odoosim.REST17, options{})
+	w.addRegistrants(15)
+	c := w.connector(func(c *seeding.Connector) {
+		w.direct(odoosim.REST17)(c)
+		c.Output.RemoveVIDs = false
+	})
+	w.finish(30, c)
+	w.finishNextRun(10, c)
+	expect(t, "tokenised", w.tokenised(), 15)
+	expect(t, "VIDs", len(w.vids()), 15)
+	w.checkSent(1)
+}
+
+// eventfulDirect is a run with direct callbacks in which all that such a run can write
+// is written.
+func eventfulDirect(t *testing.T, local bool) (*world, seeding.Connector, invariants.Registry) {
+	w := newDirectWorld(t, odoosim.REST15, options{faults: newFaults(), local: local})
+	w.addRegistrants(40)
+	w.addRefused(5)
+	before := w.now()
+	var posts atomic.Int32
+	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || posts.Add(1) != 3 {
+			return false
+		}
+		http.NotFound(rw, r)
+		return true
+	}
+	c := w.connector(func(c *seeding.Connector) {
+		w.direct(odoosim.REST15)(c)
+		c.MTS.BatchMaximum = 20
+	})
+	return w, c, before
+}
+
+func TestCrashPointsOfDirectCallbacks(t *testing.T) {
+	t.Parallel()
+	w, c, before := eventfulDirect(t, true)
+	want := w.finishAndCheck(c, before)
+	points := slices.Sorted(maps.Keys(w.faults.seen))
+	for _, method := range []string{"Track", "Postpone", "Close", "PutRejections", "Claim"} {
+		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
+			t.Errorf("the run never calls %s, so no crash is tried there", method)
+		}
+	}
+	t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
+	for _, point := range points {
+		for _, m := range modes {
+			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
+				t.Parallel()
+				w, c, before := eventfulDirect(t, false)
+				w.faults.armed[point] = m
+				w.checkEnds(want, w.finishAndCheck(c, before))
+				w.faults.checkAllCame(t)
+			})
+		}
+	}
+	random := rand.New(rand.NewPCG(2026, 28))
+	for i := range 8 {
+		a, b := points[random.IntN(len(points))], points[random.IntN(len(points))]
+		ma, mb := modes[random.IntN(len(modes))], modes[random.IntN(len(modes))]
+		t.Run(fmt.Sprintf("pair %d: %s %s, %s %s", i, a, ma, b, mb), func(t *testing.T) {
+			t.Parallel()
+			w, c, before := eventfulDirect(t, false)
+			w.faults.armed[a], w.faults.armed[b] = ma, mb
+			w.checkEnds(want, w.finishAndCheck(c, before))
+		})
+	}
+}
