@@ -250,7 +250,8 @@ func TestAdministrationCrashPoints(t *testing.T) {
 	a.wholeLife()
 	expect(t, "secrets left", len(a.secrets.Names()), 0)
 
-	reads := []string{"Connector", "State", "ListConnectors", "ListRuns", "Run", "RunBatches", "MTSState", "RegistryState", "ListRejections"}
+	reads := []string{"Connector", "State", "ListStates", "ListRuns", "Run", "RunBatches", "ListBatches", "BatchesWith", "OpenBatches", "MTSState", "RegistryState",
+		"ListRejections", "CountedRejections", "CountRejections", "ListChanges"}
 	var points []string
 	for i, port := 0, reflect.TypeFor[connectors.Store](); i < port.NumMethod(); i++ {
 		if name := port.Method(i).Name; !slices.Contains(reads, name) {

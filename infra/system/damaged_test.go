@@ -167,7 +167,7 @@ func TestDamagedItemsOfARegistryStopNobodyElse(t *testing.T) {
 			if runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 10); err != nil || len(runs) == 0 || runs[len(runs)-1].Completed.IsZero() {
 				t.Errorf("runs %+v, %v", runs, err)
 			}
-			if list, _, err := w.store.ListConnectors(t.Context(), "", 10); err != nil || len(list) != 1 {
+			if list, _, err := w.store.ListStates(t.Context(), "", 10); err != nil || len(list) != 1 {
 				t.Errorf("%d connectors are listed, %v", len(list), err)
 			}
 			// Once it is gone, and another answer was processed, nothing is shown.

@@ -54,7 +54,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 		}
 	}
 	sent = posts()
-	if err := w.store.Retry(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
+	if err := w.store.Retry(t.Context(), c.ID, seeding.Group{Kind: seeding.Refused}, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w.finishNextRun(20, c)
@@ -73,7 +73,9 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 		}
 	}
 	sent = posts()
-	found, err := w.store.RetryIdentifiers(t.Context(), c.RegistryKey(), c.ID, []int64{one.Identifier, 999999}, w.clock.Now())
+	missing := one
+	missing.Identifier = 999999
+	found, err := w.store.RetryRejections(t.Context(), []seeding.Rejection{one, missing}, w.clock.Now(), seeding.Change{Connector: c.ID, ID: "again", At: w.clock.Now(), Kind: seeding.ChangeRetry})
 	if err != nil || found != 1 {
 		t.Fatalf("%d, %v", found, err)
 	}
@@ -114,7 +116,7 @@ func TestLostAloneTwice(t *testing.T) {
 			}
 			if refused {
 				w.finish(30, c)
-				if err := w.store.Retry(t.Context(), c.ID, "", w.clock.Now()); err != nil {
+				if err := w.store.Retry(t.Context(), c.ID, seeding.Group{}, w.clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -94,7 +94,7 @@ func TestRefusedUnlinkOfWhatWasSent(t *testing.T) {
 	}
 	_, all := w.rejections(c)
 	expect(t, "rejections", len(all), 3)
-	if err := w.store.Retry(t.Context(), c.ID, seeding.Refused, w.clock.Now()); err != nil {
+	if err := w.store.Retry(t.Context(), c.ID, seeding.Group{Kind: seeding.Refused}, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 

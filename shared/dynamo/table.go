@@ -3,6 +3,8 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"maps"
+	"math"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -41,6 +43,10 @@ type Span struct {
 	From, To  string // sort keys, both included; "" is the beginning and the end
 	Backward  bool
 	Limit     int // items that one request reads; 0 is as many as DynamoDB gives
+	// Filter is a condition on attributes besides the key: DynamoDB reads every item
+	// of the span, and gives those that it holds for. "" is none.
+	Filter string
+	Values Item // of the filter
 }
 
 // empty reports that no item can be in the span; DynamoDB would refuse it.
@@ -51,25 +57,36 @@ func (s Span) empty() bool {
 // Each calls visit for every item of the span, until visit returns false or an
 // error.
 func (t Table) Each(ctx context.Context, span Span, visit func(Item) (more bool, err error)) error {
+	_, err := t.Search(ctx, span, math.MaxInt, visit)
+	return err
+}
+
+// Search is Each until about most items were read, whether the filter lets them pass
+// or not. It returns the sort key of the last one that was read or visited, from which
+// on another call continues; "" at the end of the span.
+func (t Table) Search(ctx context.Context, span Span, most int, visit func(Item) (more bool, err error)) (last string, err error) {
 	if span.From == "" {
 		span.From = " " // sorts before every sort key; DynamoDB takes no empty one
 	}
 	if span.empty() {
-		return nil
+		return "", nil
 	}
 	in := t.query(span)
 	for {
 		out, err := t.client.Query(ctx, in)
 		if err != nil {
-			return translate("query", err)
+			return "", translate("query", err)
 		}
 		for _, it := range out.Items {
 			if more, err := visit(it); err != nil || !more {
-				return err
+				return SortKey(it), err
 			}
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
-			return nil
+			return "", nil
+		}
+		if most -= int(out.ScannedCount); most <= 0 {
+			return SortKey(in.ExclusiveStartKey), nil
 		}
 	}
 }
@@ -83,6 +100,11 @@ func (t Table) query(span Span) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
 		TableName: &t.name, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(!span.Backward),
 		KeyConditionExpression: &condition, ExpressionAttributeNames: namesIn(condition), ExpressionAttributeValues: values,
+	}
+	if span.Filter != "" {
+		in.FilterExpression = &span.Filter
+		maps.Copy(in.ExpressionAttributeNames, namesIn(span.Filter))
+		maps.Copy(values, span.Values)
 	}
 	if span.Limit > 0 {
 		in.Limit = aws.Int32(int32(min(span.Limit, 1000)))

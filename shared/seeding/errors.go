@@ -19,6 +19,8 @@ var (
 	ErrDamaged = errors.New("stored data are damaged")
 	// ErrLeaseHeld: somebody else holds the lease.
 	ErrLeaseHeld = errors.New("lease is held")
+	// ErrTooMany: there is no room for another one.
+	ErrTooMany = errors.New("too many")
 	// ErrOpenBatches: not while batches of the connector are open.
 	ErrOpenBatches = errors.New("batches are open")
 )

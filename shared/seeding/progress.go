@@ -1,10 +1,14 @@
 package seeding
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// recently is the time over which the rate of a run is measured. It is longer than
-// most batches take, so that the rate does not jump with each of them.
-const recently = 5 * time.Minute
+// recently is how many periods before this one the rate of a run is measured over: four
+// to six minutes. That is longer than most batches take, so that the rate does not
+// jump with each of them.
+const recently = 2
 
 // Progress is how fast an open run is now, and when it should end.
 type Progress struct {
@@ -12,38 +16,31 @@ type Progress struct {
 	End       time.Time // an estimate; zero if none can be made
 }
 
-// ProgressOf tells it from all batches of the run, open and closed. halted says
-// that nothing new is sent, for whatever reason; then nobody knows when it ends.
-func ProgressOf(r Run, batches []Batch, halted bool, now time.Time) Progress {
-	p := Progress{PerSecond: rate(batches, now)}
-	left, known := r.left(batches)
+// ProgressOf tells it from what the run has counted. halted says that nothing new is
+// sent, for whatever reason; then nobody knows when it ends.
+func ProgressOf(r Run, halted bool, now time.Time) Progress {
+	p := Progress{PerSecond: r.rate(now)}
+	left, known := r.left()
 	if known && p.PerSecond > 0 && !halted {
 		p.End = now.Add(time.Duration(left / p.PerSecond * float64(time.Second)))
 	}
 	return p
 }
 
-// rate is how many records per second were patched lately: those of the batches
-// that were closed as patched in the last minutes, over the time since the last
-// such batch before them, or since the first of them was claimed if that was later.
-// It falls while none comes, and is 0 once none came for so long that nothing can
-// be said.
-func rate(batches []Batch, now time.Time) float64 {
-	var (
-		records     int
-		since       = now
-		lastBefore  time.Time
-		windowBegan = now.Add(-recently)
-	)
-	for _, b := range batches {
+// rate is how many records per second were patched lately: those of the last periods,
+// over the time since the last batch that was patched before them, or since the first
+// of theirs was claimed if that was later. It falls while none comes, and is 0 once
+// none came for so long that nothing can be said.
+func (r Run) rate(now time.Time) float64 {
+	records, since, lastBefore := 0, now, time.Time{}
+	for number, p := range r.Lately {
 		switch {
-		case b.State != Patched:
-		case !b.Closed.After(windowBegan):
-			lastBefore = later(lastBefore, b.Closed)
+		case number < Period(now)-recently:
+			lastBefore = later(lastBefore, p.Closed)
 		default:
-			records += b.Count
-			if b.Claimed.Before(since) {
-				since = b.Claimed
+			records += p.Records
+			if p.Claimed.Before(since) {
+				since = p.Claimed
 			}
 		}
 	}
@@ -54,18 +51,26 @@ func rate(batches []Batch, now time.Time) float64 {
 	return float64(records) / took.Seconds()
 }
 
+// Outdated are the numbers of the periods that no rate needs any more.
+func (r Run) Outdated() (numbers []int64) {
+	for number := range r.Lately {
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	for i := range numbers { // the last one before the others is needed
+		if i == len(numbers)-1 || numbers[i+1] >= numbers[len(numbers)-1]-recently {
+			return numbers[:i]
+		}
+	}
+	return nil
+}
+
 // left estimates how many records the run has yet to get decided: those that are
 // sent and pending, and those that this pass has yet to send. Of the VIDs that a
 // first pass did not look at yet, as many should be sent as of those before. It is
 // not known if their number is not.
-func (r Run) left(batches []Batch) (records float64, known bool) {
-	sent, pending := 0, 0
-	for _, b := range batches {
-		if !b.Claimed.Before(r.PassStarted) {
-			t := b.SoFar()
-			sent, pending = sent+t.Sent, pending+t.Pending()
-		}
-	}
+func (r Run) left() (records float64, known bool) {
+	sent, pending := r.Totals.Sent-r.SentBefore, r.Pending()
 	switch first := r.PassStarted.Equal(r.Started); {
 	case r.PassOver:
 		return float64(pending), true
@@ -83,6 +88,12 @@ func (r Run) left(batches []Batch) (records float64, known bool) {
 // closed.
 func (b Batch) SoFar() Totals {
 	t := b.Totals
-	t.Sent = max(t.Sent, b.Count)
+	if b.State.Open() {
+		t.Sent = max(t.Sent, b.Count)
+	}
 	return t
 }
+
+// Undecided is how many records of a closed batch the next pass finds again, sent or
+// not.
+func (b Batch) Undecided() int { return max(0, b.Count-b.Totals.Tokenised-b.Totals.Rejected()) }

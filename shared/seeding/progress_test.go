@@ -48,7 +48,7 @@ func TestRateOfARun(t *testing.T) {
 		"claimed and closed now":               {[]seeding.Batch{patched(50, 0, 0)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := seeding.ProgressOf(seeding.Run{}, c.batches, false, progressNow).PerSecond
+			got := seeding.ProgressOf(seeding.Run{}.CountedBy(c.batches), false, progressNow).PerSecond
 			if math.Abs(got-c.want) > c.want/100 {
 				t.Errorf("%v, want %v", got, c.want)
 			}
@@ -91,7 +91,7 @@ func TestExpectedEndOfARun(t *testing.T) {
 			if c.seconds != none {
 				want = progressNow.Add(time.Duration(c.seconds) * time.Second)
 			}
-			if got := seeding.ProgressOf(c.run, c.batches, c.halted, progressNow).End; !got.Equal(want) {
+			if got := seeding.ProgressOf(c.run.CountedBy(c.batches), c.halted, progressNow).End; !got.Equal(want) {
 				t.Errorf("%v, want %v", fmt.Sprint(got), want)
 			}
 		})

@@ -3,6 +3,7 @@ package seeding
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,17 +38,103 @@ type Rejection struct {
 	Version        int       // of the item that was read; 0 for none
 }
 
+// Group is what rejections are counted, and asked for again, by: their kind and
+// their codes as Rejection.Codes shows them. An empty one is any.
+type Group struct {
+	Kind RejectionKind
+	Code string
+}
+
+// Group is the group of the rejection.
+func (r Rejection) Group() Group { return Group{r.Kind, r.Codes()} }
+
+// Codes are the codes without the fields that they name, joined by commas.
+func (r Rejection) Codes() string {
+	var codes []string
+	for code := range SplitCodes(r.Code) {
+		codes = append(codes, code)
+	}
+	return strings.Join(codes, ",")
+}
+
+// Has reports whether a rejection is of the group.
+func (g Group) Has(r Rejection) bool {
+	return (g.Kind == "" || g.Kind == r.Kind) && (g.Code == "" || g.Code == r.Codes())
+}
+
+// RejectionFilter selects rejections. A zero member selects all.
+type RejectionFilter struct {
+	Group
+	Since       time.Time // rejected then or later
+	Registrants []int64   // of one of these
+}
+
+// Has reports whether the filter selects a rejection.
+func (f RejectionFilter) Has(r Rejection) bool {
+	return f.Group.Has(r) && !r.Since.Before(f.Since) &&
+		(len(f.Registrants) == 0 || slices.Contains(f.Registrants, r.Registrant))
+}
+
+// Retried is when somebody last asked for another attempt at the rejections of a
+// group.
+type Retried map[Group]time.Time
+
+// maxCodes bounds the groups with a code: the state, which holds them, is written
+// with every step of a run. One that was asked for so long ago that every run since
+// has met it makes room.
+const (
+	maxCodes     = 16
+	codesRemoved = 30 * 24 * time.Hour
+)
+
+// Plus returns what was asked for once somebody asks for a group, too. Asking for a
+// kind asks for its codes, and asking for all asks for every kind. It is ErrTooMany
+// if there is no room for another code.
+func (a Retried) Plus(g Group, now time.Time) (Retried, error) {
+	next, codes, oldest := Retried{g: now}, 0, Group{}
+	for asked, at := range a {
+		if asked == g || g.Code == "" && asked.Code != "" && (g.Kind == "" || g.Kind == asked.Kind) {
+			continue
+		}
+		next[asked] = at
+		if asked.Code == "" {
+			continue
+		}
+		codes++
+		if oldest == (Group{}) || at.Before(a[oldest]) {
+			oldest = asked
+		}
+	}
+	switch {
+	case g.Code == "" || codes < maxCodes:
+		return next, nil
+	case now.Sub(a[oldest]) < codesRemoved:
+		return nil, ErrTooMany
+	}
+	delete(next, oldest)
+	return next, nil
+}
+
+// Asked reports whether somebody asked for another attempt since a rejection.
+func (a Retried) Asked(r Rejection) bool {
+	for g, at := range a {
+		if at.After(r.Since) && g.Has(r) {
+			return true
+		}
+	}
+	return false
+}
+
 // RejectionKinds are all kinds.
 var RejectionKinds = []RejectionKind{Invalid, Refused, Duplicate, Conflict, NoToken, SetAside}
 
 // Due reports whether it is time for another attempt: the time has come, the data
 // or the configuration changed, or somebody asked for it. An empty fingerprint
 // never counts as changed. retried is State.Retried.
-func (r Rejection) Due(now time.Time, today Fingerprint, version int, retried map[RejectionKind]time.Time) bool {
+func (r Rejection) Due(now time.Time, today Fingerprint, version int, retried Retried) bool {
 	return !r.Next.IsZero() && !r.Next.After(now) ||
 		r.Fingerprint != Fingerprint{} && r.Fingerprint != today ||
-		r.Configured != version ||
-		retried[r.Kind].After(r.Since) || retried[""].After(r.Since)
+		r.Configured != version || retried.Asked(r)
 }
 
 // Systemic reports whether the code blames the system, though others of the same

@@ -13,7 +13,7 @@ import (
 func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
 	old, changed := seeding.Fingerprint{1}, seeding.Fingerprint{2}
 	since := now.Add(-time.Hour)
-	type times = map[seeding.RejectionKind]time.Time
+	type times = map[seeding.Group]time.Time
 	for name, c := range map[string]struct {
 		r       seeding.Rejection
 		today   seeding.Fingerprint
@@ -26,10 +26,12 @@ func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
 		"time has come":                     {seeding.Rejection{Fingerprint: old, Next: now}, old, nil, true},
 		"no fingerprint, time ahead":        {seeding.Rejection{Next: now.Add(time.Hour)}, changed, nil, false},
 		"configuration changed":             {seeding.Rejection{Fingerprint: old, Configured: 2}, old, nil, true},
-		"retry of its kind":                 {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{seeding.Refused: now}, true},
-		"retry of another kind":             {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{seeding.Conflict: now}, false},
-		"retry of all":                      {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{"": now}, true},
-		"rejected since then":               {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{"": since.Add(-1), seeding.Refused: since.Add(-1)}, false},
+		"retry of its kind":                 {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{{Kind: seeding.Refused}: now}, true},
+		"retry of another kind":             {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{{Kind: seeding.Conflict}: now}, false},
+		"retry of its code":                 {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused, Code: "IDA-MLC-009:dob"}, old, times{{Kind: seeding.Refused, Code: "IDA-MLC-009"}: now}, true},
+		"retry of another code":             {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused, Code: "IDA-MLC-009,IDA-MLC-004"}, old, times{{Kind: seeding.Refused, Code: "IDA-MLC-009"}: now}, false},
+		"retry of all":                      {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{{}: now}, true},
+		"rejected since then":               {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{{}: since.Add(-1), {Kind: seeding.Refused}: since.Add(-1)}, false},
 		"no fingerprint, and it never will": {seeding.Rejection{}, changed, nil, false},
 	} {
 		c.r.Since = since

@@ -30,8 +30,69 @@ type Run struct {
 	Ending      Ending // of a completed run
 	Tally       Tally  // what submit counted; batches have totals of their own
 	Unseen      Nobody // why the registry showed next to no registrant of a page; "" if none was such
-	Totals      Totals // of its batches, written when the run completes
 	Fence       int64  // of the run lease under which it was written last
+
+	// Its batches are counted as they are claimed and closed.
+	Totals     Totals            // of all; a record counts as sent from its claim on
+	Batches    int               // that were claimed
+	Closed     int               // of these
+	Late       int               // answers to closed batches that were counted while the run was open
+	SentBefore int               // Totals.Sent when this pass began
+	Again      int               // records that earlier passes sent and left pending; this one sends them again
+	Lately     map[int64]Patches // patched lately, by Period
+	Uncounted  bool              // a version before opened it: nothing of this is known until it completes
+}
+
+// Patches are the batches that were patched in a period.
+type Patches struct {
+	Records int
+	Claimed time.Time // of the first
+	Closed  time.Time // of the last
+}
+
+// Period is the number of the two minutes of a time, since 1970.
+func Period(t time.Time) int64 { return t.Unix() / int64(period/time.Second) }
+
+const period = 2 * time.Minute
+
+// Open is how many batches of the run are open.
+func (r Run) Open() int { return max(0, r.Batches-r.Closed) }
+
+// Pending is how many records wait for their answer, or were left without one by the
+// last pass.
+func (r Run) Pending() int { return max(0, r.Totals.Pending()-r.Again) }
+
+// CountedBy is the run with its batches counted from themselves, as for one that a
+// version before opened.
+func (r Run) CountedBy(batches []Batch) Run {
+	r.Totals, r.Batches, r.Closed, r.SentBefore, r.Again, r.Lately = Totals{}, len(batches), 0, 0, 0, map[int64]Patches{}
+	for _, b := range batches {
+		t := b.SoFar()
+		r.Totals = r.Totals.Plus(t)
+		if !b.State.Open() {
+			r.Closed++
+		}
+		if b.Claimed.Before(r.PassStarted) {
+			r.SentBefore, r.Again = r.SentBefore+t.Sent, r.Again+t.Pending()
+		}
+		if b.State == Patched {
+			in := r.Lately[Period(b.Closed)]
+			if in.Records == 0 || b.Claimed.Before(in.Claimed) {
+				in.Claimed = b.Claimed
+			}
+			in.Records, in.Closed = in.Records+b.Count, later(in.Closed, b.Closed)
+			r.Lately[Period(b.Closed)] = in
+		}
+	}
+	return r
+}
+
+// NextPass is the run with the pass that begins now. Its records are those that are
+// pending.
+func (r Run) NextPass(pending int, now time.Time) Run {
+	r.Cursor, r.PassOver, r.PassStarted, r.Expected = 0, false, now, pending
+	r.SentBefore, r.Again = r.Totals.Sent, r.Totals.Pending()
+	return r
 }
 
 // FirstPass reports whether the run is in its first pass. Later ones are for those

@@ -41,9 +41,11 @@ type State struct {
 	// than the one at work have died, or never began.
 	Unreturned int
 	Problems   map[Source]Problem
-	// Retried is when somebody last asked to retry the rejections of a kind; the
-	// kind "" is all of them.
-	Retried map[RejectionKind]time.Time
+	Retried    Retried
+	Figures    Figures
+	// What lists show of the configuration; empty if a version before saved it.
+	Name                  string
+	MTSHost, RegistryHost string // scheme, host and port
 }
 
 // Active reports whether submit has anything to do for the connector: it is

@@ -62,9 +62,11 @@ type Runs interface {
 	SaveListed(ctx context.Context, connector, run string, part ListedPart, fence int64) error
 	// SaveRun writes cursor, passes and tally of an open run.
 	SaveRun(ctx context.Context, r Run) error
-	// CompleteRun writes the run's end, with its reason, and removes it from the
-	// state.
-	CompleteRun(ctx context.Context, r Run) error
+	// CompleteRun writes the run's end with its reason, and its totals, removes it from the state, and
+	// writes its figures there; ErrConflict also if a late answer was counted since
+	// the run was read. rejections are those of the connector, if they were counted;
+	// else nil, and the count of before stays.
+	CompleteRun(ctx context.Context, r Run, rejections *RejectionCount) error
 }
 
 // Batches keeps open batches by registry and closed ones by run.
@@ -76,13 +78,15 @@ type Batches interface {
 	// Batch returns a batch, open or closed.
 	Batch(ctx context.Context, ref BatchRef) (Batch, error)
 	// Claim is the one transaction before a POST. It takes a slot at the MTS, ends
-	// the connector's waiting, and removes what others left there.
+	// the connector's waiting, and removes what others left there. The run counts the
+	// batch, and its records as sent.
 	Claim(ctx context.Context, c Claim) error
 	// MarkSubmitted writes MTS's request identifier, and when it came, to a
 	// claimed batch.
 	MarkSubmitted(ctx context.Context, ref BatchRef, requestID string, now time.Time) error
 	// CountParts adds totals and parts to a batch, open or closed; ErrConflict
-	// if one of the parts is counted already.
+	// if one of the parts is counted already. What comes for a closed batch is added
+	// to its run, too, and to the figures of the connector if the run is completed.
 	CountParts(ctx context.Context, b Batch, parts []string, add Totals) error
 	// Postpone writes the attempts to process the answer of a batch, open or
 	// closed, and the time of the next one. With the attempts that b has it only
@@ -93,7 +97,8 @@ type Batches interface {
 	// is closed. Quiet stays as it was claimed.
 	Track(ctx context.Context, b Batch, next Tracking) error
 	// Close moves an open batch to its run, with the state, totals and parts of
-	// b, and frees its slot. The records of a patched batch count as delivered.
+	// b, and frees its slot. The records of a patched batch count as delivered. The
+	// totals are added to the run; what does not count as sent is subtracted.
 	Close(ctx context.Context, b Batch) error
 }
 
@@ -110,6 +115,11 @@ type Rejections interface {
 	PutRejections(ctx context.Context, rejections []Rejection) (conflicts int, err error)
 	// DeleteRejections deletes each on the same condition.
 	DeleteRejections(ctx context.Context, rejections []Rejection) error
+	// ListRejections returns up to limit rejections of a connector that the filter
+	// selects, in the order of their identifiers, after the given page mark; next is
+	// the next mark, or "" at the end. It reads tens of thousands for a page and no
+	// more, so a page may have fewer, or none, although others follow.
+	ListRejections(ctx context.Context, registry, connector string, filter RejectionFilter, after string, limit int) (list []Rejection, next string, err error)
 }
 
 // RegistryStates keeps the state of registries.

@@ -8,13 +8,16 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Every change through the API is one line of the log: who, what, which
+// Every change through the API is stored with what it changes (seeding.Change), and is
+// one line of the log: who, what, which
 // connector, its version, and the names of the fields that changed. Values are in
 // no line, except the host of MTS and of the registry where it is a new one: all
 // registrants' data go there.
@@ -23,7 +26,7 @@ import (
 type Caller struct {
 	Name  string // "" if nobody knows
 	Claim string // of the token that has the name: "sub", or "client_id" where there is no sub
-	Shown string // what people call them, for themselves only; it is in no log
+	Shown string // what people call them, and changes name them by; it is in no log
 	Role  Role
 	// Misused: the token is none for this API, though the issuer and the audience fit.
 	Misused bool
@@ -86,17 +89,91 @@ func direct(c seeding.Connector) seeding.DirectDelivery {
 	return *c.Delivery.Direct
 }
 
+// change is the change that a request asks for, to be stored with it.
+func (s *service) change(r *http.Request, kind seeding.ChangeKind, c seeding.Connector, fields ...seeding.FieldChange) seeding.Change {
+	caller := s.Caller(r)
+	return seeding.Change{
+		Connector: c.ID, ID: s.NewID(), At: s.Now().UTC(), Kind: kind, Version: c.Version, Fields: fields,
+		By: seeding.Person{Subject: legible(caller.Name), Claim: caller.Claim, Name: readable(caller.Shown)},
+	}
+}
+
+// readable is a name that others chose, without characters that nobody sees or that
+// change the direction of writing, and not longer than names are.
+func readable(name string) string {
+	const longest = 100
+	runes := []rune(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, name))
+	return strings.TrimSpace(string(runes[:min(len(runes), longest)]))
+}
+
 // changedFields names what differs between two configurations, as in the API's
 // document: "registry.url".
 func changedFields(before, after seeding.Connector, given map[string]string) (names []string) {
-	names = differences("", fieldsOf(before), fieldsOf(after))
+	for _, f := range fieldChanges(before, after, given) {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// fieldChanges are the fields that differ between two configurations.
+func fieldChanges(before, after seeding.Connector, given map[string]string) (changes []seeding.FieldChange) {
+	changes = differences("", fieldsOf(before), fieldsOf(after))
 	for _, f := range secretFields {
 		if given[f.field] != "" {
-			names = append(names, f.name)
+			changes = append(changes, seeding.FieldChange{Name: f.name})
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.SortFunc(changes, func(a, b seeding.FieldChange) int { return strings.Compare(a.Name, b.Name) })
+	return changes
+}
+
+// hostChanges are the addresses of a new connector.
+func hostChanges(c seeding.Connector) (changes []seeding.FieldChange) {
+	for _, f := range fieldChanges(seeding.Connector{}, c, nil) {
+		if isAddress(f.Name) && f.After != "" {
+			changes = append(changes, seeding.FieldChange{Name: f.Name, After: f.After})
+		}
+	}
+	return changes
+}
+
+// shownWords are fields whose texts are words of a list, times or zones.
+var shownWords = []string{
+	"language", "job_type", "daily_at", "time_zone", "starts", "ends",
+	"callback.http_method", "callback.auth_type", "token_shape.alphabet",
+}
+
+func isAddress(field string) bool { return strings.HasSuffix(field, "url") }
+
+// shown is a value of a field as a change tells it, as JSON: a number, a switch, a
+// word of a list, or the origin of an address. All others may be secret, or name a
+// person: they are "".
+func shown(field string, value any) string {
+	switch v := value.(type) {
+	case bool, float64:
+	case string:
+		if isAddress(field) {
+			address, err := seeding.ParseAddress(v)
+			if err != nil {
+				return ""
+			}
+			value = address.Origin()
+		} else if !slices.Contains(shownWords, field) {
+			return ""
+		}
+	default:
+		return ""
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 // fieldsOf are the members of a connector's document that its configuration decides.
@@ -111,7 +188,7 @@ func fieldsOf(c seeding.Connector) map[string]any {
 	return members
 }
 
-func differences(prefix string, before, after map[string]any) (names []string) {
+func differences(prefix string, before, after map[string]any) (changes []seeding.FieldChange) {
 	all := maps.Clone(after)
 	maps.Copy(all, before)
 	for name := range all {
@@ -119,10 +196,14 @@ func differences(prefix string, before, after map[string]any) (names []string) {
 		innerAfter, staysObject := after[name].(map[string]any)
 		switch {
 		case isObject && staysObject:
-			names = append(names, differences(prefix+name+".", inner, innerAfter)...)
+			changes = append(changes, differences(prefix+name+".", inner, innerAfter)...)
 		case !reflect.DeepEqual(before[name], after[name]):
-			names = append(names, prefix+name)
+			change := seeding.FieldChange{Name: prefix + name, Before: shown(prefix+name, before[name]), After: shown(prefix+name, after[name])}
+			if change.Before == change.After { // another path at the same host
+				change.Before, change.After = "", ""
+			}
+			changes = append(changes, change)
 		}
 	}
-	return names
+	return changes
 }

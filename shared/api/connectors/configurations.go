@@ -30,7 +30,7 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		attempts, err := s.attempts(r.Context(), c, state, known)
+		attempts, err := s.attempts(r.Context(), state, known)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 	if err != nil {
 		return err
 	}
-	attempts, err := s.attempts(r.Context(), c, state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
+	attempts, err := s.attempts(r.Context(), state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
 	if err != nil {
 		return err
 	}
@@ -76,21 +76,21 @@ type known struct {
 
 // attempts reads what the document of a connector shows besides its own state: its
 // MTS, and its registry if a problem may wait for it.
-func (s *service) attempts(ctx context.Context, c seeding.Connector, state seeding.State, known known) (seeding.Attempts, error) {
+func (s *service) attempts(ctx context.Context, state seeding.State, known known) (seeding.Attempts, error) {
 	a := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
 	var err error
 	var read bool
-	if a.MTS, read = known.mts[c.MTSKey()]; !read {
-		if a.MTS, err = s.Store.MTSState(ctx, c.MTSKey()); err != nil {
+	if a.MTS, read = known.mts[state.MTS]; !read {
+		if a.MTS, err = s.Store.MTSState(ctx, state.MTS); err != nil {
 			return a, err
 		}
-		known.mts[c.MTSKey()] = a.MTS
+		known.mts[state.MTS] = a.MTS
 	}
-	if a.Registry, read = known.registries[c.RegistryKey()]; !read && len(state.Problems) > 0 {
-		if a.Registry, err = s.Store.RegistryState(ctx, c.RegistryKey()); err != nil {
+	if a.Registry, read = known.registries[state.Registry]; !read && len(state.Problems) > 0 {
+		if a.Registry, err = s.Store.RegistryState(ctx, state.Registry); err != nil {
 			return a, err
 		}
-		known.registries[c.RegistryKey()] = a.Registry
+		known.registries[state.Registry] = a.Registry
 	}
 	return a, nil
 }
@@ -107,7 +107,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 		s.deleteAllSecrets(r.Context(), c.ID) // it may have been stored nevertheless
 		return err
 	}
-	err = s.Store.CreateConnector(r.Context(), c)
+	err = s.Store.CreateConnector(r.Context(), c, s.change(r, seeding.ChangeCreate, c, hostChanges(c)...))
 	created := err == nil || s.wasCreated(r.Context(), c)
 	if created {
 		s.changed(r, "create", c, nil, newHosts(seeding.Connector{}, c)...)
@@ -168,7 +168,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	err = s.Store.ReplaceConnector(r.Context(), c, now)
+	err = s.Store.ReplaceConnector(r.Context(), c, now, s.change(r, seeding.ChangeReplace, c, fieldChanges(before, c, d.secrets)...))
 	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, d.secrets))...)
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	if err := matches(r, c); err != nil {
 		return err
 	}
-	err = s.Store.DeleteConnector(r.Context(), c.ID, c.Version, s.Now().UTC())
+	err = s.Store.DeleteConnector(r.Context(), c.ID, c.Version, s.Now().UTC(), s.change(r, seeding.ChangeDelete, c))
 	s.changed(r, "delete", c, err)
 	if err != nil {
 		return err
@@ -230,14 +230,14 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *service) start(w http.ResponseWriter, r *http.Request) error {
-	return s.setStatus(w, r, "start", seeding.Running)
+	return s.setStatus(w, r, seeding.ChangeStart, seeding.Running)
 }
 
 func (s *service) stop(w http.ResponseWriter, r *http.Request) error {
-	return s.setStatus(w, r, "stop", seeding.Stopped)
+	return s.setStatus(w, r, seeding.ChangeStop, seeding.Stopped)
 }
 
-func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change string, status seeding.Status) error {
+func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change seeding.ChangeKind, status seeding.Status) error {
 	c, err := s.load(r)
 	if err != nil {
 		return err
@@ -245,8 +245,8 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change strin
 	if now := s.Now(); status == seeding.Running && c.Schedule.Over(now) {
 		return api.NewProblem(over, "No run would begin, because ends of the connector is past. Save the connector with a later one, or without, then start it.")
 	}
-	err = s.Store.SetStatus(r.Context(), c.ID, status, s.Now().UTC())
-	s.changed(r, change, c, err)
+	err = s.Store.SetStatus(r.Context(), c.ID, status, s.Now().UTC(), s.change(r, change, c))
+	s.changed(r, string(change), c, err)
 	if err != nil {
 		return err
 	}

@@ -242,21 +242,21 @@ type totalsDocument struct {
 	Pending   int `json:"pending"`
 }
 
-func newTotalsDocument(t seeding.Totals) totalsDocument {
+func newTotalsDocument(t seeding.Totals, pending int) totalsDocument {
 	return totalsDocument{
 		Sent: t.Sent, Tokenised: t.Tokenised, Refused: t.Refused, Duplicate: t.Duplicate,
-		Conflict: t.Conflict, NoToken: t.NoToken, Pending: t.Pending(),
+		Conflict: t.Conflict, NoToken: t.NoToken, Pending: pending,
 	}
 }
 
-func newRunDocument(r seeding.Run, open int, p seeding.Progress) runDocument {
-	state := "completed"
+func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
+	state, open := "completed", 0
 	if r.Completed.IsZero() {
-		state = "open"
+		state, open = "open", r.Open()
 	}
 	return runDocument{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals), OpenBatches: open,
+		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals, r.Pending()), OpenBatches: open,
 		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
 	}
 }
@@ -273,7 +273,7 @@ type batchDocument struct {
 
 func newBatchDocument(b seeding.Batch) batchDocument {
 	return batchDocument{
-		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(b.SoFar()),
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(b.SoFar(), b.SoFar().Pending()),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
 	}
 }

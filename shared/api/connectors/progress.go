@@ -4,28 +4,29 @@ import (
 	"context"
 	"net/http"
 	"regexp"
-	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
 func (s *service) runs(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.load(r)
+	state, err := s.loadState(r)
 	if err != nil {
 		return err
 	}
-	page, err := api.ReadPage(r, "runs of "+c.ID, 100)
+	page, err := api.ReadPage(r, "runs of "+state.Connector, 100)
 	if err != nil {
 		return err
 	}
-	found, next, err := s.Store.ListRuns(r.Context(), c.ID, page.Mark, page.Limit)
+	found, next, err := s.Store.ListRuns(r.Context(), state.Connector, page.Mark, page.Limit)
 	if err != nil {
 		return err
 	}
 	list := []runDocument{}
 	for _, run := range found {
-		document, err := s.describe(r.Context(), c, run)
+		document, err := s.describe(r.Context(), state, run)
 		if err != nil {
 			return err
 		}
@@ -39,11 +40,11 @@ func (s *service) runs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *service) run(w http.ResponseWriter, r *http.Request) error {
-	c, run, err := s.loadRun(r)
+	state, run, err := s.loadRun(r)
 	if err != nil {
 		return err
 	}
-	document, err := s.describe(r.Context(), c, run)
+	document, err := s.describe(r.Context(), state, run)
 	if err != nil {
 		return err
 	}
@@ -51,74 +52,64 @@ func (s *service) run(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-var runID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
-
-func (s *service) loadRun(r *http.Request) (seeding.Connector, seeding.Run, error) {
-	c, err := s.load(r)
-	if err != nil {
-		return c, seeding.Run{}, err
+// loadState reads the state of the connector that the path names.
+func (s *service) loadState(r *http.Request) (seeding.State, error) {
+	if !connectorID.MatchString(r.PathValue("id")) {
+		return seeding.State{}, seeding.ErrNotFound
 	}
-	if !runID.MatchString(r.PathValue("run")) {
-		return c, seeding.Run{}, seeding.ErrNotFound
-	}
-	run, err := s.Store.Run(r.Context(), c.ID, r.PathValue("run"))
-	return c, run, err
+	return s.Store.State(r.Context(), r.PathValue("id"))
 }
 
-// describe returns the document of a run. The totals of an open run are those of
-// its batches, because its own are written when it completes.
-func (s *service) describe(ctx context.Context, c seeding.Connector, run seeding.Run) (runDocument, error) {
+var runID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+// loadRun reads the run that the path names, and the state of its connector.
+func (s *service) loadRun(r *http.Request) (state seeding.State, run seeding.Run, err error) {
+	id, runName := r.PathValue("id"), r.PathValue("run")
+	if !connectorID.MatchString(id) || !runID.MatchString(runName) {
+		return state, run, seeding.ErrNotFound
+	}
+	both, ctx := errgroup.WithContext(r.Context())
+	both.Go(func() (err error) { state, err = s.Store.State(ctx, id); return err })
+	both.Go(func() (err error) { run, err = s.Store.Run(ctx, id, runName); return err })
+	return state, run, both.Wait()
+}
+
+// describe returns the document of a run, which has counted its batches itself.
+func (s *service) describe(ctx context.Context, state seeding.State, run seeding.Run) (runDocument, error) {
 	if !run.Completed.IsZero() {
-		return newRunDocument(run, 0, seeding.Progress{}), nil
+		return newRunDocument(run, seeding.Progress{}), nil
 	}
-	state, err := s.Store.State(ctx, c.ID)
-	if err != nil {
-		return runDocument{}, err
-	}
-	batches, err := s.Store.RunBatches(ctx, c.RegistryKey(), c.ID, run.ID)
-	if err != nil {
-		return runDocument{}, err
-	}
-	open := 0
-	run.Totals = seeding.Totals{}
-	for _, b := range batches {
-		if b.State.Open() {
-			open++
+	if run.Uncounted { // by a version before
+		batches, err := s.Store.RunBatches(ctx, state.Registry, run.Connector, run.ID)
+		if err != nil {
+			return runDocument{}, err
 		}
-		run.Totals = run.Totals.Plus(b.SoFar())
+		run = run.CountedBy(batches)
 	}
 	blocked, _ := state.Blocked()
-	halted := blocked || state.Status != seeding.Running || run.Version != c.Version
-	return newRunDocument(run, open, seeding.ProgressOf(run, batches, halted, s.Now())), nil
+	halted := blocked || state.Status != seeding.Running || run.Version != state.Version
+	return newRunDocument(run, seeding.ProgressOf(run, halted, s.Now())), nil
 }
 
 func (s *service) batches(w http.ResponseWriter, r *http.Request) error {
-	c, run, err := s.loadRun(r)
+	state, run, err := s.loadRun(r)
 	if err != nil {
 		return err
 	}
-	page, err := api.ReadPage(r, "batches of "+c.ID+" "+run.ID, 100)
+	page, err := api.ReadPage(r, "batches of "+run.Connector+" "+run.ID, 100)
 	if err != nil {
 		return err
 	}
-	all, err := s.Store.RunBatches(r.Context(), c.RegistryKey(), c.ID, run.ID)
+	registry := state.Registry
+	if !run.Completed.IsZero() {
+		registry = "" // no batch of it is open
+	}
+	found, next, err := s.Store.ListBatches(r.Context(), registry, run.Connector, run.ID, page.Mark, page.Limit)
 	if err != nil {
 		return err
-	}
-	if page.Mark != "" {
-		last := slices.IndexFunc(all, func(b seeding.Batch) bool { return b.Ref.Batch == page.Mark })
-		if last < 0 {
-			return api.BadCursor()
-		}
-		all = all[last+1:]
-	}
-	next := ""
-	if len(all) > page.Limit {
-		all = all[:page.Limit]
-		next = all[page.Limit-1].Ref.Batch
 	}
 	list := []batchDocument{}
-	for _, b := range all {
+	for _, b := range found {
 		list = append(list, newBatchDocument(b))
 	}
 	api.Reply(w, http.StatusOK, struct {
@@ -137,7 +128,7 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, page.Mark, page.Limit)
+	found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, seeding.RejectionFilter{}, page.Mark, page.Limit)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package connectors
 import (
 	"cmp"
 	"net/http"
+	"slices"
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/api/openapi"
@@ -35,7 +36,9 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if body.Identifiers == nil {
-		err := s.Store.Retry(r.Context(), c.ID, body.Kind, s.Now().UTC())
+		change := s.change(r, seeding.ChangeRetry, c)
+		change.Again.Kind = body.Kind
+		err := s.Store.Retry(r.Context(), c.ID, change.Again, s.Now().UTC(), change)
 		s.changed(r, "retry", c, err, "rejections", cmp.Or(string(body.Kind), "all"))
 		if err != nil {
 			return err
@@ -43,7 +46,11 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 		api.Reply(w, http.StatusAccepted, map[string]string{"retry": string(body.Kind)})
 		return nil
 	}
-	found, err := s.Store.RetryIdentifiers(r.Context(), c.RegistryKey(), c.ID, body.Identifiers, s.Now().UTC())
+	var list []seeding.Rejection
+	for _, identifier := range slices.Compact(slices.Sorted(slices.Values(body.Identifiers))) {
+		list = append(list, seeding.Rejection{Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Identifier: identifier}.Subject()})
+	}
+	found, err := s.Store.RetryRejections(r.Context(), list, s.Now().UTC(), s.change(r, seeding.ChangeRetry, c))
 	s.changed(r, "retry", c, err, "rejections", "some", "count", found)
 	if err != nil {
 		return err

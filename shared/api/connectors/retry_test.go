@@ -28,7 +28,7 @@ func TestRetry(t *testing.T) {
 	s.want(http.StatusAccepted, "POST", path, `{"kind": "duplicate"}`)
 	s.want(http.StatusAccepted, "POST", path, `{}`)
 	again := s.store.states[id].Retried
-	if !again[seeding.Duplicate].Equal(s.now) || !again[""].Equal(s.now) || len(again) != 2 {
+	if !again[seeding.Group{Kind: seeding.Duplicate}].Equal(s.now) || !again[seeding.Group{}].Equal(s.now) || len(again) != 2 {
 		t.Errorf("%v", again)
 	}
 	s.want(http.StatusNotFound, "POST", "/connectors/unknown/rejections/retry", `{}`)

@@ -15,41 +15,48 @@ import (
 type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
 	State(ctx context.Context, id string) (seeding.State, error)
-	// CreateConnector writes configuration and state, stopped; ErrConflict when the id is taken.
-	CreateConnector(ctx context.Context, c seeding.Connector) error
 	// ListConnectors returns up to limit connectors with id > after, ordered
 	// by id. next is the next after, or "" at the end.
 	ListConnectors(ctx context.Context, after string, limit int) (list []seeding.Connector, next string, err error)
+
+	// The changes that a write is given are written with it, or not at all.
+
+	// CreateConnector writes configuration and state, stopped; ErrConflict when the id is taken.
+	CreateConnector(ctx context.Context, c seeding.Connector, changes ...seeding.Change) error
 	// ReplaceConnector writes c, whose Version is the read one plus one, clears
 	// the problems and makes a running connector due now. ErrOpenBatches when
 	// the registry would change while batches of the connector are open.
-	ReplaceConnector(ctx context.Context, c seeding.Connector, now time.Time) error
+	ReplaceConnector(ctx context.Context, c seeding.Connector, now time.Time, changes ...seeding.Change) error
 	// DeleteConnector deletes configuration and state of the read version.
 	// Another connector of the registry deletes its rejections when a pass of
 	// its own meets them. ErrOpenBatches while batches are open or submit is at
 	// work.
-	DeleteConnector(ctx context.Context, id string, version int, now time.Time) error
+	DeleteConnector(ctx context.Context, id string, version int, now time.Time, changes ...seeding.Change) error
 	// SetStatus starts or stops a connector; doing so twice is a success.
 	// Starting clears the problems and makes the connector due now.
-	SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time) error
-	// Retry makes the rejections of a kind due, or all with the kind "", and
-	// the connector due now.
-	Retry(ctx context.Context, id string, kind seeding.RejectionKind, now time.Time) error
-	// RetryIdentifiers makes the rejections of a few identifiers due, and the
-	// connector due now. It returns how many there were.
-	RetryIdentifiers(ctx context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error)
+	SetStatus(ctx context.Context, id string, status seeding.Status, now time.Time, changes ...seeding.Change) error
+	// Retry makes the rejections of a group due, and the connector due now.
+	// ErrTooMany: no other group with a code can be asked for.
+	Retry(ctx context.Context, id string, group seeding.Group, now time.Time, changes ...seeding.Change) error
+	// RetryRejections makes some rejections due, by their registry, connector and
+	// identifier, and the connector due now. It returns how many there were. The
+	// change gets their number; without any there is none.
+	RetryRejections(ctx context.Context, list []seeding.Rejection, now time.Time, change seeding.Change) (found int, err error)
 	// ListRuns returns up to limit runs, newest first, with ids below before ("" for all).
 	ListRuns(ctx context.Context, connector, before string, limit int) (list []seeding.Run, next string, err error)
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
 	// RunBatches returns all batches of a run, open and closed, oldest first.
 	RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error)
+	// ListBatches returns up to limit batches of a run, oldest first, after the given
+	// one. Open ones are looked for if registry is not "".
+	ListBatches(ctx context.Context, registry, connector, run, after string, limit int) (list []seeding.Batch, next string, err error)
 	// MTSState of an MTS that was never used has only its key.
 	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
 	// RegistryState of a registry that was never used has only its key.
 	RegistryState(ctx context.Context, key string) (seeding.RegistryState, error)
-	// ListRejections returns up to limit rejections of a connector in the
-	// order of their identifiers, after the given page mark.
-	ListRejections(ctx context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error)
+	// ListRejections is seeding.Rejections': a page may have fewer, or none, although
+	// others follow.
+	ListRejections(ctx context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error)
 }
 
 // Secrets keeps the secret fields of connectors. The API cannot read them.

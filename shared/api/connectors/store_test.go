@@ -20,10 +20,13 @@ type store struct {
 	runs       map[string]seeding.Run
 	batches    []seeding.Batch
 	rejections []seeding.Rejection
+	counted    map[string]seeding.RejectionCount
+	changes    []seeding.Change // newest last
 	mts        map[string]seeding.MTSState
 	registries map[string]seeding.RegistryState
 	fail       map[string]failure
 	calls      int
+	mostRead   int // rejections for a page; 0 is all
 }
 
 type failure struct {
@@ -72,14 +75,15 @@ func (s *store) State(_ context.Context, id string) (seeding.State, error) {
 	return read(s, "State", s.states, id)
 }
 
-func (s *store) CreateConnector(_ context.Context, c seeding.Connector) error {
+func (s *store) CreateConnector(_ context.Context, c seeding.Connector, changes ...seeding.Change) error {
 	return s.write("CreateConnector", func() error {
 		if _, taken := s.connectors[c.ID]; taken {
 			return seeding.ErrConflict
 		}
 		s.connectors[c.ID] = c
-		s.states[c.ID] = seeding.State{Connector: c.ID, Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: c.Version, Status: seeding.Stopped}
-		return nil
+		s.states[c.ID] = seeding.State{Connector: c.ID, Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: c.Version, Status: seeding.Stopped,
+			Name: c.Name, MTSHost: seeding.Origin(c.MTS.URL), RegistryHost: seeding.Origin(c.Registry.URL)}
+		return s.note(changes)
 	})
 }
 
@@ -99,11 +103,35 @@ func (s *store) ListConnectors(_ context.Context, after string, limit int) (list
 	return list, next, err
 }
 
+// note keeps changes, newest last, with the write that they tell of.
+func (s *store) note(changes []seeding.Change) error {
+	s.changes = append(s.changes, changes...)
+	return nil
+}
+
+func (s *store) ListChanges(_ context.Context, connector, before string, limit int) (list []seeding.Change, next string, err error) {
+	err = s.write("ListChanges", func() error {
+		for i := len(s.changes) - 1; i >= 0; i-- {
+			if mark := fmt.Sprintf("%06d", i); s.changes[i].Connector == connector && (before == "" || mark < before) {
+				if len(list) == limit {
+					break
+				}
+				list, next = append(list, s.changes[i]), mark
+			}
+		}
+		if len(list) < limit || next == "000000" {
+			next = ""
+		}
+		return nil
+	})
+	return list, next, err
+}
+
 func (s *store) open(id string) bool {
 	return slices.ContainsFunc(s.batches, func(b seeding.Batch) bool { return b.Ref.Connector == id && b.State.Open() })
 }
 
-func (s *store) ReplaceConnector(_ context.Context, c seeding.Connector, now time.Time) error {
+func (s *store) ReplaceConnector(_ context.Context, c seeding.Connector, now time.Time, changes ...seeding.Change) error {
 	return s.write("ReplaceConnector", func() error {
 		former, there := s.connectors[c.ID]
 		switch {
@@ -117,12 +145,13 @@ func (s *store) ReplaceConnector(_ context.Context, c seeding.Connector, now tim
 		if state.Status == seeding.Running {
 			state.Due = now
 		}
+		state.Name, state.MTSHost, state.RegistryHost = c.Name, seeding.Origin(c.MTS.URL), seeding.Origin(c.Registry.URL)
 		s.connectors[c.ID], s.states[c.ID] = c, state
-		return nil
+		return s.note(changes)
 	})
 }
 
-func (s *store) DeleteConnector(_ context.Context, id string, version int, now time.Time) error {
+func (s *store) DeleteConnector(_ context.Context, id string, version int, now time.Time, changes ...seeding.Change) error {
 	return s.write("DeleteConnector", func() error {
 		c, there := s.connectors[id]
 		switch {
@@ -133,11 +162,11 @@ func (s *store) DeleteConnector(_ context.Context, id string, version int, now t
 		}
 		delete(s.connectors, id)
 		delete(s.states, id)
-		return nil
+		return s.note(changes)
 	})
 }
 
-func (s *store) SetStatus(_ context.Context, id string, status seeding.Status, now time.Time) error {
+func (s *store) SetStatus(_ context.Context, id string, status seeding.Status, now time.Time, changes ...seeding.Change) error {
 	return s.write("SetStatus", func() error {
 		state, there := s.states[id]
 		if !there {
@@ -148,7 +177,7 @@ func (s *store) SetStatus(_ context.Context, id string, status seeding.Status, n
 			state.Problems, state.Due = nil, now
 		}
 		s.states[id] = state
-		return nil
+		return s.note(changes)
 	})
 }
 
@@ -206,19 +235,109 @@ func (s *store) RegistryState(_ context.Context, key string) (r seeding.Registry
 	return r, err
 }
 
-func (s *store) ListRejections(_ context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error) {
-	mark := func(r seeding.Rejection) string { return fmt.Sprintf("%012d", r.Identifier) }
+// identifierMark is the mark of a rejection, as the real store has one.
+func identifierMark(r seeding.Rejection) string { return fmt.Sprintf("%012d", r.Identifier) }
+
+// ListRejections reads some for a page and no more, as the real one does.
+func (s *store) ListRejections(_ context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error) {
+	most := s.mostRead
+	if most == 0 {
+		most = 1 << 30
+	}
 	err = s.write("ListRejections", func() error {
-		for _, r := range s.rejections {
-			if r.Registry == registry && r.Connector == connector && mark(r) > after {
+		all := slices.Clone(s.rejections)
+		slices.SortFunc(all, func(a, b seeding.Rejection) int { return int(a.Identifier - b.Identifier) })
+		for _, r := range all {
+			if r.Registry != registry || identifierMark(r) <= after {
+				continue
+			}
+			if len(list) == limit || most == 0 {
+				return nil
+			}
+			next, most = identifierMark(r), most-1
+			if r.Connector == connector && filter.Has(r) {
 				list = append(list, r)
 			}
 		}
-		slices.SortFunc(list, func(a, b seeding.Rejection) int { return int(a.Identifier - b.Identifier) })
-		if len(list) > limit {
-			list = list[:limit]
-			next = mark(list[limit-1])
+		next = ""
+		return nil
+	})
+	return list, next, err
+}
+
+func (s *store) CountedRejections(_ context.Context, connector string) (c seeding.RejectionCount, err error) {
+	err = s.write("CountedRejections", func() error { c = s.counted[connector]; return nil })
+	return c, err
+}
+
+func (s *store) CountRejections(_ context.Context, list []seeding.Rejection) (found int, err error) {
+	err = s.write("CountRejections", func() error {
+		for _, r := range list {
+			if s.rejection(r) != nil {
+				found++
+			}
 		}
+		return nil
+	})
+	return found, err
+}
+
+// rejection is the stored one of that registry, connector and identifier, or nil.
+func (s *store) rejection(r seeding.Rejection) *seeding.Rejection {
+	i := slices.IndexFunc(s.rejections, func(x seeding.Rejection) bool {
+		return x.Registry == r.Registry && x.Connector == r.Connector && x.Identifier == r.Identifier
+	})
+	if i < 0 {
+		return nil
+	}
+	return &s.rejections[i]
+}
+
+func (s *store) OpenBatches(_ context.Context, registry string) (list []seeding.Batch, err error) {
+	err = s.write("OpenBatches", func() error {
+		for _, b := range s.batches {
+			if b.Ref.Registry == registry && b.State.Open() {
+				list = append(list, b)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (s *store) ListBatches(_ context.Context, registry, connector, run, after string, limit int) (list []seeding.Batch, next string, err error) {
+	err = s.write("ListBatches", func() error {
+		for _, b := range s.batches {
+			if b.Ref.Connector == connector && b.Ref.Run == run && (b.Ref.Registry == registry || !b.State.Open()) && b.Ref.Batch > after {
+				list = append(list, b)
+			}
+		}
+		slices.SortFunc(list, func(a, b seeding.Batch) int { return strings.Compare(a.Ref.Batch, b.Ref.Batch) })
+		if len(list) > limit {
+			list, next = list[:limit], list[limit-1].Ref.Batch
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+func (s *store) BatchesWith(_ context.Context, connector, run string, registrant int64, before string, limit int) (list []seeding.Batch, next string, err error) {
+	err = s.write("BatchesWith", func() error {
+		all := slices.Clone(s.batches)
+		slices.SortFunc(all, func(a, b seeding.Batch) int { return strings.Compare(b.Ref.Batch, a.Ref.Batch) })
+		for _, b := range all {
+			if b.Ref.Connector != connector || b.Ref.Run != run || b.State.Open() || before != "" && b.Ref.Batch >= before {
+				continue
+			}
+			if limit == 0 {
+				return nil
+			}
+			next, limit = b.Ref.Batch, limit-1
+			if slices.ContainsFunc(b.Members, func(m seeding.Member) bool { return m.Registrant == registrant }) {
+				list = append(list, b)
+			}
+		}
+		next = ""
 		return nil
 	})
 	return list, next, err
@@ -273,30 +392,34 @@ func (i *invoker) InvokeSubmit(_ context.Context, connector string) error {
 	return i.err
 }
 
-func (s *store) Retry(_ context.Context, id string, kind seeding.RejectionKind, now time.Time) error {
+func (s *store) Retry(_ context.Context, id string, group seeding.Group, now time.Time, changes ...seeding.Change) error {
 	return s.write("Retry", func() error {
 		state, there := s.states[id]
 		if !there {
 			return seeding.ErrNotFound
 		}
-		if state.Retried == nil {
-			state.Retried = map[seeding.RejectionKind]time.Time{}
+		next, err := state.Retried.Plus(group, now)
+		if err != nil {
+			return err
 		}
-		state.Retried[kind], state.Due = now, now
+		state.Retried, state.Due = next, now
 		s.states[id] = state
-		return nil
+		return s.note(changes)
 	})
 }
 
-func (s *store) RetryIdentifiers(_ context.Context, registry, id string, identifiers []int64, now time.Time) (found int, err error) {
-	err = s.write("RetryIdentifiers", func() error {
-		for i, r := range s.rejections {
-			if r.Registry == registry && r.Connector == id && slices.Contains(identifiers, r.Identifier) {
-				s.rejections[i].Next = now
+func (s *store) RetryRejections(_ context.Context, list []seeding.Rejection, now time.Time, change seeding.Change) (found int, err error) {
+	err = s.write("RetryRejections", func() error {
+		for _, r := range list {
+			if stored := s.rejection(r); stored != nil {
+				stored.Next = now
 				found++
 			}
 		}
-		return nil
+		if change.Count = found; found == 0 {
+			return nil
+		}
+		return s.note([]seeding.Change{change})
 	})
 	return found, err
 }

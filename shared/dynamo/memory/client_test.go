@@ -93,7 +93,14 @@ func TestRefusesWhatItDoesNotKnow(t *testing.T) {
 		"list_append":              updates("SET #a = list_append(#a, :v)", a, v),
 		"a key in a SET":           updates("SET #a = sk", a, nil),
 		"an update without text":   &dynamodb.UpdateItemInput{TableName: aws.String(refusals), Key: at("p", "s")},
-		"a filter": &dynamodb.QueryInput{
+		"a filter of a key": &dynamodb.QueryInput{
+			TableName: aws.String(refusals), KeyConditionExpression: aws.String("pk = :v"), ExpressionAttributeValues: v, FilterExpression: aws.String("sk = :v"),
+		},
+		"a filter of an aliased key": &dynamodb.QueryInput{
+			TableName: aws.String(refusals), KeyConditionExpression: aws.String("pk = :v"), ExpressionAttributeValues: v,
+			FilterExpression: aws.String("#k = :v"), ExpressionAttributeNames: map[string]string{"#k": "sk"},
+		},
+		"a filter that is none": &dynamodb.QueryInput{
 			TableName: aws.String(refusals), KeyConditionExpression: aws.String("pk = :v"), ExpressionAttributeValues: v, FilterExpression: aws.String("x"),
 		},
 		"an index": &dynamodb.QueryInput{

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"sort"
 
@@ -31,15 +32,17 @@ func (r span) goesOn(sk string, forward bool) bool {
 //	#pk = :pk
 //	#pk = :pk AND #sk >= :from, and <=
 //	#pk = :pk AND #sk BETWEEN :from AND :to
+//
+// A filter is a condition on other attributes.
 func (c *Client) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	if err := only(in, "TableName", "ConsistentRead", "ExclusiveStartKey", "ExpressionAttributeNames", "ExpressionAttributeValues",
-		"KeyConditionExpression", "Limit", "ReturnConsumedCapacity", "ScanIndexForward"); err != nil {
+		"FilterExpression", "KeyConditionExpression", "Limit", "ReturnConsumedCapacity", "ScanIndexForward"); err != nil {
 		return nil, err
 	}
 	if in.Limit != nil && *in.Limit < 1 {
 		return nil, invalid("Limit must be 1 or more")
 	}
-	r, err := spanOf(in)
+	r, passes, err := spanOf(in)
 	if err != nil {
 		return nil, err
 	}
@@ -62,19 +65,23 @@ func (c *Client) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*
 		return nil, err
 	}
 	out, bytes := &dynamodb.QueryOutput{Items: []map[string]types.AttributeValue{}}, 0
+	read := int32(0)
 	for i, sk := range keys {
 		it := p.items[sk]
 		bytes += Size(it)
-		out.Items = append(out.Items, clone(it))
+		read++
+		if passes(it) {
+			out.Items = append(out.Items, clone(it))
+		}
 		full := bytes >= largestPage && i < len(keys)-1
-		if full || in.Limit != nil && len(out.Items) == int(*in.Limit) {
+		if full || in.Limit != nil && read == *in.Limit {
 			if r.goesOn(sk, forward) {
 				out.LastEvaluatedKey = key{r.pk, sk}.item()
 			}
 			break
 		}
 	}
-	out.Count, out.ScannedCount = int32(len(out.Items)), int32(len(out.Items)) //nolint:gosec // a page is small
+	out.Count, out.ScannedCount = int32(len(out.Items)), read //nolint:gosec // a page is small
 	units := readUnits(bytes, in.ConsistentRead)
 	if bytes == 0 {
 		units = 0
@@ -113,12 +120,36 @@ func (r span) keys(p *partition, start item, forward bool) ([]string, error) {
 	return keys, nil
 }
 
-func spanOf(in *dynamodb.QueryInput) (r span, err error) {
-	e := parseCondition(aws.ToString(in.KeyConditionExpression))
-	s, err := bind(in.ExpressionAttributeNames, in.ExpressionAttributeValues, e)
-	if err != nil {
-		return span{}, err
+// spanOf is the span of a key condition, and whether an item of it passes the filter.
+func spanOf(in *dynamodb.QueryInput) (r span, passes func(item) bool, err error) {
+	expressions := []*expression{parseCondition(aws.ToString(in.KeyConditionExpression))}
+	passes = func(item) bool { return true }
+	if in.FilterExpression != nil {
+		expressions = append(expressions, parseCondition(*in.FilterExpression))
 	}
+	s, err := bind(in.ExpressionAttributeNames, in.ExpressionAttributeValues, expressions...)
+	if err != nil {
+		return span{}, nil, err
+	}
+	if in.FilterExpression != nil {
+		filter := expressions[1]
+		aboutKey := func(name string) bool { return s.names[name] == "pk" || s.names[name] == "sk" }
+		if bareKey.MatchString(*in.FilterExpression) || slices.ContainsFunc(filter.used, aboutKey) {
+			return span{}, nil, invalid("Filter Expression can only contain non-primary key attributes")
+		}
+		passes = func(it item) bool {
+			return filter.condition.holds(&scope{item: it, names: s.names, values: s.values})
+		}
+	}
+	r, err = s.span(expressions[0])
+	return r, passes, err
+}
+
+// bareKey is a key attribute that is written without #.
+var bareKey = regexp.MustCompile(`(?:^|[^#:\w])(?:pk|sk)\b`)
+
+// span is that of a key condition.
+func (s *scope) span(e *expression) (r span, err error) {
 	of, more := e.condition, condition(nil)
 	if pair, ok := of.(both); ok {
 		of, more = pair.a, pair.b

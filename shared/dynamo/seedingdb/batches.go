@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -36,6 +38,29 @@ func (s *Store) ClosedBatches(ctx context.Context, connector, run string) ([]see
 		decodeBatch(seeding.BatchRef{Connector: connector, Run: run}))
 }
 
+// BatchesWith implements the store of the connectors API. A page mark is the id of
+// the last batch that was looked at.
+func (s *Store) BatchesWith(ctx context.Context, connector, run string, registrant int64, before string, limit int) (list []seeding.Batch, next string, err error) {
+	span := dynamo.Span{Partition: closedBatches(connector, run), Backward: true, Limit: limit + 1, To: before}
+	decode := decodeBatch(seeding.BatchRef{Connector: connector, Run: run})
+	last, err := s.connectors.Search(ctx, span, limit, func(it dynamo.Item) (bool, error) {
+		b, err := decode(it)
+		if err != nil || b.Ref.Batch == before { // what cannot be read is left out
+			return true, nil //nolint:nilerr // as everywhere
+		}
+		packed := dynamo.NewReader(it).Binary("registrants")
+		if len(packed) == 0 { // closed by a version that did not keep them
+			return true, nil
+		}
+		registrants, err := seeding.UnpackMembers(packed)
+		if err == nil && slices.Contains(registrants, seeding.Member{Registrant: registrant}) {
+			list = append(list, b)
+		}
+		return true, nil
+	})
+	return list, last, err
+}
+
 // Batch implements seeding.Batches. A batch moves only from open to closed, so
 // it is not missed between the two reads.
 func (s *Store) Batch(ctx context.Context, ref seeding.BatchRef) (seeding.Batch, error) {
@@ -54,7 +79,7 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 	return conflict(dynamo.Transact(ctx, s.client,
 		s.connectors.ToPut(dynamo.Change{Key: openKey(c.Batch.Ref), Item: encodeBatch(c.Batch), Condition: dynamo.Absent}),
 		s.connectors.ToUpdate(counted),
-		s.connectors.ToUpdate(runProgress(c.Run)),
+		s.connectors.ToUpdate(countBatch(runProgress(c.Run), c.Batch)),
 		s.connectors.ToUpdate(takeSlot(c)),
 		s.connectors.ToCheck(dynamo.Change{
 			Key:       stateKey(c.Batch.Ref.Connector),
@@ -107,21 +132,78 @@ func (s *Store) CountParts(ctx context.Context, b seeding.Batch, parts []string,
 		}
 	}
 	if len(parts) > partsInCondition {
-		return s.countManyParts(ctx, b.Ref, parts, c)
+		return s.countManyParts(ctx, b.Ref, parts, c, add)
 	}
 	for i, part := range parts {
 		name := fmt.Sprintf(":part%d", i)
 		c.Condition += " AND NOT contains(#parts, " + name + ")"
 		c.Values[name] = dynamo.Text(part)
 	}
-	return s.updateBatch(ctx, b, c, nil)
+	if b.State.Open() {
+		c.Key = openKey(b.Ref)
+		_, err := s.connectors.Update(ctx, c)
+		if err = notFoundOrConflict(err); !errors.Is(err, seeding.ErrNotFound) {
+			return err
+		}
+	}
+	return notFoundOrConflict(s.countLate(ctx, b.Ref, c, add))
+}
+
+// countLate makes a change of CountParts to a closed batch, and adds the totals to
+// its run, and to the figures of its connector if the run is completed. A refusal is
+// that of the batch.
+func (s *Store) countLate(ctx context.Context, ref seeding.BatchRef, c dynamo.Change, add seeding.Totals) (err error) {
+	c.Key = closedKey(ref)
+	for range 2 { // a run is completed once
+		writes, err := s.addLate(ctx, ref, add)
+		if err != nil {
+			return err
+		}
+		err = dynamo.Transact(ctx, s.client, append([]dynamo.Write{s.connectors.ToUpdate(c)}, writes...)...)
+		if r, refused := errors.AsType[*dynamo.Refused](err); !refused || !slices.ContainsFunc(r.Old[1:], exists) {
+			return err
+		}
+	}
+	return seeding.ErrConflict
+}
+
+func exists(it dynamo.Item) bool { return it != nil }
+
+// addLate are the writes that add what came late to the run, and to the figures of
+// the connector, as far as they are there.
+func (s *Store) addLate(ctx context.Context, ref seeding.BatchRef, add seeding.Totals) (writes []dynamo.Write, err error) {
+	run, err := s.Run(ctx, ref.Connector, ref.Run)
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	of := addTotals(ref, add)
+	if run.Completed.IsZero() {
+		of.Update, of.Condition = of.Update+", #late :one", of.Condition+" AND attribute_not_exists(#completed)"
+		return []dynamo.Write{s.connectors.ToUpdate(of)}, nil
+	}
+	of.Condition += " AND attribute_exists(#completed)"
+	writes = append(writes, s.connectors.ToUpdate(of))
+	if _, err := s.State(ctx, ref.Connector); err != nil {
+		return writes, ignoreNotFound(err)
+	}
+	return append(writes, s.connectors.ToUpdate(dynamo.Change{
+		Key: stateKey(ref.Connector), Update: "ADD #tokenised :tokenised", Condition: dynamo.Exists,
+		Values: dynamo.Item{":tokenised": dynamo.Number(add.Tokenised)},
+	})), nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, seeding.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // countManyParts makes the change of CountParts for parts that are too many for
 // a condition: it reads the batch, and writes on condition that no part came
 // since. Where others count parts all the time, the last refusal is returned as
 // it is, because a conflict would mean that these parts are counted.
-func (s *Store) countManyParts(ctx context.Context, ref seeding.BatchRef, parts []string, c dynamo.Change) error {
+func (s *Store) countManyParts(ctx context.Context, ref seeding.BatchRef, parts []string, c dynamo.Change, add seeding.Totals) error {
 	return dynamo.RetryRefused(func() error {
 		b, err := s.Batch(ctx, ref)
 		if err != nil {
@@ -130,12 +212,12 @@ func (s *Store) countManyParts(ctx context.Context, ref seeding.BatchRef, parts 
 		if slices.ContainsFunc(parts, b.HasPart) {
 			return seeding.ErrConflict
 		}
-		c.Key = closedKey(ref)
-		if b.State.Open() {
-			c.Key = openKey(ref)
-		}
 		c.Condition = dynamo.Exists + " AND " + countedParts(len(b.Parts))
 		c.Values[":parts"] = dynamo.Number(len(b.Parts))
+		if !b.State.Open() {
+			return s.countLate(ctx, ref, c, add)
+		}
+		c.Key = openKey(ref)
 		_, err = s.connectors.Update(ctx, c)
 		return err
 	})
@@ -267,6 +349,7 @@ func (s *Store) Close(ctx context.Context, b seeding.Batch) error {
 			}),
 			s.connectors.ToPut(dynamo.Change{Key: closedKey(b.Ref), Item: encodeBatch(closed), Condition: dynamo.Absent}),
 			s.connectors.ToUpdate(freeSlot(b)),
+			s.connectors.ToUpdate(countClosed(b)),
 		)
 	}))
 }
@@ -311,7 +394,8 @@ func (s *Store) noOpenBatches(ctx context.Context, registry, connector string) (
 	return s.connectors.ToCheck(unmovedCounter(registry, state.Counter)), nil
 }
 
-// encodeBatch leaves out what is in the key, and the members of a closed batch.
+// encodeBatch leaves out what is in the key. Of the members of a closed batch the
+// registrants stay, for who asks what became of one (BatchesWith).
 func encodeBatch(b seeding.Batch) dynamo.Item {
 	it := dynamo.Item{
 		"state": dynamo.Text(string(b.State)), "mts": dynamo.Text(b.MTS), "url": dynamo.Text(b.MTSURL),
@@ -338,8 +422,22 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		it["prints"] = dynamo.Binary(seeding.PackFingerprints(b.Fingerprints))
 	} else {
 		it["registry"] = dynamo.Text(b.Ref.Registry)
+		it["registrants"] = packRegistrants(b.Members)
 	}
 	return dynamo.OmitZero(it)
+}
+
+// packRegistrants packs the registrants in their order: about a byte for each.
+func packRegistrants(members []seeding.Member) types.AttributeValue {
+	if len(members) == 0 {
+		return dynamo.Binary(nil)
+	}
+	var list []seeding.Member
+	for _, m := range members {
+		list = append(list, seeding.Member{Registrant: m.Registrant})
+	}
+	slices.SortFunc(list, func(a, b seeding.Member) int { return cmp.Compare(a.Registrant, b.Registrant) })
+	return dynamo.Binary(seeding.PackMembers(list))
 }
 
 // decodeBatch returns the decoder of batches; ref is what their key says.

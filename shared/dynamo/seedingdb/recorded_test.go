@@ -244,11 +244,12 @@ func example() contents {
 		ID: "1790000000-a", Connector: c.ID, Kind: seeding.Recurring, Version: 3, Started: after(time.Second), Cursor: 940, PassOver: true, Passes: 2,
 		PassStarted: after(20 * time.Second), Completed: after(50 * time.Second), Fence: 1,
 		Tally:  seeding.Tally{Looked: 12, Invalid: 2, Removed: 1},
-		Totals: seeding.Totals{Sent: 9, Tokenised: 4, Refused: 2, Duplicate: 1, Conflict: 1, NoToken: 1},
+		Totals: seeding.Totals{Sent: 9, Tokenised: 4, Refused: 2, Duplicate: 1, Conflict: 1, NoToken: 1}, Batches: 1, Closed: 1,
+		Lately: map[int64]seeding.Patches{seeding.Period(after(40 * time.Second)): {Records: 9, Claimed: after(2 * time.Second), Closed: after(40 * time.Second)}},
 	}
 	open := seeding.Run{
 		ID: "1790003600-b", Connector: c.ID, Kind: seeding.Recurring, Version: 3, Started: after(time.Hour), Cursor: 512, Passes: 1,
-		PassStarted: after(time.Hour), Fence: 2, Tally: seeding.Tally{Looked: 5, Invalid: 1, Removed: 2},
+		PassStarted: after(time.Hour), Fence: 2, Tally: seeding.Tally{Looked: 5, Invalid: 1, Removed: 2}, Batches: 2, Totals: seeding.Totals{Sent: 5},
 	}
 	batch := func(run, id string) seeding.Batch {
 		return seeding.Batch{
@@ -326,10 +327,12 @@ func example() contents {
 				seeding.ProblemMTS:  {Text: "MTS cannot be reached.", Remedy: "Start it.", Since: after(time.Minute), Attempts: 3, Next: after(66 * time.Minute)},
 				seeding.ProblemRead: {Text: "A field is unknown.", Remedy: "Correct the fields.", Since: after(time.Minute)},
 			},
-			Retried: map[seeding.RejectionKind]time.Time{"": after(70 * time.Minute), seeding.Duplicate: after(71 * time.Minute)},
+			Figures: seeding.Figures{Tokenised: 4, Last: seeding.LastRun{ID: ended.ID, Started: ended.Started, Completed: ended.Completed, Totals: ended.Totals}},
+			Name:    c.Name, MTSHost: "https://mts.example:443", RegistryHost: "https://registry.example:443",
+			Retried: seeding.Retried{{}: after(70 * time.Minute), {Kind: seeding.Duplicate}: after(71 * time.Minute)},
 		},
 		FreshState: seeding.State{
-			Connector: "c-fresh", Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 1, Status: seeding.Stopped,
+			Connector: "c-fresh", Name: c.Name, MTSHost: "https://mts.example:443", RegistryHost: "https://registry.example:443", Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 1, Status: seeding.Stopped,
 			Problems: map[seeding.Source]seeding.Problem{},
 		},
 		Ended: ended, Open: open,
@@ -366,6 +369,13 @@ func beforeSlots(s contents) contents {
 			b.Since, b.Overdue, b.Answered = time.Time{}, time.Time{}, time.Time{}
 		}
 	}
+	for _, run := range []*seeding.Run{&s.Ended, &s.Open} {
+		run.Batches, run.Closed, run.Lately, run.Uncounted = 0, 0, nil, true
+	}
+	s.Open.Totals = seeding.Totals{}
+	for _, state := range []*seeding.State{&s.State, &s.FreshState} {
+		state.Figures, state.Name, state.MTSHost, state.RegistryHost = seeding.Figures{}, "", "", ""
+	}
 	m := &s.MTS
 	m.Claims, m.Slots, m.Waiting, m.Delivered, m.Heard = 0, nil, nil, 0, time.Time{}
 	m.Single, m.Interval, m.Limit, m.Raising, m.LimitedAt = 0, 0, 0, 0, 0
@@ -395,7 +405,7 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 		t.Helper()
 		b.State, b.RequestID, b.Submitted, b.Closed = seeding.Claimed, "", time.Time{}, time.Time{}
 		b.Parts, b.Totals, b.Attempts, b.NotBefore, b.Answered = nil, seeding.Totals{}, 0, time.Time{}, time.Time{}
-		run.Completed, run.Totals = time.Time{}, seeding.Totals{}
+		run.Completed, run.Totals, run.Lately = time.Time{}, seeding.Totals{}, nil
 		done(store.Claim(ctx, seeding.Claim{
 			Batch: b, Counter: counter, Run: run, Version: c.Version, Fence: run.Fence, Claims: b.Number - 1,
 		}))
@@ -410,7 +420,7 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 	open.State = seeding.Submitted
 	done(store.CountParts(ctx, open, closed.Parts, seeding.Totals{}))
 	done(store.Close(ctx, closed))
-	done(store.CompleteRun(ctx, s.Ended))
+	done(store.CompleteRun(ctx, s.Ended, nil))
 	done(store.LeaveRun(ctx, c.ID, s.Ended.Fence, time.Time{}, after(2*time.Hour), time.Time{}))
 
 	_, err = store.TakeRun(ctx, c.ID, state.Lease.Owner, after(time.Hour), state.Lease.Until, time.Time{})
@@ -428,8 +438,8 @@ func write(t *testing.T, store *seedingdb.Store, inbox *seedingdb.Inbox, s conte
 	for source, problem := range state.Problems {
 		done(store.RaiseProblem(ctx, c.ID, source, problem))
 	}
-	done(store.Retry(ctx, c.ID, seeding.Duplicate, state.Retried[seeding.Duplicate]))
-	done(store.Retry(ctx, c.ID, "", state.Retried[""]))
+	done(store.Retry(ctx, c.ID, seeding.Group{Kind: seeding.Duplicate}, state.Retried[seeding.Group{Kind: seeding.Duplicate}]))
+	done(store.Retry(ctx, c.ID, seeding.Group{}, state.Retried[seeding.Group{}]))
 
 	_, err = store.TakePatch(ctx, s.Registry.Key, s.Registry.Patch.Owner, t0, s.Registry.Patch.Until)
 	done(err)

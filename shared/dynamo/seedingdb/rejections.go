@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -129,21 +130,64 @@ func (s *Store) DeleteRejections(ctx context.Context, list []seeding.Rejection) 
 	})
 }
 
+// mostExamined is how many rejections one call reads for a page: 11 MB, a second or
+// two. Who looks for few among many continues from there.
+const mostExamined = 50_000
+
 // ListRejections implements the store of the connectors API. A page mark is the
-// sort key of the last rejection of the page.
-func (s *Store) ListRejections(ctx context.Context, registry, connector, after string, limit int) ([]seeding.Rejection, string, error) {
-	wanted := func(it dynamo.Item) bool {
+// sort key of the last rejection that was read for the page.
+func (s *Store) ListRejections(ctx context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error) {
+	span := dynamo.Span{Partition: rejections(registry), From: after}
+	span.Filter, span.Values = filterOf(filter)
+	if span.Filter == "" && filter.Code == "" {
+		span.Limit = max(limit+2, 200)
+	}
+	decode := decodeRejection(registry)
+	limit = max(limit, 1)
+	full := false
+	last, err := s.connectors.Search(ctx, span, mostExamined, func(it dynamo.Item) (bool, error) {
 		sort := dynamo.SortKey(it)
 		parts, ok := dynamo.SplitSort(sort, 2)
-		return ok && parts[1] == connector && sort != after
+		if !ok || parts[1] != connector || sort == after {
+			return true, nil
+		}
+		r, err := decode(it)
+		if err != nil || !filter.Has(r) { // one that cannot be read must not keep anybody from the others
+			return true, nil //nolint:nilerr // so it is left out
+		}
+		if full = len(list) == limit; full {
+			return false, nil
+		}
+		list = append(list, r)
+		return true, nil
+	})
+	switch {
+	case err != nil:
+		return nil, "", err
+	case full:
+		return list, rejectionKey(list[limit-1]).Sort, nil
 	}
-	list, more, err := dynamo.Page(ctx, s.connectors,
-		dynamo.Span{Partition: rejections(registry), From: after, Limit: max(limit+2, 200)}, limit,
-		wanted, decodeRejection(registry))
-	if err != nil || !more {
-		return list, "", err
+	return list, last, nil
+}
+
+// filterOf is the part of a filter that DynamoDB applies.
+func filterOf(f seeding.RejectionFilter) (condition string, values dynamo.Item) {
+	var parts, some []string
+	values = dynamo.Item{}
+	if f.Kind != "" {
+		parts, values[":kind"] = append(parts, "#kind = :kind"), dynamo.Text(string(f.Kind))
 	}
-	return list, rejectionKey(list[len(list)-1]).Sort, nil
+	if !f.Since.IsZero() {
+		parts, values[":since"] = append(parts, "#since >= :since"), dynamo.Instant(f.Since)
+	}
+	for i, registrant := range f.Registrants {
+		name := fmt.Sprintf(":r%d", i)
+		some, values[name] = append(some, "#registrant = "+name), dynamo.Number(registrant)
+	}
+	if len(some) > 0 {
+		parts = append(parts, "("+strings.Join(some, " OR ")+")")
+	}
+	return strings.Join(parts, " AND "), values
 }
 
 func encodeRejection(r seeding.Rejection) dynamo.Item {

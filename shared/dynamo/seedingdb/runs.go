@@ -3,6 +3,10 @@ package seedingdb
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/dynamo"
@@ -96,38 +100,62 @@ func (s *Store) SaveRun(ctx context.Context, r seeding.Run) error {
 }
 
 // CompleteRun implements seeding.Runs.
-func (s *Store) CompleteRun(ctx context.Context, r seeding.Run) error {
+func (s *Store) CompleteRun(ctx context.Context, r seeding.Run, rejections *seeding.RejectionCount) error {
 	end := runProgress(r)
-	end.Update += ", #completed = :completed"
+	set, remove, _ := strings.Cut(end.Update, " REMOVE ")
+	end.Update = set + ", #completed = :completed"
 	end.Values[":completed"] = dynamo.Instant(r.Completed)
 	if r.Ending != seeding.Finished {
 		end.Update += ", #ending = :ending"
 		end.Values[":ending"] = dynamo.Text(string(r.Ending))
 	}
 	for name, n := range totals(r.Totals) {
-		if n != 0 {
-			end.Update += ", #" + name + " = :" + name
-			end.Values[":"+name] = dynamo.Number(n)
-		}
+		end.Update += ", #" + name + " = :" + name
+		end.Values[":"+name] = dynamo.Number(n)
 	}
+	if remove != "" {
+		end.Update += " REMOVE " + remove
+	}
+	end.Condition += " AND " + stillLate(r, end.Values)
+	figures := addFigures(r, rejections)
 	leave := dynamo.Change{
 		Key:       stateKey(r.Connector),
-		Update:    "REMOVE #run DELETE #cancelled :runs",
+		Update:    figures.Update + " REMOVE #run DELETE #cancelled :runs",
 		Condition: isOpen(r) + " AND #fence = :fence",
-		Values:    dynamo.Item{":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":fence": dynamo.Number(r.Fence)},
+		Values:    figures.Values,
 	}
+	leave.Values[":run"], leave.Values[":runs"] = dynamo.Text(r.ID), dynamo.Set([]string{r.ID})
+	leave.Values[":fence"] = dynamo.Number(r.Fence)
 	if r.Kind == seeding.Import {
-		leave.Update = "DELETE #imports :runs, #cancelled :runs"
+		leave.Update = figures.Update + " DELETE #imports :runs, #cancelled :runs"
 	}
-	return conflict(dynamo.Transact(ctx, s.client, s.connectors.ToUpdate(end), s.connectors.ToUpdate(leave)))
+	writes := []dynamo.Write{s.connectors.ToUpdate(end), s.connectors.ToUpdate(leave)}
+	if rejections != nil {
+		count, err := encodeCount(*rejections)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, s.connectors.ToPut(dynamo.Change{Key: countKey(r.Connector), Item: count}))
+	}
+	return conflict(dynamo.Transact(ctx, s.client, writes...))
+}
+
+// stillLate is the condition that no late answer was counted since a run was read.
+func stillLate(r seeding.Run, values dynamo.Item) string {
+	if r.Late == 0 {
+		return "attribute_not_exists(#late)"
+	}
+	values[":late"] = dynamo.Number(r.Late)
+	return "#late = :late"
 }
 
 // runProgress writes what moves in an open run.
 func runProgress(r seeding.Run) dynamo.Change {
-	return dynamo.Change{
+	c := dynamo.Change{
 		Key: runKey(r.Connector, r.ID),
 		Update: "SET #cursor = :cursor, #over = :over, #passes = :passes, #pass = :pass," +
-			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #in_batch = :in_batch, #holding = :holding, #stayed = :stayed, #not_found = :not_found, #no_vid = :no_vid, #unseen = :unseen, #fence = :fence",
+			" #expected = :expected, #looked = :looked, #invalid = :invalid, #removed = :removed, #unselected = :unselected, #in_batch = :in_batch, #holding = :holding, #stayed = :stayed, #not_found = :not_found, #no_vid = :no_vid, #unseen = :unseen, #fence = :fence," +
+			" #before = :before, #again = :again",
 		Condition: dynamo.Exists + " AND attribute_not_exists(#completed) AND #fence <= :fence",
 		Values: dynamo.Item{
 			":cursor": dynamo.Number(r.Cursor), ":over": dynamo.Flag(r.PassOver),
@@ -136,9 +164,66 @@ func runProgress(r seeding.Run) dynamo.Change {
 			":unselected": dynamo.Number(r.Tally.NotSelected), ":in_batch": dynamo.Number(r.Tally.InBatch),
 			":holding": dynamo.Number(r.Tally.Holding), ":stayed": dynamo.Number(r.Tally.Rejected),
 			":not_found": dynamo.Number(r.Tally.NotFound), ":no_vid": dynamo.Number(r.Tally.NoVID), ":unseen": dynamo.Text(string(r.Unseen)),
-			":fence": dynamo.Number(r.Fence),
+			":fence": dynamo.Number(r.Fence), ":before": dynamo.Number(r.SentBefore), ":again": dynamo.Number(r.Again),
 		},
 	}
+	var over []string
+	for _, number := range r.Outdated() {
+		for _, name := range namesOf(number) {
+			over = append(over, "#"+name)
+		}
+	}
+	if len(over) > 0 {
+		c.Update += " REMOVE " + strings.Join(over, ", ")
+	}
+	return c
+}
+
+// namesOf are the attributes of a period of Run.Lately: its records, when the first
+// of its batches was claimed, and when the last was closed.
+func namesOf(number int64) [3]string {
+	n := strconv.FormatInt(number, 10)
+	return [3]string{"n_" + n, "c_" + n, "e_" + n}
+}
+
+// countBatch is the change by which a claim counts its batch, beside the progress of
+// the run.
+func countBatch(progress dynamo.Change, b seeding.Batch) dynamo.Change {
+	progress.Update += " ADD #batches :one, #sent :count"
+	progress.Values[":one"], progress.Values[":count"] = dynamo.Number(1), dynamo.Number(b.Count)
+	return progress
+}
+
+// countClosed is the change by which closing a batch adds it to its run. It has no
+// condition: nothing of a run may keep a batch, and its slot, from being closed.
+func countClosed(b seeding.Batch) dynamo.Change {
+	add := b.Totals
+	add.Sent -= b.Count // as which it counts since its claim
+	c := addTotals(b.Ref, add)
+	c.Condition = ""
+	c.Update += ", #closedBatches :one"
+	if b.State == seeding.Patched {
+		names := namesOf(seeding.Period(b.Closed))
+		c.Update = fmt.Sprintf("SET #%s = if_not_exists(#%s, :claimed), #%s = :closed ", names[1], names[1], names[2]) +
+			c.Update + ", #" + names[0] + " :count"
+		c.Values[":count"], c.Values[":claimed"], c.Values[":closed"] = dynamo.Number(b.Count), dynamo.Instant(b.Claimed), dynamo.Instant(b.Closed)
+	}
+	return c
+}
+
+// addTotals is the change by which totals are added to a run.
+func addTotals(ref seeding.BatchRef, add seeding.Totals) dynamo.Change {
+	c := dynamo.Change{
+		Key: runKey(ref.Connector, ref.Run), Update: "ADD ", Condition: dynamo.Exists, Values: dynamo.Item{":one": dynamo.Number(1)},
+	}
+	for _, name := range slices.Sorted(maps.Keys(totals(add))) {
+		if c.Update != "ADD " {
+			c.Update += ", "
+		}
+		c.Update += "#" + name + " :" + name
+		c.Values[":"+name] = dynamo.Number(totals(add)[name])
+	}
+	return c
 }
 
 // encodeNewRun leaves the kind out of a recurring run, as before there were
@@ -161,6 +246,7 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 		"not_found": dynamo.Number(r.Tally.NotFound), "no_vid": dynamo.Number(r.Tally.NoVID), "unseen": dynamo.Text(string(r.Unseen)),
 	})
 	it["fence"] = dynamo.Number(r.Fence)
+	it["counted"] = dynamo.Flag(true) // a version before did not count batches in their run
 	return it
 }
 
@@ -171,7 +257,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 	if key.Partition == "" {
 		r.Damaged("pk")
 	}
-	return dynamo.Decoded(r, seeding.Run{
+	run := seeding.Run{
 		ID:          strings.TrimPrefix(key.Sort, runPrefix),
 		Connector:   strings.TrimPrefix(key.Partition, runs("")),
 		Kind:        cmp.Or(seeding.RunKind(r.Text("kind")), seeding.Recurring),
@@ -191,8 +277,27 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 			Looked: r.Int("looked"), NotSelected: r.Int("unselected"), InBatch: r.Int("in_batch"), Holding: r.Int("holding"),
 			Rejected: r.Int("stayed"), NotFound: r.Int("not_found"), NoVID: r.Int("no_vid"), Invalid: r.Int("invalid"), Removed: r.Int("removed"),
 		},
-		Unseen: seeding.Nobody(r.Text("unseen")),
-		Totals: decodeTotals(r),
-		Fence:  r.Number("fence"),
-	})
+		Unseen:     seeding.Nobody(r.Text("unseen")),
+		Totals:     decodeTotals(r),
+		Fence:      r.Number("fence"),
+		Batches:    r.Int("batches"),
+		Closed:     r.Int("closedBatches"),
+		Late:       r.Int("late"),
+		SentBefore: r.Int("before"),
+		Again:      r.Int("again"),
+		Uncounted:  !r.Flag("counted"),
+	}
+	for _, name := range r.Names() {
+		text, ok := strings.CutPrefix(name, "n_")
+		number, err := strconv.ParseInt(text, 10, 64)
+		if !ok || err != nil {
+			continue
+		}
+		if run.Lately == nil {
+			run.Lately = map[int64]seeding.Patches{}
+		}
+		names := namesOf(number)
+		run.Lately[number] = seeding.Patches{Records: r.Int(names[0]), Claimed: r.Instant(names[1]), Closed: r.Instant(names[2])}
+	}
+	return dynamo.Decoded(r, run)
 }

@@ -180,6 +180,7 @@ func newState(c seeding.Connector) dynamo.Item {
 		"registry": dynamo.Text(c.RegistryKey()), "mts": dynamo.Text(c.MTSKey()),
 		"version": dynamo.Number(c.Version), "status": dynamo.Text(string(seeding.Stopped)),
 		"due": dynamo.Number(0), "fence": dynamo.Number(0), "problems": noProblems(),
+		"name": dynamo.Text(c.Name), "mtsHost": dynamo.Text(seeding.Origin(c.MTS.URL)), "registryHost": dynamo.Text(seeding.Origin(c.Registry.URL)),
 	}
 }
 
@@ -207,6 +208,9 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Unreturned: r.Int("unreturned"),
 		Problems:   map[seeding.Source]seeding.Problem{},
 		Retried:    decodeRetried(r),
+		Figures:    decodeFigures(r),
+		Name:       r.Text("name"),
+		MTSHost:    r.Text("mtsHost"), RegistryHost: r.Text("registryHost"),
 	}
 	if nudge := r.Instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
 		state.Due = nudge
@@ -227,15 +231,36 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 // retriedName is the attribute with the time of the last retry of a kind.
 func retriedName(kind seeding.RejectionKind) string { return "again_" + string(kind) }
 
+// retriedCodes is the attribute with the times of groups with a code: a map by kind
+// and code, with a space between them. It is replaced as a whole.
+const retriedCodes = "againCodes"
+
+func encodeRetriedCodes(a seeding.Retried) dynamo.Item {
+	codes := dynamo.Item{}
+	for g, at := range a {
+		if g.Code != "" {
+			codes[string(g.Kind)+" "+g.Code] = dynamo.Instant(at)
+		}
+	}
+	return codes
+}
+
 // decodeRetried is nil if nothing was ever retried.
-func decodeRetried(r *dynamo.Reader) (retried map[seeding.RejectionKind]time.Time) {
+func decodeRetried(r *dynamo.Reader) seeding.Retried {
+	retried := seeding.Retried{}
 	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
 		if at := r.Instant(retriedName(kind)); !at.IsZero() {
-			if retried == nil {
-				retried = map[seeding.RejectionKind]time.Time{}
-			}
-			retried[kind] = at
+			retried[seeding.Group{Kind: kind}] = at
 		}
+	}
+	r.Map(retriedCodes, func(r *dynamo.Reader) {
+		for _, name := range r.Names() {
+			kind, code, _ := strings.Cut(name, " ")
+			retried[seeding.Group{Kind: seeding.RejectionKind(kind), Code: code}] = r.Instant(name)
+		}
+	})
+	if len(retried) == 0 {
+		return nil
 	}
 	return retried
 }

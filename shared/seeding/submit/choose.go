@@ -84,6 +84,7 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 			before := chosen.run.Tally
 			plan.run.Unseen = s.unseen(limited, registry, p, plan.run.Tally.Looked-before.Looked, plan.run.Tally.NotSelected-before.NotSelected)
 		}
+		v.posts.read.add(chosen.run, plan.run, p.staying(plan))
 		chosen.run = plan.run
 		chosen.run.Tally.Removed += removed
 		chosen.chosen = append(chosen.chosen, plan.chosen...)
@@ -110,16 +111,16 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 
 // retried is when somebody last asked for another attempt at rejected registrants, by
 // kind. Who lists registrants for an import asks for one at each.
-func (v view) retried() map[seeding.RejectionKind]time.Time {
+func (v view) retried() seeding.Retried {
 	if v.run.Selection.Listed == 0 {
 		return v.state.Retried
 	}
 	retried := maps.Clone(v.state.Retried)
 	if retried == nil {
-		retried = map[seeding.RejectionKind]time.Time{}
+		retried = seeding.Retried{}
 	}
-	if v.run.Started.After(retried[""]) {
-		retried[""] = v.run.Started
+	if all := (seeding.Group{}); v.run.Started.After(retried[all]) {
+		retried[all] = v.run.Started
 	}
 	return retried
 }

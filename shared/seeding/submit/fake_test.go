@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type fake struct {
 	answers    []seeding.BatchRef
 	damaged    *seeding.DamagedAnswer // before the others; nil for none
 	rejections []seeding.Rejection
+	counted    *seeding.RejectionCount // with the run that completed last
 	registry   seeding.RegistryState
 	mts        seeding.MTSState
 
@@ -359,11 +361,18 @@ func (f *fake) SaveRun(_ context.Context, r seeding.Run) error {
 	if r.Fence != f.state.Lease.Fence {
 		return seeding.ErrConflict
 	}
-	f.runs[r.ID] = r
+	f.progress(r)
 	return nil
 }
 
-func (f *fake) CompleteRun(_ context.Context, r seeding.Run) error {
+// progress writes what moves in an open run, and not what its batches count.
+func (f *fake) progress(r seeding.Run) {
+	stored := f.runs[r.ID]
+	r.Totals, r.Batches, r.Closed, r.Lately, r.Late = stored.Totals, stored.Batches, stored.Closed, stored.Lately, stored.Late
+	f.runs[r.ID] = r
+}
+
+func (f *fake) CompleteRun(_ context.Context, r seeding.Run, rejections *seeding.RejectionCount) error {
 	if err := f.begin("CompleteRun", r.ID); err != nil {
 		return err
 	}
@@ -373,6 +382,9 @@ func (f *fake) CompleteRun(_ context.Context, r seeding.Run) error {
 	f.runs[r.ID] = r
 	if f.state.Run == r.ID {
 		f.state.Run = ""
+	}
+	if rejections != nil {
+		f.counted = rejections
 	}
 	f.state.Imports = slices.DeleteFunc(f.state.Imports, func(id string) bool { return id == r.ID })
 	return nil
@@ -419,7 +431,11 @@ func (f *fake) Claim(_ context.Context, c seeding.Claim) error {
 	f.mts.Slots = append(f.mts.Slots, seeding.Slot{
 		Batch: b.Ref.Batch, Connector: b.Ref.Connector, Registry: b.Ref.Registry, Count: b.Count, Claimed: b.Claimed, Overdue: b.Overdue, Ends: b.GiveUpAt(),
 	})
-	f.open, f.runs[c.Run.ID] = append(f.open, c.Batch), c.Run
+	f.open = append(f.open, c.Batch)
+	f.progress(c.Run)
+	run := f.runs[c.Run.ID]
+	run.Batches, run.Totals.Sent = run.Batches+1, run.Totals.Sent+b.Count
+	f.runs[c.Run.ID] = run
 	return nil
 }
 
@@ -446,6 +462,10 @@ func (f *fake) Close(_ context.Context, b seeding.Batch) error {
 		return seeding.ErrConflict
 	}
 	f.closed = append(f.closed, b)
+	run, add := f.runs[b.Ref.Run], b.Totals
+	add.Sent -= b.Count
+	run.Closed, run.Totals = run.Closed+1, run.Totals.Plus(add)
+	f.runs[b.Ref.Run] = run
 	f.mts.Slots = slices.DeleteFunc(f.mts.Slots, func(s seeding.Slot) bool { return s.Batch == b.Ref.Batch })
 	return nil
 }
@@ -500,6 +520,23 @@ func (f *fake) PutRejections(_ context.Context, rejections []seeding.Rejection) 
 func (f *fake) DeleteRejections(_ context.Context, rejections []seeding.Rejection) error {
 	f.rejections = slices.DeleteFunc(f.rejections, func(r seeding.Rejection) bool { return slices.Contains(rejections, r) })
 	return f.begin("DeleteRejections")
+}
+
+func (f *fake) ListRejections(_ context.Context, _, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error) {
+	if err := f.begin("ListRejections"); err != nil {
+		return nil, "", err
+	}
+	mark := func(r seeding.Rejection) string { return fmt.Sprintf("%012d", r.Identifier) }
+	for _, r := range f.rejections {
+		if r.Connector == connector && filter.Has(r) && mark(r) > after {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b seeding.Rejection) int { return strings.Compare(mark(a), mark(b)) })
+	if len(list) > limit {
+		list, next = list[:limit], mark(list[limit-1])
+	}
+	return list, next, nil
 }
 
 // The registry and its state.

@@ -71,7 +71,7 @@ func TestHowFarAPageIsLookedAt(t *testing.T) {
 			}
 			want := run
 			want.Cursor, want.PassOver, want.Tally.Looked, want.Tally.InBatch = c.cursor, c.passOver, 100+c.looked, c.looked-len(c.chosen)
-			if plan.run != want {
+			if !reflect.DeepEqual(plan.run, want) {
 				t.Errorf("run %+v, want %+v", plan.run, want)
 			}
 			for _, chosen := range plan.chosen {
@@ -166,7 +166,7 @@ func TestWhatAPageComesTo(t *testing.T) {
 	if !reflect.DeepEqual(plan.rejected, want) {
 		t.Errorf("rejected %+v, want %+v", plan.rejected, want)
 	}
-	if want := (seeding.Run{Cursor: 21, Tally: seeding.Tally{Looked: 11, NotSelected: 2, Holding: 4, Rejected: 2, Invalid: 2}}); plan.run != want {
+	if want := (seeding.Run{Cursor: 21, Tally: seeding.Tally{Looked: 11, NotSelected: 2, Holding: 4, Rejected: 2, Invalid: 2}}); !reflect.DeepEqual(plan.run, want) {
 		t.Errorf("run %+v, want %+v", plan.run, want)
 	}
 	if !reflect.DeepEqual(p.mine, mineBefore) {

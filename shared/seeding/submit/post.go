@@ -18,6 +18,7 @@ type post struct {
 
 // posts are the POSTs that one call of Work began.
 type posts struct {
+	read   passRead // beside them, by the steps
 	all    sync.WaitGroup
 	mu     sync.Mutex
 	count  int  // under way
@@ -262,7 +263,7 @@ func (s *Submitter) notTaken(ctx context.Context, v view, batch seeding.Batch, f
 	now := s.Clock.Now()
 	log.Warn("batch not taken by MTS", "fault", fault.Error())
 	s.Meter.Measure(seeding.MetricBatchesFailed, 1, "")
-	batch.State, batch.Closed, batch.Totals = seeding.Failed, now, seeding.Totals{Sent: batch.Count}
+	batch.State, batch.Closed = seeding.Failed, now // nothing of it was sent
 	if err := seeding.IgnoreConflict(s.Store.Close(ctx, batch)); err != nil {
 		return err
 	}

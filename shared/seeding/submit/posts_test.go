@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -582,7 +583,7 @@ func TestNobodyIsLeftOutOfAWave(t *testing.T) {
 			}
 			all = append(all, part.chosen...)
 			last := all[len(all)-1].member.Identifier
-			if i < len(parts)-1 && (part.run.Cursor != last || part.run.PassOver) || i == len(parts)-1 && part.run != c.run {
+			if i < len(parts)-1 && (part.run.Cursor != last || part.run.PassOver) || i == len(parts)-1 && !reflect.DeepEqual(part.run, c.run) {
 				t.Fatalf("after batch %d to %d the run is at %+v", i, last, part.run)
 			}
 		}

@@ -17,7 +17,7 @@ type rules struct {
 	removeVIDs      bool
 	ownDomain       bool // the domain is an import's own: whom it does not select may be the connector's
 	tokens          seeding.TokenShape
-	retried         map[seeding.RejectionKind]time.Time // State.Retried
+	retried         seeding.Retried
 	mapper          seeding.Mapper
 	fingerprintKey  seeding.Key
 	fingerprintKeys map[string]seeding.Key // of the rejections, as far as they still exist

@@ -177,7 +177,7 @@ func TestWhoHoldsAToken(t *testing.T) {
 
 // A rejected registrant waits until one of the reasons makes it due.
 func TestWhoWasRejected(t *testing.T) {
-	type retried = map[seeding.RejectionKind]time.Time
+	type retried = seeding.Retried
 	otherData := seeding.FingerprintOf(formerKey, seeding.Demographics{VID: joDemography.VID})
 	for name, c := range map[string]struct {
 		kind         seeding.RejectionKind // refused unless said
@@ -210,11 +210,11 @@ func TestWhoWasRejected(t *testing.T) {
 		"waits for its time":                {change: func(r *seeding.Rejection) { r.Next = now.Add(time.Millisecond) }},
 		"is sent after a new configuration": {change: func(r *seeding.Rejection) { r.Configured = 2 }, sent: true},
 
-		"is sent when its kind was retried":              {retried: retried{seeding.Refused: now}, sent: true},
-		"is sent when all kinds were retried":            {retried: retried{"": now}, sent: true},
-		"waits when another kind was retried":            {retried: retried{seeding.NoToken: now}},
-		"waits when its kind was retried before it":      {retried: retried{seeding.Refused: earlier.Add(-time.Minute)}},
-		"waits when all were retried in the same moment": {retried: retried{"": earlier}},
+		"is sent when its kind was retried":              {retried: retried{{Kind: seeding.Refused}: now}, sent: true},
+		"is sent when all kinds were retried":            {retried: retried{{}: now}, sent: true},
+		"waits when another kind was retried":            {retried: retried{{Kind: seeding.NoToken}: now}},
+		"waits when its kind was retried before it":      {retried: retried{{Kind: seeding.Refused}: earlier.Add(-time.Minute)}},
+		"waits when all were retried in the same moment": {retried: retried{{}: earlier}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := waiting(seeding.Refused)

@@ -28,7 +28,7 @@ func (s *Submitter) open(ctx context.Context, v view, due, now time.Time) (*seed
 func passResult(run seeding.Run, closed []seeding.Batch) (sent bool, pending int) {
 	for _, b := range closed {
 		if !b.Claimed.Before(run.PassStarted) {
-			sent, pending = true, pending+b.Totals.Pending()
+			sent, pending = true, pending+b.Undecided()
 		}
 	}
 	return sent, pending
@@ -48,7 +48,7 @@ func nextPass(run seeding.Run, pending int, blocked bool, now time.Time) (_ seed
 	if !now.After(run.Started) { // or it would be taken for the first pass
 		now = run.Started.Add(time.Millisecond)
 	}
-	run.Cursor, run.PassOver, run.PassStarted, run.Expected = 0, false, now, pending
+	run = run.NextPass(pending, now)
 	if !blocked {
 		run.Passes++
 	}
@@ -85,7 +85,11 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 		moved, err := s.saveRun(ctx, run)
 		return next{due: now, again: true, moved: moved}, err
 	}
-	if run, err = s.complete(ctx, run); err != nil {
+	rejections, err := s.countRejections(ctx, v, len(closed) > 0)
+	if err != nil {
+		return next{}, err
+	}
+	if run, err = s.complete(ctx, run, rejections); err != nil {
 		return next{}, err
 	}
 	return v.after(run, now), nil
@@ -200,18 +204,17 @@ func (s *Submitter) answersLeft(ctx context.Context, c seeding.Connector) (left,
 	return false, unreadable, nil
 }
 
-// complete ends the run, with the totals of its batches.
-func (s *Submitter) complete(ctx context.Context, run seeding.Run) (seeding.Run, error) {
-	closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
-	if seeding.IgnoreDamaged(err) != nil {
-		return run, err
-	}
-	run.Totals = seeding.Totals{}
-	for _, b := range closed {
-		run.Totals = run.Totals.Plus(b.Totals)
+// complete ends the run. rejections are those of the connector, if they were counted.
+func (s *Submitter) complete(ctx context.Context, run seeding.Run, rejections *seeding.RejectionCount) (seeding.Run, error) {
+	if run.Uncounted || run.Open() > 0 { // a version before opened it, or closed a batch of it without counting that
+		closed, err := s.Store.ClosedBatches(ctx, run.Connector, run.ID)
+		if seeding.IgnoreDamaged(err) != nil {
+			return run, err
+		}
+		run = run.CountedBy(closed)
 	}
 	run.Completed = s.Clock.Now()
-	if err := s.Store.CompleteRun(ctx, run); err != nil {
+	if err := s.Store.CompleteRun(ctx, run, rejections); err != nil {
 		return run, err
 	}
 	s.Log.Info("run completed", "connector", run.Connector, "run", run.ID, "sent", run.Totals.Sent, "tokenised", run.Totals.Tokenised,

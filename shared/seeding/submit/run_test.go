@@ -2,6 +2,7 @@ package submit
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -13,8 +14,9 @@ import (
 // nothing was decided about.
 func TestWhatAPassCameTo(t *testing.T) {
 	closed := func(claimed time.Time, sent, decided int) seeding.Batch {
-		return seeding.Batch{Claimed: claimed, Totals: seeding.Totals{Sent: sent, Tokenised: decided}}
+		return seeding.Batch{Claimed: claimed, Count: sent, Totals: seeding.Totals{Sent: sent, Tokenised: decided}}
 	}
+	notTaken := seeding.Batch{State: seeding.Failed, Claimed: now, Count: 3}
 	for name, c := range map[string]struct {
 		closed  []seeding.Batch
 		sent    bool
@@ -24,6 +26,7 @@ func TestWhatAPassCameTo(t *testing.T) {
 		"all that was sent is decided":               {[]seeding.Batch{closed(now, 5, 5)}, true, 0},
 		"somebody is pending":                        {[]seeding.Batch{closed(later, 5, 4)}, true, 1},
 		"two batches of several left somebody":       {[]seeding.Batch{closed(now, 5, 5), closed(now, 5, 4), closed(now, 5, 2)}, true, 4},
+		"MTS did not take a batch":                   {[]seeding.Batch{notTaken, closed(now, 5, 5)}, true, 3},
 		"a former pass left somebody":                {[]seeding.Batch{closed(earlier, 5, 0)}, false, 0},
 		"a former pass left somebody, this one none": {[]seeding.Batch{closed(earlier, 5, 0), closed(later, 5, 5)}, true, 0},
 	} {
@@ -61,7 +64,7 @@ func TestAnotherPass(t *testing.T) {
 				want.Cursor, want.PassOver, want.Passes, want.PassStarted, want.Expected = 0, false, c.passesAfter, now, c.pending
 			}
 			got, again := nextPass(run, c.pending, c.blocked, now)
-			if again != c.again || got != want {
+			if again != c.again || !reflect.DeepEqual(got, want) {
 				t.Errorf("%v, %+v; want %v, %+v", again, got, c.again, want)
 			}
 		})
@@ -228,38 +231,55 @@ func TestAnswerThatCannotBeReadKeepsItsProblem(t *testing.T) {
 // begins another pass. The batches of other runs are none of its own.
 func TestTheEndOfAPass(t *testing.T) {
 	closed := func(run string, claimed time.Time, t seeding.Totals) seeding.Batch {
-		return seeding.Batch{Ref: seeding.BatchRef{Connector: "c", Run: run}, Claimed: claimed, Totals: t}
+		return seeding.Batch{Ref: seeding.BatchRef{Connector: "c", Run: run}, State: seeding.Lost, Claimed: claimed, Count: t.Sent, Totals: t}
 	}
 	former := closed("run", earlier.Add(-time.Minute), seeding.Totals{Sent: 10, Tokenised: 4, Refused: 1})
 	pass := closed("run", earlier, seeding.Totals{Sent: 5, Tokenised: 3, Duplicate: 2})
 	lost := closed("run", now, seeding.Totals{Sent: 1})
 	others := closed("import", now, seeding.Totals{Sent: 100})
+	both := former.Totals.Plus(pass.Totals)
 	for name, c := range map[string]struct {
 		closed    []seeding.Batch
+		uncounted bool // a version before opened the run
 		completed bool
 		totals    seeding.Totals
 	}{
-		"nothing was sent":           {nil, true, seeding.Totals{}},
-		"all is decided":             {[]seeding.Batch{former, pass}, true, seeding.Totals{Sent: 15, Tokenised: 7, Refused: 1, Duplicate: 2}},
-		"somebody is pending":        {[]seeding.Batch{former, pass, lost}, false, seeding.Totals{}},
-		"somebody else's is pending": {[]seeding.Batch{pass, others}, true, pass.Totals},
+		"nothing was sent":                {nil, false, true, seeding.Totals{}},
+		"all is decided":                  {[]seeding.Batch{former, pass}, false, true, both},
+		"all is decided, and not counted": {[]seeding.Batch{former, pass}, true, true, both},
+		"somebody is pending":             {[]seeding.Batch{former, pass, lost}, false, false, both.Plus(lost.Totals)},
+		"somebody else's is pending":      {[]seeding.Batch{pass, others}, false, true, pass.Totals},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake()
 			f.state.Run, f.closed = "run", c.closed
 			run := seeding.Run{ID: "run", Connector: "c", Version: 3, Started: now.Add(-10 * time.Minute), Passes: 1, PassStarted: earlier, PassOver: true, Cursor: 9}
+			var own []seeding.Batch
+			for _, b := range c.closed {
+				if b.Ref.Run == run.ID {
+					own = append(own, b)
+				}
+			}
+			counted := run.CountedBy(own)
+			if run = counted; c.uncounted {
+				run.Totals, run.Batches, run.Closed, run.SentBefore, run.Again, run.Uncounted = seeding.Totals{}, 0, 0, 0, 0, true
+			}
 			f.runs["run"] = run
 			if err := f.oneStep(t); err != nil {
 				t.Fatal(err)
 			}
-			want, due := run, now
-			want.Fence = 1
+			want, due := counted, now
+			want.Fence, want.Uncounted = 1, c.uncounted
+			if want.Totals != c.totals {
+				t.Errorf("totals %+v, want %+v", want.Totals, c.totals)
+			}
 			if c.completed {
-				want.Completed, want.Totals, due = now, c.totals, now.Add(5*time.Minute)
+				want.Completed, due = now, now.Add(5*time.Minute)
 			} else {
 				want.Passes, want.PassStarted, want.PassOver, want.Cursor, want.Expected = 2, now, false, 0, 1
+				want.SentBefore, want.Again = 16, 6
 			}
-			if got := f.runs["run"]; got != want {
+			if got := f.runs["run"]; !reflect.DeepEqual(got, want) {
 				t.Errorf("run %+v, want %+v", got, want)
 			}
 			if !f.state.Due.Equal(due) {

@@ -171,7 +171,7 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string, p
 	case completeRun:
 		run := *v.run
 		run.Ending, _ = v.ends(now)
-		_, err = s.complete(ctx, run)
+		_, err = s.complete(ctx, run, nil)
 		n = v.after(run, now)
 	case awaitClose, awaitSlot:
 		n, err = s.awaitChange(ctx, v, now, p.do == awaitSlot)

@@ -32,7 +32,7 @@ type Store interface {
 	ListedPart(ctx context.Context, connector, run string, after int64) (part seeding.ListedPart, found bool, err error)
 	SaveListed(ctx context.Context, connector, run string, part seeding.ListedPart, fence int64) error
 	SaveRun(ctx context.Context, r seeding.Run) error
-	CompleteRun(ctx context.Context, r seeding.Run) error
+	CompleteRun(ctx context.Context, r seeding.Run, rejections *seeding.RejectionCount) error
 
 	OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error)
 	ClosedBatches(ctx context.Context, connector, run string) ([]seeding.Batch, error)
@@ -44,6 +44,7 @@ type Store interface {
 	RejectionsAt(ctx context.Context, registry string, identifiers []int64) ([]seeding.Rejection, error)
 	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
 	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
+	ListRejections(ctx context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error)
 
 	RegistryState(ctx context.Context, key string) (seeding.RegistryState, error)
 	NoteOutage(ctx context.Context, key string, until time.Time, attempts int) error

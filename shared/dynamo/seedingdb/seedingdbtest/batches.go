@@ -27,7 +27,9 @@ func (s *suite) claim() {
 	s.same(registry.Counter, int64(1), "counter")
 	moved, err := s.store.Run(s.ctx, c.ID, run.ID)
 	s.ok(err, "run")
-	s.same(moved, claim.Run, "run")
+	counted := claim.Run
+	counted.Batches, counted.Totals.Sent = 1, b.Count
+	s.same(moved, counted, "run")
 	s.claimed(c, claim.Run, "next")
 	_, err = s.store.Batch(s.ctx, seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: run.ID, Batch: "none"})
 	s.fails(err, seeding.ErrNotFound, "a batch that nobody claimed")
@@ -61,7 +63,7 @@ func (s *suite) claimRefused() {
 		"the run is completed": func(_ seeding.Connector, claim *seeding.Claim) error {
 			run := claim.Run
 			run.Completed, run.Cursor, run.Tally = t0, 0, seeding.Tally{}
-			return s.store.CompleteRun(s.ctx, run)
+			return s.store.CompleteRun(s.ctx, run, nil)
 		},
 	} {
 		c, run := s.running(fmt.Sprintf("%x", name))

@@ -22,6 +22,7 @@ func (s *suite) configurations() {
 	s.same(state, seeding.State{
 		Connector: full.ID, Registry: full.RegistryKey(), MTS: full.MTSKey(), Version: 1,
 		Status: seeding.Stopped, Problems: map[seeding.Source]seeding.Problem{},
+		Name: full.Name, MTSHost: full.MTS.URL, RegistryHost: full.Registry.URL, // which are no addresses here
 	}, "first state")
 	s.fails(s.store.CreateConnector(s.ctx, full), seeding.ErrConflict, "create twice")
 
@@ -31,11 +32,11 @@ func (s *suite) configurations() {
 	}
 	var seen []string
 	for mark, pages := s.id("page"), 0; ; pages++ {
-		list, next, err := s.store.ListConnectors(s.ctx, mark, 2)
+		list, next, err := s.store.ListStates(s.ctx, mark, 2)
 		s.ok(err, "list")
 		for _, c := range list {
-			if strings.HasPrefix(c.ID, s.prefix) {
-				seen = append(seen, c.ID)
+			if strings.HasPrefix(c.Connector, s.prefix) {
+				seen = append(seen, c.Connector)
 			}
 		}
 		if next == "" || !strings.HasPrefix(next, s.prefix) {
@@ -47,7 +48,7 @@ func (s *suite) configurations() {
 		mark = next
 	}
 	s.same(seen, ids, "pages")
-	list, next, err := s.store.ListConnectors(s.ctx, "\uffff", 2)
+	list, next, err := s.store.ListStates(s.ctx, "\uffff", 2)
 	s.ok(err, "list behind the end")
 	if len(list) != 0 || next != "" {
 		s.Errorf("behind the end: %d connectors, next %q", len(list), next)
@@ -81,7 +82,7 @@ func (s *suite) unknownConnector() {
 	id := s.id("nobody")
 	_, err := s.store.TakeRun(s.ctx, id, "a", t0, after(time.Minute), time.Time{})
 	s.fails(err, seeding.ErrNotFound, "TakeRun")
-	s.fails(s.store.Retry(s.ctx, id, "", t0), seeding.ErrNotFound, "Retry")
+	s.fails(s.store.Retry(s.ctx, id, seeding.Group{}, t0), seeding.ErrNotFound, "Retry")
 	s.fails(s.store.LeaveRun(s.ctx, id, 1, t0, t0, time.Time{}), seeding.ErrNotFound, "LeaveRun")
 	s.fails(s.store.RaiseProblem(s.ctx, id, seeding.ProblemMTS, seeding.Problem{}), seeding.ErrNotFound, "RaiseProblem")
 	s.fails(s.store.ClearProblems(s.ctx, id, []seeding.Source{seeding.ProblemMTS}, t0), seeding.ErrNotFound, "ClearProblems")
@@ -104,6 +105,7 @@ func (s *suite) replacing() {
 	s.same(state, seeding.State{
 		Connector: c.ID, Registry: next.RegistryKey(), MTS: next.MTSKey(), Version: 2, Status: seeding.Running,
 		Due: after(time.Minute), Since: after(time.Minute), Run: run.ID, Moved: after(time.Minute), Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
+		Name: "renamed", MTSHost: "https://other.example:443", RegistryHost: "https://registry.example:443",
 	}, "state after a replacement")
 	s.fails(s.store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "the same version twice")
 
@@ -280,7 +282,7 @@ func (s *suite) moving() {
 	moved(after(3*time.Second), "left without a move, and a problem")
 	s.ok(s.store.ClearProblems(s.ctx, c.ID, []seeding.Source{seeding.ProblemMTS}, after(4*time.Second)), "clear")
 	moved(after(4*time.Second), "a problem that is over")
-	s.ok(s.store.Retry(s.ctx, c.ID, "", after(5*time.Second)), "retry")
+	s.ok(s.store.Retry(s.ctx, c.ID, seeding.Group{}, after(5*time.Second)), "retry")
 	moved(after(4*time.Second), "a retry")
 	s.ok(s.store.SetStatus(s.ctx, c.ID, seeding.Running, after(6*time.Second)), "start")
 	moved(after(6*time.Second), "a start")

@@ -163,13 +163,13 @@ func (s *suite) cancelling() {
 		s.Errorf("due at %v", state.Due)
 	}
 	imports.Cursor, imports.Tally.Looked, imports.Completed, imports.Ending = 17, 2, after(time.Hour), seeding.EndedByCancel
-	s.ok(s.store.CompleteRun(s.ctx, imports), "complete")
+	s.ok(s.store.CompleteRun(s.ctx, imports, nil), "complete")
 	got, err := s.store.Run(s.ctx, c.ID, imports.ID)
 	s.ok(err, "run")
 	s.same(got, imports, "run that was cancelled")
 	cancelled(recurring.ID)
 	recurring.Cursor, recurring.Tally.Looked, recurring.Completed, recurring.Ending = 17, 2, after(time.Hour), seeding.EndedByCancel
-	s.ok(s.store.CompleteRun(s.ctx, recurring), "complete")
+	s.ok(s.store.CompleteRun(s.ctx, recurring, nil), "complete")
 	cancelled()
 	s.fails(s.store.CancelRun(s.ctx, recurring, t0), seeding.ErrConflict, "cancel a completed run")
 	s.fails(s.store.CancelRun(s.ctx, imports, t0), seeding.ErrConflict, "cancel a completed import")

@@ -81,7 +81,7 @@ func (s *suite) lostReplies() {
 		}, nil},
 		{"CompleteRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			run.Completed = t0
-			return d.CompleteRun(s.ctx, run)
+			return d.CompleteRun(s.ctx, run, nil)
 		}, nil},
 		{"OpenRun", func(d *seedingdb.Store, _ *seedingdb.Inbox) error {
 			return d.OpenRun(s.ctx, seeding.Run{ID: "next", Connector: c.ID, Kind: seeding.Recurring, Version: 1, Started: t0, Fence: lease()})
@@ -148,4 +148,7 @@ func (s *suite) lostReplies() {
 	s.same(m.Claims, claim.Claims+1, "claims of the MTS")
 	s.same(m.Delivered, int64(closing.Count), "delivered once")
 	s.same(len(m.Slots), 4, "slots of the batches that are open")
+	ended, err := s.store.Run(s.ctx, c.ID, run.ID)
+	s.ok(err, "run")
+	s.same([]int{ended.Batches, ended.Closed}, []int{5, 1}, "batches of the run")
 }

@@ -1,6 +1,7 @@
 package seedingdbtest
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -113,7 +114,7 @@ func (s *suite) rejectionPages() {
 	var seen []int64
 	mark := ""
 	for page := range 3 {
-		got, next, err := s.store.ListRejections(s.ctx, registry, "c", mark, 10)
+		got, next, err := s.store.ListRejections(s.ctx, registry, "c", seeding.RejectionFilter{}, mark, 10)
 		s.ok(err, "list")
 		for _, r := range got {
 			if r.Connector != "c" {
@@ -131,7 +132,7 @@ func (s *suite) rejectionPages() {
 		s.same(seen[i], int64(4*i), "order")
 	}
 	for _, mark := range []string{"garbage", "\uffff"} {
-		got, next, err := s.store.ListRejections(s.ctx, registry, "c", mark, 10)
+		got, next, err := s.store.ListRejections(s.ctx, registry, "c", seeding.RejectionFilter{}, mark, 10)
 		s.ok(err, "list from "+mark)
 		if len(got) != 0 || next != "" {
 			s.Errorf("from %q: %d rejections, next %q", mark, len(got), next)
@@ -139,17 +140,74 @@ func (s *suite) rejectionPages() {
 	}
 }
 
+// rejectionFilters: what a filter selects is found, however many it does not.
+func (s *suite) rejectionFilters() {
+	registry := s.id("registry")
+	var list []seeding.Rejection
+	for i := range int64(300) {
+		r := seeding.Rejection{
+			Registry: registry, Connector: "c", Subject: seeding.Member{Registrant: 1000 - i/2, Identifier: i}.Subject(), Kind: seeding.RejectionKinds[i%3],
+			Code: []string{"A", "B:dob", "A:dob,B"}[i%3], Since: after(time.Duration(i) * time.Second),
+		}
+		if i%7 == 0 {
+			r.Connector = "other"
+		}
+		list = append(list, r)
+	}
+	_, err := s.store.PutRejections(s.ctx, list)
+	s.ok(err, "put")
+	for name, filter := range map[string]seeding.RejectionFilter{
+		"none":              {},
+		"a kind":            {Group: seeding.Group{Kind: seeding.Refused}},
+		"a code":            {Group: seeding.Group{Code: "A,B"}},
+		"a code of one":     {Group: seeding.Group{Code: "A"}},
+		"a kind and a code": {Group: seeding.Group{Kind: seeding.Refused, Code: "B"}},
+		"of nobody":         {Group: seeding.Group{Kind: seeding.SetAside}},
+		"a time":            {Since: after(290 * time.Second)},
+		"a registrant":      {Registrants: []int64{900}},
+		"some registrants":  {Registrants: []int64{900, 851, 3}},
+		"all together":      {Group: seeding.Group{Kind: seeding.Duplicate, Code: "A,B"}, Since: after(time.Minute), Registrants: []int64{900, 901, 902, 903}},
+	} {
+		var want []int64
+		for _, r := range list {
+			if r.Connector == "c" && filter.Has(r) {
+				want = append(want, r.Identifier)
+			}
+		}
+		for _, limit := range []int{1, 7, 1000} {
+			var got []int64
+			for mark := ""; ; {
+				page, next, err := s.store.ListRejections(s.ctx, registry, "c", filter, mark, limit)
+				s.ok(err, "list")
+				if len(page) > limit {
+					s.Errorf("%s: %d on a page of %d", name, len(page), limit)
+				}
+				for _, r := range page {
+					got = append(got, r.Identifier)
+				}
+				if mark = next; mark == "" {
+					break
+				}
+			}
+			s.same(got, want, fmt.Sprintf("%s, by %d", name, limit))
+		}
+	}
+	if _, _, err := s.store.ListRejections(s.ctx, registry, "c", seeding.RejectionFilter{Registrants: make([]int64, 100)}, "", 10); err != nil {
+		s.Errorf("a hundred registrants: %v", err)
+	}
+}
+
 func (s *suite) retrying() {
 	c, _ := s.running("c")
 	registry := c.RegistryKey()
 	for _, kind := range append([]seeding.RejectionKind{""}, seeding.RejectionKinds...) {
-		s.ok(s.store.Retry(s.ctx, c.ID, kind, after(time.Minute)), "retry "+string(kind))
+		s.ok(s.store.Retry(s.ctx, c.ID, seeding.Group{Kind: kind}, after(time.Minute)), "retry "+string(kind))
 	}
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same(len(state.Retried), 1+len(seeding.RejectionKinds), "kinds")
-	for kind, at := range state.Retried {
-		s.same(at, after(time.Minute), "time of "+string(kind))
+	for group, at := range state.Retried {
+		s.same(at, after(time.Minute), "time of "+string(group.Kind))
 	}
 	s.same(state.Due.After(after(time.Minute)), false, "due")
 
@@ -159,9 +217,20 @@ func (s *suite) retrying() {
 		{Registry: registry, Connector: "other", Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Duplicate},
 	})
 	s.ok(err, "put")
-	found, err := s.store.RetryIdentifiers(s.ctx, registry, c.ID, []int64{1, 3}, after(time.Hour))
+	asked := func(identifiers ...int64) (list []seeding.Rejection) {
+		for _, identifier := range identifiers {
+			list = append(list, seeding.Rejection{Registry: registry, Connector: c.ID, Subject: seeding.Member{Identifier: identifier}.Subject()})
+		}
+		return list
+	}
+	change := s.change(c.ID, seeding.ChangeRetry, after(time.Hour))
+	found, err := s.store.RetryRejections(s.ctx, asked(1, 3), after(time.Hour), change)
 	s.ok(err, "retry some")
 	s.same(found, 1, "found")
+	change.Count = 1
+	changes, _, err := s.store.ListChanges(s.ctx, c.ID, "", 10)
+	s.ok(err, "changes")
+	s.same(changes, []seeding.Change{change}, "what is noted")
 	list, err := s.store.Rejections(s.ctx, registry, 1, 2)
 	s.ok(err, "read")
 	for _, r := range list {
@@ -169,7 +238,30 @@ func (s *suite) retrying() {
 		s.same(r.Next.Equal(after(time.Hour)), asked, "next attempt")
 		s.same(r.Version == 2, asked, "a new version")
 	}
-	found, err = s.store.RetryIdentifiers(s.ctx, registry, c.ID, []int64{99}, after(time.Hour))
+	found, err = s.store.RetryRejections(s.ctx, asked(99), after(time.Hour), change)
 	s.ok(err, "retry nobody")
 	s.same(found, 0, "found nobody")
+
+	var many []seeding.Rejection
+	var ids []int64
+	for i := range int64(100) { // more than fit into a transaction
+		ids = append(ids, 1000+i)
+	}
+	for _, r := range asked(ids...) {
+		r.Kind = seeding.Invalid
+		many = append(many, r)
+	}
+	_, err = s.store.PutRejections(s.ctx, many)
+	s.ok(err, "put many")
+	change = s.change(c.ID, seeding.ChangeRetry, after(2*time.Hour))
+	found, err = s.store.RetryRejections(s.ctx, many, after(2*time.Hour), change)
+	s.ok(err, "retry many")
+	s.same(found, 100, "found")
+	changes, _, err = s.store.ListChanges(s.ctx, c.ID, "", 10)
+	s.ok(err, "changes")
+	sum := 0
+	for _, one := range changes {
+		sum += one.Count
+	}
+	s.same(sum, 101, "noted")
 }

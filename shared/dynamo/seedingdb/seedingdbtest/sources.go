@@ -40,17 +40,17 @@ func (s *suite) imports() {
 	first.Cursor, first.Tally.Looked, first.Completed = 17, 2, after(time.Hour)
 	old := first
 	old.Fence--
-	s.fails(s.store.CompleteRun(s.ctx, old), seeding.ErrConflict, "complete under an old fence")
-	s.ok(s.store.CompleteRun(s.ctx, first), "complete")
+	s.fails(s.store.CompleteRun(s.ctx, old, nil), seeding.ErrConflict, "complete under an old fence")
+	s.ok(s.store.CompleteRun(s.ctx, first, nil), "complete")
 	opened(recurring.ID, second.ID)
-	s.fails(s.store.CompleteRun(s.ctx, first), seeding.ErrConflict, "complete it again")
+	s.fails(s.store.CompleteRun(s.ctx, first, nil), seeding.ErrConflict, "complete it again")
 	s.fails(s.store.Claim(s.ctx, s.aClaim(c, first, "b4")), seeding.ErrConflict, "claim for a completed import")
 	recurring.Cursor, recurring.Tally.Looked, recurring.Completed = 17, 2, after(time.Hour)
-	s.ok(s.store.CompleteRun(s.ctx, recurring), "complete the recurring run")
+	s.ok(s.store.CompleteRun(s.ctx, recurring, nil), "complete the recurring run")
 	opened("", second.ID)
 	s.claimed(c, second, "b5")
 	second.Cursor, second.Tally.Looked, second.Completed = 17, 2, after(time.Hour)
-	s.ok(s.store.CompleteRun(s.ctx, second), "complete the last import")
+	s.ok(s.store.CompleteRun(s.ctx, second, nil), "complete the last import")
 	opened("")
 }
 
@@ -92,7 +92,7 @@ func (s *suite) submissions() {
 	}
 	var pages []seeding.Rejection
 	for after := ""; ; {
-		page, next, err := s.store.ListRejections(s.ctx, registry, "c", after, 1)
+		page, next, err := s.store.ListRejections(s.ctx, registry, "c", seeding.RejectionFilter{}, after, 1)
 		s.ok(err, "list")
 		pages = append(pages, page...)
 		if after = next; next == "" {
@@ -104,7 +104,7 @@ func (s *suite) submissions() {
 	s.ok(err, "read")
 	s.same(inRange, list[:1], "rejections of identifiers")
 	s.ok(s.store.DeleteRejections(s.ctx, list[1:2]), "delete")
-	pages, _, err = s.store.ListRejections(s.ctx, registry, "c", "", 10)
+	pages, _, err = s.store.ListRejections(s.ctx, registry, "c", seeding.RejectionFilter{}, "", 10)
 	s.ok(err, "list")
 	s.same(pages, []seeding.Rejection{list[0], list[2]}, "rejections that are left")
 }

@@ -58,7 +58,7 @@ func (s *suite) batchBeside(others int) {
 			return s.store.WaitForMTS(s.ctx, c.MTSKey(), seeding.Waiting{Connector: c.ID, Since: t0, Until: after(time.Minute)})
 		}},
 		{"claim", 8 + 2*kilobytes, func() error { return s.store.Claim(s.ctx, claim) }},
-		{"close", 4 + 2*kilobytes, func() error {
+		{"close", 6 + 2*kilobytes, func() error {
 			closed := claim.Batch
 			closed.State, closed.Closed, closed.Totals = seeding.Patched, t0, seeding.Totals{Sent: 10, Tokenised: 10}
 			return s.store.Close(s.ctx, closed)
@@ -136,7 +136,7 @@ func (s *suite) batchOfThousand(gap int64) {
 			s.ok(err, "state")
 			return s.store.HoldPatch(s.ctx, c.RegistryKey(), state.Patch.Fence, after(6*time.Minute))
 		}},
-		{"close", 12, func() error {
+		{"close", 16, func() error {
 			closed := *b
 			closed.State, closed.Closed, closed.Parts = seeding.Patched, t0, []string{part.ID()}
 			closed.Totals = seeding.Totals{Sent: 1000, Tokenised: 1000}

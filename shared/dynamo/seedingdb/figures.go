@@ -1,0 +1,107 @@
+package seedingdb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/dynamo"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// addFigures is the change, of the state of a connector, by which a run that ends
+// goes into its figures.
+func addFigures(r seeding.Run, rejections *seeding.RejectionCount) dynamo.Change {
+	c := dynamo.Change{Update: "ADD #tokenised :tokenised", Values: dynamo.Item{":tokenised": dynamo.Number(r.Totals.Tokenised)}}
+	var sets []string
+	if r.Kind != seeding.Import {
+		last := dynamo.OmitZero(dynamo.Item{
+			"id": dynamo.Text(r.ID), "started": dynamo.Instant(r.Started), "completed": dynamo.Instant(r.Completed), "again": dynamo.Number(r.Again),
+		})
+		for name, n := range totals(r.Totals) {
+			if n != 0 {
+				last[name] = dynamo.Number(n)
+			}
+		}
+		sets, c.Values[":last"] = append(sets, "#last = :last"), dynamo.Map(last)
+	}
+	if rejections != nil {
+		sets = append(sets, "#rejected = :rejected", "#counted = :counted")
+		c.Values[":rejected"], c.Values[":counted"] = dynamo.Number(rejections.Total), dynamo.Instant(rejections.At)
+	}
+	if len(sets) > 0 {
+		c.Update += " SET " + strings.Join(sets, ", ")
+	}
+	return c
+}
+
+func decodeFigures(r *dynamo.Reader) seeding.Figures {
+	f := seeding.Figures{Tokenised: r.Int("tokenised"), Rejected: r.Int("rejected"), Counted: r.Instant("counted")}
+	r.Map("last", func(r *dynamo.Reader) {
+		f.Last = seeding.LastRun{
+			ID: r.Text("id"), Started: r.Instant("started"), Completed: r.Instant("completed"), Totals: decodeTotals(r), Again: r.Int("again"),
+		}
+	})
+	return f
+}
+
+// countKey is that of the count of a connector's rejections.
+func countKey(connector string) dynamo.Key {
+	return dynamo.Key{Partition: runs(connector), Sort: "rejections"}
+}
+
+// CountedRejections implements the store of the connectors API.
+func (s *Store) CountedRejections(ctx context.Context, connector string) (seeding.RejectionCount, error) {
+	c, err := get(ctx, s, countKey(connector), decodeCount)
+	if errors.Is(err, seeding.ErrNotFound) {
+		return seeding.RejectionCount{}, nil
+	}
+	return c, err
+}
+
+// storedGroup is a seeding.GroupCount in an item. Names are short, so that all
+// groups are read with one unit.
+type storedGroup struct {
+	Kind        seeding.RejectionKind `json:"k"`
+	Code        string                `json:"c,omitempty"`
+	Count       int                   `json:"n"`
+	Oldest      int64                 `json:"o"` // Unix milliseconds
+	Newest      int64                 `json:"w"`
+	Next        int64                 `json:"t,omitempty"` // 0 is never
+	Registrants []int64               `json:"r,omitempty"`
+}
+
+func encodeCount(c seeding.RejectionCount) (dynamo.Item, error) {
+	groups := []storedGroup{}
+	for _, g := range c.Groups() {
+		stored := storedGroup{
+			Kind: g.Kind, Code: g.Code, Count: g.Count, Registrants: g.Registrants,
+			Oldest: g.Oldest.UnixMilli(), Newest: g.Newest.UnixMilli(),
+		}
+		if !g.Next.IsZero() {
+			stored.Next = g.Next.UnixMilli()
+		}
+		groups = append(groups, stored)
+	}
+	text, err := json.Marshal(groups)
+	return dynamo.Item{"at": dynamo.Instant(c.At), "total": dynamo.Number(c.Total), "groups": dynamo.Text(string(text))}, err
+}
+
+func decodeCount(it dynamo.Item) (seeding.RejectionCount, error) {
+	r := dynamo.NewReader(it)
+	r.Form(1)
+	var groups []seeding.GroupCount
+	for _, g := range readJSON[[]storedGroup](r, "groups") {
+		count := seeding.GroupCount{
+			Group: seeding.Group{Kind: g.Kind, Code: g.Code}, Count: g.Count, Registrants: g.Registrants,
+			Oldest: time.UnixMilli(g.Oldest).UTC(), Newest: time.UnixMilli(g.Newest).UTC(),
+		}
+		if g.Next != 0 {
+			count.Next = time.UnixMilli(g.Next).UTC()
+		}
+		groups = append(groups, count)
+	}
+	return dynamo.Decoded(r, seeding.CountOf(r.Instant("at"), r.Int("total"), groups))
+}

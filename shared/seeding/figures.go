@@ -1,0 +1,127 @@
+package seeding
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Figures are what people are shown of a connector at a glance. They are written with
+// the end of each run, in the transaction that ends it.
+type Figures struct {
+	Tokenised int       // records of all runs that are over
+	Rejected  int       // rejections of the connector, when they were counted last
+	Counted   time.Time // when; zero before the first pass is over
+	Last      LastRun   // the recurring run that ended last
+}
+
+// LastRun is what is kept of a run in the figures of its connector.
+type LastRun struct {
+	ID                 string
+	Started, Completed time.Time
+	Totals             Totals
+	Again              int // Run.Again
+}
+
+// GroupCount is how many rejections of a group a connector has. Without a code it is
+// the rest of a kind: of several codes, too rare to be listed.
+type GroupCount struct {
+	Group
+	Count          int
+	Oldest, Newest time.Time // Rejection.Since
+	Next           time.Time // the earliest next attempt by time; zero if none has one
+	Registrants    []int64   // the first of them, up to five
+}
+
+const (
+	maxExamples = 5
+	maxGroups   = 24 // so that all are read with one unit
+)
+
+// RejectionCount counts the rejections of a connector by their groups.
+type RejectionCount struct {
+	At     time.Time // when it was made
+	Total  int
+	groups map[Group]GroupCount
+}
+
+// CountOf makes the count again that Groups gave.
+func CountOf(at time.Time, total int, groups []GroupCount) RejectionCount {
+	c := RejectionCount{At: at, Total: total, groups: map[Group]GroupCount{}}
+	for _, g := range groups {
+		c.groups[g.Group] = g
+	}
+	return c
+}
+
+// Add counts a rejection.
+func (c *RejectionCount) Add(r Rejection) {
+	one := GroupCount{Group: r.Group(), Count: 1, Oldest: r.Since, Newest: r.Since, Next: r.Next, Registrants: []int64{r.Registrant}}
+	if r.Registrant == 0 { // a submission
+		one.Registrants = nil
+	}
+	if c.groups == nil {
+		c.groups = map[Group]GroupCount{}
+	}
+	c.Total++
+	c.groups[one.Group] = c.groups[one.Group].plus(one)
+}
+
+// plus is the sum of two counts of a group.
+func (g GroupCount) plus(more GroupCount) GroupCount {
+	if g.Count == 0 {
+		return more
+	}
+	g.Count += more.Count
+	if more.Oldest.Before(g.Oldest) {
+		g.Oldest = more.Oldest
+	}
+	g.Newest = later(g.Newest, more.Newest)
+	if g.Next.IsZero() || !more.Next.IsZero() && more.Next.Before(g.Next) {
+		g.Next = more.Next
+	}
+	if room := maxExamples - len(g.Registrants); room > 0 {
+		g.Registrants = append(slices.Clip(g.Registrants), more.Registrants[:min(room, len(more.Registrants))]...)
+	}
+	return g
+}
+
+// Groups are the counts, the largest first. Beyond two dozen groups the smallest of
+// each kind are one, without a code.
+func (c RejectionCount) Groups() []GroupCount {
+	var list []GroupCount
+	for _, g := range c.groups {
+		list = append(list, g)
+	}
+	largestFirst := func(a, b GroupCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
+	}
+	slices.SortFunc(list, largestFirst)
+	most := maxGroups - len(RejectionKinds)
+	if len(list) <= most {
+		return list
+	}
+	rest := map[RejectionKind]GroupCount{}
+	for _, g := range list[most:] {
+		g.Code = ""
+		rest[g.Kind] = rest[g.Kind].plus(g)
+	}
+	list = list[:most]
+	for _, kind := range RejectionKinds {
+		if g, some := rest[kind]; some {
+			list = append(list, g)
+		}
+	}
+	slices.SortFunc(list, largestFirst)
+	return list
+}
+
+// Of is how many rejections of a group were counted.
+func (c RejectionCount) Of(g Group) (count int) {
+	for _, one := range c.groups {
+		if (g.Kind == "" || g.Kind == one.Kind) && (g.Code == "" || g.Code == one.Code) {
+			count += one.Count
+		}
+	}
+	return count
+}

@@ -1,0 +1,85 @@
+package submit
+
+import (
+	"context"
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// passRead counts the rejections that the last pass of an invocation has read. A pass
+// reads all of them, so one that this invocation made as a whole, and that sent
+// nobody, has counted them.
+type passRead struct {
+	run     string
+	started time.Time
+	cursor  int64 // up to which they are counted
+	count   seeding.RejectionCount
+}
+
+// add counts the rejections between the cursors of a run before a page was decided
+// and after it.
+func (p *passRead) add(before, after seeding.Run, staying []seeding.Rejection) {
+	if before.Cursor == 0 {
+		*p = passRead{run: before.ID, started: before.PassStarted}
+	}
+	if !p.whole(before) { // another invocation made a part of it
+		*p = passRead{}
+		return
+	}
+	for _, r := range staying {
+		p.count.Add(r)
+	}
+	p.cursor = after.Cursor
+}
+
+// whole reports whether everything up to the cursor of the run is counted.
+func (p *passRead) whole(r seeding.Run) bool {
+	return p.run == r.ID && p.started.Equal(r.PassStarted) && p.cursor == r.Cursor
+}
+
+// staying are the rejections of the connector that a page leaves as they were, or
+// writes, up to the last VID that was looked at.
+func (p page) staying(plan pagePlan) (list []seeding.Rejection) {
+	over := map[int64]bool{}
+	for _, r := range plan.forgotten {
+		over[r.Identifier] = true
+	}
+	for _, r := range plan.rejected {
+		over[r.Identifier] = true
+		list = append(list, r)
+	}
+	for identifier, r := range p.mine {
+		if !over[identifier] && (identifier <= plan.run.Cursor || plan.run.PassOver) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// countRejections counts the rejections of the connector at the end of a run. What was
+// read in its last pass is the count, if nobody was sent, who may be rejected since.
+func (s *Submitter) countRejections(ctx context.Context, v view, sent bool) (*seeding.RejectionCount, error) {
+	if v.run.Kind == seeding.Import { // it may have looked at some only
+		return nil, nil
+	}
+	count := v.posts.read.count
+	for after := ""; sent || !v.posts.read.whole(*v.run); {
+		const page = 1000
+		list, next, err := s.Store.ListRejections(ctx, v.connector.RegistryKey(), v.connector.ID, seeding.RejectionFilter{}, after, page)
+		if err != nil {
+			return nil, err
+		}
+		if after == "" {
+			count = seeding.RejectionCount{} // not that of a part
+		}
+		for _, r := range list {
+			count.Add(r)
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	count.At = s.Clock.Now()
+	return &count, nil
+}
