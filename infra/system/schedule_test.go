@@ -169,7 +169,7 @@ func TestADailyJobBeginsAtItsTimeWhoeverStartsIt(t *testing.T) {
 	w.ticks(30)
 	w.setStatus(seeding.Running, c)
 	w.ticks(30)
-	if err := w.store.Retry(t.Context(), c.ID, "", w.clock.Now()); err != nil {
+	if err := w.store.Retry(t.Context(), c.ID, seeding.Group{}, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w.ticks(30)
