@@ -38,11 +38,13 @@ func (a Attempts) Probe(source Source) time.Time {
 }
 
 // Rejected is when a registrant who is rejected until then is tried next; zero if no
-// time changes anything, or the connector is stopped and the time has come. An open
-// run may still come to it.
+// time changes anything, or the connector is stopped and the time has come. Somebody
+// may have asked for another attempt, or changed the configuration, since. An open run
+// may still come to it.
 func (a Attempts) Rejected(r Rejection) time.Time {
+	due := a.State.Retried.Asked(r) || r.Configured != a.State.Version
 	switch {
-	case r.Next.IsZero() || r.Next.After(a.Now):
+	case !due && (r.Next.IsZero() || r.Next.After(a.Now)):
 		return r.Next
 	case a.State.Status != Running:
 		return time.Time{}

@@ -199,7 +199,8 @@ func TestNoOtherMethodChangesAnything(t *testing.T) {
 	s := newService(t)
 	path := s.create()
 	var taken []string
-	for _, below := range []string{"/connectors", path, path + "/start", path + "/stop", path + "/runs", path + "/runs/x", path + "/runs/x/batches", path + "/rejections", path + "/rejections/retry"} {
+	for _, below := range []string{"/connectors", path, path + "/start", path + "/stop", path + "/runs", path + "/runs/x", path + "/runs/x/batches", path + "/rejections", path + "/rejections/retry",
+		path + "/rejections/groups", path + "/duplicates", path + "/changes", path + "/registrants/7"} {
 		for method := range strings.SplitSeq(s.want(405, "PATCH", below, "").Header().Get("Allow"), ", ") {
 			if method != "GET" {
 				taken = append(taken, method+" "+strings.TrimPrefix(below, path))
@@ -210,4 +211,70 @@ func TestNoOtherMethodChangesAnything(t *testing.T) {
 	if got := strings.Join(taken, ", "); got != "DELETE , POST /connectors, POST /rejections/retry, POST /start, POST /stop, PUT " {
 		t.Errorf("%s", got)
 	}
+}
+
+// What is logged is stored, too, with the change itself: who, what and which values.
+func TestChangesAreStoredAndRead(t *testing.T) {
+	s := newService(t)
+	s.caller = connectors.Caller{Name: "f:1234:user-1\n", Claim: "sub", Role: connectors.Administrator, Shown: " Amina \u202eDiallo\u00e9\n"}
+	path := s.create()
+	id := idOf(path)
+	s.want(200, "PUT", path, with("registry.password", nil, "name", "Maria Cruz", "language", "ara", "interval_minutes", 7, "remove_vids", false,
+		"domain", `[["name","=","Zanzibar"]]`, "mapping.name", []string{"x"}, "fields", []string{"x", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"}), "If-Match", "*")
+	s.want(200, "PUT", path, with("mts_url", "https://evil.example.net/zanzibar", "registry.username", "Zanzibar", "registry.password", password), "If-Match", "*")
+	s.want(200, "POST", path+"/start", "")
+	s.want(200, "POST", path+"/stop", "")
+	s.want(202, "POST", path+"/rejections/retry", `{"kind":"invalid","code":"ATS-REQ-010"}`)
+	s.want(202, "POST", path+"/rejections/retry", `{"identifiers":[9]}`) // which is not there: no change
+	s.want(204, "DELETE", path, "", "If-Match", "*")
+	s.want(404, "GET", path, "")
+
+	a := s.want(200, "GET", path+"/changes", "")
+	var list []map[string]any
+	for _, one := range a.body["changes"].([]any) {
+		list = append(list, one.(map[string]any))
+	}
+	kinds := []string{"delete", "retry", "stop", "start", "replace", "replace", "create"}
+	for i, kind := range kinds {
+		if i >= len(list) || list[i]["change"] != kind {
+			t.Fatalf("%d is no %s: %s", i, kind, a.Body)
+		}
+		if by := fmt.Sprint(list[i]["by"]); by != `map[claim:sub name:Amina Dialloé subject:f:1234:user-1\n]` {
+			t.Errorf("%s", by)
+		}
+	}
+	if strings.Contains(a.Body.String(), "anzibar") || strings.Contains(a.Body.String(), "Maria") || strings.Contains(a.Body.String(), password) {
+		t.Errorf("values that may name a person: %s", a.Body)
+	}
+	fields := func(of map[string]any) string {
+		var texts []string
+		for _, f := range of["fields"].([]any) {
+			f := f.(map[string]any)
+			texts = append(texts, fmt.Sprintf("%v:%v>%v", f["name"], f["before"], f["after"]))
+		}
+		return strings.Join(texts, " ")
+	}
+	const none = "<nil>"
+	if got := fields(list[6]); got != "mts_url:"+none+">https://mts.example.org:443 registry.url:"+none+">https://registry.example.org:443" {
+		t.Errorf("create: %s", got)
+	}
+	if got := fields(list[5]); got != "domain:<nil>><nil> fields:<nil>><nil> interval_minutes:60>7 language:eng>ara mapping.name:<nil>><nil> name:<nil>><nil> remove_vids:true>false" {
+		t.Errorf("replace: %s", got)
+	}
+	if got := fields(list[4]); !strings.Contains(got, "mts_url:https://mts.example.org:443>https://evil.example.net:443") || !strings.Contains(got, "registry.password:<nil>><nil>") {
+		t.Errorf("replace: %s", got)
+	}
+	if got := fmt.Sprint(list[1]["rejections"]); got != "map[code:ATS-REQ-010 kind:invalid]" {
+		t.Errorf("retry: %s", got)
+	}
+	for _, limit := range []int{1, 3, 7, 8} {
+		if got := s.pages(path+"/changes", "changes", "change", limit); !slices.Equal(got, kinds) {
+			t.Errorf("by %d: %q", limit, got)
+		}
+	}
+	if got := s.store.changes; len(got) != len(kinds) || got[0].Connector != id {
+		t.Errorf("%d changes are stored", len(got))
+	}
+	s.want(404, "GET", "/connectors/C0000000000000000000000099/changes", "")
+	s.want(404, "GET", "/connectors/x/changes", "")
 }

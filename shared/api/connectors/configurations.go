@@ -11,38 +11,6 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-func (s *service) list(w http.ResponseWriter, r *http.Request) error {
-	page, err := api.ReadPage(r, "connectors", 100)
-	if err != nil {
-		return err
-	}
-	found, next, err := s.Store.ListConnectors(r.Context(), page.Mark, page.Limit)
-	if err != nil {
-		return err
-	}
-	list := []connectorDocument{}
-	known := known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}}
-	for _, c := range found {
-		state, err := s.Store.State(r.Context(), c.ID)
-		if errors.Is(err, seeding.ErrNotFound) {
-			continue // deleted a moment ago
-		}
-		if err != nil {
-			return err
-		}
-		attempts, err := s.attempts(r.Context(), state, known)
-		if err != nil {
-			return err
-		}
-		list = append(list, newConnectorDocument(c, attempts))
-	}
-	api.Reply(w, http.StatusOK, struct {
-		Connectors []connectorDocument `json:"connectors"`
-		Next       string              `json:"next,omitempty"`
-	}{list, page.Cursor(next)})
-	return nil
-}
-
 func (s *service) show(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.load(r)
 	if err != nil {
@@ -61,9 +29,13 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 	if err != nil {
 		return err
 	}
+	run, err := s.openRun(r.Context(), state)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("ETag", api.ETag(c.Version))
 	document := newConnectorDocument(c, attempts)
-	document.Warnings = warnings
+	document.Warnings, document.OpenRun = warnings, run
 	api.Reply(w, status, document)
 	return nil
 }

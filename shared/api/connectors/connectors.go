@@ -5,8 +5,9 @@
 //	GET, PUT, DELETE  /connectors/{id}
 //	POST              /connectors/{id}/start, /connectors/{id}/stop
 //	GET               /connectors/{id}/runs, …/runs/{run}, …/runs/{run}/batches
-//	GET               /connectors/{id}/rejections
+//	GET               /connectors/{id}/rejections, …/rejections/groups
 //	POST              /connectors/{id}/rejections/retry
+//	GET               /connectors/{id}/duplicates, …/registrants/{registrant}, …/changes
 //	GET               /me
 //	GET               /openapi.json
 //
@@ -90,9 +91,15 @@ func (s *service) routes() map[string]api.Methods {
 		"/connectors/{id}/runs/{run}":         {"GET": s.run},
 		"/connectors/{id}/runs/{run}/batches": {"GET": s.batches},
 		"/connectors/{id}/rejections":         {"GET": s.rejections},
-		"/connectors/{id}/rejections/retry":   {"POST": s.retry},
-		"/me":                                 {"GET": s.me},
-		"/openapi.json":                       {"GET": Document().Serve},
+		"/connectors/{id}/rejections/groups":  {"GET": s.groups},
+		"/connectors/{id}/duplicates":         {"GET": s.duplicates},
+		"/connectors/{id}/changes":            {"GET": s.listChanges},
+
+		"/connectors/{id}/registrants/{registrant}": {"GET": s.registrant},
+
+		"/connectors/{id}/rejections/retry": {"POST": s.retry},
+		"/me":                               {"GET": s.me},
+		"/openapi.json":                     {"GET": Document().Serve},
 	}
 }
 
@@ -101,7 +108,9 @@ var (
 	openBatches = api.ProblemType{Name: "open_batches", Status: http.StatusConflict, Title: "Batches are under way"}
 	over        = api.ProblemType{Name: "over", Status: http.StatusConflict, Title: "The schedule is over"}
 	inUse       = api.ProblemType{Name: "in_use", Status: http.StatusConflict, Title: "In use"}
-	secretLeft  = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
+	// tooManyCodes: the state of a connector has no room for another one.
+	tooManyCodes = api.ProblemType{Name: "too_many_codes", Status: http.StatusConflict, Title: "Too many codes"}
+	secretLeft   = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
 )
 
 var connectorID = regexp.MustCompile(`^[0-9A-Za-z]{26}$`)

@@ -32,7 +32,9 @@ type connectorDocument struct {
 	NextRuns []time.Time                        `json:"next_runs,omitempty"` // those to come
 	Served   *time.Time                         `json:"served,omitempty"`    // when a tick last invoked submit for it, or submit last left it
 	Run      string                             `json:"run,omitempty"`       // the open recurring run
-	Width    int                                `json:"width"`               // how many batches may be under way at its MTS now
+	OpenRun  *runDocument                       `json:"open_run,omitempty"`
+	Figures  figuresDocument                    `json:"figures"`
+	Width    int                                `json:"width"` // how many batches may be under way at its MTS now
 	UnderWay underWayDocument                   `json:"under_way"`
 	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
 
@@ -136,17 +138,22 @@ type problemDocument struct {
 func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocument {
 	s, mts, now := a.State, a.MTS, a.Now
 	underWay, _ := mts.UnderWay(now)
-	document := connectorDocument{
-		ID: c.ID, Version: c.Version, Status: s.Status, Problems: map[seeding.Source]problemDocument{}, Run: s.Run, Served: moment(s.Served),
-		Width: mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
+	due, next := dates(c, a)
+	return connectorDocument{
+		ID: c.ID, Version: c.Version, Status: s.Status, Problems: newProblemDocuments(a), Due: due, NextRuns: next, Run: s.Run, Served: moment(s.Served),
+		Figures: newFiguresDocument(s.Figures),
+		Width:   mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
 		configurationDocument: newConfigurationDocument(c),
 		Created:               c.Created, Updated: c.Updated,
 	}
-	document.Due, document.NextRuns = dates(c, a)
-	for source, p := range s.Problems {
-		document.Problems[source] = problemDocument{Source: source, Code: cmp.Or(p.Code, string(source)), Params: named(p.Named), Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
+}
+
+func newProblemDocuments(a seeding.Attempts) map[seeding.Source]problemDocument {
+	problems := map[seeding.Source]problemDocument{}
+	for source, p := range a.State.Problems {
+		problems[source] = problemDocument{Source: source, Code: cmp.Or(p.Code, string(source)), Params: named(p.Named), Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
 	}
-	return document
+	return problems
 }
 
 // named are what text and remedy of a problem name.
@@ -240,12 +247,16 @@ type totalsDocument struct {
 	Conflict  int `json:"conflict"`
 	NoToken   int `json:"no_token"`
 	Pending   int `json:"pending"`
+	// SentAgain of a run counts records that a pass before its last sent and left
+	// pending: their registrants were sent again.
+	SentAgain int `json:"sent_again,omitempty"`
 }
 
-func newTotalsDocument(t seeding.Totals, pending int) totalsDocument {
+func newTotalsDocument(t seeding.Totals, again int) totalsDocument {
+	again = min(again, t.Pending())
 	return totalsDocument{
 		Sent: t.Sent, Tokenised: t.Tokenised, Refused: t.Refused, Duplicate: t.Duplicate,
-		Conflict: t.Conflict, NoToken: t.NoToken, Pending: pending,
+		Conflict: t.Conflict, NoToken: t.NoToken, Pending: t.Pending() - again, SentAgain: again,
 	}
 }
 
@@ -256,7 +267,7 @@ func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 	}
 	return runDocument{
 		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals, r.Pending()), OpenBatches: open,
+		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open,
 		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
 	}
 }
@@ -273,7 +284,7 @@ type batchDocument struct {
 
 func newBatchDocument(b seeding.Batch) batchDocument {
 	return batchDocument{
-		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(b.SoFar(), b.SoFar().Pending()),
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(b.SoFar(), 0),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
 	}
 }

@@ -118,32 +118,3 @@ func (s *service) batches(w http.ResponseWriter, r *http.Request) error {
 	}{list, page.Cursor(next)})
 	return nil
 }
-
-func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.load(r)
-	if err != nil {
-		return err
-	}
-	page, err := api.ReadPage(r, "rejections of "+c.ID, 500)
-	if err != nil {
-		return err
-	}
-	found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, seeding.RejectionFilter{}, page.Mark, page.Limit)
-	if err != nil {
-		return err
-	}
-	state, err := s.Store.State(r.Context(), c.ID)
-	if err != nil {
-		return err
-	}
-	attempts := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
-	list := []rejectionDocument{}
-	for _, x := range found {
-		list = append(list, newRejectionDocument(x, c, attempts))
-	}
-	api.Reply(w, http.StatusOK, struct {
-		Rejections []rejectionDocument `json:"rejections"`
-		Next       string              `json:"next,omitempty"`
-	}{list, page.Cursor(next)})
-	return nil
-}

@@ -36,7 +36,7 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 			"vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN", "read_one_by_one": false, "password_set": true},
 		"mandatory_fields": ["name", "gender", "dob", "fullAddress"], "batch_maximum": 1000, "width_maximum": 16, "remove_vids": true,
 		"token_shape": {"alphabet": "digits", "shortest": 25, "longest": 64},
-		"created": "2026-11-21T09:00:00Z", "updated": "2026-11-21T09:00:00Z"}`
+		"figures": {"tokenised": 0}, "created": "2026-11-21T09:00:00Z", "updated": "2026-11-21T09:00:00Z"}`
 	var expected map[string]any
 	if err := json.Unmarshal([]byte(want), &expected); err != nil {
 		t.Fatal(err)

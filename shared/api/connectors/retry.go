@@ -1,9 +1,11 @@
 package connectors
 
 import (
-	"cmp"
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/api/openapi"
@@ -13,12 +15,29 @@ import (
 // retryBody says which rejections are meant; with nothing, all of them.
 type retryBody struct {
 	Kind        seeding.RejectionKind `json:"kind"`
+	Code        string                `json:"code"`
 	Identifiers []int64               `json:"identifiers"`
+	Registrants []int64               `json:"registrants"`
+	DryRun      bool                  `json:"dry_run"`
 }
 
-// retry makes rejections due now: those of the given identifiers, those of a
-// kind, or, with {}, all of them. Who was rejected for its data is rejected
-// again if they did not change.
+func (b retryBody) group() seeding.Group { return seeding.Group{Kind: b.Kind, Code: b.Code} }
+
+// retryDocument is what is tried again, or would be.
+type retryDocument struct {
+	Kind        *seeding.RejectionKind `json:"retry,omitempty"` // "": of every kind
+	Code        string                 `json:"code,omitempty"`
+	Identifiers *int                   `json:"identifiers,omitempty"` // of those that were named, how many are rejected
+	Registrants *int                   `json:"registrants,omitempty"`
+	Count       *int                   `json:"count,omitempty"`    // of a dry run: how many rejections these are
+	Counted     *time.Time             `json:"counted,omitempty"`  // when they were, if not just now
+	Complete    *bool                  `json:"complete,omitempty"` // false: there are more
+}
+
+// retry makes rejections due now: those of the given identifiers or registrants,
+// those of a kind, or of a kind and its codes, or, with {}, all of them. Who was
+// rejected for its data is rejected again if they did not change. A dry run only
+// counts them.
 func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.load(r)
 	if err != nil {
@@ -29,32 +48,87 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if body.Kind != "" && body.Identifiers != nil {
-		wrong.Add("/identifiers", api.Flaw{Code: "together", Params: api.Params{"with": "kind"}, Detail: "cannot be given together with a kind"})
-	}
-	if err := wrong.Err(); err != nil {
-		return err
-	}
-	if body.Identifiers == nil {
-		change := s.change(r, seeding.ChangeRetry, c)
-		change.Again.Kind = body.Kind
-		err := s.Store.Retry(r.Context(), c.ID, change.Again, s.Now().UTC(), change)
-		s.changed(r, "retry", c, err, "rejections", cmp.Or(string(body.Kind), "all"))
-		if err != nil {
-			return err
+	together := func(name, with string, both bool) {
+		if both {
+			wrong.Add("/"+name, api.Flaw{Code: "together", Params: api.Params{"with": with}, Detail: "cannot be given together with " + with})
 		}
-		api.Reply(w, http.StatusAccepted, map[string]string{"retry": string(body.Kind)})
-		return nil
 	}
-	var list []seeding.Rejection
-	for _, identifier := range slices.Compact(slices.Sorted(slices.Values(body.Identifiers))) {
-		list = append(list, seeding.Rejection{Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Identifier: identifier}.Subject()})
+	together("identifiers", "kind", body.Identifiers != nil && body.Kind != "")
+	together("registrants", "kind", body.Registrants != nil && body.Kind != "")
+	together("registrants", "identifiers", body.Registrants != nil && body.Identifiers != nil)
+	if body.Code != "" && body.Kind == "" && !wrong.Touch("/kind") {
+		wrong.Add("/code", api.Flaw{Code: "needs", Params: api.Params{"member": "kind"}, Detail: "needs kind beside it; the groups of rejections show both"})
 	}
-	found, err := s.Store.RetryRejections(r.Context(), list, s.Now().UTC(), s.change(r, seeding.ChangeRetry, c))
-	s.changed(r, "retry", c, err, "rejections", "some", "count", found)
+	switch err := wrong.Err(); {
+	case err != nil:
+		return err
+	case body.Identifiers != nil || body.Registrants != nil:
+		return s.retrySome(w, r, c, body)
+	case body.DryRun:
+		return s.countRetried(w, r, c, body.group())
+	}
+	change := s.change(r, seeding.ChangeRetry, c)
+	change.Again = body.group()
+	err = s.Store.Retry(r.Context(), c.ID, change.Again, s.Now().UTC(), change)
+	if errors.Is(err, seeding.ErrTooMany) {
+		return api.NewProblem(tooManyCodes, "Too many different codes have been asked for again of late. Leave the code out: that asks for the whole kind.")
+	}
+	what := "all"
+	if body.Kind != "" {
+		what = strings.TrimSpace(string(body.Kind) + " " + body.Code)
+	}
+	s.changed(r, "retry", c, err, "rejections", what)
 	if err != nil {
 		return err
 	}
-	api.Reply(w, http.StatusAccepted, map[string]int{"identifiers": found})
+	api.Reply(w, http.StatusAccepted, retryDocument{Kind: &body.Kind, Code: body.Code})
 	return nil
 }
+
+// countRetried replies how many rejections a group has.
+func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding.Connector, g seeding.Group) error {
+	state, err := s.Store.State(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	count, complete, err := s.count(r.Context(), state)
+	if err != nil {
+		return err
+	}
+	n := count.Of(g)
+	api.Reply(w, http.StatusOK, retryDocument{Kind: &g.Kind, Code: g.Code, Count: &n, Counted: moment(count.At), Complete: &complete})
+	return nil
+}
+
+// retrySome is for identifiers or registrants that are named.
+func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Connector, body retryBody) (err error) {
+	var list []seeding.Rejection
+	if body.Registrants != nil {
+		if list, err = s.find(r.Context(), c.RegistryKey(), c.ID, distinct(body.Registrants)); err != nil {
+			return err
+		}
+	}
+	for _, id := range distinct(body.Identifiers) {
+		list = append(list, seeding.Rejection{Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Identifier: id}.Subject()})
+	}
+	var document retryDocument
+	var found int
+	status := http.StatusAccepted
+	if body.DryRun {
+		found, err = s.Store.CountRejections(r.Context(), list)
+		document.Count, status = &found, http.StatusOK
+	} else {
+		found, err = s.Store.RetryRejections(r.Context(), list, s.Now().UTC(), s.change(r, seeding.ChangeRetry, c))
+		s.changed(r, "retry", c, err, "rejections", "some", "count", found)
+	}
+	if err != nil {
+		return err
+	}
+	if document.Identifiers = &found; body.Registrants != nil {
+		document.Identifiers, document.Registrants = nil, &found
+	}
+	api.Reply(w, status, document)
+	return nil
+}
+
+func distinct(ids []int64) []int64 { return slices.Compact(slices.Sorted(slices.Values(ids))) }

@@ -1,11 +1,13 @@
 package connectors_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -36,8 +38,14 @@ func TestRetry(t *testing.T) {
 		`{"kind": "sad"}`:                                       "/kind",
 		`{"identifiers": []}`:                                   "/identifiers",
 		`{"identifiers": ["1", 0, 2.5]}`:                        "/identifiers/0 /identifiers/1 /identifiers/2",
+		`{"kind": "refused", "registrants": [1]}`:               "/registrants",
+		`{"registrants": [1], "identifiers": [1]}`:              "/registrants",
+		`{"registrants": [-1, 7, "x"]}`:                         "/registrants/0 /registrants/2",
+		`{"code": "IDA-MLC-009"}`:                               "/code",
+		`{"kind": "refused", "code": "IDA MLC"}`:                "/code",
+		`{"kind": "sad", "code": "IDA-MLC"}`:                    "/kind",
+		`{"dry_run": 1}`:                                        "/dry_run",
 		`{"kind": "refused", "identifiers": [1]}`:               "/identifiers",
-		`{"registrants": [1]}`:                                  "/registrants",
 		`{"identifiers": [` + strings.Repeat("1,", 100) + `1]}`: "/identifiers",
 	} {
 		a := s.want(http.StatusUnprocessableEntity, "POST", path, body)
@@ -54,4 +62,53 @@ func TestKindsOfARetryAreListedAsWords(t *testing.T) {
 	if detail := a.fieldErrors()["/kind"]; !strings.HasPrefix(detail, "must be one of invalid, refused, ") {
 		t.Errorf("%q", detail)
 	}
+}
+
+// People ask again for one group, and are told before how many that is.
+func TestRetryOfAGroupAndItsDryRun(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id, registry := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
+	for i := range int64(6) {
+		s.store.rejections = append(s.store.rejections, seeding.Rejection{
+			Registry: registry, Connector: id, Subject: seeding.Member{Registrant: i/2 + 10, Identifier: i + 1}.Subject(), Since: s.now.Add(-time.Hour),
+			Kind: []seeding.RejectionKind{seeding.Invalid, seeding.Refused}[i%2], Code: []string{"A", "B:dob", "A", "C", "A,B", "C"}[i],
+		})
+	}
+	for body, want := range map[string]float64{
+		`{"dry_run": true}`:                                      6,
+		`{"dry_run": true, "kind": "invalid"}`:                   3,
+		`{"dry_run": true, "kind": "invalid", "code": "A"}`:      2,
+		`{"dry_run": true, "kind": "invalid", "code": "A,B"}`:    1,
+		`{"dry_run": true, "kind": "refused", "code": "B"}`:      1,
+		`{"dry_run": true, "kind": "conflict"}`:                  0,
+		`{"dry_run": true, "identifiers": [1, 1, 2, 99]}`:        2,
+		`{"dry_run": true, "registrants": [11, 12, 11, 4711]}`:   4,
+		`{"dry_run": true, "kind": "invalid", "code": "ABSENT"}`: 0,
+	} {
+		if a := s.want(200, "POST", path+"/rejections/retry", body); a.body["count"] != want {
+			t.Errorf("%s: %s, want %v", body, a.Body, want)
+		}
+	}
+	if len(s.store.changes) != 1 || s.store.states[id].Retried != nil {
+		t.Error("a dry run changed something")
+	}
+	s.want(202, "POST", path+"/rejections/retry", `{"kind": "invalid", "code": "A"}`)
+	group := seeding.Group{Kind: seeding.Invalid, Code: "A"}
+	if got := s.store.states[id].Retried; len(got) != 1 || !got[group].Equal(s.now) {
+		t.Errorf("%v", got)
+	}
+	if a := s.want(202, "POST", path+"/rejections/retry", `{"registrants": [11]}`); a.body["registrants"] != 2.0 {
+		t.Errorf("%s", a.Body)
+	}
+	if change := s.store.changes[len(s.store.changes)-1]; change.Count != 2 || change.Kind != seeding.ChangeRetry {
+		t.Errorf("%+v", change)
+	}
+	for i := range 30 {
+		if a := s.do("POST", path+"/rejections/retry", fmt.Sprintf(`{"kind": "refused", "code": "N%d"}`, i)); a.Code == 409 && i > 10 {
+			s.want(202, "POST", path+"/rejections/retry", `{"kind": "refused"}`)
+			return
+		}
+	}
+	t.Error("there is room for any number of codes")
 }

@@ -15,9 +15,9 @@ import (
 type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
 	State(ctx context.Context, id string) (seeding.State, error)
-	// ListConnectors returns up to limit connectors with id > after, ordered
+	// ListStates returns up to limit states of connectors with id > after, ordered
 	// by id. next is the next after, or "" at the end.
-	ListConnectors(ctx context.Context, after string, limit int) (list []seeding.Connector, next string, err error)
+	ListStates(ctx context.Context, after string, limit int) (list []seeding.State, next string, err error)
 
 	// The changes that a write is given are written with it, or not at all.
 
@@ -42,6 +42,11 @@ type Store interface {
 	// identifier, and the connector due now. It returns how many there were. The
 	// change gets their number; without any there is none.
 	RetryRejections(ctx context.Context, list []seeding.Rejection, now time.Time, change seeding.Change) (found int, err error)
+	// CountRejections returns how many of some rejections there are.
+	CountRejections(ctx context.Context, list []seeding.Rejection) (found int, err error)
+	// ListChanges returns up to limit changes of a connector, newest first, after the
+	// given page mark, also of one that was deleted.
+	ListChanges(ctx context.Context, connector, before string, limit int) (list []seeding.Change, next string, err error)
 	// ListRuns returns up to limit runs, newest first, with ids below before ("" for all).
 	ListRuns(ctx context.Context, connector, before string, limit int) (list []seeding.Run, next string, err error)
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
@@ -50,6 +55,13 @@ type Store interface {
 	// ListBatches returns up to limit batches of a run, oldest first, after the given
 	// one. Open ones are looked for if registry is not "".
 	ListBatches(ctx context.Context, registry, connector, run, after string, limit int) (list []seeding.Batch, next string, err error)
+	// BatchesWith looks at up to limit closed batches of a run, newest first, before
+	// the given one ("" for all), and returns those that held a registrant. next is
+	// the last that was looked at, or "" at the end.
+	BatchesWith(ctx context.Context, connector, run string, registrant int64, before string, limit int) (list []seeding.Batch, next string, err error)
+	// OpenBatches returns those of a registry that can be read; ErrDamaged if there
+	// are others.
+	OpenBatches(ctx context.Context, registry string) ([]seeding.Batch, error)
 	// MTSState of an MTS that was never used has only its key.
 	MTSState(ctx context.Context, key string) (seeding.MTSState, error)
 	// RegistryState of a registry that was never used has only its key.
@@ -57,6 +69,9 @@ type Store interface {
 	// ListRejections is seeding.Rejections': a page may have fewer, or none, although
 	// others follow.
 	ListRejections(ctx context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error)
+	// CountedRejections are those of a connector as they were counted at the end of
+	// its last run; zero before the first is over.
+	CountedRejections(ctx context.Context, connector string) (seeding.RejectionCount, error)
 }
 
 // Secrets keeps the secret fields of connectors. The API cannot read them.

@@ -87,16 +87,16 @@ func (s *store) CreateConnector(_ context.Context, c seeding.Connector, changes 
 	})
 }
 
-func (s *store) ListConnectors(_ context.Context, after string, limit int) (list []seeding.Connector, next string, err error) {
-	err = s.write("ListConnectors", func() error {
-		for _, c := range s.connectors {
-			if c.ID > after {
-				list = append(list, c)
+func (s *store) ListStates(_ context.Context, after string, limit int) (list []seeding.State, next string, err error) {
+	err = s.write("ListStates", func() error {
+		for _, state := range s.states {
+			if state.Connector > after {
+				list = append(list, state)
 			}
 		}
-		slices.SortFunc(list, func(a, b seeding.Connector) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(list, func(a, b seeding.State) int { return strings.Compare(a.Connector, b.Connector) })
 		if len(list) > limit {
-			list, next = list[:limit], list[limit-1].ID
+			list, next = list[:limit], list[limit-1].Connector
 		}
 		return nil
 	})

@@ -25,17 +25,6 @@ func (s *Store) CreateConnector(ctx context.Context, c seeding.Connector, change
 	))
 }
 
-// ListConnectors implements the store of the connectors API.
-func (s *Store) ListConnectors(ctx context.Context, after string, limit int) ([]seeding.Connector, string, error) {
-	list, more, err := dynamo.Page(ctx, s.connectors,
-		dynamo.Span{Partition: configs, From: after, Limit: limit + 2}, limit,
-		func(it dynamo.Item) bool { return dynamo.SortKey(it) != after }, decodeConnector)
-	if err != nil || !more {
-		return list, "", err
-	}
-	return list, list[len(list)-1].ID, nil
-}
-
 // ListStates implements the store of the connectors API.
 func (s *Store) ListStates(ctx context.Context, after string, limit int) ([]seeding.State, string, error) {
 	list, more, err := dynamo.Page(ctx, s.connectors,

@@ -1,0 +1,376 @@
+package connectors
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Pages of rejections.
+const (
+	mostRejections = 500    // of a page as JSON
+	mostRows       = 10_000 // of one as CSV
+	// enoughCSV is when a page as CSV ends, in bytes: with the next thousand rows, and
+	// as JSON, in which a quote takes two bytes, it is below the 6 MB that Lambda sends.
+	enoughCSV = 7 << 19
+	// mostCounted is how many rejections are counted for a reply; where there are more
+	// the count of the last run is given.
+	mostCounted = 2000
+)
+
+// rejections replies with a page, as JSON or as CSV.
+func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	asCSV, most := accepts(r, "application/json", "text/csv") == "text/csv", mostRejections
+	if asCSV {
+		most = mostRows
+	}
+	page, filter, err := readRejectionPage(r, c.ID, most)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Vary", "Accept")
+	if asCSV {
+		if !r.URL.Query().Has("limit") {
+			page.Limit = mostRows
+		}
+		return s.replyCSV(w, r, c, page, filter)
+	}
+	found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, filter, page.mark, page.Limit)
+	if err != nil {
+		return err
+	}
+	attempts, err := s.attemptsOf(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	list := []rejectionDocument{}
+	for _, x := range found {
+		list = append(list, newRejectionDocument(x, c, attempts))
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Rejections []rejectionDocument `json:"rejections"`
+		Next       string              `json:"next,omitempty"`
+	}{list, page.next(next)})
+	return nil
+}
+
+// attemptsOf reads when a connector makes its next attempts.
+func (s *service) attemptsOf(ctx context.Context, connector string) (seeding.Attempts, error) {
+	state, err := s.Store.State(ctx, connector)
+	return seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}, err
+}
+
+// accepts is the media type, of those that are offered, that a request prefers; the
+// first one if it says nothing.
+func accepts(r *http.Request, offered ...string) string {
+	best, quality := offered[0], 0.0
+	for accepted := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		name, parameters, _ := strings.Cut(accepted, ";")
+		q := 1.0
+		for parameter := range strings.SplitSeq(parameters, ";") {
+			if value, is := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q="); is {
+				q, _ = strconv.ParseFloat(value, 64)
+			}
+		}
+		name = strings.ToLower(strings.TrimSpace(name))
+		if q > quality && slices.Contains(offered, name) {
+			best, quality = name, q
+		}
+	}
+	return best
+}
+
+// rejectionPage is a page of rejections, whose cursor holds their filter.
+type rejectionPage struct {
+	api.Page
+	prefix string // of the marks: the filter
+	mark   string // of the store
+}
+
+func (p rejectionPage) next(mark string) string {
+	if mark == "" {
+		return ""
+	}
+	return p.Cursor(p.prefix + mark)
+}
+
+// readRejectionPage reads page and filter from the address. A cursor holds the
+// filter; beside it another one is an error.
+func readRejectionPage(r *http.Request, connector string, most int) (p rejectionPage, f seeding.RejectionFilter, err error) {
+	if p.Page, err = api.ReadPage(r, "rejections of "+connector, most); err != nil {
+		return p, f, err
+	}
+	f = readFilter(r.URL.Query())
+	p.prefix = encodeFilter(f)
+	if p.Mark == "" {
+		return p, f, nil
+	}
+	parts := strings.SplitAfterN(p.Mark, "\n", filterParts+1)
+	if len(parts) != filterParts+1 {
+		return p, f, api.BadCursor()
+	}
+	held := strings.Join(parts[:filterParts], "")
+	if given := p.prefix; given != encodeFilter(seeding.RejectionFilter{}) && given != held {
+		return p, f, api.BadCursor()
+	}
+	p.prefix, p.mark = held, parts[filterParts]
+	return p, decodeFilter(held), nil
+}
+
+// readFilter reads parameters that the document has checked.
+func readFilter(query url.Values) (f seeding.RejectionFilter) {
+	f.Group = seeding.Group{Kind: seeding.RejectionKind(query.Get("kind")), Code: query.Get("code")}
+	f.Since, _ = time.Parse(time.RFC3339, strings.ToUpper(query.Get("since"))) // t and z are allowed, too
+	f.Since = f.Since.UTC()
+	if id, err := strconv.ParseInt(query.Get("registrant"), 10, 64); err == nil {
+		f.Registrants = []int64{id}
+	}
+	return f
+}
+
+// filterParts are the lines of a filter in a cursor.
+const filterParts = 4
+
+func encodeFilter(f seeding.RejectionFilter) string {
+	since, registrant := "", ""
+	if !f.Since.IsZero() {
+		since = f.Since.Format(time.RFC3339Nano)
+	}
+	if len(f.Registrants) > 0 {
+		registrant = strconv.FormatInt(f.Registrants[0], 10)
+	}
+	return string(f.Kind) + "\n" + f.Code + "\n" + since + "\n" + registrant + "\n"
+}
+
+// decodeFilter is the inverse of encodeFilter.
+func decodeFilter(text string) (f seeding.RejectionFilter) {
+	parts := strings.Split(text, "\n")
+	f.Group = seeding.Group{Kind: seeding.RejectionKind(parts[0]), Code: parts[1]}
+	f.Since, _ = time.Parse(time.RFC3339Nano, parts[2])
+	if id, err := strconv.ParseInt(parts[3], 10, 64); err == nil {
+		f.Registrants = []int64{id}
+	}
+	return f
+}
+
+var columns = []string{"identifier", "registrant", "kind", "code", "fields", "reason", "attempts", "next_attempt", "since", "holder"}
+
+// replyCSV writes a page as CSV (RFC 4180), as many rows as fit into a reply. The
+// next page is in the header Link.
+func (s *service) replyCSV(w http.ResponseWriter, r *http.Request, c seeding.Connector, page rejectionPage, filter seeding.RejectionFilter) error {
+	attempts, err := s.attemptsOf(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	out := csv.NewWriter(&text)
+	out.UseCRLF = true
+	_ = out.Write(columns) // a buffer takes every write
+	const atOnce = 1000
+	mark := page.mark
+	for left := page.Limit; left > 0 && text.Len() < enoughCSV; {
+		found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, filter, mark, min(left, atOnce))
+		if err != nil {
+			return err
+		}
+		for _, x := range found {
+			_ = out.Write(row(newRejectionDocument(x, c, attempts)))
+		}
+		out.Flush()
+		left -= len(found)
+		if mark = next; next == "" || len(found) == 0 {
+			break
+		}
+	}
+	if mark != "" {
+		query := url.Values{"cursor": {page.next(mark)}, "limit": {strconv.Itoa(page.Limit)}}
+		w.Header().Set("Link", "<"+r.URL.Path+"?"+query.Encode()+`>; rel="next"`)
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	w.Header().Set("Content-Disposition", `attachment; filename="rejections.csv"`)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(text.Bytes()) // the client may be gone
+	return nil
+}
+
+// row is a rejection as a row of CSV.
+func row(x rejectionDocument) []string {
+	attempt, holder := "", ""
+	if x.NextAttempt != nil {
+		attempt = x.NextAttempt.Format(time.RFC3339)
+	}
+	if x.Holder != 0 {
+		holder = strconv.FormatInt(x.Holder, 10)
+	}
+	cells := []string{
+		strconv.FormatInt(x.Identifier, 10), strconv.FormatInt(x.Registrant, 10), string(x.Kind), x.Code, strings.Join(x.Fields, "+"), x.Reason,
+		strconv.Itoa(x.Attempts), attempt, x.Since.UTC().Format(time.RFC3339), holder,
+	}
+	for i := range cells {
+		cells[i] = harmless(cells[i])
+	}
+	return cells
+}
+
+// harmless is a cell that no spreadsheet takes for a formula: an apostrophe stands
+// before what could be one.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// groupDocument is how many rejections of a kind and a code there are.
+type groupDocument struct {
+	Kind seeding.RejectionKind `json:"kind"`
+	// Code is absent for the rest of a kind: of several codes, each too rare.
+	Code        string     `json:"code,omitempty"`
+	Reason      string     `json:"reason,omitempty"`
+	Count       int        `json:"count"`
+	Oldest      time.Time  `json:"oldest"`
+	Newest      time.Time  `json:"newest"`
+	NextAttempt *time.Time `json:"next_attempt,omitempty"` // of the first of them
+	AskedAgain  *time.Time `json:"asked_again,omitempty"`  // when somebody last asked for another attempt
+	Registrants []int64    `json:"registrants"`            // up to five of them
+}
+
+// groups replies with the counts of rejections by kind and code.
+func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
+	attempts, err := s.loadAttempts(r)
+	if err != nil {
+		return err
+	}
+	count, complete, err := s.count(r.Context(), attempts.State)
+	if err != nil {
+		return err
+	}
+	list := []groupDocument{}
+	for _, g := range count.Groups() {
+		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, Since: g.Newest, Configured: attempts.State.Version}
+		document := groupDocument{
+			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: g.Registrants,
+			NextAttempt: moment(attempts.Rejected(example)),
+		}
+		if g.Code != "" {
+			document.Reason = reason(seeding.Rejection{Kind: g.Kind, Code: g.Code, Configured: -1}, seeding.Connector{})
+		}
+		if document.Registrants == nil {
+			document.Registrants = []int64{}
+		}
+		for asked, at := range attempts.State.Retried {
+			if at.After(g.Oldest) && asked.Has(example) && (document.AskedAgain == nil || at.After(*document.AskedAgain)) {
+				document.AskedAgain = moment(at)
+			}
+		}
+		list = append(list, document)
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Groups   []groupDocument `json:"groups"`
+		Total    int             `json:"total"`
+		Counted  time.Time       `json:"counted"`
+		Complete bool            `json:"complete"` // false: there are more, which nobody has counted yet
+	}{list, count.Total, count.At.UTC(), complete})
+	return nil
+}
+
+// loadAttempts reads the state of the connector that the path names.
+func (s *service) loadAttempts(r *http.Request) (seeding.Attempts, error) {
+	state, err := s.loadState(r)
+	return seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}, err
+}
+
+// count counts the rejections of a connector: afresh if they are few, else as at the
+// end of its last run. complete is false if there are many and no run is over.
+func (s *service) count(ctx context.Context, state seeding.State) (count seeding.RejectionCount, complete bool, err error) {
+	if state.Figures.Rejected < mostCounted {
+		after := ""
+		for {
+			found, next, err := s.Store.ListRejections(ctx, state.Registry, state.Connector, seeding.RejectionFilter{}, after, mostCounted-count.Total)
+			if err != nil {
+				return count, false, err
+			}
+			for _, x := range found {
+				count.Add(x)
+			}
+			if next == "" {
+				count.At = s.Now()
+				return count, true, nil
+			}
+			if after = next; count.Total >= mostCounted {
+				break
+			}
+		}
+	}
+	counted, err := s.Store.CountedRejections(ctx, state.Connector)
+	if err != nil {
+		return count, false, err
+	}
+	if counted.At.IsZero() || !counted.At.Equal(state.Figures.Counted) || counted.Total < count.Total {
+		count.At = s.Now()
+		return count, false, nil
+	}
+	return counted, true, nil
+}
+
+type duplicateDocument struct {
+	Registrants []int64   `json:"registrants"` // two: who is rejected, and who holds the token
+	Identifier  int64     `json:"identifier"`  // of the first, that holds its VID
+	Since       time.Time `json:"since"`
+}
+
+// duplicates replies with a page of pairs of registrants with one token.
+func (s *service) duplicates(w http.ResponseWriter, r *http.Request) error {
+	attempts, err := s.loadAttempts(r)
+	if err != nil {
+		return err
+	}
+	state := attempts.State
+	page, err := api.ReadPage(r, "duplicates of "+state.Connector, mostRejections)
+	if err != nil {
+		return err
+	}
+	filter := seeding.RejectionFilter{Group: seeding.Group{Kind: seeding.Duplicate}}
+	found, next, err := s.Store.ListRejections(r.Context(), state.Registry, state.Connector, filter, page.Mark, page.Limit)
+	if err != nil {
+		return err
+	}
+	list := []duplicateDocument{}
+	for _, x := range found {
+		list = append(list, duplicateDocument{Registrants: []int64{x.Registrant, x.Holder}, Identifier: x.Identifier, Since: x.Since})
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Duplicates []duplicateDocument `json:"duplicates"`
+		Next       string              `json:"next,omitempty"`
+	}{list, page.Cursor(next)})
+	return nil
+}
+
+// find returns the rejections of registrants, of which each has few.
+func (s *service) find(ctx context.Context, registry, connector string, registrants []int64) (list []seeding.Rejection, err error) {
+	const most = 1000
+	for after := ""; ; {
+		found, next, err := s.Store.ListRejections(ctx, registry, connector, seeding.RejectionFilter{Registrants: registrants}, after, most)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+		if after = next; after == "" || len(list) >= most {
+			return list, nil
+		}
+	}
+}
