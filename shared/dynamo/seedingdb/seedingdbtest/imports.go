@@ -163,6 +163,7 @@ func (s *suite) cancelling() {
 		s.Errorf("due at %v", state.Due)
 	}
 	imports.Cursor, imports.Tally.Looked, imports.Completed, imports.Ending = 17, 2, after(time.Hour), seeding.EndedByCancel
+	imports.Batches = 1 // which it counts itself
 	s.ok(s.store.CompleteRun(s.ctx, imports, nil), "complete")
 	got, err := s.store.Run(s.ctx, c.ID, imports.ID)
 	s.ok(err, "run")
