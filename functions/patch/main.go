@@ -15,6 +15,7 @@ import (
 
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
@@ -39,14 +40,15 @@ func main() {
 	clients := odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now)
 	clients.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	patcher := &patch.Patcher{
-		Store:      seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
-		Registries: clients,
-		RowKeys:    secrets.NewKeyring(secretsManager, rowKey),
-		Meter:      function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
-		Clock:      clock,
-		Times:      times,
-		NewID:      function.NewID,
-		Log:        log,
+		Store:       seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
+		Registries:  clients,
+		Expressions: jq.Mappings{},
+		RowKeys:     secrets.NewKeyring(secretsManager, rowKey),
+		Meter:       function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
+		Clock:       clock,
+		Times:       times,
+		NewID:       function.NewID,
+		Log:         log,
 	}
 	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
 		one := *patcher

@@ -186,7 +186,7 @@ type crashingNetwork struct {
 	faults *faults
 }
 
-var registryWrite = regexp.MustCompile(`"method": ?"(create|unlink|write)"`)
+var registryWrite = regexp.MustCompile(`"method": ?"(create|unlink|write|load)"`)
 
 func (n crashingNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	if invocationOf(r.Context()).isDead() {
@@ -238,7 +238,7 @@ func registryCall(r *http.Request) (method string) {
 // eventful makes a world in which a run writes all that a run can write:
 // tokens, rejections of every kind, VIDs of others, lost and late batches,
 // problems, an outage, and a slot that another connector holds.
-func eventful(t *testing.T, local bool) (*world, seeding.Connector, invariants.Registry) {
+func eventful(t *testing.T, local bool, change ...func(*seeding.Connector)) (*world, seeding.Connector, invariants.Registry) {
 	w := newWorld(t, options{faults: newFaults(), local: local})
 	w.kinds = w.registry.Populate(90, 7).Kinds
 	w.addRegistrants(40)
@@ -260,7 +260,12 @@ func eventful(t *testing.T, local bool) (*world, seeding.Connector, invariants.R
 		http.NotFound(rw, r)
 		return true
 	}
-	c := w.connector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 40 })
+	c := w.connector(func(c *seeding.Connector) {
+		c.MTS.BatchMaximum = 40
+		for _, more := range change {
+			more(c)
+		}
+	})
 	w.occupyMTS(c, 2*time.Minute) // so the first step waits for a slot
 	return w, c, before
 }

@@ -17,6 +17,7 @@ def booleans: select(type == "boolean");
 def numbers: select(type == "number");
 def strings: select(type == "string");
 def finites: select(isinfinite or isnan | not);
+def isfinite: type == "number" and (isinfinite | not);
 def normals: select(isnormal);
 def isvalid(f): try (f | true) catch false;
 def error(v): v | error;

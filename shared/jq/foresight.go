@@ -27,6 +27,8 @@ const (
 	tFalsy                          = seeding.Null | seeding.False
 	tRelation                       = seeding.Numbers | seeding.Pair
 	tRecord                         = tObject << 1 // the record itself, and of no other type
+	tDocument                       = tRecord << 1 // what an Output Format sees: an object with the record in it
+	tSeen                           = tRecord | tDocument
 )
 
 // wide forgets what is known of texts and lists.
@@ -68,28 +70,42 @@ func typeOf(v any) seeding.Types {
 }
 
 func foresee(q *gojq.Query, fields map[string]seeding.Types) seeding.Outcome {
+	return foreseeFrom(q, fields, tRecord)
+}
+
+// foreseeFrom is given what the program sees: the record, or a document with it.
+func foreseeFrom(q *gojq.Query, fields map[string]seeding.Types, in seeding.Types) seeding.Outcome {
 	f := &foresight{fields: fields, left: maxForesight}
-	gives := f.query(q, nil, tRecord)
-	if gives&tRecord != 0 {
-		gives = gives&^tRecord | tObject
-		f.outcome.ReadsAny = true
-	}
-	f.outcome.Gives = gives
+	f.outcome.Gives = f.look(f.query(q, nil, in))
 	_, f.outcome.Same = same(q)
 	return f.outcome
 }
 
 // look is what is left of the types when something looks at a whole value.
 func (f *foresight) look(t seeding.Types) seeding.Types {
-	if t&tRecord != 0 {
+	if t&tSeen != 0 {
 		f.outcome.ReadsAny = true
-		return t&^tRecord | tObject
+		return t&^tSeen | tObject
 	}
 	return t
 }
 
 // member returns the types below a name.
 func (f *foresight) member(t seeding.Types, name string) (gives seeding.Types) {
+	if t&tDocument != 0 {
+		switch name {
+		case "input":
+			gives = tRecord
+		case "output":
+			gives = tObject
+		default:
+			gives = tNull
+		}
+		if t &^= tDocument; t == 0 {
+			return gives
+		}
+		return gives | f.member(t, name)
+	}
 	if t&tRecord != 0 {
 		if !slices.Contains(f.outcome.Reads, name) {
 			f.outcome.Reads = append(f.outcome.Reads, name)
@@ -288,7 +304,7 @@ func (f *foresight) key(t seeding.Types, name string, text *gojq.String, q *gojq
 		return tNull
 	}
 	if key == tNumber {
-		t &^= tRecord // an object has no elements
+		t &^= tSeen // an object has no elements
 	}
 	return f.below(t, key)
 }
@@ -421,7 +437,7 @@ func (f *foresight) object(members []*gojq.ObjectKeyVal, s *scope, in seeding.Ty
 		case strings.HasPrefix(m.Key, "$"):
 			f.look(f.variable(m.Key, s))
 		default:
-			f.key(in, m.Key, m.KeyString, m.KeyQuery, s, in)
+			f.look(f.key(in, m.Key, m.KeyString, m.KeyQuery, s, in))
 		}
 	}
 	return gives
@@ -532,7 +548,7 @@ func (f *foresight) path(q *gojq.Query, s *scope, in seeding.Types) seeding.Type
 // known.
 func (f *foresight) apply(def *gojq.FuncDef, inner *scope, args []*gojq.Query, s *scope, in seeding.Types) seeding.Types {
 	if slices.Contains(f.open, def) {
-		f.outcome.ReadsAny = f.outcome.ReadsAny || in&tRecord != 0
+		f.outcome.ReadsAny = f.outcome.ReadsAny || in&tSeen != 0
 		return in | tAny
 	}
 	for i, name := range def.Args {

@@ -47,27 +47,33 @@ func (e *evaluation) result(rule func(any) seeding.Value, p *program, in any) se
 
 // first computes all results and returns the first. It returns nil for null and
 // for every failure, even one after the first result (facts/mts.md 2.3).
-func (e *evaluation) first(p *program, in any) (result any) {
-	if e.spent {
+func (e *evaluation) first(p *program, in any) any {
+	result, err := e.run(p, in)
+	if err != nil {
 		return nil
+	}
+	return result
+}
+
+// run computes all results and returns the first, which is null if there is none.
+func (e *evaluation) run(p *program, in any) (result any, err error) {
+	if e.spent {
+		return nil, errSpent
 	}
 	defer func() {
 		if recover() != nil { // a panic of a library is a failure like any other
-			result = nil
+			result, err = nil, fail("failed")
 		}
 	}()
 	e.depth, e.patterns = 0, p.patterns
 	found := false
-	err := e.query(p.query, nil, item{value: in}, func(x item) error {
+	err = e.query(p.query, nil, item{value: in}, func(x item) error {
 		if !found {
 			result, found = x.value, true
 		}
 		return nil
 	})
-	if err != nil {
-		return nil
-	}
-	return result
+	return result, err
 }
 
 // Bounds of a text, in bytes: of a name or an address, and of any other field. A

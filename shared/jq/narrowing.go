@@ -90,7 +90,7 @@ func compared(left, right *gojq.Query, s *scope, in seeding.Types) (with, withou
 	case tList:
 		return in & (seeding.AnyList &^ seeding.Empty), in
 	case tObject:
-		return in & (tObject | tRecord), in
+		return in & (tObject | tSeen), in
 	default:
 		return in & of, in
 	}
@@ -113,5 +113,5 @@ func ofKinds(condition *gojq.Query, in seeding.Types) (with, without seeding.Typ
 
 // kinds are jq's names of types.
 var kinds = map[string]seeding.Types{
-	"null": tNull, "boolean": tBoolean, "number": tNumber, "string": seeding.AnyText, "array": seeding.AnyList, "object": tObject | tRecord,
+	"null": tNull, "boolean": tBoolean, "number": tNumber, "string": seeding.AnyText, "array": seeding.AnyList, "object": tObject | tSeen,
 }

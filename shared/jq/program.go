@@ -36,7 +36,7 @@ func compile(text string) (*program, error) {
 	if err != nil {
 		return nil, notValid(text, err)
 	}
-	c := checker{text: text, patterns: map[patternKey]*pattern{}}
+	c := checker{text: text, patterns: map[patternKey]*pattern{}, sees: "the record"}
 	c.query(query, nil)
 	switch {
 	case c.wrong != nil && plainKey.MatchString(text): // read as a subtraction, for instance
@@ -65,6 +65,16 @@ func notValid(text string, err error) error {
 	return wrong("is not valid jq after its leading dot: %v%s", err, place)
 }
 
+// notValidOutput says where a whole program cannot be read.
+func notValidOutput(text string, err error) error {
+	e, ok := err.(*gojq.ParseError) //nolint:errorlint // Parse returns nothing that wraps it
+	if !ok || e.Offset < 1 {
+		return wrong("is not valid jq: %v", err)
+	}
+	before := text[:min(e.Offset, len(text))]
+	return wrong("is not valid jq: %v, after character %d", err, utf8.RuneCountInString(before))
+}
+
 // forbidden are the functions of jq that read the clock, the machine, the
 // environment or further input, or that write to the log. For the same record a
 // mapping must give the same result, because fingerprints depend on it.
@@ -78,6 +88,8 @@ var forbidden = []string{
 type checker struct {
 	text     string
 	patterns map[patternKey]*pattern
+	sees     string // what the program may look at
+	only15   bool   // it must be a program of jq 1.5
 	wrong    error
 	doubts   []string
 }
@@ -108,7 +120,7 @@ func (c *checker) queries(s *scope, queries ...*gojq.Query) {
 
 func (c *checker) query(q *gojq.Query, s *scope) {
 	if len(q.Imports) > 0 || q.Meta != nil {
-		c.refuse("import", "import is not available: an expression may only look at the record")
+		c.refuse("import", "import is not available: an expression may only look at %s", c.sees)
 	}
 	for _, def := range q.FuncDefs {
 		s = &scope{before: s, name: def.Name, arity: len(def.Args), def: def}
@@ -183,6 +195,9 @@ func (c *checker) term(t *gojq.Term, s *scope) {
 	if t.Format != "" && !slices.Contains(formats, t.Format[1:]) {
 		c.refuse(t.Format, "there is no format %s", t.Format)
 	}
+	if t.Format != "" && c.only15 && !slices.Contains(formats15, t.Format[1:]) {
+		c.refuse(t.Format, "the format %s is not in jq 1.5, which MTS has", t.Format)
+	}
 	switch t.Type {
 	case gojq.TermTypeFunc:
 		c.call(t.Func, s)
@@ -230,7 +245,7 @@ func (c *checker) call(f *gojq.Func, s *scope) {
 	case f.Name[0] != '$' && s.function(f.Name, len(f.Args)) != nil:
 		return
 	case slices.Contains(forbidden, f.Name):
-		c.refuse(f.Name, "%s is not available: an expression may only look at the record", f.Name)
+		c.refuse(f.Name, "%s is not available: an expression may only look at %s", f.Name, c.sees)
 		return
 	case f.Name[0] == '$':
 		c.refuse(f.Name, "there is no variable %s", f.Name)
@@ -238,6 +253,10 @@ func (c *checker) call(f *gojq.Func, s *scope) {
 	}
 	if _, known := functions[signature{f.Name, len(f.Args)}]; !known || f.Name[0] == '_' {
 		c.refuse(f.Name, "%s", unknown(f))
+		return
+	}
+	if c.only15 && !functions15[signature{f.Name, len(f.Args)}] {
+		c.refuse(f.Name, "%s with %d arguments is not in jq 1.5, which MTS has", f.Name, len(f.Args))
 		return
 	}
 	c.literals(f)

@@ -11,8 +11,8 @@ var wantText = []signature{{"strptime", 1}, {"strftime", 1}, {"startswith", 1}, 
 
 // defined are what functions of builtin.jq take that fail with anything else.
 var defined = map[string]seeding.Types{
-	"ascii": tNumber, "from_entries": tList | tObject | tRecord, "map": tList | tObject | tRecord, "map_values": tList | tObject | tRecord,
-	"to_entries": tList | tObject | tRecord, "with_entries": tList | tObject | tRecord,
+	"ascii": tNumber, "from_entries": tList | tObject | tSeen, "map": tList | tObject | tSeen, "map_values": tList | tObject | tSeen,
+	"to_entries": tList | tObject | tSeen, "with_entries": tList | tObject | tSeen,
 }
 
 // types are what functions take, 0 where they do not look at their input, and

@@ -96,11 +96,11 @@ func (r *Registry) readable(rows []map[string]any) error {
 
 // readOne reads each of the registrants that the domain selects in a call of its
 // own.
-func (r *Registry) readOne(ctx context.Context, domain []any, asked int, fields []string) ([]map[string]any, error) {
+func (r *Registry) readOne(ctx context.Context, domain []any, asked int, fields []string, callContext map[string]any) ([]map[string]any, error) {
 	selected := rowsOf[struct {
 		ID int64 `json:"id"`
 	}](asked, 1, asked)
-	if err := r.session.searchRead(ctx, partnerModel, domain, map[string]any{"fields": []string{"id"}}, selected); err != nil {
+	if err := r.session.searchRead(ctx, partnerModel, domain, within(callContext, []string{"id"}), selected); err != nil {
 		return nil, r.blame(err, nil)
 	}
 	var list []map[string]any

@@ -164,10 +164,15 @@ func (r *Registry) vidsAfter(after int64, s schema) []any {
 
 // Registrants asks for those of the ids that the domain lets through.
 func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seeding.Record, error) {
-	records := make(map[int64]seeding.Record, len(ids))
 	if len(ids) == 0 {
-		return records, nil
+		return map[int64]seeding.Record{}, nil
 	}
+	access := r.session.access
+	return r.records(ctx, r.domain.Among(ids, access.VIDType, access.TokenType), ids, nil)
+}
+
+// records reads the fields of those of the ids that a domain selects.
+func (r *Registry) records(ctx context.Context, domain []any, ids []int64, callContext map[string]any) (map[int64]seeding.Record, error) {
 	encrypting, err := r.session.isEncrypting(ctx)
 	if err != nil {
 		return nil, err
@@ -176,8 +181,7 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 	if encrypting && !slices.Contains(fields, encryptionMark) {
 		fields = append(slices.Clone(fields), encryptionMark)
 	}
-	access := r.session.access
-	rows, err := r.read(ctx, r.domain.Among(ids, access.VIDType, access.TokenType), len(ids), fields)
+	rows, err := r.read(ctx, domain, len(ids), fields, callContext)
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +192,7 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 	for _, id := range ids {
 		asked[id] = true
 	}
+	records := make(map[int64]seeding.Record, len(ids))
 	for _, row := range rows {
 		registrant := r.record(row)
 		if id, ok := registrant["id"].(int); ok && asked[int64(id)] {
@@ -197,17 +202,27 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 	return records, nil
 }
 
-// read reads the fields of the registrants that a domain selects, at most asked.
-func (r *Registry) read(ctx context.Context, domain []any, asked int, fields []string) ([]map[string]any, error) {
+// read reads the fields of the registrants that a domain selects, at most asked, in a
+// context of Odoo, or none.
+func (r *Registry) read(ctx context.Context, domain []any, asked int, fields []string, callContext map[string]any) ([]map[string]any, error) {
 	if r.oneByOne {
-		return r.readOne(ctx, domain, asked, fields)
+		return r.readOne(ctx, domain, asked, fields, callContext)
 	}
 	rows := rowsOf[map[string]any](asked, len(fields), asked)
-	err := r.session.searchRead(ctx, partnerModel, domain, map[string]any{"fields": fields}, rows)
+	err := r.session.searchRead(ctx, partnerModel, domain, within(callContext, fields), rows)
 	if err != nil {
 		return nil, r.blame(err, rows.list)
 	}
 	return rows.list, nil
+}
+
+// within are the options of a search_read of fields, in a context.
+func within(callContext map[string]any, fields []string) map[string]any {
+	options := map[string]any{"fields": fields}
+	if callContext != nil {
+		options["context"] = callContext
+	}
+	return options
 }
 
 // blame finds what of the connector's own configuration made reading fail: the
@@ -424,6 +439,14 @@ func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s sche
 	values := make([]map[string]any, len(tokens))
 	for i, t := range tokens {
 		values[i] = map[string]any{"partner_id": t.Registrant, "id_type": s.token, "value": t.Value}
+		for _, more := range []struct {
+			name, value string
+			there       bool
+		}{{"expiry_date", t.Expiry, true}, {"status", t.Status, s.hasStatus}, {"description", t.Description, s.hasStatus}} {
+			if more.value != "" && more.there {
+				values[i][more.name] = more.value
+			}
+		}
 	}
 	var ids []int64
 	err := r.session.call(ctx, request{model: identifierModel, method: "create", arg: values, writes: true}, &ids)

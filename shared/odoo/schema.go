@@ -72,7 +72,7 @@ func (s *session) types(ctx context.Context) (vid, token int64, err error) {
 func (s *session) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.schema, s.encrypts = nil, nil
+	s.schema, s.encrypts, s.kinds = nil, nil, nil
 }
 
 // searchRead reads the records that a domain selects into rows.

@@ -25,6 +25,7 @@ type session struct {
 	way    way        // nil: not signed in
 	schema *schema
 
+	kinds    *knownKinds
 	encrypts *bool // the module that encrypts registrants is installed; nil: not known
 }
 

@@ -74,6 +74,7 @@ func (w *bearerWay) refusal() string { return "KeyRefused" }
 var arguments = map[string]string{
 	"search_read": "domain", "search_count": "domain", "fields_get": "allfields", "create": "vals_list", "unlink": "ids", "read": "ids",
 	"check_access_rights": "operation", "check_access_rule": "ids", "has_access": "ids", "get_param": "key",
+	"write": "ids", "load": "fields",
 }
 
 func (w *bearerWay) call(ctx context.Context, s *session, r request, result any) (reply, error) {

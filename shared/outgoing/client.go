@@ -106,10 +106,7 @@ func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &Failure{cause: err, sent: sent.Load(), took: took}
 	}
-	if _, err := resp.Location(); err != nil {
-		resp.Header.Del("Location") // net/http would throw the reply away, as if there were none
-	}
-	resp.Body = newBody(ctx, resp.Body, o.options.MaxBody, took)
+	resp.Body = &body{ReadCloser: resp.Body, left: o.options.MaxBody, limit: o.options.MaxBody, took: took}
 	return resp, nil
 }
 

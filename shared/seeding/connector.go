@@ -70,11 +70,15 @@ type Mapping struct {
 	FullAddress []string
 }
 
-// Output is what is written besides the tokens.
+// Output is what is written into the registry.
 type Output struct {
+	// Format is the user's Output Format, a jq program; "" writes the token and
+	// nothing else. Shape is what it gives, as far as could be told when it was saved.
+	Format string
+	Shape  OutputShape
+
 	RemoveVIDs bool       // also of registrants tokenised by somebody else
 	TokenShape TokenShape // of every token that is written, or that counts as one
-	Format     string     // the user's Output Format, a jq program; "" for none
 }
 
 // RegistryKey identifies the registry of the connector; connectors with the

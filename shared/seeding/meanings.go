@@ -9,6 +9,21 @@ var meanings = map[string]meaning{
 	CodeTokenMade:  {BlameSystem, "MTS gave a token that is made of the VID, or of a few digits again and again. It was not written.", ""},
 	CodeSameToken:  {BlameSystem, "MTS gave one and the same token to most of a batch. It was not written.", ""},
 
+	// What an Output Format gives for a record.
+	CodeOutputFailed: {BlameData, "The Output Format fails for this registrant's record, so nothing was written.", ""},
+	CodeOutputSpent:  {BlameData, "The Output Format needs too much work for this registrant's record, so it was stopped and nothing was written.", ""},
+	CodeOutputEmpty:  {BlameData, "The Output Format gives nothing (null) for this registrant's record, so nothing was written. If such registrants are not meant, leave them out by the domain.", ""},
+	CodeOutputShape: {BlameData, "What the Output Format gives for this registrant is no identifier update and no individual, or is too large, so nothing was written.",
+		"What the Output Format gives for this registrant has a member of a wrong type or size, so nothing was written: %s."},
+	CodeOutputOther: {BlameData, "The Output Format names another registrant than the one whose token came, so nothing was written.",
+		"The Output Format names another registrant than the one whose token came, or an identifier that another one holds, so nothing was written: %s."},
+	CodeOutputToken: {BlameData, "What the Output Format gives for this registrant has not the token of the answer under the connector's token type, so nothing was written.",
+		"What the Output Format gives for this registrant has another token than the one that came, so nothing was written: %s."},
+	CodeOutputValue: {BlameData, "The Output Format gives a value for this registrant that the registry does not take, so nothing was written.",
+		"The Output Format gives a value for this registrant that the registry does not take, so nothing was written: %s."},
+	CodeOutputRefused: {BlameData, "The registry refuses a value that the Output Format sets for this registrant. The token was not written.",
+		"The registry refuses a value that the Output Format sets for this registrant (%s). The token was not written."},
+
 	// MTS's own checks of a record (facts/mts.md 2.7).
 	"ATS-REQ-003": {BlameData, "The name is empty.", ""},
 	"ATS-REQ-004": {BlameData, "The gender is empty.", ""},

@@ -232,6 +232,25 @@ func registryProblem(f *Fault, op Source) (Source, Description) {
 	}
 }
 
+// OutputUnusable is the problem "write" of an Output Format that gives nothing usable
+// for anybody in an answer, by the code text of what is wrong.
+func OutputUnusable(code string) Description {
+	return describe(
+		"output_unusable",
+		"The Output Format gives for nobody what can be written into the registry.",
+		"Correct output_format in the connector's configuration. The tokens are kept, and are written when it is saved; nobody is rejected for this.",
+	).SaidBy(code).naming(Named{Fault: code, Field: "output_format"})
+}
+
+// OutputRefused is the problem "write" of what an Output Format writes besides tokens.
+func OutputRefused(f *Fault) Description {
+	return describe(
+		"output_not_written",
+		"The registry refuses what the Output Format writes besides the tokens, whoever it is for"+bracketed(f.Code)+".",
+		"Give the connector's user the right to write registrants (res.partner), to create and write their identifiers (g2p.reg.id), to read and create their phone numbers (g2p.phone.number) and to read genders (gender.type), as far as the Output Format sets them. Or take out of output_format what the registry does not take.",
+	).naming(Named{Fault: f.Code, Server: registryServer.code})
+}
+
 // bracketed is a code after words, nothing if an error has none.
 func bracketed(code string) string {
 	if code == "" {

@@ -62,6 +62,15 @@ type Registry interface {
 	// Remove deletes the identifiers in one call; those that do not exist are
 	// no error.
 	Remove(ctx context.Context, identifiers []int64) error
+
+	// Inputs reads the connector's fields of registrants, whatever its domain says of
+	// them. Those that the user does not see are left out.
+	Inputs(ctx context.Context, ids []int64) (map[int64]Input, error)
+	// Details reads what an individual that is to be written is compared with.
+	Details(ctx context.Context, w Wanted) (Details, error)
+	// Write makes changes, all or none of them, in one call. All are of one kind, and
+	// name the same values.
+	Write(ctx context.Context, changes []Change) error
 }
 
 // OutageEnd is until when nobody calls a registry that could not be reached;
@@ -85,6 +94,64 @@ type Identifier struct {
 type NewToken struct {
 	Registrant int64
 	Value      string
+	// What an Output Format says besides; "" says nothing. A line that has no status
+	// and description of identifiers leaves them out.
+	Expiry              string // YYYY-MM-DD
+	Status, Description string
+}
+
+// Input is a registrant for an Output Format.
+type Input struct {
+	Record Record // as Registrants returns it
+	Sent   Record // as Odoo's connector sends it to MTS, without the VID (facts/mts.md 5.4)
+}
+
+// Wanted says what Details is to read.
+type Wanted struct {
+	Registrants []int64
+	Fields      []string // of the registrants: texts, dates, and selections by their values
+	Held        bool     // what identifiers they hold
+	Types       []string // of identifiers, by their names
+	Values      []string // identifiers with these values, whoever holds them
+	Genders     []string // codes
+	Phones      bool
+}
+
+// Details are what Details read.
+type Details struct {
+	// Fields by registrant, if some were asked for; "" is empty. Who is not seen is
+	// not in it.
+	Fields      map[int64]map[string]string
+	Types       map[string]int64 // those that are there exactly once
+	Identifiers []HeldIdentifier
+	Genders     map[string]string  // values that are stored, by code
+	Phones      map[int64][]string // numbers by registrant
+	Later       bool               // a line after 15.0, whose identifiers have a status and a description
+}
+
+// HeldIdentifier is an identifier of any type, with the type's name.
+type HeldIdentifier struct {
+	Identifier
+	Type string
+}
+
+// ChangeKind is what a Change changes. The kinds are in the order in which they are
+// written: what a registrant is comes last, because an Output Format may read it again.
+type ChangeKind int
+
+const (
+	SetIdentifier ChangeKind = iota
+	AddIdentifier
+	AddPhone
+	SetRegistrant
+)
+
+// Change is a write besides tokens and VIDs.
+type Change struct {
+	Kind   ChangeKind
+	ID     int64             // of what is changed; of what is added, its registrant
+	Type   int64             // of an identifier that is added
+	Values map[string]string // by the registry's names of fields; none is empty
 }
 
 // ByRegistrant groups identifiers by the registrants that hold them.

@@ -111,6 +111,10 @@ var methods = map[string]method{
 			}
 			return true, t.write(m, ids, vals)
 		}},
+	"load": {signature: signature{[]string{"fields", "data"}, nil}, writes: true,
+		write: func(t *tx, m *model, _ []int64, a map[string]any) (any, *exception) {
+			return t.load(m, a["fields"], a["data"])
+		}},
 	"unlink": {records: true, writes: true,
 		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *exception) { return true, t.unlink(m, ids) }},
 	// enable_registrant stands for the methods that return nothing: its reply

@@ -75,6 +75,18 @@ var rights = map[string]map[string][]string{
 		"create": {groupAdmin},
 		"unlink": {groupAdmin},
 	},
+	phoneModel: {
+		"read":   {groupAdmin, groupRegistrar},
+		"write":  {groupAdmin, groupRegistrar},
+		"create": {groupAdmin, groupRegistrar},
+		"unlink": {groupAdmin},
+	},
+	genderModel: {
+		"read":   {groupInternal},
+		"write":  {groupAdmin},
+		"create": {groupAdmin},
+		"unlink": {groupAdmin},
+	},
 	companyModel: {"read": {groupInternal}},
 	userModel:    {"read": {groupInternal}},
 

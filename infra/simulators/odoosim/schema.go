@@ -11,6 +11,8 @@ const (
 	userModel    = "res.users"
 
 	parameterModel = "ir.config_parameter"
+	genderModel    = "gender.type"
+	phoneModel     = "g2p.phone.number"
 )
 
 type kind string
@@ -179,6 +181,21 @@ func newRegModel(status bool) *model {
 	m.add(field{name: "display_name", label: "Display Name", kind: charKind, readonly: true, unsearchable: true, compute: registrantName})
 	m.first("id", "display_name")
 	return m
+}
+
+// newGenderModel has the genders that a registrant can have: what is stored is the
+// value, what the REST API takes is the code (facts/odoo.md C, D).
+func newGenderModel() *model {
+	return newModel(genderModel, "Gender Type", "id",
+		field{name: "code", label: "Code", kind: charKind}, field{name: "value", label: "Value", kind: charKind}, field{name: "active", label: "Active", kind: boolKind})
+}
+
+func newPhoneModel() *model {
+	return newModel(phoneModel, "Phone Number", "id desc",
+		field{name: "partner_id", label: "Registrant", kind: many2one, relation: partnerModel, required: true},
+		field{name: "phone_no", label: "Phone Number", kind: charKind, required: true},
+		field{name: "date_collected", label: "Date Collected", kind: dateKind},
+		field{name: "disabled", label: "Date Disabled", kind: datetimeKind})
 }
 
 func newNamedModel(name, label, order string, more ...field) *model {

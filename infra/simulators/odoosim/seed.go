@@ -65,6 +65,9 @@ func (db *database) seedSystem(now stamp) {
 	named(db.types, TokenType, map[string]any{nameField: "MOSIP UIN TOKEN"})
 	named(db.types, NationalType, map[string]any{nameField: "NATIONAL ID"})
 	named(db.tables[parameterModel], 1, map[string]any{"key": "database.uuid", "value": rand.Text()})
+	for id, code := range []string{"M", "F", "O"} {
+		named(db.tables[genderModel], int64(id+1), map[string]any{"code": code, "value": []string{"Male", "Female", "Other"}[id], "active": true})
+	}
 }
 
 func optional(s string) any {
@@ -209,6 +212,12 @@ func (s *Server) DeleteRegistrant(id int64) bool {
 		gone[reg] = true
 	}
 	s.main.regs.drop(gone)
+	phones, _ := s.main.phones.having(s.main.phones.model.column("partner_id"), id)
+	gone = map[int64]bool{}
+	for _, phone := range phones {
+		gone[phone] = true
+	}
+	s.main.phones.drop(gone)
 	found := s.main.partners.rows[id] != nil
 	s.main.partners.drop(map[int64]bool{id: true})
 	return found
@@ -262,6 +271,30 @@ func (db *database) identifiers(registrant int64) []Identifier {
 		list[i] = db.identifier(id)
 	}
 	return list
+}
+
+// Registrant returns text fields of a registrant by name, and its phone numbers,
+// oldest first; what is empty is left out.
+func (s *Server) Registrant(id int64) (fields map[string]string, phones []string) {
+	s.main.mu.RLock()
+	defer s.main.mu.RUnlock()
+	fields = map[string]string{}
+	r := s.main.partners.rows[id]
+	for _, f := range s.main.partners.model.fields {
+		if r == nil {
+			break
+		}
+		if text, ok := f.get(r).(string); ok && text != "" {
+			fields[f.name] = text
+		}
+	}
+	m := s.main.phones.model
+	numbers, _ := s.main.phones.having(m.column("partner_id"), id)
+	for _, phone := range numbers {
+		text, _ := s.main.phones.rows[phone].v[m.column("phone_no")].(string)
+		phones = append(phones, text)
+	}
+	return fields, phones
 }
 
 // Snapshot is every registrant's identifiers, archived registrants and those

@@ -104,7 +104,7 @@ type database struct {
 	tables map[string]*table
 	users  []*user // guarded by mu
 
-	partners, regs, types *table
+	partners, regs, types, phones *table
 }
 
 func newDatabase(name string, o Options) *database {
@@ -112,7 +112,10 @@ func newDatabase(name string, o Options) *database {
 	db.partners = newTable(newPartnerModel(o.Encrypted))
 	db.regs = newTable(newRegModel(o.Status), "partner_id", "id_type", "value")
 	db.types = newTable(newNamedModel(typeModel, "ID Type", "id desc", field{name: "id_validation", label: "ID Validation", kind: charKind}))
+	db.phones = newTable(newPhoneModel(), "partner_id")
 	db.tables = map[string]*table{
+		genderModel:  newTable(newGenderModel()),
+		phoneModel:   db.phones,
 		partnerModel: db.partners,
 		regModel:     db.regs,
 		typeModel:    db.types,

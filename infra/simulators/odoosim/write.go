@@ -14,6 +14,8 @@ func (t *tx) defaults(m *model) map[string]any {
 	case partnerModel:
 		return map[string]any{"active": true, "type": "contact", "lang": "en_US", "company_id": t.user.companies[len(t.user.companies)-1],
 			"is_registrant": false, "is_group": false, "color": int64(0), "registration_date": t.today()}
+	case phoneModel:
+		return map[string]any{"date_collected": t.today()}
 	}
 	return nil
 }
@@ -140,6 +142,9 @@ func (t *tx) unlink(m *model, ids []int64) *exception {
 			if len(t.identifiers(id)) > 0 {
 				return stillUsed(t.db.regs.model, "g2p_reg_id_partner_id_fkey")
 			}
+			if phones, _ := t.db.phones.having(t.db.phones.model.column("partner_id"), id); len(phones) > 0 {
+				return stillUsed(t.db.phones.model, "g2p_phone_number_partner_id_fkey")
+			}
 		}
 		if m.name == typeModel {
 			used, _ := t.db.regs.having(t.db.regs.model.column("id_type"), id)
@@ -201,6 +206,10 @@ func (t *tx) insertable(m *model, r *row) *exception {
 		}
 	case regModel:
 		return t.identifierKeys(m, r)
+	case phoneModel:
+		if t.get(t.db.partners, r.v[m.column("partner_id")].(int64)) == nil {
+			return stillUsed(m, "g2p_phone_number_partner_id_fkey")
+		}
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func Wire(s Surroundings) Functions {
 			CapabilityKeys: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
 		}, s.Log),
 		Patcher: &patch.Patcher{
-			Store: s.Store, Registries: registries(), RowKeys: rows,
+			Store: s.Store, Registries: registries(), RowKeys: rows, Expressions: jq.Mappings{},
 			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Reconciler: &reconcile.Reconciler{

@@ -37,6 +37,9 @@ type connectorDocument struct {
 	Width    int                                `json:"width"` // how many batches may be under way at its MTS now
 	UnderWay underWayDocument                   `json:"under_way"`
 	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
+	// OutputShape is which shape output_format gives, as far as could be told when it
+	// was saved; absent without one.
+	OutputShape seeding.OutputShape `json:"output_shape,omitempty"`
 
 	configurationDocument
 
@@ -143,8 +146,8 @@ func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocu
 		ID: c.ID, Version: c.Version, Status: s.Status, Problems: newProblemDocuments(a), Due: due, NextRuns: next, Run: s.Run, Served: moment(s.Served),
 		Figures: newFiguresDocument(s.Figures),
 		Width:   mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
-		configurationDocument: newConfigurationDocument(c),
-		Created:               c.Created, Updated: c.Updated,
+		OutputShape: c.Output.Shape, configurationDocument: newConfigurationDocument(c),
+		Created: c.Created, Updated: c.Updated,
 	}
 }
 
@@ -178,7 +181,7 @@ func newConfigurationDocument(c seeding.Connector) configurationDocument {
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
 			PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: list(m.FullAddress),
 		},
-		OutputType: outputType, DeliveryType: deliveryType, Language: c.MTS.Language,
+		OutputType: outputType, OutputFormat: c.Output.Format, DeliveryType: deliveryType, Language: c.MTS.Language,
 		scheduleDocument: newScheduleDocument(c.Schedule), Domain: c.Source.Domain, Fields: list(c.Source.Fields),
 		Callback: newCallbackDocument(c),
 		Registry: registryDocument{

@@ -63,6 +63,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	if d.connector.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(d.connector.Registry)); flaw != nil {
 		d.wrong.Add("/domain", *flaw)
 	}
+	d.connector.Output.Format = outputFormatOf(body.OutputFormat)
 	if shape := d.connector.Output.TokenShape; shape.Longest < shape.Shortest && !wrong.Touch("/token_shape/longest") && !wrong.Touch("/token_shape/shortest") {
 		d.wrong.Add("/token_shape/longest", api.Flaw{Code: "longest", Detail: "must not be less than shortest"})
 	}
@@ -76,6 +77,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	for _, finding := range found {
 		d.wrong.Add(pointer(finding.Field), flawOf(finding))
 	}
+	d.connector.Output.Shape = rules.Shape(d.connector)
 	for _, finding := range doubtful {
 		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flawOf(finding)})
 	}
@@ -105,6 +107,7 @@ var pointers = map[setup.Field]string{
 	setup.Zone:             "/time_zone",
 	setup.Starts:           "/starts",
 	setup.Ends:             "/ends",
+	setup.OutputFormat:     "/output_format",
 
 	setup.CallbackURL:          "/callback/url",
 	setup.CallbackMethod:       "/callback/http_method",
@@ -142,6 +145,7 @@ var codes = map[setup.Field]string{
 	setup.Daily:            "daily_not_needed",
 	setup.Zone:             "time_zone",
 	setup.Ends:             "ends",
+	setup.OutputFormat:     "output_refused",
 
 	setup.CallbackURL:          "address_refused",
 	setup.CallbackMethod:       "callback_refused",
@@ -163,10 +167,12 @@ func flawOf(f setup.Finding) api.Flaw {
 }
 
 // configurationBody is a configuration as it is sent: the members of the document
-// that a reply has too, but for the domain, which may be JSON or a text.
+// that a reply has too, but for the domain, which may be JSON or a text, and the Output
+// Format, which Odoo has as false where it is empty (facts/mts.md D2).
 type configurationBody struct {
 	configurationDocument
-	Domain json.RawMessage `json:"domain"`
+	Domain       json.RawMessage `json:"domain"`
+	OutputFormat json.RawMessage `json:"output_format"`
 }
 
 // newConfigurationBody is a body in which nothing is given.
@@ -204,6 +210,16 @@ func (d configurationDocument) connector() seeding.Connector {
 		},
 		Output: seeding.Output{RemoveVIDs: d.RemoveVIDs, TokenShape: seeding.TokenShape(d.TokenShape)},
 	}
+}
+
+// outputFormatOf returns an Output Format, "" for one that is empty. jq 1.5 takes no
+// carriage returns, which texts of browsers have.
+func outputFormatOf(given json.RawMessage) string {
+	text, _ := fromJSON(string(given)).(string)
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	return strings.ReplaceAll(text, "\r\n", "\n")
 }
 
 // domainOf returns the domain as compact JSON text. It may come as JSON or as a

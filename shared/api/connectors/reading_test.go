@@ -134,8 +134,7 @@ func TestWrongFields(t *testing.T) {
 		"shapes that are none": {[]any{"token_shape", map[string]any{"alphabet": "any", "shortest": 16, "longest": 101, "pattern": ".*"}}, map[string]string{
 			"/token_shape/alphabet": "base64url", "/token_shape/shortest": "from 17 to 100", "/token_shape/longest": "from 17 to 100", "/token_shape/pattern": "not a field"}},
 		"a shape that nothing has": {[]any{"token_shape", map[string]any{"shortest": 40, "longest": 30}}, map[string]string{"/token_shape/longest": "less than shortest"}},
-		"what comes later": {[]any{"input_type", "odk", "output_format", ".output"}, map[string]string{
-			"/input_type": "comes later", "/output_format": "comes later"}},
+		"what comes later":         {[]any{"input_type", "odk"}, map[string]string{"/input_type": "comes later"}},
 		"a direct callback without an address": {[]any{"callback.http_method", "GET", "callback.auth_type", "odoo", "callback.in_bulk", true, "callback.auth_url", "https://registry.example.org/web",
 			"callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2", "callback.auth_client_id", "c", "callback.auth_client_secret", "hunter2",
 			"callback.auth_token", "hunter2", "callback.extra_headers", map[string]any{"X-Key": "hunter2"}}, map[string]string{
@@ -147,6 +146,12 @@ func TestWrongFields(t *testing.T) {
 			"/callback/url": "space", "/callback/http_method": "POST", "/callback/auth_url": "IPv4", "/callback/auth_client_id": "for whom", "/callback/extra_headers/X-Key": "text"}},
 		"headers of a direct callback": {[]any{"callback.url", "https://registry.example.org/a", "callback.auth_type", "none", "callback.extra_headers", map[string]any{"Content-Type": "text/xml", "X/~B": "hunter2", "X-C": "hunter2\r\n"}}, map[string]string{
 			"/callback/extra_headers/Content-Type": "could not read", "/callback/extra_headers/X~1~0B": "no name", "/callback/extra_headers/X-C": "one line"}},
+		"an output format that is none":        {[]any{"output_format", true}, map[string]string{"/output_format": "text"}},
+		"an output format of a number":         {[]any{"output_format", 5}, map[string]string{"/output_format": "text"}},
+		"an output format too long":            {[]any{"output_format", strings.Repeat("x", 10_001)}, map[string]string{"/output_format": "10000"}},
+		"an output format that gives no shape": {[]any{"output_format", ".output"}, map[string]string{"/output_format": "must give {partner_id"}},
+		"an output format of a later jq":       {[]any{"output_format", "if .a then .b end"}, map[string]string{"/output_format": "if without else is not in jq 1.5, which MTS has: end it with \"else . end\", \"else null end\" or \"else empty end\", as you mean it (at character 1)"}},
+		"an output format for another type":    {[]any{"output_format", lineFormat, "registry.token_type", "PSUT"}, map[string]string{"/output_format": "PSUT"}},
 		"no such choice": {[]any{"input_type", "csv", "output_type", "xml", "delivery_type", "download", "callback.auth_type", "basic"}, map[string]string{
 			"/input_type": `"registry"`, "/output_type": `"json"`, "/delivery_type": "callback", "/callback/auth_type": "static_bearer"}},
 		"addresses": {[]any{"mts_url", "mts.example.org", "registry.url", "https://user:hunter2@registry.example.org"}, map[string]string{
@@ -282,5 +287,33 @@ func TestMemoryOfALargeConfigurationIsBounded(t *testing.T) {
 			}
 			t.Logf("%d MB, a reply of %d KB", took>>20, a.Body.Len()>>10)
 		})
+	}
+}
+
+// lineFormat is the Output Format of OpenG2P's line 15.0.
+const lineFormat = `{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`
+
+// An Output Format is kept as it was written, and the reply tells what it gives. What
+// Odoo has where there is none is none (facts/mts.md D2).
+func TestAnOutputFormatIsKeptAndItsShapeTold(t *testing.T) {
+	for _, c := range []struct {
+		given any
+		kept  string
+		shape any
+	}{
+		{"", "", nil}, {"  \n", "", nil}, {false, "", nil}, {null{}, "", nil},
+		{lineFormat, lineFormat, "identifier"},
+		{"# the line of Odoo\r\n" + lineFormat + "\r\n", "# the line of Odoo\n" + lineFormat + "\n", "identifier"},
+		{`[{updateId: .input.vid, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}]`, `[{updateId: .input.vid, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}]`, "individual_by_identifier"},
+	} {
+		s := newService(t)
+		a := s.want(201, "POST", "/connectors", with("output_format", c.given))
+		reply := a.body
+		if reply["output_format"] != c.kept || reply["output_shape"] != c.shape {
+			t.Errorf("%q: %q, %v", c.given, reply["output_format"], reply["output_shape"])
+		}
+		if stored := s.store.connectors[reply["id"].(string)]; stored.Output.Format != c.kept {
+			t.Errorf("%q: stored %q", c.given, stored.Output.Format)
+		}
 	}
 }

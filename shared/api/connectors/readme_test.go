@@ -33,7 +33,7 @@ func TestReadmeHasEveryDefault(t *testing.T) {
 
 	s := newService(t)
 	document := s.want(201, "POST", "/connectors", with()).body
-	members := []string{"job_type", "language", "interval_minutes", "batch_maximum", "width_maximum", "remove_vids", "token_shape", "fields", "mapping",
+	members := []string{"job_type", "language", "interval_minutes", "batch_maximum", "width_maximum", "remove_vids", "token_shape", "output_format", "fields", "mapping",
 		"mandatory_fields", "domain", "registry.vid_type", "registry.token_type", "registry.read_one_by_one", "callback.timeout_seconds"}
 	for _, member := range members {
 		var value any = document

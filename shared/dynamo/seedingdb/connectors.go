@@ -172,7 +172,10 @@ func (s storedSchedule) schedule() seeding.Schedule {
 type storedOutput struct {
 	RemoveVIDs bool        `json:"remove_vids"`
 	TokenShape storedShape `json:"token_shape,omitzero"` // absent before there was such a setting: MOSIP's
-	Format     string      `json:"format,omitempty"`
+
+	// Absent before there were Output Formats: the token and nothing else is written.
+	Format string              `json:"format,omitempty"`
+	Shape  seeding.OutputShape `json:"shape,omitempty"`
 }
 
 type storedShape struct {
@@ -191,9 +194,11 @@ func configurationOf(c seeding.Connector) configuration {
 		}},
 		Delivery: deliveryOf(c.Delivery),
 		Schedule: storedScheduleOf(c.Schedule),
-		Output:   storedOutput{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: storedShape(c.Output.TokenShape), Format: c.Output.Format},
-		Secrets:  c.Secrets,
-		Created:  c.Created, Updated: c.Updated,
+		Output: storedOutput{
+			RemoveVIDs: c.Output.RemoveVIDs, TokenShape: storedShape(c.Output.TokenShape), Format: c.Output.Format, Shape: c.Output.Shape,
+		},
+		Secrets: c.Secrets,
+		Created: c.Created, Updated: c.Updated,
 	}
 }
 
@@ -210,9 +215,11 @@ func (c configuration) connector() seeding.Connector {
 		},
 		Delivery: c.Delivery.delivery(),
 		Schedule: c.Schedule.schedule(),
-		Output:   seeding.Output{RemoveVIDs: c.Output.RemoveVIDs, TokenShape: seeding.TokenShape(c.Output.TokenShape), Format: c.Output.Format},
-		Secrets:  c.Secrets,
-		Created:  c.Created, Updated: c.Updated,
+		Output: seeding.Output{
+			RemoveVIDs: c.Output.RemoveVIDs, TokenShape: seeding.TokenShape(c.Output.TokenShape), Format: c.Output.Format, Shape: c.Output.Shape,
+		},
+		Secrets: c.Secrets,
+		Created: c.Created, Updated: c.Updated,
 	}
 }
 

@@ -65,6 +65,9 @@ func Run(t *testing.T, target Target) {
 		"what a check asks":                  (*suite).examination,
 		"what a check asks about rights":     (*suite).examinationOfRights,
 		"a large page and a large bulk call": (*suite).bulk,
+		"what an Output Format sees":         (*suite).inputs,
+		"what an Output Format writes":       (*suite).individuals,
+		"a token with its details":           (*suite).tokenDetails,
 	} {
 		t.Run(name, func(t *testing.T) { test(newSuite(t, target), t) })
 	}

@@ -9,8 +9,8 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// apply writes one answer into the registry: look, create, look again, reject,
-// close, remove VIDs, delete the answer. Every step can be repeated: if a patcher
+// apply writes one answer into the registry: look, write what an Output Format says
+// besides tokens, create, look again, reject, close, remove VIDs, delete the answer. Every step can be repeated: if a patcher
 // dies, the next one does all steps again and finds some of them done. The batch
 // is closed before VIDs are removed, so that the totals count each row once and
 // while its VID still fits.
@@ -53,9 +53,17 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 	}
 	before = before.with(holders)
 	verdicts := judge(rows, before, check, shape, a.batch.State.Open())
-	created, refusals, err := p.create(ctx, t, registry, a.state, rowsOf(verdicts, create))
+	plans, err := p.planned(ctx, t, a, reads, verdicts, before)
 	if err != nil {
-		return p.createFailed(ctx, t, a, err)
+		return p.planFailed(ctx, t, a, err)
+	}
+	plans, unwritten, err := p.writeChanges(ctx, t, registry, a.state, plans)
+	if err != nil {
+		return p.writeFailed(ctx, t, a, err)
+	}
+	created, refusals, err := p.create(ctx, t, registry, a.state, plans)
+	if err != nil {
+		return p.writeFailed(ctx, t, a, err)
 	}
 	if len(created) > 0 {
 		vids, tokens, err := reads.look(ctx, registrantsOf(subjectSet(created)))
@@ -64,7 +72,7 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 		}
 		verdicts = append(verdicts, confirm(created, newHoldings(vids, tokens, nil), check)...)
 	}
-	verdicts = append(append(verdicts, refusals...), judgeTwins(verdicts, created)...)
+	verdicts = slices.Concat(verdicts, unwritten, refusals, judgeTwins(verdicts, created))
 
 	counted := a.batch.HasParts(a.parts)
 	r := sum(verdicts, before, a.batch.FingerprintKey, counted)
@@ -90,6 +98,20 @@ func (p *Patcher) apply(ctx context.Context, t *turn, a answer) (outcome, error)
 		return proceed, p.postpone(ctx, a, seeding.ProblemUnlink) // only the answer knows which VIDs were sent
 	}
 	return proceed, p.Store.DeleteParts(ctx, a.parts)
+}
+
+// planFailed leaves the answer: its Output Format gives nothing usable, or the
+// registry cannot be read.
+func (p *Patcher) planFailed(ctx context.Context, t *turn, a answer, err error) (outcome, error) {
+	_, useless := errors.AsType[*outputUnusable](err)
+	_, ofOutput := errors.AsType[*refusesOutput](err)
+	_, lease := errors.AsType[*leaseError](err)
+	kind := seeding.FaultOf(err).Kind
+	refused := ofOutput && !lease && (kind == seeding.RefusedRights || kind == seeding.RefusedSchema)
+	if useless || refused || errors.Is(err, errTimeUp) {
+		return p.writeFailed(ctx, t, a, err)
+	}
+	return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 }
 
 // drop deletes an answer that says nothing of its batch. It closes nothing: the

@@ -29,34 +29,63 @@ type refusesAll struct{ fault *seeding.Fault }
 
 func (e *refusesAll) Error() string { return e.fault.Error() }
 
-// create writes the tokens in as few calls as the measured speed allows. Odoo
-// does not say which record of a bulk call it refused (facts/odoo.md A2), so the
-// call is halved until single records are refused; those get a verdict. Several
-// single records that are refused alike, none accepted between them, are a
-// problem and reject nobody.
-func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry, state seeding.State, rows []seeding.Row) (created []seeding.Row, refusals []verdict, err error) {
+// create writes the tokens of plans.
+func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry, state seeding.State, plans []plan) (created []seeding.Row, refusals []verdict, err error) {
+	done, bad, err := inBulk(ctx, p, t, state, plans, true, func(ctx context.Context, some []plan) error {
+		tokens := make([]seeding.NewToken, len(some))
+		for i, one := range some {
+			tokens[i] = one.token
+		}
+		return registry.Create(ctx, tokens)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, one := range done {
+		created = append(created, one.row)
+	}
+	for _, b := range bad {
+		refusals = append(refusals, verdict{row: b.item.row, kind: notWritten, code: b.code})
+	}
+	return created, refusals, nil
+}
+
+// refusedItem is what the registry refused, and why.
+type refusedItem[T any] struct {
+	item T
+	code string
+}
+
+// inBulk writes items in as few calls as the measured speed allows; measures says
+// that these calls are creates of tokens, by which it is measured. Odoo does not say
+// which record of a bulk call it refused (facts/odoo.md A2), so the call is halved
+// until single records are refused. Several single records that are refused alike,
+// none accepted between them, are a problem and reject nobody.
+func inBulk[T any](ctx context.Context, p *Patcher, t *turn, state seeding.State, items []T, measures bool, call func(context.Context, []T) error) (done []T, refused []refusedItem[T], err error) {
 	_, writeRefused := state.Problems[seeding.ProblemWrite]
-	var halves [][]seeding.Row // of refused calls; the last one is next
-	for len(rows)+len(halves) > 0 {
+	var halves [][]T // of refused calls; the last one is next
+	for len(items)+len(halves) > 0 {
 		if !p.hasTime(t) {
 			return nil, nil, errTimeUp
 		}
-		var chunk []seeding.Row
+		var chunk []T
 		if last := len(halves) - 1; last >= 0 {
 			chunk, halves = halves[last], halves[:last]
 		} else {
-			size := min(createSize(t.registry.Create, p.Times.CallAim), len(rows))
-			chunk, rows = rows[:size], rows[size:]
+			size := min(createSize(t.registry.Create, p.Times.CallAim), len(items))
+			chunk, items = items[:size], items[size:]
 		}
 		if err := p.beforeWriting(ctx, t); err != nil {
 			return nil, nil, err
 		}
 		started := p.Clock.Now()
-		err := registry.Create(ctx, newTokens(chunk))
+		err := call(ctx, chunk)
 		if err == nil {
-			t.registry.Create = seeding.Average(t.registry.Create, p.Clock.Now().Sub(started), len(chunk))
+			if measures {
+				t.registry.Create = seeding.Average(t.registry.Create, p.Clock.Now().Sub(started), len(chunk))
+			}
 			t.registry.RefusedAlike, t.registry.RefusedCode = 0, ""
-			created = append(created, chunk...)
+			done = append(done, chunk...)
 			continue
 		}
 		fault := seeding.FaultOf(err)
@@ -75,9 +104,9 @@ func (p *Patcher) create(ctx context.Context, t *turn, registry seeding.Registry
 		if writeRefused || t.registry.RefusedAlike >= refusedAlikeLimit {
 			return nil, nil, &refusesAll{fault}
 		}
-		refusals = append(refusals, verdict{row: chunk[0], kind: notWritten, code: fault.Code})
+		refused = append(refused, refusedItem[T]{chunk[0], fault.Code})
 	}
-	return created, refusals, nil
+	return done, refused, nil
 }
 
 // countRefusedAlike counts one more single record that was refused with a code.
@@ -87,14 +116,6 @@ func countRefusedAlike(s seeding.RegistryState, code string) seeding.RegistrySta
 	}
 	s.RefusedAlike++
 	return s
-}
-
-func newTokens(rows []seeding.Row) []seeding.NewToken {
-	tokens := make([]seeding.NewToken, len(rows))
-	for i, row := range rows {
-		tokens[i] = seeding.NewToken{Registrant: row.Registrant, Value: row.Token}
-	}
-	return tokens
 }
 
 // slowDown is the time per record to assume after a call of unknown outcome. The
@@ -112,20 +133,39 @@ func createSize(perRecord, aim time.Duration) int {
 	return min(max(int(aim/perRecord), 1), maxCreate)
 }
 
-// createFailed leaves the answer. Tokens that were created are found when it is
-// processed again.
-func (p *Patcher) createFailed(ctx context.Context, t *turn, a answer, err error) (outcome, error) {
+// writeFailed leaves the answer. What was written is found when it is processed
+// again.
+func (p *Patcher) writeFailed(ctx context.Context, t *turn, a answer, err error) (outcome, error) {
 	if errors.Is(err, errTimeUp) {
 		return end, nil
 	}
+	if useless, ok := errors.AsType[*outputUnusable](err); ok {
+		return p.waitWrite(ctx, a, seeding.OutputUnusable(useless.code))
+	}
 	fault, remote := errors.AsType[*seeding.Fault](err)
-	if !remote {
-		if all, ok := errors.AsType[*refusesAll](err); ok {
-			return p.waitRefused(ctx, a, seeding.ProblemWrite, all.fault)
-		}
+	all, refused := errors.AsType[*refusesAll](err)
+	if refused {
+		fault = all.fault
+	}
+	_, ofOutput := errors.AsType[*refusesOutput](err)
+	switch {
+	case !remote && !refused:
 		return proceed, err // of the lease
+	case ofOutput && (refused || fault.Kind == seeding.RefusedRights || fault.Kind == seeding.RefusedSchema):
+		p.log(a).Warn("registry call failed", "fault", fault.Error(), "problem", string(seeding.ProblemWrite))
+		return p.waitWrite(ctx, a, seeding.OutputRefused(fault))
+	case refused:
+		return p.waitRefused(ctx, a, seeding.ProblemWrite, fault)
 	}
 	return p.callFailed(ctx, t, a, fault, seeding.ProblemWrite, true)
+}
+
+// waitWrite lets the answer wait for the end of the problem "write".
+func (p *Patcher) waitWrite(ctx context.Context, a answer, d seeding.Description) (outcome, error) {
+	if err := p.raise(ctx, a, seeding.ProblemWrite, d); err != nil {
+		return proceed, err
+	}
+	return proceed, p.postpone(ctx, a, seeding.ProblemWrite)
 }
 
 // callFailed turns a failed call into an outage of the registry, during which

@@ -240,7 +240,7 @@ func TestCreate(t *testing.T) {
 				state.Problems[seeding.ProblemWrite] = seeding.Problem{}
 			}
 			rows := rowsTo(c.rows)
-			created, refusals, err := w.create(t.Context(), w.turn, w.registry(c.perRecord, c.registry), state, rows)
+			created, refusals, err := w.create(t.Context(), w.turn, w.registry(c.perRecord, c.registry), state, plansOf(rows))
 			if c.fault == nil && err != nil || c.fault != nil && (err == nil || err.Error() != c.fault.Error() || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", c.fault)) {
 				t.Fatalf("ended by %v, want %v", err, c.fault)
 			}
@@ -275,7 +275,7 @@ func TestHalvingFindsWhatIsRefused(t *testing.T) {
 			codes[rapid.Int64Range(1, int64(len(rows))).Draw(t, "registrant")] = fmt.Sprintf("Error%d", i) // never two alike
 		}
 		r := w.registry(time.Millisecond, refuses(codes))
-		created, refusals, err := w.create(t.Context(), w.turn, r, seeding.State{}, rows)
+		created, refusals, err := w.create(t.Context(), w.turn, r, seeding.State{}, plansOf(rows))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
@@ -100,7 +101,7 @@ func (f *fake) patch(t *testing.T) {
 
 func (f *fake) patcher() *Patcher {
 	return &Patcher{
-		Store: f, Registries: f, RowKeys: keyring{f}, Meter: f, Clock: f,
+		Store: f, Registries: f, RowKeys: keyring{f}, Expressions: jq.Mappings{}, Meter: f, Clock: f,
 		Times: seeding.DefaultTimes(), NewID: func() string { return "me" }, Log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -3,6 +3,7 @@ package patch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -81,11 +82,22 @@ func withInvalid(registrant int64, code string) seeding.Row {
 type registry struct {
 	seeding.Registry
 	vids, tokens identifiers
-	looked       func(registrants []int64)       // of a look-up; may be nil
-	refuses      func(registrants []int64) error // the same
-	create       func([]seeding.NewToken) error  // of a create, before anything is written; nil takes everything
-	begin        func(call string) error         // of every call; nil lets them go on
-	end          func(call string) error         // of a write that took effect; nil lets them end
+
+	// For Output Formats. Whoever is not in persons is not seen.
+	persons map[int64]map[string]string // texts by name, as the registry has them
+	others  []seeding.HeldIdentifier    // besides VIDs and tokens
+	phones  map[int64][]string
+	later   bool
+	asked   []seeding.Wanted
+	written [][]seeding.Change                   // that took effect, by call
+	taken   []seeding.NewToken                   // the same
+	takes   func(changes []seeding.Change) error // of a write, before it takes effect; nil takes everything
+
+	looked  func(registrants []int64)       // of a look-up; may be nil
+	refuses func(registrants []int64) error // the same
+	create  func([]seeding.NewToken) error  // of a create, before anything is written; nil takes everything
+	begin   func(call string) error         // of every call; nil lets them go on
+	end     func(call string) error         // of a write that took effect; nil lets them end
 }
 
 func (r *registry) begins(call string) error {
@@ -139,7 +151,99 @@ func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {
 	return r.ends("Create")
 }
 
+// Types and genders of this registry.
+var (
+	someTypes = map[string]int64{"NATIONAL ID": 3, "PASSPORT": 4}
+	someCodes = map[string]string{"M": "Male", "F": "Female"}
+)
+
+func (r *registry) Inputs(_ context.Context, ids []int64) (map[int64]seeding.Input, error) {
+	if err := r.begins("Inputs"); err != nil {
+		return nil, err
+	}
+	inputs := map[int64]seeding.Input{}
+	for _, id := range ids {
+		person, seen := r.persons[id]
+		if !seen {
+			continue
+		}
+		record := seeding.Record{"id": int(id)}
+		for name, text := range person {
+			record[name] = text
+		}
+		inputs[id] = seeding.Input{Record: record, Sent: maps.Clone(record)}
+	}
+	return inputs, nil
+}
+
+func (r *registry) Details(_ context.Context, w seeding.Wanted) (seeding.Details, error) {
+	r.asked = append(r.asked, w)
+	d := seeding.Details{Fields: map[int64]map[string]string{}, Types: map[string]int64{}, Genders: map[string]string{}, Phones: r.phones, Later: r.later}
+	if err := r.begins("Details"); err != nil {
+		return d, err
+	}
+	for _, id := range w.Registrants {
+		if person, seen := r.persons[id]; seen {
+			d.Fields[id] = person
+		}
+	}
+	for _, name := range w.Types {
+		if id, there := someTypes[name]; there {
+			d.Types[name] = id
+		}
+	}
+	for _, code := range w.Genders {
+		if value, there := someCodes[code]; there {
+			d.Genders[code] = value
+		}
+	}
+	for _, i := range r.others {
+		if w.Held && slices.Contains(w.Registrants, i.Registrant) || slices.Contains(w.Values, i.Value) {
+			d.Identifiers = append(d.Identifiers, i)
+		}
+	}
+	return d, nil
+}
+
+func (r *registry) Write(_ context.Context, changes []seeding.Change) error {
+	err := r.begins("Write")
+	if err == nil && r.takes != nil {
+		err = r.takes(changes)
+	}
+	if err != nil {
+		return err
+	}
+	r.written = append(r.written, changes)
+	for _, c := range changes {
+		switch c.Kind {
+		case seeding.SetRegistrant:
+			maps.Copy(r.persons[c.ID], c.Values)
+		case seeding.SetIdentifier:
+			for i := range r.others {
+				if r.others[i].ID == c.ID {
+					r.others[i].Value = c.Values["value"]
+				}
+			}
+		case seeding.AddIdentifier:
+			for name, id := range someTypes {
+				if id == c.Type {
+					r.others = append(r.others, heldOther(c.ID, name, c.Values["value"]))
+				}
+			}
+		case seeding.AddPhone:
+			r.phones[c.ID] = append(r.phones[c.ID], c.Values["phone_no"])
+		}
+	}
+	return r.ends("Write")
+}
+
+// heldOther is an identifier of a registrant that is neither VID nor token.
+func heldOther(registrant int64, idType, value string) seeding.HeldIdentifier {
+	return seeding.HeldIdentifier{Identifier: seeding.Identifier{ID: 400 + 10*registrant + someTypes[idType], Registrant: registrant, Value: value}, Type: idType}
+}
+
 func (r *registry) write(tokens []seeding.NewToken) {
+	r.taken = append(r.taken, tokens...)
 	for _, t := range tokens {
 		r.tokens = append(r.tokens, holds(t.Registrant, t.Value))
 	}
@@ -168,7 +272,7 @@ func (k kind) String() string {
 		pending: "pending", held: "held", done: "done", replaced: "replaced", vidReplaced: "vidReplaced",
 		otherToken: "otherToken", notToken: "notToken", duplicate: "duplicate", twin: "twin", create: "create", emptyToken: "emptyToken",
 		refused: "refused", systemic: "systemic", written: "written", writtenVIDGone: "writtenVIDGone",
-		writtenReplaced: "writtenReplaced", contested: "contested", notWritten: "notWritten", twinOfWritten: "twinOfWritten",
+		writtenReplaced: "writtenReplaced", contested: "contested", notWritten: "notWritten", notSet: "notSet", unusable: "unusable", twinOfWritten: "twinOfWritten",
 	}[k]
 }
 

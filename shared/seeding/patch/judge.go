@@ -83,6 +83,7 @@ const (
 	emptyToken              // MOSIP accepted the registrant and gave no token
 	refused                 // for its data
 	systemic                // its code blames the system
+	unusable                // a token came, and the Output Format gives nothing for it that can be written
 
 	// Decided when tokens were written.
 	written         // the token is there, and the VID still fits
@@ -90,6 +91,7 @@ const (
 	writtenReplaced // the token is there, and another VID than was sent
 	contested       // somebody else wrote a token at the same moment
 	notWritten      // the registry refused the token for its data
+	notSet          // the registry refused what the Output Format sets besides
 	twinOfWritten   // the registrant with the lower id got the token
 )
 
@@ -99,7 +101,7 @@ type verdict struct {
 	kind   kind
 	at     int64  // identifier under which a conflict is listed, if not the row's
 	holder int64  // of a duplicate: who holds the token
-	code   string // of the registry's refusal, or of what is held and is no token
+	code   string // of the registry's refusal, of what is held and is no token, or of the Output Format's result
 }
 
 // judge gives a verdict for each row. Rows that are forged, or older than what

@@ -45,14 +45,22 @@ type Store interface {
 // Patcher patches registries. Under the patch lease it processes every answer of
 // the registry, whichever batch it was invoked for.
 type Patcher struct {
-	Store      Store
-	Registries seeding.Registries
-	RowKeys    seeding.Keyring
-	Meter      seeding.Meter
-	Clock      seeding.Clock
-	Times      seeding.Times
-	NewID      func() string
-	Log        *slog.Logger
+	Store       Store
+	Registries  seeding.Registries
+	RowKeys     seeding.Keyring
+	Expressions Expressions
+	Meter       seeding.Meter
+	Clock       seeding.Clock
+	Times       seeding.Times
+	NewID       func() string
+	Log         *slog.Logger
+}
+
+// Expressions compiles what users write: Output Formats, and mappings for the VID
+// that an Output Format sees.
+type Expressions interface {
+	seeding.Outputs
+	seeding.Mappings
 }
 
 // setAsideAfter is how often processing an answer may fail for an unknown reason.

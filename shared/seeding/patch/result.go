@@ -76,7 +76,7 @@ func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) re
 // answered reports whether MOSIP answered for the registrant.
 func (v verdict) answered() bool {
 	switch v.kind {
-	case held, done, replaced, vidReplaced, duplicate, twin, create, emptyToken:
+	case held, done, replaced, vidReplaced, duplicate, twin, create, emptyToken, unusable:
 		return true
 	case refused:
 		return v.row.Status == seeding.RowError
@@ -93,7 +93,7 @@ func (v verdict) totals() seeding.Totals {
 		return seeding.Totals{Conflict: 1}
 	case duplicate, twinOfWritten:
 		return seeding.Totals{Duplicate: 1}
-	case emptyToken, refused, notWritten:
+	case emptyToken, refused, notWritten, notSet, unusable:
 		return seeding.Totals{Refused: 1}
 	}
 	return seeding.Totals{}
@@ -117,6 +117,10 @@ func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
 		c.Kind, c.Code = seeding.Refused, v.row.Code
 	case notWritten:
 		c.Kind, c.Code = seeding.Refused, "ODOO-"+v.code
+	case notSet:
+		c.Kind, c.Code = seeding.Refused, (&seeding.OutputError{Code: seeding.CodeOutputRefused, Member: v.code}).CodeText()
+	case unusable:
+		c.Kind, c.Code = seeding.Refused, v.code
 	default:
 		return c, false
 	}
@@ -175,6 +179,8 @@ func commonCode(verdicts []verdict) (text string, unalike bool) {
 		case refused, systemic:
 		case emptyToken:
 			said = seeding.CodeEmptyToken
+		case unusable:
+			said = v.code
 		default:
 			return "", true
 		}

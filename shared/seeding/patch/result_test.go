@@ -84,6 +84,9 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		{"a code that blames the system: to be decided with the others", verdict{row: rowOf(seeding.RowError, "", "IDA-MPA-005"), kind: systemic},
 			outcome{systemic: true}},
 
+		{"the Output Format gives nothing for it that can be written: refused with its code", verdict{row: gotToken, kind: unusable, code: "MTSC-OUTPUT-VALUE:gender"},
+			outcome{totals: oneRefused, answered: true, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "MTSC-OUTPUT-VALUE:gender"}, sent)}},
+
 		{"written, and the VID is to be removed", verdict{row: gotToken, kind: written},
 			outcome{totals: tokenised, measured: true, remove: true, resolved: true}},
 		{"written, and the VID is gone", verdict{row: gotToken, kind: writtenVIDGone},
@@ -94,6 +97,8 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 			outcome{totals: tokenised, measured: true, rejected: rejects(seeding.Cause{Kind: seeding.Conflict, Code: seeding.CodeOtherToken}, sent)}},
 		{"the registry refused the token: refused with its code", verdict{row: gotToken, kind: notWritten, code: "ValidationError"},
 			outcome{totals: oneRefused, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "ODOO-ValidationError"}, sent)}},
+		{"the registry refused what the Output Format sets besides: refused with its code", verdict{row: gotToken, kind: notSet, code: "ValidationError"},
+			outcome{totals: oneRefused, rejected: rejects(seeding.Cause{Kind: seeding.Refused, Code: "MTSC-OUTPUT-REFUSED:ValidationError"}, sent)}},
 		{"the lower registrant got the token: a duplicate that names it", verdict{row: gotToken, kind: twinOfWritten, holder: 2},
 			outcome{totals: oneTwice, rejected: rejects(seeding.Cause{Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 2}, sent)}},
 	}

@@ -5,6 +5,7 @@ package setup
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -69,6 +70,8 @@ type Expressions interface {
 	// Foresee is given the types of a record's fields; it has no others. The
 	// error says what is wrong with the expression, in words for the user.
 	Foresee(expression string, fields map[string]seeding.Types) (seeding.Outcome, error)
+
+	seeding.Outputs
 }
 
 // Rules are what a configuration is checked with.
@@ -96,7 +99,9 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	wrong = append(wrong, ofMapping...)
 	ofCallback, doubtfulCallback := r.checkCallback(p)
 	wrong = append(wrong, ofCallback...)
-	return append(wrong, checkFields(p)...), append(doubtful, doubtfulCallback...)
+	ofOutput, doubtfulOutput := r.checkOutput(p)
+	wrong = append(wrong, ofOutput...)
+	return append(wrong, checkFields(p)...), slices.Concat(doubtful, doubtfulCallback, doubtfulOutput)
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.

@@ -53,6 +53,28 @@ class Tags(models.Model):
     name = fields.Char()
 
 
+class Gender(models.Model):
+    _name = "gender.type"
+    _description = "Gender Type"
+    _rec_name = "code"
+
+    code = fields.Char()
+    value = fields.Char()
+    active = fields.Boolean(default=True)
+
+
+class Phone(models.Model):
+    _name = "g2p.phone.number"
+    _description = "Phone Number"
+    _order = "id desc"
+    _rec_name = "phone_no"
+
+    partner_id = fields.Many2one("res.partner", "Registrant", required=True)
+    phone_no = fields.Char("Phone Number", required=True)
+    date_collected = fields.Date(default=lambda self: fields.Date.today())
+    disabled = fields.Datetime("Date Disabled")
+
+
 class IdentifierType(models.Model):
     _name = "g2p.id.type"
     _description = "ID Type"

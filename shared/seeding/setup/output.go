@@ -1,0 +1,200 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// checkOutput: an Output Format is a program of jq 1.5, and for a registrant whose
+// token came it gives one of the three shapes, about that registrant and with that
+// token. It is tried on made-up records. What may depend on the data of a record is
+// doubted and not refused.
+func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
+	c := p.Connector
+	if c.Output.Format == "" || !p.readable(OutputFormat) {
+		return nil, nil
+	}
+	program, err := r.Mappings.CompileOutput(c.Output.Format)
+	if err != nil {
+		return []Finding{{OutputFormat, err.Error()}}, nil
+	}
+	doubt := func(text string) { doubtful = append(doubtful, Finding{OutputFormat, text}) }
+	known := typesOf(c.Source.Fields)
+	outcome := program.Foresee(known)
+	if p.readable(Fields) {
+		if text := unselected(outcome, c.Source.Fields, newSpelling(known, r.Distance)); text != "" {
+			doubt(text)
+		}
+	}
+	for _, text := range outcome.Doubts {
+		doubt(text)
+	}
+	if isDirect(p) || !p.readable(VIDType, TokenType) {
+		return nil, doubtful // what MTS sends to another address may have any shape
+	}
+	tried := tryOutput(program, c)
+	switch {
+	case tried.shape != "":
+	case seeding.NeedsRecord(outcome) && tried.mayDepend && outcome.Gives&(seeding.Object|seeding.List) != 0:
+		doubt("gave nothing for made-up records, so it cannot be told what it writes; whoever it gives nothing for is rejected")
+	default:
+		return []Finding{{OutputFormat, tried.wrong}}, doubtful
+	}
+	if len(tried.unread) > 0 {
+		doubt("gives " + strings.Join(tried.unread, ", ") + ", which nobody reads: " + shapesInWords)
+	}
+	return nil, doubtful
+}
+
+// isDirect reports whether MTS evaluates the Output Format, and calls another address.
+func isDirect(p Proposal) bool { return p.Callback.URL != "" || p.Connector.Delivery.Direct != nil }
+
+// Shape is which shape a checked Output Format gives: "" without one, and where MTS
+// evaluates it.
+func (r Rules) Shape(c seeding.Connector) seeding.OutputShape {
+	if c.Output.Format == "" || c.Delivery.Direct != nil {
+		return ""
+	}
+	program, err := r.Mappings.CompileOutput(c.Output.Format)
+	if err != nil {
+		return seeding.DependsShape
+	}
+	if shape := tryOutput(program, c).shape; shape != "" {
+		return shape
+	}
+	return seeding.DependsShape
+}
+
+const shapesInWords = "it must give {partner_id: .input.id, id_type: …, value: .output.token}; or an individual: name, given_name, family_name, addl_name, " +
+	"gender, birthdate, birth_place, registration_date, email, address, phone_numbers [{phone_no}], ids [{id_type, value}]; or a list with one individual that has updateId"
+
+// trial is what came of trying an Output Format.
+type trial struct {
+	shape     seeding.OutputShape // "" if no made-up record gave one
+	unread    []string            // members that nobody reads
+	wrong     string              // of the first made-up record
+	mayDepend bool                // that one was wrong may depend on the record
+}
+
+// tryOutput tries an Output Format on made-up records.
+func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
+	for i, record := range madeUp(c.Source.Fields) {
+		owner := seeding.OutputOwner{
+			Registrant: int64(madeUpID), VID: madeUpVID, Token: strings.Repeat("7", c.Output.TokenShape.OrMOSIP().Shortest),
+			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
+		}
+		result, err := program.Evaluate(seeding.OutputDocument{Input: record, VID: owner.VID, Status: "processed", Token: owner.Token})
+		var update seeding.Update
+		if err == nil {
+			update, err = seeding.ReadUpdate(result)
+		}
+		if err == nil {
+			_, err = update.Resolve(owner)
+		}
+		if err == nil {
+			t.shape, t.unread = update.Shape, seeding.Unread(result)
+			return t
+		}
+		if i == 0 {
+			t.wrong, t.mayDepend = wrongOutput(err, c.Registry.TokenType)
+		}
+	}
+	return t
+}
+
+// wrongOutput says what is wrong with a result for a made-up record, and whether that
+// may be otherwise for a real one.
+func wrongOutput(err error, tokenType string) (text string, depends bool) {
+	e, given := errors.AsType[*seeding.OutputError](err)
+	switch {
+	case errors.Is(err, seeding.ErrOutputSpent):
+		return "needs too much work: it makes something too large, or does not end", false
+	case !given:
+		return "fails for a registrant whose token came", true
+	}
+	about := ""
+	if e.Member != "" {
+		about = " (" + e.Member + ")"
+	}
+	switch e.Code {
+	case seeding.CodeOutputEmpty:
+		return "gives nothing (null) for a registrant whose token came; " + shapesInWords, true
+	case seeding.CodeOutputOther:
+		return "names another registrant than the one whose token came" + about + ": partner_id must be .input.id, and updateId the value of an identifier of that registrant, such as .input.vid", true
+	case seeding.CodeOutputToken:
+		return fmt.Sprintf("does not give the token%s: one value must be .output.token as it is, with the id_type %q as registry.token_type has it; otherwise the registry would hold what nobody can check", about, tokenType), false
+	case seeding.CodeOutputValue:
+		return "gives a value that the registry does not take" + about, true
+	default:
+		return "gives what cannot be written" + about + ": " + shapesInWords, false
+	}
+}
+
+// unselected says which fields an Output Format reads though they are not selected.
+func unselected(o seeding.Outcome, selected []string, names *spelling) string {
+	var missing []string
+	likely := ""
+	for _, name := range o.Reads {
+		if names.knows(name) {
+			continue
+		}
+		missing = append(missing, name)
+		if near := names.nearest(name); likely == "" && near != "" {
+			likely = "; is " + near + " meant?"
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "reads " + strings.Join(missing, ", ") + " of .input, which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + "), so it is always null" + likely
+}
+
+const (
+	madeUpID  = 17
+	madeUpVID = "6104203947251938"
+)
+
+// madeUp are records as Odoo's connector sends them: one in which every field holds
+// what one of its name usually holds, and one in which nothing but the id is filled.
+func madeUp(fields []string) []seeding.Record {
+	full := seeding.Record{}
+	for _, field := range fields {
+		full[field] = usualValue(field)
+	}
+	least := seeding.Record{}
+	for _, record := range []seeding.Record{full, least} {
+		maps.Copy(record, seeding.Record{"id": madeUpID, "vid": madeUpVID})
+	}
+	return []seeding.Record{full, least}
+}
+
+// usualValue is what a field of this name usually holds, in the form in which it is
+// sent (facts/mts.md 5.4).
+func usualValue(field string) any {
+	words := strings.Split(strings.TrimRight(field, "0123456789_"), "_")
+	last := words[len(words)-1]
+	switch {
+	case strings.Contains(field, "date") || strings.Contains(field, "birth") && !strings.Contains(field, "place") || last == "dob":
+		return "1990/11/02"
+	case words[0] == "is" || words[0] == "has":
+		return true
+	case len(words) > 1 && last == "ids":
+		return "res.partner(4, 9)"
+	case slices.Contains(relations, field) || len(words) > 1 && last == "id":
+		return "res.partner(5,)"
+	case last == "gender" || last == "sex":
+		return "Female"
+	case strings.Contains(field, "email"):
+		return "ana@example.org"
+	case strings.Contains(field, "phone") || field == "mobile":
+		return "+639171234567"
+	case usualTypes(field)&seeding.Number != 0:
+		return "2014"
+	}
+	return "Ana"
+}
