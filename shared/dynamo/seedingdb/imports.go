@@ -29,7 +29,7 @@ func orderKey(connector, key string) dynamo.Key {
 }
 
 // OpenImport implements the store of the connectors API.
-func (s *Store) OpenImport(ctx context.Context, o seeding.Order, now time.Time) error {
+func (s *Store) OpenImport(ctx context.Context, o seeding.Order, now time.Time, changes ...seeding.Change) error {
 	writes := s.toOpen(o.Run)
 	for _, part := range seeding.PartsOf(o.Registrants) {
 		c := encodeListed(o.Run.Connector, o.Run.ID, part, o.Run.Fence)
@@ -45,7 +45,7 @@ func (s *Store) OpenImport(ctx context.Context, o seeding.Order, now time.Time) 
 			Condition: dynamo.Absent + " OR #expires <= :now", Values: dynamo.Item{":now": dynamo.Number(now.Unix())},
 		}))
 	}
-	return conflict(dynamo.Transact(ctx, s.client, writes...))
+	return conflict(s.transact(ctx, changes, writes...))
 }
 
 // OrderedImport implements the store of the connectors API. DynamoDB deletes what has
@@ -64,7 +64,7 @@ func (s *Store) OrderedImport(ctx context.Context, connector, key string, now ti
 
 // CancelRun implements the store of the connectors API. An open import is looked at
 // with every tick.
-func (s *Store) CancelRun(ctx context.Context, r seeding.Run, now time.Time) error {
+func (s *Store) CancelRun(ctx context.Context, r seeding.Run, now time.Time, changes ...seeding.Change) error {
 	c := dynamo.Change{
 		Key: stateKey(r.Connector), Update: "ADD #cancelled :runs", Condition: isOpen(r),
 		Values: dynamo.Item{":run": dynamo.Text(r.ID), ":runs": dynamo.Set([]string{r.ID}), ":now": dynamo.Instant(now)},
@@ -72,8 +72,7 @@ func (s *Store) CancelRun(ctx context.Context, r seeding.Run, now time.Time) err
 	if r.Kind != seeding.Import {
 		c.Update += " SET #nudge = :now"
 	}
-	_, err := s.connectors.Update(ctx, c)
-	return notFoundOrConflict(err)
+	return notFoundOrConflict(s.update(ctx, changes, c))
 }
 
 // ListedPart implements seeding.Runs.

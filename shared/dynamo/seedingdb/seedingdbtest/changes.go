@@ -63,6 +63,25 @@ func (s *suite) changes() {
 	s.same(len(runs), 0, "changes are no runs")
 }
 
+// changesOfRuns: who opened an import, and who cancelled a run.
+func (s *suite) changesOfRuns() {
+	c, recurring := s.running("c")
+	opened := s.change(c.ID, seeding.ChangeImport, after(time.Minute))
+	opened.Run = s.id("import")
+	order := seeding.Order{Run: seeding.Run{ID: opened.Run, Connector: c.ID, Kind: seeding.Import, Version: 1, Registry: c.RegistryKey(), Started: t0}}
+	s.ok(s.store.OpenImport(s.ctx, order, t0, opened), "import")
+	s.fails(s.store.OpenImport(s.ctx, order, t0, s.change(c.ID, seeding.ChangeImport, after(2*time.Minute))), seeding.ErrConflict, "the same import")
+	cancelled := s.change(c.ID, seeding.ChangeCancel, after(3*time.Minute))
+	cancelled.Run = recurring.ID
+	s.ok(s.store.CancelRun(s.ctx, recurring, t0, cancelled), "cancel")
+	unknown := recurring
+	unknown.ID = s.id("nobody")
+	s.fails(s.store.CancelRun(s.ctx, unknown, t0, s.change(c.ID, seeding.ChangeCancel, after(4*time.Minute))), seeding.ErrConflict, "cancel what is not open")
+	got, _, err := s.store.ListChanges(s.ctx, c.ID, "", 10)
+	s.ok(err, "changes")
+	s.same(got, []seeding.Change{cancelled, opened}, "changes")
+}
+
 // retryingGroups: people ask for another attempt by kind and code, so often as the
 // state has room for.
 func (s *suite) retryingGroups() {

@@ -74,6 +74,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"periods", (*suite).periods},
 		{"whereabouts", (*suite).whereabouts},
 		{"changes", (*suite).changes},
+		{"changes of runs", (*suite).changesOfRuns},
 		{"retrying groups", (*suite).retryingGroups},
 		{"rejections", (*suite).rejections},
 		{"rejection pages", (*suite).rejectionPages},
