@@ -85,7 +85,8 @@ func (m *measurer) fullPass(ctx context.Context, r *report) error {
 		"%.0f s with a registry that takes no time; a real one takes %.0f s more.",
 		rejectedRegistrants, batchSize, calls.Calls, calls.Returned, read, after.units-before.units,
 		took.Seconds(), time.Duration(registry.took.Load()).Seconds())
-	return nil
+	m.say("reading them")
+	return h.rejections(ctx, r, h.tables, m.db.Client())
 }
 
 // bulkPuts is a client that writes new items many at a time, in the place of one

@@ -64,7 +64,8 @@ type harness struct {
 
 	log     inprocess.Log
 	failure chan error // the first error of a function
-	drop    func()     // drops the tables
+	tables  inprocess.Tables
+	drop    func() // drops the tables
 }
 
 func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harness, err error) {
@@ -83,7 +84,7 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 	if err != nil {
 		return nil, err
 	}
-	h.drop = func() { tables.Drop(ctx, db.Client()) }
+	h.tables, h.drop = tables, func() { tables.Drop(ctx, db.Client()) }
 	h.direct, h.units = seedingdb.New(db.Client(), tables.Connectors, tables.Answers), newUnits(db)
 	var seen dynamo.Client = h.units
 	if s.around != nil {
