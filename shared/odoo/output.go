@@ -319,7 +319,7 @@ func (r *Registry) phones(ctx context.Context, registrants []int64) (map[int64][
 // same values. An import that is refused writes nothing and only tells why in words, so
 // it counts as refused for its data: what is halved until a single record is left is
 // then refused by "write".
-func (r *Registry) Write(ctx context.Context, changes []seeding.Change) error {
+func (r *Registry) Write(ctx context.Context, changes []seeding.Edit) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -344,7 +344,7 @@ func (r *Registry) Write(ctx context.Context, changes []seeding.Change) error {
 	return r.load(ctx, model, changes)
 }
 
-func (r *Registry) add(ctx context.Context, model string, changes []seeding.Change) error {
+func (r *Registry) add(ctx context.Context, model string, changes []seeding.Edit) error {
 	list := make([]map[string]any, len(changes))
 	for i, c := range changes {
 		list[i] = map[string]any{"partner_id": c.ID}
@@ -366,7 +366,7 @@ func (r *Registry) add(ctx context.Context, model string, changes []seeding.Chan
 // databaseID is the column of an import that names an existing record.
 const databaseID = ".id"
 
-func (r *Registry) load(ctx context.Context, model string, changes []seeding.Change) error {
+func (r *Registry) load(ctx context.Context, model string, changes []seeding.Edit) error {
 	columns := slices.Sorted(maps.Keys(changes[0].Values))
 	rows := make([][]string, len(changes))
 	for i, c := range changes {

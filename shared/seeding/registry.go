@@ -70,7 +70,7 @@ type Registry interface {
 	Details(ctx context.Context, w Wanted) (Details, error)
 	// Write makes changes, all or none of them, in one call. All are of one kind, and
 	// name the same values.
-	Write(ctx context.Context, changes []Change) error
+	Write(ctx context.Context, changes []Edit) error
 }
 
 // OutageEnd is until when nobody calls a registry that could not be reached;
@@ -135,20 +135,20 @@ type HeldIdentifier struct {
 	Type string
 }
 
-// ChangeKind is what a Change changes. The kinds are in the order in which they are
+// EditKind is what an Edit changes. The kinds are in the order in which they are
 // written: what a registrant is comes last, because an Output Format may read it again.
-type ChangeKind int
+type EditKind int
 
 const (
-	SetIdentifier ChangeKind = iota
+	SetIdentifier EditKind = iota
 	AddIdentifier
 	AddPhone
 	SetRegistrant
 )
 
-// Change is a write besides tokens and VIDs.
-type Change struct {
-	Kind   ChangeKind
+// Edit is a write into the registry besides tokens and VIDs.
+type Edit struct {
+	Kind   EditKind
 	ID     int64             // of what is changed; of what is added, its registrant
 	Type   int64             // of an identifier that is added
 	Values map[string]string // by the registry's names of fields; none is empty

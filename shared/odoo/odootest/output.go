@@ -83,21 +83,21 @@ func (s *suite) individuals(t *testing.T) {
 		t.Errorf("phones %v", d.Phones)
 	}
 
-	set := func(id int64, values map[string]string) seeding.Change {
-		return seeding.Change{Kind: seeding.SetRegistrant, ID: id, Values: values}
+	set := func(id int64, values map[string]string) seeding.Edit {
+		return seeding.Edit{Kind: seeding.SetRegistrant, ID: id, Values: values}
 	}
-	s.must(s.registry.Write(ctx, []seeding.Change{set(a, map[string]string{"gender": "Female"})}))
-	s.must(s.registry.Write(ctx, []seeding.Change{
+	s.must(s.registry.Write(ctx, []seeding.Edit{set(a, map[string]string{"gender": "Female"})}))
+	s.must(s.registry.Write(ctx, []seeding.Edit{
 		set(a, map[string]string{"birthdate": "1991-12-03", "given_name": "Ñandú, \"A\""}), set(b, map[string]string{"birthdate": "1992-01-04", "given_name": "Two\nLines"}),
 	}))
-	add := func(id int64, value string) seeding.Change {
-		return seeding.Change{Kind: seeding.AddIdentifier, ID: id, Type: third, Values: map[string]string{"value": value, "expiry_date": day(9)}}
+	add := func(id int64, value string) seeding.Edit {
+		return seeding.Edit{Kind: seeding.AddIdentifier, ID: id, Type: third, Values: map[string]string{"value": value, "expiry_date": day(9)}}
 	}
-	s.must(s.registry.Write(ctx, []seeding.Change{add(a, "N1"), add(b, "N2")}))
-	phone := func(id int64, number string) seeding.Change {
-		return seeding.Change{Kind: seeding.AddPhone, ID: id, Values: map[string]string{"phone_no": number}}
+	s.must(s.registry.Write(ctx, []seeding.Edit{add(a, "N1"), add(b, "N2")}))
+	phone := func(id int64, number string) seeding.Edit {
+		return seeding.Edit{Kind: seeding.AddPhone, ID: id, Values: map[string]string{"phone_no": number}}
 	}
-	s.must(s.registry.Write(ctx, []seeding.Change{phone(a, "+639171234567"), phone(a, "+639170000000"), phone(b, "+639171111111")}))
+	s.must(s.registry.Write(ctx, []seeding.Edit{phone(a, "+639171234567"), phone(a, "+639170000000"), phone(b, "+639171111111")}))
 	d = details()
 	if !maps.Equal(d.Fields[a], map[string]string{"birthdate": "1991-12-03", "gender": "Female", "given_name": "Ñandú, \"A\""}) ||
 		!maps.Equal(d.Fields[b], map[string]string{"birthdate": "1992-01-04", "gender": "", "given_name": "Two\nLines"}) {
@@ -116,22 +116,22 @@ func (s *suite) individuals(t *testing.T) {
 	if len(added) != 3 {
 		t.Fatalf("identifiers %v", d.Identifiers)
 	}
-	correct := func(id int64, value string) seeding.Change {
-		return seeding.Change{Kind: seeding.SetIdentifier, ID: id, Values: map[string]string{"value": value}}
+	correct := func(id int64, value string) seeding.Edit {
+		return seeding.Edit{Kind: seeding.SetIdentifier, ID: id, Values: map[string]string{"value": value}}
 	}
-	s.must(s.registry.Write(ctx, []seeding.Change{correct(added[a], "N11"), correct(added[b], "N22")}))
+	s.must(s.registry.Write(ctx, []seeding.Edit{correct(added[a], "N11"), correct(added[b], "N22")}))
 
 	// All or nothing, and a refusal of one record says what it is.
 	for _, test := range []struct {
 		name         string
-		changes      []seeding.Change
+		changes      []seeding.Edit
 		single, many string // codes
 	}{
-		{"a date that is none", []seeding.Change{set(a, map[string]string{"birthdate": "1990-02-30"}), set(b, map[string]string{"birthdate": "1990-01-01"})}, "", "ImportRefused"},
-		{"a selection that is none", []seeding.Change{set(a, map[string]string{"gender": "Robot"}), set(b, map[string]string{"gender": "Male"})}, "ValueError", "ImportRefused"},
-		{"a value that its type refuses", []seeding.Change{correct(added[a], "bad"), correct(added[b], "N5")}, "ValidationError", "ImportRefused"},
-		{"a registrant that is gone", []seeding.Change{set(1<<30, map[string]string{"gender": "Male"}), set(b, map[string]string{"gender": "Male"})}, "MissingError", "ImportRefused"},
-		{"an identifier of a type that is held", []seeding.Change{add(a, "N9"), add(b, "N9")}, "ValidationError", "ValidationError"},
+		{"a date that is none", []seeding.Edit{set(a, map[string]string{"birthdate": "1990-02-30"}), set(b, map[string]string{"birthdate": "1990-01-01"})}, "", "ImportRefused"},
+		{"a selection that is none", []seeding.Edit{set(a, map[string]string{"gender": "Robot"}), set(b, map[string]string{"gender": "Male"})}, "ValueError", "ImportRefused"},
+		{"a value that its type refuses", []seeding.Edit{correct(added[a], "bad"), correct(added[b], "N5")}, "ValidationError", "ImportRefused"},
+		{"a registrant that is gone", []seeding.Edit{set(1<<30, map[string]string{"gender": "Male"}), set(b, map[string]string{"gender": "Male"})}, "MissingError", "ImportRefused"},
+		{"an identifier of a type that is held", []seeding.Edit{add(a, "N9"), add(b, "N9")}, "ValidationError", "ValidationError"},
 	} {
 		s.check(test.name+", alone", s.registry.Write(ctx, test.changes[:1]), seeding.RefusedData, test.single)
 		s.check(test.name+", of two", s.registry.Write(ctx, test.changes), seeding.RefusedData, test.many)
@@ -142,7 +142,7 @@ func (s *suite) individuals(t *testing.T) {
 	if s.target.Clerk.Login != "" {
 		mine := s.connector
 		mine.Registry.Username = s.target.Clerk.Login
-		s.check("a user without rights", s.open(mine).Write(ctx, []seeding.Change{set(a, map[string]string{"gender": "Male"})}), seeding.RefusedRights, "AccessError")
+		s.check("a user without rights", s.open(mine).Write(ctx, []seeding.Edit{set(a, map[string]string{"gender": "Male"})}), seeding.RefusedRights, "AccessError")
 	}
 }
 

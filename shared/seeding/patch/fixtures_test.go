@@ -89,9 +89,9 @@ type registry struct {
 	phones  map[int64][]string
 	later   bool
 	asked   []seeding.Wanted
-	written [][]seeding.Change                   // that took effect, by call
-	taken   []seeding.NewToken                   // the same
-	takes   func(changes []seeding.Change) error // of a write, before it takes effect; nil takes everything
+	written [][]seeding.Edit                   // that took effect, by call
+	taken   []seeding.NewToken                 // the same
+	takes   func(changes []seeding.Edit) error // of a write, before it takes effect; nil takes everything
 
 	looked  func(registrants []int64)       // of a look-up; may be nil
 	refuses func(registrants []int64) error // the same
@@ -205,7 +205,7 @@ func (r *registry) Details(_ context.Context, w seeding.Wanted) (seeding.Details
 	return d, nil
 }
 
-func (r *registry) Write(_ context.Context, changes []seeding.Change) error {
+func (r *registry) Write(_ context.Context, changes []seeding.Edit) error {
 	err := r.begins("Write")
 	if err == nil && r.takes != nil {
 		err = r.takes(changes)

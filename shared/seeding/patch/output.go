@@ -22,7 +22,7 @@ import (
 type plan struct {
 	row     seeding.Row
 	token   seeding.NewToken
-	changes []seeding.Change
+	changes []seeding.Edit
 }
 
 // plansOf are plans of rows of which the token is all that is written.
@@ -87,7 +87,7 @@ type taken map[[2]string]int64
 
 // compare decides what a proposal changes. The error is an *OutputError, or
 // errNotSeen.
-func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seeding.Change, error) {
+func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seeding.Edit, error) {
 	u := p.update
 	held := func(match func(seeding.HeldIdentifier) bool) *seeding.HeldIdentifier {
 		if at := slices.IndexFunc(d.Identifiers, match); at >= 0 {
@@ -101,13 +101,13 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 	}) == nil {
 		return nil, &seeding.OutputError{Code: seeding.CodeOutputOther, Member: "updateId"}
 	}
-	var changes []seeding.Change
+	var changes []seeding.Edit
 	set, err := p.fields(d, now)
 	if err != nil {
 		return nil, err
 	}
 	if len(set) > 0 {
-		changes = append(changes, seeding.Change{Kind: seeding.SetRegistrant, ID: p.own.Registrant, Values: set})
+		changes = append(changes, seeding.Edit{Kind: seeding.SetRegistrant, ID: p.own.Registrant, Values: set})
 	}
 	for _, i := range p.others() {
 		idType, known := d.Types[i.Type]
@@ -122,9 +122,9 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 		adds[key] = p.own.Registrant
 		values := identifierValues(i, d.Later)
 		if has := held(func(h seeding.HeldIdentifier) bool { return mine(h) && h.Type == i.Type }); has == nil {
-			changes = append(changes, seeding.Change{Kind: seeding.AddIdentifier, ID: p.own.Registrant, Type: idType, Values: values})
+			changes = append(changes, seeding.Edit{Kind: seeding.AddIdentifier, ID: p.own.Registrant, Type: idType, Values: values})
 		} else if has.Value != i.Value || len(values) > 1 {
-			changes = append(changes, seeding.Change{Kind: seeding.SetIdentifier, ID: has.ID, Values: values})
+			changes = append(changes, seeding.Edit{Kind: seeding.SetIdentifier, ID: has.ID, Values: values})
 		}
 	}
 	for _, phone := range u.Phones {
@@ -135,7 +135,7 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 		if phone.Collected != "" {
 			values["date_collected"] = phone.Collected
 		}
-		changes = append(changes, seeding.Change{Kind: seeding.AddPhone, ID: p.own.Registrant, Values: values})
+		changes = append(changes, seeding.Edit{Kind: seeding.AddPhone, ID: p.own.Registrant, Values: values})
 	}
 	return changes, nil
 }
@@ -399,14 +399,14 @@ type group []rowChange
 
 type rowChange struct {
 	row    seeding.Row
-	change seeding.Change
+	change seeding.Edit
 }
 
 // groups puts changes together that can be made in one call: of one kind, with the
 // same values named. Where there would be more calls than fields, each field has a
 // call of its own: so their number does not grow with the records.
 func groups(plans []plan) []group {
-	byKind := map[seeding.ChangeKind][]rowChange{}
+	byKind := map[seeding.EditKind][]rowChange{}
 	for _, p := range plans {
 		for _, c := range p.changes {
 			byKind[c.Kind] = append(byKind[c.Kind], rowChange{p.row, c})
@@ -468,7 +468,7 @@ func (p *Patcher) writeChanges(ctx context.Context, t *turn, registry seeding.Re
 	for _, g := range groups(plans) {
 		g = slices.DeleteFunc(g, func(c rowChange) bool { _, is := refused[c.row.Subject]; return is })
 		_, bad, err := inBulk(ctx, p, t, state, g, false, func(ctx context.Context, some []rowChange) error {
-			changes := make([]seeding.Change, len(some))
+			changes := make([]seeding.Edit, len(some))
 			for i, c := range some {
 				changes[i] = c.change
 			}

@@ -256,8 +256,8 @@ func TestTheDocumentHasTheMappedVID(t *testing.T) {
 // refusal of rights nobody is.
 func TestTheRegistryRefusesAValue(t *testing.T) {
 	f := newOutput(whole)
-	f.registry.takes = func(changes []seeding.Change) error {
-		if slices.ContainsFunc(changes, func(c seeding.Change) bool { return c.Kind == seeding.SetRegistrant && c.ID == 2 }) {
+	f.registry.takes = func(changes []seeding.Edit) error {
+		if slices.ContainsFunc(changes, func(c seeding.Edit) bool { return c.Kind == seeding.SetRegistrant && c.ID == 2 }) {
 			return &seeding.Fault{Kind: seeding.RefusedData, Code: "ValidationError"}
 		}
 		return nil
@@ -382,7 +382,7 @@ func TestChangesAreGrouped(t *testing.T) {
 		for _, name := range names {
 			values[name] = fmt.Sprintf("%s of %d", name, registrant)
 		}
-		return plan{row: sentRow(registrant), changes: []seeding.Change{{Kind: seeding.SetRegistrant, ID: registrant, Values: values}}}
+		return plan{row: sentRow(registrant), changes: []seeding.Edit{{Kind: seeding.SetRegistrant, ID: registrant, Values: values}}}
 	}
 	var alike, mixed []plan
 	for n := range int64(40) {
