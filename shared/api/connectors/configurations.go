@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/api"
@@ -158,15 +159,18 @@ func (s *service) checkRegistryChange(ctx context.Context, before, c seeding.Con
 		return nil
 	}
 	state, err := s.Store.State(ctx, before.ID)
-	if err != nil || state.Run == "" {
-		return err
-	}
-	batches, err := s.Store.RunBatches(ctx, before.RegistryKey(), before.ID, state.Run)
 	if err != nil {
 		return err
 	}
-	for _, b := range batches {
-		if b.State.Open() {
+	for _, run := range append(slices.Clone(state.Imports), state.Run) {
+		if run == "" {
+			continue
+		}
+		batches, err := s.Store.RunBatches(ctx, before.RegistryKey(), before.ID, run)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(batches, func(b seeding.Batch) bool { return b.State.Open() }) {
 			return seeding.ErrOpenBatches
 		}
 	}

@@ -82,18 +82,21 @@ func New(o Options) http.Handler {
 // routes by path, as the document has them.
 func (s *service) routes() map[string]api.Methods {
 	return map[string]api.Methods{
-		"/connectors":                         {"GET": s.list, "POST": s.create},
-		"/connectors/validate":                {"POST": s.validate},
-		"/connectors/{id}":                    {"GET": s.show, "PUT": s.replace, "DELETE": s.remove},
-		"/connectors/{id}/start":              {"POST": s.start},
-		"/connectors/{id}/stop":               {"POST": s.stop},
-		"/connectors/{id}/runs":               {"GET": s.runs},
-		"/connectors/{id}/runs/{run}":         {"GET": s.run},
-		"/connectors/{id}/runs/{run}/batches": {"GET": s.batches},
-		"/connectors/{id}/rejections":         {"GET": s.rejections},
-		"/connectors/{id}/rejections/groups":  {"GET": s.groups},
-		"/connectors/{id}/duplicates":         {"GET": s.duplicates},
-		"/connectors/{id}/changes":            {"GET": s.listChanges},
+		"/connectors":                             {"GET": s.list, "POST": s.create},
+		"/connectors/validate":                    {"POST": s.validate},
+		"/connectors/{id}":                        {"GET": s.show, "PUT": s.replace, "DELETE": s.remove},
+		"/connectors/{id}/start":                  {"POST": s.start},
+		"/connectors/{id}/stop":                   {"POST": s.stop},
+		"/connectors/{id}/runs":                   {"GET": s.runs},
+		"/connectors/{id}/runs/{run}":             {"GET": s.run},
+		"/connectors/{id}/runs/{run}/batches":     {"GET": s.batches},
+		"/connectors/{id}/runs/{run}/cancel":      {"POST": s.cancel},
+		"/connectors/{id}/imports":                {"GET": s.imports, "POST": s.openImport},
+		"/connectors/{id}/runs/{run}/registrants": {"GET": s.listed},
+		"/connectors/{id}/rejections":             {"GET": s.rejections},
+		"/connectors/{id}/rejections/groups":      {"GET": s.groups},
+		"/connectors/{id}/duplicates":             {"GET": s.duplicates},
+		"/connectors/{id}/changes":                {"GET": s.listChanges},
 
 		"/connectors/{id}/registrants/{registrant}": {"GET": s.registrant},
 
@@ -110,6 +113,9 @@ var (
 	inUse       = api.ProblemType{Name: "in_use", Status: http.StatusConflict, Title: "In use"}
 	// tooManyCodes: the state of a connector has no room for another one.
 	tooManyCodes = api.ProblemType{Name: "too_many_codes", Status: http.StatusConflict, Title: "Too many codes"}
+	manyImports  = api.ProblemType{Name: "many_imports", Status: http.StatusConflict, Title: "Too many imports are open"}
+	otherRequest = api.ProblemType{Name: "other_request", Status: http.StatusConflict, Title: "The key belongs to another request"}
+	runOver      = api.ProblemType{Name: "run_over", Status: http.StatusConflict, Title: "The run is completed"}
 	secretLeft   = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
 )
 

@@ -32,6 +32,7 @@ type connectorDocument struct {
 	NextRuns []time.Time                        `json:"next_runs,omitempty"` // those to come
 	Served   *time.Time                         `json:"served,omitempty"`    // when a tick last invoked submit for it, or submit last left it
 	Run      string                             `json:"run,omitempty"`       // the open recurring run
+	Imports  []string                           `json:"imports,omitempty"`   // those that are open
 	OpenRun  *runDocument                       `json:"open_run,omitempty"`
 	Figures  figuresDocument                    `json:"figures"`
 	Width    int                                `json:"width"` // how many batches may be under way at its MTS now
@@ -143,7 +144,7 @@ func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocu
 	underWay, _ := mts.UnderWay(now)
 	due, next := dates(c, a)
 	return connectorDocument{
-		ID: c.ID, Version: c.Version, Status: s.Status, Problems: newProblemDocuments(a), Due: due, NextRuns: next, Run: s.Run, Served: moment(s.Served),
+		ID: c.ID, Version: c.Version, Status: s.Status, Problems: newProblemDocuments(a), Due: due, NextRuns: next, Run: s.Run, Imports: s.Imports, Served: moment(s.Served),
 		Figures: newFiguresDocument(s.Figures),
 		Width:   mts.WidthNow(now, c.MTS.WidthMaximum), UnderWay: underWayDocument{All: underWay, Own: mts.Held(c.ID, now)},
 		OutputShape: c.Output.Shape, configurationDocument: newConfigurationDocument(c),
@@ -212,15 +213,19 @@ func moment(t time.Time) *time.Time {
 }
 
 type runDocument struct {
-	ID        string         `json:"id"`
-	State     string         `json:"state"`   // open or completed
-	Version   int            `json:"version"` // of the configuration that it ran under
-	Started   time.Time      `json:"started"`
-	Completed *time.Time     `json:"completed,omitempty"`
-	Passes    int            `json:"passes"`
-	Tally     tallyDocument  `json:"tally"`
-	Note      string         `json:"note,omitempty"` // why the run finds nobody
-	Totals    totalsDocument `json:"totals"`
+	ID        string             `json:"id"`
+	Kind      seeding.RunKind    `json:"kind"`
+	Selection *selectionDocument `json:"selection,omitempty"` // of an import
+	State     string             `json:"state"`               // open, completed or cancelled
+	EndedBy   seeding.Ending     `json:"ended_by,omitempty"`  // if it had not looked at everybody
+	Cancelled bool               `json:"cancelled,omitempty"` // an open run that ends with the batches under way
+	Version   int                `json:"version"`             // of the configuration that it ran under
+	Started   time.Time          `json:"started"`
+	Completed *time.Time         `json:"completed,omitempty"`
+	Passes    int                `json:"passes"`
+	Tally     tallyDocument      `json:"tally"`
+	Note      string             `json:"note,omitempty"` // why the run finds nobody
+	Totals    totalsDocument     `json:"totals"`
 	// OpenBatches counts those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
 	// RecordsPerSecond is the rate at which records of an open run were patched
@@ -228,6 +233,12 @@ type runDocument struct {
 	RecordsPerSecond float64 `json:"records_per_second,omitempty"`
 	// ExpectedEnd of an open run is an estimate; absent while none can be made.
 	ExpectedEnd *time.Time `json:"expected_end,omitempty"`
+}
+
+// selectionDocument is whom an import takes.
+type selectionDocument struct {
+	Registrants int    `json:"registrants,omitempty"` // how many were listed
+	Domain      string `json:"domain,omitempty"`
 }
 
 type tallyDocument struct {
@@ -265,11 +276,19 @@ func newTotalsDocument(t seeding.Totals, again int) totalsDocument {
 
 func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 	state, open := "completed", 0
-	if r.Completed.IsZero() {
+	switch {
+	case r.Completed.IsZero():
 		state, open = "open", r.Open()
+	case r.Ending == seeding.EndedByCancel:
+		state = "cancelled"
+	}
+	var selection *selectionDocument
+	if r.Kind == seeding.Import {
+		selection = &selectionDocument{Registrants: r.Selection.Listed, Domain: r.Selection.Domain}
 	}
 	return runDocument{
-		ID: r.ID, State: state, Version: r.Version, Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
+		ID: r.ID, Kind: cmp.Or(r.Kind, seeding.Recurring), Selection: selection, State: state, EndedBy: r.Ending, Version: r.Version,
+		Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
 		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open,
 		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
 	}

@@ -87,8 +87,11 @@ func (s *service) describe(ctx context.Context, state seeding.State, run seeding
 		run = run.CountedBy(batches)
 	}
 	blocked, _ := state.Blocked()
-	halted := blocked || state.Status != seeding.Running || run.Version != state.Version
-	return newRunDocument(run, seeding.ProgressOf(run, halted, s.Now())), nil
+	cancelled := state.Cancels(run.ID)
+	halted := blocked || cancelled || run.Kind != seeding.Import && (state.Status != seeding.Running || run.Version != state.Version)
+	document := newRunDocument(run, seeding.ProgressOf(run, halted, s.Now()))
+	document.Cancelled = cancelled
+	return document, nil
 }
 
 func (s *service) batches(w http.ResponseWriter, r *http.Request) error {

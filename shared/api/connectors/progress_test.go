@@ -101,7 +101,7 @@ func TestRunsAndBatches(t *testing.T) {
 			t.Errorf("\n got %v\nwant %v", got, expected)
 		}
 	}
-	same(s.want(200, "GET", path+"/runs/old", "").body, `{"id":"old","state":"completed","version":1,"started":"2026-11-21T09:00:00Z",
+	same(s.want(200, "GET", path+"/runs/old", "").body, `{"id":"old","kind":"recurring","state":"completed","version":1,"started":"2026-11-21T09:00:00Z",
 		"completed":"2026-11-21T09:01:00Z","passes":2,"tally":{"looked":12,"invalid":1,"removed":1},"open_batches":0,
 		"totals":{"sent":10,"tokenised":7,"refused":1,"duplicate":1,"conflict":0,"no_token":0,"pending":1}}`)
 	old := s.store.runs["old"]
@@ -126,6 +126,7 @@ func TestRunsAndBatches(t *testing.T) {
 	}{
 		{silent.Tally, "tally"}, {seeding.Tally{}, "vid_type"}, {seeding.Tally{Looked: 9, InBatch: 9}, "next run"},
 		{seeding.Tally{Looked: 9, Holding: 9}, "hold a token"}, {seeding.Tally{Looked: 9, Rejected: 9}, "retry"}, {seeding.Tally{Looked: 9, Invalid: 9}, "mapping"},
+		{seeding.Tally{Looked: 9, NotFound: 9}, "listed"}, {seeding.Tally{Looked: 9, NoVID: 9}, "listed"},
 	} {
 		silent.Tally = c.tally
 		s.store.runs["old"] = silent
@@ -138,7 +139,7 @@ func TestRunsAndBatches(t *testing.T) {
 	if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string); !strings.Contains(note, "stopped or changed") {
 		t.Errorf("%q", note)
 	}
-	running := `{"id":"now","state":"open","version":0,"started":"2026-11-21T09:00:00Z","passes":1,"tally":{"looked":0,"invalid":0,"removed":0},
+	running := `{"id":"now","kind":"recurring","state":"open","version":0,"started":"2026-11-21T09:00:00Z","passes":1,"tally":{"looked":0,"invalid":0,"removed":0},
 		"open_batches":1,"totals":{"sent":150,"tokenised":48,"refused":0,"duplicate":0,"conflict":1,"no_token":1,"pending":100}}`
 	same(s.want(200, "GET", path+"/runs/now", "").body, running)
 	same(s.want(200, "GET", path+"/runs", "").body["runs"].([]any)[1], running)

@@ -68,7 +68,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 		d.wrong.Add("/token_shape/longest", api.Flaw{Code: "longest", Detail: "must not be less than shortest"})
 	}
 	formal := d.wrong
-	rules := setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
+	rules := s.rules()
 	proposal := setup.Proposal{
 		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Now: s.Now(), Callback: callback,
 		Unread: func(f setup.Field) bool { return formal.Touch(pointer(f)) },
@@ -87,6 +87,11 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 		d.connector.Secrets[seeding.RegistryPassword] = before.Secrets[seeding.RegistryPassword]
 	}
 	return d
+}
+
+// rules are those about the meaning of a configuration.
+func (s *service) rules() setup.Rules {
+	return setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
 }
 
 // pointers say where the document has the fields that rules check. Below the

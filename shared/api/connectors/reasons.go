@@ -85,7 +85,9 @@ var notes = map[seeding.Nobody]string{
 		"/rejections says why and until when; /rejections/retry makes an attempt with the next run.",
 	seeding.AllInvalid: "Next to all registrants that hold these VIDs lack what MTS demands, and were rejected unsent. /rejections says what; check the mapping, or correct them in the registry.",
 	seeding.PassedOver: "Nobody was left to be sent; the tally counts why: not_selected by the domain, in_batch, holding a token, rejected before, or invalid.",
-	seeding.EndedEarly: "The run ended before it had sent anybody, because the connector was stopped or changed. The next run looks at all VIDs anew.",
+	seeding.EndedEarly: "The run ended before it had sent anybody, because it was cancelled, or the connector was stopped or changed. The next run looks at all VIDs anew.",
+	seeding.NotFound:   "The registry shows its user next to none of the registrants that were listed. Check their ids, and the companies and groups of the user.",
+	seeding.NoneListed: "Next to all registrants that were listed have no VID that is valid, and no token. Check their identifiers, their status and expiry.",
 }
 
 // kindReasons are for rejections whose code is not in reasons.

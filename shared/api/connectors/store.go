@@ -50,6 +50,20 @@ type Store interface {
 	// ListRuns returns up to limit runs, newest first, with ids below before ("" for all).
 	ListRuns(ctx context.Context, connector, before string, limit int) (list []seeding.Run, next string, err error)
 	Run(ctx context.Context, connector, id string) (seeding.Run, error)
+	// OpenImport opens an import, with its list and its key; ErrConflict if the
+	// connector has another version, seeding.MaxImports are open, or the key was used.
+	OpenImport(ctx context.Context, o seeding.Order, now time.Time, changes ...seeding.Change) error
+	// OrderedImport returns the import that a request with a key opened, and the
+	// digest of the request; ErrNotFound if there is none, or it has expired.
+	OrderedImport(ctx context.Context, connector, key string, now time.Time) (run, digest string, err error)
+	// CancelRun notes that an open run is to end; ErrConflict if it is not open.
+	CancelRun(ctx context.Context, r seeding.Run, now time.Time, changes ...seeding.Change) error
+	// ListedPart returns the part of the list of an import that holds the first
+	// registrant after the given one; found is false if there is none.
+	ListedPart(ctx context.Context, connector, run string, after int64) (part seeding.ListedPart, found bool, err error)
+	// RejectionsAt returns those of the identifiers, of all connectors, and maybe of
+	// others between them.
+	RejectionsAt(ctx context.Context, registry string, identifiers []int64) ([]seeding.Rejection, error)
 	// RunBatches returns all batches of a run, open and closed, oldest first.
 	RunBatches(ctx context.Context, registry, connector, run string) ([]seeding.Batch, error)
 	// ListBatches returns up to limit batches of a run, oldest first, after the given

@@ -18,6 +18,8 @@ type store struct {
 	connectors map[string]seeding.Connector
 	states     map[string]seeding.State
 	runs       map[string]seeding.Run
+	orders     map[string]seeding.Order        // by key
+	lists      map[string][]seeding.ListedPart // by run
 	batches    []seeding.Batch
 	rejections []seeding.Rejection
 	counted    map[string]seeding.RejectionCount
@@ -36,7 +38,7 @@ type failure struct {
 
 func newStore() *store {
 	return &store{connectors: map[string]seeding.Connector{}, states: map[string]seeding.State{},
-		runs: map[string]seeding.Run{}, fail: map[string]failure{}}
+		runs: map[string]seeding.Run{}, orders: map[string]seeding.Order{}, lists: map[string][]seeding.ListedPart{}, fail: map[string]failure{}}
 }
 
 // write runs a change under the lock, unless the method is to fail.
@@ -179,6 +181,71 @@ func (s *store) SetStatus(_ context.Context, id string, status seeding.Status, n
 		s.states[id] = state
 		return s.note(changes)
 	})
+}
+
+func (s *store) OpenImport(_ context.Context, o seeding.Order, now time.Time, changes ...seeding.Change) error {
+	return s.write("OpenImport", func() error {
+		state, there := s.states[o.Run.Connector]
+		before, used := s.orders[o.Key]
+		switch {
+		case !there:
+			return seeding.ErrNotFound
+		case state.Version != o.Run.Version, len(state.Imports) >= seeding.MaxImports, used && o.Key != "" && before.Expires.After(now):
+			return seeding.ErrConflict
+		}
+		state.Imports = append(slices.Clone(state.Imports), o.Run.ID)
+		s.states[o.Run.Connector], s.orders[o.Key], s.lists[o.Run.ID] = state, o, seeding.PartsOf(o.Registrants)
+		s.runs[o.Run.ID] = o.Run
+		return s.note(changes)
+	})
+}
+
+func (s *store) OrderedImport(_ context.Context, connector, key string, now time.Time) (run, digest string, err error) {
+	err = s.write("OrderedImport", func() error {
+		o, used := s.orders[key]
+		if !used || o.Run.Connector != connector || !o.Expires.After(now) {
+			return seeding.ErrNotFound
+		}
+		run, digest = o.Run.ID, o.Digest
+		return nil
+	})
+	return run, digest, err
+}
+
+func (s *store) CancelRun(_ context.Context, r seeding.Run, _ time.Time, changes ...seeding.Change) error {
+	return s.write("CancelRun", func() error {
+		state := s.states[r.Connector]
+		if state.Run != r.ID && !slices.Contains(state.Imports, r.ID) {
+			return seeding.ErrConflict
+		}
+		state.Cancelled = append(state.Cancelled, r.ID)
+		s.states[r.Connector] = state
+		return s.note(changes)
+	})
+}
+
+func (s *store) ListedPart(_ context.Context, _, run string, after int64) (part seeding.ListedPart, found bool, err error) {
+	err = s.write("ListedPart", func() error {
+		for _, part = range s.lists[run] {
+			if found = part.Entries[len(part.Entries)-1].Registrant > after; found {
+				return nil
+			}
+		}
+		return nil
+	})
+	return part, found, err
+}
+
+func (s *store) RejectionsAt(_ context.Context, registry string, identifiers []int64) (list []seeding.Rejection, err error) {
+	err = s.write("RejectionsAt", func() error {
+		for _, r := range s.rejections {
+			if r.Registry == registry && slices.Contains(identifiers, r.Identifier) {
+				list = append(list, r)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (s *store) ListRuns(_ context.Context, connector, before string, limit int) (list []seeding.Run, next string, err error) {
