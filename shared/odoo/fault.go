@@ -142,6 +142,22 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 	return &seeding.Fault{Kind: kind, Code: class, Cause: e.blamed()}
 }
 
+// missesModel reports whether the error is that the model does not exist. The models
+// are OpenG2P's, or every Odoo has them. The message has the model's name in every
+// language (facts/odoo.md A1.7); the 404 of Odoo 19 has none.
+func (e *rpcError) missesModel(model string) bool {
+	if !strings.HasPrefix(model, "g2p.") {
+		return false
+	}
+	switch e.class() {
+	case "KeyError", "NotFound":
+		return strings.Contains(e.Data.Message, model) || e.Code == http.StatusNotFound
+	case "UserError":
+		return strings.HasPrefix(e.Data.Message, "Object "+model)
+	}
+	return e.Code == http.StatusNotFound
+}
+
 // blamed is what a message blames: names that are shown only if they are the
 // configuration's own.
 type blamed struct {

@@ -62,6 +62,9 @@ func (s *session) call(ctx context.Context, r request, result any) error {
 			s.drop(way) // the next call finds out why
 			return refusedSignIn(way.refusal())
 		case !reply.err.lostSession() || stale != nil:
+			if reply.err.missesModel(r.model) {
+				return &seeding.Fault{Kind: seeding.RefusedSchema, Code: seeding.NoSuchModel, Field: r.model}
+			}
 			return reply.err.fault(r.writes)
 		}
 		stale = way

@@ -33,7 +33,7 @@ func TestLostSessions(t *testing.T) {
 		{"expired", expired, 1, 2, 0, ""},
 		{"expired again", expired, 2, 2, seeding.RefusedSignIn, "SessionExpiredException"},
 		{"no database known, or PostgreSQL was down", noRoute, 1, 2, 0, ""},
-		{"no such model in Odoo 19", noRoute, 2, 2, seeding.RefusedSchema, "HTTP-404"},
+		{"no such model in Odoo 19", noRoute, 2, 2, seeding.RefusedSchema, seeding.NoSuchModel},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			creates := 0
@@ -348,6 +348,33 @@ func TestFaults(t *testing.T) {
 			check(t, err, test.read, test.code)
 			check(t, r.Create(t.Context(), oneToken), test.write, test.code)
 			check(t, r.Remove(t.Context(), []int64{201}), test.write, test.code)
+		})
+	}
+}
+
+// An Odoo without OpenG2P has neither of its models. Which is missing is named, with the
+// module, in every form in which the generations of Odoo say it.
+func TestOdooWithoutOpenG2PIsNamed(t *testing.T) {
+	for name, says := range map[string]func(model string) reply{
+		"call_kw": func(model string) reply { return refusal(200, "builtins.KeyError", "'"+model+"'") },
+		"execute_kw": func(model string) reply {
+			return refusal(200, "odoo.exceptions.UserError", "Object "+model+" doesn't exist")
+		},
+		"Odoo 19": func(model string) reply {
+			return refusal(200, "werkzeug.exceptions.NotFound", "404 Not Found: the model '"+model+"' does not exist")
+		},
+		"a bare 404": func(string) reply {
+			return reply{status: 200, kind: "application/json", body: `{"error":{"code":404,"message":"404: Not Found","data":{"name":"werkzeug.exceptions.NotFound","message":"404 Not Found"}}}`}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, func(c call) reply { return says(c.Model) })
+			_, err := open(t, f.connector()).VIDs(t.Context(), 0, 10)
+			check(t, err, seeding.RefusedSchema, seeding.NoSuchModel)
+			source, d := seeding.RegistryProblem(seeding.FaultOf(err), seeding.ProblemRead)
+			if source != seeding.ProblemRead || !strings.Contains(d.Text, `"g2p.id.type"`) || !strings.Contains(d.Text, "g2p_registry_base") || !strings.Contains(d.Remedy, "registry.database") {
+				t.Errorf("%s: %s %s", source, d.Text, d.Remedy)
+			}
 		})
 	}
 }

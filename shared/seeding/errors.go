@@ -40,8 +40,10 @@ type Fault struct {
 	Cause error
 }
 
-// Codes of faults of our own, about what a registry lets be read.
+// Codes of faults of our own, about what a registry lets be read. The Field of
+// NoSuchModel is the model, a name of ours.
 const (
+	NoSuchModel    = "NoSuchModel"    // a model of OpenG2P does not exist
 	Encrypted      = "Encrypted"      // placeholders in place of names
 	StillEncrypted = "StillEncrypted" // also where registrants are read one by one
 )

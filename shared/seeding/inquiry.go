@@ -270,7 +270,7 @@ func FieldOf(f *Fault) string {
 		return "fields"
 	case f.Code == Encrypted, f.Code == StillEncrypted:
 		return "read_one_by_one"
-	case f.Code == "NoDatabase", f.Kind == RefusedSignIn && f.Code == "OperationalError":
+	case f.Code == "NoDatabase", f.Code == NoSuchModel, f.Kind == RefusedSignIn && f.Code == "OperationalError":
 		return "registry_database"
 	case f.Code == "KeyOfAnotherUser":
 		return "registry_username"

@@ -215,6 +215,13 @@ func registryProblem(f *Fault, op Source) (Source, Description) {
 		}
 	case RefusedTypes:
 		return ProblemTypes, typesMissing(f)
+	case RefusedSchema:
+		if f.Code == NoSuchModel {
+			return refusedOf(op), describe("no_such_model",
+				"The registry has no model "+strconv.Quote(f.Field)+": OpenG2P's module g2p_registry_base is not installed in its database.",
+				"Check registry.url and registry.database in the connector's configuration: this is an Odoo without OpenG2P. If they are right, have g2p_registry_base installed in that database, with the modules that it belongs to.",
+			)
+		}
 	}
 	switch op {
 	case ProblemUnlink:
@@ -319,7 +326,10 @@ func unreadable(f *Fault) Description {
 		)
 	}
 	remedy := "Check the user's rights, and that domain and field list name fields which the registry has."
-	if f.Kind == RefusedRights {
+	switch f.Kind {
+	case RefusedSchema:
+		remedy = "Check that registry.database is that of OpenG2P, with its module g2p_registry_base, which has the models g2p.reg.id and g2p.id.type, and that domain and field list name fields which the registry has."
+	case RefusedRights:
 		remedy = "Give the connector's user the right to read registrants (res.partner), their identifiers (g2p.reg.id) and identifier types (g2p.id.type), and what else domain and field list lead to."
 	}
 	return describe("reading_refused", "The registry refuses to let registrants be read"+bracketed(f.Code)+".", remedy)
