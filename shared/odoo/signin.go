@@ -13,14 +13,24 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// apiKey returns the password without white space around it if it has the form of
-// an Odoo API key, which is 20 random bytes, else "" (facts/odoo.md F1).
+// apiKey returns the password without what is copied with it (spaces, line breaks,
+// marks that nobody sees, quotes, "Bearer") if that has the form of an Odoo API key,
+// which is 20 random bytes, else "" (facts/odoo.md F1).
 func apiKey(password string) string {
-	if key := strings.TrimSpace(password); keyForm.MatchString(key) {
+	key := strings.Trim(seeding.CleanToken(strings.Join(strings.Fields(password), "")), keyQuotes)
+	if len(key) > len(bearer) && strings.EqualFold(key[:len(bearer)], bearer) {
+		key = strings.TrimLeft(key[len(bearer):], keyQuotes)
+	}
+	if keyForm.MatchString(key) {
 		return key
 	}
 	return ""
 }
+
+const (
+	bearer    = "Bearer"
+	keyQuotes = "\"'`“”‘’«»,;:"
+)
 
 var (
 	keyForm  = regexp.MustCompile(`^[0-9a-f]{40}$`)

@@ -70,7 +70,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	formal := d.wrong
 	rules := s.rules()
 	proposal := setup.Proposal{
-		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Now: s.Now(), Callback: callback,
+		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Password: d.password, Now: s.Now(), Callback: callback,
 		Unread: func(f setup.Field) bool { return formal.Touch(pointer(f)) },
 	}
 	found, doubtful := rules.Check(proposal)
@@ -79,7 +79,11 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	}
 	d.connector.Output.Shape = rules.Shape(d.connector)
 	for _, finding := range doubtful {
-		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flawOf(finding)})
+		flaw := flawOf(finding)
+		if finding.Field == setup.RegistryUsername || finding.Field == setup.RegistryPassword {
+			flaw.Code = "unseen"
+		}
+		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flaw})
 	}
 	d.connector = setup.Normalise(d.connector)
 	d.connector.Secrets = proposal.Kept()
@@ -100,6 +104,7 @@ var pointers = map[setup.Field]string{
 	setup.MTSURL:           "/mts_url",
 	setup.RegistryURL:      "/registry/url",
 	setup.RegistryDatabase: "/registry/database",
+	setup.RegistryUsername: "/registry/username",
 	setup.RegistryPassword: "/registry/password",
 	setup.VIDType:          "/registry/vid_type",
 	setup.TokenType:        "/registry/token_type",

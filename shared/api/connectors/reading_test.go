@@ -244,6 +244,18 @@ func TestWarningsStandBesideTheDocument(t *testing.T) {
 	}
 }
 
+// What was copied with a password is said beside the saved document, and the password
+// is stored as it was given.
+func TestPasswordWithWhatNobodySeesIsSavedWithAWarning(t *testing.T) {
+	for _, password := range []string{"admin\n", "\ufeffadmin", " admin", "admin\u200b"} {
+		s := newService(t)
+		a := s.want(http.StatusCreated, "POST", "/connectors", with("registry.password", password))
+		if got := fmt.Sprint(a.body["warnings"]); !strings.Contains(got, "code:unseen") || !strings.Contains(got, "pointer:/registry/password") || strings.Contains(got, "admin") {
+			t.Errorf("%q: %s", password, got)
+		}
+	}
+}
+
 // Odoo and PostgreSQL have no longer names, so such a field cannot be selected.
 func TestFieldNameLongerThanOdoosIsRefused(t *testing.T) {
 	s := newService(t)

@@ -20,6 +20,7 @@ const (
 	MTSURL           Field = "mts_url"
 	RegistryURL      Field = "registry_url"
 	RegistryDatabase Field = "registry_database"
+	RegistryUsername Field = "registry_username"
 	RegistryPassword Field = "registry_password"
 	VIDType          Field = "vid_type"
 	TokenType        Field = "token_type"
@@ -48,6 +49,7 @@ type Proposal struct {
 	Connector     seeding.Connector
 	Before        *seeding.Connector // what it replaces; nil for a new connector
 	PasswordGiven bool               // a new password of the registry comes with it
+	Password      string             // this password, if one is given and known
 	Callback      Callback           // what the connector's Delivery is made of
 	// Unread reports whether a field, or a part of it, has the wrong form. A
 	// rule that needs such a field finds nothing. nil: all could be read.
@@ -101,7 +103,7 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	wrong = append(wrong, ofCallback...)
 	ofOutput, doubtfulOutput := r.checkOutput(p)
 	wrong = append(wrong, ofOutput...)
-	return append(wrong, checkFields(p)...), slices.Concat(doubtful, doubtfulCallback, doubtfulOutput)
+	return append(wrong, checkFields(p)...), slices.Concat(doubtful, doubtfulCallback, doubtfulOutput, checkCredentials(p))
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.
