@@ -69,7 +69,7 @@ var (
 	// IdentityRefused is the problem "identity".
 	IdentityRefused = describe("identity_refused",
 		"MOSIP refuses every registrant alike: its service, or the licence, partner or policy that MTS uses.",
-		"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. Nobody is rejected for this; work goes on by itself.",
+		"Check MTS's connection to the MOSIP identity service, its licence key, partner and policy. While it answers for nobody, nobody new is rejected for this; who met it while others were answered is listed as refused, and is sent again by itself. Work goes on by itself.",
 	)
 	// TokensMisshapen, TokensMade and TokensAlike are the problem "token_shape", and
 	// also "identity" if an answer has no other tokens.
