@@ -141,9 +141,40 @@ func TokenSpellings(token string) []string {
 	return list
 }
 
-// CleanVID is a VID without the same. It is what is mapped, sent and covered by
-// the MAC: MOSIP refuses a VID with a space, which nobody sees in the registry.
-func CleanVID(text string) string { return clean(text) }
+// CleanVID is a VID without the same. If nothing but digits is left without spaces,
+// hyphens and apostrophes between them, as people group them and spreadsheets mark
+// them, it is these, in the digits 0 to 9. It is what is mapped, sent and covered by
+// the MAC: MOSIP refuses a VID with anything else.
+func CleanVID(text string) string {
+	text = clean(text)
+	var digits strings.Builder
+	for _, r := range text {
+		switch digit, isDigit := digitOf(r); {
+		case isDigit:
+			digits.WriteByte(digit)
+		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), r == '\u2212', r == '\'', r == '\u2019':
+		default:
+			return text
+		}
+	}
+	if digits.Len() == 0 {
+		return text
+	}
+	return digits.String()
+}
+
+// digitOf is a decimal digit of any script as one of 0 to 9. Unicode has the ten of a
+// script in their order, from zero on.
+func digitOf(r rune) (digit byte, isDigit bool) {
+	if !unicode.IsDigit(r) {
+		return 0, false
+	}
+	var before rune
+	for unicode.IsDigit(r - before - 1) {
+		before++
+	}
+	return "0123456789"[before%10], true
+}
 
 func clean(text string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {

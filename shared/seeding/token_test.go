@@ -117,6 +117,26 @@ func TestTokenIsCleanedOfWhatNobodySees(t *testing.T) {
 	}
 }
 
+// VIDs are entered as people write and spreadsheets keep them.
+func TestVIDIsItsDigits(t *testing.T) {
+	const vid = "5029384756102938"
+	for name, text := range map[string]string{
+		"as it is": vid, "in groups": "5029 3847 5610 2938", "with hard spaces": "5029\u00a03847\u00a05610\u00a02938",
+		"with a thin space": "50293847\u200956102938", "with hyphens": "5029-3847-5610-2938", "with other hyphens": "5029\u20113847\u20135610\u22122938",
+		"a mark within": "5029\u200b384756102938", "spaces around": "\t 5029384756102938\r\n", "an apostrophe before": "'5029384756102938",
+		"wide digits": "５０２９３８４７５６１０２９３８", "Arabic digits": "٥٠٢٩٣٨٤٧٥٦١٠٢٩٣٨", "Bengali digits": "৫০২৯৩৮৪৭৫৬১০২৯৩৮",
+	} {
+		if got := seeding.CleanVID(text); got != vid {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	for text, want := range map[string]string{" ": "", "-": "-", "12 34x": "12 34x", "vid-1": "vid-1", "5029.3847": "5029.3847", "+5029": "+5029", "": ""} {
+		if got := seeding.CleanVID(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 // A registrar may have entered the VID as a token, padded to its length.
 func TestHeldNumberMadeOfTheVIDIsNoToken(t *testing.T) {
 	const vid = "5029384756102938"
