@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,6 +49,9 @@ func (a API) Handler() http.Handler {
 	for path, methods := range a.Routes {
 		mux.Handle(path, a.serve(func(w http.ResponseWriter, r *http.Request) error {
 			if endpoint, found := methods[r.Method]; found {
+				if r.Method == http.MethodGet {
+					w = &tagging{w, r}
+				}
 				if a.Document != nil {
 					checked, err := a.Document.Check(r, path)
 					if err != nil {
@@ -82,6 +86,9 @@ func (a API) serve(endpoint Endpoint) http.Handler {
 		if problem.Status >= http.StatusInternalServerError {
 			a.Log.With(a.Attributes(r)...).ErrorContext(r.Context(), "request failed",
 				"route", r.Pattern, "method", r.Method, "kind", Kind(err))
+		}
+		if problem.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(problem.RetryAfter))
 		}
 		Reply(w, problem.Status, problem)
 	})

@@ -29,6 +29,7 @@ var (
 	NoJSON          = ProblemType{"media_type", http.StatusUnsupportedMediaType, "Not sent as JSON"}
 	Invalid         = ProblemType{"invalid", http.StatusUnprocessableEntity, "Fields are wrong"}
 	Precondition    = ProblemType{"precondition", http.StatusPreconditionRequired, "If-Match is needed"}
+	Busy            = ProblemType{"busy", http.StatusServiceUnavailable, "Too busy"}
 	Failed          = ProblemType{"failed", http.StatusInternalServerError, "Something went wrong here"}
 )
 
@@ -46,6 +47,8 @@ type Problem struct {
 	Detail string      `json:"detail"`
 	Params Params      `json:"params,omitempty"` // what Detail names
 	Errors FieldErrors `json:"errors,omitempty"`
+
+	RetryAfter int `json:"-"` // seconds, for the header; 0 is none
 }
 
 func (p *Problem) Error() string { return p.Title }
@@ -137,7 +140,8 @@ func (e FieldErrors) Err() error {
 }
 
 // Reply writes v as JSON. No cache may keep it, because it may change at any
-// time.
+// time. What GET shows has a tag: whoever sends it as If-None-Match is told with 304
+// that nothing has changed.
 func Reply(w http.ResponseWriter, status int, v any) {
 	contentType := "application/json"
 	if _, ok := v.(*Problem); ok {
@@ -151,8 +155,12 @@ func Reply(w http.ResponseWriter, status int, v any) {
 		text.Reset()
 		text.WriteString(`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"The reply cannot be written."}`)
 	}
-	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-store")
+	if t, ok := w.(*tagging); ok && status == http.StatusOK && t.unchanged(text.Bytes()) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes()) // the client may be gone; nothing to do then
 }

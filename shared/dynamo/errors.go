@@ -70,6 +70,16 @@ func (e *StorageError) Error() string {
 
 func (e *StorageError) Unwrap() error { return e.cause }
 
+// Throttled reports whether the call surely had no effect, because the table or the
+// account was too busy.
+func (e *StorageError) Throttled() bool {
+	if len(e.codes) > 0 {
+		return collided(e.cause)
+	}
+	api, ok := errors.AsType[smithy.APIError](e.cause)
+	return ok && slices.Contains([]string{"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"}, api.ErrorCode())
+}
+
 // translate turns a client's error into a *Refused or a *StorageError.
 func translate(operation string, err error) error {
 	if err == nil {

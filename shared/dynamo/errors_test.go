@@ -48,6 +48,29 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
+// A call that was throttled had no effect; of any other that is not known.
+func TestThrottledCallsAreTold(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&types.ProvisionedThroughputExceededException{}, true},
+		{&types.ThrottlingException{}, true},
+		{&types.RequestLimitExceeded{}, true},
+		{canceled("ThrottlingError"), true},
+		{canceled("None", "TransactionConflict"), true},
+		{canceled("ValidationError", "ThrottlingError"), false},
+		{&types.InternalServerError{}, false},
+		{errors.New("no reply"), false},
+		{context.DeadlineExceeded, false},
+	} {
+		failure, ok := errors.AsType[*StorageError](translate("put", c.err))
+		if !ok || failure.Throttled() != c.want {
+			t.Errorf("%v: %v", c.err, failure.Throttled())
+		}
+	}
+}
+
 func TestWhatARefusedWriteMeans(t *testing.T) {
 	absent, conflict, other := errors.New("absent"), errors.New("conflict"), errors.New("other")
 	written := func(old Item) bool { return NewReader(old).Text("name") == "written" }

@@ -64,6 +64,56 @@ func TestPreconditions(t *testing.T) {
 	}
 }
 
+// What is polled is sent again only if it has changed, and the tag of what GET showed
+// serves for a change, whatever its state is by then.
+func TestWhatIsPolledHasATag(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
+	s.store.runs["r1"] = seeding.Run{ID: "r1", Connector: id, Version: 1, Started: s.now}
+	s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 4, Identifier: 5}.Subject(), Kind: seeding.Refused})
+	for _, at := range []string{path, "/connectors", path + "/runs", path + "/runs/r1", path + "/runs/r1/batches", path + "/rejections", "/me"} {
+		a := s.want(200, "GET", at, "")
+		tag := a.Header().Get("ETag")
+		if again := s.want(200, "GET", at, ""); tag == "" || again.Header().Get("ETag") != tag {
+			t.Errorf("%s: %q, then %q", at, tag, again.Header().Get("ETag"))
+		}
+		for _, known := range []string{tag, `"x", ` + tag, "W/" + tag, "*", strings.TrimSuffix(tag, `"`) + `-gzip"`} {
+			if unchanged := s.want(304, "GET", at, "", "If-None-Match", known); unchanged.Body.Len() > 0 || unchanged.Header().Get("ETag") != tag {
+				t.Errorf("%s: %v %s", at, unchanged.Header(), unchanged.Body)
+			}
+		}
+		s.want(200, "GET", at, "", "If-None-Match", `"1"`)
+	}
+	before := s.want(200, "GET", path, "").Header().Get("ETag")
+	s.want(200, "POST", path+"/start", "")
+	a := s.want(200, "GET", path, "", "If-None-Match", before)
+	if a.Header().Get("ETag") == before || !strings.HasPrefix(before, `"1.`) {
+		t.Errorf("%s after a start: %s", before, a.Header().Get("ETag"))
+	}
+	s.want(200, "PUT", path, with("registry.password", nil), "If-Match", before)
+	s.want(412, "PUT", path, with("registry.password", nil), "If-Match", before)
+	s.want(412, "PUT", path, with("registry.password", nil), "If-Match", `"2.x"`)
+	s.want(412, "DELETE", path, "", "If-Match", `"2.0123456789abcdef.0"`)
+	s.want(204, "DELETE", path, "", "If-Match", `W/"2.0123456789abcdef-gzip"`)
+}
+
+type throttled struct{ error }
+
+func (throttled) Throttled() bool { return true }
+
+// Whoever meets busy tables is told when to come again.
+func TestBusyTablesAskToComeAgain(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	for method, c := range map[string][2]string{"State": {"GET", path}, "SetStatus": {"POST", path + "/stop"}} {
+		s.store.fail[method] = failure{err: fmt.Errorf("wrapped: %w", throttled{errors.New(password)})}
+		if a := s.want(503, c[0], c[1], ""); a.Header().Get("Retry-After") != "5" || a.body["type"] != "/openapi.json#/x-problems/busy" {
+			t.Errorf("%v %s", a.Header(), a.Body)
+		}
+	}
+}
+
 // An editor must not be able to send the stored password to another registry: to
 // another host, or to another tenant of the same one.
 func TestAnotherRegistryAsksForThePassword(t *testing.T) {

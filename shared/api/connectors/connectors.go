@@ -106,6 +106,10 @@ func (s *service) routes() map[string]api.Methods {
 	}
 }
 
+// busySeconds is when to come again after the tables were too busy: DynamoDB makes
+// room within seconds.
+const busySeconds = 5
+
 // Types of problems that only this API has.
 var (
 	openBatches = api.ProblemType{Name: "open_batches", Status: http.StatusConflict, Title: "Batches are under way"}
@@ -148,6 +152,14 @@ func translate(r *http.Request, err error) *api.Problem {
 			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
 	case errors.Is(err, seeding.ErrLeaseHeld):
 		return api.NewProblem(inUse, "The connector is in use by a run. Try again in a minute.")
+	}
+	if throttled, ok := errors.AsType[interface {
+		error
+		Throttled() bool
+	}](err); ok && throttled.Throttled() {
+		problem := api.NewProblem(api.Busy, "The tables of this deployment are too busy. Send the request again in a few seconds.")
+		problem.RetryAfter = busySeconds
+		return problem
 	}
 	return api.NewProblem(api.Failed, "Something went wrong here, and it is not known whether the request took effect. "+
 		"Read the connector, then try again; if it fails again, tell the operator.")
