@@ -93,9 +93,10 @@ func (r *Reconciler) directBatches(ctx context.Context, registries []string) (by
 	return byMTS, failed
 }
 
-// track asks about direct batches, MTS by MTS, until a time. asked is when it did so
-// last, by batch. left are the registries that still have one.
-func (r *Reconciler) track(ctx context.Context, registries []string, asked map[string]time.Time, until time.Time) (left []string, failed error) {
+// track asks about direct batches, MTS by MTS, until a time. away are registries with an
+// outage, in which nobody can look; asked is when it asked last, by batch. left are the
+// registries that still have one.
+func (r *Reconciler) track(ctx context.Context, registries []string, away map[string]bool, asked map[string]time.Time, until time.Time) (left []string, failed error) {
 	byMTS, failed := r.directBatches(ctx, registries)
 	open, looks, known := map[string]bool{}, map[string]bool{}, newRound()
 	for _, key := range inTurn(slices.Sorted(maps.Keys(byMTS)), r.Clock.Now()) {
@@ -112,7 +113,7 @@ func (r *Reconciler) track(ctx context.Context, registries []string, asked map[s
 		}
 	}
 	for _, registry := range slices.Sorted(maps.Keys(looks)) {
-		if looks[registry] {
+		if looks[registry] && !away[registry] { // patch would only find that it is away
 			failed = errors.Join(failed, r.Invoker.InvokeLook(ctx, registry))
 		}
 	}

@@ -120,6 +120,12 @@ func TestDirectBatchesOfManyMTSs(t *testing.T) {
 	if len(w.asked) != 3 || !slices.Equal(w.looked, []string{"r1"}) || len(w.closed) != 0 {
 		t.Errorf("asked %v, looked %v, closed %d", w.asked, w.looked, len(w.closed))
 	}
+	looked := len(w.looked)
+	w.registries[0].OutageUntil = now.Add(time.Hour)
+	if err := r.Tick(t.Context()); err != nil || len(w.looked) != looked {
+		t.Errorf("in an outage: looked %v, %v", w.looked, err)
+	}
+	w.registries[0].OutageUntil = time.Time{}
 	w.fails["Track"] = seeding.ErrConflict
 	w.open[0].Tracking = seeding.Tracking{}
 	if err := r.Tick(t.Context()); err != nil {

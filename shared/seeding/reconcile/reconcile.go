@@ -89,7 +89,9 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	}
 	var oldest time.Duration // that an answer waits
 	var held []seeding.RegistryState
+	away := map[string]bool{}
 	for _, registry := range registries {
+		away[registry.Key] = registry.OutageUntil.After(r.Clock.Now())
 		waits, err := r.invokePatch(ctx, registry)
 		oldest = max(oldest, waits)
 		if waits > 0 && registry.Patch.Live(r.Clock.Now()) {
@@ -99,7 +101,7 @@ func (r *Reconciler) Tick(ctx context.Context) error {
 	}
 	failed = errors.Join(failed, r.measure(ctx, oldest))
 	direct, err := r.checkOverdue(ctx, registries)
-	return errors.Join(failed, err, r.watch(ctx, held, direct, until))
+	return errors.Join(failed, err, r.watch(ctx, held, direct, away, until))
 }
 
 // measure writes the gauges, before anybody is waited for.
@@ -119,10 +121,10 @@ const beatsPerLease = 4
 
 // watch follows patch leases, and asks about the direct batches of registries, until
 // there are none, or the time is up. It asks once in any case.
-func (r *Reconciler) watch(ctx context.Context, held []seeding.RegistryState, registries []string, until time.Time) (failed error) {
+func (r *Reconciler) watch(ctx context.Context, held []seeding.RegistryState, registries []string, away map[string]bool, until time.Time) (failed error) {
 	asked := map[string]time.Time{}
 	ask := func(until time.Time) {
-		left, err := r.track(ctx, registries, asked, until)
+		left, err := r.track(ctx, registries, away, asked, until)
 		registries, failed = left, errors.Join(failed, err)
 	}
 	if len(registries) > 0 {
