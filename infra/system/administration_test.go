@@ -63,11 +63,13 @@ type administrator struct {
 	id      string // of the connector
 }
 
-func newAdministrator(t *testing.T) *administrator {
+func newAdministrator(t *testing.T) *administrator { return newAdministratorOf(t, odoosim.Options{}) }
+
+func newAdministratorOf(t *testing.T, registry odoosim.Options) *administrator {
 	a := &administrator{secrets: secretstest.New()}
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
-	a.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword})
+	a.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword, callback: passwords.Callback, odoo: registry})
 	contract, err := openapitest.New(connectors.Document().Text())
 	if err != nil {
 		t.Fatal(err)

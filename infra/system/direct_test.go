@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -57,9 +58,12 @@ var secrets17 = seeding.CallbackSecrets{Headers: map[string]string{
 
 func newDirectWorld(t *testing.T, line string, o options) *world {
 	t.Helper()
-	o.odoo.REST, o.callback = line, secrets15
-	if line == odoosim.REST17 {
-		o.callback = secrets17
+	o.odoo.REST = line
+	o.callback = func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) {
+		if line == odoosim.REST17 {
+			return secrets17, nil
+		}
+		return secrets15, nil
 	}
 	return newWorld(t, o)
 }

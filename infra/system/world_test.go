@@ -87,7 +87,7 @@ type options struct {
 	mts          mtssim.Options
 	odoo         odoosim.Options
 	times        seeding.Times
-	callback     seeding.CallbackSecrets // of direct callbacks
+	callback     func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) // secrets of direct callbacks
 	// virtual is for a test in a synctest bubble, whose time is then the clock: a
 	// run at the pace of the real MTS takes no longer than its work, and a slow
 	// machine does not make MTS forget sooner. Nobody there may wait for the
@@ -180,7 +180,7 @@ func (w *world) wire(o options, database dynamo.Client) {
 		Store: w.store, Inbox: seedingdb.NewInbox(database, w.tables.Answers), Stream: w.stream,
 		MTS: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Invoker: w.invoker,
 		Meter: w.metrics, Clock: w.clock, Times: o.times, Log: function.Log(w.log),
-		CallbackSecrets: func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) { return o.callback, nil },
+		CallbackSecrets: o.callback,
 	})
 	w.submitter, w.patcher, w.reconciler, w.callback = functions.Submitter, functions.Patcher, functions.Reconciler, functions.Callback
 }

@@ -34,7 +34,8 @@ func TestReadmeHasEveryDefault(t *testing.T) {
 	s := newService(t)
 	document := s.want(201, "POST", "/connectors", with()).body
 	members := []string{"job_type", "language", "interval_minutes", "batch_maximum", "width_maximum", "remove_vids", "token_shape", "output_format", "fields", "mapping",
-		"mandatory_fields", "domain", "registry.vid_type", "registry.token_type", "registry.read_one_by_one", "callback.timeout_seconds"}
+		"mandatory_fields", "domain", "registry.vid_type", "registry.token_type", "registry.read_one_by_one", "callback.timeout_seconds",
+		"callback.url", "callback.http_method", "callback.in_bulk", "callback.auth_type"}
 	for _, member := range members {
 		var value any = document
 		for part := range strings.SplitSeq(member, ".") {
