@@ -34,8 +34,12 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	for _, text := range outcome.Doubts {
 		doubt(text)
 	}
-	if isDirect(p) || !p.readable(VIDType, TokenType) {
-		return nil, doubtful // what MTS sends to another address may have any shape
+	if isDirect(p) { // what MTS sends to another address may have any shape
+		wrong, more := tryDirect(program, c)
+		return wrong, append(doubtful, more...)
+	}
+	if !p.readable(VIDType, TokenType) {
+		return nil, doubtful
 	}
 	tried := tryOutput(program, c)
 	switch {
