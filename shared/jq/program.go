@@ -333,6 +333,9 @@ func (c *checker) literals(f *gojq.Func) {
 var (
 	reference = regexp.MustCompile(`\$[0-9&]|\$\{\w+\}|\\[0-9]|\\[gk]<\w+>`)
 	groupName = regexp.MustCompile(`\(\?P?<(\w+)>`)
+	// An & or a percent sign is usual in a text, but not where it stands for a group.
+	hasGroup   = regexp.MustCompile(`(?:^|[^\\])\((?:[^?]|\?P?<\w)`)
+	wholeMatch = regexp.MustCompile(`^&|&$|%[0-9]\b`)
 )
 
 // replacement doubts what replaces a match if it names a group as other languages do.
@@ -344,6 +347,9 @@ func (c *checker) replacement(f *gojq.Func) {
 			if found == "" && strings.Contains(text, "$"+name[1]) {
 				found = "$" + name[1]
 			}
+		}
+		if found == "" && hasGroup.MatchString(expression) {
+			found = wholeMatch.FindString(text)
 		}
 		if found != "" {
 			c.doubts = append(c.doubts, c.placed(f.Name, "writes "+found+` as it stands, because jq has no such references to a group: give the group a name and write that, as in `+f.Name+`("(?<a>[0-9]+)"; "\(.a)")`))

@@ -39,6 +39,14 @@ type Outcome struct {
 	Doubts   []string // what in it is probably not meant, in words for the user
 }
 
+// Sought is what an expression looks for in a record. Records in which it stands
+// are more likely to fit than any others.
+type Sought struct {
+	Texts   []string // which fit its comparisons, regular expressions and forms of time
+	Names   []string // of members of objects
+	Numbers []float64
+}
+
 // Mapper finds MTS's seven fields in a registry record by MTS's own rules
 // (facts/mts.md 2.3).
 type Mapper interface {

@@ -45,6 +45,9 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 				if text == "" {
 					text, doubt = r.unusual(expression, known, name), true
 				}
+				if text == "" && len(outcome.Doubts) == 0 {
+					text = r.tried(expression, outcome, known, name)
+				}
 				switch {
 				case text == "":
 				case doubt:

@@ -206,7 +206,7 @@ func TestANameBelowARelationIsAWarning(t *testing.T) {
 		`|.state_id["name"]`:              "state_id[1]",
 		`state_id | .name | ascii_upcase`: "state_id[1]",
 		`state_id[1]`:                     "",
-		`|.state_id.name // .city`:        "",
+		`|.state_id.name // .city`:        "no usual value of state_id, city", // it fails, and // does not help
 		`json_text | fromjson.name`:       "",
 	} {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
@@ -451,12 +451,82 @@ func TestWhatNoUsualValueFitsIsAWarning(t *testing.T) {
 	}
 }
 
+// What types do not tell shows on made records: dates in another form, names and
+// positions that are not there, conditions that nothing meets, and what is put
+// together with null.
+func TestWhatNoUsualRecordFitsIsAWarning(t *testing.T) {
+	const never, null, blank, same = "no usual value of", `writes "null"`, "nothing but an empty text", "the same for everybody"
+	for _, group := range []struct {
+		want        string
+		expressions []string
+	}{
+		{never, []string{
+			`birthdate | strptime("%d/%m/%Y") | strftime("%Y/%m/%d")`, `birthdate | strptime("%Y-%m-%dT%H:%M:%SZ") | mktime | todate`, `birthdate | fromdate | strftime("%Y/%m/%d")`, `birthdate | fromdateiso8601 | todate`,
+			`birthdate | split("/")[2]`, `birthdate | select(test("/"))`, `birthdate | capture("(?<d>\\d+)/(?<m>\\d+)/(?<y>\\d+)") | "\(.y)-\(.m)-\(.d)"`, `birthdate | tonumber | tostring`, `birthdate | fromjson | tostring`,
+			`given_name | capture("(?<given>\\w+)").givn`, `given_name | match("(\\w+)").captures[1].string`, `given_name | match("x").strings`, `given_name | [scan("(a)(b)")][0][2]`, `given_name | gsub("(?<a>.)"; .b)`,
+			`|{a: .given_name} | .b`, `|{given_name} | .givn`, `|[.given_name, .family_name][2]`, `|[.given_name, .family_name] | .[5]`, `|[.given_name, .family_name] as [$a, $b, $c] | $c`, `|{a: {b: .given_name}} | .a.c`,
+			`gender | ["Male", "Female"][.]`, `gender as $g | ["Male", "Female"] | .[$g]`, `gender | ascii_upcase | {"male": "Male", "female": "Female"}[.]`, `gender | ascii_downcase | select(. == "Male")`, `gender | ascii_downcase | if . == "M" then "Male" elif . == "F" then "Female" else null end`,
+			`gender | select(. == "male" and . == "female")`, `gender | select(length < 0)`, `gender | select(startswith("m") and endswith("M") and length == 1)`, `gender | {male: "Male"} | .gender`,
+			`given_name | limit(0; .)`, `given_name | ltrimstr("x") as [$a] | $a`,
+		}},
+		{null, []string{
+			`birthdate | split("/") | "\(.[2])-\(.[1])-\(.[0])"`, `given_name | sub("(?<a>.)"; "\(.b)")`, `given_name | sub("(?<a>.)"; "\(.A)")`, `|{a: .given_name} | "\(.a) \(.b)"`, `|[.given_name, .family_name] | "\(.[1]) \(.[2])"`, `given_name | split("/") | "\(.[0]) \(.[9])"`,
+		}},
+		{blank, []string{`given_name[0:0]`, `given_name | .[1:1]`, `given_name[5:2]`, `given_name | sub("(?s).*"; "")`, `given_name | split(" ") | .[0:0] | join(" ")`, `gender | select(test("^$"))`}},
+		{same, []string{`gender | 0 | tostring`, `gender | [1, 2] | tojson`, `gender | {a: 1} | .a | tostring`, `gender | [.] | length | tostring`}},
+	} {
+		for _, expression := range group.expressions {
+			for _, field := range []string{"gender", "dob", "name/1"} {
+				p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+				p.Connector.Source.Fields = []string{"given_name", "family_name", "birthdate", "gender"}
+				p.Connector.Source.Mandatory = nil
+				switch m := &p.Connector.Source.Mapping; field {
+				case "gender":
+					m.Gender = expression
+				case "dob":
+					m.DOB = expression
+				default:
+					m.Name = []string{"family_name", expression}
+				}
+				if found := wrong(p); len(found) > 0 {
+					t.Errorf("%s of %s: refused: %v", expression, field, found)
+				}
+				if found := doubtful(p); len(found) != 1 || found[0].Field != setup.MappingOf(field) || !strings.Contains(found[0].Text, group.want) {
+					t.Errorf("%s of %s: %v, want %q", expression, field, found, group.want)
+				}
+			}
+		}
+	}
+}
+
+// Nothing is known of the values of a field of a registry's own, so what an
+// expression looks for in it is taken to be there.
+func TestWhatAnOwnFieldMayHoldIsNoWarning(t *testing.T) {
+	for _, expression := range []string{
+		`sex_code | {"1": "Male", "2": "Female"}[.]`, `sex_code | ["Male", "Female"][.]`, `sex_code | ["Male", "Female"][. - 1]`, `sex_code | ["Male", "Female"][tonumber]`, `sex_code | if . == 1 then "Male" elif . == 2 then "Female" else null end`,
+		`birth_text | strptime("%d.%m.%y") | strftime("%Y/%m/%d")`, `birth_text | strptime("%A, %d %B %Y") | mktime | strftime("%Y/%m/%d")`, `birth_text | split(".") | "\(.[2])/\(.[1])/\(.[0])"`, `birth_text | capture("^(?<d>[0-9]{1,2})-(?<m>[A-Z]{3})-(?<y>[0-9]{4})$") | "\(.y) \(.m) \(.d)"`,
+		`birth_at | fromdate | todate | .[:10]`, `birth_text | select(test("^B\\d{4}/[IVX]+$"))`, `birth_text | select(startswith("19") and endswith("Z") and contains("T"))`,
+		`profile | fromjson.name.given`, `profile | fromjson | .[0].text`, `profile | fromjson | to_entries[0].value`, `profile | fromjson | map(select(.type == "home"))[0].text`,
+		`parts[2]`, `is_male | if . then "Male" else "Female" end`, `|if .is_male then "Male" elif .is_female then "Female" else "Other" end`,
+		`|select(.sex_code == "X" and .parts == "Y") | .birth_text`, `year_of_birth | "\(.)/01/01"`, `year_of_birth | select(. > 1900 and . < 2100) | tostring`, `year_of_birth | select(. == 123456) | tostring`,
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Fields = append(p.Connector.Source.Fields, "sex_code", "birth_text", "birth_at", "profile", "parts", "is_male", "is_female", "year_of_birth")
+		p.Connector.Source.Mapping.Gender = expression
+		if found := append(wrong(p), doubtful(p)...); len(found) > 0 {
+			t.Errorf("%s: %v", expression, found)
+		}
+	}
+}
+
 // Other languages write a group of a regular expression as $1 or \1. jq writes
 // that into every name.
 func TestReferencesThatJqDoesNotHaveAreWarnings(t *testing.T) {
 	for expression, want := range map[string]string{
 		`given_name | sub("(.)"; "$1")`: "writes $1 as it stands", `given_name | gsub("(a)(b)"; "$2$1")`: "writes $2", `given_name | sub("(.)"; "\\1")`: `writes \1`, `given_name | sub("(?<x>.)"; "${x}")`: "writes ${x}",
 		`given_name | sub("(?<x>.)"; "$x")`: "writes $x", `given_name | gsub("a"; "$0 \(.x)")`: "writes $0", `given_name | sub("(.)"; "$1" + "x"; "g")`: "writes $1", `given_name | sub("(.)"; "\\g<1>")`: `writes \g<1>`, `given_name | sub("(?<x>.)"; "\\k<x>")`: `writes \k<x>`,
+		`given_name | sub("(a)"; "&")`: "writes &", `given_name | gsub("([a-z]+)"; "%1")`: "writes %1", `given_name | sub("(?<x>.)"; "&&")`: "writes &",
+		`given_name | gsub(" (and) "; " & ")`: "", `given_name | gsub("\\("; "&")`: "", `given_name | sub("a(b)?"; "100%")`: "",
 		`given_name | sub("(?<x>.)"; "\(.x)")`: "", `given_name | sub("(?<x>.)"; "\(.x)$")`: "", `given_name | sub("x"; "US$")`: "", `given_name | ltrimstr("$1")`: "",
 	} {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true}

@@ -72,6 +72,10 @@ type Expressions interface {
 	// Foresee is given the types of a record's fields; it has no others. The
 	// error says what is wrong with the expression, in words for the user.
 	Foresee(expression string, fields map[string]seeding.Types) (seeding.Outcome, error)
+	// Try returns the result for each record, nil where there is none. ok is false
+	// if that takes too much work.
+	Try(expression string, records []seeding.Record) (results []any, ok bool)
+	Sought(expression string) seeding.Sought
 
 	seeding.Outputs
 }

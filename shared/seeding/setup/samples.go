@@ -1,0 +1,225 @@
+package setup
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Types do not tell which text a date is, which groups a pattern has, or how long a
+// list is. So an expression that could give a text is tried on made records as well,
+// which hold what fields of these names usually hold, and what the expression itself
+// looks for. They are no proof, so what they show only warns.
+
+const (
+	madeRecords = 600 // at most
+	madeFields  = 10  // at most, that an expression reads
+)
+
+// Texts of fields whose form Odoo, or what they are for, decides.
+var (
+	dateWords = []string{"birthdate", "birthday", "date", "dob"}
+	dates     = []string{"1990-11-02", "1987-03-25", "1954-12-31", "2004-02-29", "1970-01-01", "2019-06-30", "1931-07-04"}
+	date      = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`)
+	freely    = []string{
+		"Ana", "José María", "CRUZ, JOSÉ MARÍA", "de la Cruz", "ana maria luz cruz", "Maria-Luz O'Neil", "Male", "female", "M", "F",
+		"1990-11-02", "1990-11-02 16:00:00", "02/11/1990", "2 November 1990", "1990-11-02T16:00:00Z", "1990", "5028", "61042039", "6104203947251938", "true",
+		"+63 (917) 123-4567", "09171234567", "ana.cruz@example.org", "12 Rizal Ave.,\nBrgy. San José,  Calamba 4027", "12 Long Street, Laguna, Philippines",
+		"a/b/c", "a-b-c-d", "VID: 6104203947251938", " Ana ",
+	}
+)
+
+// kind is what made records tell fields apart by.
+type kind int
+
+const (
+	own kind = iota // anything, as in a field of which nothing is known
+	number
+	vid
+	dateText
+	text
+	relationToOne
+	relationToSeveral
+)
+
+func kindOf(field string) kind {
+	words := strings.Split(strings.TrimRight(field, "0123456789_"), "_")
+	switch usual := usualTypes(field); {
+	case field == "id":
+		return number
+	case field == "vid":
+		return vid
+	case usual == seeding.Text|seeding.False && slices.Contains(dateWords, words[len(words)-1]):
+		return dateText
+	case usual == seeding.Text|seeding.False:
+		return text
+	case usual == seeding.Numbers:
+		return relationToSeveral
+	case usual == seeding.Pair|seeding.False:
+		return relationToOne
+	}
+	return own
+}
+
+// values are what a field of a kind may hold in made records; what fits the
+// expression best comes first.
+func values(of kind, sought seeding.Sought) (list []any) {
+	texts := slices.Concat(sought.Texts, freely)
+	switch of {
+	case number:
+		return []any{17, 4, 1_000_017, 250}
+	case vid:
+		return append([]any{"6104203947251938", "5028139460718425", "9130274856102947"}, asAny(sought.Texts)...)
+	case dateText:
+		return asAny(slices.Concat(dates, slices.DeleteFunc(texts, func(text string) bool { return !date.MatchString(text) })))
+	case text:
+		return append(asAny(texts), inJSON(object(sought, "Ana")))
+	case relationToSeveral:
+		return []any{[]any{4, 9}, []any{31}, []any{12, 5, 8}}
+	case own:
+		list = asAny(texts)
+	}
+	for i, text := range texts {
+		list = append(list, []any{5 + i, text})
+	}
+	if of == relationToOne {
+		return list
+	}
+	for _, n := range append([]float64{0, 1, 17, 34, 1990, 250_000, 639171234567}, sought.Numbers...) {
+		list = append(list, n, n+1, n-1)
+	}
+	nested := []any{[]any{"Ana", "Cruz"}, object(sought, "Ana"), []any{object(sought, "Ana")}}
+	for _, value := range append(nested, asAny(texts[:min(len(texts), 5)])...) {
+		of := object(sought, value)
+		list = append(list, of, []any{of, of}, inJSON(of), inJSON([]any{of, of}))
+	}
+	return append(list, true, false, []any{}, []any{4, 9}, []any{"Ana", "Cruz", "Luz"}, []any{object(sought, "Ana"), object(sought, "Cruz")})
+}
+
+// object is what a field of JSON may hold.
+func object(sought seeding.Sought, value any) any {
+	members := map[string]any{}
+	for _, name := range sought.Names {
+		members[name] = value
+	}
+	return members
+}
+
+// inJSON is a text of JSON. What has an error here has none to tell: it is made of
+// texts, lists and objects.
+func inJSON(value any) string {
+	text, _ := json.Marshal(value)
+	return string(text)
+}
+
+func asAny(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, text := range texts {
+		list[i] = text
+	}
+	return list
+}
+
+// made are records of these fields, whose names count for nothing if they may hold
+// anything. There are three sorts: each value of a field in turn; only what fits best,
+// so that several conditions can hold at once; and any values, with empty fields,
+// which are false in Odoo. The same call makes the same records.
+func made(fields []string, sought seeding.Sought, anything bool) []seeding.Record {
+	lists, most := map[kind][]any{}, 0
+	kindFor := func(field string) kind {
+		if k := kindOf(field); !anything || k == number || k == vid {
+			return k
+		}
+		return own
+	}
+	for _, field := range fields {
+		k := kindFor(field)
+		if lists[k] == nil {
+			lists[k] = values(k, sought)
+		}
+		most = max(most, len(lists[k]))
+	}
+	choose := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // guards nothing
+	records := make([]seeding.Record, min(3*most, madeRecords))
+	for i := range records {
+		records[i] = seeding.Record{}
+	}
+	for at, field := range fields {
+		list := lists[kindFor(field)]
+		order := choose.Perm(len(list))
+		if at == 0 { // all of the first ones, whatever else there is
+			slices.Sort(order)
+		}
+		for i, record := range records {
+			switch {
+			case i%3 == 0:
+				record[field] = list[order[i/3%len(list)]]
+			case i%3 == 1:
+				record[field] = list[choose.IntN(min(len(list), 4))]
+			case field != "id" && field != "vid" && choose.IntN(3) == 0:
+				record[field] = false
+			default:
+				record[field] = list[choose.IntN(len(list))]
+			}
+		}
+	}
+	return records
+}
+
+// tried says what is wrong with an expression if no made record fits it, or if what
+// it gives for them is no use.
+func (r Rules) tried(expression string, outcome seeding.Outcome, known map[string]seeding.Types, field string) string {
+	fields := slices.DeleteFunc(slices.Clone(outcome.Reads), func(name string) bool { _, isKnown := known[name]; return !isKnown })
+	if outcome.ReadsAny || len(fields) == 0 || len(fields) > madeFields {
+		return ""
+	}
+	sought := r.Mappings.Sought(expression)
+
+	results, ok := r.Mappings.Try(expression, made(fields, sought, false))
+	if !ok {
+		return ""
+	}
+	var given, blank, withNull int
+	for _, result := range results {
+		switch text, isText := result.(string); {
+		case isText && strings.TrimSpace(text) == "":
+			blank++
+		case isText:
+			given++
+			if strings.Contains(text, "null") {
+				withNull++
+			}
+		case result != nil && result != false && takenBy(field)&seeding.Number != 0:
+			given++
+		}
+	}
+	holds := strings.Join(fields, ", ")
+	for _, name := range fields {
+		if words := strings.Split(name, "_"); slices.Contains(dateWords, words[len(words)-1]) {
+			holds += " (a date is 1990-11-02)"
+			break
+		}
+	}
+	switch {
+	case given == 0 && blank > 0:
+		return "probably gives nothing but an empty text, whatever the record holds in " + holds
+	case given == 0:
+		return "probably gives nothing: no usual value of " + holds + " fits what the expression looks for. Check names of groups and members, positions, separators, and small and capital letters"
+	case withNull == given && !strings.Contains(expression, "null"):
+		return "probably writes \"null\" into the text: a part of it is not there, such as a group, a member or a position that the expression names, for usual values of " + holds
+	}
+	if results, ok = r.Mappings.Try(expression, made(fields, sought, true)); ok && allSame(results) {
+		return "probably gives the same for everybody, whatever a record holds; name the field that holds it, or a condition"
+	}
+	return ""
+}
+
+// allSame reports whether the results are one and the same text.
+func allSame(results []any) bool {
+	first, isText := results[0].(string)
+	return isText && !slices.ContainsFunc(results, func(result any) bool { return result != first })
+}
