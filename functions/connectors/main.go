@@ -44,6 +44,7 @@ func main() {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
+		Conditions:   odoo.Conditions,
 		CheckAddress: func(a seeding.Address) error { return calls.Check(a.Scheme, a.Host) },
 		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: submit},
 		Now:          function.Clock{}.Now,

@@ -81,6 +81,7 @@ func newAdministratorOf(t *testing.T, registry odoosim.Options) *administrator {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
+		Conditions: odoo.Conditions,
 	}))
 	return a
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // Domain is a filter as Odoo reads it, in prefix notation: the operators "&" and
@@ -300,6 +303,53 @@ func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 		domain = append(domain, c...)
 	}
 	return domain
+}
+
+// Conditions are those of a domain that must all hold, those of "any" included; none
+// if it cannot be read.
+func Conditions(text string) []seeding.Condition {
+	d, err := ParseDomain(text)
+	if err != nil {
+		return nil
+	}
+	return d.conditions("")
+}
+
+// conditions are those that must all hold, with this before their paths.
+func (d Domain) conditions(prefix string) (all []seeding.Condition) {
+	for _, c := range d.conjuncts {
+		negated := false
+		for ; len(c) > 1 && c[0] == "!"; c = c[1:] {
+			negated = !negated
+		}
+		leaf, isLeaf := c[0].([]any)
+		if !isLeaf {
+			all = append(all, seeding.Condition{Negated: negated})
+			continue
+		}
+		if isConstant(leaf) {
+			continue
+		}
+		one := seeding.Condition{Negated: negated, Path: prefix + leaf[0].(string), Operator: leaf[1].(string), Value: leaf[2]}
+		list, isDomain := one.Value.([]any)
+		if !isDomain || one.Operator != "any" && one.Operator != "not any" {
+			all = append(all, one)
+			continue
+		}
+		inner, err := newDomain(slices.Clone(list))
+		below := inner.conditions(one.Path + ".")
+		one.Negated = one.Negated != (one.Operator == "not any")
+		switch {
+		case err == nil && !one.Negated:
+			all = append(all, below...)
+		case err == nil && len(below) == 1:
+			below[0].Negated = !below[0].Negated
+			all = append(all, below[0])
+		default:
+			all = append(all, seeding.Condition{Negated: one.Negated})
+		}
+	}
+	return all
 }
 
 // walk calls f for each term, those of domains inside it included.

@@ -162,3 +162,11 @@ func ByRegistrant(identifiers []Identifier) map[int64][]Identifier {
 	}
 	return m
 }
+
+// Condition is one of those of a domain that must all hold.
+type Condition struct {
+	Negated  bool
+	Path     string // "reg_ids.id_type"; empty for what is put together with "or"
+	Operator string // "=like"
+	Value    any    // as JSON has it, numbers as json.Number
+}

@@ -38,6 +38,9 @@ type Options struct {
 	// CheckDomain returns why a domain (a JSON array as text) cannot be used,
 	// in words for the user.
 	CheckDomain func(domain string) error
+	// Conditions returns those of a domain that can be used. nil: which identifier
+	// types it names is not looked at.
+	Conditions func(domain string) []seeding.Condition
 	// CheckAddress returns why MTS or a registry must not be called at an
 	// address, in words for the user. nil: any may be called.
 	CheckAddress func(seeding.Address) error

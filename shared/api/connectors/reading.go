@@ -95,7 +95,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 
 // rules are those about the meaning of a configuration.
 func (s *service) rules() setup.Rules {
-	return setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
+	return setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, Conditions: s.Conditions, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
 }
 
 // pointers say where the document has the fields that rules check. Below the

@@ -3,6 +3,9 @@ package setup
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -21,41 +24,111 @@ func domainOf(vidType, tokenType string) string {
 
 // checkDomain: the registry client can evaluate it, and it was not built for
 // other identifier types.
-func (r Rules) checkDomain(p Proposal) []Finding {
+func (r Rules) checkDomain(p Proposal) (found, doubtful []Finding) {
 	domain, registry := p.Connector.Source.Domain, p.Connector.Registry
 	if !p.readable(Domain) || domain == DefaultDomain(registry) {
-		return nil
+		return nil, nil
 	}
 	if err := r.CheckDomain(domain); err != nil {
-		return []Finding{{Domain, err.Error()}}
+		return []Finding{{Domain, err.Error()}}, nil
 	}
-	if p.readable(VIDType, TokenType) && NamesOtherTypes(domain, registry) {
+	if r.Conditions == nil || !p.readable(VIDType, TokenType) {
+		return nil, nil
+	}
+	conditions := r.Conditions(domain)
+	if NamesOtherTypes(conditions, registry) {
 		return []Finding{{Domain, "names other identifier types than registry.vid_type and registry.token_type, so it would select nobody, or everybody; " +
-			"leave it out to have it built from them"}}
+			"leave it out to have it built from them"}}, nil
 	}
-	return nil
+	if text := unusualTypes(conditions, registry); text != "" {
+		doubtful = []Finding{{Domain, text}}
+	}
+	return nil, doubtful
 }
 
-// NamesOtherTypes recognises a default domain that was built for other identifier
-// types: the types were changed, and the domain was sent back as it was read
-// (facts/mts.md D12).
-func NamesOtherTypes(domain string, r seeding.RegistryAccess) bool {
-	var terms []any
-	if json.Unmarshal([]byte(domain), &terms) != nil || len(terms) != 4 {
-		return false
+// NamesOtherTypes recognises the conditions of a default domain for other identifier
+// types, in whatever form they are written: the types were changed, and the domain
+// was sent back as it was read (facts/mts.md D12).
+func NamesOtherTypes(conditions []seeding.Condition, r seeding.RegistryAccess) bool {
+	var has, hasNot, hasVIDs, hasNoToken bool
+	for _, c := range conditions {
+		named := typesNamed(c)
+		switch {
+		case len(named) == 0 && !saysRegistrant(c):
+			return false
+		case len(named) == 0:
+		case c.Negated:
+			hasNot, hasNoToken = true, hasNoToken || may(c, named, r.TokenType)
+		default:
+			has, hasVIDs = true, hasVIDs || may(c, named, r.VIDType)
+		}
 	}
-	named := domainOf(operand(terms[1]), operand(terms[3]))
-	return compact(terms) == named && named != DefaultDomain(r)
+	return has && hasNot && (!hasVIDs || !hasNoToken)
 }
 
-// operand is the text that a condition compares with, or "".
-func operand(term any) string {
-	condition, _ := term.([]any)
-	if len(condition) != 3 {
-		return ""
+// unusualTypes says which condition about identifier types is probably not meant. Who
+// selects by another type as well may mean it.
+func unusualTypes(conditions []seeding.Condition, r seeding.RegistryAccess) string {
+	selectsVIDs := slices.ContainsFunc(conditions, func(c seeding.Condition) bool { return !c.Negated && may(c, typesNamed(c), r.VIDType) })
+	for _, c := range conditions {
+		named := typesNamed(c)
+		switch ofVIDs, ofTokens := may(c, named, r.VIDType), may(c, named, r.TokenType); {
+		case len(named) == 0:
+		case c.Negated && ofVIDs && !ofTokens:
+			return fmt.Sprintf("leaves out everybody who has an identifier of vid_type (%q), so it selects nobody who could be sent", r.VIDType)
+		case !c.Negated && ofTokens && !ofVIDs:
+			return fmt.Sprintf("selects only registrants who have an identifier of token_type (%q) already, so nobody is sent", r.TokenType)
+		case !c.Negated && !ofVIDs && !ofTokens && !selectsVIDs:
+			return fmt.Sprintf("selects only registrants who have an identifier of the type %q, which is neither vid_type (%q) nor token_type (%q); if it stands for one of them, write that",
+				named[0], r.VIDType, r.TokenType)
+		}
 	}
-	text, _ := condition[2].(string)
-	return text
+	return ""
+}
+
+// typesNamed are the names of identifier types that a condition compares with; none
+// if it is about something else, or in a way that says nothing of them.
+func typesNamed(c seeding.Condition) (names []string) {
+	switch c.Path {
+	case "reg_ids.id_type", "reg_ids.id_type.name", "reg_ids.id_type.display_name":
+	default:
+		return nil
+	}
+	switch c.Operator {
+	case "=", "=like", "=ilike", "like", "ilike":
+		if name, isText := c.Value.(string); isText && name != "" {
+			return []string{name}
+		}
+	case "in":
+		list, _ := c.Value.([]any)
+		for _, value := range list {
+			name, isText := value.(string)
+			if !isText || name == "" {
+				return nil
+			}
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// may reports whether a condition with these names can hold for a type.
+func may(c seeding.Condition, names []string, typeName string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		switch c.Operator {
+		case "=", "in":
+			return name == typeName
+		case "=like", "like":
+			return name == typeName || strings.ContainsAny(name, `%\`) || c.Operator == "like" && strings.Contains(typeName, name)
+		}
+		return strings.ContainsAny(name, `%\`) || strings.EqualFold(name, typeName) || c.Operator == "ilike" && strings.Contains(strings.ToLower(typeName), strings.ToLower(name))
+	})
+}
+
+// saysRegistrant recognises the condition for registrants, which every default has.
+func saysRegistrant(c seeding.Condition) bool {
+	isTrue := c.Operator == "=" && c.Value == true || c.Operator == "!=" && c.Value == false
+	return c.Path == "is_registrant" && isTrue && !c.Negated
 }
 
 func compact(v any) string {

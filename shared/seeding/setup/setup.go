@@ -85,6 +85,8 @@ type Rules struct {
 	Mappings Expressions
 	// CheckDomain returns why a domain cannot be used, in words for the user.
 	CheckDomain func(domain string) error
+	// Conditions returns those of a domain that can be used. nil: they are not looked at.
+	Conditions func(domain string) []seeding.Condition
 	// CheckAddress returns why an address must not be called, as far as that is
 	// known before it is resolved, in words for the user. nil: any may be called.
 	CheckAddress func(seeding.Address) error
@@ -100,14 +102,12 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	wrong = append(wrong, checkTypes(p)...)
 	wrong = append(wrong, checkPassword(p)...)
 	wrong = append(wrong, checkSchedule(p)...)
-	wrong = append(wrong, r.checkDomain(p)...)
-	ofMapping, doubtful := r.checkMapping(p)
-	wrong = append(wrong, ofMapping...)
+	ofDomain, doubtful := r.checkDomain(p)
+	ofMapping, doubtfulMapping := r.checkMapping(p)
 	ofCallback, doubtfulCallback := r.checkCallback(p)
-	wrong = append(wrong, ofCallback...)
 	ofOutput, doubtfulOutput := r.checkOutput(p)
-	wrong = append(wrong, ofOutput...)
-	return append(wrong, checkFields(p)...), slices.Concat(doubtful, doubtfulCallback, doubtfulOutput, checkCredentials(p))
+	wrong = slices.Concat(wrong, ofDomain, ofMapping, ofCallback, ofOutput, checkFields(p))
+	return wrong, slices.Concat(doubtful, doubtfulMapping, doubtfulCallback, doubtfulOutput, checkCredentials(p))
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.

@@ -8,6 +8,7 @@ import (
 
 	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
@@ -21,7 +22,8 @@ func rules() setup.Rules {
 			}
 			return nil
 		},
-		Distance: openapi.Distance,
+		Conditions: odoo.Conditions,
+		Distance:   openapi.Distance,
 	}
 }
 
@@ -118,24 +120,72 @@ func replacing(address string, password bool) func(*setup.Proposal) {
 	}
 }
 
+// A default domain for other identifier types is recognised in every form in which it
+// can be written.
 func TestNamesOtherTypes(t *testing.T) {
-	r := seeding.RegistryAccess{VIDType: `VID "new" <1>`, TokenType: "Token"}
-	for _, c := range []struct {
-		name, domain string
-		want         bool
+	own := seeding.RegistryAccess{VIDType: `VID "new" <1>`, TokenType: "Token"}
+	for name, c := range map[string]struct {
+		domain string
+		want   bool
 	}{
-		{"its own default", setup.DefaultDomain(r), false},
-		{"default of other types", setup.DefaultDomain(seeding.RegistryAccess{VIDType: "VID", TokenType: "Token"}), true},
-		{"types exchanged", setup.DefaultDomain(seeding.RegistryAccess{VIDType: r.TokenType, TokenType: r.VIDType}), true},
-		{"with spaces", strings.ReplaceAll(setup.DefaultDomain(seeding.RegistryAccess{VIDType: "A", TokenType: "B"}), ",", " , "), true},
-		{"another condition", `[["is_registrant","=",true],["age",">=",18],"!",["reg_ids.id_type","=like","B"]]`, false},
-		{"one more", `[["is_registrant","=",true],["reg_ids.id_type","=like","A"],"!",["reg_ids.id_type","=like","B"],["age",">=",18]]`, false},
-		{"no list", `{"a":1}`, false},
-		{"no JSON", `[`, false},
-		{"empty", ``, false},
+		"its own default":         {setup.DefaultDomain(own), false},
+		"default of other types":  {setup.DefaultDomain(seeding.RegistryAccess{VIDType: "VID", TokenType: "Token"}), true},
+		"types exchanged":         {setup.DefaultDomain(seeding.RegistryAccess{VIDType: own.TokenType, TokenType: own.VIDType}), true},
+		"with spaces":             {strings.ReplaceAll(setup.DefaultDomain(seeding.RegistryAccess{VIDType: "A", TokenType: "B"}), ",", " , "), true},
+		"Python":                  {`[('is_registrant','=',True),('reg_ids.id_type','=like','A'),'!',('reg_ids.id_type','=like','B')]`, true},
+		"its own in Python":       {`[('is_registrant','=',True),('reg_ids.id_type','=like','VID "new" <1>'),'!',('reg_ids.id_type','=like','Token')]`, false},
+		"with &":                  {`['&',('is_registrant','=',True),'&',('reg_ids.id_type','=like','A'),'!',('reg_ids.id_type','=like','B')]`, true},
+		"=":                       {`[["is_registrant","=",true],["reg_ids.id_type","=","A"],"!",["reg_ids.id_type","=","B"]]`, true},
+		"other operators":         {`[["reg_ids.id_type.name","ilike","A."],"!",["reg_ids.id_type","in",["B"]]]`, true},
+		"without is_registrant":   {`[["reg_ids.id_type","=like","A"],"!",["reg_ids.id_type","=like","B"]]`, true},
+		"in another order":        {`["!",["reg_ids.id_type","=like","B"],["reg_ids.id_type","=like","A"],["is_registrant","=",true]]`, true},
+		"any":                     {`[["is_registrant","=",true],["reg_ids","any",[["id_type.name","=","A"]]],"!",["reg_ids","any",[["id_type.name","=","B"]]]]`, true},
+		"not any":                 {`[["reg_ids","any",[["id_type","=","A"]]],["reg_ids","not any",[["id_type","=","B"]]]]`, true},
+		"its own by any":          {`[["reg_ids","any",[["id_type","=","VID \"new\" <1>"]]],["reg_ids","not any",[["id_type","=","Token"]]]]`, false},
+		"its own by other means":  {`[["reg_ids.id_type","ilike","vid"],"!",["reg_ids.id_type.name","=ilike","TOKEN"]]`, false},
+		"another condition":       {`[["is_registrant","=",true],["age",">=",18],"!",["reg_ids.id_type","=like","B"]]`, false},
+		"one more":                {`[["is_registrant","=",true],["reg_ids.id_type","=like","A"],"!",["reg_ids.id_type","=like","B"],["age",">=",18]]`, false},
+		"one of both":             {`["|",["reg_ids.id_type","=like","A"],["reg_ids.id_type","=like","B"]]`, false},
+		"one type":                {`[["reg_ids.id_type","=like","A"]]`, false},
+		"types by their numbers":  {`[["reg_ids.id_type","=",4],"!",["reg_ids.id_type","=",5]]`, false},
+		"a wildcard":              {`[["reg_ids.id_type","=like","%"],"!",["reg_ids.id_type","=like","To%"]]`, false},
+		"everybody":               {`[]`, false},
+		"everybody, written long": {`[[1,"=",1]]`, false},
 	} {
-		if got := setup.NamesOtherTypes(c.domain, r); got != c.want {
-			t.Errorf("%s: %t", c.name, got)
+		if got := setup.NamesOtherTypes(odoo.Conditions(c.domain), own); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Registry.VIDType, p.Connector.Registry.TokenType, p.Connector.Source.Domain = own.VIDType, own.TokenType, c.domain
+		if found := wrong(p); c.want != (len(found) == 1 && found[0].Field == setup.Domain) || !c.want && len(found) > 0 {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
+// A condition about identifier types that leaves nobody to send can be saved, and is
+// said.
+func TestUnusualTypesInADomainAreAWarning(t *testing.T) {
+	for domain, want := range map[string]string{
+		`[["is_registrant","=",true],["reg_ids.id_type.name","=","OLD VID"]]`:                         `of the type "OLD VID"`,
+		`[('age','>',18),('reg_ids.id_type','=like','OLD VID')]`:                                      `of the type "OLD VID"`,
+		`[["reg_ids.id_type","=","MOSIP UIN TOKEN"]]`:                                                 "already, so nobody is sent",
+		`["!",["reg_ids.id_type","=like","MOSIP VID"]]`:                                               "selects nobody",
+		`[["reg_ids.id_type","=","MOSIP VID"],["reg_ids.id_type","=","National ID"]]`:                 "",
+		`[["reg_ids.id_type","in",["MOSIP VID","National ID"]]]`:                                      "",
+		`[["is_registrant","=",true],["reg_ids.id_type","ilike","mosip"]]`:                            "",
+		`["!",["reg_ids.id_type","=like","National ID"]]`:                                             "",
+		`["|",["reg_ids.id_type","=like","National ID"],["reg_ids.id_type","=like","Passport"]]`:      "",
+		`[["reg_ids.id_type","!=","National ID"],["reg_ids.value","=","4"],["category_id","in",[4]]]`: "",
+	} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Domain = domain
+		if found := wrong(p); len(found) > 0 {
+			t.Errorf("%s: %v", domain, found)
+		}
+		found := doubtful(p)
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Field != setup.Domain || !strings.Contains(found[0].Text, want)) {
+			t.Errorf("%s: %v, want %q", domain, found, want)
 		}
 	}
 }
