@@ -13,8 +13,9 @@ import (
 func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 
 // Proxies that compress a reply mark its tag as weak, or put the name of the
-// compression behind it; people leave out the quotes.
-var changedTag = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*?)(?:[-;:/]{1,2}(?i:gzip|br|zstd|deflate))?("?)$`)
+// compression behind it, each in its own way ("3-gzip", "3--x-gzip", "3-df"); people
+// leave out the quotes. Tags of ours have no words.
+var changedTag = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*?)(?:[-;:/]{1,2}(?:[Xx]-)?[A-Za-z][A-Za-z0-9]+)*("?)$`)
 
 // IfMatch compares the header If-Match with the tag of what is stored. given is
 // false without the header. A weak tag counts, although the comparison of RFC
