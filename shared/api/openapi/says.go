@@ -161,8 +161,11 @@ func (s *speaker) unknown(name string, schema map[string]any, hint bool) api.Fla
 	properties, _ := schema["properties"].(map[string]any)
 	known := slices.Sorted(maps.Keys(properties))
 	meant, in := likely(name, known), ""
-	if meant == "" {
-		meant, in = s.within(name, known, properties)
+	if meant == "" || bare(meant) != bare(name) {
+		// A member of this very name elsewhere is meant rather than one that is like it.
+		if inner, outer := s.within(name, schema, properties); inner != "" && (meant == "" || bare(inner) == bare(name)) {
+			meant, in = inner, outer
+		}
 	}
 	if meant == "" {
 		meant = kindred(name, known)
@@ -179,17 +182,31 @@ func (s *speaker) unknown(name string, schema map[string]any, hint bool) api.Fla
 	return flaw
 }
 
-// within finds the member of a member that was meant.
-func (s *speaker) within(name string, known []string, properties map[string]any) (meant, in string) {
-	for _, outer := range known {
-		inner, _ := s.resolved(properties[outer])
+// within finds the member of a member that was meant: one of this very name, else one
+// that begins with it. Members that must be there come first.
+func (s *speaker) within(name string, schema, properties map[string]any) (meant, in string) {
+	required, _ := schema["required"].([]any)
+	outer := slices.SortedFunc(maps.Keys(properties), func(a, b string) int {
+		if isA, isB := slices.Contains(required, any(a)), slices.Contains(required, any(b)); isA != isB {
+			if isA {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	for _, member := range outer {
+		inner, _ := s.resolved(properties[member])
 		below, _ := inner["properties"].(map[string]any)
-		meant := likely(name, slices.Sorted(maps.Keys(below)))
-		if meant != "" && (bare(meant) == bare(name) || firstWord(meant) == strings.ToLower(name)) {
-			return meant, outer
+		switch found := likely(name, slices.Sorted(maps.Keys(below))); {
+		case found == "":
+		case bare(found) == bare(name):
+			return found, member
+		case meant == "" && firstWord(found) == strings.ToLower(name):
+			meant, in = found, member
 		}
 	}
-	return "", ""
+	return meant, in
 }
 
 // wantedType says which types a value may have.
