@@ -42,8 +42,12 @@ var (
 // Pages of Odoo's website, whose first segment may be the path of a server, and
 // the language that it puts before the path of a page: /en, /pt_BR.
 var (
-	websitePage  = regexp.MustCompile(`/(my/home|website/login)$`)
+	websitePage  = regexp.MustCompile(`/(my/(home|account|security|orders|quotes|invoices|tasks|projects|tickets)|website/login)$`)
 	pageLanguage = regexp.MustCompile(`/[a-z]{2}(_[A-Z]{2})?$`)
+	// These may be the path of a server as well: /my and /ph are countries.
+	perhapsPage = regexp.MustCompile(`/([a-z]{2}(_[A-Z]{2})?|my/[a-z/-]+|shop|blog|forum|event|events|jobs|slides|contactus|contactus-thank-you|appointment|helpdesk|discuss|mail|doc|rpc|website|scoped_app|longpolling|websocket|_odoo|signup|login|signin|auth_[a-z]+(/[a-z]+)?)$`)
+	// A file is no server.
+	pageFile = regexp.MustCompile(`/[^/]*\.(?i:x?html?|php|aspx?|jsp|js|json|xml|css|ico|png|pdf)$`)
 )
 
 // withoutPage is the path of an Odoo, without that of one of its pages.
@@ -67,6 +71,21 @@ func cutOwn(path string, own []string) (base, rest string) {
 	return path, ""
 }
 
+// doubtAddress says that the address of a registry may be that of a page.
+func doubtAddress(p Proposal) []Finding {
+	address, err := seeding.ParseAddress(p.Connector.Registry.URL)
+	if err != nil || !p.readable(RegistryURL) {
+		return nil
+	}
+	address.Path = withoutPage(address.Path)
+	page := perhapsPage.FindString(address.Path)
+	if page == "" {
+		return nil
+	}
+	address.Path = strings.TrimSuffix(address.Path, page)
+	return []Finding{{RegistryURL, "ends in " + page + ", which is a page of Odoo as a rule; unless Odoo itself is served below it, write " + address.String()}}
+}
+
 // checkAddresses finds addresses that must not be called, and those of calls of
 // MTS: the connector would add the call once more.
 func (r Rules) checkAddresses(p Proposal) []Finding {
@@ -83,6 +102,15 @@ func (r Rules) checkAddresses(p Proposal) []Finding {
 		if base, rest := cutOwn(address.Path, server.own); rest != "" {
 			address.Path = base
 			found = append(found, Finding{server.field, "must be the address of MTS itself, without /" + rest + ": " + address.String()})
+			continue
+		}
+		path := address.Path
+		if server.field == RegistryURL {
+			path = withoutPage(path)
+		}
+		if file := pageFile.FindString(path); file != "" {
+			address.Path = strings.TrimSuffix(path, file)
+			found = append(found, Finding{server.field, "must be the address of the server itself, without the file " + file + ": " + address.String()})
 			continue
 		}
 		if r.CheckAddress == nil {

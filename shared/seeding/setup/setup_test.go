@@ -217,6 +217,9 @@ func TestAddressOfAnOdooPageBecomesThatOfTheServer(t *testing.T) {
 		"https://o.example/pt_BR/my/home":          "https://o.example",
 		"https://o.example/my/home":                "https://o.example",
 		"https://o.example/website/login":          "https://o.example",
+		"https://o.example/my/account":             "https://o.example",
+		"https://o.example/en/my/security":         "https://o.example",
+		"https://o.example/web/index.html":         "https://o.example",
 		"https://o.example/en":                     "https://o.example/en",
 		"https://o.example/erp/web/login":          "https://o.example/erp",
 		"https://o.example/odoo16":                 "https://o.example/odoo16",
@@ -226,6 +229,56 @@ func TestAddressOfAnOdooPageBecomesThatOfTheServer(t *testing.T) {
 		c.Registry.URL = address
 		if got := setup.Normalise(c).Registry.URL; got != want {
 			t.Errorf("%s becomes %s, want %s", address, got, want)
+		}
+	}
+}
+
+// Where a tenant may be served below a path of this name, it is only said.
+func TestAddressThatIsPerhapsAPageIsAWarning(t *testing.T) {
+	for address, base := range map[string]string{
+		"https://o.example/my":                 "https://o.example",
+		"https://o.example/en":                 "https://o.example",
+		"https://o.example/pt_BR/":             "https://o.example",
+		"https://o.example/registry/my":        "https://o.example/registry",
+		"https://o.example/my/purchase":        "https://o.example",
+		"https://o.example/shop":               "https://o.example",
+		"https://o.example/contactus":          "https://o.example",
+		"https://o.example/discuss":            "https://o.example",
+		"https://o.example/auth_oauth/signin":  "https://o.example",
+		"https://o.example/scoped_app":         "https://o.example",
+		"https://o.example":                    "",
+		"https://o.example/openg2p":            "",
+		"https://o.example/odoo16":             "",
+		"https://o.example/web/login":          "", // trimmed
+		"https://o.example/tenants/phil":       "",
+		"https://o.example/my/account/web":     "",
+		"https://o.example/registry/jsonrpc":   "",
+		"https://o.example/national-id/social": "",
+	} {
+		c := complete()
+		c.Registry.URL = address
+		p := setup.Proposal{Connector: c, PasswordGiven: true}
+		if found := wrong(p); len(found) > 0 {
+			t.Errorf("%s: %v", address, found)
+		}
+		found := doubtful(p)
+		if base == "" && len(found) > 0 || base != "" && (len(found) != 1 || found[0].Field != setup.RegistryURL || !strings.HasSuffix(found[0].Text, "write "+base)) {
+			t.Errorf("%s: %v", address, found)
+		}
+	}
+}
+
+// A file is no server, of MTS or of a registry.
+func TestAddressOfAFileIsRefused(t *testing.T) {
+	for path, base := range map[string]string{
+		"/web.html": "", "/index.php": "", "/erp/index.html": "/erp", "/favicon.ico": "", "/login.aspx": "", "/Default.ASPX": "", "/en/web.html": "/en",
+	} {
+		c := complete()
+		c.Registry.URL, c.MTS.URL = "https://o.example"+path, "https://mts.example"+path
+		found := wrong(setup.Proposal{Connector: c, PasswordGiven: true})
+		if len(found) != 2 || found[0].Field != setup.MTSURL || !strings.HasSuffix(found[0].Text, ": https://mts.example"+base) ||
+			found[1].Field != setup.RegistryURL || !strings.HasSuffix(found[1].Text, ": https://o.example"+base) {
+			t.Errorf("%s: %v", path, found)
 		}
 	}
 }
