@@ -320,7 +320,7 @@ func (w *world) checkEnds(want, ends map[int64]string) {
 // writes are the methods of the store that write, for a run. A method is a read
 // if it is named after what it returns.
 func writes() (names []string) {
-	reads := []string{"Connector", "State", "States", "Run", "OpenBatches", "ClosedBatches", "Batch", "Rejections", "RejectionsAt", "ListedPart",
+	reads := []string{"Connector", "State", "States", "Run", "OpenBatches", "ClosedBatches", "Batch", "Rejections", "RejectionsAt", "ListRejections", "ListedPart",
 		"RegistryState", "RegistryStates", "MTSState", "NextAnswer", "HasAnswer", "AnswerParts"}
 	for _, port := range []reflect.Type{
 		reflect.TypeFor[seeding.Connectors](), reflect.TypeFor[seeding.Runs](), reflect.TypeFor[seeding.Batches](),
