@@ -29,6 +29,7 @@ func main() {
 	log := function.RequestLog(os.Stdout, gateway.RequestID)
 	var env function.Env
 	table, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
+	inquiries := env.Need("INQUIRIES")
 	rolesClaim, issuer := env.Need("ROLES_CLAIM"), env.Need("ISSUER")
 	names := connectors.RoleNames{Viewer: env.Need("VIEWER_ROLE"), Operator: env.Need("OPERATOR_ROLE"), Administrator: env.Need("ADMINISTRATOR_ROLE")}
 	calls, err := outgoing.FromEnvironment(os.Getenv)
@@ -36,10 +37,12 @@ func main() {
 	cfg, err := function.AWS(context.Background())
 	function.Must(log, err)
 
+	secretsManager := secretsmanager.NewFromConfig(cfg)
 	handler := connectors.New(connectors.Options{
-		Store:    seedingdb.New(dynamodb.NewFromConfig(cfg), table, ""),
-		Secrets:  secrets.Connectors(secretsmanager.NewFromConfig(cfg), prefix),
-		Mappings: jq.Mappings{},
+		Store:          seedingdb.New(dynamodb.NewFromConfig(cfg), table, ""),
+		Secrets:        secrets.Connectors(secretsManager, prefix),
+		InquirySecrets: secrets.Inquiries(secretsManager, inquiries),
+		Mappings:       jq.Mappings{},
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
 			return err

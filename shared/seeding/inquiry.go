@@ -279,3 +279,14 @@ func FieldOf(f *Fault) string {
 	}
 	return ""
 }
+
+// Incomplete are the lines of servers that a draft does not name yet. The API leaves
+// the address of a registry out if its database or its user are missing.
+var (
+	NoMTS = Line{Name: "mts", Result: LineNotTried, Code: "missing", Field: "mts_url", Description: Description{
+		"Not tried: the address of MTS is missing.", "Write it into mts_url.",
+	}}
+	NoRegistry = Line{Name: "registry", Result: LineNotTried, Code: "missing", Field: "registry_url", Description: Description{
+		"Not tried: address, database or user of the registry are missing.", "Write registry.url, registry.database and registry.username.",
+	}}
+)

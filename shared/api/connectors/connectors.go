@@ -32,9 +32,11 @@ import (
 
 // Options are what the API uses. Now, NewID, Log and Caller have defaults.
 type Options struct {
-	Store    Store
-	Secrets  Secrets
-	Mappings setup.Expressions
+	Store   Store
+	Secrets Secrets
+	// InquirySecrets keeps what checks and previews need.
+	InquirySecrets InquirySecrets
+	Mappings       setup.Expressions
 	// CheckDomain returns why a domain (a JSON array as text) cannot be used,
 	// in words for the user.
 	CheckDomain func(domain string) error
@@ -104,6 +106,15 @@ func (s *service) routes() map[string]api.Methods {
 		"/connectors/{id}/registrants/{registrant}": {"GET": s.registrant},
 
 		"/connectors/{id}/rejections/retry": {"POST": s.retry},
+		"/me":                               {"GET": s.me},
+		"/openapi.json":                     {"GET": Document().Serve},
+		"/connectors/{id}/rejections/retry": {"POST": s.retry},
+		"/connectors/{id}/check":            {"POST": s.checkConnector},
+		"/connectors/{id}/preview":          {"POST": s.previewConnector},
+		"/checks":                           {"POST": s.askCheck},
+		"/checks/{check}":                   {"GET": s.showCheck},
+		"/previews":                         {"POST": s.askPreview},
+		"/previews/{preview}":               {"GET": s.showPreview},
 		"/me":                               {"GET": s.me},
 		"/openapi.json":                     {"GET": Document().Serve},
 	}

@@ -15,6 +15,8 @@ import (
 	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/secrets/secretstest"
 )
 
 const password = "correct horse battery staple"
@@ -27,6 +29,8 @@ type service struct {
 	handler http.Handler
 	store   *store
 	secrets *secretStore
+	asked   *secrets.InquirySecrets // what inquiries need, in manager
+	manager *secretstest.Manager
 	invoker *invoker
 	now     time.Time
 	caller  connectors.Caller
@@ -37,8 +41,10 @@ func newService(t *testing.T) *service {
 	s := &service{t: t, store: newStore(), secrets: &secretStore{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
 		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), caller: connectors.Caller{Role: connectors.Administrator}}
 	serial := 0
+	s.manager = secretstest.New()
+	s.asked = secrets.Inquiries(s.manager, "inquiries/")
 	s.options = connectors.Options{
-		Store: s.store, Secrets: s.secrets, Mappings: jq.Mappings{}, Invoker: s.invoker,
+		Store: s.store, Secrets: s.secrets, InquirySecrets: s.asked, Mappings: jq.Mappings{}, Invoker: s.invoker,
 		CheckDomain: func(domain string) error {
 			if strings.Contains(domain, "child_of") {
 				return errors.New("child_of is not supported")

@@ -86,6 +86,14 @@ type Store interface {
 	// CountedRejections are those of a connector as they were counted at the end of
 	// its last run; zero before the first is over.
 	CountedRejections(ctx context.Context, connector string) (seeding.RejectionCount, error)
+	// ListRejections returns up to limit rejections of a connector in the
+	// order of their identifiers, after the given page mark.
+	ListRejections(ctx context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error)
+
+	// Ask, Inquiry and FetchInquiry are those of seeding.Inquiries.
+	Ask(ctx context.Context, q seeding.Inquiry) (seeding.Inquiry, error)
+	Inquiry(ctx context.Context, id string, now time.Time) (seeding.Inquiry, error)
+	FetchInquiry(ctx context.Context, q seeding.Inquiry, state seeding.InquiryState, now time.Time) error
 }
 
 // Secrets keeps the secret fields of connectors. The API cannot read them.
@@ -100,4 +108,6 @@ type Secrets interface {
 // may be lost: the next tick finds the connector due.
 type Invoker interface {
 	InvokeSubmit(ctx context.Context, connector string) error
+	// InvokeInquiry starts submit for an inquiry.
+	InvokeInquiry(ctx context.Context, id string) error
 }

@@ -26,6 +26,7 @@ type store struct {
 	changes    []seeding.Change // newest last
 	mts        map[string]seeding.MTSState
 	registries map[string]seeding.RegistryState
+	inquiries  map[string]seeding.Inquiry
 	fail       map[string]failure
 	calls      int
 	mostRead   int // rejections for a page; 0 is all
@@ -38,7 +39,7 @@ type failure struct {
 
 func newStore() *store {
 	return &store{connectors: map[string]seeding.Connector{}, states: map[string]seeding.State{},
-		runs: map[string]seeding.Run{}, orders: map[string]seeding.Order{}, lists: map[string][]seeding.ListedPart{}, fail: map[string]failure{}}
+		runs: map[string]seeding.Run{}, orders: map[string]seeding.Order{}, lists: map[string][]seeding.ListedPart{}, inquiries: map[string]seeding.Inquiry{}, fail: map[string]failure{}}
 }
 
 // write runs a change under the lock, unless the method is to fail.
@@ -448,10 +449,16 @@ func (s *secretStore) stored(connectorID string) []string {
 	return s.values[connectorID+"/"+seeding.RegistryPassword]
 }
 
-// invoker remembers the connectors for which submit was invoked.
+// invoker remembers the connectors and inquiries for which submit was invoked.
 type invoker struct {
 	invoked []string
+	asked   []string
 	err     error
+}
+
+func (i *invoker) InvokeInquiry(_ context.Context, id string) error {
+	i.asked = append(i.asked, id)
+	return i.err
 }
 
 func (i *invoker) InvokeSubmit(_ context.Context, connector string) error {
@@ -489,4 +496,43 @@ func (s *store) RetryRejections(_ context.Context, list []seeding.Rejection, now
 		return s.note([]seeding.Change{change})
 	})
 	return found, err
+}
+
+func (s *store) Ask(_ context.Context, q seeding.Inquiry) (seeding.Inquiry, error) {
+	q.State = seeding.InquiryWaiting
+	return q, s.write("Ask", func() error {
+		taken := map[int]bool{}
+		for _, other := range s.inquiries {
+			if open := !other.Over() || len(other.Sealed) > 0; open && other.Subject() == q.Subject() {
+				taken[other.Place] = true
+			}
+		}
+		for q.Place = 1; taken[q.Place]; q.Place++ {
+		}
+		if q.Place > seeding.InquiryPlaces {
+			return seeding.ErrManyInquiries
+		}
+		s.inquiries[q.ID] = q
+		return nil
+	})
+}
+
+func (s *store) Inquiry(_ context.Context, id string, now time.Time) (seeding.Inquiry, error) {
+	q, err := read(s, "Inquiry", s.inquiries, id)
+	if err == nil && !q.Expires().After(now) {
+		err = seeding.ErrNotFound
+	}
+	return q, err
+}
+
+func (s *store) FetchInquiry(_ context.Context, q seeding.Inquiry, state seeding.InquiryState, now time.Time) error {
+	return s.write("FetchInquiry", func() error {
+		stored := s.inquiries[q.ID]
+		if stored.State != seeding.InquiryAnswered || len(stored.Sealed) == 0 {
+			return seeding.ErrConflict
+		}
+		stored.State, stored.Sealed, stored.FetchedAt = state, nil, now
+		s.inquiries[q.ID] = stored
+		return nil
+	})
 }

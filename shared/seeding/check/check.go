@@ -105,7 +105,11 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[str
 		}
 	}
 	c, source := q.About(stored)
-	r.add(mtsLine(limited(ctx, func(ctx context.Context) error { return k.Ping(ctx, c.MTS.URL) })))
+	if c.MTS.URL == "" {
+		r.add(seeding.NoMTS)
+	} else {
+		r.add(mtsLine(limited(ctx, func(ctx context.Context) error { return k.Ping(ctx, c.MTS.URL) })))
+	}
 	if k.Direct != nil {
 		r.add(k.Direct(ctx, c, secrets)...)
 	}
@@ -125,6 +129,11 @@ func limited(ctx context.Context, do func(context.Context) error) error {
 
 // registry looks at the registry, as far as each finding allows the next.
 func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, source seeding.PasswordSource, secrets map[string]string) error {
+	if c.Registry.URL == "" {
+		r.add(seeding.NoRegistry)
+		r.add(notTried(notReached, behindRegistry...)...)
+		return nil
+	}
 	password := secrets[seeding.RegistryPassword]
 	var unread error
 	if source == seeding.PasswordStored {
@@ -133,14 +142,14 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 	registry, err := k.Open(c, password)
 	if err != nil {
 		r.add(unusableLine(seeding.RegistryUnusable(err)))
-		r.add(notTried(notReached, signIn, version, database, types, modules, fields, read, selects, create, remove, byRegistrant, byValue)...)
+		r.add(notTried(notReached, behindRegistry...)...)
 		return nil
 	}
 	var odoo string
 	err = limited(ctx, func(ctx context.Context) (err error) { odoo, err = registry.Version(ctx); return err })
 	r.add(registryLine(err))
 	if err != nil {
-		r.add(notTried(notReached, signIn, version, database, types, modules, fields, read, selects, create, remove, byRegistrant, byValue)...)
+		r.add(notTried(notReached, behindRegistry...)...)
 		return nil //nolint:nilerr // it is what was found
 	}
 	var way string

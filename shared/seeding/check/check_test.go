@@ -186,6 +186,10 @@ func TestWhatIsWrong(t *testing.T) {
 		want    map[string]string
 		field   string // that is blamed
 	}{
+		{"a form that is empty yet", odoosim.Options{}, false, func(_ *world, c draft) { c.MTS.URL, c.Registry.URL = "", "" },
+			map[string]string{"mts": "not_tried missing", "registry": "not_tried missing", "sign_in": "not_tried not_reached"}, ""},
+		{"a form with a registry", odoosim.Options{}, false, func(_ *world, c draft) { c.MTS.URL = "" },
+			map[string]string{"mts": "not_tried missing", "remove": "ok allowed"}, ""},
 		{"MTS is down", odoosim.Options{}, false, func(w *world, c draft) { c.MTS.URL = "http://127.0.0.1:1" },
 			map[string]string{"mts": "failure ConnectionRefused", "remove": "ok allowed"}, "mts_url"},
 		{"MTS has another certificate", odoosim.Options{}, false, func(w *world, c draft) {

@@ -39,6 +39,9 @@ const (
 	domain        = "domain"
 )
 
+// behindRegistry are the lines that need a registry that is reached.
+var behindRegistry = []string{signIn, version, database, types, modules, fields, read, selects, create, remove, byRegistrant, byValue}
+
 var operations = map[string]string{create: "create", remove: "unlink"}
 
 // why a line was not tried.

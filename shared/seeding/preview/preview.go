@@ -71,6 +71,9 @@ func (p *Previewer) Answer(ctx context.Context, q seeding.Inquiry, secrets map[s
 		}
 	}
 	c, source := q.About(stored)
+	if c.Registry.URL == "" {
+		return []seeding.Line{seeding.NoRegistry}, nil, nil
+	}
 	registry, line, err := p.open(ctx, q, c, source, secrets)
 	if line != nil || err != nil {
 		return lines(line), nil, err

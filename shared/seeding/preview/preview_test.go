@@ -279,6 +279,7 @@ func TestWhatKeepsAPreviewFromBeingMade(t *testing.T) {
 		want    string // code and field
 	}{
 		"the registry is down":   {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Registry.URL = "http://127.0.0.1:1" }, "another_registry registry_password"},
+		"no registry yet":        {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Registry.URL = "" }, "missing registry_url"},
 		"the password changed":   {odoosim.Options{}, func(w *world, _ *seeding.Connector) { w.registry.SetPassword("admin", "x") }, "AccessDenied registry_password"},
 		"an unknown field":       {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Fields = []string{"no_such"} }, "NoSuchField fields"},
 		"a field of the domain":  {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Domain = `[["no_such","=",1]]` }, "NoSuchDomainField domain"},

@@ -1,0 +1,223 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"openg2p.org/mts-connector/shared/api"
+	"openg2p.org/mts-connector/shared/api/openapi"
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
+)
+
+// InquirySecrets keeps what an inquiry needs that must not be in a table. The API
+// cannot read the secrets of drafts.
+type InquirySecrets interface {
+	// KeepGiven stores the secrets of a draft, by the names of their fields.
+	KeepGiven(ctx context.Context, inquiry string, values map[string]string) error
+	ForgetGiven(ctx context.Context, inquiry string) error
+	// MakeKey makes the key of a preview, and Key returns it; seeding.ErrNotFound if it
+	// is deleted.
+	MakeKey(ctx context.Context, inquiry string) error
+	Key(ctx context.Context, inquiry string) (seeding.Key, error)
+	ForgetKey(ctx context.Context, inquiry string) error
+}
+
+var manyInquiries = api.ProblemType{Name: "many_inquiries", Status: http.StatusConflict, Title: "Too many are open"}
+
+// inquiryBody is what is asked about: a connector as it is stored, or a draft.
+type inquiryBody struct {
+	draftBody
+	previewBody
+}
+
+type previewBody struct {
+	Count       int     `json:"count"`
+	Registrants []int64 `json:"registrants"`
+}
+
+// usualCount is how many registrants a preview shows unless it is told.
+const usualCount = 10
+
+// inquiry reads a request about a stored connector or a draft. Whoever asks about a
+// draft, and so about addresses of their own, must be an administrator.
+func (s *service) inquiry(w http.ResponseWriter, r *http.Request, kind seeding.InquiryKind) (q seeding.Inquiry, password string, err error) {
+	body := inquiryBody{previewBody: previewBody{Count: usualCount}}
+	wrong, err := openapi.Read(w, r, &body)
+	if err != nil {
+		return q, "", err
+	}
+	if body.Configuration != nil {
+		if err := s.needs(r, Administrator); err != nil {
+			return q, "", err
+		}
+	} else if body.Connector == "" && !wrong.Touch("/connector") && !wrong.Touch("/configuration") {
+		wrong.Add("/connector", api.Flaw{Code: "required", Detail: "is required, or a configuration"})
+	}
+	if err := wrong.Err(); err != nil {
+		return q, "", err
+	}
+	q = s.asked(r, kind, body.Connector, body.previewBody)
+	before, err := s.before(r, body.Connector)
+	if err != nil || body.Configuration == nil {
+		return q, "", err
+	}
+	d, err := s.draftOf(body.Configuration, before)
+	if err != nil {
+		return q, "", err
+	}
+	if err := s.mended(d.wrong).Err(); err != nil {
+		return q, "", err
+	}
+	if d.wrong.Touch("/mts_url") {
+		d.connector.MTS.URL = ""
+	}
+	for _, member := range []string{"/registry/url", "/registry/database", "/registry/username"} {
+		if d.wrong.Touch(member) { // then there is no registry to ask
+			d.connector.Registry.URL = ""
+		}
+	}
+	q.Draft, q.Given = &d.connector, d.password != ""
+	return q, d.password, nil
+}
+
+// asked is an inquiry of whoever makes the request.
+func (s *service) asked(r *http.Request, kind seeding.InquiryKind, connector string, p previewBody) seeding.Inquiry {
+	q := seeding.Inquiry{ID: s.NewID(), Kind: kind, Connector: connector, Asker: s.asker(r), Asked: s.Now().UTC()}
+	if kind == seeding.PreviewInquiry {
+		q.Count, q.Registrants = p.Count, p.Registrants
+	}
+	return q
+}
+
+// asker is who makes a request, and may fetch the preview that it asks for.
+func (s *service) asker(r *http.Request) string {
+	caller := s.Caller(r)
+	return caller.Claim + " " + caller.Name
+}
+
+// mended are the errors of a draft that keep it from being looked at: what is only
+// missing does not, because a form can be checked while it is filled in.
+func (s *service) mended(wrong api.FieldErrors) (left api.FieldErrors) {
+	for _, e := range wrong {
+		if e.Code != "required" && e.Code != codes[setup.RegistryPassword] && e.Code != "password_again" {
+			left.Add("/configuration"+*e.Pointer, e.Flaw)
+		}
+	}
+	return left
+}
+
+// ask stores an inquiry with its secrets and invokes submit for it. A lost invocation
+// is made up for by the next tick.
+func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) (seeding.Inquiry, error) {
+	ctx := r.Context()
+	err := s.keepSecrets(ctx, q, password)
+	if err == nil {
+		q, err = s.Store.Ask(ctx, q)
+	}
+	if err != nil {
+		if !s.wasAsked(ctx, q) {
+			s.forgetSecrets(ctx, q)
+		}
+		if errors.Is(err, seeding.ErrManyInquiries) {
+			return q, api.NewProblem(manyInquiries, "Checks and previews of this connector are under way, or previews wait to be fetched, and there can be no more. Wait until one is done, or fetch one.")
+		}
+		return q, err
+	}
+	if err := s.Invoker.InvokeInquiry(ctx, q.ID); err != nil {
+		s.Log.WarnContext(ctx, "submit was not invoked", "inquiry", q.ID, "kind", api.Kind(err))
+	}
+	s.Log.InfoContext(ctx, "inquiry asked", "inquiry", q.ID, "kind", string(q.Kind), "connector", q.Connector,
+		"caller", legible(s.Caller(r).Name), "caller_claim", s.Caller(r).Claim)
+	w.Header().Set("Location", "/"+string(q.Kind)+"s/"+q.ID)
+	return q, nil
+}
+
+func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, password string) error {
+	if q.Kind == seeding.PreviewInquiry {
+		if err := s.InquirySecrets.MakeKey(ctx, q.ID); err != nil {
+			return err
+		}
+	}
+	if !q.Given {
+		return nil
+	}
+	return s.InquirySecrets.KeepGiven(ctx, q.ID, map[string]string{seeding.RegistryPassword: password})
+}
+
+// wasAsked reports whether an inquiry may have been stored, although that failed.
+func (s *service) wasAsked(ctx context.Context, q seeding.Inquiry) bool {
+	ctx, cancel := withoutClient(ctx)
+	defer cancel()
+	_, err := s.Store.Inquiry(ctx, q.ID, q.Asked)
+	return !errors.Is(err, seeding.ErrNotFound)
+}
+
+// forgetSecrets deletes the secrets of an inquiry that was not stored.
+func (s *service) forgetSecrets(ctx context.Context, q seeding.Inquiry) {
+	ctx, cancel := withoutClient(ctx)
+	defer cancel()
+	err := s.InquirySecrets.ForgetGiven(ctx, q.ID)
+	if q.Kind == seeding.PreviewInquiry {
+		err = errors.Join(err, s.InquirySecrets.ForgetKey(ctx, q.ID))
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "a secret without inquiry is left over", "inquiry", q.ID, "kind", api.Kind(err))
+	}
+}
+
+// loadInquiry reads the inquiry that the path names, of a kind.
+func (s *service) loadInquiry(r *http.Request, kind seeding.InquiryKind) (seeding.Inquiry, error) {
+	id := r.PathValue(string(kind))
+	noSuch := api.NewProblem(api.NotFound, "There is no such "+string(kind)+". It is kept for a day.")
+	if !connectorID.MatchString(id) {
+		return seeding.Inquiry{}, noSuch
+	}
+	q, err := s.Store.Inquiry(r.Context(), id, s.Now())
+	if errors.Is(err, seeding.ErrNotFound) || err == nil && q.Kind != kind {
+		return seeding.Inquiry{}, noSuch
+	}
+	return q, err
+}
+
+// inquiryDocument is what checks and previews have in common.
+type inquiryDocument struct {
+	ID        string         `json:"id"`
+	Connector string         `json:"connector,omitempty"`
+	Draft     bool           `json:"draft"`
+	State     string         `json:"state"`
+	Asked     time.Time      `json:"asked"`
+	Ended     *time.Time     `json:"ended,omitempty"`
+	Lines     []lineDocument `json:"lines"`
+}
+
+type lineDocument struct {
+	Line    string             `json:"line"`
+	Result  seeding.LineResult `json:"result"`
+	Code    string             `json:"code"`
+	Params  map[string]any     `json:"params,omitempty"`
+	Text    string             `json:"text"`
+	Remedy  string             `json:"remedy,omitempty"`
+	Pointer string             `json:"pointer,omitempty"` // into the configuration
+}
+
+// linePointers are members of a configuration that no rule of setup is about.
+var linePointers = map[string]string{
+	"registry_database": "/registry/database",
+	"registry_username": "/registry/username",
+	"read_one_by_one":   "/registry/read_one_by_one",
+}
+
+func newInquiryDocument(q seeding.Inquiry, state string) inquiryDocument {
+	d := inquiryDocument{ID: q.ID, Connector: q.Connector, Draft: q.Draft != nil, State: state, Asked: q.Asked, Ended: moment(q.Ended), Lines: []lineDocument{}}
+	for _, l := range q.Lines {
+		at := linePointers[l.Field]
+		if at == "" && l.Field != "" {
+			at = pointer(setup.Field(l.Field))
+		}
+		d.Lines = append(d.Lines, lineDocument{l.Name, l.Result, l.Code, l.Params, l.Text, l.Remedy, at})
+	}
+	return d
+}
