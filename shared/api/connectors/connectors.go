@@ -106,9 +106,6 @@ func (s *service) routes() map[string]api.Methods {
 		"/connectors/{id}/registrants/{registrant}": {"GET": s.registrant},
 
 		"/connectors/{id}/rejections/retry": {"POST": s.retry},
-		"/me":                               {"GET": s.me},
-		"/openapi.json":                     {"GET": Document().Serve},
-		"/connectors/{id}/rejections/retry": {"POST": s.retry},
 		"/connectors/{id}/check":            {"POST": s.checkConnector},
 		"/connectors/{id}/preview":          {"POST": s.previewConnector},
 		"/checks":                           {"POST": s.askCheck},
