@@ -45,6 +45,14 @@ func (i *Invoker) InvokeSubmit(ctx context.Context, connector string) error {
 	return nil
 }
 
+// InvokeInquiry implements the Invoker of the API and of the desk.
+func (i *Invoker) InvokeInquiry(ctx context.Context, id string) error {
+	i.invoke(ctx, "submit", func(ctx context.Context) error {
+		return i.functions.Desk.Work(ctx, id, i.clock.Now().Add(timeLimit))
+	})
+	return nil
+}
+
 // Tick starts a tick as the schedule does, which may go on while others are at work.
 func (i *Invoker) Tick(ctx context.Context, function string, tick func(context.Context) error) {
 	i.invoke(ctx, function, tick)

@@ -14,8 +14,13 @@ import (
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/secrets/secretstest"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/check"
+	"openg2p.org/mts-connector/shared/seeding/inquire"
 	"openg2p.org/mts-connector/shared/seeding/patch"
+	"openg2p.org/mts-connector/shared/seeding/preview"
 	"openg2p.org/mts-connector/shared/seeding/receive"
 	"openg2p.org/mts-connector/shared/seeding/reconcile"
 	"openg2p.org/mts-connector/shared/seeding/setup"
@@ -43,6 +48,8 @@ type Surroundings struct {
 // Functions are the four that take part in a run.
 type Functions struct {
 	Submitter  *submit.Submitter // CallbackBase is left to who serves Callback
+	Desk       *inquire.Desk     // of submit, too
+	Inquiries  *secrets.InquirySecrets
 	Callback   http.Handler
 	Patcher    *patch.Patcher
 	Reconciler *reconcile.Reconciler
@@ -60,7 +67,7 @@ func Wire(s Surroundings) Functions {
 		}
 	}
 	// One for each function: in different processes they share no session.
-	registries := func() seeding.Registries {
+	registries := func() *odoo.Registries {
 		return odoo.New(s.Calls, s.Password, s.Clock.Now)
 	}
 	functions := Functions{
@@ -81,8 +88,37 @@ func Wire(s Surroundings) Functions {
 			Store: s.Store, MTS: s.MTS, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}
+	functions.Inquiries = secrets.Inquiries(secretstest.New(), "inquiries/")
+	functions.Desk = newDesk(s, functions, registries())
 	s.Invoker.functions = functions
 	return functions
+}
+
+// newDesk is the desk of submit.
+func newDesk(s Surroundings, f Functions, stored *odoo.Registries) *inquire.Desk {
+	return &inquire.Desk{
+		Store: s.Store, Secrets: f.Inquiries, Invoker: s.Invoker, Clock: s.Clock, Times: s.Times, NewID: function.NewID,
+		Every: s.Invoker.clock.Every, Log: s.Log,
+		Answerers: map[seeding.InquiryKind]inquire.Answerer{
+			seeding.CheckInquiry: &check.Checker{
+				Store: s.Store, Password: s.Password, Clock: s.Clock,
+				Ping: func(ctx context.Context, mtsURL string) error {
+					_, err := s.MTS.Status(ctx, mtsURL, "00000000-0000-0000-0000-000000000000")
+					return err
+				},
+				Open: func(c seeding.Connector, password string) (check.Registry, error) {
+					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
+				},
+			},
+			seeding.PreviewInquiry: &preview.Previewer{
+				Store: s.Store, Password: s.Password, Foreseer: f.Submitter, Mappings: jq.Mappings{},
+				Stored: func(ctx context.Context, c seeding.Connector) (preview.Registry, error) { return stored.Known(ctx, c) },
+				Open: func(c seeding.Connector, password string) (preview.Registry, error) {
+					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
+				},
+			},
+		},
+	}
 }
 
 // streamed is the inbox with the stream of its table behind it.
