@@ -86,7 +86,7 @@ func TestChecks(t *testing.T) {
 	delete(withoutPassword["registry"].(map[string]any), "password")
 	asked = call(t, "POST", "/checks", map[string]any{"connector": c.id, "configuration": withoutPassword})
 	asked.into(t, http.StatusAccepted, nil)
-	expect(t, "sign-in at another host", w.poll(asked.Header.Get("Location")).results()["sign_in"], "not_tried another_host")
+	expect(t, "sign-in at another host", w.poll(asked.Header.Get("Location")).results()["sign_in"], "not_tried another_registry")
 	w.until("no secret of an inquiry is left", func() bool { return len(inquirySecrets(t, q.ID)) == 0 })
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -69,13 +70,14 @@ func newAdministratorOf(t *testing.T, registry odoosim.Options) *administrator {
 	a := &administrator{secrets: secretstest.New()}
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
-	a.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword, callback: passwords.Callback, odoo: registry})
+	inquiries := secrets.Inquiries(crashingSecrets{a.secrets, f}, "stack/inquiries/")
+	a.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword, callback: passwords.Callback, inquiries: inquiries, odoo: registry})
 	contract, err := openapitest.New(connectors.Document().Text())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.api = contract.Handler(t, connectors.New(connectors.Options{
-		Store: a.store, Secrets: passwords, Mappings: jq.Mappings{}, Invoker: a.invoker, Now: a.clock.Now, NewID: function.NewID, Log: function.Log(a.log),
+		Store: a.store, Secrets: passwords, InquirySecrets: inquiries, Mappings: jq.Mappings{}, Invoker: a.invoker, Now: a.clock.Now, NewID: function.NewID, Log: function.Log(a.log),
 		Caller: func(*http.Request) connectors.Caller { return connectors.Caller{Role: connectors.Administrator} },
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
@@ -194,6 +196,7 @@ func (a *administrator) wholeLife() {
 	c := a.configured()
 	a.finish(30, c)
 	tokens := a.registry.State().Tokens
+	a.preview()
 
 	// The registry's password is changed, then the connector's.
 	a.registry.SetPassword("admin", "another")
@@ -218,6 +221,7 @@ func (a *administrator) wholeLife() {
 	}
 	expect(a.T, "tokens", a.registry.State().Tokens, tokens+len(corrected))
 
+	a.endInquiries()
 	a.sendUntilDone(nil, http.MethodPost, "/connectors/"+a.id+"/stop", nil)
 	for len(a.failures) > 0 {
 		<-a.failures
@@ -229,6 +233,51 @@ func (a *administrator) wholeLife() {
 	}
 	_, list, _ := a.send(http.MethodGet, "/connectors", nil)
 	expect(a.T, "connectors left", len(list["connectors"].([]any)), 0)
+}
+
+// preview asks for a preview of a draft, with a password, until one is delivered.
+func (a *administrator) preview() {
+	a.Helper()
+	draft := map[string]any{"connector": a.id, "configuration": a.configuration("draft", "admin"), "count": 1}
+	for range 4 {
+		status, _, header := a.send(http.MethodPost, "/previews", draft)
+		if status != http.StatusAccepted {
+			continue
+		}
+		a.invoker.Wait()
+		for range 3 {
+			status, reply, _ := a.send(http.MethodGet, header.Get("Location"), nil)
+			switch {
+			case status >= 500:
+			case reply["state"] == "delivered_now":
+				return
+			case reply["state"] == "delivered": // with a reply that was lost
+			default:
+				a.Fatalf("preview: %d %v", status, reply["state"])
+			}
+		}
+	}
+	a.Fatal("no preview is delivered")
+}
+
+// endInquiries lets time pass until no inquiry is open.
+func (a *administrator) endInquiries() {
+	a.Helper()
+	for range 30 {
+		open, err := a.store.OpenInquiries(a.Context())
+		if err != nil {
+			a.Fatal(err)
+		}
+		if len(open) == 0 {
+			return
+		}
+		a.clock.Advance(time.Minute)
+		if err := a.desk.Tick(newInvocation(a.Context(), "submit")); err != nil {
+			a.Fatal(err)
+		}
+		a.invoker.Wait()
+	}
+	a.Fatal("inquiries stay open")
 }
 
 // configured is the connector as it is configured.
@@ -254,7 +303,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 	expect(t, "secrets left", len(a.secrets.Names()), 0)
 
 	reads := []string{"Connector", "State", "ListStates", "ListRuns", "Run", "RunBatches", "ListBatches", "BatchesWith", "OpenBatches", "MTSState", "RegistryState",
-		"ListRejections", "CountedRejections", "CountRejections", "ListChanges"}
+		"ListRejections", "CountedRejections", "CountRejections", "ListChanges", "Inquiry"}
 	var points []string
 	for i, port := 0, reflect.TypeFor[connectors.Store](); i < port.NumMethod(); i++ {
 		if name := port.Method(i).Name; !slices.Contains(reads, name) {
@@ -267,7 +316,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 		}
 	}
 	t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
-	expect(t, "calls that write secrets", len(points)-6, 3)
+	expect(t, "calls that write secrets", len(points)-8, 3)
 	for _, point := range points {
 		if a.faults.seen[point] == 0 {
 			t.Errorf("nobody calls %s, so no crash is tried there", point)

@@ -23,7 +23,9 @@ import (
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/inquire"
 	"openg2p.org/mts-connector/shared/seeding/patch"
 	"openg2p.org/mts-connector/shared/seeding/reconcile"
 	"openg2p.org/mts-connector/shared/seeding/submit"
@@ -44,6 +46,7 @@ type world struct {
 
 	// The functions.
 	submitter  *submit.Submitter
+	desk       *inquire.Desk
 	patcher    *patch.Patcher
 	reconciler *reconcile.Reconciler
 	callback   http.Handler
@@ -79,8 +82,9 @@ type trouble struct {
 }
 
 type options struct {
-	faults   *faults // crash points in all that writes
-	password func(context.Context, seeding.Connector) (string, error)
+	faults    *faults                 // crash points in all that writes
+	inquiries *secrets.InquirySecrets // what inquiries need in secret
+	password  func(context.Context, seeding.Connector) (string, error)
 	// busyDatabase is for a test that makes DynamoDB throttle.
 	busyDatabase bool
 	local        bool // on DynamoDB Local, and not in memory
@@ -178,11 +182,12 @@ func (w *world) wire(o options, database dynamo.Client) {
 	w.store = seedingdb.New(watchedDatabase{database, w}, w.tables.Connectors, w.tables.Answers)
 	functions := inprocess.Wire(inprocess.Surroundings{
 		Store: w.store, Inbox: seedingdb.NewInbox(database, w.tables.Answers), Stream: w.stream,
-		MTS: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Invoker: w.invoker,
+		MTS: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Inquiries: o.inquiries, Invoker: w.invoker,
 		Meter: w.metrics, Clock: w.clock, Times: o.times, Log: function.Log(w.log),
 		CallbackSecrets: o.callback,
 	})
 	w.submitter, w.patcher, w.reconciler, w.callback = functions.Submitter, functions.Patcher, functions.Reconciler, functions.Callback
+	w.desk = functions.Desk
 }
 
 // password is the one that the simulator of the registry accepts.

@@ -51,7 +51,7 @@ func (s *InquirySecrets) create(ctx context.Context, name, value, description st
 	_, err := s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name: aws.String(s.prefix + name), SecretString: &value, Description: &description,
 	})
-	if err != nil {
+	if err != nil && !codeIs(err, exists) { // its first reply was lost: nobody else has this name
 		return failed("CreateSecret", err)
 	}
 	return nil

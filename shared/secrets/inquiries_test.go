@@ -26,8 +26,8 @@ func TestInquirySecrets(t *testing.T) {
 	if err := s.KeepGiven(ctx, "i1", given); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.KeepGiven(ctx, "i1", given); err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("kept twice: %v", err)
+	if err := s.KeepGiven(ctx, "i1", given); err != nil {
+		t.Errorf("sent twice, because the first reply was lost: %v", err)
 	}
 	if got, err := s.Given(ctx, "i1"); err != nil || !maps.Equal(got, given) {
 		t.Errorf("%v, %v", got, err)

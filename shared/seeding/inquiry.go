@@ -284,9 +284,9 @@ func FieldOf(f *Fault) string {
 // the address of a registry out if its database or its user are missing.
 var (
 	NoMTS = Line{Name: "mts", Result: LineNotTried, Code: "missing", Field: "mts_url", Description: Description{
-		"Not tried: the address of MTS is missing.", "Write it into mts_url.",
+		Text: "Not tried: the address of MTS is missing.", Remedy: "Write it into mts_url.",
 	}}
 	NoRegistry = Line{Name: "registry", Result: LineNotTried, Code: "missing", Field: "registry_url", Description: Description{
-		"Not tried: address, database or user of the registry are missing.", "Write registry.url, registry.database and registry.username.",
+		Text: "Not tried: address, database or user of the registry are missing.", Remedy: "Write registry.url, registry.database and registry.username.",
 	}}
 )

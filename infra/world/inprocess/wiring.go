@@ -38,11 +38,13 @@ type Surroundings struct {
 	Password func(context.Context, seeding.Connector) (string, error)
 	// CallbackSecrets are those of direct callbacks; nil is none.
 	CallbackSecrets func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error)
-	Invoker         *Invoker // invokes the functions that are wired
-	Meter           seeding.Meter
-	Clock           seeding.Clock
-	Times           seeding.Times
-	Log             *slog.Logger
+	// Inquiries keeps what inquiries need in secret; nil is one in memory.
+	Inquiries *secrets.InquirySecrets
+	Invoker   *Invoker // invokes the functions that are wired
+	Meter     seeding.Meter
+	Clock     seeding.Clock
+	Times     seeding.Times
+	Log       *slog.Logger
 }
 
 // Functions are the four that take part in a run.
@@ -88,7 +90,9 @@ func Wire(s Surroundings) Functions {
 			Store: s.Store, MTS: s.MTS, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}
-	functions.Inquiries = secrets.Inquiries(secretstest.New(), "inquiries/")
+	if functions.Inquiries = s.Inquiries; functions.Inquiries == nil {
+		functions.Inquiries = secrets.Inquiries(secretstest.New(), "inquiries/")
+	}
 	functions.Desk = newDesk(s, functions, registries())
 	s.Invoker.functions = functions
 	return functions

@@ -17,7 +17,6 @@ import (
 type InquirySecrets interface {
 	// KeepGiven stores the secrets of a draft, by the names of their fields.
 	KeepGiven(ctx context.Context, inquiry string, values map[string]string) error
-	ForgetGiven(ctx context.Context, inquiry string) error
 	// MakeKey makes the key of a preview, and Key returns it; seeding.ErrNotFound if it
 	// is deleted.
 	MakeKey(ctx context.Context, inquiry string) error
@@ -79,6 +78,7 @@ func (s *service) inquiry(w http.ResponseWriter, r *http.Request, kind seeding.I
 			d.connector.Registry.URL = ""
 		}
 	}
+	d.connector.Secrets = nil // whether stored ones may be used is decided when it is worked off
 	q.Draft, q.Given = &d.connector, d.password != ""
 	return q, d.password, nil
 }
@@ -109,63 +109,37 @@ func (s *service) mended(wrong api.FieldErrors) (left api.FieldErrors) {
 	return left
 }
 
-// ask stores an inquiry with its secrets and invokes submit for it. A lost invocation
-// is made up for by the next tick.
+// ask stores an inquiry, then what it needs in secret, and invokes submit for it. In
+// this order nothing is left over, whatever ends on the way: submit ends an inquiry
+// that lacks its secrets, and deletes those that are there. A lost invocation is made
+// up for by the next tick.
 func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) (seeding.Inquiry, error) {
 	ctx := r.Context()
-	err := s.keepSecrets(ctx, q, password)
-	if err == nil {
-		q, err = s.Store.Ask(ctx, q)
+	q, err := s.Store.Ask(ctx, q)
+	if errors.Is(err, seeding.ErrManyInquiries) {
+		return q, api.NewProblem(manyInquiries, "Checks and previews of this connector are under way, or previews wait to be fetched, and there can be no more. Wait until one is done, or fetch one.")
 	}
 	if err != nil {
-		if !s.wasAsked(ctx, q) {
-			s.forgetSecrets(ctx, q)
-		}
-		if errors.Is(err, seeding.ErrManyInquiries) {
-			return q, api.NewProblem(manyInquiries, "Checks and previews of this connector are under way, or previews wait to be fetched, and there can be no more. Wait until one is done, or fetch one.")
-		}
 		return q, err
+	}
+	if q.Kind == seeding.PreviewInquiry {
+		if err := s.InquirySecrets.MakeKey(ctx, q.ID); err != nil {
+			return q, err
+		}
+	}
+	if q.Given {
+		if err := s.InquirySecrets.KeepGiven(ctx, q.ID, map[string]string{seeding.RegistryPassword: password}); err != nil {
+			return q, err
+		}
 	}
 	if err := s.Invoker.InvokeInquiry(ctx, q.ID); err != nil {
 		s.Log.WarnContext(ctx, "submit was not invoked", "inquiry", q.ID, "kind", api.Kind(err))
 	}
+	caller := s.Caller(r)
 	s.Log.InfoContext(ctx, "inquiry asked", "inquiry", q.ID, "kind", string(q.Kind), "connector", q.Connector,
-		"caller", legible(s.Caller(r).Name), "caller_claim", s.Caller(r).Claim)
+		"caller", legible(caller.Name), "caller_claim", caller.Claim)
 	w.Header().Set("Location", "/"+string(q.Kind)+"s/"+q.ID)
 	return q, nil
-}
-
-func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, password string) error {
-	if q.Kind == seeding.PreviewInquiry {
-		if err := s.InquirySecrets.MakeKey(ctx, q.ID); err != nil {
-			return err
-		}
-	}
-	if !q.Given {
-		return nil
-	}
-	return s.InquirySecrets.KeepGiven(ctx, q.ID, map[string]string{seeding.RegistryPassword: password})
-}
-
-// wasAsked reports whether an inquiry may have been stored, although that failed.
-func (s *service) wasAsked(ctx context.Context, q seeding.Inquiry) bool {
-	ctx, cancel := withoutClient(ctx)
-	defer cancel()
-	_, err := s.Store.Inquiry(ctx, q.ID, q.Asked)
-	return !errors.Is(err, seeding.ErrNotFound)
-}
-
-// forgetSecrets deletes the secrets of an inquiry that was not stored.
-func (s *service) forgetSecrets(ctx context.Context, q seeding.Inquiry) {
-	ctx, cancel := withoutClient(ctx)
-	defer cancel()
-	err := s.InquirySecrets.ForgetGiven(ctx, q.ID)
-	if q.Kind == seeding.PreviewInquiry {
-		err = errors.Join(err, s.InquirySecrets.ForgetKey(ctx, q.ID))
-	}
-	if err != nil {
-		s.Log.ErrorContext(ctx, "a secret without inquiry is left over", "inquiry", q.ID, "kind", api.Kind(err))
-	}
 }
 
 // loadInquiry reads the inquiry that the path names, of a kind.

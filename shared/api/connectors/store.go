@@ -86,9 +86,6 @@ type Store interface {
 	// CountedRejections are those of a connector as they were counted at the end of
 	// its last run; zero before the first is over.
 	CountedRejections(ctx context.Context, connector string) (seeding.RejectionCount, error)
-	// ListRejections returns up to limit rejections of a connector in the
-	// order of their identifiers, after the given page mark.
-	ListRejections(ctx context.Context, registry, connector, after string, limit int) (list []seeding.Rejection, next string, err error)
 
 	// Ask, Inquiry and FetchInquiry are those of seeding.Inquiries.
 	Ask(ctx context.Context, q seeding.Inquiry) (seeding.Inquiry, error)

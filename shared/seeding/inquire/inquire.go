@@ -105,7 +105,9 @@ func choose(open []seeding.OpenInquiry, id string, tried map[string]bool, now ti
 	if atWork(open, now) >= seeding.InquiriesAtWork {
 		return ""
 	}
-	waiting := slices.DeleteFunc(slices.Clone(open), func(o seeding.OpenInquiry) bool { return !waits(o, now) || tried[o.ID] })
+	waiting := slices.DeleteFunc(slices.Clone(open), func(o seeding.OpenInquiry) bool {
+		return tried[o.ID] || !waits(o, now) || o.ID != id && !overlooked(o, now)
+	})
 	slices.SortFunc(waiting, func(a, b seeding.OpenInquiry) int {
 		first := func(o seeding.OpenInquiry) int {
 			if o.ID == id {
@@ -135,6 +137,12 @@ func waits(o seeding.OpenInquiry, now time.Time) bool {
 	return o.FetchUpTo.IsZero() && !o.Lease.Live(now) && now.Before(o.Asked.Add(seeding.InquiryLife))
 }
 
+// overlooked reports whether an inquiry should have been begun by an invocation of its
+// own. Before that its secrets may not be stored yet.
+func overlooked(o seeding.OpenInquiry, now time.Time) bool {
+	return o.Begun > 0 || now.Sub(o.Asked) >= invoked
+}
+
 // Tick invokes submit for inquiries whose invocation was lost or died, and drops the
 // previews that nobody fetched.
 func (d *Desk) Tick(ctx context.Context) error {
@@ -149,7 +157,7 @@ func (d *Desk) Tick(ctx context.Context) error {
 		switch {
 		case o.Uncollected(now):
 			failed = errors.Join(failed, d.drop(ctx, o, now))
-		case waits(o, now) && left > 0 && (o.Begun > 0 || now.Sub(o.Asked) >= invoked):
+		case waits(o, now) && left > 0 && overlooked(o, now):
 			left--
 			failed = errors.Join(failed, d.Invoker.InvokeInquiry(ctx, o.ID))
 		}
