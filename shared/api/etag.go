@@ -14,8 +14,11 @@ func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 
 // Proxies that compress a reply mark its tag as weak, or put the name of the
 // compression behind it, each in its own way ("3-gzip", "3--x-gzip", "3-df"); people
-// leave out the quotes. Tags of ours have no words.
-var changedTag = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*?)(?:[-;:/]{1,2}(?:[Xx]-)?[A-Za-z][A-Za-z0-9]+)*("?)$`)
+// leave out the quotes.
+var (
+	givenTag    = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*)("?)$`)
+	compression = regexp.MustCompile(`(?:[-;:/]{1,2}(?:[Xx]-)?[A-Za-z][A-Za-z0-9]+)+$`)
+)
 
 // IfMatch compares the header If-Match with the tag of what is stored. given is
 // false without the header. A weak tag counts, although the comparison of RFC
@@ -69,8 +72,11 @@ func matches(r *http.Request, name string, is func(tag string) bool) (given, sam
 		if one == "*" {
 			return true, true
 		}
-		parts := changedTag.FindStringSubmatch(one)
-		if parts != nil && parts[1] == parts[3] && is(`"`+parts[2]+`"`) {
+		parts := givenTag.FindStringSubmatch(one)
+		if parts == nil || parts[1] != parts[3] {
+			continue
+		}
+		if is(`"`+parts[2]+`"`) || is(`"`+compression.ReplaceAllString(parts[2], "")+`"`) {
 			return true, true
 		}
 	}

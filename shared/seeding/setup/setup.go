@@ -107,7 +107,6 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	ofCallback, doubtfulCallback := r.checkCallback(p)
 	ofOutput, doubtfulOutput := r.checkOutput(p)
 	wrong = slices.Concat(wrong, ofDomain, ofMapping, ofCallback, ofOutput, checkFields(p))
-	wrong = slices.Concat(wrong, ofDomain, ofMapping, ofCallback, ofOutput, checkFields(p))
 	return wrong, slices.Concat(doubtAddress(p), doubtful, doubtfulMapping, doubtfulCallback, doubtfulOutput, checkCredentials(p))
 }
 
