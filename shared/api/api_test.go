@@ -130,6 +130,18 @@ func TestWeakAndUnquotedTagsMatch(t *testing.T) {
 	}
 }
 
+// What looks like the name of a compression may be a part of the tag itself.
+func TestTagWithAWordInItMatches(t *testing.T) {
+	const tag = `"loDQ-aohbjpJ8NZk"`
+	for header, want := range map[string]bool{tag: true, "W/" + tag: true, `"loDQ-aohbjpJ8NZk-gzip"`: true, `"loDQ"`: false, `"loDQ-gzip"`: false} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("If-None-Match", header)
+		if _, same := api.IfNoneMatch(r, tag); same != want {
+			t.Errorf("%s: %t", header, same)
+		}
+	}
+}
+
 func TestPage(t *testing.T) {
 	next := api.Page{List: "runs"}.Cursor("a:b")
 	for query, want := range map[string]string{

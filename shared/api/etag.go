@@ -17,8 +17,11 @@ func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 // leave out the quotes.
 var (
 	givenTag    = regexp.MustCompile(`^(?:[Ww]/)?("?)([^"]*)("?)$`)
-	compression = regexp.MustCompile(`(?:[-;:/]{1,2}(?:[Xx]-)?[A-Za-z][A-Za-z0-9]+)+$`)
+	compression = regexp.MustCompile(`[-;:/]{1,2}(?:[Xx]-)?[A-Za-z][A-Za-z0-9]+$`)
 )
+
+// maxProxies may each have put a word behind a tag.
+const maxProxies = 3
 
 // IfMatch compares the header If-Match with the tag of what is stored. given is
 // false without the header. A weak tag counts, although the comparison of RFC
@@ -76,8 +79,12 @@ func matches(r *http.Request, name string, is func(tag string) bool) (given, sam
 		if parts == nil || parts[1] != parts[3] {
 			continue
 		}
-		if is(`"`+parts[2]+`"`) || is(`"`+compression.ReplaceAllString(parts[2], "")+`"`) {
-			return true, true
+		value := parts[2]
+		for range 1 + maxProxies {
+			if is(`"` + value + `"`) {
+				return true, true
+			}
+			value = compression.ReplaceAllString(value, "")
 		}
 	}
 	return true, false
