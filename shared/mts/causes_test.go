@@ -30,7 +30,24 @@ func TestCauseOfAFailedRequestIsShown(t *testing.T) {
 	release := make(chan struct{})
 	silent := server(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
+	slow := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"response":`)
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	})
+	cut := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "500")
+		_, _ = io.WriteString(w, `{"response":`)
+	})
+	cut.Config.ErrorLog = log.New(io.Discard, "", 0)
+	nowhere := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "://secret")
+		w.WriteHeader(http.StatusFound)
+	})
 	for name, c := range map[string]struct{ url, text, remedy string }{
+		"slow reply":              {slow.URL, "does not answer in time", "firewalls"},
+		"reply that is cut off":   {cut.URL, "or within one", "logs"},
+		"redirect to no address":  {nowhere.URL, "sends us to another address (HTTP-302)", "as mts_url"},
 		"self-signed certificate": {selfSigned.URL, "certificate of MTS is of an authority that is not trusted", "CertificateAuthorities"},
 		"refused port":            {gone.URL, "nothing takes connections at the port of mts_url", "the port in mts_url"},
 		"blocked range":           {"http://10.0.0.1", "does not allow the address", "AllowedRanges"},
@@ -47,7 +64,7 @@ func TestCauseOfAFailedRequestIsShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			limit := time.Minute
-			if c.url == silent.URL {
+			if c.url == silent.URL || c.url == slow.URL {
 				limit = 500 * time.Millisecond
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)

@@ -215,6 +215,9 @@ func TestSubmitWithoutAnswer(t *testing.T) {
 			<-release
 		case "/lost/authtoken/json":
 			panic(http.ErrAbortHandler)
+		case "/nowhere/authtoken/json":
+			w.Header().Set("Location", "https://login.example.org/%zz")
+			w.WriteHeader(http.StatusFound)
 		case "/half/authtoken/json":
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, `{"response":`)
@@ -235,7 +238,8 @@ func TestSubmitWithoutAnswer(t *testing.T) {
 		{"no TLS there", strings.Replace(s.URL, "http:", "https:", 1), seeding.Unreachable, "NotTLS"},
 		{"too slow", s.URL + "/slow", seeding.Unknown, "Timeout"},
 		{"connection lost", s.URL + "/lost", seeding.Unknown, "ConnectionLost"},
-		{"lost in the middle", s.URL + "/half", seeding.Unknown, "BadAnswer"},
+		{"redirected to no address", s.URL + "/nowhere", seeding.RefusedRequest, "HTTP-302"}, // surely not taken
+		{"lost in the middle", s.URL + "/half", seeding.Unknown, "ConnectionLost"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			calls.Store(0)

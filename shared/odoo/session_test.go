@@ -173,7 +173,7 @@ func TestReplyInPlaceOfOdooIsNamed(t *testing.T) {
 		{"302 to the sign-in of another host", func(*fake) reply { return to(302, "https://sso.example.org/realms/x/login") }, "RedirectHost"},
 		{"301 to a path", func(*fake) reply { return to(301, "/other/") }, "RedirectPath"},
 		{"302 to nowhere", func(*fake) reply { return to(302, "") }, "HTTP-302"},
-		{"302 to what is no address", func(*fake) reply { return to(302, "http://[::1/"+private) }, "BadAnswer"},
+		{"302 to what is no address", func(*fake) reply { return to(302, "http://[::1/"+private) }, "HTTP-302"},
 		{"302 to a script", func(*fake) reply { return to(302, "javascript:alert(1)") }, "HTTP-302"},
 		{"401 basic", func(*fake) reply { return html(401) }, "ProxyPassword"},
 		{"401 in JSON", func(*fake) reply {

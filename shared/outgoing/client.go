@@ -106,7 +106,10 @@ func (o *once) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &Failure{cause: err, sent: sent.Load(), took: took}
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: o.options.MaxBody, limit: o.options.MaxBody, took: took}
+	if _, err := resp.Location(); err != nil {
+		resp.Header.Del("Location") // net/http would throw the reply away, as if there were none
+	}
+	resp.Body = newBody(ctx, resp.Body, o.options.MaxBody, took)
 	return resp, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"openg2p.org/mts-connector/shared/outgoing"
@@ -54,6 +55,113 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// A redirect is a reply, whatever it leads to: a batch that got one was not taken.
+func TestRedirectToNoAddressIsAReply(t *testing.T) {
+	for name, locations := range map[string][]string{
+		"no scheme":       {"://x"},
+		"bad escape":      {"https://login.example.org/%zz"},
+		"escaped host":    {"https://%2e%zz/"},
+		"bad port":        {"https://login.example.org:port/"},
+		"open bracket":    {"http://[::1/"},
+		"several":         {"://x", "https://login.example.org/"},
+		"empty":           {""},
+		"none":            nil,
+		"space in a host": {"https://log in/"},
+	} {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header()["Location"] = locations
+					w.WriteHeader(status)
+				}))
+				req, _ := http.NewRequest(method, server.URL, strings.NewReader("body"))
+				resp, err := outgoing.New(local(t)).Do(req)
+				if err != nil {
+					t.Errorf("%s, %s, %d: %v", name, method, status, err)
+				} else if _ = resp.Body.Close(); resp.StatusCode != status {
+					t.Errorf("%s, %s: status %d instead of %d", name, method, resp.StatusCode, status)
+				}
+				server.Close()
+			}
+		}
+	}
+}
+
+// A body that breaks off says why, as a request without a reply does.
+func TestBodyThatBreaksOffHasACause(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	for name, c := range map[string]struct {
+		send func(http.ResponseWriter)
+		code string
+	}{
+		"slow": {func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			<-release
+		}, "Timeout"},
+		"cut off": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		}, "ConnectionLost"},
+		"cut off between chunks": {func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		}, "ConnectionLost"},
+		"not packed": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, "no gzip at all")
+		}, "NotHTTP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { c.send(w) }))
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.code == "Timeout" {
+				ctx, cancel = context.WithTimeout(ctx, 500*time.Millisecond)
+				defer cancel()
+			}
+			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, nil)
+			resp, err := outgoing.New(local(t)).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			_, err = io.ReadAll(resp.Body)
+			if sent, code := outcome(err); !sent || code != c.code {
+				t.Errorf("sent %v, %q (%v), want %q", sent, code, err, c.code)
+			}
+		})
+	}
+}
+
+// Some servers put a byte order mark before their JSON.
+func TestByteOrderMarkIsLeftOut(t *testing.T) {
+	for text, want := range map[string]string{
+		"\ufeff{}": "{}", "{}": "{}", "": "", "\ufeff": "", "\ufeff\ufeff1": "\ufeff1", "x\ufeff": "x\ufeff", "\xef\xbb": "\xef\xbb", "\xef\xbb1": "\xef\xbb1",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for i := range len(text) { // in pieces
+				_, _ = w.Write([]byte{text[i]})
+				_ = http.NewResponseController(w).Flush()
+			}
+		}))
+		resp, err := outgoing.New(local(t)).Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(iotest.OneByteReader(resp.Body)); err != nil || string(got) != want {
+			t.Errorf("%q is read as %q, %v", text, got, err)
+		}
+		_ = resp.Body.Close()
+		server.Close()
 	}
 }
 

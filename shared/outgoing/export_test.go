@@ -20,7 +20,7 @@ func WorthRepeating(ctx context.Context, err error, took time.Duration) bool {
 	if err != nil {
 		err = &Failure{cause: err, sent: true, took: took}
 	} else {
-		resp = &http.Response{StatusCode: http.StatusBadGateway, Body: &body{took: took}}
+		resp = &http.Response{StatusCode: http.StatusBadGateway, Body: newBody(ctx, http.NoBody, 0, took)}
 	}
 	again, _ := worthRepeating(ctx, resp, err)
 	return again

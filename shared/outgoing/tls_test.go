@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"math/big"
@@ -123,6 +124,7 @@ func TestEachCauseHasACode(t *testing.T) {
 		"wants a certificate": {ours.serve(nil, func(c *tls.Config) {
 			c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 		}), "TLSFailed"},
+		"wants a certificate, TLS 1.3": {ours.serve(nil, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }), "ClientCertificate"},
 		"other ciphers": {ours.serve(nil, func(c *tls.Config) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}
 		}), "TLSFailed"},
@@ -145,6 +147,37 @@ func TestEachCauseHasACode(t *testing.T) {
 			}
 			if _, code := outcome(err); code != test.code {
 				t.Errorf("%q (%v), want %q", code, err, test.code)
+			}
+		})
+	}
+}
+
+// With TLS 1.3 a client has sent its request before it sees that the server
+// refuses the handshake. That server cannot read it, so nothing was taken.
+func TestRequestOfARefusedHandshakeIsNotTaken(t *testing.T) {
+	a := newAuthority(t)
+	clients := x509.NewCertPool()
+	clients.AddCert(a.certificate)
+	for name, configure := range map[string]func(*tls.Config){
+		"TLS 1.2": func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 },
+		"TLS 1.3": func(c *tls.Config) { c.ClientAuth, c.MinVersion = tls.RequireAnyClientCert, tls.VersionTLS13 },
+		"of an authority": func(c *tls.Config) {
+			c.ClientAuth, c.ClientCAs, c.MinVersion = tls.RequireAndVerifyClientCert, clients, tls.VersionTLS13
+		},
+		"by a rule of its own": func(c *tls.Config) {
+			c.MinVersion, c.ClientAuth = tls.VersionTLS13, tls.RequestClientCert
+			c.VerifyConnection = func(tls.ConnectionState) error { return errors.New("no certificate") }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := local(t)
+			var err error
+			if options.RootCAs, err = outgoing.ParseCertificates(a.pem()); err != nil {
+				t.Fatal(err)
+			}
+			_, err = outgoing.New(options).Post(a.serve(nil, configure), "text/plain", strings.NewReader("x"))
+			if sent, code := outcome(err); sent || code != "TLSFailed" && code != "ClientCertificate" {
+				t.Errorf("sent %v, %q (%v)", sent, code, err)
 			}
 		})
 	}

@@ -84,6 +84,10 @@ var causes = map[string]texts{
 		"{Server} offers TLS in versions before 1.2 only, which are not safe.",
 		"Allow TLS 1.2 or 1.3 at {server}, or at the proxy before it.",
 	},
+	"ClientCertificate": {
+		"{Server} wants a certificate of the client, and the connector has none.",
+		"Let the functions through without a certificate of the client, at {server} or at the proxy before it, for instance by their network address.",
+	},
 	"TLSFailed": {
 		"{Server} ends the TLS handshake.",
 		"Allow TLS 1.2 or 1.3 with usual cipher suites at {server}, and do not ask for a certificate of the client.",
@@ -94,7 +98,7 @@ var causes = map[string]texts{
 		"Check that {server} is up and not overloaded, and that firewalls and security groups let the functions through: packets that are dropped look like this.",
 	},
 	"ConnectionLost": {
-		"{Server} ends the connection without a reply.",
+		"{Server} ends the connection without a reply, or within one.",
 		"Look into the logs of {server} and of the proxies before it: a restart, a limit of time or of the size of a request.",
 	},
 	"NotHTTP": {

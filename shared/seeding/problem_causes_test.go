@@ -13,7 +13,7 @@ import (
 var codesOfCalls = []string{
 	"AddressNotAllowed", "HostNotAllowed", "PlainHTTP", "BadAddress", "HostUnknown", "HostNotResolved", "ConnectionRefused",
 	"NetworkUnreachable", "ConnectionFailed", "CertificateUnknown", "CertificateExpired", "CertificateName", "CertificateRefused",
-	"NotTLS", "TLSVersion", "TLSFailed", "Timeout", "ConnectionLost", "NotHTTP", "BadAnswer", "HTTP-500", "HTTP-502", "HTTP-503", "HTTP-504",
+	"NotTLS", "TLSVersion", "TLSFailed", "ClientCertificate", "Timeout", "ConnectionLost", "NotHTTP", "BadAnswer", "HTTP-500", "HTTP-502", "HTTP-503", "HTTP-504",
 }
 
 // Each cause of a failed call has a text and advice of its own.
