@@ -316,3 +316,29 @@ func (w *world) setUnprovedSize(size int) {
 		w.Fatal(err)
 	}
 }
+
+// A redirect says that a batch was not taken, whatever it leads to: nobody's data are
+// sent again and again.
+func TestRedirectToNoAddressIsNotAskedAgainAndAgain(t *testing.T) {
+	posts := map[string]int{}
+	for _, location := range []string{"/login", "://x", "https://login.example.org/%zz"} {
+		w := newWorld(t, options{})
+		w.addRegistrants(400)
+		w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPost {
+				posts[location]++
+			}
+			rw.Header().Set("Location", location)
+			rw.WriteHeader(http.StatusFound)
+			return true
+		}
+		c := w.connector(nil)
+		for range 40 {
+			w.tick()
+		}
+		open, err := w.store.OpenBatches(t.Context(), c.RegistryKey())
+		if err != nil || len(open) > 0 || posts[location] == 0 || posts[location] > posts["/login"] {
+			t.Errorf("%s: %d batches are open after %d requests, %v", location, len(open), posts[location], err)
+		}
+	}
+}
