@@ -107,13 +107,13 @@ func TestOneReplyNamesEveryWrongField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	got := call(t, "POST", "/connectors", map[string]any{
-		"name": "", "mts_url": "ftp://mts", "input_type": "odk", "output_type": "csv", "output_format": ".x",
+		"name": "", "mts_url": "ftp://mts", "input_type": "odk", "output_type": "csv", "output_format": "{unclosed",
 		"delivery_type": "download", "job_type": "sometimes", "language": "english", "interval_minutes": 0,
 		"batch_maximum": "many", "remove_vids": "yes", "fields": []any{"id", "id", "no field", 7},
 		"domain":           `[["reg_ids.nothing","~~",1]]`,
 		"mandatory_fields": []string{"name", "shoe_size"},
 		"mapping":          map[string]any{"gender": "[unclosed", "name": []string{"given_name", "a |"}},
-		"callback":         map[string]any{"url": "http://elsewhere", "http_method": "PUT", "auth_type": "odoo", "timeout_seconds": 0},
+		"callback":         map[string]any{"url": "elsewhere", "http_method": "DELETE", "auth_type": "digest", "timeout_seconds": 0},
 		"registry":         map[string]any{"url": "odoo", "database": 5, "vid_type": "A", "token_type": "A", "password": w.password},
 		"colour":           "blue",
 	})
