@@ -47,10 +47,15 @@ type known struct {
 	registries map[string]seeding.RegistryState
 }
 
+// attemptsNow are the attempts of a connector, of which only its own state is read.
+func (s *service) attemptsNow(state seeding.State) seeding.Attempts {
+	return seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
+}
+
 // attempts reads what the document of a connector shows besides its own state: its
 // MTS, and its registry if a problem may wait for it.
 func (s *service) attempts(ctx context.Context, state seeding.State, known known) (seeding.Attempts, error) {
-	a := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
+	a := s.attemptsNow(state)
 	var err error
 	var read bool
 	if a.MTS, read = known.mts[state.MTS]; !read {

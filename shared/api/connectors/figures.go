@@ -93,7 +93,7 @@ func (s *service) summary(ctx context.Context, state seeding.State, known known)
 		}
 		state.Name, state.MTSHost, state.RegistryHost = c.Name, seeding.Origin(c.MTS.URL), seeding.Origin(c.Registry.URL)
 	}
-	a := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
+	a := s.attemptsNow(state)
 	if len(state.Problems) > 0 {
 		var err error
 		if a, err = s.attempts(ctx, state, known); err != nil {

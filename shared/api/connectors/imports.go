@@ -345,7 +345,7 @@ func (s *service) describeListed(ctx context.Context, c seeding.Connector, state
 	if seeding.IgnoreDamaged(err) != nil {
 		return nil, err
 	}
-	attempts := seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}
+	attempts := s.attemptsNow(state)
 	mine := map[int64]seeding.Rejection{}
 	for _, x := range rejections {
 		if x.Connector == c.ID {

@@ -70,7 +70,7 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 // attemptsOf reads when a connector makes its next attempts.
 func (s *service) attemptsOf(ctx context.Context, connector string) (seeding.Attempts, error) {
 	state, err := s.Store.State(ctx, connector)
-	return seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}, err
+	return s.attemptsNow(state), err
 }
 
 // accepts is the media type, of those that are offered, that a request prefers; the
@@ -251,17 +251,18 @@ type groupDocument struct {
 
 // groups replies with the counts of rejections by kind and code.
 func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
-	attempts, err := s.loadAttempts(r)
+	state, err := s.loadState(r)
 	if err != nil {
 		return err
 	}
-	count, complete, err := s.count(r.Context(), attempts.State)
+	attempts := s.attemptsNow(state)
+	count, complete, err := s.count(r.Context(), state)
 	if err != nil {
 		return err
 	}
 	list := []groupDocument{}
 	for _, g := range count.Groups() {
-		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, Since: g.Newest, Configured: attempts.State.Version}
+		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, Since: g.Newest, Configured: state.Version}
 		document := groupDocument{
 			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: g.Registrants,
 			NextAttempt: moment(attempts.Rejected(example)),
@@ -272,7 +273,7 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 		if document.Registrants == nil {
 			document.Registrants = []int64{}
 		}
-		for asked, at := range attempts.State.Retried {
+		for asked, at := range state.Retried {
 			if at.After(g.Oldest) && asked.Has(example) && (document.AskedAgain == nil || at.After(*document.AskedAgain)) {
 				document.AskedAgain = moment(at)
 			}
@@ -286,12 +287,6 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 		Complete bool            `json:"complete"` // false: there are more, which nobody has counted yet
 	}{list, count.Total, count.At.UTC(), complete})
 	return nil
-}
-
-// loadAttempts reads the state of the connector that the path names.
-func (s *service) loadAttempts(r *http.Request) (seeding.Attempts, error) {
-	state, err := s.loadState(r)
-	return seeding.Attempts{State: state, Now: s.Now(), Times: seeding.DefaultTimes()}, err
 }
 
 // count counts the rejections of a connector: afresh if they are few, else as at the
@@ -335,11 +330,10 @@ type duplicateDocument struct {
 
 // duplicates replies with a page of pairs of registrants with one token.
 func (s *service) duplicates(w http.ResponseWriter, r *http.Request) error {
-	attempts, err := s.loadAttempts(r)
+	state, err := s.loadState(r)
 	if err != nil {
 		return err
 	}
-	state := attempts.State
 	page, err := api.ReadPage(r, "duplicates of "+state.Connector, mostRejections)
 	if err != nil {
 		return err
