@@ -232,11 +232,17 @@ func (s *service) setStatus(w http.ResponseWriter, r *http.Request, change seedi
 		return err
 	}
 	if status == seeding.Running {
-		if err := s.Invoker.InvokeSubmit(r.Context(), c.ID); err != nil { // the next tick finds it due
-			s.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", api.Kind(err))
-		}
+		s.invokeSubmit(r.Context(), c.ID)
 	}
 	return s.reply(w, r, http.StatusOK, c, nil)
+}
+
+// invokeSubmit invokes submit for a connector. If it fails the next tick finds the
+// connector due.
+func (s *service) invokeSubmit(ctx context.Context, id string) {
+	if err := s.Invoker.InvokeSubmit(ctx, id); err != nil {
+		s.Log.WarnContext(ctx, "submit was not invoked", "connector", id, "kind", api.Kind(err))
+	}
 }
 
 // matches checks If-Match, so that nobody overwrites a version that they did not

@@ -66,9 +66,7 @@ func (s *service) openImport(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if opened {
-		if err := s.Invoker.InvokeSubmit(r.Context(), c.ID); err != nil { // the next tick finds it
-			s.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", api.Kind(err))
-		}
+		s.invokeSubmit(r.Context(), c.ID)
 	}
 	w.Header().Set("Location", "/connectors/"+c.ID+"/runs/"+run.ID)
 	return s.replyRun(w, r, http.StatusAccepted, run)
@@ -257,9 +255,7 @@ func (s *service) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Invoker.InvokeSubmit(r.Context(), c.ID); err != nil { // the next tick finds it
-		s.Log.WarnContext(r.Context(), "submit was not invoked", "connector", c.ID, "kind", api.Kind(err))
-	}
+	s.invokeSubmit(r.Context(), c.ID)
 	return s.replyRun(w, r, http.StatusAccepted, run)
 }
 
