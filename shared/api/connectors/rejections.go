@@ -131,11 +131,17 @@ func readRejectionPage(r *http.Request, connector string, most int) (p rejection
 }
 
 // readFilter reads parameters that the document has checked.
-func readFilter(query url.Values) (f seeding.RejectionFilter) {
-	f.Group = seeding.Group{Kind: seeding.RejectionKind(query.Get("kind")), Code: query.Get("code")}
-	f.Since, _ = time.Parse(time.RFC3339, strings.ToUpper(query.Get("since"))) // t and z are allowed, too
+func readFilter(query url.Values) seeding.RejectionFilter {
+	since := strings.ToUpper(query.Get("since")) // t and z are allowed, too
+	return newFilter(query.Get("kind"), query.Get("code"), since, query.Get("registrant"))
+}
+
+// newFilter is a filter of texts; what is empty, or cannot be read, filters nothing.
+func newFilter(kind, code, since, registrant string) (f seeding.RejectionFilter) {
+	f.Group = seeding.Group{Kind: seeding.RejectionKind(kind), Code: code}
+	f.Since, _ = time.Parse(time.RFC3339, since)
 	f.Since = f.Since.UTC()
-	if id, err := strconv.ParseInt(query.Get("registrant"), 10, 64); err == nil {
+	if id, err := strconv.ParseInt(registrant, 10, 64); err == nil {
 		f.Registrants = []int64{id}
 	}
 	return f
@@ -156,14 +162,9 @@ func encodeFilter(f seeding.RejectionFilter) string {
 }
 
 // decodeFilter is the inverse of encodeFilter.
-func decodeFilter(text string) (f seeding.RejectionFilter) {
+func decodeFilter(text string) seeding.RejectionFilter {
 	parts := strings.Split(text, "\n")
-	f.Group = seeding.Group{Kind: seeding.RejectionKind(parts[0]), Code: parts[1]}
-	f.Since, _ = time.Parse(time.RFC3339Nano, parts[2])
-	if id, err := strconv.ParseInt(parts[3], 10, 64); err == nil {
-		f.Registrants = []int64{id}
-	}
-	return f
+	return newFilter(parts[0], parts[1], parts[2], parts[3])
 }
 
 var columns = []string{"identifier", "registrant", "kind", "code", "fields", "reason", "attempts", "next_attempt", "since", "holder"}
