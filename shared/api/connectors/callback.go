@@ -103,13 +103,10 @@ func (s *service) storeSecrets(ctx context.Context, c *seeding.Connector, given 
 	return nil
 }
 
-// deleteSecrets deletes all secrets of a connector but those that are kept. One that
-// is gone is no error.
-func (s *service) deleteSecrets(ctx context.Context, id string, keep map[string]string) (failed error) {
+// deleteSecrets deletes all secrets of a connector. One that is gone is no error.
+func (s *service) deleteSecrets(ctx context.Context, id string) (failed error) {
 	for _, f := range secretFields {
-		if keep[f.field] == "" {
-			failed = cmp.Or(failed, s.Secrets.Delete(ctx, id, f.field))
-		}
+		failed = cmp.Or(failed, s.Secrets.Delete(ctx, id, f.field))
 	}
 	return failed
 }

@@ -118,7 +118,7 @@ func withoutClient(ctx context.Context) (context.Context, context.CancelFunc) {
 func (s *service) deleteAllSecrets(ctx context.Context, id string) {
 	ctx, cancel := withoutClient(ctx)
 	defer cancel()
-	if err := s.deleteSecrets(ctx, id, nil); err != nil {
+	if err := s.deleteSecrets(ctx, id); err != nil {
 		s.Log.ErrorContext(ctx, "a secret without connector is left over", "connector", id, "kind", api.Kind(err))
 	}
 }
@@ -186,7 +186,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.load(r)
 	if errors.Is(err, seeding.ErrNotFound) && connectorID.MatchString(r.PathValue("id")) {
 		// The request is sent again after the secret could not be deleted.
-		if err := s.deleteSecrets(r.Context(), r.PathValue("id"), nil); err != nil {
+		if err := s.deleteSecrets(r.Context(), r.PathValue("id")); err != nil {
 			return err
 		}
 	}
@@ -201,7 +201,7 @@ func (s *service) remove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.deleteSecrets(r.Context(), c.ID, nil); err != nil {
+	if err := s.deleteSecrets(r.Context(), c.ID); err != nil {
 		s.Log.ErrorContext(r.Context(), "a secret without connector is left over", "connector", c.ID, "kind", api.Kind(err))
 		return api.NewProblem(secretLeft, "The connector is deleted, but its password could not be removed. "+
 			"Send the same request again: it removes the password, and replies that there is no such connector.")
