@@ -111,16 +111,16 @@ func readable(name string) string {
 	return strings.TrimSpace(string(runes[:min(len(runes), longest)]))
 }
 
-// changedFields names what differs between two configurations, as in the API's
-// document: "registry.url".
-func changedFields(before, after seeding.Connector, given map[string]string) (names []string) {
-	for _, f := range fieldChanges(before, after, given) {
+// namesOf are the names of changed fields.
+func namesOf(changes []seeding.FieldChange) (names []string) {
+	for _, f := range changes {
 		names = append(names, f.Name)
 	}
 	return names
 }
 
-// fieldChanges are the fields that differ between two configurations.
+// fieldChanges are the fields that differ between two configurations, named as in the
+// API's document: "registry.url".
 func fieldChanges(before, after seeding.Connector, given map[string]string) (changes []seeding.FieldChange) {
 	changes = differences("", fieldsOf(before), fieldsOf(after))
 	for _, f := range secretFields {

@@ -146,8 +146,9 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	err = s.Store.ReplaceConnector(r.Context(), c, now, s.change(r, seeding.ChangeReplace, c, fieldChanges(before, c, d.secrets)...))
-	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", changedFields(before, c, d.secrets))...)
+	fields := fieldChanges(before, c, d.secrets)
+	err = s.Store.ReplaceConnector(r.Context(), c, now, s.change(r, seeding.ChangeReplace, c, fields...))
+	s.changed(r, "replace", c, err, append(newHosts(before, c), "fields", namesOf(fields))...)
 	if err != nil {
 		return err
 	}
