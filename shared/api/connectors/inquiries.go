@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -179,18 +180,13 @@ type lineDocument struct {
 
 // linePointers are members of a configuration that no rule of setup is about.
 var linePointers = map[string]string{
-	"registry_database": "/registry/database",
-	"registry_username": "/registry/username",
-	"read_one_by_one":   "/registry/read_one_by_one",
+	"read_one_by_one": "/registry/read_one_by_one",
 }
 
 func newInquiryDocument(q seeding.Inquiry, state string) inquiryDocument {
 	d := inquiryDocument{ID: q.ID, Connector: q.Connector, Draft: q.Draft != nil, State: state, Asked: q.Asked, Ended: moment(q.Ended), Lines: []lineDocument{}}
 	for _, l := range q.Lines {
-		at := linePointers[l.Field]
-		if at == "" && l.Field != "" {
-			at = pointer(setup.Field(l.Field))
-		}
+		at := cmp.Or(linePointers[l.Field], pointer(setup.Field(l.Field)))
 		d.Lines = append(d.Lines, lineDocument{l.Name, l.Result, l.Code, l.Params, l.Text, l.Remedy, at})
 	}
 	return d
