@@ -87,15 +87,16 @@ func (d *Document) contents() (contents, error) {
 	for path, item := range paths {
 		members, _ := item.(map[string]any)
 		c.operations[path] = map[string]*operation{}
+		ofPath := "/paths/" + pointerEscapes.Replace(path)
 		for method, said := range members {
 			if !slices.Contains(methods, method) {
 				continue
 			}
-			at := "/paths/" + pointerEscapes.Replace(path) + "/" + method
+			at := ofPath + "/" + method
 			o := &operation{document: d}
 			o.id, _ = member(said, "operationId").(string)
 			o.role, _ = member(said, "x-role").(string)
-			o.parameters = append(c.parameters(strings.TrimSuffix(at, "/"+method)+"/parameters"), c.parameters(at+"/parameters")...)
+			o.parameters = append(c.parameters(ofPath+"/parameters"), c.parameters(at+"/parameters")...)
 			if body := at + "/requestBody/content/application~1json/schema"; lookUp(tree, body) != nil {
 				o.body = body
 			}
@@ -150,20 +151,22 @@ var pointerNames = strings.NewReplacer("~1", "/", "~0", "~")
 // lookUp is what a JSON pointer leads to, or nil.
 func lookUp(v any, pointer string) any {
 	for element := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		switch in := v.(type) {
-		case map[string]any:
-			v = in[pointerNames.Replace(element)]
-		case []any:
-			i, err := strconv.Atoi(element)
-			if err != nil || i < 0 || i >= len(in) {
-				return nil
-			}
-			v = in[i]
-		default:
-			return nil
-		}
+		v = inside(v, pointerNames.Replace(element))
 	}
 	return v
+}
+
+// inside is a member of an object, or an entry of a list, or nil.
+func inside(v any, name string) any {
+	switch in := v.(type) {
+	case map[string]any:
+		return in[name]
+	case []any:
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(in) {
+			return in[i]
+		}
+	}
+	return nil
 }
 
 // Role is the role that a request needs, as x-role of the document says; "" if it is

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"openg2p.org/mts-connector/shared/api"
 )
 
@@ -42,10 +44,8 @@ func Read(w http.ResponseWriter, r *http.Request, into ...any) (wrong api.FieldE
 // the schema of this name among the components of the document. Pointers of what is
 // wrong begin at the part.
 func (d *Document) ReadPart(schema string, part json.RawMessage, into ...any) (wrong api.FieldErrors, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(part))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil {
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(part))
+	if err != nil {
 		return nil, err // Read has checked that it is JSON
 	}
 	return d.over("/components/schemas/"+schema, v, into)

@@ -271,13 +271,7 @@ func (s *speaker) entries(schema map[string]any, otherwise api.Flaw) api.Flaw {
 func (s *speaker) twice(at []string, flaw api.Flaw) {
 	v := s.value
 	for _, name := range at {
-		switch in := v.(type) {
-		case map[string]any:
-			v = in[name]
-		case []any:
-			i, _ := strconv.Atoi(name)
-			v = in[i]
-		}
+		v = inside(v, name)
 	}
 	list, _ := v.([]any)
 	seen := map[any]bool{}
