@@ -115,7 +115,7 @@ func (c *Contract) Reply(request *http.Request, status int, header http.Header, 
 		if status != http.StatusNotFound && status != http.StatusMethodNotAllowed && status != http.StatusUnauthorized {
 			return fmt.Errorf("%s, but the document has no such operation", where)
 		}
-		return c.unlisted(where, header, body)
+		return c.unlisted(where, status, header, body)
 	}
 	names := []string{"paths", path, strings.ToLower(request.Method), "responses", strconv.Itoa(status)}
 	response := c.object(names...)
@@ -156,7 +156,7 @@ func (c *Contract) Reply(request *http.Request, status int, header http.Header, 
 }
 
 // unlisted checks a refusal of what is not in the document.
-func (c *Contract) unlisted(where string, header http.Header, body []byte) error {
+func (c *Contract) unlisted(where string, status int, header http.Header, body []byte) error {
 	if header.Get("Content-Type") != "application/problem+json" {
 		return nil // of the gateway
 	}
@@ -166,10 +166,6 @@ func (c *Contract) unlisted(where string, header http.Header, body []byte) error
 	}
 	if err := c.Validate("/components/schemas/Problem", v); err != nil {
 		return fmt.Errorf("%s: %w", where, err)
-	}
-	status := 0
-	if _, err := fmt.Sscanf(where[strings.LastIndexByte(where, ' ')+1:], "%d", &status); err != nil {
-		return err
 	}
 	return c.problem(where, status, body)
 }
