@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,8 +110,7 @@ func (s *service) readImport(w http.ResponseWriter, r *http.Request, c seeding.C
 			}
 		}
 	}
-	slices.Sort(body.Registrants)
-	return slices.Compact(body.Registrants), domain, wrong.Err()
+	return distinct(body.Registrants), domain, wrong.Err()
 }
 
 // digestOf tells requests for imports apart.
