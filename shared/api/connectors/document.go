@@ -196,11 +196,11 @@ func newConfigurationDocument(c seeding.Connector) configurationDocument {
 }
 
 // list is never null, because in a request null means the default.
-func list(texts []string) []string {
-	if texts == nil {
-		return []string{}
+func list[S ~[]E, E any](entries S) S {
+	if entries == nil {
+		return S{}
 	}
-	return texts
+	return entries
 }
 
 // moment leaves out the zero time.

@@ -261,32 +261,29 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := []groupDocument{}
+	found := []groupDocument{}
 	for _, g := range count.Groups() {
 		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, Since: g.Newest, Configured: state.Version}
 		document := groupDocument{
-			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: g.Registrants,
+			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: list(g.Registrants),
 			NextAttempt: moment(attempts.Rejected(example)),
 		}
 		if g.Code != "" {
 			document.Reason = reason(seeding.Rejection{Kind: g.Kind, Code: g.Code, Configured: -1}, seeding.Connector{})
-		}
-		if document.Registrants == nil {
-			document.Registrants = []int64{}
 		}
 		for asked, at := range state.Retried {
 			if at.After(g.Oldest) && asked.Has(example) && (document.AskedAgain == nil || at.After(*document.AskedAgain)) {
 				document.AskedAgain = moment(at)
 			}
 		}
-		list = append(list, document)
+		found = append(found, document)
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Groups   []groupDocument `json:"groups"`
 		Total    int             `json:"total"`
 		Counted  time.Time       `json:"counted"`
 		Complete bool            `json:"complete"` // false: there are more, which nobody has counted yet
-	}{list, count.Total, count.At.UTC(), complete})
+	}{found, count.Total, count.At.UTC(), complete})
 	return nil
 }
 

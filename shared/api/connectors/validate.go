@@ -61,13 +61,6 @@ func (s *service) validate(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	reply := validationDocument{d.wrong.Shown(), d.doubtful}
-	if reply.Errors == nil {
-		reply.Errors = api.FieldErrors{}
-	}
-	if reply.Warnings == nil {
-		reply.Warnings = []warningDocument{}
-	}
-	api.Reply(w, http.StatusOK, reply)
+	api.Reply(w, http.StatusOK, validationDocument{list(d.wrong.Shown()), list(d.doubtful)})
 	return nil
 }
