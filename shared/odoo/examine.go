@@ -73,7 +73,7 @@ func (r *Registry) Identity(ctx context.Context) (identity string, exact bool, e
 		ID      int64 `json:"id"`
 		Created text  `json:"create_date"`
 	}](1, 2, 1)
-	err = r.session.searchRead(ctx, "g2p.id.type", []any{}, map[string]any{"fields": []string{"id", "create_date"}, "order": "id", "limit": 1}, rows)
+	err = r.session.searchRead(ctx, typeModel, []any{}, map[string]any{"fields": []string{"id", "create_date"}, "order": "id", "limit": 1}, rows)
 	if err != nil || len(rows.list) == 0 || rows.list[0].Created == "" {
 		return "", false, err
 	}

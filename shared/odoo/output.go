@@ -179,24 +179,16 @@ func (r *Registry) Details(ctx context.Context, w seeding.Wanted) (seeding.Detai
 
 // typesNamed returns those types that are there exactly once.
 func (r *Registry) typesNamed(ctx context.Context, names []string) (map[string]int64, error) {
-	type idType struct {
-		ID   int64 `json:"id"`
-		Name text  `json:"name"`
-	}
-	rows := rowsOf[idType](len(names), 2, 100+10*len(names))
-	err := r.session.searchRead(ctx, typeModel, []any{[]any{"name", "in", names}}, map[string]any{"fields": []string{"id", "name"}}, rows)
+	all, err := r.session.typesByName(ctx, names, 100+10*len(names))
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]int64{}
-	for _, row := range rows.list {
-		if _, twice := found[string(row.Name)]; twice {
-			found[string(row.Name)] = 0
-			continue
+	for name, ids := range all {
+		if len(ids) == 1 && ids[0] != 0 {
+			found[name] = ids[0]
 		}
-		found[string(row.Name)] = row.ID
 	}
-	maps.DeleteFunc(found, func(_ string, id int64) bool { return id == 0 })
 	return found, nil
 }
 

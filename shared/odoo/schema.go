@@ -44,19 +44,9 @@ func (s *session) loadSchema(ctx context.Context) (schema, error) {
 // types finds the two identifier types by their names. Each name must be there
 // exactly once; otherwise tokens could be written under a wrong type.
 func (s *session) types(ctx context.Context) (vid, token int64, err error) {
-	type idType struct {
-		ID   int64 `json:"id"`
-		Name text  `json:"name"`
-	}
-	names := []string{s.access.VIDType, s.access.TokenType}
-	rows := rowsOf[idType](len(names), 2, 100)
-	err = s.searchRead(ctx, "g2p.id.type", []any{[]any{"name", "in", names}}, map[string]any{"fields": []string{"id", "name"}}, rows)
+	found, err := s.typesByName(ctx, []string{s.access.VIDType, s.access.TokenType}, 100)
 	if err != nil {
 		return 0, 0, err
-	}
-	found := map[string][]int64{}
-	for _, row := range rows.list {
-		found[string(row.Name)] = append(found[string(row.Name)], row.ID)
 	}
 	vids, tokens := found[s.access.VIDType], found[s.access.TokenType]
 	switch {
@@ -66,6 +56,24 @@ func (s *session) types(ctx context.Context) (vid, token int64, err error) {
 		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "token_type", Field: s.access.TokenType}
 	}
 	return vids[0], tokens[0], nil
+}
+
+// typesByName returns all identifier types of each name, which are at most so many.
+func (s *session) typesByName(ctx context.Context, names []string, most int) (map[string][]int64, error) {
+	type idType struct {
+		ID   int64 `json:"id"`
+		Name text  `json:"name"`
+	}
+	rows := rowsOf[idType](len(names), 2, most)
+	err := s.searchRead(ctx, typeModel, []any{[]any{"name", "in", names}}, map[string]any{"fields": []string{"id", "name"}}, rows)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][]int64{}
+	for _, row := range rows.list {
+		found[string(row.Name)] = append(found[string(row.Name)], row.ID)
+	}
+	return found, nil
 }
 
 // forget makes the next call read the schema again.
