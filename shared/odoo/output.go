@@ -195,7 +195,7 @@ func (r *Registry) typesNamed(ctx context.Context, names []string) (map[string]i
 // texts reads fields of registrants that are texts, dates or selections.
 func (r *Registry) texts(ctx context.Context, ids []int64, fields []string) (map[int64]map[string]string, error) {
 	rows := rowsOf[map[string]any](len(ids), len(fields)+1, len(ids))
-	err := r.session.searchRead(ctx, partnerModel, []any{[]any{"id", "in", ids}}, map[string]any{"fields": withID(fields), "context": withArchived}, rows)
+	err := r.session.searchRead(ctx, partnerModel, []any{[]any{"id", "in", ids}}, within(withArchived, withID(fields)), rows)
 	if err != nil {
 		return nil, err
 	}

@@ -315,8 +315,7 @@ func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived []
 		Active bool  `json:"active"`
 	}
 	rows := rowsOf[partner](len(ids), 2, len(ids))
-	err = r.session.searchRead(ctx, partnerModel, []any{[]any{"id", "in", ids}},
-		map[string]any{"fields": []string{"id", "active"}, "context": map[string]any{"active_test": false}}, rows)
+	err = r.session.searchRead(ctx, partnerModel, []any{[]any{"id", "in", ids}}, within(withArchived, []string{"id", "active"}), rows)
 	for _, row := range rows.list {
 		if row.Active {
 			inUse = append(inUse, row.ID)
