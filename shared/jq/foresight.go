@@ -69,15 +69,12 @@ func typeOf(v any) seeding.Types {
 	}
 }
 
-func foresee(q *gojq.Query, fields map[string]seeding.Types) seeding.Outcome {
-	return foreseeFrom(q, fields, tRecord)
-}
-
-// foreseeFrom is given what the program sees: the record, or a document with it.
-func foreseeFrom(q *gojq.Query, fields map[string]seeding.Types, in seeding.Types) seeding.Outcome {
+// foresee is given what the program sees: the record, or a document with it.
+func (p *program) foresee(fields map[string]seeding.Types, in seeding.Types) seeding.Outcome {
 	f := &foresight{fields: fields, left: maxForesight}
-	f.outcome.Gives = f.look(f.query(q, nil, in))
-	_, f.outcome.Same = same(q)
+	f.outcome.Gives = f.look(f.query(p.query, nil, in))
+	_, f.outcome.Same = same(p.query)
+	f.outcome.Doubts = p.doubts
 	return f.outcome
 }
 

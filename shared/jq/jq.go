@@ -65,9 +65,7 @@ func (Mappings) Foresee(expression string, fields map[string]seeding.Types) (see
 	if p.neverEnds(fields) {
 		return seeding.Outcome{}, wrong("needs too much work, whatever a record holds: it makes something too large, or does not end")
 	}
-	outcome := foresee(p.query, fields)
-	outcome.Doubts = p.doubts
-	return outcome, nil
+	return p.foresee(fields, tRecord), nil
 }
 
 // neverEnds reports whether the work is spent with values of several kinds. They

@@ -13,10 +13,7 @@ import (
 const maxOutput = 10_000
 
 // output is a compiled Output Format.
-type output struct {
-	program *program
-	seeing  func(fields map[string]seeding.Types) seeding.Outcome
-}
+type output struct{ program *program }
 
 // CompileOutput compiles an Output Format. It must be a program of jq 1.5, because
 // that is what MTS has, and what configurations were written for; the error says
@@ -40,18 +37,13 @@ func (Mappings) CompileOutput(text string) (seeding.OutputProgram, error) {
 	if c.wrong != nil {
 		return nil, c.wrong
 	}
-	return output{
-		&program{query, c.patterns, c.doubts},
-		func(fields map[string]seeding.Types) seeding.Outcome {
-			outcome := foreseeFrom(query, fields, tDocument)
-			outcome.Doubts = c.doubts
-			return outcome
-		},
-	}, nil
+	return output{&program{query, c.patterns, c.doubts}}, nil
 }
 
 // Foresee says what the program can give, and which fields of .input it reads.
-func (o output) Foresee(fields map[string]seeding.Types) seeding.Outcome { return o.seeing(fields) }
+func (o output) Foresee(fields map[string]seeding.Types) seeding.Outcome {
+	return o.program.foresee(fields, tDocument)
+}
 
 // Evaluate returns the first result, which is null if there is none
 // (facts/mts.md 3.5). Its limits are those of a mapping.
