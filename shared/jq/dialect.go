@@ -32,7 +32,7 @@ func readAs15(text string) (err error) {
 	}()
 	g := &grammar{text: text}
 	g.tokens = g.lex()
-	for g.is("def") && g.onlyDefinitions() {
+	if g.is("def") && g.onlyDefinitions() {
 		g.stop("jq 1.5, which MTS has, wants an expression after the definitions")
 	}
 	g.expression()
@@ -176,6 +176,15 @@ func (g *grammar) want(kind string) {
 	}
 }
 
+// list reads one or more of something, what stands between them, and the end.
+func (g *grammar) list(one func(), between, end string) {
+	one()
+	for g.take(between) {
+		one()
+	}
+	g.want(end)
+}
+
 func (g *grammar) stop(format string, args ...any) {
 	panic(notIn15{g.peek().at, fmt.Sprintf(format, args...)})
 }
@@ -305,14 +314,10 @@ func (g *grammar) definition() {
 	g.want("def")
 	g.want(aName)
 	if g.take("(") {
-		for {
+		g.list(func() {
 			g.take("$")
 			g.want(aName)
-			if !g.take(";") {
-				break
-			}
-		}
-		g.want(")")
+		}, ";", ")")
 	}
 	g.want(":")
 	g.expression()
@@ -357,11 +362,7 @@ func (g *grammar) term() {
 		}
 	case g.take(aName):
 		if g.take("(") {
-			g.expression()
-			for g.take(";") {
-				g.expression()
-			}
-			g.want(")")
+			g.list(g.expression, ";", ")")
 		}
 	default:
 		g.refuse()
@@ -487,21 +488,9 @@ func (g *grammar) pattern() {
 	case g.take("$"):
 		g.want(aName)
 	case g.take("["):
-		for {
-			g.pattern()
-			if !g.take(",") {
-				break
-			}
-		}
-		g.want("]")
+		g.list(g.pattern, ",", "]")
 	case g.take("{"):
-		for {
-			g.patternMember()
-			if !g.take(",") {
-				break
-			}
-		}
-		g.want("}")
+		g.list(g.patternMember, ",", "}")
 	default:
 		g.refuse()
 	}
