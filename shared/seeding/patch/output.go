@@ -421,24 +421,25 @@ func groups(plans []plan) []group {
 				fields[name] = true
 			}
 		}
-		sets := apart(list, func(c rowChange) string { return strings.Join(slices.Sorted(maps.Keys(c.change.Values)), " ") })
+		sets := apart(list)
 		if len(sets) > len(fields) && (kind == seeding.SetRegistrant || kind == seeding.SetIdentifier) {
-			sets = apart(single(list), func(c rowChange) string { return strings.Join(slices.Sorted(maps.Keys(c.change.Values)), " ") })
+			sets = apart(single(list))
 		}
 		all = append(all, sets...)
 	}
 	return all
 }
 
-// apart groups changes by a key, in the order of keys.
-func apart(list []rowChange, key func(rowChange) string) []group {
+// apart groups changes by the names of their values, in the order of these.
+func apart(list []rowChange) []group {
 	by := map[string]group{}
 	for _, c := range list {
-		by[key(c)] = append(by[key(c)], c)
+		names := strings.Join(slices.Sorted(maps.Keys(c.change.Values)), " ")
+		by[names] = append(by[names], c)
 	}
 	var all []group
-	for _, k := range slices.Sorted(maps.Keys(by)) {
-		all = append(all, by[k])
+	for _, names := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, by[names])
 	}
 	return all
 }
