@@ -342,11 +342,8 @@ func doubtfulCallback(p Proposal) (doubtful []Finding) {
 	case seeding.AuthOAuth:
 		add(CallbackAuthType, "MTS reads the access token itself: it must be a JWT with exp whose middle part has a length that is a multiple of four characters. An ordinary one has that in one case of three; then nothing is delivered. static_bearer has no such rule")
 	case seeding.AuthNone:
-		authorized := slices.ContainsFunc(slices.Collect(maps.Keys(c.Headers)), func(name string) bool { return strings.EqualFold(name, "Authorization") })
-		if p.Before != nil && p.Before.IsDirect() && c.Headers == nil {
-			authorized = slices.ContainsFunc(p.Before.Delivery.Direct.Headers, func(name string) bool { return strings.EqualFold(name, "Authorization") })
-		}
-		if !authorized {
+		headers := p.Connector.Delivery.Direct.Headers
+		if !slices.ContainsFunc(headers, func(name string) bool { return strings.EqualFold(name, "Authorization") }) {
 			add(CallbackAuthType, "MTS signs in nowhere: what takes these calls takes those of anybody, and a wrong token costs a registrant its VID. (HTTP Basic is an extra header, Authorization.)")
 		}
 	case seeding.AuthOdoo, seeding.AuthStaticBearer:
