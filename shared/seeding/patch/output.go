@@ -207,7 +207,7 @@ func (p *Patcher) planned(ctx context.Context, t *turn, a answer, reads reader, 
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	if a.connector.Output.Format == "" || a.connector.Delivery.Direct != nil {
+	if a.connector.Output.Format == "" || a.connector.IsDirect() {
 		return plansOf(rows), nil // of a direct callback the Output Format is MTS's
 	}
 	e, err := p.evaluator(a.connector)

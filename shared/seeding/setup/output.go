@@ -34,7 +34,7 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	for _, text := range outcome.Doubts {
 		doubt(text)
 	}
-	if isDirect(p) { // what MTS sends to another address may have any shape
+	if c.IsDirect() { // what MTS sends to another address may have any shape
 		wrong, more := tryDirect(program, c)
 		return wrong, append(doubtful, more...)
 	}
@@ -55,13 +55,10 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	return nil, doubtful
 }
 
-// isDirect reports whether MTS evaluates the Output Format, and calls another address.
-func isDirect(p Proposal) bool { return p.Callback.URL != "" || p.Connector.Delivery.Direct != nil }
-
 // Shape is which shape a checked Output Format gives: "" without one, and where MTS
 // evaluates it.
 func (r Rules) Shape(c seeding.Connector) seeding.OutputShape {
-	if c.Output.Format == "" || c.Delivery.Direct != nil {
+	if c.Output.Format == "" || c.IsDirect() {
 		return ""
 	}
 	program, err := r.Mappings.CompileOutput(c.Output.Format)
