@@ -78,6 +78,20 @@ func (c Callback) secrets() []secret {
 	}
 }
 
+// part is a field of the callback, and whether it is given.
+type part struct {
+	field Field
+	given bool
+}
+
+// signIn are the fields of the ways to sign in.
+func (c Callback) signIn() []part {
+	return []part{
+		{CallbackAuthURL, c.AuthURL != ""}, {CallbackDatabase, c.Database != ""}, {CallbackUsername, c.Username != ""},
+		{CallbackPassword, c.Password != ""}, {CallbackClientID, c.ClientID != ""}, {CallbackClientSecret, c.ClientSecret != ""}, {CallbackToken, c.Token != ""},
+	}
+}
+
 // takes reports whether the callback uses a secret.
 func (c Callback) takes(s secret, delivery seeding.Delivery) bool {
 	if c.URL == "" {
@@ -144,14 +158,7 @@ func checkManaged(p Proposal) (wrong []Finding) {
 	if c.AuthType != "" && c.AuthType != seeding.AuthStaticBearer && p.readable(CallbackAuthType) {
 		wrong = append(wrong, Finding{CallbackAuthType, `must be "static_bearer": the connector gives MTS a bearer for each batch; other types are for an address of your own, in callback.url`})
 	}
-	for _, f := range []struct {
-		field Field
-		given bool
-	}{
-		{CallbackInBulk, c.InBulk}, {CallbackHeaders, len(c.Headers) > 0}, {CallbackAuthURL, c.AuthURL != ""}, {CallbackDatabase, c.Database != ""},
-		{CallbackUsername, c.Username != ""}, {CallbackPassword, c.Password != ""}, {CallbackClientID, c.ClientID != ""},
-		{CallbackClientSecret, c.ClientSecret != ""}, {CallbackToken, c.Token != ""},
-	} {
+	for _, f := range append([]part{{CallbackInBulk, c.InBulk}, {CallbackHeaders, len(c.Headers) > 0}}, c.signIn()...) {
 		if f.given {
 			wrong = append(wrong, Finding{f.field, belongsToDirect})
 		}
@@ -205,13 +212,7 @@ func checkAuth(p Proposal) (wrong []Finding) {
 	}
 	c, word := p.Callback, authWords[p.Callback.AuthType]
 	of := authFields[c.AuthType]
-	for _, f := range []struct {
-		field Field
-		given bool
-	}{
-		{CallbackAuthURL, c.AuthURL != ""}, {CallbackDatabase, c.Database != ""}, {CallbackUsername, c.Username != ""},
-		{CallbackPassword, c.Password != ""}, {CallbackClientID, c.ClientID != ""}, {CallbackClientSecret, c.ClientSecret != ""}, {CallbackToken, c.Token != ""},
-	} {
+	for _, f := range c.signIn() {
 		needs, takes := slices.Contains(of.needs, f.field), slices.Contains(of.takes, f.field)
 		switch {
 		case !p.readable(f.field):
