@@ -177,8 +177,7 @@ func madeUp(fields []string) []seeding.Record {
 // usualValue is what a field of this name usually holds, in the form in which it is
 // sent (facts/mts.md 5.4).
 func usualValue(field string) any {
-	words := strings.Split(strings.TrimRight(field, "0123456789_"), "_")
-	last := words[len(words)-1]
+	words, last := wordsOf(field)
 	switch {
 	case strings.Contains(field, "date") || strings.Contains(field, "birth") && !strings.Contains(field, "place") || last == "dob":
 		return "1990/11/02"

@@ -47,13 +47,13 @@ const (
 )
 
 func kindOf(field string) kind {
-	words := strings.Split(strings.TrimRight(field, "0123456789_"), "_")
+	_, last := wordsOf(field)
 	switch usual := usualTypes(field); {
 	case field == "id":
 		return number
 	case field == "vid":
 		return vid
-	case usual == seeding.Text|seeding.False && slices.Contains(dateWords, words[len(words)-1]):
+	case usual == seeding.Text|seeding.False && slices.Contains(dateWords, last):
 		return dateText
 	case usual == seeding.Text|seeding.False:
 		return text

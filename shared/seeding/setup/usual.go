@@ -10,8 +10,7 @@ import (
 // usualTypes are what a field of this name usually holds in Odoo, where an empty
 // field is false. A module may have it otherwise, so this refuses nothing.
 func usualTypes(field string) seeding.Types {
-	words := strings.Split(strings.TrimRight(field, "0123456789_"), "_")
-	last := words[len(words)-1]
+	words, last := wordsOf(field)
 	switch {
 	case field == "id":
 		return seeding.Number
@@ -25,6 +24,12 @@ func usualTypes(field string) seeding.Types {
 		return seeding.Text | seeding.False
 	}
 	return seeding.Null | seeding.Boolean | seeding.Number | seeding.Text | seeding.Numbers | seeding.Pair
+}
+
+// wordsOf are the words of a field's name, without a number behind them.
+func wordsOf(field string) (words []string, last string) {
+	words = strings.Split(strings.TrimRight(field, "0123456789_"), "_")
+	return words, words[len(words)-1]
 }
 
 // Fields of registrants in Odoo and OpenG2P (facts/odoo.md).
