@@ -2,7 +2,6 @@ package setup
 
 import (
 	"errors"
-	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -11,7 +10,6 @@ import (
 // token, one that MOSIP refused. MTS has no limits of its own, and makes a call for
 // either (facts/mts.md 3.3, W11).
 func tryDirect(program seeding.OutputProgram, c seeding.Connector) (wrong, doubtful []Finding) {
-	token := strings.Repeat("7", c.Output.TokenShape.OrMOSIP().Shortest)
 	gives := func(d seeding.OutputDocument) (result any, err error) {
 		for _, record := range madeUp(c.Source.Fields) {
 			d.Input, d.VID = record, madeUpVID
@@ -21,7 +19,7 @@ func tryDirect(program seeding.OutputProgram, c seeding.Connector) (wrong, doubt
 		}
 		return result, err
 	}
-	good, err := gives(seeding.OutputDocument{Status: "processed", Token: token})
+	good, err := gives(seeding.OutputDocument{Status: "processed", Token: madeUpToken(c)})
 	if errors.Is(err, seeding.ErrOutputSpent) {
 		return []Finding{{OutputFormat, "needs too much work: it makes something too large, or does not end, and MTS would not stop it"}}, nil
 	}

@@ -86,7 +86,7 @@ type trial struct {
 func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
 	for i, record := range madeUp(c.Source.Fields) {
 		owner := seeding.OutputOwner{
-			Registrant: int64(madeUpID), VID: madeUpVID, Token: strings.Repeat("7", c.Output.TokenShape.OrMOSIP().Shortest),
+			Registrant: int64(madeUpID), VID: madeUpVID, Token: madeUpToken(c),
 			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
 		}
 		result, err := program.Evaluate(seeding.OutputDocument{Input: record, VID: owner.VID, Status: "processed", Token: owner.Token})
@@ -159,6 +159,10 @@ const (
 	madeUpID  = 17
 	madeUpVID = "6104203947251938"
 )
+
+func madeUpToken(c seeding.Connector) string {
+	return strings.Repeat("7", c.Output.TokenShape.OrMOSIP().Shortest)
+}
 
 // madeUp are records as Odoo's connector sends them: one in which every field holds
 // what one of its name usually holds, and one in which nothing but the id is filled.
