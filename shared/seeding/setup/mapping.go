@@ -91,18 +91,14 @@ func typesOf(fields []string) map[string]seeding.Types {
 
 // judge says what is wrong with what an expression can give for a field of MTS.
 func judge(o seeding.Outcome, field string, selected []string, names *spelling) (text string, doubt bool) {
-	var missing []string
+	missing := names.unknown(o.Reads)
 	likely := ""
-	for _, name := range o.Reads {
-		if names.knows(name) {
-			continue
-		}
-		missing = append(missing, name)
-		if likely != "" {
-			continue
-		}
+	for _, name := range missing {
 		if near := names.nearest(name); !slices.Contains(o.Reads, near) {
 			likely = near
+		}
+		if likely != "" {
+			break
 		}
 	}
 	takes := takenBy(field)

@@ -138,19 +138,16 @@ func wrongOutput(err error, tokenType string) (text string, depends bool) {
 
 // unselected says which fields an Output Format reads though they are not selected.
 func unselected(o seeding.Outcome, selected []string, names *spelling) string {
-	var missing []string
-	likely := ""
-	for _, name := range o.Reads {
-		if names.knows(name) {
-			continue
-		}
-		missing = append(missing, name)
-		if near := names.nearest(name); likely == "" && near != "" {
-			likely = "; is " + near + " meant?"
-		}
-	}
+	missing := names.unknown(o.Reads)
 	if len(missing) == 0 {
 		return ""
+	}
+	likely := ""
+	for _, name := range missing {
+		if near := names.nearest(name); near != "" {
+			likely = "; is " + near + " meant?"
+			break
+		}
 	}
 	return "reads " + strings.Join(missing, ", ") + " of .input, which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + "), so it is always null" + likely
 }

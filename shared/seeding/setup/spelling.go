@@ -25,9 +25,12 @@ func newSpelling(known map[string]seeding.Types, distance func(a, b string, most
 	return &spelling{distance: distance, known: slices.Sorted(maps.Keys(known))}
 }
 
-func (s *spelling) knows(name string) bool {
-	_, found := slices.BinarySearch(s.known, name)
-	return found
+// unknown are those of the names that are not known.
+func (s *spelling) unknown(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, found := slices.BinarySearch(s.known, name)
+		return found
+	})
 }
 
 // nearest returns the known name of which another is likely a misspelling, or "":
