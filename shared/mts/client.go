@@ -93,21 +93,9 @@ const maxReply = 64 << 10
 // call makes one exchange. err is set if there was no reply, or a 200 that
 // cannot be read.
 func (c *Client) call(ctx context.Context, method, base string, body io.Reader, path ...string) (int, reply, error) {
-	address, err := endpoint(base, path...)
+	resp, err := c.send(ctx, method, base, "/authtoken/"+strings.Join(path, "/"), body)
 	if err != nil {
-		return 0, reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
-	if err != nil {
-		return 0, reply{}, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
-	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return 0, reply{}, noReply(err)
+		return 0, reply{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var r reply
@@ -122,14 +110,26 @@ func (c *Client) call(ctx context.Context, method, base string, body io.Reader, 
 	return resp.StatusCode, r, nil
 }
 
-// endpoint appends to a configured address, which may have a path and end in a
-// slash. MTS answers a double slash with 404 (facts/mts.md 1.0).
-func endpoint(base string, path ...string) (string, error) {
+// send sends a request to a path below a configured address, which may have a path
+// and end in a slash. MTS answers a double slash with 404 (facts/mts.md 1.0).
+func (c *Client) send(ctx context.Context, method, base, path string, body io.Reader) (*http.Response, error) {
 	address, err := seeding.ParseAddress(base)
 	if err != nil {
-		return "", err
+		return nil, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
 	}
-	return address.String() + "/authtoken/" + strings.Join(path, "/"), nil
+	req, err := http.NewRequestWithContext(ctx, method, address.String()+path, body)
+	if err != nil {
+		return nil, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, noReply(err)
+	}
+	return resp, nil
 }
 
 // reply is the part of MTS's envelope that we read. Messages are not read.

@@ -3,7 +3,6 @@ package mts
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -34,18 +33,9 @@ func (c *Client) Ping(ctx context.Context, mtsURL string) error {
 
 // get makes an exchange whose reply is not MTS's envelope.
 func (c *Client) get(ctx context.Context, base, path string) (status int, body []byte, err error) {
-	address, err := seeding.ParseAddress(base)
+	resp, err := c.send(ctx, http.MethodGet, base, path, nil)
 	if err != nil {
-		return 0, nil, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: err}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String()+path, nil)
-	if err != nil {
-		return 0, nil, &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: fmt.Errorf("request: %w", err)}
-	}
-	req.Header.Set("Accept", "application/json")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return 0, nil, noReply(err)
+		return 0, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply))
