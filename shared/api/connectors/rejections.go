@@ -180,7 +180,7 @@ func (s *service) replyCSV(w http.ResponseWriter, r *http.Request, c seeding.Con
 	out := csv.NewWriter(&text)
 	out.UseCRLF = true
 	_ = out.Write(columns) // a buffer takes every write
-	const atOnce = 1000
+	const atOnce = 990     // and one more to see whether others follow: a request of the store
 	mark := page.mark
 	for left := page.Limit; left > 0 && text.Len() < enoughCSV; {
 		found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, filter, mark, min(left, atOnce))

@@ -313,6 +313,7 @@ func (f *fake) OpenRun(_ context.Context, r seeding.Run) error {
 	if f.state.Run != "" || r.Fence != f.state.Lease.Fence {
 		return seeding.ErrConflict
 	}
+	r.Started, r.PassStarted = r.Started.Truncate(time.Millisecond), r.PassStarted.Truncate(time.Millisecond) // as stores keep them
 	f.runs[r.ID], f.state.Run, f.state.Begun = r, r.ID, r.Due
 	return nil
 }
@@ -369,6 +370,7 @@ func (f *fake) SaveRun(_ context.Context, r seeding.Run) error {
 func (f *fake) progress(r seeding.Run) {
 	stored := f.runs[r.ID]
 	r.Totals, r.Batches, r.Closed, r.Lately, r.Late = stored.Totals, stored.Batches, stored.Closed, stored.Lately, stored.Late
+	r.PassStarted = r.PassStarted.Truncate(time.Millisecond) // as stores keep it
 	f.runs[r.ID] = r
 }
 

@@ -2,7 +2,6 @@ package submit
 
 import (
 	"context"
-	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -12,7 +11,7 @@ import (
 // nobody, has counted them.
 type passRead struct {
 	run     string
-	started time.Time
+	started int64 // the pass, in milliseconds, as stores keep them
 	cursor  int64 // up to which they are counted
 	count   seeding.RejectionCount
 }
@@ -21,7 +20,7 @@ type passRead struct {
 // and after it.
 func (p *passRead) add(before, after seeding.Run, staying []seeding.Rejection) {
 	if before.Cursor == 0 {
-		*p = passRead{run: before.ID, started: before.PassStarted}
+		*p = passRead{run: before.ID, started: before.PassStarted.UnixMilli()}
 	}
 	if !p.whole(before) { // another invocation made a part of it
 		*p = passRead{}
@@ -35,7 +34,7 @@ func (p *passRead) add(before, after seeding.Run, staying []seeding.Rejection) {
 
 // whole reports whether everything up to the cursor of the run is counted.
 func (p *passRead) whole(r seeding.Run) bool {
-	return p.run == r.ID && p.started.Equal(r.PassStarted) && p.cursor == r.Cursor
+	return p.run == r.ID && p.started == r.PassStarted.UnixMilli() && p.cursor == r.Cursor
 }
 
 // staying are the rejections of the connector that a page leaves as they were, or
@@ -65,7 +64,7 @@ func (s *Submitter) countRejections(ctx context.Context, v view, sent bool) (*se
 	}
 	count := v.posts.read.count
 	for after := ""; sent || !v.posts.read.whole(*v.run); {
-		const page = 1000
+		const page = 990 // and one more to see whether others follow: a request of the store
 		list, next, err := s.Store.ListRejections(ctx, v.connector.RegistryKey(), v.connector.ID, seeding.RejectionFilter{}, after, page)
 		if err != nil {
 			return nil, err
