@@ -2,7 +2,6 @@ package submit
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -77,13 +76,9 @@ func (s *Submitter) foreseePage(ctx context.Context, c seeding.Connector, regist
 	}
 	p.tokens = seeding.ByRegistrant(tokens)
 	began := s.Clock.Now()
-	var rejections []seeding.Rejection
-	for _, span := range spans(vids) {
-		some, err := s.Store.Rejections(ctx, c.RegistryKey(), span[0], span[1])
-		if seeding.IgnoreDamaged(err) != nil {
-			return p, err
-		}
-		rejections = append(rejections, some...)
+	rejections, err := s.Store.RejectionsAt(ctx, c.RegistryKey(), numbersOf(vids))
+	if seeding.IgnoreDamaged(err) != nil {
+		return p, err
 	}
 	p.addRejections(rejections, c.ID, nil, began)
 	if holders := p.duplicateHolders(); len(holders) > 0 {
@@ -94,25 +89,6 @@ func (s *Submitter) foreseePage(ctx context.Context, c seeding.Connector, regist
 		p.holders = seeding.ByRegistrant(held)
 	}
 	return p, nil
-}
-
-// spans are the ranges of identifiers to read: a page of the list as one, and VIDs
-// that are far from each other alone.
-func spans(vids []seeding.Identifier) (list [][2]int64) {
-	const near = 100
-	ids := make([]int64, 0, len(vids))
-	for _, v := range vids {
-		ids = append(ids, v.ID)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if n := len(list); n > 0 && id-list[n-1][1] <= near {
-			list[n-1][1] = id
-			continue
-		}
-		list = append(list, [2]int64{id, id})
-	}
-	return list
 }
 
 // foresee decides about the VIDs of a page in their order, as decidePage does.
