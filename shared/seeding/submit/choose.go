@@ -42,12 +42,7 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 	if err != nil {
 		return selection{}, err
 	}
-	taken := map[int64]bool{}
-	for _, b := range open {
-		for _, m := range b.Members {
-			taken[m.Registrant] = true
-		}
-	}
+	taken := membersOf(open)
 	chosen, deleted := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
 	started := s.Clock.Now()
 	until := started.Add(s.Times.PageLimit / 2)
@@ -128,25 +123,44 @@ func (v view) retried() seeding.Retried {
 // prepareRules opens the registry and reads what the decisions depend on.
 func (s *Submitter) prepareRules(ctx context.Context, v view) (seeding.Registry, rules, error) {
 	c := v.connector
-	mapper, err := s.Mappings.Compile(c.Source.Mapping)
+	r, err := s.rulesOf(ctx, c)
 	if err != nil {
-		return nil, rules{}, seeding.MappingUnusable(err)
-	}
-	fingerprintKey, err := s.FingerprintKeys.Current(ctx)
-	if err != nil {
-		return nil, rules{}, seeding.KeysUnusable(err)
+		return nil, rules{}, err
 	}
 	registry, err := s.Registries.Open(ctx, c)
 	if err != nil {
 		return nil, rules{}, seeding.RegistryUnusable(err)
 	}
-	return registry, rules{
+	r.retried, r.ownDomain, r.direct = v.retried(), v.run.Selection.Domain != "", c.IsDirect()
+	return registry, r, nil
+}
+
+// rulesOf are the rules of a configuration, without what a run adds.
+func (s *Submitter) rulesOf(ctx context.Context, c seeding.Connector) (rules, error) {
+	mapper, err := s.Mappings.Compile(c.Source.Mapping)
+	if err != nil {
+		return rules{}, seeding.MappingUnusable(err)
+	}
+	fingerprintKey, err := s.FingerprintKeys.Current(ctx)
+	if err != nil {
+		return rules{}, seeding.KeysUnusable(err)
+	}
+	return rules{
 		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
-		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: v.retried(),
-		ownDomain: v.run.Selection.Domain != "",
-		mapper:    mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
-		direct: c.IsDirect(),
+		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape,
+		mapper: mapper, fingerprintKey: fingerprintKey, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
 	}, nil
+}
+
+// membersOf are the registrants in open batches.
+func membersOf(open []seeding.Batch) map[int64]bool {
+	members := map[int64]bool{}
+	for _, b := range open {
+		for _, m := range b.Members {
+			members[m.Registrant] = true
+		}
+	}
+	return members
 }
 
 // chooseFailed raises a problem of the connector if no batch could be made. A

@@ -29,35 +29,20 @@ func (s *Submitter) Foresee(ctx context.Context, c seeding.Connector, draft bool
 	if seeding.IgnoreDamaged(err) != nil {
 		return nil, err
 	}
-	taken := map[int64]bool{}
-	for _, b := range open {
-		for _, m := range b.Members {
-			taken[m.Registrant] = true
-		}
-	}
-	return r.foresee(p, taken, s.Clock.Now()), nil
+	return r.foresee(p, membersOf(open), s.Clock.Now()), nil
 }
 
 // foreseeRules are the rules of a configuration that may not be stored.
 func (s *Submitter) foreseeRules(ctx context.Context, c seeding.Connector, draft bool) (rules, error) {
-	mapper, err := s.Mappings.Compile(c.Source.Mapping)
+	r, err := s.rulesOf(ctx, c)
 	if err != nil {
-		return rules{}, seeding.MappingUnusable(err)
-	}
-	key, err := s.FingerprintKeys.Current(ctx)
-	if err != nil {
-		return rules{}, seeding.KeysUnusable(err)
+		return rules{}, err
 	}
 	state, err := s.Store.State(ctx, c.ID)
 	if err != nil && !seeding.IsNotFound(err) {
 		return rules{}, err
 	}
-	r := rules{
-		registry: c.RegistryKey(), connector: c.ID, configured: c.Version,
-		mandatory: c.Source.Mandatory, removeVIDs: c.Output.RemoveVIDs, tokens: c.Output.TokenShape, retried: state.Retried,
-		mapper: mapper, fingerprintKey: key, fingerprintKeys: map[string]seeding.Key{}, times: s.Times,
-	}
-	if draft {
+	if r.retried = state.Retried; draft {
 		r.configured = -1 // no rejection has this version, so each is due
 	}
 	return r, nil
@@ -81,27 +66,17 @@ func (s *Submitter) foreseePage(ctx context.Context, c seeding.Connector, regist
 		return p, err
 	}
 	p.addRejections(rejections, c.ID, nil, began)
-	if holders := p.duplicateHolders(); len(holders) > 0 {
-		held, err := registry.Tokens(ctx, holders)
-		if err != nil {
-			return p, err
-		}
-		p.holders = seeding.ByRegistrant(held)
-	}
-	return p, nil
+	err = p.readHolders(ctx, registry)
+	return p, err
 }
 
 // foresee decides about the VIDs of a page in their order, as decidePage does.
 func (r rules) foresee(p page, taken map[int64]bool, now time.Time) []seeding.Foreseen {
 	list := make([]seeding.Foreseen, 0, len(p.vids))
 	for _, vid := range p.vids {
-		before := p.mine[vid.ID]
-		f := facts{
-			taken: taken[vid.Registrant], record: p.records[vid.Registrant], tokens: p.tokens[vid.Registrant],
-			before: before, holderTokens: p.holders[before.Holder], conflict: p.conflicts[vid.ID],
-		}
+		f := p.facts(vid, taken)
 		d := r.decide(vid, f, now)
-		one := seeding.Foreseen{Identifier: vid, Fate: fateOf(f, d.choice), Rejection: before}
+		one := seeding.Foreseen{Identifier: vid, Fate: fateOf(f, d.choice), Rejection: f.before}
 		if f.record != nil {
 			one.Record, one.Demographics = withVID(f.record, seeding.CleanVID(vid.Value)), r.demographics(vid, f)
 		}
@@ -110,8 +85,7 @@ func (r rules) foresee(p page, taken map[int64]bool, now time.Time) []seeding.Fo
 			taken[vid.Registrant] = true
 			one.Rejection = seeding.Rejection{}
 		case reject:
-			who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
-			one.Rejection = d.cause.Reject(r.registry, r.connector, who, r.configured, before, now, r.times)
+			one.Rejection = r.rejection(vid, f, d, now)
 		}
 		list = append(list, one)
 	}

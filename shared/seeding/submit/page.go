@@ -80,12 +80,17 @@ func (plan *pagePlan) add(r rules, vid seeding.Identifier, f facts, d decision, 
 			plan.remove = append(plan.remove, vid.ID)
 		}
 	case reject:
-		who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
-		plan.rejected = append(plan.rejected, d.cause.Reject(r.registry, r.connector, who, r.configured, f.before, now, r.times))
+		plan.rejected = append(plan.rejected, r.rejection(vid, f, d, now))
 	case take:
 		d.candidate.cursor, d.candidate.tally = plan.run.Cursor, plan.run.Tally
 		plan.chosen = append(plan.chosen, d.candidate)
 	}
+}
+
+// rejection is the one that a decision to reject makes.
+func (r rules) rejection(vid seeding.Identifier, f facts, d decision, now time.Time) seeding.Rejection {
+	who := seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}.Subject()
+	return d.cause.Reject(r.registry, r.connector, who, r.configured, f.before, now, r.times)
 }
 
 // readPage reads at most limit VIDs after the cursor, and what belongs to them.
@@ -117,7 +122,8 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	if seeding.IgnoreDamaged(err) != nil {
 		return p, err
 	}
-	return p, s.readRejected(ctx, registry, c, &p, rejections, deleted, began)
+	err = s.readRejected(ctx, registry, c, &p, rejections, deleted, began)
+	return p, err
 }
 
 // readRejected adds to a page what belongs to its rejections.
@@ -130,13 +136,20 @@ func (s *Submitter) readRejected(ctx context.Context, registry seeding.Registry,
 		}
 	}
 	p.addRejections(rejections, c.ID, deleted, began)
-	if holders := p.duplicateHolders(); len(holders) > 0 {
-		held, err := registry.Tokens(ctx, holders)
-		if err != nil {
-			return err
-		}
-		p.holders = seeding.ByRegistrant(held)
+	return p.readHolders(ctx, registry)
+}
+
+// readHolders reads what those hold whom the page's duplicates name.
+func (p *page) readHolders(ctx context.Context, registry seeding.Registry) error {
+	holders := p.duplicateHolders()
+	if len(holders) == 0 {
+		return nil
 	}
+	held, err := registry.Tokens(ctx, holders)
+	if err != nil {
+		return err
+	}
+	p.holders = seeding.ByRegistrant(held)
 	return nil
 }
 
