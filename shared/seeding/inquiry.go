@@ -101,6 +101,25 @@ func (q Inquiry) About(stored Connector) (Connector, PasswordSource) {
 	return c, PasswordStored
 }
 
+// AskedStore reads the connector that an inquiry is about.
+type AskedStore interface {
+	Connector(ctx context.Context, id string) (Connector, error)
+}
+
+// AskedAbout is Inquiry.About with the connector as it is stored now; ErrNotFound if it
+// was deleted meanwhile.
+func AskedAbout(ctx context.Context, store AskedStore, q Inquiry) (Connector, PasswordSource, error) {
+	var stored Connector
+	if q.Connector != "" {
+		var err error
+		if stored, err = store.Connector(ctx, q.Connector); err != nil {
+			return Connector{}, "", err
+		}
+	}
+	c, source := q.About(stored)
+	return c, source, nil
+}
+
 // OpenInquiry is what the functions share about an inquiry that is not over: one
 // that waits for submit or that submit works on, or a preview that was not fetched.
 type OpenInquiry struct {

@@ -92,19 +92,14 @@ func (r *report) add(lines ...seeding.Line) {
 
 // Answer implements inquire.Answerer.
 func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[string]string, show func([]seeding.Line) error) ([]seeding.Line, []byte, error) {
-	r := &report{show: show}
-	var stored seeding.Connector
-	if q.Connector != "" {
-		var err error
-		stored, err = k.Store.Connector(ctx, q.Connector)
-		if seeding.IsNotFound(err) {
-			return []seeding.Line{seeding.ConnectorGone}, nil, nil
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+	c, source, err := seeding.AskedAbout(ctx, k.Store, q)
+	if seeding.IsNotFound(err) {
+		return []seeding.Line{seeding.ConnectorGone}, nil, nil
 	}
-	c, source := q.About(stored)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &report{show: show}
 	if c.MTS.URL == "" {
 		r.add(seeding.NoMTS)
 	} else {
@@ -113,7 +108,7 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[str
 	if k.Direct != nil {
 		r.add(k.Direct(ctx, c, secrets)...)
 	}
-	err := k.registry(ctx, r, c, source, secrets)
+	err = k.registry(ctx, r, c, source, secrets)
 	if err == nil {
 		err = r.err
 	}

@@ -59,18 +59,13 @@ const readLimit = 100 * time.Second
 func (p *Previewer) Answer(ctx context.Context, q seeding.Inquiry, secrets map[string]string, _ func([]seeding.Line) error) ([]seeding.Line, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	var stored seeding.Connector
-	if q.Connector != "" {
-		var err error
-		stored, err = p.Store.Connector(ctx, q.Connector)
-		if seeding.IsNotFound(err) {
-			return []seeding.Line{seeding.ConnectorGone}, nil, nil
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+	c, source, err := seeding.AskedAbout(ctx, p.Store, q)
+	if seeding.IsNotFound(err) {
+		return []seeding.Line{seeding.ConnectorGone}, nil, nil
 	}
-	c, source := q.About(stored)
+	if err != nil {
+		return nil, nil, err
+	}
 	if c.Registry.URL == "" {
 		return []seeding.Line{seeding.NoRegistry}, nil, nil
 	}
