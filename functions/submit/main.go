@@ -80,10 +80,10 @@ func main() {
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
 				Store: store, Password: password, Foreseer: submitter, Mappings: jq.Mappings{},
-				Stored: func(ctx context.Context, c seeding.Connector) (preview.Registry, error) {
+				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
 					return registries.Known(ctx, c)
 				},
-				Open: func(c seeding.Connector, password string) (preview.Registry, error) {
+				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(client, c, password, clock.Now)
 				},
 			},

@@ -116,8 +116,8 @@ func newDesk(s Surroundings, f Functions, stored *odoo.Registries) *inquire.Desk
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
 				Store: s.Store, Password: s.Password, Foreseer: f.Submitter, Mappings: jq.Mappings{},
-				Stored: func(ctx context.Context, c seeding.Connector) (preview.Registry, error) { return stored.Known(ctx, c) },
-				Open: func(c seeding.Connector, password string) (preview.Registry, error) {
+				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) { return stored.Known(ctx, c) },
+				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
 				},
 			},

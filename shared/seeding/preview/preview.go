@@ -16,14 +16,6 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Registry is what a preview asks of a registry.
-type Registry interface {
-	seeding.Registry
-	// VIDsOf returns the identifiers of the VID type that the registrants hold, valid
-	// and not expired.
-	VIDsOf(ctx context.Context, registrants []int64) ([]seeding.Identifier, error)
-}
-
 // Store is what a preview calls of the stores.
 type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
@@ -38,9 +30,9 @@ type Foreseer interface {
 type Previewer struct {
 	Store Store
 	// Stored opens the registry of a stored configuration as runs do.
-	Stored func(ctx context.Context, c seeding.Connector) (Registry, error)
+	Stored func(ctx context.Context, c seeding.Connector) (seeding.Registry, error)
 	// Open opens the registry of a draft with a password.
-	Open func(c seeding.Connector, password string) (Registry, error)
+	Open func(c seeding.Connector, password string) (seeding.Registry, error)
 	// Password returns the stored password that a configuration names.
 	Password func(ctx context.Context, c seeding.Connector) (string, error)
 	Foreseer Foreseer
@@ -92,8 +84,8 @@ func lines(line *seeding.Line) []seeding.Line {
 }
 
 // open opens the registry, or returns a line that says why it cannot be.
-func (p *Previewer) open(ctx context.Context, q seeding.Inquiry, c seeding.Connector, source seeding.PasswordSource, secrets map[string]string) (Registry, *seeding.Line, error) {
-	var registry Registry
+func (p *Previewer) open(ctx context.Context, q seeding.Inquiry, c seeding.Connector, source seeding.PasswordSource, secrets map[string]string) (seeding.Registry, *seeding.Line, error) {
+	var registry seeding.Registry
 	var err error
 	if q.Draft == nil {
 		registry, err = p.Stored(ctx, c)
@@ -128,7 +120,7 @@ func failure(err error) *seeding.Line {
 }
 
 // look reads VIDs and decides about them.
-func (p *Previewer) look(ctx context.Context, q seeding.Inquiry, c seeding.Connector, registry Registry) (a seeding.PreviewAnswer, err error) {
+func (p *Previewer) look(ctx context.Context, q seeding.Inquiry, c seeding.Connector, registry seeding.Registry) (a seeding.PreviewAnswer, err error) {
 	var vids []seeding.Identifier
 	if len(q.Registrants) > 0 {
 		vids, err = registry.VIDsOf(ctx, q.Registrants)

@@ -49,10 +49,10 @@ func newWorld(t *testing.T, options odoosim.Options) *world {
 	clock := seedingtest.Clock{Time: time.Now()}
 	w.previewer = &preview.Previewer{
 		Store: w.store,
-		Stored: func(ctx context.Context, c seeding.Connector) (preview.Registry, error) {
+		Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
 			return registries.Known(ctx, c)
 		},
-		Open: func(c seeding.Connector, password string) (preview.Registry, error) {
+		Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 			return odoo.Examine(calls, c, password, time.Now)
 		},
 		Password: password, Mappings: jq.Mappings{},
