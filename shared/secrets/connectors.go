@@ -91,12 +91,5 @@ func (s *ConnectorSecrets) cached(at secretVersion) (string, bool) {
 // Delete removes the secret with all its versions, at once and for good. One
 // that is gone already is no error.
 func (s *ConnectorSecrets) Delete(ctx context.Context, connectorID, field string) error {
-	name := s.name(connectorID, field)
-	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
-		SecretId: &name, ForceDeleteWithoutRecovery: aws.Bool(true),
-	})
-	if err != nil && !codeIs(err, absent) {
-		return failed("DeleteSecret", err)
-	}
-	return nil
+	return remove(ctx, s.client, s.name(connectorID, field))
 }

@@ -89,20 +89,10 @@ func (s *InquirySecrets) get(ctx context.Context, name string) ([]byte, error) {
 
 // ForgetGiven implements inquire.Secrets.
 func (s *InquirySecrets) ForgetGiven(ctx context.Context, inquiry string) error {
-	return s.remove(ctx, inquiry+given)
+	return remove(ctx, s.client, s.prefix+inquiry+given)
 }
 
 // ForgetKey implements inquire.Secrets.
 func (s *InquirySecrets) ForgetKey(ctx context.Context, inquiry string) error {
-	return s.remove(ctx, inquiry+key)
-}
-
-func (s *InquirySecrets) remove(ctx context.Context, name string) error {
-	_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
-		SecretId: aws.String(s.prefix + name), ForceDeleteWithoutRecovery: aws.Bool(true),
-	})
-	if err != nil && !codeIs(err, absent) {
-		return failed("DeleteSecret", err)
-	}
-	return nil
+	return remove(ctx, s.client, s.prefix+inquiry+key)
 }

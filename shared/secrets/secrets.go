@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
@@ -60,6 +61,18 @@ func failed(operation string, err error) error {
 func codeIs(err error, code string) bool {
 	replied, ok := errors.AsType[smithy.APIError](err)
 	return ok && replied.ErrorCode() == code
+}
+
+// remove deletes a secret with all its versions, at once and for good. One that is
+// gone already is no error.
+func remove(ctx context.Context, client Client, name string) error {
+	_, err := client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
+		SecretId: &name, ForceDeleteWithoutRecovery: aws.Bool(true),
+	})
+	if err != nil && !codeIs(err, absent) {
+		return failed("DeleteSecret", err)
+	}
+	return nil
 }
 
 // value is the secret in a reply, whichever of two fields holds it.
