@@ -236,16 +236,23 @@ func (s *Store) there(ctx context.Context, list []seeding.Rejection) (keys []dyn
 
 // ListRuns implements the store of the connectors API.
 func (s *Store) ListRuns(ctx context.Context, connector, before string, limit int) ([]seeding.Run, string, error) {
-	span := dynamo.Span{Partition: runs(connector), From: runPrefix, To: afterRuns, Backward: true, Limit: limit + 2}
+	return newestFirst(ctx, s, connector, runPrefix, before, limit, decodeRun, func(r seeding.Run) dynamo.Key { return runKey(connector, r.ID) })
+}
+
+// newestFirst is a page of the items of a connector whose sort keys begin with a
+// prefix, which ends in "#". A page mark is the sort key of the last one of the page,
+// without its prefix.
+func newestFirst[T any](ctx context.Context, s *Store, connector, prefix, before string, limit int, decode func(dynamo.Item) (T, error), key func(T) dynamo.Key) ([]T, string, error) {
+	span := dynamo.Span{Partition: runs(connector), From: prefix, To: dynamo.AfterAll(strings.TrimSuffix(prefix, "#")), Backward: true, Limit: limit + 2}
 	if before != "" {
-		span.To = runPrefix + before
+		span.To = prefix + before
 	}
 	list, more, err := dynamo.Page(ctx, s.connectors, span, limit,
-		func(it dynamo.Item) bool { return before == "" || dynamo.SortKey(it) != span.To }, decodeRun)
+		func(it dynamo.Item) bool { return before == "" || dynamo.SortKey(it) != span.To }, decode)
 	if err != nil || !more {
 		return list, "", err
 	}
-	return list, list[len(list)-1].ID, nil
+	return list, key(list[len(list)-1]).Sort[len(prefix):], nil
 }
 
 // ListBatches implements the store of the connectors API. It reads open ones first,

@@ -10,9 +10,6 @@ import (
 
 const changePrefix = "change#"
 
-// afterChanges sorts after all changes of a connector.
-var afterChanges = dynamo.AfterAll("change")
-
 // changeKey sorts the changes of a connector by time. They stay where they are when
 // the connector is deleted.
 func changeKey(c seeding.Change) dynamo.Key {
@@ -52,16 +49,7 @@ func (s *Store) update(ctx context.Context, changes []seeding.Change, c dynamo.C
 // ListChanges implements the store of the connectors API. A page mark is the sort
 // key of the last change of the page, without its prefix.
 func (s *Store) ListChanges(ctx context.Context, connector, before string, limit int) ([]seeding.Change, string, error) {
-	span := dynamo.Span{Partition: runs(connector), From: changePrefix, To: afterChanges, Backward: true, Limit: limit + 2}
-	if before != "" {
-		span.To = changePrefix + before
-	}
-	list, more, err := dynamo.Page(ctx, s.connectors, span, limit,
-		func(it dynamo.Item) bool { return before == "" || dynamo.SortKey(it) != span.To }, decodeChange)
-	if err != nil || !more {
-		return list, "", err
-	}
-	return list, changeKey(list[len(list)-1]).Sort[len(changePrefix):], nil
+	return newestFirst(ctx, s, connector, changePrefix, before, limit, decodeChange, changeKey)
 }
 
 // storedField is a seeding.FieldChange in an item.

@@ -15,9 +15,6 @@ import (
 
 const runPrefix = "run#"
 
-// afterRuns sorts after all runs.
-var afterRuns = dynamo.AfterAll("run")
-
 func runs(connector string) string { return "C#" + connector }
 
 func runKey(connector, run string) dynamo.Key {
