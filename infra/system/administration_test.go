@@ -344,21 +344,18 @@ func TestAdministrationCrashPoints(t *testing.T) {
 		if a.faults.seen[point] == 0 {
 			t.Errorf("nobody calls %s, so no crash is tried there", point)
 		}
-		for _, m := range modes {
-			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
-				t.Parallel()
-				a := newAdministrator(t)
-				a.faults.armed[point] = m
-				a.wholeLife()
-				a.faults.checkAllCame(t)
-				// The one thing that nobody comes back to: a password stored for a
-				// connector of which its creator died before it was written.
-				left := 0
-				if m.kill && (point == "connectors: secrets CreateSecret" && m.after || point == "connectors: dynamodb CreateConnector" && !m.after) {
-					left = 1
-				}
-				expect(t, "secrets left", len(a.secrets.Names()), left)
-			})
-		}
 	}
+	eachCrash(t, points, func(t *testing.T, point string, m mode) {
+		a := newAdministrator(t)
+		a.faults.armed[point] = m
+		a.wholeLife()
+		a.faults.checkAllCame(t)
+		// The one thing that nobody comes back to: a password stored for a
+		// connector of which its creator died before it was written.
+		left := 0
+		if m.kill && (point == "connectors: secrets CreateSecret" && m.after || point == "connectors: dynamodb CreateConnector" && !m.after) {
+			left = 1
+		}
+		expect(t, "secrets left", len(a.secrets.Names()), left)
+	})
 }

@@ -336,6 +336,41 @@ func writes() (names []string) {
 	return names
 }
 
+// checkTried checks that there is a crash point at methods of the store.
+func checkTried(t *testing.T, points []string, methods ...string) {
+	t.Helper()
+	for _, method := range methods {
+		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
+			t.Errorf("the run never calls %s, so no crash is tried there", method)
+		}
+	}
+}
+
+// eachCrash tries each point in each mode.
+func eachCrash(t *testing.T, points []string, try func(t *testing.T, point string, m mode)) {
+	for _, point := range points {
+		for _, m := range modes {
+			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
+				t.Parallel()
+				try(t, point, m)
+			})
+		}
+	}
+}
+
+// eachPair tries pairs of points, which the seed chooses.
+func eachPair(t *testing.T, points []string, seed uint64, pairs int, try func(t *testing.T, pair int, arm func(*faults))) {
+	random := rand.New(rand.NewPCG(2026, seed))
+	for i := range pairs {
+		a, b := points[random.IntN(len(points))], points[random.IntN(len(points))]
+		ma, mb := modes[random.IntN(len(modes))], modes[random.IntN(len(modes))]
+		t.Run(fmt.Sprintf("pair %d: %s %s, %s %s", i, a, ma, b, mb), func(t *testing.T) {
+			t.Parallel()
+			try(t, i, func(f *faults) { f.armed[a], f.armed[b] = ma, mb })
+		})
+	}
+}
+
 func TestCrashPoints(t *testing.T) {
 	t.Parallel()
 	w, c, before := eventful(t, true) // so everything below ends as it does on DynamoDB Local
@@ -345,31 +380,18 @@ func TestCrashPoints(t *testing.T) {
 		if slices.Contains(ofImports, method) || method == "Track" {
 			continue // TestCrashPointsOfImports, TestCrashPointsOfDirectCallbacks
 		}
-		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
-			t.Errorf("the run never calls %s, so no crash is tried there", method)
-		}
+		checkTried(t, points, method)
 	}
 	t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
-	for _, point := range points {
-		for _, m := range modes {
-			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
-				t.Parallel()
-				w, c, before := eventful(t, false)
-				w.faults.armed[point] = m
-				w.checkEnds(want, w.finishAndCheck(c, before))
-				w.faults.checkAllCame(t)
-			})
-		}
-	}
-	random := rand.New(rand.NewPCG(2026, 11))
-	for i := range 24 {
-		a, b := points[random.IntN(len(points))], points[random.IntN(len(points))]
-		ma, mb := modes[random.IntN(len(modes))], modes[random.IntN(len(modes))]
-		t.Run(fmt.Sprintf("pair %d: %s %s, %s %s", i, a, ma, b, mb), func(t *testing.T) {
-			t.Parallel()
-			w, c, before := eventful(t, i < 2)
-			w.faults.armed[a], w.faults.armed[b] = ma, mb
-			w.checkEnds(want, w.finishAndCheck(c, before))
-		})
-	}
+	eachCrash(t, points, func(t *testing.T, point string, m mode) {
+		w, c, before := eventful(t, false)
+		w.faults.armed[point] = m
+		w.checkEnds(want, w.finishAndCheck(c, before))
+		w.faults.checkAllCame(t)
+	})
+	eachPair(t, points, 11, 24, func(t *testing.T, pair int, arm func(*faults)) {
+		w, c, before := eventful(t, pair < 2)
+		arm(w.faults)
+		w.checkEnds(want, w.finishAndCheck(c, before))
+	})
 }

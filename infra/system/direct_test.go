@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -288,32 +287,17 @@ func TestCrashPointsOfDirectCallbacks(t *testing.T) {
 	w, c, before := eventfulDirect(t, true)
 	want := w.finishAndCheck(c, before)
 	points := slices.Sorted(maps.Keys(w.faults.seen))
-	for _, method := range []string{"Track", "Postpone", "Close", "PutRejections", "Claim"} {
-		if !slices.ContainsFunc(points, func(point string) bool { return strings.HasSuffix(point, ": dynamodb "+method) }) {
-			t.Errorf("the run never calls %s, so no crash is tried there", method)
-		}
-	}
+	checkTried(t, points, "Track", "Postpone", "Close", "PutRejections", "Claim")
 	t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
-	for _, point := range points {
-		for _, m := range modes {
-			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
-				t.Parallel()
-				w, c, before := eventfulDirect(t, false)
-				w.faults.armed[point] = m
-				w.checkEnds(want, w.finishAndCheck(c, before))
-				w.faults.checkAllCame(t)
-			})
-		}
-	}
-	random := rand.New(rand.NewPCG(2026, 28))
-	for i := range 8 {
-		a, b := points[random.IntN(len(points))], points[random.IntN(len(points))]
-		ma, mb := modes[random.IntN(len(modes))], modes[random.IntN(len(modes))]
-		t.Run(fmt.Sprintf("pair %d: %s %s, %s %s", i, a, ma, b, mb), func(t *testing.T) {
-			t.Parallel()
-			w, c, before := eventfulDirect(t, false)
-			w.faults.armed[a], w.faults.armed[b] = ma, mb
-			w.checkEnds(want, w.finishAndCheck(c, before))
-		})
-	}
+	eachCrash(t, points, func(t *testing.T, point string, m mode) {
+		w, c, before := eventfulDirect(t, false)
+		w.faults.armed[point] = m
+		w.checkEnds(want, w.finishAndCheck(c, before))
+		w.faults.checkAllCame(t)
+	})
+	eachPair(t, points, 28, 8, func(t *testing.T, _ int, arm func(*faults)) {
+		w, c, before := eventfulDirect(t, false)
+		arm(w.faults)
+		w.checkEnds(want, w.finishAndCheck(c, before))
+	})
 }

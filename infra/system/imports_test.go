@@ -355,7 +355,7 @@ func TestACancelledRunEndsWithWhatIsUnderWay(t *testing.T) {
 
 // importing makes a world in which an import of a list, and then a one-time job,
 // write all that they can write.
-func importing(t *testing.T, local bool) (*world, seeding.Connector, invariants.Registry, []int64) {
+func importing(t *testing.T, local bool) (*world, seeding.Connector, invariants.Registry) {
 	w := newWorld(t, options{faults: newFaults(), local: local})
 	w.kinds = w.registry.Populate(80, 5).Kinds
 	ids := append(slices.Sorted(maps.Keys(w.kinds)), w.addRegistrants(30)...)
@@ -367,7 +367,7 @@ func importing(t *testing.T, local bool) (*world, seeding.Connector, invariants.
 	w.setStatus(seeding.Stopped, c)
 	w.clock.Advance(time.Second)
 	w.openImport(c, "import", append(ids, 9_000_001)...)
-	return w, c, before, ids
+	return w, c, before
 }
 
 // finishImport lets both end, and returns why who was listed was not sent, and how
@@ -411,7 +411,7 @@ func (w *world) finishImport(c seeding.Connector, before invariants.Registry) (m
 // listed what became of them.
 func TestCrashPointsOfImports(t *testing.T) {
 	t.Parallel()
-	w, c, before, _ := importing(t, true)
+	w, c, before := importing(t, true)
 	want, wantEnds := w.finishImport(c, before)
 	var points []string
 	for point := range w.faults.seen {
@@ -426,23 +426,18 @@ func TestCrashPointsOfImports(t *testing.T) {
 			t.Errorf("nothing calls %s, so no crash is tried there", method)
 		}
 	}
-	for _, point := range points {
-		for _, m := range modes {
-			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
-				t.Parallel()
-				w, c, before, _ := importing(t, false)
-				w.faults.armed[point] = m
-				unsent, ends := w.finishImport(c, before)
-				w.checkEnds(wantEnds, ends)
-				for id, why := range unsent {
-					if why != want[id] {
-						t.Errorf("registrant %d (%v): %q; without a crash %q", id, w.kinds[id], why, want[id])
-					}
-				}
-				w.faults.checkAllCame(t)
-			})
+	eachCrash(t, points, func(t *testing.T, point string, m mode) {
+		w, c, before := importing(t, false)
+		w.faults.armed[point] = m
+		unsent, ends := w.finishImport(c, before)
+		w.checkEnds(wantEnds, ends)
+		for id, why := range unsent {
+			if why != want[id] {
+				t.Errorf("registrant %d (%v): %q; without a crash %q", id, w.kinds[id], why, want[id])
+			}
 		}
-	}
+		w.faults.checkAllCame(t)
+	})
 }
 
 // ofImports are the methods of the store that only imports, or jobs that end, use.

@@ -100,17 +100,12 @@ func TestCrashPointsWithAnOutputFormat(t *testing.T) {
 			t.Fatalf("no crash is tried at %s: %v", needed, points)
 		}
 	}
-	for _, point := range points {
-		for _, m := range modes {
-			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
-				t.Parallel()
-				w, c, before := eventful(t, false, withFormat(formatMuch))
-				w.faults.armed[point] = m
-				w.checkEnds(want, ends(w, c, before))
-				w.faults.checkAllCame(t)
-			})
-		}
-	}
+	eachCrash(t, points, func(t *testing.T, point string, m mode) {
+		w, c, before := eventful(t, false, withFormat(formatMuch))
+		w.faults.armed[point] = m
+		w.checkEnds(want, ends(w, c, before))
+		w.faults.checkAllCame(t)
+	})
 }
 
 // The Output Formats of these tests can be saved.
