@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -199,12 +198,7 @@ func TestDirectCallbackThatFails(t *testing.T) {
 			if sent := w.mts.Counters().RecordsReceived; sent > c.people+6 {
 				t.Errorf("%d records were sent while nothing arrives", sent)
 			}
-			mended := connector
-			w.direct(odoosim.REST15)(&mended)
-			mended.Version = 2
-			if err := w.store.ReplaceConnector(t.Context(), mended, w.clock.Now()); err != nil {
-				t.Fatal(err)
-			}
+			w.change(connector, w.direct(odoosim.REST15))
 			w.finish(60, connector)
 			w.finishNextRun(20, connector)
 			w.checkInvariants(connector, before)
@@ -267,14 +261,7 @@ func eventfulDirect(t *testing.T, local bool) (*world, seeding.Connector, invari
 	w.addRegistrants(40)
 	w.addRefused(5)
 	before := w.now()
-	var posts atomic.Int32
-	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPost || posts.Add(1) != 3 {
-			return false
-		}
-		http.NotFound(rw, r)
-		return true
-	}
+	w.turnAwayPost(3)
 	c := w.connector(func(c *seeding.Connector) {
 		w.direct(odoosim.REST15)(c)
 		c.MTS.BatchMaximum = 20

@@ -317,6 +317,18 @@ func (w *world) setUnprovedSize(size int) {
 	}
 }
 
+// turnAwayPost makes MTS answer one POST, the nth, as if it were not there.
+func (w *world) turnAwayPost(nth int64) {
+	var posts atomic.Int64
+	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || posts.Add(1) != nth {
+			return false
+		}
+		http.NotFound(rw, r)
+		return true
+	}
+}
+
 // A redirect says that a batch was not taken, whatever it leads to: nobody's data are
 // sent again and again.
 func TestRedirectToNoAddressIsNotAskedAgainAndAgain(t *testing.T) {

@@ -287,10 +287,7 @@ func TestAnAnswerWaitsWithItsProblem(t *testing.T) {
 		t.Errorf("tried %d times in an hour", tries)
 	}
 	w.registry.Allow("g2p.reg.id", "create")
-	c.Version++
-	if err := w.store.ReplaceConnector(t.Context(), c, w.clock.Now()); err != nil {
-		t.Fatal(err)
-	}
+	c = w.change(c, func(*seeding.Connector) {})
 	w.tick()
 	expect(t, "tokenised after the change", w.tokenised(), 30)
 	w.finish(10, c)

@@ -88,10 +88,7 @@ func TestRejectionsEndWithTheirCause(t *testing.T) {
 	expect(t, "token of the duplicate", w.tokenOf(one.Registrant), mtssim.Token(before.VID(one.Registrant)))
 
 	// Another setting may let pass what was rejected.
-	c.Version, c.Source.Mandatory = 2, []string{"name", "gender", "fullAddress"}
-	if err := w.store.ReplaceConnector(t.Context(), c, w.clock.Now()); err != nil {
-		t.Fatal(err)
-	}
+	c = w.change(c, func(c *seeding.Connector) { c.Source.Mandatory = []string{"name", "gender", "fullAddress"} })
 	w.finishNextRun(20, c)
 	byKind, _ := w.rejections(c)
 	expect(t, "invalid for want of a date of birth", byKind["invalid ATS-REQ-012"], 0)

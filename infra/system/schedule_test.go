@@ -8,17 +8,6 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// change replaces the configuration, as the API would.
-func (w *world) change(c seeding.Connector, change func(*seeding.Connector)) seeding.Connector {
-	w.Helper()
-	change(&c)
-	c.Version++
-	if err := w.store.ReplaceConnector(w.Context(), c, w.clock.Now()); err != nil {
-		w.Fatal(err)
-	}
-	return c
-}
-
 // runsBegan are the times at which the recurring runs of a connector began, the
 // oldest first.
 func (w *world) runsBegan(c seeding.Connector) (began []time.Time) {
@@ -33,14 +22,6 @@ func (w *world) runsBegan(c seeding.Connector) (began []time.Time) {
 		}
 	}
 	return began
-}
-
-// ticks lets minutes pass.
-func (w *world) ticks(n int) {
-	w.Helper()
-	for range n {
-		w.tick()
-	}
 }
 
 // checkBegan checks that the runs of a connector began within two minutes after the
@@ -101,9 +82,7 @@ func TestD6AOneTimeJobHonoursStartAndEnd(t *testing.T) {
 		}
 		w.tick()
 	}
-	for range 30 {
-		w.tick()
-	}
+	w.ticks(30)
 	w.checkBegan(c, starts)
 	expect(t, "status", w.state(c).Status, seeding.Completed)
 	all, _ := w.batches(c)

@@ -387,16 +387,7 @@ func TestCloserThatIsKilled(t *testing.T) {
 	for closer, cause := range map[string]func(w *world){
 		"patch":     func(*world) {},
 		"reconcile": func(w *world) { w.mts.SetFaults(mtssim.Faults{LoseNext: 1}) },
-		"submit": func(w *world) {
-			var posts atomic.Int64
-			w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
-				if r.Method != http.MethodPost || posts.Add(1) != 2 {
-					return false
-				}
-				http.NotFound(rw, r)
-				return true
-			}
-		},
+		"submit":    func(w *world) { w.turnAwayPost(2) },
 	} {
 		for _, m := range []mode{{after: false, kill: true}, {after: true, kill: true}} {
 			t.Run(fmt.Sprintf("%s %s", closer, m), func(t *testing.T) {

@@ -227,6 +227,14 @@ func (w *world) tick() {
 	w.clock.Advance(time.Minute)
 }
 
+// ticks lets minutes pass.
+func (w *world) ticks(n int) {
+	w.Helper()
+	for range n {
+		w.tick()
+	}
+}
+
 // tickWithoutWaiting is tick where functions under way go on meanwhile.
 func (w *world) tickWithoutWaiting() {
 	w.Helper()
@@ -260,6 +268,17 @@ func (w *world) connector(change func(*seeding.Connector)) seeding.Connector {
 		w.Fatal(err)
 	}
 	w.setStatus(seeding.Running, c)
+	return c
+}
+
+// change replaces the configuration, as the API would.
+func (w *world) change(c seeding.Connector, change func(*seeding.Connector)) seeding.Connector {
+	w.Helper()
+	change(&c)
+	c.Version++
+	if err := w.store.ReplaceConnector(w.Context(), c, w.clock.Now()); err != nil {
+		w.Fatal(err)
+	}
 	return c
 }
 
