@@ -31,37 +31,42 @@ func TestMadeUpTokensReplaceNoVID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var broken atomic.Bool
-			broken.Store(true)
-			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
-				if broken.Load() {
-					return mtssim.Verdict{Token: c.token(a.VID)}
-				}
-				return mtssim.Rules(ctx, a)
-			}}})
-			w.addRegistrants(60)
-			before := w.now()
-			connector := w.connector(nil)
-			for range 20 {
-				w.tick()
-			}
-			expect(t, "tokens at the registry", w.registry.State().Tokens, 0)
-			expect(t, "VIDs left", len(w.vids()), 60)
-			expect(t, "tokenised in the totals", w.totals(connector).Tokenised, 0)
-			_, rejected := w.rejections(connector)
-			expect(t, "rejections", len(rejected), 0)
-			problems := w.problems(connector)
-			expect(t, "problem", problems[seeding.ProblemTokens].Text, c.text)
-			if _, blocked := problems[seeding.ProblemIdentity]; !blocked {
-				t.Error("registrants are sent as if all were well")
-			}
-			broken.Store(false)
-			w.finish(120, connector)
-			w.checkInvariants(connector, before)
-			expect(t, "tokenised in the end", w.tokenised(), 60)
-			expect(t, "problems in the end", len(w.problems(connector)), 0)
+			checkReplaceNoVID(t, 20, c.token, c.text)
 		})
 	}
+}
+
+// checkReplaceNoVID checks that tokens of an MTS replace no VID for as many ticks, that
+// a problem has the text, and that all is well once MTS gives tokens.
+func checkReplaceNoVID(t *testing.T, ticks int, token func(vid string) string, text string) {
+	t.Helper()
+	var broken atomic.Bool
+	broken.Store(true)
+	w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
+		if broken.Load() {
+			return mtssim.Verdict{Token: token(a.VID)}
+		}
+		return mtssim.Rules(ctx, a)
+	}}})
+	w.addRegistrants(60)
+	before := w.now()
+	c := w.connector(nil)
+	w.ticks(ticks)
+	expect(t, "tokens at the registry", w.registry.State().Tokens, 0)
+	expect(t, "VIDs left", len(w.vids()), 60)
+	expect(t, "tokenised in the totals", w.totals(c).Tokenised, 0)
+	_, rejected := w.rejections(c)
+	expect(t, "rejections", len(rejected), 0)
+	problems := w.problems(c)
+	expect(t, "problem", problems[seeding.ProblemTokens].Text, text)
+	if _, blocked := problems[seeding.ProblemIdentity]; !blocked {
+		t.Error("registrants are sent as if all were well")
+	}
+	broken.Store(false)
+	w.finish(120, c)
+	w.checkInvariants(c, before)
+	expect(t, "tokenised in the end", w.tokenised(), 60)
+	expect(t, "problems in the end", len(w.problems(c)), 0)
 }
 
 // Registrants of one person get one token: one holds it, the others are duplicates,
@@ -104,37 +109,7 @@ func TestRubbishReplacesNoVID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var broken atomic.Bool
-			broken.Store(true)
-			w := newWorld(t, options{mts: mtssim.Options{Identify: func(ctx context.Context, a mtssim.Applicant) mtssim.Verdict {
-				if broken.Load() {
-					return mtssim.Verdict{Token: rubbish(a.VID)}
-				}
-				return mtssim.Rules(ctx, a)
-			}}})
-			w.addRegistrants(60)
-			before := w.now()
-			c := w.connector(nil)
-			for range 10 {
-				w.tick()
-			}
-			expect(t, "tokens at the registry", w.registry.State().Tokens, 0)
-			expect(t, "VIDs left", len(w.vids()), 60)
-			expect(t, "tokenised in the totals", w.totals(c).Tokenised, 0)
-			_, rejected := w.rejections(c)
-			expect(t, "rejections", len(rejected), 0)
-			problems := w.problems(c)
-			if p := problems[seeding.ProblemTokens]; p.Text != seeding.TokensMisshapen.Text {
-				t.Errorf("the problem is %+v", p)
-			}
-			if _, blocked := problems[seeding.ProblemIdentity]; !blocked {
-				t.Error("registrants are sent as if all were well")
-			}
-			broken.Store(false)
-			w.finish(120, c)
-			w.checkInvariants(c, before)
-			expect(t, "tokenised in the end", w.tokenised(), 60)
-			expect(t, "problems in the end", len(w.problems(c)), 0)
+			checkReplaceNoVID(t, 10, rubbish, seeding.TokensMisshapen.Text)
 		})
 	}
 }
