@@ -93,9 +93,8 @@ func (s *Server) execute(q request) (any, error) {
 	}
 	c := call{db: q.db, model: q.model, method: q.method, fixed: fixed, about: excerpt(python.Repr(q.args))}
 	return s.perform(c, func(w *work) (any, *tx, *exception) {
-		e := &env{db: q.db, user: q.user, denied: s.deniedNow(), began: s.clock(), activeTest: activeTest, work: w,
-			indexed: !s.options.NoIndex, hashRows: s.options.HashRows, generation: generation(s.options.Odoo),
-			encrypted: s.options.Encrypted, decrypts: q.method == "read" && len(ids) == 1 && !s.isLocked()}
+		e := s.newEnv(q.db, q.user, w)
+		e.activeTest, e.encrypted, e.decrypts = activeTest, s.options.Encrypted, q.method == "read" && len(ids) == 1 && !s.isLocked()
 		if !how.writes {
 			result, err := how.read(e, tab.model, ids, bound)
 			return result, nil, err
@@ -104,6 +103,12 @@ func (s *Server) execute(q request) (any, error) {
 		result, err := how.write(t, tab.model, ids, bound)
 		return result, t, err
 	})
+}
+
+// newEnv is what the work of a call for a user sees.
+func (s *Server) newEnv(db *database, u *user, w *work) *env {
+	return &env{db: db, user: u, denied: s.deniedNow(), began: s.clock(), activeTest: true, work: w,
+		indexed: !s.options.NoIndex, hashRows: s.options.HashRows, generation: generation(s.options.Odoo)}
 }
 
 func excerpt(s string) string {

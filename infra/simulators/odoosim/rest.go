@@ -1,10 +1,8 @@
 package odoosim
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -77,15 +75,14 @@ func (x *exchange) rest(r *http.Request, body []byte) *reply {
 	default:
 		return jsonReply(http.StatusNotFound, python.Dict{{"detail", "Not Found"}})
 	}
-	given, err := readRest(body)
-	if err != nil {
-		return x.refused(err)
+	given, ok := decode(body)
+	if !ok {
+		return x.refused(&restError{status: http.StatusBadRequest, description: "the body is not JSON"})
 	}
 	var answer any
-	_, err = x.server.perform(call{db: db, model: partnerModel, method: method, fixed: x.server.options.Latency.Session, about: excerpt(string(body))},
+	_, err := x.server.perform(call{db: db, model: partnerModel, method: method, fixed: x.server.options.Latency.Session, about: excerpt(string(body))},
 		func(w *work) (any, *tx, *exception) {
-			t := newTx(&env{db: db, user: u, denied: x.server.deniedNow(), began: x.server.clock(), activeTest: true, work: w,
-				indexed: !x.server.options.NoIndex, hashRows: x.server.options.HashRows})
+			t := newTx(x.server.newEnv(db, u, w))
 			var err error
 			if answer, err = handle(t, given); err != nil {
 				if e, ok := errors.AsType[*exception](err); ok {
@@ -131,20 +128,6 @@ func (x *exchange) restUser(r *http.Request) (*user, *reply) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	return db.user(defaultUsers()[0].id), nil
-}
-
-func readRest(body []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var given any
-	err := decoder.Decode(&given)
-	if err == nil {
-		_, err = decoder.Token()
-	}
-	if !errors.Is(err, io.EOF) {
-		return nil, &restError{status: http.StatusBadRequest, description: "the body is not JSON"}
-	}
-	return given, nil
 }
 
 // refused is the reply of a call that failed.

@@ -100,16 +100,21 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	return x.withCookie(page(http.StatusNotFound, "Not Found", notFoundText))
 }
 
-// parse reads the JSON request. The reply is HTML, and nil if it can be read.
-func (x *exchange) parse(body []byte) *reply {
+// decode reads a body that is one JSON value and nothing else.
+func decode(body []byte) (v any, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	var request any
-	err := decoder.Decode(&request)
+	err := decoder.Decode(&v)
 	if err == nil {
 		_, err = decoder.Token() // More() is false before a surplus bracket
 	}
-	if !errors.Is(err, io.EOF) {
+	return v, errors.Is(err, io.EOF)
+}
+
+// parse reads the JSON request. The reply is HTML, and nil if it can be read.
+func (x *exchange) parse(body []byte) *reply {
+	request, ok := decode(body)
+	if !ok {
 		// The page repeats the whole body (facts/odoo.md A1.5).
 		echo := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(python.Repr(string(body)))
 		return badRequest("Invalid JSON data: " + echo)
