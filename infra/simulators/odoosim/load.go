@@ -69,7 +69,7 @@ func (t *tx) load(m *model, columns, data any) (any, *exception) {
 		}
 	}
 	if len(messages) > 0 {
-		t.changes, t.ids, t.owned = newTx(t.env).changes, newTx(t.env).ids, newTx(t.env).owned
+		*t = *newTx(t.env)
 		return python.Dict{{"ids", false}, {"messages", messages}, {"nextrow", 0}}, nil
 	}
 	return python.Dict{{"ids", ids}, {"messages", []any{}}, {"nextrow", 0}}, nil

@@ -66,7 +66,7 @@ func (db *database) seedSystem(now stamp) {
 	named(db.types, NationalType, map[string]any{nameField: "NATIONAL ID"})
 	named(db.tables[parameterModel], 1, map[string]any{"key": "database.uuid", "value": rand.Text()})
 	for id, code := range []string{"M", "F", "O"} {
-		named(db.tables[genderModel], int64(id+1), map[string]any{"code": code, "value": []string{"Male", "Female", "Other"}[id], "active": true})
+		named(db.tables[genderModel], int64(id+1), map[string]any{"code": code, "value": genders[code], "active": true})
 	}
 }
 
@@ -206,18 +206,14 @@ func (s *Server) DeleteIdentifier(id int64) bool {
 func (s *Server) DeleteRegistrant(id int64) bool {
 	s.main.mu.Lock()
 	defer s.main.mu.Unlock()
-	regIDs, _ := s.main.regs.having(s.main.regs.model.column("partner_id"), id)
-	gone := map[int64]bool{}
-	for _, reg := range regIDs {
-		gone[reg] = true
+	for _, held := range []*table{s.main.regs, s.main.phones} {
+		ids, _ := held.having(held.model.column("partner_id"), id)
+		gone := map[int64]bool{}
+		for _, one := range ids {
+			gone[one] = true
+		}
+		held.drop(gone)
 	}
-	s.main.regs.drop(gone)
-	phones, _ := s.main.phones.having(s.main.phones.model.column("partner_id"), id)
-	gone = map[int64]bool{}
-	for _, phone := range phones {
-		gone[phone] = true
-	}
-	s.main.phones.drop(gone)
 	found := s.main.partners.rows[id] != nil
 	s.main.partners.drop(map[int64]bool{id: true})
 	return found
