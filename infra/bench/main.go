@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,6 +48,16 @@ type row struct {
 
 func (r *report) add(measure, goal string, met bool, measured string, a ...any) {
 	r.rows = append(r.rows, row{measure, goal, fmt.Sprintf(measured, a...), met})
+}
+
+// compare adds the p99 of as many times of ours over that of a bare call.
+func (r *report) compare(measure string, most float64, ours, bare []time.Duration) {
+	slices.Sort(ours)
+	slices.Sort(bare)
+	p99, half := len(ours)*99/100-1, len(ours)/2
+	ratio := float64(ours[p99]) / float64(bare[p99])
+	r.add(measure, fmt.Sprintf("≤ %g", most), ratio <= most, "%.2f (%.2f ms / %.2f ms; medians %.2f ms / %.2f ms)", ratio,
+		milliseconds(ours[p99]), milliseconds(bare[p99]), milliseconds(ours[half]), milliseconds(bare[half]))
 }
 
 func (r *report) note(format string, a ...any) { r.notes = append(r.notes, fmt.Sprintf(format, a...)) }
