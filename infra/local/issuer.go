@@ -122,7 +122,7 @@ func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 }
 
 // Roles are those of the API, with the names that the template gives them.
-var Roles = []string{"viewer", "operator", "administrator"}
+var Roles = []string{"viewer", "operator", administrator}
 
 // token is the client credentials grant (RFC 6749, 4.4). The form's role, which no
 // standard knows, is the one that the token has; administrator if it has none.
@@ -136,19 +136,20 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	if !basic {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
+	role := cmp.Or(r.PostForm.Get("role"), administrator)
 	switch {
 	case id != client || subtle.ConstantTimeCompare([]byte(secret), []byte(i.secret)) == 0:
 		w.Header().Set("WWW-Authenticate", "Basic")
 		refuse(w, http.StatusUnauthorized, "invalid_client")
 	case r.PostForm.Get("grant_type") != "client_credentials":
 		refuse(w, http.StatusBadRequest, "unsupported_grant_type")
-	case !slices.Contains(Roles, cmp.Or(r.PostForm.Get("role"), administrator)):
+	case !slices.Contains(Roles, role):
 		refuse(w, http.StatusBadRequest, "invalid_request")
 	default:
 		scopes := strings.Fields(r.PostForm.Get("scope"))
 		w.Header().Set("Cache-Control", "no-store")
 		reply(w, http.StatusOK, map[string]any{
-			"access_token": i.Token(id, []string{cmp.Or(r.PostForm.Get("role"), administrator)}, scopes...),
+			"access_token": i.Token(id, []string{role}, scopes...),
 			"token_type":   "Bearer",
 			"expires_in":   int(Lifetime.Seconds()),
 			"scope":        strings.Join(scopes, " "),
