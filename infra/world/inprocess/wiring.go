@@ -51,7 +51,6 @@ type Surroundings struct {
 type Functions struct {
 	Submitter  *submit.Submitter // CallbackBase is left to who serves Callback
 	Desk       *inquire.Desk     // of submit, too
-	Inquiries  *secrets.InquirySecrets
 	Callback   http.Handler
 	Patcher    *patch.Patcher
 	Reconciler *reconcile.Reconciler
@@ -67,6 +66,9 @@ func Wire(s Surroundings) Functions {
 		s.CallbackSecrets = func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) {
 			return seeding.CallbackSecrets{}, nil
 		}
+	}
+	if s.Inquiries == nil {
+		s.Inquiries = secrets.Inquiries(secretstest.New(), "inquiries/")
 	}
 	// One for each function: in different processes they share no session.
 	registries := func() *odoo.Registries {
@@ -90,18 +92,15 @@ func Wire(s Surroundings) Functions {
 			Store: s.Store, MTS: s.MTS, Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, Log: s.Log,
 		},
 	}
-	if functions.Inquiries = s.Inquiries; functions.Inquiries == nil {
-		functions.Inquiries = secrets.Inquiries(secretstest.New(), "inquiries/")
-	}
-	functions.Desk = newDesk(s, functions, registries())
+	functions.Desk = newDesk(s, functions.Submitter, registries())
 	s.Invoker.functions = functions
 	return functions
 }
 
 // newDesk is the desk of submit.
-func newDesk(s Surroundings, f Functions, stored *odoo.Registries) *inquire.Desk {
+func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries) *inquire.Desk {
 	return &inquire.Desk{
-		Store: s.Store, Secrets: f.Inquiries, Invoker: s.Invoker, Clock: s.Clock, Times: s.Times, NewID: function.NewID,
+		Store: s.Store, Secrets: s.Inquiries, Invoker: s.Invoker, Clock: s.Clock, Times: s.Times, NewID: function.NewID,
 		Every: s.Invoker.clock.Every, Log: s.Log,
 		Answerers: map[seeding.InquiryKind]inquire.Answerer{
 			seeding.CheckInquiry: &check.Checker{
@@ -115,7 +114,7 @@ func newDesk(s Surroundings, f Functions, stored *odoo.Registries) *inquire.Desk
 				},
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
-				Store: s.Store, Password: s.Password, Foreseer: f.Submitter, Mappings: jq.Mappings{},
+				Store: s.Store, Password: s.Password, Foreseer: foreseer, Mappings: jq.Mappings{},
 				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) { return stored.Known(ctx, c) },
 				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
