@@ -225,9 +225,7 @@ func (a *administrator) wholeLife() {
 	a.finish(30, a.configured())
 	a.endInquiries()
 	a.sendUntilDone(nil, http.MethodPost, "/connectors/"+a.id+"/stop", nil)
-	for len(a.failures) > 0 {
-		<-a.failures
-	}
+	a.forgetFailures()
 	a.checkIdentifiers(before)
 	a.delete()
 	if status, _, _ := a.send(http.MethodGet, "/connectors/"+a.id, nil); status != http.StatusNotFound {

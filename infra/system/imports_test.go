@@ -392,9 +392,7 @@ func (w *world) finishImport(c seeding.Connector, before invariants.Registry) (m
 	w.setStatus(seeding.Running, c)
 	w.finish(120, c)
 	expect(w.T, "status", w.state(c).Status, seeding.Completed)
-	for len(w.failures) > 0 {
-		<-w.failures // functions were made to fail
-	}
+	w.forgetFailures() // functions were made to fail
 	w.checkInvariants(c, before)
 	ends := map[int64]string{}
 	_, rejected := w.rejections(c)

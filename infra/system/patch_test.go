@@ -138,9 +138,7 @@ func TestLateCommitMakesNoSecondToken(t *testing.T) {
 			c := w.connector(nil)
 			w.finish(60, c)
 			late.Add(int64(w.registry.CommitLate())) // if the run did not wait for it
-			for len(w.failures) > 0 {
-				<-w.failures // of the dead
-			}
+			w.forgetFailures()                       // of the dead
 			w.checkInvariants(c, before)
 			w.checkSent(1)
 			expect(t, "late commits", late.Load(), 1)
@@ -213,9 +211,7 @@ func TestKilledPatcherIsReplacedInTime(t *testing.T) {
 			}
 			w.faults.checkAllCame(t)
 			w.finish(20, c)
-			for len(w.failures) > 0 {
-				<-w.failures // of the dead
-			}
+			w.forgetFailures() // of the dead
 			w.checkInvariants(c, before)
 			w.checkSent(1)
 			expect(t, "tokens", w.registry.State().Tokens, 20)

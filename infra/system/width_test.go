@@ -364,9 +364,7 @@ func TestPOSTsThatAreOpenTogether(t *testing.T) {
 				w.finishInTime(60, connector)
 				w.clock.Advance(15 * time.Minute) // for answers that come late
 				w.invoker.Wait()
-				for len(w.failures) > 0 {
-					<-w.failures // of who was killed
-				}
+				w.forgetFailures() // of who was killed
 				w.checkInvariants(connector, before)
 				w.checkFreed(connector)
 				expect(t, "tokenised", w.tokenised(), n)
@@ -402,9 +400,7 @@ func TestCloserThatIsKilled(t *testing.T) {
 				c := w.connector(nil)
 				w.finish(60, c)
 				w.faults.checkAllCame(t)
-				for len(w.failures) > 0 {
-					<-w.failures // of who was killed
-				}
+				w.forgetFailures() // of who was killed
 				w.checkInvariants(c, before)
 				w.checkFreed(c)
 				w.checkSentOnce(n, w.mts.Counters().RecordsReceived, c)

@@ -235,6 +235,13 @@ func (w *world) ticks(n int) {
 	}
 }
 
+// forgetFailures is for functions that were made to fail.
+func (w *world) forgetFailures() {
+	for len(w.failures) > 0 {
+		<-w.failures
+	}
+}
+
 // tickWithoutWaiting is tick where functions under way go on meanwhile.
 func (w *world) tickWithoutWaiting() {
 	w.Helper()
