@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-registry soak lint bench build clean pins
+.PHONY: help run test test-registry soak fuzz lint bench build clean pins
 
 BIN := .cache/bin
 PACKAGES ?= ./...
@@ -23,7 +23,7 @@ run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 P
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
 test: ## Run all tests (PACKAGES=./shared/... for some)
-	@infra/tools/fetch go cc ministack dynamodb-local gotestsum
+	@infra/tools/fetch go cc ministack dynamodb-local gotestsum schemathesis
 	go vet $(PACKAGES)
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)
 
@@ -34,6 +34,10 @@ test-registry: ## Test client, connector and simulator against a real Odoo 19, a
 soak: ## Make long runs while functions are killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
 	@infra/tools/fetch go ministack
 	@go run ./infra/soak $(if $(SEED),-seed $(SEED)) $(if $(RUNS),-runs $(RUNS)) $(if $(REGISTRANTS),-registrants $(REGISTRANTS))
+
+fuzz: ## Search for inputs that break parsers and the API (EACH=5m for each target, API=10m by each role)
+	@infra/tools/fetch go schemathesis
+	@go run ./infra/fuzz $(if $(EACH),-each $(EACH)) $(if $(API),-api $(API)) $(if $(SEED),-seed $(SEED))
 
 lint: ## Check code, modules and the template
 	@infra/tools/fetch go lint golangci-lint
@@ -60,6 +64,7 @@ clean: ## Remove all that was built or fetched
 pins:
 	@infra/tools/fetch python
 	python3 -m venv .cache/venv-uv && .cache/venv-uv/bin/pip install --quiet uv
-	cd infra/tools && for name in ministack lint sam odoo; do \
-		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
+	cd infra/tools && for name in ministack lint sam odoo schemathesis; do \
+		version=3.10; [ $$name = schemathesis ] && version=3.11; \
+		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version $$version \
 			--custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit; done

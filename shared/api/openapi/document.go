@@ -323,7 +323,7 @@ func (o *operation) checkQuery(r *http.Request) error {
 			if meant := likely(name, known); meant != "" {
 				flaw.Params, flaw.Detail = api.Params{"meant": meant}, flaw.Detail+`; do you mean "`+meant+`"?`
 			}
-			wrong = append(wrong, api.FieldError{Parameter: visible(name), Flaw: flaw})
+			wrong = append(wrong, api.FieldError{Parameter: cmp.Or(visible(name), "(without a name)"), Flaw: flaw})
 		case len(given[name]) > 1:
 			wrong = append(wrong, api.FieldError{Parameter: name, Flaw: api.Flaw{Code: "twice", Detail: "is given twice"}})
 		default:

@@ -154,6 +154,7 @@ func TestParametersAreChecked(t *testing.T) {
 		"full=yes":        "full type: must be true or false, without quotes",
 		"limits=1":        `limits unknown_parameter: is not a parameter of this request; do you mean "limit"?`,
 		"id=1":            "id unknown_parameter: is not a parameter of this request",
+		"=5":              "(without a name) unknown_parameter: is not a parameter of this request",
 		"a=1&limit=0":     "a unknown_parameter: is not a parameter of this request; limit range: must be from 1 to 100",
 	} {
 		_, err := openapi.NewDocument([]byte(small)).Check(httptest.NewRequest(http.MethodPost, "/?"+query, nil), "/")
