@@ -87,6 +87,9 @@ func (a API) serve(endpoint Endpoint) http.Handler {
 			a.Log.With(a.Attributes(r)...).ErrorContext(r.Context(), "request failed",
 				"route", r.Pattern, "method", r.Method, "kind", Kind(err))
 		}
+		if problem.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750, 3
+		}
 		if problem.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(problem.RetryAfter))
 		}

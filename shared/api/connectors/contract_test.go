@@ -132,3 +132,37 @@ func TestSourcesOfProblemsAreThoseOfTheDocument(t *testing.T) {
 		t.Errorf("only %d sources were found", len(found))
 	}
 }
+
+// The document explains no code that nothing gives: a program would wait for it in
+// vain.
+func TestEveryCodeOfTheDocumentIsGiven(t *testing.T) {
+	var read struct {
+		Codes map[string]string `json:"x-codes"`
+	}
+	document := connectors.Document().Text()
+	if err := json.Unmarshal(document, &read); err != nil {
+		t.Fatal(err)
+	}
+	said := string(document) // x-says has codes too
+	for _, folder := range []string{".", "..", "../openapi", "../../seeding", "../../seeding/setup"} {
+		files, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(folder + "/" + file.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			said += string(text)
+		}
+	}
+	for code := range read.Codes {
+		if !strings.Contains(said, `"code": "`+code+`"`) && !strings.Contains(strings.ReplaceAll(said, `"`+code+`": "`, ""), `"`+code+`"`) {
+			t.Errorf("nothing gives the code %q", code)
+		}
+	}
+}

@@ -48,6 +48,8 @@ func TestEveryOperationNeedsItsRole(t *testing.T) {
 		a := s.do(method, path, "")
 		if refused := a.Code == http.StatusUnauthorized; refused == contract().Public(operation) {
 			t.Errorf("%s with an ID token: %d", operation, a.Code)
+		} else if refused && a.Header().Get("WWW-Authenticate") != `Bearer error="invalid_token"` {
+			t.Errorf("%s: %v", operation, a.Header())
 		}
 	}
 }
