@@ -73,13 +73,13 @@ func main() {
 		Store: store,
 		Answerers: map[seeding.InquiryKind]inquire.Answerer{
 			seeding.CheckInquiry: &check.Checker{
-				Store: store, Password: password, Ping: seeder.Ping, Clock: clock,
+				Store: store, Password: password, Ping: seeder.Ping, Reach: seeder.Reach, Clock: clock,
 				Open: func(c seeding.Connector, password string) (check.Registry, error) {
 					return odoo.Examine(client, c, password, clock.Now)
 				},
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
-				Store: store, Password: password, Foreseer: submitter, Mappings: jq.Mappings{},
+				Store: store, Password: password, Foreseer: submitter, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
 				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
 					return registries.Known(ctx, c)
 				},

@@ -3,6 +3,7 @@ package mts
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -43,4 +44,18 @@ func (c *Client) get(ctx context.Context, base, path string) (status int, body [
 		return 0, nil, noReply(err)
 	}
 	return resp.StatusCode, body, nil
+}
+
+// Reach asks whether any web server answers at an address that MTS calls, whatever it
+// answers. It sends no secret. The address may have a query.
+func (c *Client) Reach(ctx context.Context, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: "BadAddress", Cause: fmt.Errorf("request: %w", err)}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return noReply(err)
+	}
+	return resp.Body.Close()
 }

@@ -8,7 +8,20 @@ type server struct{ code, name, subject, address string }
 var (
 	registryServer = server{"registry", "the registry", "The registry", "registry.url"}
 	mtsServer      = server{"mts", "MTS", "MTS", "mts_url"}
+	// tokenServer is called by MTS, and by us in a check only.
+	tokenServer = server{"token_endpoint", "the server where MTS signs in", "The server where MTS signs in", "callback.auth_url"}
 )
+
+// EndpointProblem describes why a check gets no reply where MTS signs in for a direct
+// callback.
+func EndpointProblem(f *Fault) Description {
+	d, known := tokenServer.describe(f.Code)
+	if !known {
+		d = Description{Text: "The server where MTS signs in cannot be reached.", Remedy: "Check callback.auth_url, and that the server is up."}
+	}
+	d.Remedy += " It is MTS that calls it, from a network of its own: if MTS reaches it, nothing is wrong."
+	return d
+}
 
 // describe returns the description of a code of our clients, if it has one of its
 // own.

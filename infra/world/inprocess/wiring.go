@@ -109,12 +109,13 @@ func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries
 					_, err := s.MTS.Status(ctx, mtsURL, "00000000-0000-0000-0000-000000000000")
 					return err
 				},
+				Reach: func(context.Context, string) error { return nil },
 				Open: func(c seeding.Connector, password string) (check.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
 				},
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
-				Store: s.Store, Password: s.Password, Foreseer: foreseer, Mappings: jq.Mappings{},
+				Store: s.Store, Password: s.Password, Foreseer: foreseer, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
 				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) { return stored.Known(ctx, c) },
 				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)

@@ -180,7 +180,8 @@ type lineDocument struct {
 
 // linePointers are members of a configuration that no rule of setup is about.
 var linePointers = map[string]string{
-	"read_one_by_one": "/registry/read_one_by_one",
+	"read_one_by_one":   "/registry/read_one_by_one",
+	"callback_auth_url": "/callback/auth_url",
 }
 
 func newInquiryDocument(q seeding.Inquiry, state string) inquiryDocument {

@@ -62,9 +62,9 @@ type Checker struct {
 	Password func(ctx context.Context, c seeding.Connector) (string, error)
 	// Ping asks whether there is an MTS at an address.
 	Ping func(ctx context.Context, mtsURL string) error
-	// Direct looks at the servers that a direct callback names; nil: there is none.
-	Direct func(ctx context.Context, c seeding.Connector, secrets map[string]string) []seeding.Line
-	Clock  seeding.Clock
+	// Reach asks whether a web server answers at an address, and sends no secret there.
+	Reach func(ctx context.Context, address string) error
+	Clock seeding.Clock
 }
 
 const (
@@ -105,8 +105,8 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[str
 	} else {
 		r.add(mtsLine(limited(ctx, func(ctx context.Context) error { return k.Ping(ctx, c.MTS.URL) })))
 	}
-	if k.Direct != nil {
-		r.add(k.Direct(ctx, c, secrets)...)
+	if direct := c.Delivery.Direct; direct != nil && direct.Auth.URL != "" {
+		r.add(tokenLine(limited(ctx, func(ctx context.Context) error { return k.Reach(ctx, direct.Auth.URL) })))
 	}
 	err = k.registry(ctx, r, c, source, secrets)
 	if err == nil {

@@ -54,6 +54,7 @@ func newWorld(t *testing.T, options odoosim.Options) *world {
 		},
 		Password: func(context.Context, seeding.Connector) (string, error) { return "admin", nil },
 		Ping:     mts.New(calls, time.Now).Ping,
+		Reach:    mts.New(calls, time.Now).Reach,
 		Clock:    w,
 	}
 	w.connector = inprocess.Connector("stored", seeder, w.serve(w.registry), w.now)
@@ -417,4 +418,26 @@ func TestDeletedConnector(t *testing.T) {
 	w := newWorld(t, odoosim.Options{})
 	lines := w.check(seeding.Inquiry{Connector: "gone"}, nil)
 	w.want(lines, map[string]string{"work": "failure no_connector"})
+}
+
+// Where MTS signs in for a direct callback is dialled, without a secret; what is wrong
+// there only warns, because MTS calls it and not we.
+func TestTokenEndpoint(t *testing.T) {
+	var got []string
+	endpoint := http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
+		out.WriteHeader(http.StatusMethodNotAllowed)
+	})
+	w := newWorld(t, odoosim.Options{})
+	w.people(1, odoosim.Registrant{})
+	c := w.connector
+	for address, want := range map[string]string{
+		w.serve(endpoint) + "/token?realm=a": "ok reached", "http://127.0.0.1:1/token": "warning ConnectionRefused", "https://10.9.9.9/token": "warning AddressNotAllowed", "": " ",
+	} {
+		c.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example/api", Method: "POST", Auth: seeding.DirectAuth{Type: seeding.AuthOAuth, URL: address, ClientID: "mts"}}
+		w.want(w.check(seeding.Inquiry{Connector: w.connector.ID, Draft: &c, Given: true}, map[string]string{seeding.RegistryPassword: "admin"}), map[string]string{"token_endpoint": want})
+	}
+	if want := []string{"GET /token?realm=a "}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
 }

@@ -12,6 +12,7 @@ import (
 // Names of lines, in their order.
 const (
 	mts      = "mts"
+	tokens   = "token_endpoint" // of a direct callback that MTS signs in for
 	server   = "registry"
 	signIn   = "sign_in"
 	version  = "version"
@@ -78,6 +79,15 @@ func mtsLine(err error) seeding.Line {
 		return failed(mts, fault.Named(), seeding.MTSProblem(fault), mtsURL)
 	}
 	return ok(mts, "reached", "MTS answers, and so does its database.", nil)
+}
+
+// tokenLine only warns: MTS calls the endpoint, from a network of its own.
+func tokenLine(err error) seeding.Line {
+	if err != nil {
+		fault := seeding.FaultOf(err)
+		return seeding.Line{Name: tokens, Result: seeding.LineWarning, Code: fault.Named(), Description: seeding.EndpointProblem(fault), Field: "callback_auth_url"}
+	}
+	return ok(tokens, "reached", "A web server answers at callback.auth_url, where MTS signs in. Whether it accepts MTS is seen with the first batch.", nil)
 }
 
 func unusableLine(u *seeding.Unusable) seeding.Line {

@@ -37,8 +37,7 @@ type Previewer struct {
 	Password func(ctx context.Context, c seeding.Connector) (string, error)
 	Foreseer Foreseer
 	Mappings seeding.Mappings
-	// Output applies the Output Format to a made answer; nil: there is none.
-	Output func(c seeding.Connector, of seeding.Foreseen) *seeding.PreviewOutput
+	Outputs  seeding.Outputs
 }
 
 // sample is how many VIDs are looked at.
@@ -149,8 +148,10 @@ func (p *Previewer) look(ctx context.Context, q seeding.Inquiry, c seeding.Conne
 		if f.Record != nil {
 			records = append(records, f.Record)
 		}
-		if p.Output != nil && a.Output == nil && f.Fate == seeding.WouldBeSent {
-			a.Output = p.Output(c, f)
+		if f.Fate == seeding.WouldBeSent && a.Output == nil {
+			if a.Output, err = p.output(ctx, c, registry, f); err != nil {
+				return a, err
+			}
 		}
 	}
 	a.Rows = rows(foreseen, q)

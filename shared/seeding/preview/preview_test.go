@@ -55,7 +55,7 @@ func newWorld(t *testing.T, options odoosim.Options) *world {
 		Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 			return odoo.Examine(calls, c, password, time.Now)
 		},
-		Password: password, Mappings: jq.Mappings{},
+		Password: password, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
 		Foreseer: &submit.Submitter{
 			Store: w.store, Registries: registries, Mappings: jq.Mappings{}, FingerprintKeys: inprocess.Keyring("fingerprint"),
 			Clock: clock, Times: seeding.DefaultTimes(), Log: slog.New(slog.DiscardHandler),
@@ -321,5 +321,47 @@ func TestRegistryCallsOfAPreview(t *testing.T) {
 			t.Errorf("%d calls: %v", calls, w.registry.State().Calls)
 		}
 		t.Logf("%d calls in a fresh process, sign-in included; then %d", fresh, w.registry.State().Total.Calls)
+	}
+}
+
+// An Output Format is applied to a made answer about the first who would be sent.
+func TestOutputFormat(t *testing.T) {
+	for name, test := range map[string]struct {
+		format        string
+		direct        bool
+		shape, result string // of the result, a part
+		wrong         string // a part
+	}{
+		"none":                   {},
+		"an identifier":          {format: `{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`, shape: "identifier", result: `"id_type":"MOSIP UIN TOKEN"`},
+		"an individual by a VID": {format: `{updateId: .input.vid, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}], name: .input.given_name}`, shape: "individual_by_identifier", result: `"name":"Ana1"`},
+		"somebody else":          {format: `{partner_id: 1, id_type: "MOSIP UIN TOKEN", value: .output.token}`, shape: "identifier", result: `"partner_id":1`, wrong: "another registrant"},
+		"nothing":                {format: `empty`, result: `null`, wrong: "."},
+		"it fails":               {format: `.input.id|keys`, wrong: "."},
+		"for MTS":                {format: `{who: .input.given_name, what: .output.token}`, direct: true, result: `"who":"Ana1"`},
+	} {
+		w := newWorld(t, odoosim.Options{})
+		w.person(func(r *odoosim.Registrant) { r.Birthdate = "" }) // not sent
+		w.person(nil)
+		c := w.connector
+		c.Secrets, c.Output.Format = nil, test.format
+		c.Source.Mandatory = []string{"name", "dob"}
+		if test.direct {
+			c.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example/api", Method: "POST"}
+		}
+		a, lines := w.ask(seeding.Inquiry{Connector: w.connector.ID, Draft: &c}, nil)
+		if len(lines) > 0 {
+			t.Fatalf("%s: %+v", name, lines)
+		}
+		if test.format == "" {
+			if a.Output != nil {
+				t.Errorf("%s: %+v", name, a.Output)
+			}
+			continue
+		}
+		result := strings.ReplaceAll(test.result, "Ana1", "Ana2")
+		if o := a.Output; o == nil || o.Shape != test.shape || !strings.Contains(o.Result, result) || (o.Wrong != "") != (test.wrong != "") || !strings.Contains(o.Wrong, test.wrong) {
+			t.Errorf("%s: %+v", name, a.Output)
+		}
 	}
 }

@@ -1,0 +1,97 @@
+package preview
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// output applies the Output Format of a configuration to a made answer about a
+// registrant; nil without one. Where MTS applies it, for a direct callback, any result
+// may be meant, and it sees what is sent there.
+func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry seeding.Registry, f seeding.Foreseen) (*seeding.PreviewOutput, error) {
+	if c.Output.Format == "" {
+		return nil, nil //nolint:nilnil // there is nothing to show
+	}
+	program, err := p.Outputs.CompileOutput(c.Output.Format)
+	if err != nil {
+		return &seeding.PreviewOutput{Wrong: err.Error()}, nil //nolint:nilerr // it is what the preview shows
+	}
+	vid, token := seeding.CleanVID(f.Value), madeToken(c.Output.TokenShape.OrMOSIP())
+	var sent seeding.Record
+	if c.IsDirect() {
+		record := maps.Clone(f.Record)
+		delete(record, "vid")
+		sent = seeding.DirectFields(record, vid)
+	} else {
+		inputs, err := registry.Inputs(ctx, []int64{f.Registrant})
+		if err != nil {
+			return nil, err
+		}
+		sent = maps.Clone(inputs[f.Registrant].Sent)
+		if sent == nil {
+			return nil, nil //nolint:nilnil // it went away meanwhile
+		}
+		sent["vid"] = vid
+	}
+	result, err := program.Evaluate(seeding.OutputDocument{Input: sent, VID: f.Demographics.VID.Text, Status: "processed", Token: token})
+	if err != nil {
+		code := seeding.CodeOutputFailed
+		if errors.Is(err, seeding.ErrOutputSpent) {
+			code = seeding.CodeOutputSpent
+		}
+		return &seeding.PreviewOutput{Wrong: seeding.ReasonOf(code, nil)}, nil
+	}
+	shown := &seeding.PreviewOutput{Result: masked(result, vid, f.Demographics.VID.Text)}
+	if c.IsDirect() {
+		return shown, nil
+	}
+	update, err := seeding.ReadUpdate(result)
+	if err == nil {
+		shown.Shape = string(update.Shape)
+		_, err = update.Resolve(seeding.OutputOwner{
+			Registrant: f.Registrant, VID: vid, Token: token, VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
+		})
+	}
+	if wrong, ok := errors.AsType[*seeding.OutputError](err); ok {
+		var members []string
+		if wrong.Member != "" {
+			members = []string{wrong.Member}
+		}
+		shown.Wrong = seeding.ReasonOf(wrong.Code, members)
+	}
+	return shown, nil
+}
+
+// madeToken is a token of a shape that belongs to nobody.
+func madeToken(shape seeding.TokenShape) string {
+	const digits = "1234567890"
+	length := min(max(shape.Shortest, 36), shape.Longest)
+	return strings.Repeat(digits, length/len(digits)+1)[:length]
+}
+
+// masked is a result as JSON, without the VID.
+func masked(result any, vids ...string) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(result) != nil {
+		return ""
+	}
+	shown := strings.TrimSpace(text.String())
+	for _, vid := range vids {
+		if len(vid) >= 4 {
+			shown = strings.ReplaceAll(shown, vid, seeding.MaskVID(vid))
+		}
+	}
+	const most = 16 << 10
+	if len(shown) > most {
+		return strings.ToValidUTF8(shown[:most], "") + " …"
+	}
+	return shown
+}
