@@ -24,6 +24,8 @@ import (
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
+	"openg2p.org/mts-connector/shared/secrets"
+	"openg2p.org/mts-connector/shared/secrets/secretstest"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -59,8 +61,9 @@ type harness struct {
 	sent      *recorder
 
 	inprocess.Functions
-	invoker *inprocess.Invoker
-	network inprocess.Loopback
+	invoker   *inprocess.Invoker
+	inquiries *secrets.InquirySecrets
+	network   inprocess.Loopback
 
 	log     inprocess.Log
 	failure chan error // the first error of a function
@@ -98,8 +101,9 @@ func (h *harness) connect(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	calls := loopback()
 	h.invoker = inprocess.NewInvoker(inprocess.SystemClock{}, h.ended)
 	h.sent = &recorder{MTS: mts.New(calls, time.Now)}
+	h.inquiries = secrets.Inquiries(secretstest.New(), "inquiries/")
 	h.Functions = inprocess.Wire(inprocess.Surroundings{
-		Store: store, Inbox: inbox, Stream: h.invoker.InvokePatch, MTS: h.sent, Calls: calls, Invoker: h.invoker,
+		Store: store, Inquiries: h.inquiries, Inbox: inbox, Stream: h.invoker.InvokePatch, MTS: h.sent, Calls: calls, Invoker: h.invoker,
 		Meter: function.Meter{Out: io.Discard, Now: time.Now}, // nobody reads it
 		Clock: function.Clock{}, Times: h.times, Log: function.Log(&h.log),
 	})
