@@ -116,6 +116,11 @@ func (c RejectionCount) Groups() []GroupCount {
 	return list
 }
 
+// HasRest reports whether codes of a kind are counted together, or some have none.
+func (c RejectionCount) HasRest(kind RejectionKind) bool {
+	return c.groups[Group{Kind: kind}].Count > 0
+}
+
 // Of is how many rejections of a group were counted.
 func (c RejectionCount) Of(g Group) (count int) {
 	for _, one := range c.groups {

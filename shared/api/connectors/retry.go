@@ -96,6 +96,9 @@ func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding
 		return err
 	}
 	n := count.Of(g)
+	if g.Code != "" && n == 0 && count.Total >= mostCounted {
+		complete = !count.HasRest(g.Kind) // it may be among those that are too rare to be listed
+	}
 	api.Reply(w, http.StatusOK, retryDocument{Kind: &g.Kind, Code: g.Code, Count: &n, Counted: moment(count.At), Complete: &complete})
 	return nil
 }

@@ -112,3 +112,26 @@ func TestRetryOfAGroupAndItsDryRun(t *testing.T) {
 	}
 	t.Error("there is room for any number of codes")
 }
+
+// A code that is too rare to be listed among very many is not said to be nowhere.
+func TestDryRunOfARareCode(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	id, at := idOf(path), s.now.Add(-time.Hour)
+	s.store.counted = map[string]seeding.RejectionCount{id: seeding.CountOf(at, 300_000, []seeding.GroupCount{
+		{Group: seeding.Group{Kind: seeding.Refused, Code: "A"}, Count: 299_990}, {Group: seeding.Group{Kind: seeding.Refused}, Count: 10},
+	})}
+	state := s.store.states[id]
+	state.Figures = seeding.Figures{Rejected: 300_000, Counted: at}
+	s.store.states[id] = state
+	for body, want := range map[string][2]any{
+		`{"dry_run": true, "kind": "refused", "code": "A"}`:    {299_990.0, true},
+		`{"dry_run": true, "kind": "refused", "code": "RARE"}`: {0.0, false},
+		`{"dry_run": true, "kind": "refused"}`:                 {300_000.0, true},
+		`{"dry_run": true, "kind": "invalid", "code": "A"}`:    {0.0, true},
+	} {
+		if a := s.want(200, "POST", path+"/rejections/retry", body); a.body["count"] != want[0] || a.body["complete"] != want[1] {
+			t.Errorf("%s: %s", body, a.Body)
+		}
+	}
+}
