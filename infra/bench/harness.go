@@ -39,7 +39,8 @@ type setup struct {
 	limit       time.Duration // of the run; 4 min if it is not set
 	// found says that MTS and registry were measured before: the batch size is
 	// 1,000, and the registry's speed allows creates of that size.
-	found bool
+	found  bool
+	format string // the connector's Output Format
 	// around is what the functions see of the database; nil is all of it.
 	around func(dynamo.Client) dynamo.Client
 }
@@ -111,6 +112,7 @@ func (h *harness) connect(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 	h.connector = inprocess.Connector("bench", h.network.Serve("mts", h.mts), h.network.Serve("registry", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.registry.ServeHTTP(w, r)
 	})), time.Now().UTC())
+	h.connector.Output.Format = h.format
 }
 
 // prepare creates the connector, and with found the measurements of earlier runs.

@@ -111,7 +111,7 @@ func measureAll(ctx context.Context, r *report, say func(string, ...any), dir st
 	m := measurer{db: db, say: say}
 	memory := func(ctx context.Context, r *report) error { return m.memory(ctx, r, binaries) }
 	for _, step := range []func(context.Context, *report) error{
-		m.callback, memory, m.api, m.cost, m.listed, m.preview, m.speed, m.reads, m.losses, m.reconcile, m.fullPass,
+		m.callback, memory, m.api, m.cost, m.listed, m.preview, m.speed, m.output, m.reads, m.losses, m.reconcile, m.fullPass,
 	} {
 		if err := step(ctx, r); err != nil {
 			return err

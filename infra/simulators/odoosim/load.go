@@ -51,21 +51,22 @@ func (t *tx) load(m *model, columns, data any) (any, *exception) {
 		}
 		ids, values = append(ids, id), append(values, vals)
 	}
-	if len(messages) == 0 {
-		// Odoo writes all in a savepoint; if that fails it tries them one by one, to know
-		// which of them are refused.
+	var failed *exception
+	for i, id := range ids {
+		if len(messages) > 0 || failed != nil {
+			break
+		}
+		failed = t.write(m, []int64{id}, values[i])
+	}
+	if failed != nil {
+		// Odoo tries them one by one then, to know which of them are refused.
 		for i, id := range ids {
 			if err := newTx(t.env).write(m, []int64{id}, values[i]); err != nil {
 				refuse(i, err.message)
 			}
 		}
-	}
-	for i, id := range ids {
-		if len(messages) > 0 {
-			break
-		}
-		if err := t.write(m, []int64{id}, values[i]); err != nil {
-			refuse(i, err.message)
+		if len(messages) == 0 { // only together
+			refuse(0, failed.message)
 		}
 	}
 	if len(messages) > 0 {
