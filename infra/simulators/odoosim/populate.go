@@ -113,6 +113,12 @@ func DemoVID(person int64, serial, behaviour int) string {
 	return fmt.Sprintf("%010d%04d%02d", person%1e10, serial%1e4, behaviour%100)
 }
 
+// heldToken is a token that a person has from before: random digits, as MOSIP's are,
+// in which no VID is found.
+func heldToken(person, random int64) string {
+	return fmt.Sprintf("9%017d%018d", rand.New(rand.NewPCG(uint64(person), 0)).Int64N(1e17), random)
+}
+
 // Populate adds n registrants, the same for the same seed. From n = 200 on
 // there is at least one of every kind.
 func (s *Server) Populate(n int, seed int64) Expectation {
@@ -166,7 +172,7 @@ func (s *Server) Populate(n int, seed int64) Expectation {
 			s.main.addIdentifier(Identifier{Registrant: id, Type: NationalType, Value: fmt.Sprintf("N%09d", person)}, now)
 		}
 		if kind == Tokenised || kind == TokenisedVID {
-			s.main.addIdentifier(Identifier{Registrant: id, Type: TokenType, Value: fmt.Sprintf("9%017d%018d", person, rng.Int64N(1e18))}, now)
+			s.main.addIdentifier(Identifier{Registrant: id, Type: TokenType, Value: heldToken(person, rng.Int64N(1e18))}, now)
 			e.Tokens++
 		}
 		vid := Identifier{Registrant: id, Type: VIDType, Status: "valid"}

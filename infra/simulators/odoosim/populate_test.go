@@ -92,6 +92,36 @@ func TestPopulate(t *testing.T) {
 	}
 }
 
+// A token that a registrant has from before is not made of the VID beside it: the
+// connector takes such a number for none.
+func TestNoHeldTokenIsMadeOfItsVID(t *testing.T) {
+	for seed := range int64(20) {
+		s := odoosim.New(odoosim.Options{Status: true})
+		both := s.Populate(400, seed).Made[odoosim.TokenisedVID]
+		for id, identifiers := range s.Snapshot() {
+			held, vid := "", ""
+			for _, i := range identifiers {
+				switch i.Type {
+				case odoosim.TokenType:
+					held = i.Value
+				case odoosim.VIDType:
+					vid = i.Value
+				}
+			}
+			if held == "" || vid == "" {
+				continue
+			}
+			both--
+			if strings.Contains(held, vid[:10]) {
+				t.Errorf("seed %d: registrant %d holds %s and the VID %s", seed, id, held, vid)
+			}
+		}
+		if both != 0 {
+			t.Errorf("seed %d: %d registrants with both were not found", seed, both)
+		}
+	}
+}
+
 func TestPopulateIsTheSameForASeed(t *testing.T) {
 	populate := func(n int, seed int64) (odoosim.Expectation, map[int64][]odoosim.Identifier) {
 		s := odoosim.New(odoosim.Options{})
