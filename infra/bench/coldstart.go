@@ -171,19 +171,29 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 		"CONNECTORS_TABLE=" + tables.Connectors, "ANSWERS_TABLE=" + tables.Answers, "SECRETS_PREFIX=bench/connectors/",
 		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint", "INQUIRIES=inquiries/",
 		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch", "STACK=bench",
+		"ISSUER=https://issuer.example.org", "ROLES_CLAIM=roles", "VIEWER_ROLE=viewer", "OPERATOR_ROLE=operator", "ADMINISTRATOR_ROLE=administrator",
 	}
 	function.Env = append(function.Env, b.environment...)
+	var said bytes.Buffer
+	function.Stdout, function.Stderr = &said, &said
 	started := time.Now()
 	if err := function.Start(); err != nil {
 		return 0, err
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = function.Wait()
+		close(ended)
+	}()
 	defer func() {
 		_ = function.Process.Kill()
-		_ = function.Wait()
+		<-ended
 	}()
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
+	case <-ended:
+		return 0, fmt.Errorf("it ended: %.500s", said.String())
 	case r := <-replies:
 		if r.path != "1/response" || !bytes.Contains(r.body, []byte(b.reply)) {
 			return 0, fmt.Errorf("it replied to %s: %s", r.path, r.body)
