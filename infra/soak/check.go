@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -23,12 +24,36 @@ type check struct {
 	connector seeding.Connector
 	expected  odoosim.Expectation
 	before    invariants.Registry
+	format    string // individual, or none
 }
 
+// maxID is more than any id of the registry.
+const maxID = math.MaxInt64
+
 func newCheck(store *seedingdb.Store, registry *odoosim.Server, mts *mtssim.Server, t trial) *check {
-	c := &check{store: store, registry: registry, mts: mts, expected: registry.Populate(t.registrants, t.seed)}
+	c := &check{store: store, registry: registry, mts: mts, format: t.format}
+	if t.direct {
+		c.expected = populate(registry, t.registrants)
+	} else {
+		c.expected = registry.Populate(t.registrants, t.seed)
+	}
 	c.before = c.now()
 	return c
+}
+
+// populate adds registrants who all get a token. What MTS or the registry's own API
+// would refuse or mix up is nothing that could be seen from here.
+func populate(registry *odoosim.Server, n int) odoosim.Expectation {
+	e := odoosim.Expectation{Registrants: n, VIDs: n, NewTokens: n, Tokens: n, Removed: n, Submitted: n, Kinds: map[int64]odoosim.Kind{}}
+	for number := range int64(n) {
+		id := registry.AddRegistrant(odoosim.Registrant{
+			Name: "DOE, JO", GivenName: "Jo", FamilyName: fmt.Sprintf("Doe %d", number), Gender: []string{"Female", "Male"}[number%2],
+			Birthdate: "1990-02-03", Address: "1 Long Street",
+		})
+		registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(number, 1, odoosim.Normal)})
+		e.Kinds[id] = odoosim.Plain
+	}
+	return e
 }
 
 // waitUntilDone waits until the run is complete and nothing is under way.
@@ -62,7 +87,7 @@ func (c *check) underWay(ctx context.Context) (list []string, err error) {
 
 // remaining lists what the next run still has to do.
 func (c *check) remaining(ctx context.Context) (list []string, err error) {
-	rejections, err := c.store.Rejections(ctx, c.connector.RegistryKey(), 0, math.MaxInt64)
+	rejections, err := c.store.Rejections(ctx, c.connector.RegistryKey(), 0, maxID)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +110,34 @@ func (c *check) violations(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(list, remaining...), c.misplaced()...), nil
+	return slices.Concat(list, remaining, c.misplaced(), c.written()), nil
+}
+
+// written lists where not exactly that is in the registry what the Output Format of the
+// trial writes: of everybody who got a token once, and of nobody else.
+func (c *check) written() (wrong []string) {
+	for id, now := range c.now() {
+		before := c.before[id]
+		isNew := c.format != "" && len(now.Tokens) > 0 && len(before.Tokens) == 0
+		fields, phones := c.registry.Registrant(id)
+		var want []string
+		if isNew {
+			want = []string{"+1" + c.before.VID(id)}
+		}
+		if !slices.Equal(phones, want) || isNew && fields["given_name"] != strings.Map(upper, fields["given_name"]) {
+			wrong = append(wrong, fmt.Sprintf("registrant %d: %d phone numbers, and the given name is as written: %t", id, len(phones),
+				fields["given_name"] == strings.Map(upper, fields["given_name"])))
+		}
+	}
+	return wrong
+}
+
+// upper is jq's ascii_upcase.
+func upper(r rune) rune {
+	if r >= 'a' && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
 }
 
 // misplaced lists what is wrong with the registrants and their identifiers.
@@ -148,5 +200,9 @@ func (c *check) totals(batches []seeding.Batch) (violations []string, lost int) 
 		}
 	}
 	observed := invariants.Observe(c.now(), c.before, nil, 0, 0)
-	return invariants.Words(invariants.Overstatement(invariants.Reported(totals, seeding.Tally{}), observed, records)), lost
+	violations = invariants.Words(invariants.Overstatement(invariants.Reported(totals, seeding.Tally{}), observed, records))
+	if observed.Tokenised > totals.Tokenised+records {
+		violations = append(violations, fmt.Sprintf("the registry has %d new tokens, the totals %d; %d records were in lost batches", observed.Tokenised, totals.Tokenised, records))
+	}
+	return violations, lost
 }

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -37,8 +38,8 @@ func main() {
 }
 
 // trials are the runs of a soak: those with kills only, at MTSs of different sizes
-// whose workers are killed too, and one for each thing that is also wrong during a
-// whole run.
+// whose workers are killed too, and one for each thing that is also wrong, or different,
+// during a whole run. During each there are imports too.
 func trials(runs, registrants int, seed int64) []trial {
 	// A tenth of MTS's real pace: 2,000 registrants keep it busy for 6 s.
 	plain := trial{registrants: registrants, kills: 12, spacing: 800 * time.Millisecond, mts: mtssim.Options{Pace: 0.1}}
@@ -58,9 +59,14 @@ func trials(runs, registrants int, seed int64) []trial {
 			name: "killed, MTS restarted with a full queue", disturb: restarts, batchMaximum: 200,
 			mts: mtssim.Options{Pace: 0.1, IdentityLatency: 4 * time.Millisecond},
 		},
+		{name: "killed, with an Output Format", mts: plain.mts, format: individual},
+		// Batches follow more slowly where only MTS's status and the registry tell of
+		// them, so there are fewer registrants.
+		{name: "killed, MTS calls the registry", mts: plain.mts, direct: true, registrants: min(registrants, 600)},
 	} {
-		t := plain
-		t.name, t.seed, t.mts, t.disturb, t.batchMaximum = extra.name, seed+int64(runs+i), extra.mts, extra.disturb, extra.batchMaximum
+		t := extra
+		t.seed, t.kills, t.spacing = seed+int64(runs+i), plain.kills, plain.spacing
+		t.registrants = cmp.Or(extra.registrants, registrants)
 		list = append(list, t)
 	}
 	return list

@@ -10,7 +10,7 @@ import (
 )
 
 // Functions that are killed at random moments lose nothing and do nothing twice.
-// The three runs are parallel, so each is hit by the kills of all.
+// The runs are parallel, so each is hit by the kills of all.
 func TestKilledAtRandom(t *testing.T) {
 	r, err := open(t.Context(), func(format string, a ...any) { t.Logf(format, a...) })
 	if err != nil {
@@ -18,12 +18,14 @@ func TestKilledAtRandom(t *testing.T) {
 	}
 	t.Cleanup(r.close)
 	t.Run("runs", func(t *testing.T) {
-		for name, seed := range map[string]int64{"one": 101, "two": 102, "three": 103} {
+		for name, special := range map[string]trial{
+			"one": {seed: 101}, "two": {seed: 102}, "an Output Format": {seed: 103, format: individual},
+		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				result, err := r.run(t.Context(), trial{
-					seed: seed, registrants: 200, kills: 2, spacing: 600 * time.Millisecond, mts: mtssim.Options{Pace: 0.1},
-				}.drawn())
+				special.registrants, special.kills, special.spacing = 200, 2, 600*time.Millisecond
+				special.mts.Pace = 0.1
+				result, err := r.run(t.Context(), special.drawn())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -61,6 +63,24 @@ func TestTrialsDiffer(t *testing.T) {
 		if len(values[name]) != want {
 			t.Errorf("%s: %v, want %d", name, values[name], want)
 		}
+	}
+}
+
+// The check finds what an Output Format did not write, or wrote twice.
+func TestTheCheckFindsWhatAnOutputFormatDidNotWrite(t *testing.T) {
+	registry := odoosim.New(odoosim.Options{})
+	c := newCheck(nil, registry, nil, trial{registrants: 200, seed: 1, format: individual})
+	if wrong := c.written(); len(wrong) > 0 {
+		t.Fatalf("of an untouched registry: %v", wrong)
+	}
+	for _, entry := range registry.Entries() {
+		if entry.Kind == odoosim.Plain {
+			registry.AddIdentifier(odoosim.Identifier{Registrant: entry.Registrant, Type: odoosim.TokenType, Value: mtssim.Token(c.before.VID(entry.Registrant))})
+			break
+		}
+	}
+	if wrong := c.written(); len(wrong) != 1 {
+		t.Errorf("%v", wrong)
 	}
 }
 

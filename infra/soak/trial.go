@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,9 +28,28 @@ type trial struct {
 	workerKills int // of workers of MTS, at most
 	// batchMaximum and widthMaximum of the connector, if they are not the default.
 	batchMaximum, widthMaximum int
+	// format is the connector's Output Format, one that writes of everybody what checks
+	// look for (check.written); "" is none.
+	format string
+	direct bool // MTS calls the registry itself, and nobody tells us
 	// disturb disturbs the run until ctx ends.
 	disturb func(ctx context.Context, r *runner, mts *mtssim.Server) error
 }
+
+// individual is an Output Format that changes a registrant, and adds a phone number to it.
+const individual = `{given_name: (.input.given_name | ascii_upcase), phone_numbers: [{phone_no: ("+1" + .input.vid)}], ` +
+	`ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}`
+
+// directly is the configuration of a callback to the REST API of a registry.
+func directly(registry string) map[string]any {
+	return map[string]any{
+		"url": registry + "/api/v1/registry/individual/updateIdentification", "http_method": "PATCH", "timeout_seconds": 1,
+		"auth_type": "odoo", "auth_url": registry + "/web/session/authenticate", "auth_database": "g2p", "auth_username": "admin", "auth_password": "admin",
+	}
+}
+
+// identifier is the Output Format for such a callback.
+const identifier = `if .output.token then {partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token} else null end`
 
 // drawn is the trial with an MTS of another size, which is drawn from the seed: its
 // workers, its replicas, after how many requests a worker ends, and how many are
@@ -76,7 +97,7 @@ const (
 
 // run carries out a trial and checks what it left behind.
 func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
-	registry, mts := odoosim.New(odoosim.Options{}), mtssim.New(t.mts)
+	registry, mts := odoosim.New(odoosim.Options{REST: odoosim.REST15}), mtssim.New(t.mts)
 	registryServer, mtsServer := httptest.NewServer(registry), httptest.NewServer(mts)
 	defer registryServer.Close()
 	defer mtsServer.Close()
@@ -88,6 +109,12 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	}
 	if t.widthMaximum > 0 {
 		configuration["width_maximum"] = t.widthMaximum
+	}
+	if t.format != "" {
+		configuration["output_format"] = t.format
+	}
+	if t.direct {
+		configuration["callback"], configuration["output_format"] = directly(registryServer.URL), identifier
 	}
 	connector, err := r.API.Create(ctx, configuration)
 	if err != nil {
@@ -109,6 +136,10 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	disturbing.Go(func() { out.kills, err = r.kill(running, t) })
 	disturbing.Go(func() { out.workers = r.killWorkers(running, t, mts) })
 	failure := connector.Start(limited)
+	var imports []order
+	if failure == nil {
+		imports, failure = r.order(limited, t, connector, slices.Sorted(maps.Keys(c.expected.Kinds)))
+	}
 	for failure == nil {
 		if failure = c.waitUntilDone(limited); failure != nil || out.further == furtherRuns {
 			break
@@ -150,6 +181,10 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	}
 	violations, out.lost = c.totals(batches)
 	out.violations = append(out.violations, violations...)
+	if violations, err = c.accounts(ctx, r.API, connector, imports); err != nil {
+		return out, err
+	}
+	out.violations = append(out.violations, violations...)
 	if violations, err = c.slots(ctx, batches); err != nil {
 		return out, err
 	}
@@ -158,13 +193,20 @@ func (r *runner) run(ctx context.Context, t trial) (out result, err error) {
 	return out, connector.Stop(ctx)
 }
 
-// killed are the functions that process registrants.
-var killed = []string{"submit", "callback", "patch", "reconcile"}
+// killed are the functions that process registrants. If MTS calls the registry itself,
+// callback is not among them.
+func (t trial) killed() []string {
+	if t.direct {
+		return []string{"submit", "patch", "reconcile"}
+	}
+	return []string{"submit", "callback", "patch", "reconcile"}
+}
 
 // kill kills functions until ctx ends, and returns the number of processes that
 // were killed. A function without a process is killed as soon as it has one.
 func (r *runner) kill(ctx context.Context, t trial) (processes int, err error) {
 	random := rand.New(rand.NewPCG(uint64(t.seed), 0))
+	killed := t.killed()
 	for range t.kills {
 		wait, function := time.Duration(random.Int64N(int64(2*t.spacing))), killed[random.IntN(len(killed))]
 		if !waiting.Pause(ctx, wait) {
