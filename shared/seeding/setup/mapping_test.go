@@ -154,9 +154,7 @@ func TestExpressionsOfTheFieldAreAccepted(t *testing.T) {
 		`birthdate | split("-") | join("/")`:                                                 "1990/11/02",
 		`birth_year | tostring + "/01/01"`:                                                   "1990/01/01",
 		`birth_year - 1 | tostring`:                                                          "1989",
-		`phone_number_ids | map(tostring) | join(" ")`:                                       "4 9",
 		`phone_number_ids | if length > 0 then "yes" else "no" end`:                          "yes",
-		`phone_number_ids as [$first] | $first | tostring`:                                   "4",
 		`state_id | if . then .[1] else "" end`:                                              "Laguna (PH)",
 		`state_id | select(.) | .[1] | ascii_upcase`:                                         "LAGUNA (PH)",
 		`state_id | last // ""`:                                                              "Laguna (PH)",
@@ -495,6 +493,86 @@ func TestWhatNoUsualRecordFitsIsAWarning(t *testing.T) {
 					t.Errorf("%s of %s: %v, want %q", expression, field, found, group.want)
 				}
 			}
+		}
+	}
+}
+
+// The number of a record means nothing outside of the registry. An expression that
+// makes a text of one is said, however it does that, and for a field of MTS that takes
+// numbers as well.
+func TestANumberOfARecordForATextIsAWarning(t *testing.T) {
+	const several, one = "holds the numbers of records, [4, 9]", "so its name is "
+	for expression, want := range map[string]string{
+		`phone_number_ids[0] | tostring`:                                 several,
+		`phone_number_ids | first | tostring`:                            several,
+		`phone_number_ids[-1] | tojson`:                                  several,
+		`phone_number_ids[0] | @text`:                                    several,
+		`phone_number_ids | map(tostring) | join(" ")`:                   several,
+		`phone_number_ids | map(tostring) | .[0]`:                        several,
+		`phone_number_ids as [$first] | $first | tostring`:               several,
+		`phone_number_ids | max | tostring`:                              several,
+		`phone_number_ids | sort | .[0] | tostring`:                      several,
+		`phone_number_ids | add | tostring`:                              several,
+		`phone_number_ids[0] + 1 | tostring`:                             several,
+		`phone_number_ids[0] | tostring | .[-4:]`:                        several,
+		`|"+63\(.phone_number_ids[0])"`:                                  several,
+		`|"+63" + (.phone_number_ids[0] | tostring)`:                     several,
+		`phone // (.phone_number_ids[0] | tostring)`:                     several,
+		`|"\(.given_name) \(.phone_number_ids[0])"`:                      several,
+		`|"\(.given_name) \(.phone_number_ids)"`:                         several,
+		`|[.given_name, (.tag_ids[] | tostring)] | join(" ")`:            several,
+		`|if .phone then .phone else .tag_ids[0] | tostring end`:         several,
+		`phone_number_ids | length | tostring`:                           "",
+		`phone_number_ids | if length > 0 then "yes" else "no" end`:      "",
+		`|if (.tag_ids | index(4)) then "four" else .given_name end`:     "",
+		`tag_ids | if any(.[]; . == 2) then "two" else "other" end`:      "",
+		`state_id[0] | tostring`:                                         one + "state_id[1]",
+		`state_id | .[0] | @json`:                                        one + "state_id[1]",
+		`state_id | map(tostring) | .[0]`:                                one + "state_id[1]",
+		`state_id | map(tostring) | join(" ")`:                           one + "state_id[1]",
+		`state_id as [$id] | "\($id)"`:                                   one + "state_id[1]",
+		`|"\(.given_name), \(.state_id)"`:                                one + "state_id[1]",
+		`state_id | first | tostring`:                                    one + "state_id[1]",
+		`district_id[0] | tostring`:                                      one + "district_id[1]",
+		`|"\(.given_name) \(.district_id[0])"`:                           one + "district_id[1]",
+		`district_id[1]`:                                                 "",
+		`state_id[0] | if . == 5 then "Laguna" else "Rizal" end`:         "",
+		`state_id[0] | tostring | {"5": "Laguna", "6": "Rizal"}[.]`:      "",
+		`state_id[0] as $id | {"5": "Laguna"}["\($id)"] // .state_id[1]`: "",
+		`national_id | tostring`:                                         "",
+		`national_id`:                                                    "",
+		`parts[0]`:                                                       "",
+	} {
+		for _, field := range []string{"gender", "name/1", "phoneNumber", "emailId"} {
+			p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+			p.Connector.Source.Fields = []string{"given_name", "family_name", "gender", "phone", "phone_number_ids", "tag_ids", "state_id", "district_id", "national_id", "parts"}
+			p.Connector.Source.Mandatory = nil
+			switch m := &p.Connector.Source.Mapping; field {
+			case "gender":
+				m.Gender = expression
+			case "phoneNumber":
+				m.PhoneNumber = expression
+			case "emailId":
+				m.EmailID = expression
+			default:
+				m.Name = []string{"family_name", expression}
+			}
+			if found := wrong(p); len(found) > 0 {
+				t.Errorf("%s of %s: refused: %v", expression, field, found)
+			}
+			found := doubtful(p)
+			if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Field != setup.MappingOf(field) || !strings.Contains(found[0].Text, want)) {
+				t.Errorf("%s of %s: %v, want %q", expression, field, found, want)
+			}
+		}
+	}
+	// A field of MTS that takes numbers takes them as they are.
+	for _, expression := range []string{`phone_number_ids[0]`, `phone_number_ids | last`, `state_id[0]`, `phone_number_ids | min`} {
+		p := setup.Proposal{Connector: complete(), PasswordGiven: true}
+		p.Connector.Source.Fields = []string{"given_name", "family_name", "gender", "birthdate", "phone_number_ids", "state_id"}
+		p.Connector.Source.Mandatory, p.Connector.Source.Mapping.PhoneNumber = nil, expression
+		if found := doubtful(p); len(found) != 1 || !strings.Contains(found[0].Text, "the number of a record of Odoo") {
+			t.Errorf("%s: %v", expression, found)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package setup
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -212,6 +214,9 @@ func (r Rules) tried(expression string, outcome seeding.Outcome, known map[strin
 	case withNull == given && !strings.Contains(expression, "null"):
 		return "probably writes \"null\" into the text: a part of it is not there, such as a group, a member or a position that the expression names, for usual values of " + holds
 	}
+	if text := r.numbersOfRecords(expression, fields, sought, field); text != "" {
+		return text
+	}
 	if results, ok = r.Mappings.Try(expression, made(fields, sought, true)); ok && allSame(results) {
 		return "probably gives the same for everybody, whatever a record holds; name the field that holds it, or a condition"
 	}
@@ -222,4 +227,95 @@ func (r Rules) tried(expression string, outcome seeding.Outcome, known map[strin
 func allSame(results []any) bool {
 	first, isText := results[0].(string)
 	return isText && !slices.ContainsFunc(results, func(result any) bool { return result != first })
+}
+
+// numbersOfRecords says that an expression takes the number of a record for a text.
+// Relations hold such numbers, and outside of the registry they mean nothing. It shows
+// when made records get other numbers and all else stays: what is given is another
+// text then. Both numbers are none that an expression compares with.
+func (r Rules) numbersOfRecords(expression string, fields []string, sought seeding.Sought, field string) string {
+	relations := slices.DeleteFunc(slices.Clone(fields), func(name string) bool { return !r.isRelation(expression, name, fields, sought) })
+	if len(relations) == 0 {
+		return ""
+	}
+	records := made(fields, sought, false)
+	one, ok := r.Mappings.Try(expression, numbered(records, relations, 1_234_560))
+	other, okOther := r.Mappings.Try(expression, numbered(records, relations, 2_469_120))
+	if !ok || !okOther {
+		return ""
+	}
+	for i := range one {
+		if ofUse(one[i], field) && one[i] != other[i] {
+			return "probably gives the number of a record of Odoo, which means nothing outside of the registry: " + strings.Join(held(relations), "; ")
+		}
+	}
+	return ""
+}
+
+// isRelation reports whether a field holds numbers of records. One whose name ends in
+// _id may hold a text or a number as well: it does not, if an expression makes no use of
+// these but for a character or two.
+func (r Rules) isRelation(expression, name string, fields []string, sought seeding.Sought) bool {
+	words, last := wordsOf(name)
+	switch k := kindOf(name); {
+	case k == relationToOne || k == relationToSeveral:
+		return true
+	case k != own || last != "id" || len(words) < 2:
+		return false
+	}
+	records := made(fields, sought, false)
+	whole := []any{"qxzj7777kvwy", 77777}
+	for i, record := range records {
+		record[name] = whole[i%len(whole)]
+	}
+	results, ok := r.Mappings.Try(expression, records)
+	for i, result := range results {
+		text, given := fmt.Sprint(result), fmt.Sprint(whole[i%len(whole)])
+		if result == nil {
+			continue
+		}
+		for at := range len(given) - 2 {
+			if strings.Contains(text, given[at:at+3]) {
+				return false
+			}
+		}
+	}
+	return ok
+}
+
+// numbered are copies of records whose relations have numbers above a number. Their
+// order stays, and whether they are even.
+func numbered(records []seeding.Record, relations []string, above int) []seeding.Record {
+	copies := make([]seeding.Record, len(records))
+	for i, record := range records {
+		copies[i] = maps.Clone(record)
+		for _, name := range relations {
+			held, _ := record[name].([]any)
+			if kindOf(name) == own {
+				held = []any{i, freely[i%len(freely)]}
+			}
+			if held == nil {
+				continue // empty
+			}
+			list := slices.Clone(held)
+			for at, v := range list {
+				if n, isNumber := v.(int); isNumber {
+					list[at] = above + n
+				}
+			}
+			copies[i][name] = list
+		}
+	}
+	return copies
+}
+
+// ofUse reports whether a result is one that a field of MTS takes.
+func ofUse(result any, field string) bool {
+	switch result.(type) {
+	case string:
+		return true
+	case int, float64, json.Number:
+		return takenBy(field)&seeding.Number != 0
+	}
+	return false
 }

@@ -59,19 +59,25 @@ func (r Rules) unusual(expression string, known map[string]seeding.Types, field 
 	case given&^seeding.Blank != 0:
 		gives = "no text but " + inWords(given)
 	}
-	var reasons []string
-	for _, name := range outcome.Reads {
-		switch usual[name] {
-		case seeding.Text | seeding.False, seeding.Text:
-			reasons = append(reasons, name+" holds a text, or false if it is empty, so leave out what needs a number, a list or an object, or make that of it first, by strptime or split")
-		case seeding.Numbers:
-			reasons = append(reasons, name+" holds the numbers of records, [4, 9], and nothing below them; select a field that holds the value itself")
-		case seeding.Pair | seeding.False:
-			reasons = append(reasons, name+" holds the number and the name of a record, [5, \"Laguna\"], or false, so its name is "+name+"[1]")
-		}
-	}
+	reasons := held(outcome.Reads)
 	if len(reasons) == 0 {
 		reasons = []string{"what a relation holds is its number and its name, [5, \"Laguna\"], so the name is state_id[1]; what a relation to several holds are their numbers; only a field of JSON has names"}
 	}
 	return "probably gives " + gives + ": " + strings.Join(reasons, "; ")
+}
+
+// held says what fields usually hold, where that is known.
+func held(fields []string) (said []string) {
+	for _, name := range fields {
+		words, last := wordsOf(name)
+		switch usual := usualTypes(name); {
+		case usual == seeding.Text|seeding.False || usual == seeding.Text:
+			said = append(said, name+" holds a text, or false if it is empty, so leave out what needs a number, a list or an object, or make that of it first, by strptime or split")
+		case usual == seeding.Numbers:
+			said = append(said, name+" holds the numbers of records, [4, 9], and nothing below them; select a field that holds the value itself")
+		case usual == seeding.Pair|seeding.False || last == "id" && len(words) > 1:
+			said = append(said, name+" holds the number and the name of a record, [5, \"Laguna\"], or false, so its name is "+name+"[1]")
+		}
+	}
+	return said
 }
