@@ -202,7 +202,7 @@ func (r *Registry) texts(ctx context.Context, ids []int64, fields []string) (map
 	found := make(map[int64]map[string]string, len(rows.list))
 	for _, row := range rows.list {
 		id, ok := plain(row["id"]).(int)
-		if !ok {
+		if !ok || !slices.Contains(ids, int64(id)) {
 			continue
 		}
 		values := make(map[string]string, len(fields))

@@ -317,6 +317,9 @@ func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived []
 	rows := rowsOf[partner](len(ids), 2, len(ids))
 	err = r.session.searchRead(ctx, partnerModel, []any{[]any{"id", "in", ids}}, within(withArchived, []string{"id", "active"}), rows)
 	for _, row := range rows.list {
+		if !slices.Contains(ids, row.ID) {
+			continue
+		}
 		if row.Active {
 			inUse = append(inUse, row.ID)
 		} else {
