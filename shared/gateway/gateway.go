@@ -79,6 +79,9 @@ func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 
 // newRequest returns a request, or the status with which it is refused.
 func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit int) (*http.Request, int) {
+	if len(event.Body) > limit && (!event.IsBase64Encoded || base64.StdEncoding.DecodedLen(len(event.Body))-2 > limit) {
+		return nil, http.StatusRequestEntityTooLarge // before it is copied; padding is two bytes at most
+	}
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(event.Body)

@@ -145,7 +145,7 @@ func TestWrongFields(t *testing.T) {
 			"callback.extra_headers", map[string]any{"X-Key": 5, "Content-Type": "text/xml", "X-B": "hunter2\r\n"}}, map[string]string{
 			"/callback/url": "space", "/callback/http_method": "POST", "/callback/auth_url": "IPv4", "/callback/auth_client_id": "for whom", "/callback/extra_headers/X-Key": "text"}},
 		"headers of a direct callback": {[]any{"callback.url", "https://registry.example.org/a", "callback.auth_type", "none", "callback.extra_headers", map[string]any{"Content-Type": "text/xml", "X/~B": "hunter2", "X-C": "hunter2\r\n"}}, map[string]string{
-			"/callback/extra_headers/Content-Type": "could not read", "/callback/extra_headers/X~1~0B": "no name", "/callback/extra_headers/X-C": "one line"}},
+			"/callback/extra_headers/Content-Type": "could not read", "/callback/extra_headers": "no header has", "/callback/extra_headers/X-C": "one line"}},
 		"an output format that is none":        {[]any{"output_format", true}, map[string]string{"/output_format": "text"}},
 		"an output format of a number":         {[]any{"output_format", 5}, map[string]string{"/output_format": "text"}},
 		"an output format too long":            {[]any{"output_format", strings.Repeat("x", 10_001)}, map[string]string{"/output_format": "10000"}},

@@ -30,6 +30,7 @@ type Document struct {
 	text    []byte
 	formats []Format
 	read    func() (contents, error)
+	hidden  func() map[string]bool
 
 	mu       sync.Mutex // of the compiler, and of what it has compiled
 	compiler *jsonschema.Compiler
@@ -67,6 +68,7 @@ type parameter struct {
 func NewDocument(text []byte, formats ...Format) *Document {
 	d := &Document{text: text, formats: append([]Format{{"line", CheckLine}}, formats...), compiled: map[string]*jsonschema.Schema{}}
 	d.read = sync.OnceValues(d.contents)
+	d.hidden = sync.OnceValue(d.findHidden)
 	return d
 }
 

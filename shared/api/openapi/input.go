@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -34,6 +35,9 @@ func Read(w http.ResponseWriter, r *http.Request, into ...any) (wrong api.FieldE
 		return nil, fmt.Errorf("the document has no body for %s %s", r.Method, r.Pattern)
 	}
 	body, err := readJSON(w, r)
+	if problem, ok := errors.AsType[*api.Problem](err); ok {
+		operation.document.discreetErrors(problem.Errors)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func (d *Document) over(location string, v any, into []any) (wrong api.FieldErro
 		return nil, err
 	}
 	for _, m := range mistakes {
-		wrong.Add(pointerTo(m.at, wrong.Full()), m.flaw)
+		wrong.Add(pointerTo(d.discreet(m.at), wrong.Full()), m.flaw)
 		v = without(v, m.at)
 	}
 	text, err := json.Marshal(v)
@@ -125,8 +129,15 @@ func without(v any, at []string) any {
 // is there twice is refused, because programs disagree which of them counts, and
 // so is a value within more than 32 lists and objects. Errors are *Problem.
 func readJSON(w http.ResponseWriter, r *http.Request) (any, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(parameters["charset"])
+	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); {
+	case err != nil || kind != "application/json":
 		return nil, api.NewProblem(api.NoJSON, "Send the request as JSON, with Content-Type: application/json.")
+	case charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii":
+		return nil, api.NewProblem(api.NoJSON, "Send the request in UTF-8: JSON has no other encoding.")
+	case coding != "" && coding != "identity":
+		return nil, api.NewProblem(api.NoJSON, "Send the body as it is, without a Content-Encoding.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -146,6 +157,9 @@ func readJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, api.NewProblem(api.Unreadable, "The body is not JSON"+position(body, err)+".")
 	}
+	if at := halfCharacter(body); at >= 0 {
+		return nil, api.NewProblem(api.Unreadable, "The body holds half a character, one of the two \\ud800 to \\udfff that make one, at "+lineOf(body, at)+".")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var wrong api.FieldErrors
@@ -163,19 +177,36 @@ func readJSON(w http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 // plain is a number as Go reads it into an integer if it is one: 60 for 60.0 and 6e1.
-// One that no float64 holds, or that is written with very many digits, is refused:
+// One that no float64 holds, that would become 0, or that is written with very many digits, is refused:
 // calculating with it could take all the time and memory there is.
 func plain(number json.Number, at *place, wrong *api.FieldErrors) json.Number {
 	text := number.String()
 	value, err := number.Float64()
+	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
 	switch {
 	case err != nil || len(text) > 100:
 		wrong.Add(at.pointer(), api.Flaw{Code: "number", Detail: "is a number that is too large, or has too many digits"})
+		return "0"
+	case value == 0 && strings.ContainsAny(mantissa, "123456789"):
+		wrong.Add(at.pointer(), api.Flaw{Code: "number", Detail: "is a number that is too close to 0"})
 		return "0"
 	case strings.ContainsAny(text, ".eE") && value == math.Trunc(value) && math.Abs(value) < 1<<53:
 		return json.Number(strconv.FormatInt(int64(value), 10))
 	}
 	return number
+}
+
+// noNUL refuses a text with a NUL character: PostgreSQL, which is behind every
+// registry, cannot hold one, and other programs take it for the end.
+func noNUL(text string, at *place, wrong *api.FieldErrors) {
+	if !strings.Contains(text, "\x00") {
+		return
+	}
+	pointer := "" // only counted
+	if !wrong.Full() {
+		pointer = at.pointer()
+	}
+	wrong.Add(pointer, api.Flaw{Code: "control_character", Detail: "holds a NUL character"})
 }
 
 // maxNesting is how many lists and objects may be within each other. The deepest
@@ -229,8 +260,11 @@ func decode(d *json.Decoder, at *place, wrong *api.FieldErrors) (any, error) {
 		return nil, err
 	}
 	delimiter, opens := token.(json.Delim)
-	if number, ok := token.(json.Number); ok {
-		return plain(number, at, wrong), nil
+	switch token := token.(type) {
+	case json.Number:
+		return plain(token, at, wrong), nil
+	case string:
+		noNUL(token, at, wrong)
 	}
 	if !opens {
 		return token, nil
@@ -255,6 +289,7 @@ func decodeMembers(d *json.Decoder, at *place, wrong *api.FieldErrors) (any, err
 		}
 		key, _ := name.(string)
 		below := at.member(key)
+		noNUL(key, below, wrong)
 		if _, twice := members[key]; twice {
 			pointer := "" // only counted
 			if !wrong.Full() {
@@ -294,8 +329,48 @@ func position(body []byte, err error) string {
 	if !ok {
 		return ""
 	}
-	before := body[:min(max(syntax.Offset-1, 0), int64(len(body)))]
+	return ": it breaks off, or goes wrong, at " + lineOf(body, int(min(max(syntax.Offset-1, 0), int64(len(body)))))
+}
+
+// lineOf is a place in a body in words.
+func lineOf(body []byte, at int) string {
+	before := body[:at]
 	line := 1 + bytes.Count(before, []byte("\n"))
 	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
-	return fmt.Sprintf(": it breaks off, or goes wrong, at line %d, column %d", line, column)
+	return fmt.Sprintf("line %d, column %d", line, column)
+}
+
+// halfCharacter is where valid JSON has one half of a surrogate pair without the
+// other, or -1. Go reads it as U+FFFD, which nobody sent.
+func halfCharacter(body []byte) int {
+	for i := 0; i < len(body); {
+		next := bytes.IndexByte(body[i:], '\\')
+		if next < 0 {
+			return -1
+		}
+		i += next
+		r, ok := unit(body[i:])
+		switch {
+		case !ok:
+			i += len(`\n`)
+		case !utf16.IsSurrogate(r):
+			i += len(`\u0000`)
+		default:
+			second, _ := unit(body[i+len(`\u0000`):])
+			if utf16.DecodeRune(r, second) == utf8.RuneError {
+				return i
+			}
+			i += 2 * len(`\u0000`)
+		}
+	}
+	return -1
+}
+
+// unit is the \u escape that a text of JSON begins with.
+func unit(text []byte) (rune, bool) {
+	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }

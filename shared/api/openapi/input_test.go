@@ -103,6 +103,10 @@ func TestEveryMistakeIsSaid(t *testing.T) {
 		`{"whole": 10}`:                 {"fallback 7 true [x] ", "/whole range: must be from 1 to 9"},
 		`{"whole": 1e300}`:              {"fallback 7 true [x] ", "/whole range: must be from 1 to 9"},
 		`{"whole": 1e400}`:              {"fallback 7 true [x] ", "/whole number: is a number that is too large, or has too many digits"},
+		`{"whole": 1e-400}`:             {"fallback 7 true [x] ", "/whole number: is a number that is too close to 0"},
+		`{"whole": -0.0e-5}`:            {"fallback 7 true [x] ", "/whole range: must be from 1 to 9"},
+		`{"text": "a\u0000b"}`:          {"fallback 7 true [x] ", "/text control_character: holds a NUL character"},
+		`{"text": "\ud83d\ude00b"}`:     {"😀b 7 true [x] ", ""},
 		`{"least": 0}`:                  {"fallback 7 true [x] ", "/least range: must be at least 1"},
 		`{"boolean": "true"}`:           {"fallback 7 true [x] ", "/boolean type: must be true or false, without quotes"},
 		`{"texts": "a"}`:                {"fallback 7 true [x] ", `/texts type: must be a list of texts, such as ["id", "name"]`},
@@ -135,6 +139,95 @@ func TestEveryMistakeIsSaid(t *testing.T) {
 		got := fmt.Sprintf("%s %d %t %v %s", v.Text, v.Whole, v.Boolean, v.Texts, v.Inner.Must)
 		if wrong := strings.Join(said, "; "); wrong != want.wrong || got != want.values {
 			t.Errorf("%s:\n got %s; %s\nwant %s; %s", body, got, wrong, want.values, want.wrong)
+		}
+	}
+}
+
+// A body that is no text is refused as a whole, and a text that Go would change.
+func TestBodiesThatAreNoTextAreRefused(t *testing.T) {
+	for body, want := range map[string]string{
+		"{\"text\": \"a\xff\"}":          "not UTF-8",
+		`{"text": "a\ud83d"}`:            "half a character, one of the two \\ud800 to \\udfff that make one, at line 1, column 12",
+		"{\n\"text\": \"\\ude00a\"}":     "at line 2, column 10",
+		`{"text": "\ude00\ud83d"}`:       "at line 1, column 11",
+		`{"text": "\ud83d\ud83d\ude00"}`: "at line 1, column 11",
+		`{"text": "\ud83dx"}`:            "at line 1, column 11",
+		`{"text": "\ud83d\n"}`:           "at line 1, column 11",
+		`{"\udbff": 1}`:                  "at line 1, column 3",
+		`{"text": "\\ud83d"}`:            "",
+		`{"text": "\\\\"}`:               "",
+		`{"text": "\uD83D\uDE00\u00e9"}`: "",
+		`{"text": "\"\/\b\f\n\r\t\u0041`: "it breaks off",
+	} {
+		problem := read(t, body)
+		if said := problem != nil && problem.Status == http.StatusBadRequest; said != (want != "") || said && !strings.Contains(problem.Detail, want) {
+			t.Errorf("%s: %+v, want %q", body, problem, want)
+		}
+	}
+}
+
+// What is sent in another way than as JSON in UTF-8 is refused before it is read.
+func TestOtherEncodingsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		contentType, contentEncoding string
+		status                       int
+	}{
+		{"application/json", "", 0}, {"application/json; charset=utf-8", "", 0}, {"application/json; charset=\"UTF-8\"", "identity", 0}, {"application/json", "IDENTITY ", 0},
+		{"application/json; charset=utf-16", "", 415}, {"application/json; charset=latin1", "", 415}, {"application/json", "gzip", 415}, {"application/json", "identity, gzip", 415},
+		{"text/json", "", 415}, {"", "", 415}, {"application/json; charset", "", 415},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
+		r.Header.Set("Content-Type", c.contentType)
+		r.Header.Set("Content-Encoding", c.contentEncoding)
+		r, err := openapi.NewDocument([]byte(small)).Check(r, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = openapi.Read(httptest.NewRecorder(), r, &values{})
+		problem, refused := errors.AsType[*api.Problem](err)
+		if refused != (c.status > 0) || refused && problem.Status != c.status {
+			t.Errorf("%q %q: %v", c.contentType, c.contentEncoding, err)
+		}
+	}
+}
+
+// Names within a secret may be the secret, so no reply repeats them.
+func TestAPlaceEndsAtASecret(t *testing.T) {
+	const document = `{"openapi": "3.1.0", "paths": {"/": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}}}}},
+		"components": {"schemas": {"Secret": {"type": "string", "maxLength": 5, "writeOnly": true}, "Body": {"type": "object", "additionalProperties": false, "properties": {
+			"password": {"$ref": "#/components/schemas/Secret"}, "other": {"type": "object", "additionalProperties": false, "properties": {"password": {"$ref": "#/components/schemas/Secret"}}},
+			"headers": {"type": "object", "writeOnly": true, "additionalProperties": {"type": "string", "maxLength": 3}}}}}}}`
+	for body, want := range map[string]string{
+		`{"password": {"hunter2": 1}}`:                                                      "/password",
+		`{"password": [{"hunter2": {"hunter2": 1, "hunter2": 2}}]}`:                         "/password",
+		`{"password": {"hunter2": 1e400}}`:                                                  "/password",
+		`{"password": {"hunter2\u0000": 1}}`:                                                "/password",
+		`{"password": ` + strings.Repeat(`{"hunter2":`, 40) + "1" + strings.Repeat("}", 41): "/password",
+		`{"other": {"password": "hunter2"}}`:                                                "/other/password",
+		`{"headers": {"X-Key": "hunter2"}}`:                                                 "/headers/X-Key",
+		`{"headers": {"X-Key": {"hunter2": {"hunter2": 1e400}}}}`:                           "/headers/X-Key",
+		`{"headers": {"Authorization: hunter2": 5}}`:                                        "/headers",
+		`{"headers": ["hunter2", {"hunter2": -1e400}]}`:                                     "/headers",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r, err := openapi.NewDocument([]byte(document)).Check(r, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := openapi.Read(httptest.NewRecorder(), r, &struct{}{})
+		if problem, refused := errors.AsType[*api.Problem](err); refused {
+			wrong = problem.Errors
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(wrong) == 0 || *wrong[0].Pointer != want {
+			t.Errorf("%s: %+v", body, wrong)
+		}
+		for _, e := range wrong {
+			if strings.Contains(*e.Pointer+e.Detail, "hunter2") {
+				t.Errorf("%s: %s %s", body, *e.Pointer, e.Detail)
+			}
 		}
 	}
 }

@@ -283,7 +283,7 @@ const (
 )
 
 var (
-	headerName  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // a token of RFC 9110
+	headerName  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$") // a token of RFC 9110
 	headerValue = regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`)
 )
 
@@ -307,8 +307,8 @@ func checkHeaders(p Proposal) (wrong, doubtful []Finding) {
 		at := CallbackHeaders + "/" + Field(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 		add := func(text string) { wrong = append(wrong, Finding{at, text}) }
 		switch {
-		case !headerName.MatchString(name):
-			add("is no name of a header: it has letters, digits and hyphens")
+		case !headerName.MatchString(name): // it may be the value, so it is not repeated
+			wrong = append(wrong, Finding{CallbackHeaders, "has a name that no header has: letters, digits and hyphens, at most 64"})
 		case !headerValue.MatchString(value):
 			add("must be a text of visible ASCII characters in one line, without spaces around it")
 		case seen[lower]:
