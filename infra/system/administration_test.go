@@ -61,13 +61,14 @@ type administrator struct {
 	*world
 	api     http.Handler
 	secrets *secretstest.Manager
-	id      string // of the connector
+	id      string            // of the connector
+	caller  connectors.Caller // who the person is
 }
 
 func newAdministrator(t *testing.T) *administrator { return newAdministratorOf(t, odoosim.Options{}) }
 
 func newAdministratorOf(t *testing.T, registry odoosim.Options) *administrator {
-	a := &administrator{secrets: secretstest.New()}
+	a := &administrator{secrets: secretstest.New(), caller: connectors.Caller{Role: connectors.Administrator}}
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
 	inquiries := secrets.Inquiries(crashingSecrets{a.secrets, f}, "stack/inquiries/")
@@ -78,7 +79,7 @@ func newAdministratorOf(t *testing.T, registry odoosim.Options) *administrator {
 	}
 	a.api = contract.Handler(t, connectors.New(connectors.Options{
 		Store: a.store, Secrets: passwords, InquirySecrets: inquiries, Mappings: jq.Mappings{}, Invoker: a.invoker, Now: a.clock.Now, NewID: function.NewID, Log: function.Log(a.log),
-		Caller: func(*http.Request) connectors.Caller { return connectors.Caller{Role: connectors.Administrator} },
+		Caller: func(*http.Request) connectors.Caller { return a.caller },
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/world/inprocess"
@@ -70,8 +71,40 @@ func (d watchedDatabase) Query(ctx context.Context, in *dynamodb.QueryInput, o .
 	return d.Client.Query(ctx, in, o...)
 }
 
+// written is called with all that is about to be written.
+func (d watchedDatabase) written(values ...map[string]types.AttributeValue) {
+	if d.world.onWrite != nil {
+		d.world.onWrite(values...)
+	}
+}
+
+func (d watchedDatabase) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	d.written(in.Item)
+	return d.Client.PutItem(ctx, in, o...)
+}
+
+func (d watchedDatabase) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	d.written(in.Key, in.ExpressionAttributeValues)
+	return d.Client.UpdateItem(ctx, in, o...)
+}
+
+func (d watchedDatabase) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	d.written(in.Key)
+	return d.Client.DeleteItem(ctx, in, o...)
+}
+
 func (d watchedDatabase) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
 	d.notify()
+	for _, item := range in.TransactItems {
+		switch {
+		case item.Put != nil:
+			d.written(item.Put.Item)
+		case item.Update != nil:
+			d.written(item.Update.Key, item.Update.ExpressionAttributeValues)
+		case item.Delete != nil:
+			d.written(item.Delete.Key)
+		}
+	}
 	return d.Client.TransactWriteItems(ctx, in, o...)
 }
 

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/inprocess"
@@ -76,6 +78,7 @@ type trouble struct {
 	identityHangs   atomic.Bool                                   // the identity system behind MTS, until MTS is restarted
 	passwordLost    atomic.Bool                                   // Secrets Manager has lost that of the registry
 	onStore         func(method string)                           // is called with what the store is about to read, or to do in a transaction
+	onWrite         func(...map[string]types.AttributeValue)      // is called with what the store is about to write
 	planned         []plannedChange                               // see later
 	came            atomic.Int64                                  // how often trouble came, see troubleCame
 	changedByOthers map[int64]bool                                // registrants that somebody else changes; tests check them by themselves
