@@ -31,7 +31,7 @@ test-registry: ## Test client, connector and simulator against a real Odoo 19, a
 	@infra/tools/fetch go ministack
 	@MTSC_REGISTRY_LINES="$(or $(LINES),19 14)" go -C infra/realodoo test -count=1 -timeout 80m
 
-soak: ## Make long runs while functions are killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
+soak: ## Make long runs, with imports beside them, while functions are killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
 	@infra/tools/fetch go ministack
 	@go run ./infra/soak $(if $(SEED),-seed $(SEED)) $(if $(RUNS),-runs $(RUNS)) $(if $(REGISTRANTS),-registrants $(REGISTRANTS))
 
@@ -46,9 +46,9 @@ lint: ## Check code, modules and the template
 	go -C infra/tools mod tidy -diff
 	$(BIN)/golangci-lint run ./...
 
-bench: ## Measure speed and size against the goals (ONLY=throughput WIDTHS="4 workers, identity latency 300ms")
+bench: ## Measure speed and size against the goals (ONLY=cold,preview WIDTHS="4 workers, identity latency 300ms")
 	@infra/tools/fetch go dynamodb-local
-	@go run ./infra/bench $(if $(filter throughput,$(ONLY)),-throughput) $(if $(WIDTHS),-widths '$(WIDTHS)')
+	@go run ./infra/bench $(if $(ONLY),-only '$(ONLY)') $(if $(WIDTHS),-widths '$(WIDTHS)')
 
 # SAM's Go builder has no options, so they are in the environment.
 build: ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)

@@ -128,7 +128,7 @@ func barePut(ctx context.Context, db *dynamodb.Client, table string, ref seeding
 
 // memory delivers the largest callback to the function as it is deployed, and
 // reports the peak memory of its process.
-func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error {
+func (m *measurer) memory(ctx context.Context, r *report) error {
 	const goal = 96e6
 	m.say("delivering a callback of 5 MB")
 	var body strings.Builder
@@ -154,6 +154,10 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 		return err
 	}
 
+	list, err := m.binaries(ctx)
+	if err != nil {
+		return err
+	}
 	tables, err := inprocess.CreateTables(ctx, m.db.Client())
 	if err != nil {
 		return err
@@ -162,7 +166,7 @@ func (m *measurer) memory(ctx context.Context, r *report, list []*binary) error 
 	keys := httptest.NewServer(http.HandlerFunc(serveKey))
 	defer keys.Close()
 	idle := list[slices.IndexFunc(list, func(b *binary) bool { return b.name == "callback" })]
-	large := &binary{name: idle.name, path: idle.path, event: string(payload), reply: fmt.Sprintf(`{\"rows\":%d}`, seeding.MaxBatch)}
+	large := &binary{name: idle.name, path: idle.path, variables: idle.variables, event: string(payload), reply: fmt.Sprintf(`{\"rows\":%d}`, seeding.MaxBatch)}
 	var peaks [2]float64
 	for i, b := range []*binary{idle, large} {
 		b.environment = []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + keys.URL}

@@ -34,7 +34,8 @@ type binary struct {
 	reply  string // what its reply must contain
 	took   []time.Duration
 
-	environment []string              // beyond what every function gets
+	variables   []string              // that the template gives it, by name
+	environment []string              // beyond them
 	look        func(*exec.Cmd) error // reads from the process after its reply
 }
 
@@ -71,6 +72,14 @@ func build(ctx context.Context, dir string) ([]*binary, error) {
 	if err != nil {
 		return nil, err
 	}
+	resources, err := template.Variables()
+	if err != nil {
+		return nil, err
+	}
+	variables := map[string][]string{}
+	for resource, names := range resources {
+		variables[strings.ToLower(resource)] = names
+	}
 	var list []*binary
 	for _, from := range []string{filepath.Join(root, "infra", "bench"), filepath.Join(root, "functions")} {
 		packages, err := local.BuildFunctions(ctx, from)
@@ -82,7 +91,9 @@ func build(ctx context.Context, dir string) ([]*binary, error) {
 			if !known {
 				return nil, fmt.Errorf("no event is known to which the function %s replies at once", name)
 			}
-			b := &binary{name: name, zipped: len(zipped), path: filepath.Join(dir, name), event: first.event, reply: first.reply}
+			b := &binary{
+				name: name, zipped: len(zipped), path: filepath.Join(dir, name), event: first.event, reply: first.reply, variables: variables[name],
+			}
 			if err := unpack(zipped, b.path); err != nil {
 				return nil, err
 			}
@@ -132,6 +143,23 @@ func coldStarts(ctx context.Context, db *dynamolocal.Server, list []*binary) err
 	return nil
 }
 
+// deployed is the environment that the template gives the function, as far as it is
+// not empty by default.
+func (b *binary) deployed(tables inprocess.Tables) (environment []string) {
+	values := map[string]string{
+		"CONNECTORS_TABLE": tables.Connectors, "ANSWERS_TABLE": tables.Answers, "CAPABILITY_KEY": "capability", "CALLBACK_BASE": "https://example.org",
+		"ALLOWED_RANGES": "", "ALLOWED_HOSTS": "", "CERTIFICATE_AUTHORITIES": "", "TIMES": "",
+	}
+	for _, name := range b.variables {
+		value, known := values[name]
+		if !known {
+			value = "bench"
+		}
+		environment = append(environment, name+"="+value)
+	}
+	return append(environment, b.environment...)
+}
+
 // start runs the function once behind a bare Runtime API: one event, and then
 // nothing more. It returns the time from the start of the process to the reply.
 func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Tables) (time.Duration, error) {
@@ -164,17 +192,12 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 	defer api.Close()
 
 	function := exec.CommandContext(ctx, b.path)
-	function.Env = []string{
+	function.Env = append([]string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"), "AWS_LAMBDA_FUNCTION_NAME=" + b.name,
 		"_HANDLER=bootstrap", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_ENDPOINT_URL=" + endpoint,
-		"CONNECTORS_TABLE=" + tables.Connectors, "ANSWERS_TABLE=" + tables.Answers, "SECRETS_PREFIX=bench/connectors/",
-		"CAPABILITY_KEY=capability", "ROW_KEY=row", "FINGERPRINT_KEY=fingerprint", "INQUIRIES=inquiries/",
-		"CALLBACK_BASE=https://example.org", "SUBMIT_FUNCTION=submit", "PATCH_FUNCTION=patch", "STACK=bench",
-		"ISSUER=https://issuer.example.org", "ROLES_CLAIM=roles", "VIEWER_ROLE=viewer", "OPERATOR_ROLE=operator", "ADMINISTRATOR_ROLE=administrator",
-	}
-	function.Env = append(function.Env, b.environment...)
-	var said bytes.Buffer
+	}, b.deployed(tables)...)
+	var said bytes.Buffer // why it ended, if it did
 	function.Stdout, function.Stderr = &said, &said
 	started := time.Now()
 	if err := function.Start(); err != nil {
@@ -182,8 +205,8 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 	}
 	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		_ = function.Wait()
-		close(ended)
 	}()
 	defer func() {
 		_ = function.Process.Kill()
@@ -193,7 +216,7 @@ func (b *binary) start(ctx context.Context, endpoint string, tables inprocess.Ta
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-ended:
-		return 0, fmt.Errorf("it ended: %.500s", said.String())
+		return 0, fmt.Errorf("it ended before it replied: %s", said.Bytes())
 	case r := <-replies:
 		if r.path != "1/response" || !bytes.Contains(r.body, []byte(b.reply)) {
 			return 0, fmt.Errorf("it replied to %s: %s", r.path, r.body)

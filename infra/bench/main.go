@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,12 +21,17 @@ import (
 )
 
 func main() {
-	only := flag.Bool("throughput", false, "measure the throughput only")
+	only := flag.String("only", "", "measure only these `steps`, separated by commas: "+strings.Join(names(), ", "))
 	widths := flag.String("widths", "", "note the width over time at each MTS whose name contains this `text`")
 	flag.Parse()
+	chosen, err := choose(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, os.Stdout, os.Stderr, *only, *widths); err != nil {
+	if err := bench(ctx, os.Stdout, os.Stderr, chosen, *widths); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted") // the other errors follow from it
 		}
@@ -62,7 +68,52 @@ func (r *report) compare(measure string, most float64, ours, bare []time.Duratio
 
 func (r *report) note(format string, a ...any) { r.notes = append(r.notes, fmt.Sprintf(format, a...)) }
 
-func bench(ctx context.Context, out, progress io.Writer, throughputOnly bool, widths string) error {
+// step is a part of the measures that can be made alone.
+type step struct {
+	name    string
+	measure func(m *measurer, ctx context.Context, r *report) error
+}
+
+// steps are all of them. Cold starts come first, while the machine is idle.
+var steps = []step{
+	{"cold", (*measurer).coldStarts},
+	{"callback", (*measurer).callback},
+	{"memory", (*measurer).memory},
+	{"reads", (*measurer).api},
+	{"cost", (*measurer).cost},
+	{"import", (*measurer).listed},
+	{"preview", (*measurer).preview},
+	{"speed", (*measurer).speed},
+	{"output", (*measurer).output},
+	{"rows", (*measurer).reads},
+	{"losses", (*measurer).losses},
+	{"reconcile", (*measurer).reconcile},
+	{"rejections", (*measurer).fullPass},
+	{"throughput", (*measurer).throughputs},
+}
+
+func names() (list []string) {
+	for _, s := range steps {
+		list = append(list, s.name)
+	}
+	return list
+}
+
+// choose returns the steps that are named; all of them if none is.
+func choose(only string) ([]step, error) {
+	if only == "" {
+		return steps, nil
+	}
+	wanted := strings.Split(only, ",")
+	for _, name := range wanted {
+		if !slices.Contains(names(), name) {
+			return nil, fmt.Errorf("there is no step %q; the steps are %s", name, strings.Join(names(), ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(steps), func(s step) bool { return !slices.Contains(wanted, s.name) }), nil
+}
+
+func bench(ctx context.Context, out, progress io.Writer, chosen []step, widths string) error {
 	began := time.Now()
 	say := func(format string, a ...any) {
 		fmt.Fprintf(progress, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, a...))
@@ -72,52 +123,25 @@ func bench(ctx context.Context, out, progress io.Writer, throughputOnly bool, wi
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-
-	var r report
-	if !throughputOnly {
-		if err := measureAll(ctx, &r, say, dir); err != nil {
-			return err
-		}
-	}
-	if err := throughputs(ctx, &r, say, dir, widths); err != nil {
-		return err
-	}
-	say("done")
-
-	fmt.Fprintf(out, "Measured on %s with %d cores, %s/%s, %s.\n\n",
-		began.Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	r.print(out)
-	return nil
-}
-
-// measureAll measures all but the throughput.
-func measureAll(ctx context.Context, r *report, say func(string, ...any), dir string) error {
 	say("starting DynamoDB Local")
 	db, err := dynamolocal.Start(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Stop()
-	say("building the functions")
-	binaries, err := build(ctx, dir)
-	if err != nil {
-		return err
-	}
-	// First, while the machine is idle.
-	say("starting each of them %d times", starts)
-	if err := coldStarts(ctx, db, binaries); err != nil {
-		return err
-	}
-	m := measurer{db: db, say: say}
-	memory := func(ctx context.Context, r *report) error { return m.memory(ctx, r, binaries) }
-	for _, step := range []func(context.Context, *report) error{
-		m.callback, memory, m.api, m.cost, m.listed, m.preview, m.speed, m.output, m.reads, m.losses, m.reconcile, m.fullPass,
-	} {
-		if err := step(ctx, r); err != nil {
-			return err
+
+	var r report
+	m := measurer{db: db, say: say, dir: dir, widths: widths}
+	for _, s := range chosen {
+		if err := s.measure(&m, ctx, &r); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	functions(r, binaries)
+	say("done")
+
+	fmt.Fprintf(out, "Measured on %s with %d cores, %s/%s, %s.\n\n",
+		began.Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	r.print(out)
 	return nil
 }
 

@@ -52,11 +52,11 @@ func throughputGoals() (goals []throughputGoal) {
 }
 
 // throughputs compares the connector with the best fixed width and batch size,
-// at every MTS of the goals. Of those whose name contains the text in widths it
-// notes the width over time; "" is none.
-func throughputs(ctx context.Context, r *report, say func(string, ...any), dir, widths string) (err error) {
+// at every MTS of the goals. Of those whose name contains m.widths it
+// notes the width over time.
+func (m *measurer) throughputs(ctx context.Context, r *report) (err error) {
 	atOnce := runtime.NumCPU()
-	workers, err := throughput.StartWorkers(ctx, dir, atOnce)
+	workers, err := throughput.StartWorkers(ctx, m.dir, atOnce)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func throughputs(ctx context.Context, r *report, say func(string, ...any), dir, 
 		grid.Tries(), chances)
 	for _, goal := range throughputGoals() {
 		name := goal.name()
-		say("throughput at an MTS of %s", name)
+		m.say("throughput at an MTS of %s", name)
 		run := throughput.Run{Conditions: goal.Conditions, Registrants: seeded, Warmed: warmed}
 		best, err := throughput.Search(ctx, run, grid, atOnce, workers.Measure)
 		if err != nil {
@@ -74,7 +74,7 @@ func throughputs(ctx context.Context, r *report, say func(string, ...any), dir, 
 		}
 		// What is the fastest of many was lucky too, so it is measured again.
 		mean := func(fixed throughput.Fixed) (throughput.Result, error) {
-			run.Fixed, run.Sampled = fixed, widths != "" && fixed == (throughput.Fixed{})
+			run.Fixed, run.Sampled = fixed, m.widths != "" && fixed == (throughput.Fixed{})
 			return throughput.Mean(ctx, run, chances, atOnce, workers.Measure)
 		}
 		whole, err1 := mean(best.Whole.Fixed)
@@ -85,7 +85,7 @@ func throughputs(ctx context.Context, r *report, say func(string, ...any), dir, 
 		}
 		best.Whole.Took, best.Rest.Took = whole.Whole, rest.Rest
 		goal.report(r, found, best)
-		if widths != "" && strings.Contains(name, widths) {
+		if m.widths != "" && strings.Contains(name, m.widths) {
 			r.note("Width over time at an MTS of %s:\n\n%s", name, widthOverTime(found.Samples))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"openg2p.org/mts-connector/infra/template"
 )
 
 // The complete environment of each function. None gets the name of a key or a
@@ -47,8 +49,15 @@ func TestEnvironment(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(want)); !slices.Equal(functions, got) {
 		t.Errorf("there are the functions %v, want %v", functions, got)
 	}
+	named, err := template.Variables()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, function := range functions {
 		variables, _ := at(s.Resources[function].Properties, "Environment", "Variables").(map[string]any)
+		if got := named[function]; !slices.Equal(got, slices.Sorted(maps.Keys(variables))) {
+			t.Errorf("%s is read to have the variables %v", function, got)
+		}
 		for name, value := range variables {
 			if got := text(value); got != want[function][name] {
 				t.Errorf("%s has %s=%s, want %q", function, name, got, want[function][name])

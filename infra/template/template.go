@@ -5,8 +5,10 @@ package template
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +23,44 @@ import (
 // Encryption, recovery, protection and expiry are left out: no local DynamoDB
 // implements them. It works from any folder of the module.
 func Tables() (map[string]*dynamodb.CreateTableInput, error) {
+	found, err := resources("AWS::DynamoDB::Table")
+	if err != nil {
+		return nil, err
+	}
+	tables := map[string]*dynamodb.CreateTableInput{}
+	for name, properties := range found {
+		if tables[name], err = table(&properties); err != nil {
+			return nil, fmt.Errorf("template.yaml: %s: %w", name, err)
+		}
+	}
+	return tables, nil
+}
+
+// Variables returns the names of the environment variables of each function of
+// template.yaml, by the name of its resource ("Submit"). It works from any folder of the
+// module.
+func Variables() (map[string][]string, error) {
+	found, err := resources("AWS::Serverless::Function")
+	if err != nil {
+		return nil, err
+	}
+	variables := map[string][]string{}
+	for name, properties := range found {
+		var p struct {
+			Environment struct {
+				Variables map[string]yaml.Node `yaml:"Variables"`
+			} `yaml:"Environment"`
+		}
+		if err := properties.Decode(&p); err != nil {
+			return nil, fmt.Errorf("template.yaml: %s: %w", name, err)
+		}
+		variables[name] = slices.Sorted(maps.Keys(p.Environment.Variables))
+	}
+	return variables, nil
+}
+
+// resources are the properties of the resources of a type in template.yaml, by name.
+func resources(kind string) (map[string]yaml.Node, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
@@ -39,16 +79,13 @@ func Tables() (map[string]*dynamodb.CreateTableInput, error) {
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("template.yaml: %w", err)
 	}
-	tables := map[string]*dynamodb.CreateTableInput{}
+	found := map[string]yaml.Node{}
 	for name, resource := range document.Resources {
-		if resource.Type != "AWS::DynamoDB::Table" {
-			continue
-		}
-		if tables[name], err = table(&resource.Properties); err != nil {
-			return nil, fmt.Errorf("template.yaml: %s: %w", name, err)
+		if resource.Type == kind {
+			found[name] = resource.Properties
 		}
 	}
-	return tables, nil
+	return found, nil
 }
 
 // Root is the module's folder, found upwards from the working directory.
