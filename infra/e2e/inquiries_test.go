@@ -73,12 +73,27 @@ func TestChecks(t *testing.T) {
 		}
 	}
 
-	draft := w.body(withRegistry("vid_type", "No such type"), with("mts_url", "http://127.0.0.1:1"))
+	// Where MTS signs in for a direct callback is reached or not; no secret goes there.
+	signInAt := func(address string) func(map[string]any) {
+		w.forbid("callback password", "Callback-"+w.Name())
+		return with("callback", map[string]any{
+			"url": w.registryURL + "/api/v1/registry/individual/updateIdentification", "http_method": "PATCH", "auth_type": "odoo",
+			"auth_url": address, "auth_database": w.database, "auth_username": "admin", "auth_password": "Callback-" + w.Name(),
+		})
+	}
+	direct := w.create(signInAt(w.registryURL+"/web/session/authenticate"),
+		with("output_format", `{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`))
+	asked = call(t, "POST", direct.path("/check"), nil)
+	asked.into(t, http.StatusAccepted, nil)
+	expect(t, "token endpoint", w.poll(asked.Header.Get("Location")).results()["token_endpoint"], "ok reached")
+
+	draft := w.body(withRegistry("vid_type", "No such type"), with("mts_url", "http://127.0.0.1:1"), signInAt("http://127.0.0.1:1/authenticate"))
 	asked = call(t, "POST", "/checks", map[string]any{"configuration": draft})
 	asked.into(t, http.StatusAccepted, nil)
 	q := w.poll(asked.Header.Get("Location"))
 	results = q.results()
 	expect(t, "MTS", results["mts"], "failure ConnectionRefused")
+	expect(t, "token endpoint of the draft", results["token_endpoint"], "warning ConnectionRefused")
 	expect(t, "sign-in with the draft's password", results["sign_in"], "ok signed_in")
 	expect(t, "types", results["types"], "failure vid_type")
 
