@@ -28,8 +28,7 @@ import (
 func main() {
 	log := function.RequestLog(os.Stdout, gateway.RequestID)
 	var env function.Env
-	table, prefix, submit := env.Need("CONNECTORS_TABLE"), env.Need("SECRETS_PREFIX"), env.Need("SUBMIT_FUNCTION")
-	inquiries := env.Need("INQUIRIES")
+	table, stack := env.Need("CONNECTORS_TABLE"), env.Stack()
 	rolesClaim, issuer := env.Need("ROLES_CLAIM"), env.Need("ISSUER")
 	names := connectors.RoleNames{Viewer: env.Need("VIEWER_ROLE"), Operator: env.Need("OPERATOR_ROLE"), Administrator: env.Need("ADMINISTRATOR_ROLE")}
 	calls, err := outgoing.FromEnvironment(os.Getenv)
@@ -40,8 +39,8 @@ func main() {
 	secretsManager := secretsmanager.NewFromConfig(cfg)
 	handler := connectors.New(connectors.Options{
 		Store:          seedingdb.New(dynamodb.NewFromConfig(cfg), table, ""),
-		Secrets:        secrets.Connectors(secretsManager, prefix),
-		InquirySecrets: secrets.Inquiries(secretsManager, inquiries),
+		Secrets:        secrets.Connectors(secretsManager, stack.ConnectorSecrets()),
+		InquirySecrets: secrets.Inquiries(secretsManager, stack.InquirySecrets()),
 		Mappings:       jq.Mappings{},
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
@@ -49,7 +48,7 @@ func main() {
 		},
 		Conditions:   odoo.Conditions,
 		CheckAddress: func(a seeding.Address) error { return calls.Check(a.Scheme, a.Host) },
-		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: submit},
+		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()},
 		Now:          function.Clock{}.Now,
 		NewID:        function.NewID,
 		Log:          log,
@@ -63,7 +62,7 @@ func main() {
 		},
 		RoleNames: names,
 		Deployment: connectors.Deployment{
-			Stack: os.Getenv("STACK"), Region: os.Getenv("AWS_REGION"), Issuer: issuer,
+			Stack: string(stack), Region: os.Getenv("AWS_REGION"), Issuer: issuer,
 			Dashboard: os.Getenv("DASHBOARD"), Runbook: os.Getenv("RUNBOOK"),
 		},
 	})

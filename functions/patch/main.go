@@ -27,8 +27,7 @@ func main() {
 	log := function.Log(os.Stdout)
 	var env function.Env
 	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
-	stack := env.Need("STACK")
-	rowKey, prefix := env.Need("ROW_KEY"), env.Need("SECRETS_PREFIX")
+	stack := env.Stack()
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err1, err2)
@@ -37,14 +36,14 @@ func main() {
 
 	clock := function.Clock{}
 	secretsManager := secretsmanager.NewFromConfig(cfg)
-	clients := odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, prefix).RegistryPassword, clock.Now)
+	clients := odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, stack.ConnectorSecrets()).RegistryPassword, clock.Now)
 	clients.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	patcher := &patch.Patcher{
 		Store:       seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries:  clients,
 		Expressions: jq.Mappings{},
-		RowKeys:     secrets.NewKeyring(secretsManager, rowKey),
-		Meter:       function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
+		RowKeys:     secrets.NewKeyring(secretsManager, stack.RowKey()),
+		Meter:       function.Meter{Out: os.Stdout, Stack: string(stack), Now: clock.Now},
 		Clock:       clock,
 		Times:       times,
 		NewID:       function.NewID,

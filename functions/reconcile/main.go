@@ -20,9 +20,8 @@ import (
 func main() {
 	log := function.Log(os.Stdout)
 	var env function.Env
-	stack := env.Need("STACK")
-	connectors, answers, patch := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE"), env.Need("PATCH_FUNCTION")
-	base := env.Need("CALLBACK_BASE")
+	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
+	stack, base := env.Stack(), env.Need("CALLBACK_BASE")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err1, err2)
@@ -33,8 +32,8 @@ func main() {
 	reconciler := &reconcile.Reconciler{
 		Store:   seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		MTS:     mts.New(outgoing.New(calls), clock.Now),
-		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: patch},
-		Meter:   function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
+		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: stack.Patch()},
+		Meter:   function.Meter{Out: os.Stdout, Stack: string(stack), Now: clock.Now},
 		Clock:   clock,
 		Times:   times,
 		Log:     log,

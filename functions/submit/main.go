@@ -31,9 +31,7 @@ func main() {
 	log := function.Log(os.Stdout)
 	var env function.Env
 	connectors, answers := env.Need("CONNECTORS_TABLE"), env.Need("ANSWERS_TABLE")
-	capabilityKey, rowKey, fingerprintKey := env.Need("CAPABILITY_KEY"), env.Need("ROW_KEY"), env.Need("FINGERPRINT_KEY")
-	stack, inquiries := env.Need("STACK"), env.Need("INQUIRIES")
-	prefix, base, self := env.Need("SECRETS_PREFIX"), env.Need("CALLBACK_BASE"), env.Need("SUBMIT_FUNCTION")
+	stack, base := env.Stack(), env.Need("CALLBACK_BASE")
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	callback, err3 := seeding.ParseAddress(base)
@@ -44,23 +42,23 @@ func main() {
 	clock := function.Clock{}
 	client := outgoing.New(calls)
 	secretsManager := secretsmanager.NewFromConfig(cfg)
-	connectorSecrets := secrets.Connectors(secretsManager, prefix)
+	connectorSecrets := secrets.Connectors(secretsManager, stack.ConnectorSecrets())
 	password := connectorSecrets.RegistryPassword
 	registries := odoo.New(client, password, clock.Now)
 	registries.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	store, seeder := seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers), mts.New(client, clock.Now)
-	invoker := function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: self}
+	invoker := function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()}
 	submitter := &submit.Submitter{
 		Store:           store,
 		Registries:      registries,
 		MTS:             seeder,
 		Mappings:        jq.Mappings{},
-		CapabilityKeys:  secrets.NewKeyring(secretsManager, capabilityKey),
-		RowKeys:         secrets.NewKeyring(secretsManager, rowKey),
-		FingerprintKeys: secrets.NewKeyring(secretsManager, fingerprintKey),
+		CapabilityKeys:  secrets.NewKeyring(secretsManager, stack.CapabilityKey()),
+		RowKeys:         secrets.NewKeyring(secretsManager, stack.RowKey()),
+		FingerprintKeys: secrets.NewKeyring(secretsManager, stack.FingerprintKey()),
 		CallbackSecrets: connectorSecrets.Callback,
 		Invoker:         invoker,
-		Meter:           function.Meter{Out: os.Stdout, Stack: stack, Now: clock.Now},
+		Meter:           function.Meter{Out: os.Stdout, Stack: string(stack), Now: clock.Now},
 		Clock:           clock,
 		Times:           times,
 		NewID:           function.NewID,
@@ -88,7 +86,7 @@ func main() {
 				},
 			},
 		},
-		Secrets: secrets.Inquiries(secretsManager, inquiries),
+		Secrets: secrets.Inquiries(secretsManager, stack.InquirySecrets()),
 		Invoker: invoker,
 		Clock:   clock,
 		Times:   times,

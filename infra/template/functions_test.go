@@ -9,37 +9,33 @@ import (
 	"testing"
 
 	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/shared/function"
 )
 
 // The complete environment of each function. None gets the name of a key or a
 // table that it does not use.
 func TestEnvironment(t *testing.T) {
 	s := load(t)
-	const prefix, inquiries = "${AWS::StackName}/connectors/", "${AWS::StackName}/inquiries/"
 	const callbackBase = `{"Fn::If":["OwnCallbackBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"CallbackBase"}]}`
 	want := map[string]map[string]string{
 		"Submit": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"CAPABILITY_KEY": "${CapabilityKey}", "ROW_KEY": "${RowKey}", "FINGERPRINT_KEY": "${FingerprintKey}",
-			"INQUIRIES": inquiries, "SECRETS_PREFIX": prefix, "ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}",
-			"CALLBACK_BASE":   callbackBase,
-			"SUBMIT_FUNCTION": "${AWS::StackName}-submit", "STACK": "${AWS::StackName}",
+			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}",
+			"CALLBACK_BASE": callbackBase, "STACK": "${AWS::StackName}",
 		},
 		"Callback": {"ANSWERS_TABLE": "${AnswersTable}", "CAPABILITY_KEY": "${CapabilityKey}", "TIMES": "${Times}"},
 		"Patch": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"ROW_KEY": "${RowKey}", "SECRETS_PREFIX": prefix,
 			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
 		},
 		"Reconcile": {
 			"CONNECTORS_TABLE": "${ConnectorsTable}", "ANSWERS_TABLE": "${AnswersTable}",
-			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}", "PATCH_FUNCTION": "${Patch}", "STACK": "${AWS::StackName}",
+			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}", "CERTIFICATE_AUTHORITIES": "${CertificateAuthorities}", "TIMES": "${Times}", "STACK": "${AWS::StackName}",
 			"CALLBACK_BASE": callbackBase,
 		},
 		"Connectors": {
-			"CONNECTORS_TABLE": "${ConnectorsTable}", "SECRETS_PREFIX": prefix, "SUBMIT_FUNCTION": "${Submit}",
-			"INQUIRIES":      inquiries,
-			"ALLOWED_RANGES": "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}",
+			"CONNECTORS_TABLE": "${ConnectorsTable}",
+			"ALLOWED_RANGES":   "${AllowedRanges}", "ALLOWED_HOSTS": "${AllowedHosts}",
 			"ROLES_CLAIM": "${RolesClaim}", "VIEWER_ROLE": "${ViewerRole}", "OPERATOR_ROLE": "${OperatorRole}", "ADMINISTRATOR_ROLE": "${AdministratorRole}",
 			"STACK": "${AWS::StackName}", "ISSUER": "${Issuer}", "RUNBOOK": "${RunbookUrl}",
 			"DASHBOARD": `{"Fn::If":["HasDashboard",{"Fn::Sub":"https://${AWS::Region}.console.aws.amazon.com/cloudwatch/home?region=${AWS::Region}#dashboards/dashboard/${AWS::StackName}"},""]}`,
@@ -101,10 +97,38 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// Lambda takes 4,096 bytes of variables per function, names included.
+// What code makes of the name of the stack is what the template calls it.
+func TestNamesFollowTheStack(t *testing.T) {
+	s, stack := load(t), function.Stack("${AWS::StackName}")
+	for resource, want := range map[string]string{
+		"CapabilityKey": stack.CapabilityKey(), "RowKey": stack.RowKey(), "FingerprintKey": stack.FingerprintKey(),
+	} {
+		if got := s.get(resource, "Name"); got != want {
+			t.Errorf("the secret %s is called %s, and looked for as %s", resource, got, want)
+		}
+	}
+	for resource, want := range map[string]string{"Submit": stack.Submit(), "Patch": stack.Patch()} {
+		if got := s.get(resource, "FunctionName"); got != want {
+			t.Errorf("the function %s is called %s, and invoked as %s", resource, got, want)
+		}
+	}
+	// Who may read or write secrets below a prefix may do so below the one that is used.
+	for _, prefix := range []string{stack.ConnectorSecrets(), stack.InquirySecrets()} {
+		for _, role := range []string{"SubmitRole", "ConnectorsRole"} {
+			if !strings.Contains(s.get(role, "Policies"), ":secret:"+prefix+"*") {
+				t.Errorf("%s has no right to %s*", role, prefix)
+			}
+		}
+	}
+}
+
+// Lambda takes 4,096 bytes of variables per function, names included. Room is kept
+// for variables to come, and for a switch that somebody sets in an emergency.
 func TestEnvironmentFitsWhateverIsSet(t *testing.T) {
 	s := load(t)
 	const (
+		limit     = 4096
+		kept      = 500
 		stackName = 53  // README
 		reference = 140 // the ARN of a secret, the name of a table or function, the address of the API
 	)
@@ -129,8 +153,8 @@ func TestEnvironmentFitsWhateverIsSet(t *testing.T) {
 			}
 			size += len(name) + longest
 		}
-		if size > 4096 {
-			t.Errorf("%s may have %d bytes of variables", function, size)
+		if size > limit-kept {
+			t.Errorf("%s may have %d bytes of variables, and keeps %d of %d free; it should keep %d", function, size, limit-size, limit, kept)
 		}
 	}
 }

@@ -35,6 +35,9 @@ func (e *Env) Need(name string) string {
 	return v
 }
 
+// Stack returns the name of the deployment.
+func (e *Env) Stack() Stack { return Stack(e.Need("STACK")) }
+
 // Err names every variable that is missing.
 func (e *Env) Err() error {
 	if len(e.missing) == 0 {
