@@ -158,11 +158,11 @@ func shown(field string, value any) string {
 	case bool, float64:
 	case string:
 		if isAddress(field) {
-			address, err := seeding.ParseAddress(v)
+			server, _, err := seeding.ParseCallURL(v) // as newHosts does: that of a callback may have a query
 			if err != nil {
 				return ""
 			}
-			value = address.Origin()
+			value = server.Origin()
 		} else if !slices.Contains(shownWords, field) {
 			return ""
 		}

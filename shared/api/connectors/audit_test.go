@@ -278,3 +278,44 @@ func TestChangesAreStoredAndRead(t *testing.T) {
 	s.want(404, "GET", "/connectors/C0000000000000000000000099/changes", "")
 	s.want(404, "GET", "/connectors/x/changes", "")
 }
+
+// The stored change and the line of the log tell the same of every address, also of
+// one of a callback, which may have a query. What is in the query is told by neither.
+func TestChangeAndLogNameTheSameOrigins(t *testing.T) {
+	s := newService(t)
+	const query = "?id_type=MOSIP%20VID&key=topaz"
+	callback := map[string]any{
+		"url": "https://Receiver.example.org/api/v1/" + query, "http_method": "PUT", "auth_type": "odoo",
+		"auth_url": "https://sign.example.org:8443/in" + query, "auth_database": "g2p", "auth_username": "mts", "auth_password": "hunter3",
+	}
+	path := s.create()
+	s.changes()
+	s.want(200, "PUT", path, with("callback", callback, "mts_url", "https://mts.example.net/mts", "registry.url", "https://other.example.org/web/login"), "If-Match", "*")
+	logged := s.changes()[0]
+	last := s.store.changes[len(s.store.changes)-1]
+	stored := map[string]string{}
+	for _, f := range last.Fields {
+		stored[f.Name] = f.After
+	}
+	for field, attribute := range map[string]string{
+		"mts_url": "mts_host", "registry.url": "registry_host", "callback.url": "callback_host", "callback.auth_url": "callback_auth_host",
+	} {
+		if origin, _ := logged[attribute].(string); origin == "" || stored[field] != `"`+origin+`"` {
+			t.Errorf("%s: the log has %q, the change %s", field, origin, stored[field])
+		}
+	}
+	if stored["callback.url"] != `"https://receiver.example.org:443"` || stored["callback.auth_url"] != `"https://sign.example.org:8443"` {
+		t.Errorf("%v", stored)
+	}
+	if text := fmt.Sprint(logged, last); strings.Contains(text, "topaz") || strings.Contains(text, "hunter") || strings.Contains(text, "id_type") {
+		t.Error(text)
+	}
+	// Another query at the same host is a change without values.
+	callback["url"] = "https://receiver.example.org/api/v1/?id_type=X"
+	s.want(200, "PUT", path, with("callback", callback, "mts_url", "https://mts.example.net/mts", "registry.url", "https://other.example.org"), "If-Match", "*")
+	for _, f := range s.store.changes[len(s.store.changes)-1].Fields {
+		if f.Name == "callback.url" && (f.Before != "" || f.After != "") {
+			t.Errorf("%+v", f)
+		}
+	}
+}
