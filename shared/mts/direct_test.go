@@ -80,7 +80,7 @@ func directSubmission(auth seeding.DirectAuth, secrets seeding.CallbackSecrets, 
 		},
 		Records: []seeding.RequestRecord{{
 			VID: "2000000001000100", Name: "Ana Cruz", Gender: "female", DOB: "1990/11/02", FullAddress: "1 Rizal St",
-			Fields: seeding.DirectFields(seeding.Record{"id": 17, "name": "CRUZ, ANA", "gender": "Female", "birthdate": "1990-11-02", "income": 12.5}, " 2000000001000100"),
+			Fields: seeding.SentDirectly(seeding.Record{"id": 17, "name": "CRUZ, ANA", "gender": "Female", "birthdate": "1990-11-02", "income": 12.5}, map[string]seeding.FieldKind{"birthdate": {Type: "date"}}, " 2000000001000100"),
 		}},
 	}
 }

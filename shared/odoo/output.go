@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -29,7 +27,7 @@ func (r *Registry) Inputs(ctx context.Context, ids []int64) (map[int64]seeding.I
 	if len(ids) == 0 {
 		return inputs, nil
 	}
-	kinds, err := r.session.kindsOf(ctx, r.fields)
+	kinds, err := r.Kinds(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,33 +36,36 @@ func (r *Registry) Inputs(ctx context.Context, ids []int64) (map[int64]seeding.I
 		return nil, err
 	}
 	for id, record := range records {
-		inputs[id] = seeding.Input{Record: record, Sent: asSent(record, kinds)}
+		inputs[id] = seeding.Input{Record: record, Sent: record.Sent(kinds)}
 	}
 	return inputs, nil
 }
 
-// fieldKind is what Odoo says of a field.
-type fieldKind struct {
-	Type     string `json:"type"`
-	Relation string `json:"relation"`
+// Kinds asks the registry only if they are not known.
+func (r *Registry) Kinds(ctx context.Context) (map[string]seeding.FieldKind, error) {
+	return r.session.kindsOf(ctx, r.fields)
 }
 
 // kindsOf returns the kinds of fields of registrants. It asks the registry only if
 // they are not known.
-func (s *session) kindsOf(ctx context.Context, fields []string) (map[string]fieldKind, error) {
+func (s *session) kindsOf(ctx context.Context, fields []string) (map[string]seeding.FieldKind, error) {
 	s.mu.Lock()
 	known := s.kinds
 	s.mu.Unlock()
 	if known != nil && slices.Equal(known.of, fields) {
 		return known.kinds, nil
 	}
-	var kinds map[string]fieldKind
-	err := s.call(ctx, request{model: partnerModel, method: "fields_get", arg: fields, kwargs: map[string]any{"attributes": []string{"type", "relation"}}}, &kinds)
+	var found map[string]struct{ Type, Relation text }
+	err := s.call(ctx, request{model: partnerModel, method: "fields_get", arg: fields, kwargs: map[string]any{"attributes": []string{"type", "relation"}}}, &found)
 	switch {
 	case err != nil:
 		return nil, err
-	case kinds == nil:
+	case found == nil:
 		return nil, unanswered(false, "BadAnswer", nil)
+	}
+	kinds := make(map[string]seeding.FieldKind, len(found))
+	for name, f := range found {
+		kinds[name] = seeding.FieldKind{Type: string(f.Type), Relation: string(f.Relation)}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,72 +76,7 @@ func (s *session) kindsOf(ctx context.Context, fields []string) (map[string]fiel
 // knownKinds are the kinds of a list of fields.
 type knownKinds struct {
 	of    []string
-	kinds map[string]fieldKind
-}
-
-// asSent is a record as Odoo's own connector sends it to MTS: without anything that
-// Python takes for false, dates and datetimes as YYYY/MM/DD, and what is not JSON in
-// Odoo as its Python text (facts/mts.md 5.4).
-func asSent(record seeding.Record, kinds map[string]fieldKind) seeding.Record {
-	sent := make(seeding.Record, len(record)+1)
-	for name, value := range record {
-		if value = sentValue(value, kinds[name]); value != nil {
-			sent[name] = value
-		}
-	}
-	return sent
-}
-
-// sentValue is nil for what is not sent.
-func sentValue(value any, k fieldKind) any {
-	switch v := value.(type) {
-	case string:
-		switch {
-		case v == "":
-			return nil
-		case k.Type == "date" || k.Type == "datetime":
-			return strings.ReplaceAll(v[:min(len(v), len("2006-01-02"))], "-", "/")
-		case k.Type == "binary":
-			return "b'" + v + "'"
-		case k.Type == "reference": // "model,id"
-			model, id, _ := strings.Cut(v, ",")
-			return model + "(" + id + ",)"
-		}
-	case int:
-		if v == 0 {
-			return nil
-		}
-	case float64:
-		if v == 0 {
-			return nil
-		}
-	case map[string]any:
-		if len(v) == 0 {
-			return nil
-		}
-	case []any:
-		switch {
-		case len(v) == 0:
-			return nil
-		case k.Type == "many2one":
-			return recordset(k.Relation, v[:1])
-		case k.Type == "one2many" || k.Type == "many2many":
-			return recordset(k.Relation, v)
-		}
-	}
-	return value
-}
-
-// recordset is how Python shows records: "res.company(1,)", "g2p.reg.id(3, 2)".
-func recordset(model string, ids []any) string {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = fmt.Sprint(id)
-	}
-	if len(texts) == 1 {
-		return model + "(" + texts[0] + ",)"
-	}
-	return model + "(" + strings.Join(texts, ", ") + ")"
+	kinds map[string]seeding.FieldKind
 }
 
 // Details takes a call for each kind of thing that is asked for.

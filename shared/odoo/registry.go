@@ -377,12 +377,8 @@ func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding
 	if err != nil {
 		return nil, err
 	}
-	spellings := make([]string, 0, 9*len(tokens))
-	for _, token := range tokens {
-		spellings = append(spellings, seeding.TokenSpellings(token)...)
-	}
-	spelt := lookUp(len(tokens))
-	if err = r.identifiers(ctx, []any{[]any{"value", "in", spellings}, []any{"id_type", "=", schema.token}}, nil, spelt); err != nil {
+	spelt, err := r.spelt(ctx, tokens, schema)
+	if err != nil {
 		return nil, err
 	}
 	longer := strings.Repeat("_", shortest(tokens)+1) + "%"
@@ -396,9 +392,7 @@ func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding
 	for _, token := range tokens {
 		wanted[token] = true
 	}
-	return slices.DeleteFunc(identifiers(append(spelt.list, marked.list...), schema.token), func(i seeding.Identifier) bool {
-		return !wanted[seeding.CleanToken(i.Value)]
-	}), nil
+	return slices.DeleteFunc(list, func(i seeding.Identifier) bool { return !wanted[seeding.CleanToken(i.Value)] })
 }
 
 // shortest is the length of the shortest token, in characters.
@@ -418,6 +412,35 @@ func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error 
 	}
 	before, err := r.session.loadSchema(ctx)
 	if err != nil {
+	return holding(tokens, identifiers(append(spelt, marked.list...), schema.token)), nil
+}
+
+// UsualHolders is the first call of TokenHolders.
+func (r *Registry) UsualHolders(ctx context.Context, tokens []string) ([]seeding.Identifier, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	schema, err := r.session.loadSchema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	spelt, err := r.spelt(ctx, tokens, schema)
+	return holding(tokens, identifiers(spelt, schema.token)), err
+}
+
+// spelt reads identifiers of the token type by all spellings of tokens.
+func (r *Registry) spelt(ctx context.Context, tokens []string, s schema) ([]row, error) {
+	spellings := make([]string, 0, 9*len(tokens))
+	for _, token := range tokens {
+		spellings = append(spellings, seeding.TokenSpellings(token)...)
+	}
+	rows := lookUp(len(tokens))
+	err := r.identifiers(ctx, []any{[]any{"value", "in", spellings}, []any{"id_type", "=", s.token}}, nil, rows)
+	return rows.list, err
+}
+
+// holding are those identifiers that hold one of the tokens.
+func holding(tokens []string, list []seeding.Identifier) []seeding.Identifier {
 		return err
 	}
 	refused := r.create(ctx, tokens, before)

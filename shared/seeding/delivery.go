@@ -2,7 +2,6 @@ package seeding
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"time"
 )
@@ -102,48 +101,6 @@ func DirectNames(selected []string) map[string]string {
 		}
 	}
 	return names
-}
-
-// odooDate is a date, or a date with time, as Odoo's API gives it.
-var odooDate = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})( \d{2}:\d{2}:\d{2})?$`)
-
-// DirectFields is a registry record as Odoo's connector sends it (facts/mts.md 5.4):
-// without what is empty or zero, dates with slashes and without their time, and with
-// its VID. Relations are as Odoo's API gives them, an id with a name or a list of ids.
-func DirectFields(record Record, vid string) map[string]any {
-	fields := make(map[string]any, len(record)+1)
-	for name, value := range record {
-		switch v := value.(type) {
-		case nil:
-			continue
-		case bool:
-			if !v {
-				continue
-			}
-		case string:
-			if v == "" {
-				continue
-			}
-			if date := odooDate.FindStringSubmatch(v); date != nil {
-				value = date[1] + "/" + date[2] + "/" + date[3]
-			}
-		case int:
-			if v == 0 {
-				continue
-			}
-		case float64:
-			if v == 0 {
-				continue
-			}
-		case []any:
-			if len(v) == 0 {
-				continue
-			}
-		}
-		fields[name] = value
-	}
-	fields["vid"] = vid
-	return fields
 }
 
 // FieldsSize is about what fields take in a request, in bytes.

@@ -6,21 +6,6 @@ import (
 	"time"
 )
 
-// A record is what Odoo's connector sends, by facts/mts.md 5.4.
-func TestDirectFields(t *testing.T) {
-	got := DirectFields(Record{
-		"id": 17, "name": "Ana", "birthdate": "1990-11-02", "create_date": "2026-01-05 10:11:12", "address": "", "income": 0, "rate": 0.0,
-		"is_registrant": true, "disabled": false, "email": nil, "country_id": []any{3, "Philippines"}, "phone_number_ids": []any{}, "note": "1990-11-02 b", "age": 35,
-	}, " 4000 ")
-	want := map[string]any{
-		"id": 17, "name": "Ana", "birthdate": "1990/11/02", "create_date": "2026/01/05", "is_registrant": true,
-		"country_id": []any{3, "Philippines"}, "note": "1990-11-02 b", "age": 35, "vid": " 4000 ",
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%v", got)
-	}
-}
-
 func TestNamesOfMTSGiveWay(t *testing.T) {
 	got := DirectNames([]string{"id", "name", "gender", "email"})
 	want := map[string]string{

@@ -57,12 +57,18 @@ type Registry interface {
 	// are longer than the shortest of the tokens, of those only the TokenSpellings
 	// are found: an adapter need not read more.
 	TokenHolders(ctx context.Context, tokens []string) ([]Identifier, error)
+	// UsualHolders are those of TokenHolders whose value is one of the TokenSpellings,
+	// in one call.
+	UsualHolders(ctx context.Context, tokens []string) ([]Identifier, error)
 	// Create writes the tokens, all or none of them, in one call.
 	Create(ctx context.Context, tokens []NewToken) error
 	// Remove deletes the identifiers in one call; those that do not exist are
 	// no error.
 	Remove(ctx context.Context, identifiers []int64) error
 
+	// Kinds returns what the connector's fields are; those that registrants do not have
+	// are left out.
+	Kinds(ctx context.Context) (map[string]FieldKind, error)
 	// Inputs reads the connector's fields of registrants, whatever its domain says of
 	// them. Those that the user does not see are left out.
 	Inputs(ctx context.Context, ids []int64) (map[int64]Input, error)
@@ -103,7 +109,7 @@ type NewToken struct {
 // Input is a registrant for an Output Format.
 type Input struct {
 	Record Record // as Registrants returns it
-	Sent   Record // as Odoo's connector sends it to MTS, without the VID (facts/mts.md 5.4)
+	Sent   Record // as Odoo's connector sends it to MTS (Record.Sent)
 }
 
 // Wanted says what Details is to read.

@@ -1,6 +1,7 @@
 package seeding
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -139,6 +140,45 @@ func TokenSpellings(token string) []string {
 		list = append(list, mark+token, token+mark)
 	}
 	return list
+}
+
+// FirstHolders are, by token, the identifiers that hold it and were made first: Odoo
+// counts identifiers as they are made.
+type FirstHolders map[string]Identifier
+
+// FirstHoldersOf are those of identifiers of the token type.
+func FirstHoldersOf(held []Identifier) FirstHolders {
+	first := FirstHolders{}
+	for _, i := range held {
+		token := CleanToken(i.Value)
+		if before, known := first[token]; token != "" && (!known || i.ID < before.ID) {
+			first[token] = i
+		}
+	}
+	return first
+}
+
+// Before returns another registrant who held a token of these first; 0 if nobody did.
+// Of registrants with one token all but the first are duplicates.
+func (f FirstHolders) Before(own []Identifier) int64 {
+	for _, i := range own {
+		first, known := f[CleanToken(i.Value)]
+		if known && first.Registrant != i.Registrant && first.ID < i.ID {
+			return first.Registrant
+		}
+	}
+	return 0
+}
+
+// TokensOf are the tokens that identifiers of the token type hold, each once, sorted.
+func TokensOf(held []Identifier) (tokens []string) {
+	for _, i := range held {
+		if token := CleanToken(i.Value); token != "" {
+			tokens = append(tokens, token)
+		}
+	}
+	slices.Sort(tokens)
+	return slices.Compact(tokens)
 }
 
 // CleanVID is a VID without the same. If nothing but digits is left without spaces,

@@ -1,6 +1,7 @@
 package seeding_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -190,5 +191,37 @@ func TestCodeOfWhatIsHeld(t *testing.T) {
 		if got := seeding.MOSIPTokens.HeldCode(held, ""); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// Of registrants with one token the first to hold it has it, whatever their numbers.
+func TestFirstHolders(t *testing.T) {
+	id := func(id, registrant int64, value string) seeding.Identifier {
+		return seeding.Identifier{ID: id, Registrant: registrant, Value: value}
+	}
+	first := seeding.FirstHoldersOf([]seeding.Identifier{id(9, 1, "A"), id(5, 3, "A "), id(7, 2, "A\u200b"), id(6, 2, "B"), id(4, 8, ""), id(8, 9, "")})
+	for _, c := range []struct {
+		name string
+		own  []seeding.Identifier
+		want int64
+	}{
+		{"the first", []seeding.Identifier{id(5, 3, "A ")}, 0},
+		{"a later one", []seeding.Identifier{id(9, 1, "A")}, 3},
+		{"a later one, with marks", []seeding.Identifier{id(7, 2, "A\u200b")}, 3},
+		{"two tokens, one of them held before", []seeding.Identifier{id(6, 2, "B"), id(7, 2, "A")}, 3},
+		{"two of its own", []seeding.Identifier{id(5, 3, "A "), id(10, 3, "A")}, 0},
+		{"nothing in it", []seeding.Identifier{id(8, 9, "")}, 0},
+		{"not looked for", []seeding.Identifier{id(11, 4, "C")}, 0},
+		{"nothing held", nil, 0},
+	} {
+		if got := first.Before(c.own); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+	if got := seeding.FirstHolders(nil).Before([]seeding.Identifier{id(1, 1, "A")}); got != 0 {
+		t.Errorf("nobody looked: %d", got)
+	}
+	if got := seeding.TokensOf([]seeding.Identifier{id(1, 1, " B"), id(2, 2, "A"), id(3, 3, "B"), id(4, 4, "\u200b")}); !slices.Equal(got, []string{"A", "B"}) {
+		t.Errorf("%q", got)
 	}
 }

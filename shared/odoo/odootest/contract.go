@@ -227,6 +227,9 @@ func (s *suite) replaceVID(t *testing.T) {
 	if len(holders) != 1 || holders[0].Registrant != b || holders[0].Value != token+"b" {
 		t.Errorf("holders: %v", holders)
 	}
+	if usual, err := s.registry.UsualHolders(ctx, []string{token + "b", token + "c"}); err != nil || !slices.Equal(usual, holders) {
+		t.Errorf("by the usual spellings: %v, %v", usual, err)
+	}
 
 	for range 2 { // what is gone already is no error
 		s.must(s.registry.Remove(ctx, []int64{vidOfA, vidOfB}))
@@ -265,6 +268,13 @@ func (s *suite) spellings(t *testing.T) {
 	}
 	if len(found) != len(holders) {
 		t.Errorf("%d of %d found", len(found), len(holders))
+	}
+	usual, err := s.registry.UsualHolders(t.Context(), []string{token})
+	s.must(err)
+	for _, spelling := range seeding.TokenSpellings(token) {
+		if !slices.ContainsFunc(usual, func(i seeding.Identifier) bool { return i.Value == spelling }) {
+			t.Errorf("%q is none of the usual holders", spelling)
+		}
 	}
 }
 

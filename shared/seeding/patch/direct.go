@@ -75,11 +75,13 @@ func (p *Patcher) lookFor(ctx context.Context, t *turn, b seeding.Batch) (outcom
 	for _, m := range b.Members {
 		registrants = append(registrants, m.Registrant)
 	}
-	vids, tokens, err := reader{p, t, registry}.look(ctx, registrants)
+	read := reader{p, t, registry}
+	vids, tokens, err := read.look(ctx, registrants)
 	if err != nil {
 		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
 	}
-	found := arrivals(b, newHoldings(vids, tokens, nil), a.connector.Output.TokenShape)
+	held := newHoldings(vids, tokens, nil)
+	found := arrivals(b, held, nil, a.connector.Output.TokenShape)
 	now := p.Clock.Now()
 	tracking := b.Tracking.Found(found.arrived, now)
 	end := found.end(tracking, b.Count, now)
@@ -89,6 +91,11 @@ func (p *Patcher) lookFor(ctx context.Context, t *turn, b seeding.Batch) (outcom
 	if end.state == "" {
 		return proceed, p.lookLater(ctx, b, tracking)
 	}
+	first, err := read.firstHolders(ctx, tokens)
+	if err != nil {
+		return p.callFailed(ctx, t, a, err, seeding.ProblemRead, false)
+	}
+	found = arrivals(b, held, first, a.connector.Output.TokenShape)
 	return p.endDirect(ctx, t, a, registry, found, end)
 }
 
@@ -175,7 +182,7 @@ func (p *Patcher) settleRejections(ctx context.Context, a answer, found *arrived
 		}
 		rejections = append(rejections, x.cause.Reject(a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, before, now, p.Times))
 	}
-	for _, x := range found.conflicts {
+	for _, x := range found.contested {
 		reject(x)
 	}
 	if rejects {
@@ -223,12 +230,13 @@ type arrived struct {
 	entered   []time.Time // when the VIDs of the tokenised were entered
 	resolved  []seeding.Subject
 	remove    []int64    // VIDs of the tokenised
-	conflicts []rejected // who holds what is no token
+	contested []rejected // who holds what is no token, or what another held first
 	missing   []rejected // who holds nothing, and has the VID still
 }
 
-// arrivals judges what the members of a batch hold.
-func arrivals(b seeding.Batch, h holdings, shape seeding.TokenShape) (found arrived) {
+// arrivals judges what the members of a batch hold; first says who held their tokens
+// first, as far as that was looked for.
+func arrivals(b seeding.Batch, h holdings, first seeding.FirstHolders, shape seeding.TokenShape) (found arrived) {
 	for i, m := range b.Members {
 		cause := seeding.Cause{FingerprintKey: b.FingerprintKey}
 		if i < len(b.Fingerprints) {
@@ -249,7 +257,15 @@ func arrivals(b seeding.Batch, h holdings, shape seeding.TokenShape) (found arri
 			cause.Kind, cause.Code = seeding.Conflict, code
 			found.totals.Conflict++
 			if there {
-				found.conflicts = append(found.conflicts, rejected{m.Subject(), cause})
+				found.contested = append(found.contested, rejected{m.Subject(), cause})
+			}
+			continue
+		}
+		if holder := first.Before(held); holder != 0 {
+			cause.Kind, cause.Code, cause.Holder = seeding.Duplicate, seeding.CodeHeldByOther, holder
+			found.totals.Duplicate++
+			if there {
+				found.contested = append(found.contested, rejected{m.Subject(), cause})
 			}
 			continue
 		}

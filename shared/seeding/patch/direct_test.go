@@ -79,6 +79,14 @@ func TestHowADirectBatchEnds(t *testing.T) {
 		{"MTS forgot it, and some arrived", seeding.StatusUnknown, []int64{1}, nil, seeding.Patched, seeding.Totals{Sent: 3, Tokenised: 1, NoToken: 2}, []int64{2, 3}, "", []int64{2, 3}},
 		{"what arrived is no token", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) { f.registry.tokens[0].Value = "" }, seeding.Patched,
 			seeding.Totals{Sent: 3, Tokenised: 2, Conflict: 1}, []int64{1}, "", []int64{1}},
+		{"two are one person", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) { f.registry.tokens[2].Value = f.registry.tokens[0].Value + " " }, seeding.Patched,
+			seeding.Totals{Sent: 3, Tokenised: 2, Duplicate: 1}, []int64{3}, "", []int64{3}},
+		{"somebody outside held it first", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) {
+			f.registry.tokens = append(f.registry.tokens, seeding.Identifier{ID: 8, Registrant: 90, Value: f.registry.tokens[1].Value})
+		}, seeding.Patched, seeding.Totals{Sent: 3, Tokenised: 2, Duplicate: 1}, []int64{2}, "", []int64{2}},
+		{"somebody outside got it later", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) {
+			f.registry.tokens = append(f.registry.tokens, seeding.Identifier{ID: 9000, Registrant: 90, Value: f.registry.tokens[1].Value})
+		}, seeding.Patched, all, nil, "", nil},
 		{"a VID is gone", seeding.StatusFinished, []int64{1, 2}, func(f *fake) { f.registry.vids = f.registry.vids[:2] }, seeding.Patched, seeding.Totals{Sent: 3, Tokenised: 2}, nil, "", nil},
 		{"a VID belongs to another now", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) { f.registry.vids[0].Registrant = 9 }, seeding.Patched, all, nil, "", []int64{9}},
 		{"VIDs are kept", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) { f.connector.Output.RemoveVIDs = false }, seeding.Patched, all, nil, "", []int64{1, 2, 3}},
@@ -111,7 +119,8 @@ func TestHowADirectBatchEnds(t *testing.T) {
 			for _, r := range f.rejections[others:] {
 				rejected = append(rejected, r.Registrant)
 				notArrived := r.Kind == seeding.NoToken && r.Code == seeding.CodeNotArrived && r.Next.Equal(now.Add(time.Hour)) && r.Attempts == 1
-				if !notArrived && r.Kind != seeding.Conflict || r.Fingerprint != (seeding.Fingerprint{byte(r.Registrant)}) || r.FingerprintKey != fingerprintKey {
+				duplicate := r.Kind == seeding.Duplicate && r.Code == seeding.CodeHeldByOther && r.Holder != 0 && r.Holder != r.Registrant && r.Next.IsZero()
+				if !notArrived && !duplicate && r.Kind != seeding.Conflict || r.Fingerprint != (seeding.Fingerprint{byte(r.Registrant)}) || r.FingerprintKey != fingerprintKey {
 					t.Errorf("rejection %+v", r)
 				}
 			}
@@ -126,7 +135,7 @@ func TestHowADirectBatchEnds(t *testing.T) {
 			if f.measured[seeding.MetricTokenised] != float64(c.totals.Tokenised) {
 				t.Errorf("measured %v", f.measured)
 			}
-			if f.called("TokenHolders")+f.called("Create") > 0 || f.called("Identifiers") > 1 {
+			if f.called("TokenHolders")+f.called("Create") > 0 || f.called("Identifiers") > 1 || f.called("UsualHolders") > min(len(c.holding), 1) {
 				t.Errorf("calls %v", f.calls)
 			}
 		})

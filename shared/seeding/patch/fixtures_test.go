@@ -139,6 +139,15 @@ func (r *registry) TokenHolders(_ context.Context, tokens []string) ([]seeding.I
 	}), nil
 }
 
+func (r *registry) UsualHolders(_ context.Context, tokens []string) ([]seeding.Identifier, error) {
+	if err := r.begins("UsualHolders"); err != nil {
+		return nil, err
+	}
+	return filter(r.tokens, func(i seeding.Identifier) bool {
+		return slices.Contains(tokens, seeding.CleanToken(i.Value))
+	}), nil
+}
+
 func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {
 	err := r.begins("Create")
 	if err == nil && r.create != nil {

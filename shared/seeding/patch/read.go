@@ -222,6 +222,22 @@ func (r reader) holdersOf(ctx context.Context, rows []seeding.Row) (holders []se
 	return holders, nil
 }
 
+// firstHolders reads who held tokens first, by their usual spellings.
+func (r reader) firstHolders(ctx context.Context, held []seeding.Identifier) (seeding.FirstHolders, error) {
+	var all []seeding.Identifier
+	for some := range slices.Chunk(seeding.TokensOf(held), mostLooked) {
+		err := r.read(ctx, func(ctx context.Context) error {
+			found, err := r.registry.UsualHolders(ctx, some)
+			all = append(all, found...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return seeding.FirstHoldersOf(all), nil
+}
+
 // registrantsOf returns the registrants of subjects, each once, in their order.
 func registrantsOf(subjects map[seeding.Subject]bool) []int64 {
 	registrants := make([]int64, 0, len(subjects))

@@ -25,9 +25,11 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 	vid, token := seeding.CleanVID(f.Value), madeToken(c.Output.TokenShape.OrMOSIP())
 	var sent seeding.Record
 	if c.IsDirect() {
-		record := maps.Clone(f.Record)
-		delete(record, "vid")
-		sent = seeding.DirectFields(record, vid)
+		kinds, err := registry.Kinds(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sent = seeding.SentDirectly(f.Record, kinds, vid)
 	} else {
 		inputs, err := registry.Inputs(ctx, []int64{f.Registrant})
 		if err != nil {

@@ -339,6 +339,7 @@ func TestOutputFormat(t *testing.T) {
 		"nothing":                {format: `empty`, result: `null`, wrong: "."},
 		"it fails":               {format: `.input.id|keys`, wrong: "."},
 		"for MTS":                {format: `{who: .input.given_name, what: .output.token}`, direct: true, result: `"who":"Ana1"`},
+		"a relation, for MTS":    {format: `{who: .input.given_name, at: .input.company_id, day: .input.birthdate}`, direct: true, result: `"at":"res.company(1,)","day":"1990/11/02"`},
 	} {
 		w := newWorld(t, odoosim.Options{})
 		w.person(func(r *odoosim.Registrant) { r.Birthdate = "" }) // not sent
@@ -346,6 +347,7 @@ func TestOutputFormat(t *testing.T) {
 		c := w.connector
 		c.Secrets, c.Output.Format = nil, test.format
 		c.Source.Mandatory = []string{"name", "dob"}
+		c.Source.Fields = append(slices.Clone(c.Source.Fields), "company_id")
 		if test.direct {
 			c.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example/api", Method: "POST"}
 		}

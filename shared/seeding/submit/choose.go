@@ -64,6 +64,9 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		if err == nil {
 			err = s.readFingerprintKeys(limited, p, r.fingerprintKeys)
 		}
+		if err == nil && r.direct {
+			err = s.readDirect(limited, registry, &r, &p)
+		}
 		if err != nil {
 			return selection{}, err
 		}
@@ -102,6 +105,16 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		}
 	}
 	return chosen, nil
+}
+
+// readDirect reads what decisions with a direct callback need besides.
+func (s *Submitter) readDirect(ctx context.Context, registry seeding.Registry, r *rules, p *page) (err error) {
+	if r.kinds == nil && len(p.records) > 0 {
+		if r.kinds, err = registry.Kinds(ctx); err != nil {
+			return err
+		}
+	}
+	return p.readFirst(ctx, registry)
 }
 
 // retried is when somebody last asked for another attempt at rejected registrants, by

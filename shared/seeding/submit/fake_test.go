@@ -595,6 +595,10 @@ func (r fakeRegistry) Registrants(_ context.Context, ids []int64) (map[int64]see
 	return records, r.fake.begin("Registrants")
 }
 
+func (r fakeRegistry) Kinds(context.Context) (map[string]seeding.FieldKind, error) {
+	return map[string]seeding.FieldKind{"birthdate": {Type: "date"}, "state_id": {Type: "many2one", Relation: "res.country.state"}}, r.fake.begin("Kinds")
+}
+
 func (r fakeRegistry) VIDsOf(_ context.Context, registrants []int64) (vids []seeding.Identifier, err error) {
 	for _, vid := range r.fake.vids {
 		if slices.Contains(registrants, vid.Registrant) {
@@ -623,6 +627,15 @@ func (r fakeRegistry) Tokens(_ context.Context, registrants []int64) (tokens []s
 		}
 	}
 	return tokens, r.fake.begin("Tokens")
+}
+
+func (r fakeRegistry) UsualHolders(_ context.Context, tokens []string) (holders []seeding.Identifier, err error) {
+	for _, token := range r.fake.tokens {
+		if slices.Contains(tokens, token.Value) {
+			holders = append(holders, token)
+		}
+	}
+	return holders, r.fake.begin("UsualHolders", fmt.Sprint(len(tokens)))
 }
 
 func (r fakeRegistry) Remove(_ context.Context, identifiers []int64) error {

@@ -66,7 +66,9 @@ func (s *Submitter) foreseePage(ctx context.Context, c seeding.Connector, regist
 		return p, err
 	}
 	p.addRejections(rejections, c.ID, nil, began)
-	err = p.readHolders(ctx, registry)
+	if err = p.readHolders(ctx, registry); err == nil && c.IsDirect() {
+		err = p.readFirst(ctx, registry)
+	}
 	return p, err
 }
 

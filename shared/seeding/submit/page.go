@@ -18,6 +18,7 @@ type page struct {
 	tokens    map[int64][]seeding.Identifier // by registrant
 	holders   map[int64][]seeding.Identifier // tokens of those that duplicates name
 	mine      map[int64]seeding.Rejection    // of this connector, by identifier
+	first     seeding.FirstHolders           // of the tokens of the page, with a direct callback
 	conflicts map[int64]bool                 // identifiers with a conflict of any connector
 	gone      []seeding.Rejection            // of this connector, whose identifier does not exist any more
 	orphans   []seeding.Rejection            // of connectors that were deleted
@@ -65,6 +66,7 @@ func (p page) facts(vid seeding.Identifier, taken map[int64]bool) facts {
 	return facts{
 		taken: taken[vid.Registrant], record: p.records[vid.Registrant], tokens: p.tokens[vid.Registrant],
 		before: before, holderTokens: p.holders[before.Holder], conflict: p.conflicts[vid.ID],
+		heldBefore: p.first.Before(p.tokens[vid.Registrant]),
 	}
 }
 
@@ -151,6 +153,24 @@ func (p *page) readHolders(ctx context.Context, registry seeding.Registry) error
 	}
 	p.holders = seeding.ByRegistrant(held)
 	return nil
+}
+
+// readFirst reads who held the tokens of the page's registrants first. With a direct
+// callback nobody else looks whether two registrants got one token.
+func (p *page) readFirst(ctx context.Context, registry seeding.Registry) error {
+	var held []seeding.Identifier
+	for _, vid := range p.vids {
+		if p.records[vid.Registrant] != nil {
+			held = append(held, p.tokens[vid.Registrant]...)
+		}
+	}
+	tokens := seeding.TokensOf(held)
+	if len(tokens) == 0 {
+		return nil
+	}
+	all, err := registry.UsualHolders(ctx, tokens)
+	p.first = seeding.FirstHoldersOf(all)
+	return err
 }
 
 const (

@@ -338,3 +338,38 @@ type noKeys struct{}
 func (noKeys) Current(context.Context) (seeding.Key, error) { return seeding.Key{}, errStorage }
 
 func (noKeys) ByID(context.Context, string) (seeding.Key, error) { return seeding.Key{}, errStorage }
+
+// With a direct callback a record goes along as Odoo's connector sends it, by the kinds
+// of its fields, which are asked for once and only for somebody to send.
+func TestADirectCallbackGetsRecordsAsOdoosConnectorSendsThem(t *testing.T) {
+	for _, registrants := range [][]int64{nil, {1, 2, 3}} {
+		f := newFake()
+		f.add(registrants...)
+		for id := range f.records {
+			f.records[id]["state_id"], f.records[id]["email"] = []any{5, "Laguna"}, ""
+		}
+		f.connector.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example/api", Method: "POST"}
+		s := f.submitter()
+		s.CallbackSecrets = func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) {
+			return seeding.CallbackSecrets{}, nil
+		}
+		if err := s.Work(t.Context(), "c", f.now.Add(s.stepLimit())); err != nil {
+			t.Fatal(err)
+		}
+		if asked := len(f.called("Kinds")); asked != min(len(registrants), 1) {
+			t.Errorf("%d registrants: the kinds were asked for %d times", len(registrants), asked)
+		}
+		sent := 0
+		for _, request := range f.posts {
+			for _, r := range request.Records {
+				sent++
+				if r.Fields["state_id"] != "res.country.state(5,)" || r.Fields["birthdate"] != "1990/02/03" || r.Fields["vid"] == "" || r.Fields["email"] != nil {
+					t.Errorf("%v", r.Fields)
+				}
+			}
+		}
+		if sent != len(registrants) {
+			t.Errorf("%d of %d were sent", sent, len(registrants))
+		}
+	}
+}

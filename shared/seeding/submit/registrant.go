@@ -23,6 +23,7 @@ type rules struct {
 	fingerprintKeys map[string]seeding.Key // of the rejections, as far as they still exist
 	times           seeding.Times
 	direct          bool // the record goes along, for the receiver of the callback
+	kinds           map[string]seeding.FieldKind
 }
 
 // facts are what is known of the registrant of one VID.
@@ -32,6 +33,7 @@ type facts struct {
 	tokens       []seeding.Identifier // that it holds
 	before       seeding.Rejection    // of this connector; the zero Rejection for none
 	holderTokens []seeding.Identifier // of a duplicate: what its holder holds
+	heldBefore   int64                // another registrant who held its token first, as far as that was looked for
 	conflict     bool                 // some connector has a conflict over the VID
 }
 
@@ -138,7 +140,7 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 		member: seeding.Member{Registrant: vid.Registrant, Identifier: vid.ID}, vid: vid.Value, demographics: demographics, fingerprint: fingerprint,
 	}
 	if r.direct {
-		fields := seeding.DirectFields(f.record, vid.Value)
+		fields := seeding.SentDirectly(f.record, r.kinds, vid.Value)
 		chosen.extra = &extra{fields, seeding.FieldsSize(fields)}
 	}
 	return decision{choice: take, candidate: chosen}
@@ -178,7 +180,8 @@ func withVID(record seeding.Record, vid string) seeding.Record {
 // holdsToken decides about a registrant that holds something of the token type. It
 // is never sent: Odoo would refuse a second one, also beside an empty one
 // (facts/odoo.md A3). Its VID is removed if what it holds is a token, the
-// connector may remove VIDs, and no connector has a conflict on it.
+// connector may remove VIDs, no connector has a conflict on it, and nobody held its
+// token before.
 func (r rules) holdsToken(vid seeding.Identifier, f facts) decision {
 	code := r.tokens.HeldCode(f.tokens, vid.Value)
 	listed := f.before.Code == seeding.CodeEmptyHeld || f.before.Code == seeding.CodeNotToken
@@ -193,6 +196,12 @@ func (r rules) holdsToken(vid seeding.Identifier, f facts) decision {
 		return decision{choice: skip}
 	case f.conflict: // what it holds was corrected; another connector may have a conflict of its own
 		return decision{choice: forget}
+	case f.heldBefore != 0 && f.before.Kind == seeding.Duplicate && f.before.Holder == f.heldBefore:
+		return decision{choice: skip}
+	case f.heldBefore != 0:
+		return decision{choice: reject, cause: seeding.Cause{
+			Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: f.heldBefore, FingerprintKey: r.fingerprintKey.ID,
+		}}
 	case r.removeVIDs:
 		return decision{choice: remove}
 	}

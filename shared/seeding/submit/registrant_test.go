@@ -104,6 +104,38 @@ func TestTheFirstQuestionThatAppliesDecides(t *testing.T) {
 	}
 }
 
+// Who holds a token that another registrant held first is a duplicate and keeps its
+// VID, until one of both holds another token, or none.
+func TestVIDStaysBesideATokenThatAnotherHeldFirst(t *testing.T) {
+	f := facts{record: joRecord(), tokens: joToken, heldBefore: 4, before: waiting(seeding.NoToken)}
+	d := testRules().decide(joVID, f, now)
+	if d.choice != reject || d.cause.Kind != seeding.Duplicate || d.cause.Code != seeding.CodeHeldByOther || d.cause.Holder != 4 {
+		t.Fatalf("%+v", d)
+	}
+	f.before = d.cause.Reject("r", "c", joMember.Subject(), 3, f.before, now, seeding.DefaultTimes())
+	if !f.before.Next.IsZero() {
+		t.Errorf("tried again at %s", f.before.Next)
+	}
+	for name, c := range map[string]struct {
+		change func(*facts)
+		want   choice
+	}{
+		"as before":                                   {func(*facts) {}, skip},
+		"somebody else was first":                     {func(f *facts) { f.heldBefore = 3 }, reject},
+		"the first has it no more":                    {func(f *facts) { f.heldBefore = 0 }, remove},
+		"it holds none itself, and the first does":    {func(f *facts) { f.tokens, f.heldBefore, f.holderTokens = nil, 0, joToken }, skip},
+		"nobody of them holds one":                    {func(f *facts) { f.tokens, f.heldBefore = nil, 0 }, take},
+		"what it holds is no token":                   {func(f *facts) { f.tokens = emptyToken }, reject},
+		"another connector has a conflict on the VID": {func(f *facts) { f.conflict = true }, skip},
+	} {
+		f := f
+		c.change(&f)
+		if d := testRules().decide(joVID, f, now.Add(48*time.Hour)); d.choice != c.want {
+			t.Errorf("%s: choice %d, want %d", name, d.choice, c.want)
+		}
+	}
+}
+
 // What a registrant holds of the token type may be no token: nobody loses a VID for
 // that, and it is listed once.
 func TestVIDStaysBesideWhatIsNoToken(t *testing.T) {
