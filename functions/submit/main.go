@@ -24,6 +24,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/check"
 	"openg2p.org/mts-connector/shared/seeding/inquire"
 	"openg2p.org/mts-connector/shared/seeding/preview"
+	"openg2p.org/mts-connector/shared/seeding/registrant"
 	"openg2p.org/mts-connector/shared/seeding/submit"
 )
 
@@ -83,6 +84,12 @@ func main() {
 				},
 				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(client, c, password, clock.Now)
+				},
+			},
+			seeding.RegistrantInquiry: &registrant.Checker{
+				Store: store, Foreseer: submitter,
+				Open: func(ctx context.Context, c seeding.Connector) (registrant.Registry, error) {
+					return registries.Known(ctx, c)
 				},
 			},
 		},

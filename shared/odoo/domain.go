@@ -288,9 +288,7 @@ func isConstant(leaf []any) bool {
 func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 	conditions := make([][]any, 0, len(d.conjuncts)+1)
 	for _, c := range d.conjuncts {
-		has := len(c) == 1 && isTypeTerm(c[0], vidType)
-		hasNot := len(c) == 2 && c[0] == "!" && isTypeTerm(c[1], tokenType)
-		if !has && !hasNot {
+		if !isKnown(c, vidType, tokenType) {
 			conditions = append(conditions, c)
 		}
 	}
@@ -303,6 +301,23 @@ func (d Domain) Among(ids []int64, vidType, tokenType string) []any {
 		domain = append(domain, c...)
 	}
 	return domain
+}
+
+// isKnown recognises the two conditions that need not be asked for.
+func isKnown(c []any, vidType, tokenType string) bool {
+	return len(c) == 1 && isTypeTerm(c[0], vidType) || len(c) == 2 && c[0] == "!" && isTypeTerm(c[1], tokenType)
+}
+
+// pathOf is the path of the field that a condition is about, "" if it is about several.
+func pathOf(condition []any) string {
+	for len(condition) > 1 && condition[0] == "!" {
+		condition = condition[1:]
+	}
+	if leaf, isLeaf := condition[0].([]any); isLeaf && len(condition) == 1 {
+		path, _ := leaf[0].(string)
+		return path
+	}
+	return ""
 }
 
 // Conditions are those of a domain that must all hold, those of "any" included; none

@@ -329,6 +329,32 @@ func (r *Registry) Visible(ctx context.Context, ids []int64) (inUse, archived []
 	return inUse, archived, err
 }
 
+// mostUnmet bounds the conditions that Unmet asks for: each is a call.
+const mostUnmet = 30
+
+// Unmet returns which conditions of the domain a registrant does not meet, each asked
+// for alone; those that Among leaves out are not among them.
+func (r *Registry) Unmet(ctx context.Context, registrant int64) (unmet []seeding.Unmet, err error) {
+	access := r.session.access
+	for i, condition := range r.domain.conjuncts[:min(len(r.domain.conjuncts), mostUnmet)] {
+		if isKnown(condition, access.VIDType, access.TokenType) {
+			continue
+		}
+		domain := append(append([]any{"&"}, condition...), []any{"id", "in", []int64{registrant}})
+		var count *int
+		err := r.session.call(ctx, request{model: partnerModel, method: "search_count", arg: domain}, &count)
+		switch {
+		case err != nil:
+			return nil, r.blame(err, nil)
+		case count == nil:
+			return nil, unanswered(false, "BadAnswer", nil)
+		case *count == 0:
+			unmet = append(unmet, seeding.Unmet{Condition: i + 1, Path: pathOf(condition)})
+		}
+	}
+	return unmet, nil
+}
+
 // Tokens reads the token type only.
 func (r *Registry) Tokens(ctx context.Context, registrants []int64) ([]seeding.Identifier, error) {
 	if len(registrants) == 0 {
@@ -388,30 +414,6 @@ func (r *Registry) TokenHolders(ctx context.Context, tokens []string) ([]seeding
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[string]bool, len(tokens))
-	for _, token := range tokens {
-		wanted[token] = true
-	}
-	return slices.DeleteFunc(list, func(i seeding.Identifier) bool { return !wanted[seeding.CleanToken(i.Value)] })
-}
-
-// shortest is the length of the shortest token, in characters.
-func shortest(tokens []string) int {
-	least := math.MaxInt
-	for _, token := range tokens {
-		least = min(least, utf8.RuneCountInString(token))
-	}
-	return least
-}
-
-// Create is one transaction of Odoo: one refused token refuses all, and Odoo
-// does not say which (facts/odoo.md A2).
-func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error {
-	if len(tokens) == 0 {
-		return nil
-	}
-	before, err := r.session.loadSchema(ctx)
-	if err != nil {
 	return holding(tokens, identifiers(append(spelt, marked.list...), schema.token)), nil
 }
 
@@ -441,6 +443,30 @@ func (r *Registry) spelt(ctx context.Context, tokens []string, s schema) ([]row,
 
 // holding are those identifiers that hold one of the tokens.
 func holding(tokens []string, list []seeding.Identifier) []seeding.Identifier {
+	wanted := make(map[string]bool, len(tokens))
+	for _, token := range tokens {
+		wanted[token] = true
+	}
+	return slices.DeleteFunc(list, func(i seeding.Identifier) bool { return !wanted[seeding.CleanToken(i.Value)] })
+}
+
+// shortest is the length of the shortest token, in characters.
+func shortest(tokens []string) int {
+	least := math.MaxInt
+	for _, token := range tokens {
+		least = min(least, utf8.RuneCountInString(token))
+	}
+	return least
+}
+
+// Create is one transaction of Odoo: one refused token refuses all, and Odoo
+// does not say which (facts/odoo.md A2).
+func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	before, err := r.session.loadSchema(ctx)
+	if err != nil {
 		return err
 	}
 	refused := r.create(ctx, tokens, before)

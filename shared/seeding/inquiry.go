@@ -13,6 +13,9 @@ type InquiryKind string
 const (
 	CheckInquiry   InquiryKind = "check"   // whether it would work
 	PreviewInquiry InquiryKind = "preview" // what it would send
+	// RegistrantInquiry: what the registry says of one registrant now, and what the next
+	// pass does with it. It is about a stored connector, and answered by lines.
+	RegistrantInquiry InquiryKind = "registrant"
 )
 
 // InquiryState is how far an inquiry is.
@@ -44,7 +47,7 @@ type Inquiry struct {
 	Asked time.Time
 
 	Count       int     // of a preview: how many registrants it shows
-	Registrants []int64 // of a preview: these, not the first ones
+	Registrants []int64 // of a preview: these, not the first ones; or the one registrant that it is about
 
 	State InquiryState
 	Ended time.Time
@@ -206,6 +209,12 @@ type RegistryFound struct {
 	Odoo     string // version, such as "17.0"
 	Line     string // of OpenG2P's modules: "15.0", or "17.0" for later ones
 	Checked  time.Time
+}
+
+// Unmet is a condition of a domain that a registrant does not meet.
+type Unmet struct {
+	Condition int    // its position among those that must all hold, from 1
+	Path      string // of the field that it is about; "" for what is put together with "or"
 }
 
 // LineResult is the result of a line.

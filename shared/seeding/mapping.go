@@ -1,5 +1,7 @@
 package seeding
 
+import "slices"
+
 // Mappings compiles the mapping of a connector.
 type Mappings interface {
 	// Compile fails with a *MappingError if an expression is not valid.
@@ -88,6 +90,20 @@ const CodeTooMuchWork = "MTSC-TOO-MUCH-WORK"
 // Invalid returns the code with which MTS would reject the record, or "". It
 // checks in MTS's order (facts/mts.md 2.4).
 func (d Demographics) Invalid(mandatory []string) string {
+	if codes := d.Lacks(mandatory); len(codes) > 0 {
+		return codes[0]
+	}
+	return ""
+}
+
+// Lacks are the codes of everything for which MTS would not take the record, in the
+// order of its fields.
+func (d Demographics) Lacks(mandatory []string) (codes []string) {
+	add := func(code string) {
+		if !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
 	must := map[string]bool{"vid": true}
 	for _, name := range mandatory {
 		must[name] = true
@@ -107,15 +123,15 @@ func (d Demographics) Invalid(mandatory []string) string {
 	} {
 		switch {
 		case check.value.Spent:
-			return CodeTooMuchWork
+			add(CodeTooMuchWork)
 		case check.value.NotText:
-			return CodeNotText
+			add(CodeNotText)
 		case !must[check.field]:
 		case !check.value.Present:
-			return check.absent
+			add(check.absent)
 		case check.value.Text == "" && check.empty != "":
-			return check.empty
+			add(check.empty)
 		}
 	}
-	return ""
+	return codes
 }

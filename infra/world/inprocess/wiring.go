@@ -23,6 +23,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/preview"
 	"openg2p.org/mts-connector/shared/seeding/receive"
 	"openg2p.org/mts-connector/shared/seeding/reconcile"
+	"openg2p.org/mts-connector/shared/seeding/registrant"
 	"openg2p.org/mts-connector/shared/seeding/setup"
 	"openg2p.org/mts-connector/shared/seeding/submit"
 )
@@ -119,6 +120,12 @@ func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries
 				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) { return stored.Known(ctx, c) },
 				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
+				},
+			},
+			seeding.RegistrantInquiry: &registrant.Checker{
+				Store: s.Store, Foreseer: foreseer,
+				Open: func(ctx context.Context, c seeding.Connector) (registrant.Registry, error) {
+					return stored.Known(ctx, c)
 				},
 			},
 		},

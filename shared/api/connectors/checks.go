@@ -25,6 +25,22 @@ func (s *service) checkConnector(w http.ResponseWriter, r *http.Request) error {
 	return s.beginCheck(w, r, s.asked(r, seeding.CheckInquiry, c.ID, previewBody{}), "")
 }
 
+// checkRegistrant begins a look at what the registry says of a registrant now. It is a
+// check of its own kind.
+func (s *service) checkRegistrant(w http.ResponseWriter, r *http.Request) error {
+	registrant, err := registrantOf(r)
+	if err != nil {
+		return err
+	}
+	c, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	q := s.asked(r, seeding.RegistrantInquiry, c.ID, previewBody{})
+	q.Registrants = []int64{registrant}
+	return s.beginCheck(w, r, q, "")
+}
+
 func (s *service) beginCheck(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) error {
 	q, err := s.ask(w, r, q, password)
 	if err != nil {
@@ -36,7 +52,7 @@ func (s *service) beginCheck(w http.ResponseWriter, r *http.Request, q seeding.I
 
 // showCheck shows a check while its lines come, and for a day.
 func (s *service) showCheck(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.loadInquiry(r, seeding.CheckInquiry)
+	q, err := s.loadInquiry(r, "check", seeding.CheckInquiry, seeding.RegistrantInquiry)
 	if err != nil {
 		return err
 	}
@@ -45,7 +61,11 @@ func (s *service) showCheck(w http.ResponseWriter, r *http.Request) error {
 }
 
 func newCheckDocument(q seeding.Inquiry) inquiryDocument {
-	return newInquiryDocument(q, map[seeding.InquiryState]string{
+	d := newInquiryDocument(q, map[seeding.InquiryState]string{
 		seeding.InquiryWaiting: "waiting", seeding.InquiryWorking: "working", seeding.InquiryAnswered: "answered", seeding.InquiryDropped: "failed",
 	}[q.State])
+	if q.Kind == seeding.RegistrantInquiry {
+		d.Registrant = q.Registrants[0]
+	}
+	return d
 }

@@ -103,7 +103,8 @@ func (s *service) routes() map[string]api.Methods {
 		"/connectors/{id}/duplicates":             {"GET": s.duplicates},
 		"/connectors/{id}/changes":                {"GET": s.listChanges},
 
-		"/connectors/{id}/registrants/{registrant}": {"GET": s.registrant},
+		"/connectors/{id}/registrants/{registrant}":       {"GET": s.registrant},
+		"/connectors/{id}/registrants/{registrant}/check": {"POST": s.checkRegistrant},
 
 		"/connectors/{id}/rejections/retry": {"POST": s.retry},
 		"/connectors/{id}/check":            {"POST": s.checkConnector},

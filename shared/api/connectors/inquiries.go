@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/api"
@@ -139,19 +140,24 @@ func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry,
 	caller := s.Caller(r)
 	s.Log.InfoContext(ctx, "inquiry asked", "inquiry", q.ID, "kind", string(q.Kind), "connector", q.Connector,
 		"caller", legible(caller.Name), "caller_claim", caller.Claim)
-	w.Header().Set("Location", "/"+string(q.Kind)+"s/"+q.ID)
+	w.Header().Set("Location", inquiryPaths[q.Kind]+q.ID)
 	return q, nil
 }
 
-// loadInquiry reads the inquiry that the path names, of a kind.
-func (s *service) loadInquiry(r *http.Request, kind seeding.InquiryKind) (seeding.Inquiry, error) {
-	id := r.PathValue(string(kind))
-	noSuch := api.NewProblem(api.NotFound, "There is no such "+string(kind)+". It is kept for a day.")
+// inquiryPaths are where inquiries are read, before their ids.
+var inquiryPaths = map[seeding.InquiryKind]string{
+	seeding.CheckInquiry: "/checks/", seeding.RegistrantInquiry: "/checks/", seeding.PreviewInquiry: "/previews/",
+}
+
+// loadInquiry reads the inquiry that a part of the path names, of one of some kinds.
+func (s *service) loadInquiry(r *http.Request, name string, kinds ...seeding.InquiryKind) (seeding.Inquiry, error) {
+	id := r.PathValue(name)
+	noSuch := api.NewProblem(api.NotFound, "There is no such "+name+". It is kept for a day.")
 	if !connectorID.MatchString(id) {
 		return seeding.Inquiry{}, noSuch
 	}
 	q, err := s.Store.Inquiry(r.Context(), id, s.Now())
-	if errors.Is(err, seeding.ErrNotFound) || err == nil && q.Kind != kind {
+	if errors.Is(err, seeding.ErrNotFound) || err == nil && !slices.Contains(kinds, q.Kind) {
 		return seeding.Inquiry{}, noSuch
 	}
 	return q, err
@@ -159,13 +165,15 @@ func (s *service) loadInquiry(r *http.Request, kind seeding.InquiryKind) (seedin
 
 // inquiryDocument is what checks and previews have in common.
 type inquiryDocument struct {
-	ID        string         `json:"id"`
-	Connector string         `json:"connector,omitempty"`
-	Draft     bool           `json:"draft"`
-	State     string         `json:"state"`
-	Asked     time.Time      `json:"asked"`
-	Ended     *time.Time     `json:"ended,omitempty"`
-	Lines     []lineDocument `json:"lines"`
+	ID        string `json:"id"`
+	Connector string `json:"connector,omitempty"`
+	// Registrant that a check is about; 0 if it is about the connector.
+	Registrant int64          `json:"registrant,omitempty"`
+	Draft      bool           `json:"draft"`
+	State      string         `json:"state"`
+	Asked      time.Time      `json:"asked"`
+	Ended      *time.Time     `json:"ended,omitempty"`
+	Lines      []lineDocument `json:"lines"`
 }
 
 type lineDocument struct {

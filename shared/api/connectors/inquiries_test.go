@@ -77,6 +77,45 @@ func TestCheckOfAStoredConnector(t *testing.T) {
 	}
 }
 
+// What the registry says of a registrant is asked by a check of its own, which is read
+// like any other.
+func TestCheckOfARegistrant(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	s.caller.Role = connectors.Viewer
+	s.want(403, "POST", path+"/registrants/4711/check", "")
+	s.caller.Role = connectors.Operator
+	a := s.want(202, "POST", path+"/registrants/4711/check", "")
+	at := a.Header().Get("Location")
+	q := s.inquiry(at)
+	if !strings.HasPrefix(at, "/checks/") || q.Kind != seeding.RegistrantInquiry || q.Connector != idOf(path) || q.Draft != nil || q.Given || !slices.Equal(q.Registrants, []int64{4711}) ||
+		a.body["registrant"] != 4711. || a.body["state"] != "waiting" || s.invoker.asked[len(s.invoker.asked)-1] != q.ID {
+		t.Errorf("%s: %+v %v", at, q, a.body)
+	}
+	q.State = seeding.InquiryAnswered
+	for _, name := range []string{"registrant", "selected", "vid", "token", "data", "next_pass"} {
+		q.Lines = append(q.Lines, seeding.Line{Name: name, Result: seeding.LineOK, Code: "fine", Description: seeding.Description{Text: "Fine."}})
+	}
+	s.store.inquiries[q.ID] = q
+	s.caller.Role = connectors.Viewer
+	if a := s.want(200, "GET", at, ""); a.body["registrant"] != 4711. || len(a.body["lines"].([]any)) != 6 {
+		t.Errorf("%v", a.body)
+	}
+	s.want(404, "GET", "/previews/"+q.ID, "")
+	s.caller.Role = connectors.Operator
+	for _, wrong := range []string{"0", "-1", "x", "04711", "1e3", "99999999999999999999"} {
+		s.want(404, "POST", path+"/registrants/"+wrong+"/check", "")
+	}
+	s.want(404, "POST", "/connectors/C0000000000000000000000099/registrants/4711/check", "")
+	for range seeding.InquiryPlaces { // it takes a place like others; the first is answered
+		s.want(202, "POST", path+"/registrants/4711/check", "")
+	}
+	s.want(409, "POST", path+"/registrants/4711/check", "")
+	if left := s.manager.Names(); len(left) > 0 {
+		t.Errorf("secrets of a check without any: %v", left)
+	}
+}
+
 // Whoever may not configure may not have the deployment call addresses of their own.
 func TestDraftsNeedAnAdministrator(t *testing.T) {
 	s := newService(t)

@@ -51,7 +51,7 @@ func (s *service) beginPreview(w http.ResponseWriter, r *http.Request, q seeding
 // The key is deleted first, then the answer, on condition that it is there: whatever
 // fails, nobody gets it twice, and no copy of the table can be read.
 func (s *service) showPreview(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.loadInquiry(r, seeding.PreviewInquiry)
+	q, err := s.loadInquiry(r, "preview", seeding.PreviewInquiry)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type registrantDocument struct {
 	Rejections  []rejectionDocument `json:"rejections"`   // of this connector, one for each VID
 	OpenBatches []openDocument      `json:"open_batches"` // that hold the registrant, of any connector of the registry
 	// Registry is what the registry says of the registrant: it was not asked, because
-	// this function has no password of it.
+	// this function has no password of it; a check of the registrant asks it.
 	Registry string `json:"registry"`
 	// Next is the cursor with which the same request searches the closed batches.
 	Next string `json:"next,omitempty"`
@@ -54,12 +54,22 @@ type pastDocument struct {
 	Outcome string `json:"outcome,omitempty"`
 }
 
+// registrantOf is the registrant that the path names.
+func registrantOf(r *http.Request) (int64, error) {
+	given := r.PathValue("registrant")
+	id, err := strconv.ParseInt(given, 10, 64)
+	if err != nil || id < 1 || strconv.FormatInt(id, 10) != given {
+		return 0, api.NewProblem(api.NotFound, "A registrant is a number, as the registry counts them: /registrants/4711.")
+	}
+	return id, nil
+}
+
 // registrant replies what is known of a registrant: its rejections and the open
 // batches that hold it, and with a cursor a page of the closed batches that held it.
 func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
-	id, err := strconv.ParseInt(r.PathValue("registrant"), 10, 64)
-	if err != nil || id < 1 || strconv.FormatInt(id, 10) != r.PathValue("registrant") {
-		return api.NewProblem(api.NotFound, "A registrant is a number, as the registry counts them: /registrants/4711.")
+	id, err := registrantOf(r)
+	if err != nil {
+		return err
 	}
 	c, err := s.load(r)
 	if err != nil {

@@ -2,6 +2,7 @@ package odootest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -20,6 +21,7 @@ type examined interface {
 	FieldKinds(ctx context.Context) (map[string]string, error)
 	May(ctx context.Context, operation string, identifier int64) (bool, error)
 	LookUps(ctx context.Context, registrant int64) (seeding.LookUps, error)
+	Unmet(ctx context.Context, registrant int64) ([]seeding.Unmet, error)
 }
 
 func (s *suite) examine(c seeding.Connector) examined {
@@ -78,6 +80,15 @@ func (s *suite) examination(t *testing.T) {
 	s.must(err)
 	if looks.Identifiers < 1 {
 		t.Errorf("%+v", looks)
+	}
+	// Which conditions a registrant does not meet, but for the two that are not asked.
+	vids, tokens := s.connector.Registry.VIDType, s.connector.Registry.TokenType
+	c.Source.Domain = fmt.Sprintf(`[["is_registrant","=",true],["reg_ids.id_type","=like",%q],"!",["reg_ids.id_type","=like",%q],`+
+		`["given_name","=","Nobody"],"!","|",["given_name","=","Ana"],["given_name","=","Eva"],"&",["id",">",0],"!",["id","=",%d]]`, vids, tokens, registrant)
+	unmet, err := s.examine(c).Unmet(ctx, registrant)
+	s.must(err)
+	if want := []seeding.Unmet{{Condition: 4, Path: "given_name"}, {Condition: 5}, {Condition: 7, Path: "id"}}; !slices.Equal(unmet, want) {
+		t.Errorf("unmet %v", unmet)
 	}
 	if after := s.everything(); after != before {
 		t.Errorf("%v before, %v afterwards", before, after)
