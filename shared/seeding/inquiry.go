@@ -195,6 +195,8 @@ type Inquiries interface {
 	FetchInquiry(ctx context.Context, q Inquiry, state InquiryState, now time.Time) error
 	// NoteFound writes what a check found out about a registry, for others to compare.
 	NoteFound(ctx context.Context, f RegistryFound) error
+	// Found returns what is known of a registry; ErrNotFound if nothing is.
+	Found(ctx context.Context, registry string) (RegistryFound, error)
 	// AllFound returns what is known of all registries; ErrDamaged as for States.
 	AllFound(ctx context.Context) ([]RegistryFound, error)
 }
@@ -202,7 +204,7 @@ type Inquiries interface {
 // RegistryFound is what a check found out about a registry.
 type RegistryFound struct {
 	Registry string // RegistryKey
-	// Identity is the same for two addresses of one database. Exact says that it is
+	// Identity is the same for two addresses of one database; "" if it is not known. Exact says that it is
 	// Odoo's own; otherwise it is made of what two databases hardly have in common.
 	Identity string
 	Exact    bool

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -20,23 +22,35 @@ func (s *service) show(w http.ResponseWriter, r *http.Request) error {
 	return s.reply(w, r, http.StatusOK, c, nil)
 }
 
-// reply writes a connector with its state and that of its MTS, which it reads.
+// reply writes a connector with its state, that of its MTS, and what is known of its
+// registry, which it reads.
 func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c seeding.Connector, warnings []warningDocument) error {
 	state, err := s.Store.State(r.Context(), c.ID)
 	if err != nil {
 		return err
 	}
-	attempts, err := s.attempts(r.Context(), state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
-	if err != nil {
+	var attempts seeding.Attempts
+	var run *runDocument
+	var found seeding.RegistryFound
+	all, ctx := errgroup.WithContext(r.Context())
+	all.Go(func() (err error) {
+		attempts, err = s.attempts(ctx, state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
 		return err
-	}
-	run, err := s.openRun(r.Context(), state)
-	if err != nil {
+	})
+	all.Go(func() (err error) { run, err = s.openRun(ctx, state); return err })
+	all.Go(func() (err error) {
+		found, err = s.Store.Found(ctx, c.RegistryKey())
+		if seeding.IsNotFound(err) {
+			return nil
+		}
+		return seeding.IgnoreDamaged(err)
+	})
+	if err := all.Wait(); err != nil {
 		return err
 	}
 	w.Header().Set("ETag", api.ETag(c.Version))
 	document := newConnectorDocument(c, attempts)
-	document.Warnings, document.OpenRun = warnings, run
+	document.Warnings, document.OpenRun, document.RegistryVersion = warnings, run, newVersionDocument(found)
 	api.Reply(w, status, document)
 	return nil
 }

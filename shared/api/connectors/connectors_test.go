@@ -1,6 +1,7 @@
 package connectors_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -277,5 +278,34 @@ func TestErrorTable(t *testing.T) {
 		if c.status == 500 && !strings.Contains(s.log.String(), `"route":"/connectors/{id}/stop"`) {
 			t.Errorf("%s", s.log.String())
 		}
+	}
+}
+
+// What a check found out about the registry is shown, of the registry that the connector
+// has now, and is no part of the configuration.
+func TestVersionOfTheRegistryIsShown(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	if a := s.want(200, "GET", path, ""); a.body["registry_version"] != nil {
+		t.Errorf("before a check: %v", a.body["registry_version"])
+	}
+	c := s.store.connectors[idOf(path)]
+	s.store.found = map[string]seeding.RegistryFound{c.RegistryKey(): {Registry: c.RegistryKey(), Odoo: "17.0", Line: "15.0", Identity: "0123456789abcdef", Checked: s.now}}
+	a := s.want(200, "GET", path, "")
+	if got := fmt.Sprint(a.body["registry_version"]); got != "map[checked:2026-11-21T09:00:00Z odoo:17.0 openg2p:15.0]" {
+		t.Error(got)
+	}
+	body, err := json.Marshal(a.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want(200, "PUT", path, string(body), "If-Match", "*")
+	if a := s.want(200, "PUT", path, with("registry.url", "https://other.example.org"), "If-Match", "*"); a.body["registry_version"] != nil {
+		t.Errorf("of another registry: %v", a.body["registry_version"])
+	}
+	s.store.found = map[string]seeding.RegistryFound{c.RegistryKey(): {Registry: c.RegistryKey(), Identity: "0123456789abcdef"}}
+	s.want(200, "PUT", path, with("registry.password", "hunter2"), "If-Match", "*")
+	if a := s.want(200, "GET", path, ""); a.body["registry_version"] != nil {
+		t.Errorf("of one that does not say: %v", a.body["registry_version"])
 	}
 }

@@ -38,6 +38,8 @@ type connectorDocument struct {
 	Width    int                                `json:"width"` // how many batches may be under way at its MTS now
 	UnderWay underWayDocument                   `json:"under_way"`
 	Warnings []warningDocument                  `json:"warnings,omitempty"` // of what was saved just now
+	// RegistryVersion is what a check found out about the registry; absent before one.
+	RegistryVersion *versionDocument `json:"registry_version,omitempty"`
 	// OutputShape is which shape output_format gives, as far as could be told when it
 	// was saved; absent without one.
 	OutputShape seeding.OutputShape `json:"output_shape,omitempty"`
@@ -46,6 +48,21 @@ type connectorDocument struct {
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+}
+
+// versionDocument is which software a registry is.
+type versionDocument struct {
+	Odoo    string    `json:"odoo,omitempty"`    // version, such as "17.0"
+	OpenG2P string    `json:"openg2p,omitempty"` // line of its modules: "15.0", or "17.0" for later ones
+	Checked time.Time `json:"checked"`
+}
+
+// newVersionDocument is nil if nothing is known.
+func newVersionDocument(f seeding.RegistryFound) *versionDocument {
+	if f.Odoo == "" && f.Line == "" {
+		return nil
+	}
+	return &versionDocument{f.Odoo, f.Line, f.Checked}
 }
 
 // configurationDocument is the configuration of a connector, as it is sent and shown.

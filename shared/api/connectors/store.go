@@ -87,10 +87,11 @@ type Store interface {
 	// its last run; zero before the first is over.
 	CountedRejections(ctx context.Context, connector string) (seeding.RejectionCount, error)
 
-	// Ask, Inquiry and FetchInquiry are those of seeding.Inquiries.
+	// Ask, Inquiry, FetchInquiry and Found are those of seeding.Inquiries.
 	Ask(ctx context.Context, q seeding.Inquiry) (seeding.Inquiry, error)
 	Inquiry(ctx context.Context, id string, now time.Time) (seeding.Inquiry, error)
 	FetchInquiry(ctx context.Context, q seeding.Inquiry, state seeding.InquiryState, now time.Time) error
+	Found(ctx context.Context, registry string) (seeding.RegistryFound, error)
 }
 
 // Secrets keeps the secret fields of connectors. The API cannot read them.

@@ -27,6 +27,7 @@ type store struct {
 	mts        map[string]seeding.MTSState
 	registries map[string]seeding.RegistryState
 	inquiries  map[string]seeding.Inquiry
+	found      map[string]seeding.RegistryFound
 	fail       map[string]failure
 	calls      int
 	mostRead   int // rejections for a page; 0 is all
@@ -283,6 +284,10 @@ func (s *store) RunBatches(_ context.Context, registry, connector, run string) (
 		return nil
 	})
 	return list, err
+}
+
+func (s *store) Found(_ context.Context, registry string) (seeding.RegistryFound, error) {
+	return read(s, "Found", s.found, registry)
 }
 
 func (s *store) MTSState(_ context.Context, key string) (m seeding.MTSState, err error) {

@@ -172,21 +172,30 @@ func (s *Store) FetchInquiry(ctx context.Context, q seeding.Inquiry, state seedi
 // NoteFound implements seeding.Inquiries. It has no condition, because what was
 // found last is right.
 func (s *Store) NoteFound(ctx context.Context, f seeding.RegistryFound) error {
-	return s.connectors.Put(ctx, dynamo.Change{Key: dynamo.Key{Partition: foundOut, Sort: f.Registry}, Item: dynamo.OmitZero(dynamo.Item{
+	return s.connectors.Put(ctx, dynamo.Change{Key: foundKey(f.Registry), Item: dynamo.OmitZero(dynamo.Item{
 		"identity": dynamo.Text(f.Identity), "exact": dynamo.Flag(f.Exact), "odoo": dynamo.Text(f.Odoo), "line": dynamo.Text(f.Line),
 		"checked": dynamo.Instant(f.Checked),
 	})})
 }
 
+// Found implements seeding.Inquiries.
+func (s *Store) Found(ctx context.Context, registry string) (seeding.RegistryFound, error) {
+	return get(ctx, s, foundKey(registry), decodeFound)
+}
+
 // AllFound implements seeding.Inquiries.
 func (s *Store) AllFound(ctx context.Context) ([]seeding.RegistryFound, error) {
-	return readable(ctx, s, dynamo.Span{Partition: foundOut}, func(it dynamo.Item) (seeding.RegistryFound, error) {
-		r := dynamo.NewReader(it)
-		r.Form(1)
-		return dynamo.Decoded(r, seeding.RegistryFound{
-			Registry: r.Key().Sort, Identity: r.Text("identity"), Exact: r.Flag("exact"), Odoo: r.Text("odoo"), Line: r.Text("line"),
-			Checked: r.Instant("checked"),
-		})
+	return readable(ctx, s, dynamo.Span{Partition: foundOut}, decodeFound)
+}
+
+func foundKey(registry string) dynamo.Key { return dynamo.Key{Partition: foundOut, Sort: registry} }
+
+func decodeFound(it dynamo.Item) (seeding.RegistryFound, error) {
+	r := dynamo.NewReader(it)
+	r.Form(1)
+	return dynamo.Decoded(r, seeding.RegistryFound{
+		Registry: r.Key().Sort, Identity: r.Text("identity"), Exact: r.Flag("exact"), Odoo: r.Text("odoo"), Line: r.Text("line"),
+		Checked: r.Instant("checked"),
 	})
 }
 

@@ -176,7 +176,8 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 }
 
 // compare adds the line about the identity of the database, and notes what was found
-// of a registry that a connector has: others are compared with it.
+// of a registry that a connector has: others are compared with it, and people are shown
+// what it is.
 func (k *Checker) compare(ctx context.Context, r *report, found seeding.RegistryFound, failed error) error {
 	states, err := k.Store.States(ctx)
 	if seeding.IgnoreDamaged(err) != nil {
@@ -188,7 +189,7 @@ func (k *Checker) compare(ctx context.Context, r *report, found seeding.Registry
 	}
 	r.add(databaseLine(found, failed, all, states))
 	for _, s := range states {
-		if s.Registry == found.Registry && found.Identity != "" {
+		if s.Registry == found.Registry && (found.Identity != "" || found.Odoo != "") {
 			return k.Store.NoteFound(ctx, found)
 		}
 	}

@@ -176,6 +176,8 @@ func (s *suite) fetching() {
 func (s *suite) found() {
 	f := filled[seeding.RegistryFound]()
 	f.Registry = s.id("registry")
+	_, err := s.store.Found(s.ctx, f.Registry)
+	s.fails(err, seeding.ErrNotFound, "what nobody found out")
 	s.ok(s.store.NoteFound(s.ctx, seeding.RegistryFound{Registry: f.Registry, Identity: "before"}), "note")
 	s.ok(s.store.NoteFound(s.ctx, f), "note again")
 	all, err := s.store.AllFound(s.ctx)
@@ -185,4 +187,7 @@ func (s *suite) found() {
 		s.Fatalf("not among %d", len(all))
 	}
 	s.same(all[i], f, "what was found last")
+	one, err := s.store.Found(s.ctx, f.Registry)
+	s.ok(err, "one")
+	s.same(one, f, "what was found last of one")
 }
