@@ -15,6 +15,7 @@ import (
 // notIn15 is where jq 1.5 stops reading a program.
 type notIn15 struct {
 	at   int // byte
+	code string
 	text string
 }
 
@@ -27,7 +28,8 @@ func readAs15(text string) (err error) {
 			if !ok {
 				panic(r)
 			}
-			err = wrong("%s (at character %d)", stop.text, 1+utf8.RuneCountInString(text[:stop.at]))
+			at := 1 + utf8.RuneCountInString(text[:stop.at])
+			err = wrong(stop.code, params{"at": at}, "%s (at character %d)", stop.text, at)
 		}
 	}()
 	g := &grammar{text: text}
@@ -114,7 +116,7 @@ func (g *grammar) lex() []token {
 			add(aField, lexField.FindString(rest))
 		case lexNumber.MatchString(rest):
 			if digits := lexNumber.FindString(rest); strings.Count(digits, ".") > 1 {
-				panic(notIn15{at, fmt.Sprintf("jq 1.5, which MTS has, takes %s for a number", digits)})
+				panic(notIn15{at, "expression_later_jq", fmt.Sprintf("jq 1.5, which MTS has, takes %s for a number", digits)})
 			}
 			add(aNumber, lexNumber.FindString(rest))
 		case lexFormat.MatchString(rest):
@@ -138,7 +140,7 @@ func (g *grammar) lex() []token {
 			}
 			add(piece, piece)
 		default:
-			panic(notIn15{at, fmt.Sprintf("jq 1.5, which MTS has, does not take the character %q here", firstRune(rest))})
+			panic(notIn15{at, "expression_later_jq", fmt.Sprintf("jq 1.5, which MTS has, does not take the character %q here", firstRune(rest))})
 		}
 	}
 	return append(list, token{at: len(text)})
@@ -186,7 +188,7 @@ func (g *grammar) list(one func(), between, end string) {
 }
 
 func (g *grammar) stop(format string, args ...any) {
-	panic(notIn15{g.peek().at, fmt.Sprintf(format, args...)})
+	panic(notIn15{g.peek().at, "expression_later_jq", fmt.Sprintf(format, args...)})
 }
 
 func (g *grammar) refuse() {
@@ -212,7 +214,7 @@ var operators = []string{"=", "or", "and", "//", "//=", "|=", "|", ",", "+", "+=
 // expression is Exp.
 func (g *grammar) expression() {
 	if g.depth++; g.depth > maxProgramNesting {
-		g.stop("is nested too deep")
+		panic(notIn15{g.peek().at, "expression_nested", "is nested too deep"})
 	}
 	defer func() { g.depth-- }()
 	for {

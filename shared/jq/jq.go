@@ -63,7 +63,7 @@ func (Mappings) Foresee(expression string, fields map[string]seeding.Types) (see
 		return seeding.Outcome{}, err
 	}
 	if p.neverEnds(fields) {
-		return seeding.Outcome{}, wrong("needs too much work, whatever a record holds: it makes something too large, or does not end")
+		return seeding.Outcome{}, wrong("expression_work", nil, "needs too much work, whatever a record holds: it makes something too large, or does not end")
 	}
 	return p.foresee(fields, tRecord), nil
 }

@@ -21,9 +21,9 @@ type output struct{ program *program }
 func (Mappings) CompileOutput(text string) (seeding.OutputProgram, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return nil, wrong("is empty")
+		return nil, wrong("expression_empty", nil, "is empty")
 	case len(text) > maxOutput:
-		return nil, wrong("is longer than %d bytes", maxOutput)
+		return nil, wrong("expression_too_long", params{"most": maxOutput}, "is longer than %d bytes", maxOutput)
 	}
 	query, err := gojq.Parse(text)
 	if err != nil {

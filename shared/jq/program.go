@@ -8,13 +8,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
+
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // program is a compiled expression.
 type program struct {
 	query    *gojq.Query
 	patterns map[patternKey]*pattern // its regular expressions that are literals
-	doubts   []string                // what in it is probably not meant, in words for the user
+	doubts   []seeding.Flaw          // what in it is probably not meant
 }
 
 // maxProgram bounds an expression, in bytes, and with that the depth of its
@@ -26,11 +28,11 @@ const maxProgram = 1000
 func compile(text string) (*program, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return nil, wrong("is empty, which would be the whole record; name a field")
+		return nil, wrong("expression_empty", nil, "is empty, which would be the whole record; name a field")
 	case len(text) > maxProgram:
-		return nil, wrong("is longer than %d bytes", maxProgram)
+		return nil, wrong("expression_too_long", params{"most": maxProgram}, "is longer than %d bytes", maxProgram)
 	case strings.HasPrefix(strings.TrimSpace(text), "."):
-		return nil, wrong("begins with a dot, but a dot is put in front anyway; leave it out")
+		return nil, wrong("expression_dot", nil, "begins with a dot, but a dot is put in front anyway; leave it out")
 	}
 	query, err := gojq.Parse("." + text)
 	if err != nil {
@@ -47,32 +49,39 @@ func compile(text string) (*program, error) {
 	return &program{query, c.patterns, c.doubts}, nil
 }
 
-func wrong(format string, args ...any) error { return fmt.Errorf(format, args...) }
+// params are what a text names.
+type params = map[string]any
+
+// wrong is a flaw of an expression.
+func wrong(code string, p params, format string, args ...any) error {
+	return &seeding.Flaw{Code: code, Params: p, Text: fmt.Sprintf(format, args...)}
+}
 
 // plainKey matches the name of one field, even where jq wants it in quotes.
 var plainKey = regexp.MustCompile(`^[\pL\pN_$@:/ -]+$`)
 
 func notValid(text string, err error) error {
 	if plainKey.MatchString(text) {
-		return wrong("is not a jq path; a field name that has other characters than a-z, 0-9 and _, or begins with a digit, "+
+		return wrong("expression_name", params{"name": text}, "is not a jq path; a field name that has other characters than a-z, 0-9 and _, or begins with a digit, "+
 			`must be in quotes: "%s"`, text)
 	}
-	place := ""
+	place, p := "", params{}
 	if e, ok := err.(*gojq.ParseError); ok && e.Offset > 1 { //nolint:errorlint // Parse returns nothing that wraps it
 		before := text[:min(e.Offset-1, len(text))]
-		place = fmt.Sprintf(", after character %d", utf8.RuneCountInString(before))
+		p["after"] = utf8.RuneCountInString(before)
+		place = fmt.Sprintf(", after character %d", p["after"])
 	}
-	return wrong("is not valid jq after its leading dot: %v%s", err, place)
+	return wrong("expression_syntax", p, "is not valid jq after its leading dot: %v%s", err, place)
 }
 
 // notValidOutput says where a whole program cannot be read.
 func notValidOutput(text string, err error) error {
 	e, ok := err.(*gojq.ParseError) //nolint:errorlint // Parse returns nothing that wraps it
 	if !ok || e.Offset < 1 {
-		return wrong("is not valid jq: %v", err)
+		return wrong("expression_syntax", nil, "is not valid jq: %v", err)
 	}
-	before := text[:min(e.Offset, len(text))]
-	return wrong("is not valid jq: %v, after character %d", err, utf8.RuneCountInString(before))
+	after := utf8.RuneCountInString(text[:min(e.Offset, len(text))])
+	return wrong("expression_syntax", params{"after": after}, "is not valid jq: %v, after character %d", err, after)
 }
 
 // forbidden are the functions of jq that read the clock, the machine, the
@@ -91,13 +100,14 @@ type checker struct {
 	sees     string // what the program may look at
 	only15   bool   // it must be a program of jq 1.5
 	wrong    error
-	doubts   []string
+	doubts   []seeding.Flaw
 }
 
 // refuse says what is wrong, and where the word is in the expression.
-func (c *checker) refuse(word, format string, args ...any) {
+func (c *checker) refuse(code, word, format string, args ...any) {
 	if c.wrong == nil {
-		c.wrong = wrong("%s", c.placed(word, fmt.Sprintf(format, args...)))
+		text := c.placed(word, fmt.Sprintf(format, args...))
+		c.wrong = wrong(code, params{"word": word}, "%s", text)
 	}
 }
 
@@ -120,7 +130,7 @@ func (c *checker) queries(s *scope, queries ...*gojq.Query) {
 
 func (c *checker) query(q *gojq.Query, s *scope) {
 	if len(q.Imports) > 0 || q.Meta != nil {
-		c.refuse("import", "import is not available: an expression may only look at %s", c.sees)
+		c.refuse("expression_forbidden", "import", "import is not available: an expression may only look at %s", c.sees)
 	}
 	for _, def := range q.FuncDefs {
 		s = &scope{before: s, name: def.Name, arity: len(def.Args), def: def}
@@ -148,7 +158,7 @@ func (c *checker) query(q *gojq.Query, s *scope) {
 // bind adds the names of a pattern.
 func (c *checker) bind(patterns []*gojq.Pattern, s *scope) *scope {
 	if len(patterns) > 1 {
-		c.refuse("?//", "?// is not available here: MTS's jq (1.5) does not have it")
+		c.refuse("expression_later_jq", "?//", "?// is not available here: MTS's jq (1.5) does not have it")
 	}
 	return c.names(patterns[0], s, s)
 }
@@ -193,10 +203,10 @@ func (c *checker) term(t *gojq.Term, s *scope) {
 		c.index(suffix.Index, s)
 	}
 	if t.Format != "" && !slices.Contains(formats, t.Format[1:]) {
-		c.refuse(t.Format, "there is no format %s", t.Format)
+		c.refuse("expression_unknown", t.Format, "there is no format %s", t.Format)
 	}
 	if t.Format != "" && c.only15 && !slices.Contains(formats15, t.Format[1:]) {
-		c.refuse(t.Format, "the format %s is not in jq 1.5, which MTS has", t.Format)
+		c.refuse("expression_later_jq", t.Format, "the format %s is not in jq 1.5, which MTS has", t.Format)
 	}
 	switch t.Type {
 	case gojq.TermTypeFunc:
@@ -230,7 +240,7 @@ func (c *checker) term(t *gojq.Term, s *scope) {
 		c.query(t.Label.Body, s.bind("*"+t.Label.Ident, nil))
 	case gojq.TermTypeBreak:
 		if s.variable("*"+t.Break) == nil {
-			c.refuse(t.Break, "there is no label %s", t.Break)
+			c.refuse("expression_unknown", t.Break, "there is no label %s", t.Break)
 		}
 	case gojq.TermTypeQuery:
 		c.query(t.Query, s)
@@ -245,18 +255,18 @@ func (c *checker) call(f *gojq.Func, s *scope) {
 	case f.Name[0] != '$' && s.function(f.Name, len(f.Args)) != nil:
 		return
 	case slices.Contains(forbidden, f.Name):
-		c.refuse(f.Name, "%s is not available: an expression may only look at %s", f.Name, c.sees)
+		c.refuse("expression_forbidden", f.Name, "%s is not available: an expression may only look at %s", f.Name, c.sees)
 		return
 	case f.Name[0] == '$':
-		c.refuse(f.Name, "there is no variable %s", f.Name)
+		c.refuse("expression_unknown", f.Name, "there is no variable %s", f.Name)
 		return
 	}
 	if _, known := functions[signature{f.Name, len(f.Args)}]; !known || f.Name[0] == '_' {
-		c.refuse(f.Name, "%s", unknown(f))
+		c.refuse("expression_unknown", f.Name, "%s", unknown(f))
 		return
 	}
 	if c.only15 && !functions15[signature{f.Name, len(f.Args)}] {
-		c.refuse(f.Name, "%s with %d arguments is not in jq 1.5, which MTS has", f.Name, len(f.Args))
+		c.refuse("expression_later_jq", f.Name, "%s with %d arguments is not in jq 1.5, which MTS has", f.Name, len(f.Args))
 		return
 	}
 	c.literals(f)
@@ -322,7 +332,7 @@ func (c *checker) literals(f *gojq.Func) {
 	}
 	p, bad := compilePattern(key)
 	if bad != "" {
-		c.refuse(f.Name, "the regular expression of %s %s", f.Name, bad)
+		c.refuse("expression_regex", f.Name, "the regular expression of %s %s", f.Name, bad)
 		return
 	}
 	c.patterns[key] = p
@@ -352,7 +362,8 @@ func (c *checker) replacement(f *gojq.Func) {
 			found = wholeMatch.FindString(text)
 		}
 		if found != "" {
-			c.doubts = append(c.doubts, c.placed(f.Name, "writes "+found+` as it stands, because jq has no such references to a group: give the group a name and write that, as in `+f.Name+`("(?<a>[0-9]+)"; "\(.a)")`))
+			text := "writes " + found + ` as it stands, because jq has no such references to a group: give the group a name and write that, as in ` + f.Name + `("(?<a>[0-9]+)"; "\(.a)")`
+			c.doubts = append(c.doubts, seeding.Flaw{Code: "expression_group", Params: params{"written": found, "function": f.Name}, Text: c.placed(f.Name, text)})
 			return
 		}
 	}
@@ -362,12 +373,12 @@ func (c *checker) replacement(f *gojq.Func) {
 func (c *checker) timeFormat(name, format string) {
 	_, after, found := strings.Cut(format, "%")
 	if !found {
-		c.refuse(name, "the format of %s has no directive such as %%Y, %%m and %%d", name)
+		c.refuse("expression_time_format", name, "the format of %s has no directive such as %%Y, %%m and %%d", name)
 	}
 	for found && c.wrong == nil {
 		directive := strings.TrimLeft(after, "-_0^#:123456789")
 		if directive == "" || !strings.ContainsRune("aAbBcCdDeFfgGhHIjklmMnpPrRsStTuUvVwWxXyYzZ%+", rune(directive[0])) {
-			c.refuse(name, "the format of %s has an unknown directive", name)
+			c.refuse("expression_time_format", name, "the format of %s has an unknown directive", name)
 			return
 		}
 		_, after, found = strings.Cut(directive[1:], "%")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,8 +21,10 @@ type Domain struct{ conjuncts [][]any }
 
 // DomainError says which part of a domain is wrong.
 type DomainError struct {
-	Term int // position in the list, from 1; 0 for the list itself
-	Text string
+	Term   int // position in the list, from 1; 0 for the list itself
+	Code   string
+	Params map[string]any // what Text names
+	Text   string
 }
 
 func (e *DomainError) Error() string {
@@ -29,6 +32,27 @@ func (e *DomainError) Error() string {
 		return "domain: " + e.Text
 	}
 	return fmt.Sprintf("domain, term %d: %s", e.Term, e.Text)
+}
+
+// Flaw is the error as a flaw of a configuration.
+func (e *DomainError) Flaw() seeding.Flaw {
+	params := maps.Clone(e.Params)
+	if e.Term > 0 {
+		if params == nil {
+			params = map[string]any{}
+		}
+		params["term"] = e.Term
+	}
+	return seeding.Flaw{Code: e.Code, Params: params, Text: e.Error()}
+}
+
+// wrongList is what is wrong with a domain as a whole, wrongTerm with one of its terms.
+func wrongList(code string, params map[string]any, format string, args ...any) error {
+	return &DomainError{Code: code, Params: params, Text: fmt.Sprintf(format, args...)}
+}
+
+func wrongTerm(term int, code string, params map[string]any, format string, args ...any) error {
+	return &DomainError{Term: term, Code: code, Params: params, Text: fmt.Sprintf(format, args...)}
 }
 
 // Limits of a domain. Odoo and PostgreSQL handle more, up to a depth of some
@@ -47,10 +71,10 @@ const (
 // hold no values.
 func ParseDomain(text string) (Domain, error) {
 	if len(text) > maxDomain {
-		return Domain{}, &DomainError{Text: fmt.Sprintf("longer than %d bytes", maxDomain)}
+		return Domain{}, wrongList("domain_too_long", map[string]any{"most": maxDomain}, "longer than %d bytes", maxDomain)
 	}
 	if weigh([]byte(text)).nesting > maxLists {
-		return Domain{}, &DomainError{Text: fmt.Sprintf("has more than %d lists within each other", maxLists)}
+		return Domain{}, wrongList("domain_nested", map[string]any{"most": maxLists}, "has more than %d lists within each other", maxLists)
 	}
 	list, err := readList(text)
 	if err != nil {
@@ -67,15 +91,15 @@ func readList(text string) ([]any, error) {
 	err := decoder.Decode(&list)
 	if err == nil {
 		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return nil, &DomainError{Text: fmt.Sprintf("there is more after the list, at byte %d", decoder.InputOffset()+1)}
+			return nil, wrongList("domain_syntax", map[string]any{"at": decoder.InputOffset() + 1}, "there is more after the list, at byte %d", decoder.InputOffset()+1)
 		}
 		if list == nil {
-			return nil, &DomainError{Text: "must be a list of terms"}
+			return nil, wrongList("domain_list", nil, "must be a list of terms")
 		}
 		return list, nil
 	}
 	if _, isJSON := errors.AsType[*json.UnmarshalTypeError](err); isJSON {
-		return nil, &DomainError{Text: "must be a list of terms"}
+		return nil, wrongList("domain_list", nil, "must be a list of terms")
 	}
 	value, wrong := readPython(text)
 	list, isList := value.([]any)
@@ -83,18 +107,18 @@ func readList(text string) ([]any, error) {
 	case wrong == nil && isList:
 		return list, nil
 	case wrong == nil:
-		return nil, &DomainError{Text: "must be a list of terms"}
+		return nil, wrongList("domain_list", nil, "must be a list of terms")
 	case wrong.named || strings.ContainsAny(text, "'("):
-		return nil, &DomainError{Text: wrong.Error()}
+		return nil, wrongList("domain_syntax", map[string]any{"at": wrong.at}, "%s", wrong.Error())
 	}
-	return nil, &DomainError{Text: notAList(err)}
+	return nil, notAList(err)
 }
 
-func notAList(err error) string {
+func notAList(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
+		return wrongList("domain_syntax", map[string]any{"at": syntax.Offset}, "not JSON at byte %d", syntax.Offset)
 	}
-	return "not complete JSON"
+	return wrongList("domain_syntax", nil, "not complete JSON")
 }
 
 func newDomain(list []any) (Domain, error) {
@@ -114,7 +138,7 @@ func newDomain(list []any) (Domain, error) {
 // condition that begins there ends. left is how many terms may follow.
 func readTerms(list []any, left *int) (ends []int, err error) {
 	if *left -= len(list); *left < 0 {
-		return nil, &DomainError{Text: fmt.Sprintf("has more than %d terms", maxTerms)}
+		return nil, wrongList("domain_terms", map[string]any{"most": maxTerms}, "has more than %d terms", maxTerms)
 	}
 	ends = make([]int, len(list))
 	depths := make([]int, len(list))
@@ -124,12 +148,12 @@ func readTerms(list []any, left *int) (ends []int, err error) {
 		case string:
 			operands, known := arity[term]
 			if !known {
-				return nil, &DomainError{Term: at + 1, Text: `must be "&", "|", "!" or a list of field, operator and value`}
+				return nil, wrongTerm(at+1, "domain_term", nil, `must be "&", "|", "!" or a list of field, operator and value`)
 			}
 			end := at + 1
 			for n := 1; n <= operands; n++ {
 				if end >= len(list) {
-					return nil, &DomainError{Term: at + 1, Text: fmt.Sprintf(`%q needs %d term(s) after it and has %d`, term, operands, n-1)}
+					return nil, wrongTerm(at+1, "domain_operands", map[string]any{"operator": term, "needs": operands, "has": n - 1}, `%q needs %d term(s) after it and has %d`, term, operands, n-1)
 				}
 				below := depths[end]
 				if term == "!" || list[end] != any(term) {
@@ -139,16 +163,16 @@ func readTerms(list []any, left *int) (ends []int, err error) {
 				end = ends[end]
 			}
 			if depths[at] > maxDepth {
-				return nil, &DomainError{Term: at + 1, Text: fmt.Sprintf("more than %d operators are within each other", maxDepth)}
+				return nil, wrongTerm(at+1, "domain_nested", map[string]any{"most": maxDepth}, "more than %d operators are within each other", maxDepth)
 			}
 			ends[at] = end
 		case []any:
-			if text := checkLeaf(term, left); text != "" {
-				return nil, &DomainError{Term: at + 1, Text: text}
+			if wrong := checkLeaf(term, left); wrong != nil {
+				return nil, &DomainError{Term: at + 1, Code: wrong.Code, Params: wrong.Params, Text: wrong.Text}
 			}
 			ends[at] = at + 1
 		default:
-			return nil, &DomainError{Term: at + 1, Text: "must be a list of field, operator and value"}
+			return nil, wrongTerm(at+1, "domain_term", nil, "must be a list of field, operator and value")
 		}
 	}
 	return ends, nil
@@ -187,9 +211,9 @@ var fieldPath = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
 
 // checkLeaf returns what is wrong with a term, and writes its operator as Odoo
 // does.
-func checkLeaf(leaf []any, left *int) string {
+func checkLeaf(leaf []any, left *int) *seeding.Flaw {
 	if len(leaf) != 3 {
-		return fmt.Sprintf("must have field, operator and value, and has %d part(s)", len(leaf))
+		return flaw("domain_parts", map[string]any{"has": len(leaf)}, "must have field, operator and value, and has %d part(s)", len(leaf))
 	}
 	operator, ok := leaf[1].(string)
 	if ok {
@@ -200,74 +224,81 @@ func checkLeaf(leaf []any, left *int) string {
 		leaf[1] = operator
 	}
 	if isConstant(leaf) {
-		return ""
+		return nil
 	}
 	field, isText := leaf[0].(string)
 	if !isText || !fieldPath.MatchString(field) {
-		return `the field must be a name or a path of names such as "reg_ids.id_type"`
+		return flaw("domain_field", nil, `the field must be a name or a path of names such as "reg_ids.id_type"`)
 	}
 	if strings.Count(field, ".") >= maxPath {
-		return fmt.Sprintf("the path has more than %d names", maxPath)
+		return flaw("domain_path", map[string]any{"most": maxPath}, "the path has more than %d names", maxPath)
 	}
 	if instead, kept := internal[operator]; kept {
-		return fmt.Sprintf("Odoo keeps the operator %q for itself and refuses it from outside; write %q", operator, instead)
+		return flaw("domain_operator_kept", map[string]any{"operator": operator, "instead": instead}, "Odoo keeps the operator %q for itself and refuses it from outside; write %q", operator, instead)
 	}
 	if !ok || operators[operator] == 0 {
-		return "Odoo has no such operator"
+		return flaw("domain_operator", nil, "Odoo has no such operator")
 	}
 	return checkValue(operator, leaf[2], left)
 }
 
-func checkValue(operator string, value any, left *int) string {
-	if text := checkNumber(value); text != "" {
-		return text
+// flaw is what is wrong with a term.
+func flaw(code string, params map[string]any, format string, args ...any) *seeding.Flaw {
+	return &seeding.Flaw{Code: code, Params: params, Text: fmt.Sprintf(format, args...)}
+}
+
+func checkValue(operator string, value any, left *int) *seeding.Flaw {
+	if wrong := checkNumber(value); wrong != nil {
+		return wrong
 	}
 	isAny := operator == "any" || operator == "not any"
 	switch value := value.(type) {
 	case map[string]any:
-		return "the value must be a text, a number, true, false, null or a list"
+		return flaw("domain_value", nil, "the value must be a text, a number, true, false, null or a list")
 	case []any:
 		if isAny {
-			if _, err := readTerms(value, left); err != nil {
-				return "its own domain is wrong: " + strings.TrimPrefix(strings.TrimPrefix(err.Error(), "domain, "), "domain: ")
+			_, err := readTerms(value, left)
+			if wrong, ok := errors.AsType[*DomainError](err); ok {
+				inner := wrong.Flaw()
+				return flaw(inner.Code, inner.Params, "its own domain is wrong: %s", strings.TrimPrefix(strings.TrimPrefix(inner.Text, "domain, "), "domain: "))
 			}
-			return ""
+			return nil
 		}
 		for _, v := range value {
 			switch v.(type) {
 			case []any, map[string]any:
-				return "the list of values must hold texts, numbers, true, false or null"
+				return flaw("domain_values", nil, "the list of values must hold texts, numbers, true, false or null")
 			}
-			if text := checkNumber(v); text != "" {
-				return text
+			if wrong := checkNumber(v); wrong != nil {
+				return wrong
 			}
 		}
 	default:
 		_, isBool := value.(bool)
 		switch {
 		case isAny:
-			return "the value must be a domain of its own, a list"
+			return flaw("domain_value_domain", nil, "the value must be a domain of its own, a list")
 		case (operator == "in" || operator == "not in") && !isBool:
-			return "the value must be a list"
+			return flaw("domain_value_list", nil, "the value must be a list")
 		}
 	}
-	return ""
+	return nil
 }
 
-// checkNumber returns why a value is a number that no field holds, or "". A longer
+// checkNumber returns why a value is a number that no field holds, or nil. A longer
 // one costs Odoo and its database more than its length, and Python refuses some.
-func checkNumber(value any) string {
+func checkNumber(value any) *seeding.Flaw {
 	number, ok := value.(json.Number)
 	if !ok {
-		return ""
+		return nil
 	}
 	if len(number) > maxDigits {
-		return fmt.Sprintf("a number has more than %d digits", maxDigits)
+		return flaw("domain_number", map[string]any{"most": maxDigits}, "a number has more than %d digits", maxDigits)
 	}
 	if _, err := number.Float64(); err != nil {
-		return "a number is larger than any that a field holds"
+		return flaw("domain_number", nil, "a number is larger than any that a field holds")
 	}
-	return ""
+	return nil
 }
 
 // isConstant recognises Odoo's terms for true and false: [1,"=",1] and

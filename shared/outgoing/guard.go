@@ -19,6 +19,9 @@ func (b *Blocked) Error() string {
 	return fmt.Sprintf("must be an address that the deployment allows: %s is private, or AllowedRanges is set and does not list it (add 0.0.0.0/0 for public addresses)", b.Addr)
 }
 
+// Code is a name of the reason, for programs.
+func (*Blocked) Code() string { return "address_blocked" }
+
 // PlainHTTP says that an address may be called by https only. Nothing was sent.
 type PlainHTTP struct{}
 
@@ -26,12 +29,18 @@ func (*PlainHTTP) Error() string {
 	return "must begin with https://: plain http is for addresses in AllowedRanges of the deployment only, public ones in a range of /16 or narrower (IPv6: /32)"
 }
 
+// Code is a name of the reason, for programs.
+func (*PlainHTTP) Code() string { return "address_plain_http" }
+
 // HostNotAllowed says that a host is not in AllowedHosts. Nothing was sent.
 type HostNotAllowed struct{}
 
 func (*HostNotAllowed) Error() string {
 	return "must have a host that the deployment allows: it is not in AllowedHosts"
 }
+
+// Code is a name of the reason, for programs.
+func (*HostNotAllowed) Code() string { return "address_not_allowed" }
 
 // never lists what no configuration allows: this host as "any address",
 // link-local addresses (on AWS the metadata of instance and task, and Lambda's

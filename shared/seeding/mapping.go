@@ -38,7 +38,7 @@ type Outcome struct {
 	Reads    []string // the fields of the record that it reads by their names, in order
 	ReadsAny bool     // it reads others too: which, depends on the record
 	Same     bool     // it gives the same for every record
-	Doubts   []string // what in it is probably not meant, in words for the user
+	Doubts   []Flaw   // what in it is probably not meant
 }
 
 // Sought is what an expression looks for in a record. Records in which it stands

@@ -100,11 +100,14 @@ func (s *service) asker(r *http.Request) string {
 	return caller.Claim + " " + caller.Name
 }
 
+// missing are the codes of what is only missing.
+var missing = []string{"required", "password_required", "password_again", "auth_required", "auth_who", "required_with", "secret_again"}
+
 // mended are the errors of a draft that keep it from being looked at: what is only
 // missing does not, because a form can be checked while it is filled in.
 func (s *service) mended(wrong api.FieldErrors) (left api.FieldErrors) {
 	for _, e := range wrong {
-		if e.Code != "required" && e.Code != codes[setup.RegistryPassword] && e.Code != "password_again" {
+		if !slices.Contains(missing, e.Code) {
 			left.Add("/configuration"+*e.Pointer, e.Flaw)
 		}
 	}

@@ -79,11 +79,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	}
 	d.connector.Output.Shape = rules.Shape(d.connector)
 	for _, finding := range doubtful {
-		flaw := flawOf(finding)
-		if finding.Field == setup.RegistryUsername || finding.Field == setup.RegistryPassword {
-			flaw.Code = "unseen"
-		}
-		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flaw})
+		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flawOf(finding)})
 	}
 	d.connector = setup.Normalise(d.connector)
 	d.connector.Secrets = proposal.Kept()
@@ -142,38 +138,8 @@ func pointer(f setup.Field) string {
 	return at
 }
 
-// codes of what rules find, by field.
-var codes = map[setup.Field]string{
-	setup.MTSURL:           "address_refused",
-	setup.RegistryURL:      "address_refused",
-	setup.RegistryPassword: "password_required",
-	setup.TokenType:        "same_types",
-	setup.Domain:           "domain_refused",
-	setup.Fields:           "no_fields",
-	setup.Mapping:          "mapping_refused",
-	setup.Interval:         "interval_not_needed",
-	setup.Daily:            "daily_not_needed",
-	setup.Zone:             "time_zone",
-	setup.Ends:             "ends",
-	setup.OutputFormat:     "output_refused",
-
-	setup.CallbackURL:          "address_refused",
-	setup.CallbackMethod:       "callback_refused",
-	setup.CallbackInBulk:       "callback_refused",
-	setup.CallbackHeaders:      "header_refused",
-	setup.CallbackAuthType:     "callback_refused",
-	setup.CallbackAuthURL:      "callback_refused",
-	setup.CallbackDatabase:     "callback_refused",
-	setup.CallbackUsername:     "callback_refused",
-	setup.CallbackPassword:     "callback_refused",
-	setup.CallbackClientID:     "callback_refused",
-	setup.CallbackClientSecret: "callback_refused",
-	setup.CallbackToken:        "callback_refused",
-}
-
 func flawOf(f setup.Finding) api.Flaw {
-	field, _, _ := strings.Cut(string(f.Field), "/")
-	return api.Flaw{Code: codes[setup.Field(field)], Detail: f.Text}
+	return api.Flaw{Code: f.Code, Params: f.Params, Detail: f.Text}
 }
 
 // configurationBody is a configuration as it is sent: the members of the document

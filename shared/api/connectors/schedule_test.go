@@ -65,16 +65,16 @@ func TestWrongSchedules(t *testing.T) {
 		"a time of one digit":           {[]any{"daily_at", "2:30"}, "/daily_at", "time_of_day"},
 		"a zone that there is not":      {[]any{"daily_at", "02:30", "time_zone", "Africa/Nowhere"}, "/time_zone", "time_zone"},
 		"a path as a zone":              {[]any{"daily_at", "02:30", "time_zone", "../../etc/passwd"}, "/time_zone", "time_zone"},
-		"a zone alone":                  {[]any{"time_zone", "Africa/Nairobi"}, "/time_zone", "time_zone"},
-		"a time of day and an interval": {[]any{"daily_at", "02:30", "interval_minutes", 60}, "/interval_minutes", "interval_not_needed"},
+		"a zone alone":                  {[]any{"time_zone", "Africa/Nairobi"}, "/time_zone", "needs"},
+		"a time of day and an interval": {[]any{"daily_at", "02:30", "interval_minutes", 60}, "/interval_minutes", "together"},
 		"once, and an interval":         {[]any{"job_type", "one_time", "interval_minutes", 60}, "/interval_minutes", "interval_not_needed"},
 		"once, and a time of day":       {[]any{"job_type", "one_time", "daily_at", "02:30"}, "/daily_at", "daily_not_needed"},
 		"a start without offset":        {[]any{"starts", "2026-12-01T06:00:00"}, "/starts", "time"},
 		"a start that no calendar has":  {[]any{"starts", "2026-02-31T06:00:00Z"}, "/starts", "time"},
 		"a start that is a number":      {[]any{"starts", 1790000000}, "/starts", "type"},
 		"a start long ago":              {[]any{"starts", "0001-01-01T00:00:00Z"}, "/starts", "time"},
-		"an end that is past":           {[]any{"ends", "2026-11-01T06:00:00Z"}, "/ends", "ends"},
-		"an end before the start":       {[]any{"starts", "2027-01-02T00:00:00Z", "ends", "2027-01-01T00:00:00Z"}, "/ends", "ends"},
+		"an end that is past":           {[]any{"ends", "2026-11-01T06:00:00Z"}, "/ends", "ends_past"},
+		"an end before the start":       {[]any{"starts", "2027-01-02T00:00:00Z", "ends", "2027-01-01T00:00:00Z"}, "/ends", "ends_not_after_starts"},
 	} {
 		s := newService(t)
 		reply := s.want(422, "POST", "/connectors", with(c.changes...))

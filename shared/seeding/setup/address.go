@@ -83,7 +83,8 @@ func doubtAddress(p Proposal) []Finding {
 		return nil
 	}
 	address.Path = strings.TrimSuffix(address.Path, page)
-	return []Finding{{RegistryURL, "ends in " + page + ", which is a page of Odoo as a rule; unless Odoo itself is served below it, write " + address.String()}}
+	return []Finding{find(RegistryURL, "address_page", "ends in "+page+", which is a page of Odoo as a rule; unless Odoo itself is served below it, write "+address.String(),
+		"page", page, "address", address.String())}
 }
 
 // checkAddresses finds addresses that must not be called, and those of calls of
@@ -101,7 +102,7 @@ func (r Rules) checkAddresses(p Proposal) []Finding {
 		}
 		if base, rest := cutOwn(address.Path, server.own); rest != "" {
 			address.Path = base
-			found = append(found, Finding{server.field, "must be the address of MTS itself, without /" + rest + ": " + address.String()})
+			found = append(found, find(server.field, "address_of_call", "must be the address of MTS itself, without /"+rest+": "+address.String(), "call", "/"+rest, "address", address.String()))
 			continue
 		}
 		path := address.Path
@@ -110,14 +111,14 @@ func (r Rules) checkAddresses(p Proposal) []Finding {
 		}
 		if file := pageFile.FindString(path); file != "" {
 			address.Path = strings.TrimSuffix(path, file)
-			found = append(found, Finding{server.field, "must be the address of the server itself, without the file " + file + ": " + address.String()})
+			found = append(found, find(server.field, "address_of_file", "must be the address of the server itself, without the file "+file+": "+address.String(), "file", file, "address", address.String()))
 			continue
 		}
 		if r.CheckAddress == nil {
 			continue
 		}
 		if err := r.CheckAddress(address); err != nil {
-			found = append(found, Finding{server.field, err.Error()})
+			found = append(found, because(server.field, err, "address_refused"))
 		}
 	}
 	return found

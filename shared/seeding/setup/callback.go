@@ -149,18 +149,18 @@ const belongsToDirect = "belongs to a direct callback; name its address in callb
 func checkManaged(p Proposal) (wrong []Finding) {
 	c := p.Callback
 	if c.Method != "" && c.Method != "POST" && p.readable(CallbackMethod) {
-		text := "must be POST: the connector takes the answers of MTS in the body of a POST; other methods are for an address of your own, in callback.url"
+		code, text := "callback_post", "must be POST: the connector takes the answers of MTS in the body of a POST; other methods are for an address of your own, in callback.url"
 		if c.Method == "GET" {
-			text = "must be POST: the connector takes the answers of MTS in a body, which a GET is not meant to have; other methods are for an address of your own, in callback.url"
+			code, text = "callback_get", "must be POST: the connector takes the answers of MTS in a body, which a GET is not meant to have; other methods are for an address of your own, in callback.url"
 		}
-		wrong = append(wrong, Finding{CallbackMethod, text})
+		wrong = append(wrong, find(CallbackMethod, code, text))
 	}
 	if c.AuthType != "" && c.AuthType != seeding.AuthStaticBearer && p.readable(CallbackAuthType) {
-		wrong = append(wrong, Finding{CallbackAuthType, `must be "static_bearer": the connector gives MTS a bearer for each batch; other types are for an address of your own, in callback.url`})
+		wrong = append(wrong, find(CallbackAuthType, "callback_bearer", `must be "static_bearer": the connector gives MTS a bearer for each batch; other types are for an address of your own, in callback.url`))
 	}
 	for _, f := range append([]part{{CallbackInBulk, c.InBulk}, {CallbackHeaders, len(c.Headers) > 0}}, c.signIn()...) {
 		if f.given {
-			wrong = append(wrong, Finding{f.field, belongsToDirect})
+			wrong = append(wrong, find(f.field, "callback_direct_only", belongsToDirect))
 		}
 	}
 	return wrong
@@ -178,13 +178,19 @@ func (r Rules) checkCallAddresses(p Proposal) (wrong []Finding) {
 			continue
 		}
 		server, _, err := seeding.ParseCallURL(a.text)
-		if err == nil && r.CheckAddress != nil {
+		e, unreadable := err.(*seeding.AddressError) //nolint:errorlint // nothing wraps it
+		switch {
+		case unreadable && e.Host != "":
+			wrong = append(wrong, find(a.field, "address_not_ascii", e.Reason))
+			continue
+		case unreadable:
+			wrong = append(wrong, find(a.field, "address", e.Reason))
+			continue
+		case r.CheckAddress != nil:
 			err = r.CheckAddress(server)
-		} else if e, ok := err.(*seeding.AddressError); ok { //nolint:errorlint // nothing wraps it
-			err = fmt.Errorf("%s", e.Reason)
 		}
 		if err != nil {
-			wrong = append(wrong, Finding{a.field, err.Error()})
+			wrong = append(wrong, because(a.field, err, "address_refused"))
 		}
 	}
 	return wrong
@@ -217,19 +223,19 @@ func checkAuth(p Proposal) (wrong []Finding) {
 		switch {
 		case !p.readable(f.field):
 		case needs && !f.given:
-			wrong = append(wrong, Finding{f.field, "is required for auth_type " + word})
+			wrong = append(wrong, find(f.field, "auth_required", "is required for auth_type "+word, "auth_type", word))
 		case f.given && !needs && !takes:
-			wrong = append(wrong, Finding{f.field, "belongs to another auth_type than " + word + "; leave it out"})
+			wrong = append(wrong, find(f.field, "auth_other", "belongs to another auth_type than "+word+"; leave it out", "auth_type", word))
 		}
 	}
 	if c.AuthType == seeding.AuthOAuth && c.Username == "" && c.ClientID == "" && p.readable(CallbackUsername, CallbackClientID) {
-		wrong = append(wrong, Finding{CallbackClientID, "is required for auth_type oauth, or auth_username with auth_password: else MTS asks for a token without saying for whom"})
+		wrong = append(wrong, find(CallbackClientID, "auth_who", "is required for auth_type oauth, or auth_username with auth_password: else MTS asks for a token without saying for whom"))
 	}
 	if c.AuthType == seeding.AuthOAuth && c.Username == "" && c.Password != "" {
-		wrong = append(wrong, Finding{CallbackUsername, "is required with auth_password"})
+		wrong = append(wrong, find(CallbackUsername, "required_with", "is required with auth_password", "member", "auth_password"))
 	}
 	if c.AuthType == seeding.AuthOAuth && c.ClientID == "" && c.ClientSecret != "" {
-		wrong = append(wrong, Finding{CallbackClientID, "is required with auth_client_secret"})
+		wrong = append(wrong, find(CallbackClientID, "required_with", "is required with auth_client_secret", "member", "auth_client_secret"))
 	}
 	return wrong
 }
@@ -269,9 +275,9 @@ func checkSecrets(p Proposal) (wrong []Finding) {
 		stored := p.Before != nil && p.Before.Secrets[s.name] != ""
 		switch {
 		case stored && p.moved():
-			wrong = append(wrong, Finding{s.field, "is required again, because callback.url, callback.auth_url, callback.auth_database or mts_url is another one now"})
+			wrong = append(wrong, find(s.field, "secret_again", "is required again, because callback.url, callback.auth_url, callback.auth_database or mts_url is another one now"))
 		case !stored && s.needed():
-			wrong = append(wrong, Finding{s.field, "is required for auth_type " + authWords[p.Callback.AuthType]})
+			wrong = append(wrong, find(s.field, "auth_required", "is required for auth_type "+authWords[p.Callback.AuthType], "auth_type", authWords[p.Callback.AuthType]))
 		}
 	}
 	return wrong
@@ -290,6 +296,11 @@ var (
 // ofTheCall are headers that belong to the call itself.
 var ofTheCall = []string{"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
 
+// headerField is the field of one extra header.
+func headerField(name string) Field {
+	return CallbackHeaders + "/" + Field(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+}
+
 // checkHeaders: MTS sets extra headers last, over its own, and a value that is no
 // header ends the delivery (facts/mts.md 3.3, 3.6). No value is repeated.
 func checkHeaders(p Proposal) (wrong, doubtful []Finding) {
@@ -298,36 +309,36 @@ func checkHeaders(p Proposal) (wrong, doubtful []Finding) {
 		return nil, nil
 	}
 	if len(c.Headers) > mostHeaders {
-		return []Finding{{CallbackHeaders, fmt.Sprintf("must be %d headers at most", mostHeaders)}}, nil
+		return []Finding{find(CallbackHeaders, "too_many", fmt.Sprintf("must be %d headers at most", mostHeaders), "most", mostHeaders)}, nil
 	}
 	total, seen := 0, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		value, lower := c.Headers[name], strings.ToLower(name)
 		total += len(name) + len(value)
-		at := CallbackHeaders + "/" + Field(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
-		add := func(text string) { wrong = append(wrong, Finding{at, text}) }
+		at := headerField(name)
+		add := func(code, text string, names ...any) { wrong = append(wrong, find(at, code, text, names...)) }
 		switch {
 		case !headerName.MatchString(name): // it may be the value, so it is not repeated
-			wrong = append(wrong, Finding{CallbackHeaders, "has a name that no header has: letters, digits and hyphens, at most 64"})
+			wrong = append(wrong, find(CallbackHeaders, "header_name", "has a name that no header has: letters, digits and hyphens, at most 64"))
 		case !headerValue.MatchString(value):
-			add("must be a text of visible ASCII characters in one line, without spaces around it")
+			add("header_value", "must be a text of visible ASCII characters in one line, without spaces around it")
 		case seen[lower]:
-			add("is there twice, in capital and small letters")
+			add("twice", "is there twice, in capital and small letters")
 		case slices.Contains(ofTheCall, lower):
-			add("belongs to the call itself, which MTS makes; leave it out")
+			add("header_of_call", "belongs to the call itself, which MTS makes; leave it out")
 		case lower == "content-type":
-			add("would take the place of MTS's own, application/json, and the receiver could not read the body; leave it out")
+			add("header_content_type", "would take the place of MTS's own, application/json, and the receiver could not read the body; leave it out")
 		case lower == "authorization" && (c.AuthType == seeding.AuthOAuth || c.AuthType == seeding.AuthStaticBearer):
-			add("would take the place of the bearer of auth_type " + authWords[c.AuthType] + "; set auth_type to none, or leave this out")
+			add("header_bearer", "would take the place of the bearer of auth_type "+authWords[c.AuthType]+"; set auth_type to none, or leave this out", "auth_type", authWords[c.AuthType])
 		case lower == "cookie" && c.AuthType == seeding.AuthOdoo:
-			add("would take the place of the session of auth_type odoo; set auth_type to none, or leave this out")
+			add("header_session", "would take the place of the session of auth_type odoo; set auth_type to none, or leave this out")
 		case lower == "authorization" && c.AuthType == seeding.AuthOdoo:
-			doubtful = append(doubtful, Finding{at, "goes along with the session of auth_type odoo; one of the two is enough"})
+			doubtful = append(doubtful, find(at, "header_beside_session", "goes along with the session of auth_type odoo; one of the two is enough"))
 		}
 		seen[lower] = true
 	}
 	if total > longestHeaders {
-		wrong = append(wrong, Finding{CallbackHeaders, fmt.Sprintf("must be %d characters at most, with their names", longestHeaders)})
+		wrong = append(wrong, find(CallbackHeaders, "too_long", fmt.Sprintf("must be %d characters at most, with their names", longestHeaders), "most", longestHeaders))
 	}
 	return wrong, doubtful
 }
@@ -335,17 +346,17 @@ func checkHeaders(p Proposal) (wrong, doubtful []Finding) {
 // doubtfulCallback finds what MTS takes, and what then seldom works.
 func doubtfulCallback(p Proposal) (doubtful []Finding) {
 	c := p.Callback
-	add := func(f Field, text string) { doubtful = append(doubtful, Finding{f, text}) }
+	add := func(f Field, code, text string) { doubtful = append(doubtful, find(f, code, text)) }
 	if c.Method == "GET" {
-		add(CallbackMethod, "GET is sent with a body, which many servers do not read")
+		add(CallbackMethod, "callback_get_body", "GET is sent with a body, which many servers do not read")
 	}
 	switch c.AuthType {
 	case seeding.AuthOAuth:
-		add(CallbackAuthType, "MTS reads the access token itself: it must be a JWT with exp whose middle part has a length that is a multiple of four characters. An ordinary one has that in one case of three; then nothing is delivered. static_bearer has no such rule")
+		add(CallbackAuthType, "callback_jwt", "MTS reads the access token itself: it must be a JWT with exp whose middle part has a length that is a multiple of four characters. An ordinary one has that in one case of three; then nothing is delivered. static_bearer has no such rule")
 	case seeding.AuthNone:
 		headers := p.Connector.Delivery.Direct.Headers
 		if !slices.ContainsFunc(headers, func(name string) bool { return strings.EqualFold(name, "Authorization") }) {
-			add(CallbackAuthType, "MTS signs in nowhere: what takes these calls takes those of anybody, and a wrong token costs a registrant its VID. (HTTP Basic is an extra header, Authorization.)")
+			add(CallbackAuthType, "callback_open", "MTS signs in nowhere: what takes these calls takes those of anybody, and a wrong token costs a registrant its VID. (HTTP Basic is an extra header, Authorization.)")
 		}
 	case seeding.AuthOdoo, seeding.AuthStaticBearer:
 	}

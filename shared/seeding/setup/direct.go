@@ -21,18 +21,18 @@ func tryDirect(program seeding.OutputProgram, c seeding.Connector) (wrong, doubt
 	}
 	good, err := gives(seeding.OutputDocument{Status: "processed", Token: madeUpToken(c)})
 	if errors.Is(err, seeding.ErrOutputSpent) {
-		return []Finding{{OutputFormat, "needs too much work: it makes something too large, or does not end, and MTS would not stop it"}}, nil
+		return []Finding{find(OutputFormat, "output_work", "needs too much work: it makes something too large, or does not end, and MTS would not stop it")}, nil
 	}
 	if err != nil || good == nil {
-		doubtful = append(doubtful, Finding{OutputFormat, "gave nothing for made-up records with a token; MTS then calls without a body"})
+		doubtful = append(doubtful, find(OutputFormat, "output_no_body", "gave nothing for made-up records with a token; MTS then calls without a body"))
 	}
 	bad, err := gives(seeding.OutputDocument{Status: "error", ErrorCode: "IDA-MLC-009", ErrorMessage: "Invalid VID"})
 	if errors.Is(err, seeding.ErrOutputSpent) {
-		return []Finding{{OutputFormat, "needs too much work for a record that MOSIP refused, and MTS would not stop it"}}, nil
+		return []Finding{find(OutputFormat, "output_work", "needs too much work for a record that MOSIP refused, and MTS would not stop it")}, nil
 	}
 	if o, isObject := bad.(map[string]any); isObject && writesNothing(o) {
-		doubtful = append(doubtful, Finding{OutputFormat, "makes a body for a record without a token as well, with null as value, which the receiver may write; " +
-			"put \"if .output.token then … else null end\" around it"})
+		doubtful = append(doubtful, find(OutputFormat, "output_null_value", "makes a body for a record without a token as well, with null as value, which the receiver may write; "+
+			"put \"if .output.token then … else null end\" around it"))
 	}
 	return nil, doubtful
 }

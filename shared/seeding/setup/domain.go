@@ -30,20 +30,17 @@ func (r Rules) checkDomain(p Proposal) (found, doubtful []Finding) {
 		return nil, nil
 	}
 	if err := r.CheckDomain(domain); err != nil {
-		return []Finding{{Domain, err.Error()}}, nil
+		return []Finding{because(Domain, err, "domain_refused")}, nil
 	}
 	if r.Conditions == nil || !p.readable(VIDType, TokenType) {
 		return nil, nil
 	}
 	conditions := r.Conditions(domain)
 	if NamesOtherTypes(conditions, registry) {
-		return []Finding{{Domain, "names other identifier types than registry.vid_type and registry.token_type, so it would select nobody, or everybody; " +
-			"leave it out to have it built from them"}}, nil
+		return []Finding{find(Domain, "domain_other_types", "names other identifier types than registry.vid_type and registry.token_type, so it would select nobody, or everybody; "+
+			"leave it out to have it built from them")}, nil
 	}
-	if text := unusualTypes(conditions, registry); text != "" {
-		doubtful = []Finding{{Domain, text}}
-	}
-	return nil, doubtful
+	return nil, unusualTypes(conditions, registry)
 }
 
 // NamesOtherTypes recognises the conditions of a default domain for other identifier
@@ -68,22 +65,25 @@ func NamesOtherTypes(conditions []seeding.Condition, r seeding.RegistryAccess) b
 
 // unusualTypes says which condition about identifier types is probably not meant. Who
 // selects by another type as well may mean it.
-func unusualTypes(conditions []seeding.Condition, r seeding.RegistryAccess) string {
+func unusualTypes(conditions []seeding.Condition, r seeding.RegistryAccess) []Finding {
+	doubt := func(code, text, named string) []Finding {
+		return []Finding{find(Domain, code, text, "type", named, "vid_type", r.VIDType, "token_type", r.TokenType)}
+	}
 	selectsVIDs := slices.ContainsFunc(conditions, func(c seeding.Condition) bool { return !c.Negated && may(c, typesNamed(c), r.VIDType) })
 	for _, c := range conditions {
 		named := typesNamed(c)
 		switch ofVIDs, ofTokens := may(c, named, r.VIDType), may(c, named, r.TokenType); {
 		case len(named) == 0:
 		case c.Negated && ofVIDs && !ofTokens:
-			return fmt.Sprintf("leaves out everybody who has an identifier of vid_type (%q), so it selects nobody who could be sent", r.VIDType)
+			return doubt("domain_without_vids", fmt.Sprintf("leaves out everybody who has an identifier of vid_type (%q), so it selects nobody who could be sent", r.VIDType), r.VIDType)
 		case !c.Negated && ofTokens && !ofVIDs:
-			return fmt.Sprintf("selects only registrants who have an identifier of token_type (%q) already, so nobody is sent", r.TokenType)
+			return doubt("domain_with_tokens", fmt.Sprintf("selects only registrants who have an identifier of token_type (%q) already, so nobody is sent", r.TokenType), r.TokenType)
 		case !c.Negated && !ofVIDs && !ofTokens && !selectsVIDs:
-			return fmt.Sprintf("selects only registrants who have an identifier of the type %q, which is neither vid_type (%q) nor token_type (%q); if it stands for one of them, write that",
-				named[0], r.VIDType, r.TokenType)
+			return doubt("domain_third_type", fmt.Sprintf("selects only registrants who have an identifier of the type %q, which is neither vid_type (%q) nor token_type (%q); if it stands for one of them, write that",
+				named[0], r.VIDType, r.TokenType), named[0])
 		}
 	}
-	return ""
+	return nil
 }
 
 // typesNamed are the names of identifier types that a condition compares with; none

@@ -23,7 +23,7 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 			continue
 		}
 		if mandatory && len(expressions) == 0 {
-			found = append(found, Finding{MappingOf(name), "must name one expression at least, because " + name + " is mandatory"})
+			found = append(found, find(MappingOf(name), "mapping_missing", "must name one expression at least, because "+name+" is mandatory"))
 		}
 		// Who selects other fields need not write a mapping for what is not needed.
 		unused := !mandatory && slices.Equal(expressions, expressionsOf(Defaults().Source.Mapping, name))
@@ -38,33 +38,33 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 			outcome, err := r.Mappings.Foresee(expression, known)
 			switch {
 			case err != nil:
-				found = append(found, Finding{at, err.Error()})
+				found = append(found, because(at, err, "expression_refused"))
 			case !p.readable(Fields) || unused:
 			default:
-				text, doubt := judge(outcome, name, source.Fields, names)
-				if text == "" {
-					text, doubt = r.unusual(expression, known, name), true
+				flaw, doubt := judge(outcome, name, source.Fields, names)
+				if flaw == nil {
+					flaw, doubt = r.unusual(expression, known, name), true
 				}
-				if text == "" && len(outcome.Doubts) == 0 {
-					text = r.tried(expression, outcome, known, name)
+				if flaw == nil && len(outcome.Doubts) == 0 {
+					flaw = r.tried(expression, outcome, known, name)
 				}
 				switch {
-				case text == "":
+				case flaw == nil:
 				case doubt:
-					doubtful = append(doubtful, Finding{at, text})
+					doubtful = append(doubtful, Finding{at, *flaw})
 				default:
-					found = append(found, Finding{at, text})
+					found = append(found, Finding{at, *flaw})
 					continue
 				}
-				for _, text := range outcome.Doubts {
-					doubtful = append(doubtful, Finding{at, text})
+				for _, flaw := range outcome.Doubts {
+					doubtful = append(doubtful, Finding{at, flaw})
 				}
 			}
 		}
 	}
 	for _, name := range source.Mandatory {
 		if p.readable(Mandatory) && !slices.Contains(seeding.MTSFields, name) {
-			found = append(found, Finding{MappingOf(name), "is mandatory, but MTS has no such field"})
+			found = append(found, find(MappingOf(name), "mandatory_unknown", "is mandatory, but MTS has no such field"))
 		}
 	}
 	return found, doubtful
@@ -89,8 +89,15 @@ func typesOf(fields []string) map[string]seeding.Types {
 	return known
 }
 
-// judge says what is wrong with what an expression can give for a field of MTS.
-func judge(o seeding.Outcome, field string, selected []string, names *spelling) (text string, doubt bool) {
+// flaw is what is wrong with an expression; names are as of find.
+func flaw(code, text string, names ...any) *seeding.Flaw {
+	found := find("", code, text, names...)
+	return &found.Flaw
+}
+
+// judge says what is wrong with what an expression can give for a field of MTS; nil
+// for nothing.
+func judge(o seeding.Outcome, field string, selected []string, names *spelling) (wrong *seeding.Flaw, doubt bool) {
 	missing := names.unknown(o.Reads)
 	likely := ""
 	for _, name := range missing {
@@ -104,25 +111,50 @@ func judge(o seeding.Outcome, field string, selected []string, names *spelling) 
 	takes := takenBy(field)
 	switch {
 	case slices.ContainsFunc(missing, func(name string) bool { return strings.TrimSpace(name) == "" }):
-		return "reads a field that has no name: a text in quotes at the beginning is the name of a field; name one of the selected fields (" + strings.Join(selected, ", ") + ")", false
+		return flaw("expression_no_name", "reads a field that has no name: a text in quotes at the beginning is the name of a field; name one of the selected fields ("+strings.Join(selected, ", ")+")",
+			"fields", selected), false
 	case len(missing) > 0:
-		text = "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + ")"
+		text := "reads " + strings.Join(missing, ", ") + ", which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + ")"
 		if likely != "" {
 			text += "; is " + likely + " meant?"
 		}
-		return text, likely == "" && (o.ReadsAny || len(missing) < len(o.Reads)) && o.Gives&takes != 0
+		return flaw("expression_unselected", text, unselectedNames(missing, selected, likely)...), likely == "" && (o.ReadsAny || len(missing) < len(o.Reads)) && o.Gives&takes != 0
 	case len(o.Reads) == 0 && !o.ReadsAny:
-		return "reads no field of the record, so it would give the same for everybody", false
+		return flaw("expression_reads_nothing", "reads no field of the record, so it would give the same for everybody"), false
 	case o.Gives&^seeding.Null == 0:
-		return "can give no text: it gives nothing, whatever a record holds; change the condition or function that lets nothing through", false
+		return flaw("expression_gives_nothing", "can give no text: it gives nothing, whatever a record holds; change the condition or function that lets nothing through"), false
 	case o.Gives&takes == 0 && o.Gives&seeding.Blank != 0:
-		return "can give no text but an empty one, whatever a record holds; name the field that holds the text", false
+		return flaw("expression_gives_blank", "can give no text but an empty one, whatever a record holds; name the field that holds the text"), false
 	case o.Same:
-		return "would give the same for everybody, whatever a record holds; name the field that holds it, or a condition", false
+		return flaw("expression_same", "would give the same for everybody, whatever a record holds; name the field that holds it, or a condition"), false
 	case o.Gives&takes == 0:
-		return "can give no text: it gives " + inWords(o.Gives) + "; make a text of it, or name another field", false
+		return flaw("expression_no_text", "can give no text: it gives "+inWords(o.Gives)+"; make a text of it, or name another field", "gives", typeNames(o.Gives)), false
 	}
-	return "", false
+	return nil, false
+}
+
+// unselectedNames are what a text about fields that are not selected names.
+func unselectedNames(missing, selected []string, likely string) []any {
+	names := []any{"names", missing, "fields", append(slices.Clone(selected), "vid")}
+	if likely != "" {
+		names = append(names, "meant", likely)
+	}
+	return names
+}
+
+// typeNames are types as JSON Schema names them.
+func typeNames(types seeding.Types) (names []string) {
+	for _, t := range []struct {
+		types seeding.Types
+		name  string
+	}{
+		{seeding.Boolean, "boolean"}, {seeding.Number, "number"}, {seeding.AnyText, "string"}, {seeding.AnyList, "array"}, {seeding.Object, "object"},
+	} {
+		if types&t.types != 0 {
+			names = append(names, t.name)
+		}
+	}
+	return names
 }
 
 // inWords names types.

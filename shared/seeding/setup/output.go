@@ -21,18 +21,18 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	}
 	program, err := r.Mappings.CompileOutput(c.Output.Format)
 	if err != nil {
-		return []Finding{{OutputFormat, err.Error()}}, nil
+		return []Finding{because(OutputFormat, err, "output_refused")}, nil
 	}
-	doubt := func(text string) { doubtful = append(doubtful, Finding{OutputFormat, text}) }
+	doubt := func(f *seeding.Flaw) { doubtful = append(doubtful, Finding{OutputFormat, *f}) }
 	known := typesOf(c.Source.Fields)
 	outcome := program.Foresee(known)
 	if p.readable(Fields) {
-		if text := unselected(outcome, c.Source.Fields, newSpelling(known, r.Distance)); text != "" {
-			doubt(text)
+		if missing := unselected(outcome, c.Source.Fields, newSpelling(known, r.Distance)); missing != nil {
+			doubt(missing)
 		}
 	}
-	for _, text := range outcome.Doubts {
-		doubt(text)
+	for _, one := range outcome.Doubts {
+		doubt(&one)
 	}
 	if c.IsDirect() { // what MTS sends to another address may have any shape
 		wrong, more := tryDirect(program, c)
@@ -45,12 +45,12 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	switch {
 	case tried.shape != "":
 	case seeding.NeedsRecord(outcome) && tried.mayDepend && outcome.Gives&(seeding.Object|seeding.List) != 0:
-		doubt("gave nothing for made-up records, so it cannot be told what it writes; whoever it gives nothing for is rejected")
+		doubt(flaw("output_unknown", "gave nothing for made-up records, so it cannot be told what it writes; whoever it gives nothing for is rejected"))
 	default:
-		return []Finding{{OutputFormat, tried.wrong}}, doubtful
+		return []Finding{{OutputFormat, *tried.wrong}}, doubtful
 	}
 	if len(tried.unread) > 0 {
-		doubt("gives " + strings.Join(tried.unread, ", ") + ", which nobody reads: " + shapesInWords)
+		doubt(flaw("output_unread", "gives "+strings.Join(tried.unread, ", ")+", which nobody reads: "+shapesInWords, "members", tried.unread))
 	}
 	return nil, doubtful
 }
@@ -78,7 +78,7 @@ const shapesInWords = "it must give {partner_id: .input.id, id_type: …, value:
 type trial struct {
 	shape     seeding.OutputShape // "" if no made-up record gave one
 	unread    []string            // members that nobody reads
-	wrong     string              // of the first made-up record
+	wrong     *seeding.Flaw       // of the first made-up record
 	mayDepend bool                // that one was wrong may depend on the record
 }
 
@@ -110,46 +110,48 @@ func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
 
 // wrongOutput says what is wrong with a result for a made-up record, and whether that
 // may be otherwise for a real one.
-func wrongOutput(err error, tokenType string) (text string, depends bool) {
+func wrongOutput(err error, tokenType string) (wrong *seeding.Flaw, depends bool) {
 	e, given := errors.AsType[*seeding.OutputError](err)
 	switch {
 	case errors.Is(err, seeding.ErrOutputSpent):
-		return "needs too much work: it makes something too large, or does not end", false
+		return flaw("output_work", "needs too much work: it makes something too large, or does not end"), false
 	case !given:
-		return "fails for a registrant whose token came", true
+		return flaw("output_fails", "fails for a registrant whose token came"), true
 	}
-	about := ""
+	about, names := "", []any(nil)
 	if e.Member != "" {
-		about = " (" + e.Member + ")"
+		about, names = " ("+e.Member+")", []any{"member", e.Member}
 	}
 	switch e.Code {
 	case seeding.CodeOutputEmpty:
-		return "gives nothing (null) for a registrant whose token came; " + shapesInWords, true
+		return flaw("output_empty", "gives nothing (null) for a registrant whose token came; "+shapesInWords), true
 	case seeding.CodeOutputOther:
-		return "names another registrant than the one whose token came" + about + ": partner_id must be .input.id, and updateId the value of an identifier of that registrant, such as .input.vid", true
+		return flaw("output_other_registrant", "names another registrant than the one whose token came"+about+": partner_id must be .input.id, and updateId the value of an identifier of that registrant, such as .input.vid", names...), true
 	case seeding.CodeOutputToken:
-		return fmt.Sprintf("does not give the token%s: one value must be .output.token as it is, with the id_type %q as registry.token_type has it; otherwise the registry would hold what nobody can check", about, tokenType), false
+		return flaw("output_without_token", fmt.Sprintf("does not give the token%s: one value must be .output.token as it is, with the id_type %q as registry.token_type has it; otherwise the registry would hold what nobody can check", about, tokenType),
+			append(names, "token_type", tokenType)...), false
 	case seeding.CodeOutputValue:
-		return "gives a value that the registry does not take" + about, true
+		return flaw("output_value", "gives a value that the registry does not take"+about, names...), true
 	default:
-		return "gives what cannot be written" + about + ": " + shapesInWords, false
+		return flaw("output_shape", "gives what cannot be written"+about+": "+shapesInWords, names...), false
 	}
 }
 
 // unselected says which fields an Output Format reads though they are not selected.
-func unselected(o seeding.Outcome, selected []string, names *spelling) string {
+func unselected(o seeding.Outcome, selected []string, names *spelling) *seeding.Flaw {
 	missing := names.unknown(o.Reads)
 	if len(missing) == 0 {
-		return ""
+		return nil
 	}
-	likely := ""
+	likely, asked := "", ""
 	for _, name := range missing {
-		if near := names.nearest(name); near != "" {
-			likely = "; is " + near + " meant?"
+		if likely = names.nearest(name); likely != "" {
+			asked = "; is " + likely + " meant?"
 			break
 		}
 	}
-	return "reads " + strings.Join(missing, ", ") + " of .input, which is not among the selected fields (" + strings.Join(append(slices.Clone(selected), "vid"), ", ") + "), so it is always null" + likely
+	return flaw("output_unselected", "reads "+strings.Join(missing, ", ")+" of .input, which is not among the selected fields ("+strings.Join(append(slices.Clone(selected), "vid"), ", ")+"), so it is always null"+asked,
+		unselectedNames(missing, selected, likely)...)
 }
 
 const (

@@ -173,17 +173,17 @@ func made(fields []string, sought seeding.Sought, anything bool) []seeding.Recor
 }
 
 // tried says what is wrong with an expression if no made record fits it, or if what
-// it gives for them is no use.
-func (r Rules) tried(expression string, outcome seeding.Outcome, known map[string]seeding.Types, field string) string {
+// it gives for them is no use; nil for nothing.
+func (r Rules) tried(expression string, outcome seeding.Outcome, known map[string]seeding.Types, field string) *seeding.Flaw {
 	fields := slices.DeleteFunc(slices.Clone(outcome.Reads), func(name string) bool { _, isKnown := known[name]; return !isKnown })
 	if outcome.ReadsAny || len(fields) == 0 || len(fields) > madeFields {
-		return ""
+		return nil
 	}
 	sought := r.Mappings.Sought(expression)
 
 	results, ok := r.Mappings.Try(expression, made(fields, sought, false))
 	if !ok {
-		return ""
+		return nil
 	}
 	var given, blank, withNull int
 	for _, result := range results {
@@ -208,19 +208,19 @@ func (r Rules) tried(expression string, outcome seeding.Outcome, known map[strin
 	}
 	switch {
 	case given == 0 && blank > 0:
-		return "probably gives nothing but an empty text, whatever the record holds in " + holds
+		return flaw("expression_probably_blank", "probably gives nothing but an empty text, whatever the record holds in "+holds, "reads", fields)
 	case given == 0:
-		return "probably gives nothing: no usual value of " + holds + " fits what the expression looks for. Check names of groups and members, positions, separators, and small and capital letters"
+		return flaw("expression_probably_nothing", "probably gives nothing: no usual value of "+holds+" fits what the expression looks for. Check names of groups and members, positions, separators, and small and capital letters", "reads", fields)
 	case withNull == given && !strings.Contains(expression, "null"):
-		return "probably writes \"null\" into the text: a part of it is not there, such as a group, a member or a position that the expression names, for usual values of " + holds
+		return flaw("expression_probably_null", "probably writes \"null\" into the text: a part of it is not there, such as a group, a member or a position that the expression names, for usual values of "+holds, "reads", fields)
 	}
-	if text := r.numbersOfRecords(expression, fields, sought, field); text != "" {
-		return text
+	if numbers := r.numbersOfRecords(expression, fields, sought, field); numbers != nil {
+		return numbers
 	}
 	if results, ok = r.Mappings.Try(expression, made(fields, sought, true)); ok && allSame(results) {
-		return "probably gives the same for everybody, whatever a record holds; name the field that holds it, or a condition"
+		return flaw("expression_probably_same", "probably gives the same for everybody, whatever a record holds; name the field that holds it, or a condition")
 	}
-	return ""
+	return nil
 }
 
 // allSame reports whether the results are one and the same text.
@@ -233,23 +233,23 @@ func allSame(results []any) bool {
 // Relations hold such numbers, and outside of the registry they mean nothing. It shows
 // when made records get other numbers and all else stays: what is given is another
 // text then. Both numbers are none that an expression compares with.
-func (r Rules) numbersOfRecords(expression string, fields []string, sought seeding.Sought, field string) string {
+func (r Rules) numbersOfRecords(expression string, fields []string, sought seeding.Sought, field string) *seeding.Flaw {
 	relations := slices.DeleteFunc(slices.Clone(fields), func(name string) bool { return !r.isRelation(expression, name, fields, sought) })
 	if len(relations) == 0 {
-		return ""
+		return nil
 	}
 	records := made(fields, sought, false)
 	one, ok := r.Mappings.Try(expression, numbered(records, relations, 1_234_560))
 	other, okOther := r.Mappings.Try(expression, numbered(records, relations, 2_469_120))
 	if !ok || !okOther {
-		return ""
+		return nil
 	}
 	for i := range one {
 		if ofUse(one[i], field) && one[i] != other[i] {
-			return "probably gives the number of a record of Odoo, which means nothing outside of the registry: " + strings.Join(held(relations), "; ")
+			return flaw("expression_record_number", "probably gives the number of a record of Odoo, which means nothing outside of the registry: "+strings.Join(held(relations), "; "), "reads", relations)
 		}
 	}
-	return ""
+	return nil
 }
 
 // isRelation reports whether a field holds numbers of records. One whose name ends in

@@ -10,30 +10,30 @@ import (
 // none of both, and there is time between start and end.
 func checkSchedule(p Proposal) (wrong []Finding) {
 	s := p.Connector.Schedule
-	find := func(f Field, text string) {
+	add := func(f Field, code, text string, names ...any) {
 		if p.readable(f) {
-			wrong = append(wrong, Finding{f, text})
+			wrong = append(wrong, find(f, code, text, names...))
 		}
 	}
 	switch daily, interval := s.Daily != "", s.Interval != 0; {
 	case s.OneTime() && interval:
-		find(Interval, "belongs to a recurring job; leave it out of a one-time job")
+		add(Interval, "interval_not_needed", "belongs to a recurring job; leave it out of a one-time job")
 	case s.OneTime() && daily:
-		find(Daily, "belongs to a recurring job; leave it out of a one-time job, and give the time at which it is to begin as starts")
+		add(Daily, "daily_not_needed", "belongs to a recurring job; leave it out of a one-time job, and give the time at which it is to begin as starts")
 	case daily && interval:
-		find(Interval, "cannot be given together with daily_at: a job recurs after an interval or at a time of day")
+		add(Interval, "together", "cannot be given together with daily_at: a job recurs after an interval or at a time of day", "with", "daily_at")
 	case s.Daily == "" && s.Zone != "":
-		find(Zone, "belongs to daily_at; leave it out, or give daily_at")
+		add(Zone, "needs", "belongs to daily_at; leave it out, or give daily_at", "member", "daily_at")
 	}
 	if s.Zone != "" && seeding.ParseZone(s.Zone) != nil {
-		find(Zone, `is not the name of a time zone, such as "Africa/Nairobi", "Asia/Manila" or "UTC"`)
+		add(Zone, "time_zone", `is not the name of a time zone, such as "Africa/Nairobi", "Asia/Manila" or "UTC"`)
 	}
 	switch changed := p.Before == nil || !p.Before.Schedule.Ends.Equal(s.Ends); {
 	case !p.readable(Starts):
 	case !s.Ends.IsZero() && !s.Ends.After(s.Starts):
-		find(Ends, "must be after starts")
+		add(Ends, "ends_not_after_starts", "must be after starts")
 	case changed && s.Over(p.Now):
-		find(Ends, "is past; no run would begin")
+		add(Ends, "ends_past", "is past; no run would begin")
 	}
 	return wrong
 }

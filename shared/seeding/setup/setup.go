@@ -38,10 +38,36 @@ const (
 // MappingOf is the mapping of one of MTS's fields, or an expression of it.
 func MappingOf(field string) Field { return Mapping + "/" + Field(field) }
 
-// Finding is what is wrong with a field, in words for the user.
+// Finding is what is wrong with a field, or what of it is probably not meant.
 type Finding struct {
 	Field Field
-	Text  string
+	seeding.Flaw
+}
+
+// find is a finding of a rule. names are what the text names: a name and its value in
+// turn.
+func find(f Field, code, text string, names ...any) Finding {
+	var params map[string]any
+	for pair := range slices.Chunk(names, 2) {
+		if params == nil {
+			params = map[string]any{}
+		}
+		name, _ := pair[0].(string)
+		params[name] = pair[len(pair)-1]
+	}
+	return Finding{f, seeding.Flaw{Code: code, Params: params, Text: text}}
+}
+
+// because is the finding of a rule of somebody else's: an error may have a code of its
+// own, and parameters.
+func because(f Field, err error, code string) Finding {
+	if own, ok := err.(interface{ Flaw() seeding.Flaw }); ok {
+		return Finding{f, own.Flaw()}
+	}
+	if own, ok := err.(interface{ Code() string }); ok {
+		code = own.Code()
+	}
+	return find(f, code, err.Error())
 }
 
 // Proposal is a configuration that somebody wants to save.
@@ -114,7 +140,7 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 func checkTypes(p Proposal) []Finding {
 	registry := p.Connector.Registry
 	if p.readable(VIDType, TokenType) && registry.VIDType == registry.TokenType {
-		return []Finding{{TokenType, fmt.Sprintf("must be another identifier type than vid_type; both are %q", registry.VIDType)}}
+		return []Finding{find(TokenType, "same_types", fmt.Sprintf("must be another identifier type than vid_type; both are %q", registry.VIDType), "type", registry.VIDType)}
 	}
 	return nil
 }
@@ -126,9 +152,9 @@ func checkPassword(p Proposal) []Finding {
 	switch {
 	case p.PasswordGiven || !p.readable(RegistryPassword):
 	case p.Before == nil:
-		return []Finding{{RegistryPassword, "is required"}}
+		return []Finding{find(RegistryPassword, "password_required", "is required")}
 	case p.readable(RegistryURL, RegistryDatabase) && !Normalise(*p.Before).Registry.SameRegistry(Normalise(p.Connector).Registry):
-		return []Finding{{RegistryPassword, "is required again, because the registry has another address or database now"}}
+		return []Finding{find(RegistryPassword, "password_again", "is required again, because the registry has another address or database now")}
 	}
 	return nil
 }
@@ -136,7 +162,7 @@ func checkPassword(p Proposal) []Finding {
 // checkFields: without one there is nothing to map.
 func checkFields(p Proposal) []Finding {
 	if p.readable(Fields) && len(p.Connector.Source.Fields) == 0 {
-		return []Finding{{Fields, "must name one field at least"}}
+		return []Finding{find(Fields, "no_fields", "must name one field at least")}
 	}
 	return nil
 }

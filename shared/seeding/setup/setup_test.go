@@ -2,13 +2,18 @@ package setup_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
+	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
@@ -30,11 +35,31 @@ func rules() setup.Rules {
 // wrong is what is wrong with a proposal, and doubtful what can be saved nevertheless.
 func wrong(p setup.Proposal) []setup.Finding {
 	found, _ := rules().Check(p)
+	mustBeExplained(found)
 	return found
 }
 
+// mustBeExplained: the document of the API explains every code that a rule gives.
+func mustBeExplained(found []setup.Finding) {
+	for _, f := range found {
+		if f.Text == "" || !strings.Contains(explained(), "\n  "+f.Code+": ") {
+			panic(fmt.Sprintf("%s: the code %q is not explained, or there is no text: %q", f.Field, f.Code, f.Text))
+		}
+	}
+}
+
+var explained = sync.OnceValue(func() string {
+	text, err := os.ReadFile("../../api/openapi.yaml")
+	if err != nil {
+		panic(err)
+	}
+	_, codes, _ := strings.Cut(string(text), "\nx-codes:")
+	return codes
+})
+
 func doubtful(p setup.Proposal) []setup.Finding {
 	_, found := rules().Check(p)
+	mustBeExplained(found)
 	return found
 }
 
@@ -315,13 +340,19 @@ func TestDeploymentDecidesWhichAddressesAreCalled(t *testing.T) {
 	c := complete()
 	c.MTS.URL, c.Registry.URL = "https://MTS.example/", "https://o.example/web"
 	found, _ := r.Check(setup.Proposal{Connector: c, PasswordGiven: true})
-	want := []setup.Finding{{Field: setup.MTSURL, Text: "must not be called"}, {Field: setup.RegistryURL, Text: "must not be called"}}
-	if !slices.Equal(found, want) || !slices.Equal(asked, []string{"https://mts.example", "https://o.example/web"}) {
+	refused := seeding.Flaw{Code: "address_refused", Text: "must not be called"}
+	want := []setup.Finding{{setup.MTSURL, refused}, {setup.RegistryURL, refused}}
+	if !reflect.DeepEqual(found, want) || !slices.Equal(asked, []string{"https://mts.example", "https://o.example/web"}) {
 		t.Errorf("%+v, asked %v", found, asked)
 	}
 	found, _ = r.Check(setup.Proposal{Connector: c, PasswordGiven: true, Unread: only(setup.MTSURL)})
-	if !slices.Equal(found, want[1:]) {
+	if !reflect.DeepEqual(found, want[1:]) {
 		t.Errorf("one unread: %+v", found)
+	}
+	// A refusal may have a code of its own.
+	r.CheckAddress = func(seeding.Address) error { return &outgoing.PlainHTTP{} }
+	if found, _ = r.Check(setup.Proposal{Connector: c, PasswordGiven: true}); len(found) != 2 || found[0].Code != "address_plain_http" {
+		t.Errorf("%+v", found)
 	}
 }
 

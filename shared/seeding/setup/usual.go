@@ -40,15 +40,15 @@ var (
 )
 
 // unusual says what is wrong with an expression if it can give no text from what
-// the fields that it reads usually hold.
-func (r Rules) unusual(expression string, known map[string]seeding.Types, field string) string {
+// the fields that it reads usually hold; nil for nothing.
+func (r Rules) unusual(expression string, known map[string]seeding.Types, field string) *seeding.Flaw {
 	usual := map[string]seeding.Types{}
 	for name := range known {
 		usual[name] = usualTypes(name)
 	}
 	outcome, err := r.Mappings.Foresee(expression, usual)
 	if err != nil || outcome.Gives&takenBy(field) != 0 {
-		return ""
+		return nil //nolint:nilerr // what cannot be read is found elsewhere
 	}
 	gives := "nothing"
 	switch given := outcome.Gives &^ (seeding.Null | seeding.False); {
@@ -63,7 +63,7 @@ func (r Rules) unusual(expression string, known map[string]seeding.Types, field 
 	if len(reasons) == 0 {
 		reasons = []string{"what a relation holds is its number and its name, [5, \"Laguna\"], so the name is state_id[1]; what a relation to several holds are their numbers; only a field of JSON has names"}
 	}
-	return "probably gives " + gives + ": " + strings.Join(reasons, "; ")
+	return flaw("expression_unusual", "probably gives "+gives+": "+strings.Join(reasons, "; "), "reads", outcome.Reads)
 }
 
 // held says what fields usually hold, where that is known.

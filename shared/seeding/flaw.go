@@ -1,0 +1,15 @@
+package seeding
+
+// Flaw is what is wrong with a part of a configuration, or what of it is probably not
+// meant. The rule that finds it gives its code, and x-codes of the API's document
+// explains that: programs translate by it.
+type Flaw struct {
+	Code   string
+	Params map[string]any // what Text names: numbers, and names of the configuration, never a secret
+	Text   string         // in words for people, whose subject is the part
+}
+
+func (f *Flaw) Error() string { return f.Text }
+
+// Flaw is the flaw itself, for what is one in other forms.
+func (f *Flaw) Flaw() Flaw { return *f }
