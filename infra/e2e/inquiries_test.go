@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func (q inquiry) results() map[string]string {
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.addRegistrants(3)
+	registrants := w.addRegistrants(3)
 	c := w.create()
 	asked := call(t, "POST", c.path("/check"), nil)
 	asked.into(t, http.StatusAccepted, nil)
@@ -71,6 +72,23 @@ func TestChecks(t *testing.T) {
 		if !strings.HasPrefix(results[line], "ok ") {
 			t.Errorf("%s: %q", line, results[line])
 		}
+	}
+
+	// The connector shows what was found, and one registrant is asked about.
+	var shown struct {
+		Version struct{ Odoo, OpenG2P string } `json:"registry_version"`
+	}
+	call(t, "GET", c.path(""), nil).into(t, http.StatusOK, &shown)
+	if shown.Version.Odoo == "" || shown.Version.OpenG2P == "" {
+		t.Errorf("the connector shows %+v", shown.Version)
+	}
+	asked = call(t, "POST", c.path(fmt.Sprintf("/registrants/%d/check", registrants[0])), nil)
+	asked.into(t, http.StatusAccepted, nil)
+	results = w.poll(asked.Header.Get("Location")).results()
+	for line, want := range map[string]string{
+		"registrant": "ok found", "selected": "ok selected", "vid": "ok valid", "token": "ok none", "data": "ok complete", "next_pass": "warning not_running",
+	} {
+		expect(t, line+" of a registrant", results[line], want)
 	}
 
 	// Where MTS signs in for a direct callback is reached or not; no secret goes there.

@@ -103,7 +103,7 @@ func TestCheckOfARegistrant(t *testing.T) {
 	}
 	s.want(404, "GET", "/previews/"+q.ID, "")
 	s.caller.Role = connectors.Operator
-	for _, wrong := range []string{"0", "-1", "x", "04711", "1e3", "99999999999999999999"} {
+	for _, wrong := range []string{"0", "-1", "x", "04711", "1e3", "2147483648", "99999999999999999999"} {
 		s.want(404, "POST", path+"/registrants/"+wrong+"/check", "")
 	}
 	s.want(404, "POST", "/connectors/C0000000000000000000000099/registrants/4711/check", "")

@@ -57,7 +57,7 @@ type pastDocument struct {
 // registrantOf is the registrant that the path names.
 func registrantOf(r *http.Request) (int64, error) {
 	given := r.PathValue("registrant")
-	id, err := strconv.ParseInt(given, 10, 64)
+	id, err := strconv.ParseInt(given, 10, 32) // as Odoo counts
 	if err != nil || id < 1 || strconv.FormatInt(id, 10) != given {
 		return 0, api.NewProblem(api.NotFound, "A registrant is a number, as the registry counts them: /registrants/4711.")
 	}
