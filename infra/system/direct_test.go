@@ -136,6 +136,76 @@ func TestDirectCallbacks(t *testing.T) {
 	}
 }
 
+// One person who is registered twice gets one token twice: the receiving API takes both.
+// The later one is found, when its token arrives or by a later pass, and keeps its VID
+// until people have decided.
+func TestDirectCallbacksShowOnePersonTwice(t *testing.T) {
+	for _, line := range []string{odoosim.REST15, odoosim.REST17} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			w := newDirectWorld(t, line, options{})
+			others := w.addRegistrants(20)
+			var twins []int64
+			for serial := range 2 {
+				id := w.registry.AddRegistrant(odoosim.Registrant{
+					Name: "CRUZ, ANA", GivenName: "Ana", FamilyName: "Cruz", Gender: "Female", Birthdate: "1991-02-03", Address: "1 Short Street",
+				})
+				w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(refusedPerson, serial+1, odoosim.Normal)})
+				twins = append(twins, id)
+			}
+			c := w.connector(w.direct(line))
+			w.finish(60, c)
+			expect(t, "totals", w.totals(c), seeding.Totals{Sent: 22, Tokenised: 21, Duplicate: 1})
+
+			tokenOf := func(id int64) odoosim.Identifier {
+				for _, i := range w.registry.Identifiers(id) {
+					if i.Type == odoosim.TokenType {
+						return i
+					}
+				}
+				t.Fatalf("registrant %d has no token", id)
+				return odoosim.Identifier{}
+			}
+			first, later := tokenOf(twins[0]), tokenOf(twins[1])
+			if first.Value != later.Value {
+				t.Fatal("two persons")
+			}
+			if later.ID < first.ID {
+				first, later = later, first
+			}
+			check := func(when string, holders map[int64]int64) {
+				t.Helper()
+				_, rejected := w.rejections(c)
+				for id, holder := range holders {
+					if r := rejected[id]; r.Kind != seeding.Duplicate || r.Code != seeding.CodeHeldByOther || r.Holder != holder {
+						t.Errorf("%s: registrant %d is rejected: %+v", when, id, r)
+					}
+				}
+				if len(rejected) != len(holders) || len(w.vids()) != len(holders) {
+					t.Errorf("%s: %d are rejected and %d have a VID, want %d", when, len(rejected), len(w.vids()), len(holders))
+				}
+			}
+			check("at once", map[int64]int64{later.Registrant: first.Registrant})
+
+			// Somebody enters a registrant anew, with a token that another one holds.
+			again := w.registry.AddRegistrant(odoosim.Registrant{Name: "ROE, RU", GivenName: "Ru", FamilyName: "Roe", Gender: "Male", Birthdate: "1991-02-03", Address: "2 Short Street"})
+			w.registry.AddIdentifier(odoosim.Identifier{Registrant: again, Type: odoosim.VIDType, Value: odoosim.DemoVID(refusedPerson+1, 1, odoosim.Normal)})
+			w.registry.AddIdentifier(odoosim.Identifier{Registrant: again, Type: odoosim.TokenType, Value: tokenOf(others[0]).Value})
+			posts := w.mts.Counters().Posts
+			for range 2 {
+				w.finishNextRun(20, c)
+				check("by a later pass", map[int64]int64{later.Registrant: first.Registrant, again: others[0]})
+			}
+			expect(t, "POSTs of later passes", w.mts.Counters().Posts, posts)
+
+			// People decide that the first is not that person.
+			w.registry.DeleteIdentifier(first.ID)
+			w.finishNextRun(20, c)
+			check("after the decision", map[int64]int64{again: others[0]})
+		})
+	}
+}
+
 // Batches grow although nobody says when MTS was done.
 func TestDirectBatchesGrow(t *testing.T) {
 	t.Parallel()
