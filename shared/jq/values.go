@@ -521,6 +521,10 @@ func (e *evaluation) indices(v, x any) (any, error) {
 // {start, end} of a slice.
 func (e *evaluation) at(v, key any) (any, error) {
 	if v == nil {
+		switch key.(type) {
+		case nil, bool, []any:
+			return nil, fail("null has no element at a key of the type %s", kind(key))
+		}
 		return nil, nil
 	}
 	switch k := key.(type) {
@@ -557,7 +561,11 @@ func (e *evaluation) at(v, key any) (any, error) {
 			return e.indices(v, k)
 		}
 	case map[string]any:
-		return e.slice(v, k["start"], k["end"])
+		start, from := k["start"]
+		end, to := k["end"]
+		if from && to {
+			return e.slice(v, start, end)
+		}
 	}
 	return nil, fail("%s has no element at a key of the type %s", kind(v), kind(key))
 }
