@@ -1,0 +1,135 @@
+package jq_test
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/itchyny/gojq"
+
+	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Whatever is written: a program is refused, needs too much work, or gives what another
+// implementation gives; and what is foreseen of it is never too little.
+func FuzzLikeAnotherJq(f *testing.F) {
+	for _, text := range slices.Concat(programs, conditions) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var value map[string]any
+		if err := json.Unmarshal([]byte(document), &value); err != nil {
+			t.Fatal(err)
+		}
+		got, failed, spent, err := jq.Results(text, value)
+		if err != nil || spent {
+			return
+		}
+		if o, err := (jq.Mappings{}).Foresee(text, ofAnyType(value)); err == nil {
+			for _, v := range got {
+				if typeOf(v)&o.Gives == 0 {
+					t.Errorf("%s: gives %v, foreseen were the types %b", text, v, o.Gives)
+				}
+			}
+		}
+		if differsByIntent(text) {
+			return
+		}
+		want, wantFailed, ok := boundedGojq(text, value)
+		if !ok {
+			return
+		}
+		a, errA := gojq.Marshal(got)
+		b, errB := gojq.Marshal(want)
+		if errA != nil || errB != nil {
+			t.Fatalf("%s: %v, %v", text, errA, errB)
+		}
+		if !alike(read(t, a), read(t, b)) || failed != wantFailed {
+			if failed && !wantFailed && changes.MatchString(text) {
+				return
+			}
+			t.Errorf("%s:\n got %.300s, failed %t\nwant %.300s, failed %t", text, a, failed, b, wantFailed)
+		}
+	})
+}
+
+func read(t *testing.T, text []byte) (v any) {
+	t.Helper()
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// alike reports whether values are the same, but for digits that a float64 does not
+// hold: gojq's numbers have any size.
+func alike(a, b any) bool {
+	switch a := a.(type) {
+	case float64:
+		b, ok := b.(float64)
+		return ok && (a == b || math.Abs(a-b) <= 1e-12*math.Max(math.Abs(a), math.Abs(b)))
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, alike)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, alike)
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func ofAnyType(record map[string]any) map[string]seeding.Types {
+	types := map[string]seeding.Types{}
+	for name := range record {
+		types[name] = seeding.AnyType
+	}
+	return types
+}
+
+// differsByIntent are programs with what jq 1.5 has in another way than gojq: a text
+// times a number below 1 is there once and not empty, null has nothing at a list, and
+// an index of a list finds numbers.
+func differsByIntent(text string) bool {
+	return strings.Contains(text, "*") || strings.Contains(text, "[[") || strings.Contains(text, "indices")
+}
+
+// changes is what a program has in which something is changed. gojq takes .a + 0 for
+// .a, which can be changed; jq does not.
+var changes = regexp.MustCompile(`[^=!<>]=[^=]|path|del|pick|map_values|walk`)
+
+// boundedGojq is ofGojq for programs that may be of no use to gojq, or take it long.
+func boundedGojq(text string, in any) (all []any, failed, ok bool) {
+	query, err := gojq.Parse("." + text)
+	if err != nil {
+		return nil, false, false
+	}
+	code, err := gojq.Compile(query)
+	if err != nil {
+		return nil, false, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	results := code.RunWithContext(ctx, in)
+	for range 100_000 {
+		v, more := results.Next()
+		if ctx.Err() != nil {
+			return nil, false, false
+		}
+		if !more {
+			return all, false, true
+		}
+		if _, isError := v.(error); isError {
+			return all, true, true
+		}
+		all = append(all, v)
+	}
+	return nil, false, false
+}
