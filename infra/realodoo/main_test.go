@@ -95,7 +95,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *realodoo.Server)) {
 // empty removes all registrants.
 func empty(t *testing.T, s *realodoo.Server) {
 	t.Helper()
-	if _, err := s.SQL(withoutEnd(t), "TRUNCATE g2p_reg_id", "DELETE FROM res_partner WHERE is_registrant"); err != nil {
+	if _, err := s.SQL(withoutEnd(t), "TRUNCATE g2p_reg_id", "TRUNCATE g2p_phone_number", "DELETE FROM res_partner WHERE is_registrant"); err != nil {
 		t.Error(err)
 	}
 }

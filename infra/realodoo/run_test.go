@@ -2,8 +2,10 @@ package realodoo_test
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,11 +25,7 @@ const registrants = 1000
 // are deployed, with a simulated MTS. What counts is what is in the registry
 // afterwards.
 func TestWholeRun(t *testing.T) {
-	w, err := deployed.Start(t.Context(), local.Options{Name: "registry"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Stop)
+	w := startStack(t)
 	onEach(t, func(t *testing.T, s *realodoo.Server) {
 		mts := mtssim.New(mtssim.Options{})
 		server := httptest.NewServer(mts)
@@ -37,8 +35,9 @@ func TestWholeRun(t *testing.T) {
 		addConnectorUser(t, s)
 		before, expected := populate(t, client{t, s.URL})
 		began := time.Now()
-		rejected := process(t, w, s.URL, server.URL)
+		c, rejected := process(t, w, configured(s.URL, server.URL))
 		took := time.Since(began)
+		checkAll(t, w, c)
 
 		after := identifiers(client{t, s.URL})
 		shared := map[string]int{} // persons registered twice, and how many of each have the token
@@ -65,6 +64,7 @@ func TestWholeRun(t *testing.T) {
 		if rejected != expected.Rejected() {
 			t.Errorf("%d rejections, should be %d", rejected, expected.Rejected())
 		}
+		note("* Odoo %s: check by a user of the least rights, all lines %s", s.Line, verdict(t))
 		note("* Odoo %s: whole run of %d registrants %s: %d tokens written, %d VIDs removed, %d rejected, %s",
 			s.Line, len(before), verdict(t), expected.NewTokens, expected.Removed, rejected, took.Round(100*time.Millisecond))
 	})
@@ -179,9 +179,26 @@ func identifiers(c client) map[int64][]identifier {
 	return held
 }
 
-// process runs a connector with all its defaults until its run is completed,
-// stops it, and returns how many registrants are rejected.
-func process(t *testing.T, w *deployed.World, registry, mts string) int {
+func startStack(t *testing.T) *deployed.World {
+	t.Helper()
+	w, err := deployed.Start(t.Context(), local.Options{Name: "registry"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Stop)
+	return w
+}
+
+// configured is a connector with all its defaults, whose user has the least rights.
+func configured(registry, mts string) map[string]any {
+	configuration := deployed.Configuration("Registry", mts, registry, realodoo.Database, connectorUser.Password)
+	configuration["registry"].(map[string]any)["username"] = connectorUser.Login
+	return configuration
+}
+
+// process runs a connector until its run is completed, stops it, and returns how many
+// registrants are rejected.
+func process(t *testing.T, w *deployed.World, configuration map[string]any) (c *deployed.Connector, rejected int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -191,18 +208,12 @@ func process(t *testing.T, w *deployed.World, registry, mts string) int {
 			t.Fatal(err)
 		}
 	}
-	configuration := deployed.Configuration("Registry", mts, registry, realodoo.Database, connectorUser.Password)
-	configuration["registry"].(map[string]any)["username"] = connectorUser.Login
 	c, err := w.API.Create(ctx, configuration)
 	must(err)
 	must(c.Start(ctx))
-	ticking, stop := context.WithCancel(ctx)
-	schedule := &deployed.Schedule{World: w, Every: 500 * time.Millisecond, Failed: func(err error) { t.Errorf("a tick failed: %v", err) }}
-	var ticks sync.WaitGroup
-	ticks.Go(func() { schedule.Run(ticking) })
-	defer ticks.Wait()
-	defer stop()
-	key := seeding.RegistryKey(registry, realodoo.Database)
+	defer ticking(t, w)()
+	registry := configuration["registry"].(map[string]any)
+	key := seeding.RegistryKey(registry["url"].(string), realodoo.Database)
 	for {
 		underWay, err := w.UnderWay(ctx, c.ID, key)
 		must(err)
@@ -217,5 +228,140 @@ func process(t *testing.T, w *deployed.World, registry, mts string) int {
 	must(c.Stop(ctx))
 	rejections, err := c.Rejections(ctx)
 	must(err)
-	return len(rejections)
+	return c, len(rejections)
+}
+
+// ticking ticks the schedules until stop is called.
+func ticking(t *testing.T, w *deployed.World) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	schedule := &deployed.Schedule{World: w, Every: 500 * time.Millisecond, Failed: func(err error) { t.Errorf("a tick failed: %v", err) }}
+	var ticks sync.WaitGroup
+	ticks.Go(func() { schedule.Run(ctx) })
+	return func() {
+		cancel()
+		ticks.Wait()
+	}
+}
+
+// checkAll asks for a check of the connector: every line is ok.
+func checkAll(t *testing.T, w *deployed.World, c *deployed.Connector) {
+	t.Helper()
+	defer ticking(t, w)()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var q struct {
+		ID, State string
+		Lines     []struct{ Line, Result, Code, Text string }
+	}
+	if err := w.API.Call(ctx, http.MethodPost, c.Path("/check"), nil, &q); err != nil {
+		t.Fatal(err)
+	}
+	for q.State != "answered" {
+		if !waiting.Pause(ctx, 250*time.Millisecond) {
+			t.Fatalf("the check does not end: %+v", q)
+		}
+		if err := w.API.Call(ctx, http.MethodGet, "/checks/"+q.ID, nil, &q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	for _, line := range q.Lines {
+		names = append(names, line.Line)
+		if line.Result != "ok" {
+			t.Errorf("%s: %s %s: %s", line.Line, line.Result, line.Code, line.Text)
+		}
+	}
+	want := []string{"mts", "registry", "sign_in", "version", "database", "types", "modules", "fields", "read", "selects", "create", "remove", "index_registrant", "index_value"}
+	if !slices.Equal(names, want) {
+		t.Errorf("lines %v", names)
+	}
+}
+
+// Output Formats of each shape, processed by the functions as they are deployed. What
+// they say besides the token is in the registry afterwards, once.
+func TestOutputFormats(t *testing.T) {
+	const ids = `ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]`
+	const much = `given_name: (.input.given_name | ascii_upcase), birthdate: "1991-02-03", gender: "O", phone_numbers: [{phone_no: ("+1" + .input.vid)}], `
+	w := startStack(t)
+	onEach(t, func(t *testing.T, s *realodoo.Server) {
+		c := client{t, s.URL}
+		var gender int64
+		c.call(&gender, "gender.type", "create", []any{map[string]any{"code": "O", "value": "Other", "active": true}}, nil)
+		t.Cleanup(func() { c.call(nil, "gender.type", "unlink", []any{[]int64{gender}}, nil) })
+		for _, format := range []string{
+			`{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`,
+			`{` + much + ids + `}`, `[{updateId: .input.vid, ` + much + ids + `}]`,
+		} {
+			empty(t, s)
+			mts := mtssim.New(mtssim.Options{})
+			server := httptest.NewServer(mts)
+			t.Cleanup(server.Close)
+			t.Cleanup(mts.Close)
+			vids := addPeople(c, 30)
+			configuration := deployed.Configuration("Registry", server.URL, s.URL, realodoo.Database, realodoo.AdminPassword)
+			configuration["output_format"] = format
+			_, rejected := process(t, w, configuration)
+			if rejected != 0 {
+				t.Errorf("%s: %d are rejected", format, rejected)
+			}
+			after, phones := identifiers(c), phoneNumbers(c)
+			var people []struct {
+				ID                int64
+				GivenName         string `json:"given_name"`
+				Birthdate, Gender any
+			}
+			c.call(&people, "res.partner", "search_read", []any{[]any{[]any{"is_registrant", "=", true}}},
+				map[string]any{"fields": []string{"given_name", "birthdate", "gender"}})
+			if len(people) != len(vids) {
+				t.Errorf("%d registrants", len(people))
+			}
+			for _, p := range people {
+				vid := vids[p.ID]
+				if want := []identifier{{odoosim.TokenType, mtssim.Token(vid)}}; !slices.Equal(after[p.ID], want) {
+					t.Errorf("registrant %d has %v", p.ID, after[p.ID])
+				}
+				name, numbers, birthdate, sex := "Ana", []string(nil), "1990-11-02", "Female"
+				if strings.Contains(format, much) {
+					name, numbers, birthdate, sex = "ANA", []string{"+1" + vid}, "1991-02-03", "Other"
+				}
+				if p.GivenName != name || p.Birthdate != birthdate || p.Gender != sex || !slices.Equal(phones[p.ID], numbers) {
+					t.Errorf("registrant %d: %+v, phones %v", p.ID, p, phones[p.ID])
+				}
+			}
+		}
+		note("* Odoo %s: Output Formats of the three shapes %s", s.Line, verdict(t))
+	})
+}
+
+// addPeople adds registrants with a VID, which it returns.
+func addPeople(c client, n int) map[int64]string {
+	var people, identifiers []any
+	for range n {
+		people = append(people, map[string]any{"name": "REYES, ANA", "given_name": "Ana", "family_name": "Reyes", "birthdate": "1990-11-02",
+			"gender": "Female", "address": "1 Rizal St", "is_registrant": true})
+	}
+	var ids []int64
+	c.call(&ids, "res.partner", "create", []any{people}, nil)
+	vids := map[int64]string{}
+	for i, id := range ids {
+		vids[id] = odoosim.DemoVID(int64(7000+i), 1, odoosim.Normal)
+		identifiers = append(identifiers, map[string]any{"partner_id": id, "id_type": odoosim.VIDType, "value": vids[id]})
+	}
+	c.call(nil, "g2p.reg.id", "create", []any{identifiers}, nil)
+	return vids
+}
+
+// phoneNumbers are those of all registrants.
+func phoneNumbers(c client) map[int64][]string {
+	var rows []struct {
+		Partner []any  `json:"partner_id"`
+		Number  string `json:"phone_no"`
+	}
+	c.call(&rows, "g2p.phone.number", "search_read", []any{[]any{}}, map[string]any{"fields": []string{"partner_id", "phone_no"}, "order": "id"})
+	held := map[int64][]string{}
+	for _, row := range rows {
+		owner := int64(row.Partner[0].(float64))
+		held[owner] = append(held[owner], row.Number)
+	}
+	return held
 }
