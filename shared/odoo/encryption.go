@@ -24,26 +24,25 @@ const placeholder = "encrypted"
 // encryptedNames are the fields of names that the module encrypts by default.
 var encryptedNames = map[string]bool{"name": true, "family_name": true, "given_name": true, "addl_name": true, "display_name": true}
 
-// isEncrypting reports whether the module is installed. It asks the registry only
-// if that is not known.
-func (s *session) isEncrypting(ctx context.Context) (bool, error) {
+// withMark adds the mark to fields.
+func withMark(fields []string) []string {
+	if slices.Contains(fields, encryptionMark) {
+		return fields
+	}
+	return append(slices.Clone(fields), encryptionMark)
+}
+
+// isEncrypting reports whether the module is installed. If that is not known it asks the
+// registry, and for the kinds of fields in the same call.
+func (s *session) isEncrypting(ctx context.Context, fields []string) (bool, error) {
 	s.mu.Lock()
-	known := s.encrypts
+	known := s.kinds
 	s.mu.Unlock()
 	if known != nil {
-		return *known, nil
+		return known.encrypted, nil
 	}
-	var fields map[string]any
-	err := s.call(ctx, request{model: partnerModel, method: "fields_get",
-		arg: []string{encryptionMark}, kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
-	if err != nil {
-		return false, err
-	}
-	_, marked := fields[encryptionMark]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.encrypts = &marked
-	return marked, nil
+	found, err := s.readKinds(ctx, fields)
+	return found.encrypted, err
 }
 
 // isMarked reports whether one of the rows is of an encrypted registrant.

@@ -102,7 +102,9 @@ func (r *Registry) Line(ctx context.Context) (string, error) {
 }
 
 // Encrypting reports whether the module is there that encrypts registrants.
-func (r *Registry) Encrypting(ctx context.Context) (bool, error) { return r.session.isEncrypting(ctx) }
+func (r *Registry) Encrypting(ctx context.Context) (bool, error) {
+	return r.session.isEncrypting(ctx, r.fields)
+}
 
 // kinds are the types of fields that Odoo has.
 var kinds = []string{"boolean", "integer", "float", "monetary", "char", "text", "html", "date", "datetime", "binary", "selection",

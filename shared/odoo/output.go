@@ -46,6 +46,14 @@ func (r *Registry) Kinds(ctx context.Context) (map[string]seeding.FieldKind, err
 	return r.session.kindsOf(ctx, r.fields)
 }
 
+// knownKinds are the kinds of a list of fields, and whether the module is there that
+// encrypts registrants.
+type knownKinds struct {
+	of        []string
+	kinds     map[string]seeding.FieldKind
+	encrypted bool
+}
+
 // kindsOf returns the kinds of fields of registrants. It asks the registry only if
 // they are not known.
 func (s *session) kindsOf(ctx context.Context, fields []string) (map[string]seeding.FieldKind, error) {
@@ -55,28 +63,28 @@ func (s *session) kindsOf(ctx context.Context, fields []string) (map[string]seed
 	if known != nil && slices.Equal(known.of, fields) {
 		return known.kinds, nil
 	}
+	found, err := s.readKinds(ctx, fields)
+	return found.kinds, err
+}
+
+func (s *session) readKinds(ctx context.Context, fields []string) (k knownKinds, err error) {
 	var found map[string]struct{ Type, Relation text }
-	err := s.call(ctx, request{model: partnerModel, method: "fields_get", arg: fields, kwargs: map[string]any{"attributes": []string{"type", "relation"}}}, &found)
+	err = s.call(ctx, request{model: partnerModel, method: "fields_get", arg: withMark(fields), kwargs: map[string]any{"attributes": []string{"type", "relation"}}}, &found)
 	switch {
 	case err != nil:
-		return nil, err
+		return k, err
 	case found == nil:
-		return nil, unanswered(false, "BadAnswer", nil)
+		return k, unanswered(false, "BadAnswer", nil)
 	}
-	kinds := make(map[string]seeding.FieldKind, len(found))
+	k = knownKinds{of: slices.Clone(fields), kinds: make(map[string]seeding.FieldKind, len(found))}
+	_, k.encrypted = found[encryptionMark]
 	for name, f := range found {
-		kinds[name] = seeding.FieldKind{Type: string(f.Type), Relation: string(f.Relation)}
+		k.kinds[name] = seeding.FieldKind{Type: string(f.Type), Relation: string(f.Relation)}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kinds = &knownKinds{slices.Clone(fields), kinds}
-	return kinds, nil
-}
-
-// knownKinds are the kinds of a list of fields.
-type knownKinds struct {
-	of    []string
-	kinds map[string]seeding.FieldKind
+	s.kinds = &k
+	return k, nil
 }
 
 // Details takes a call for each kind of thing that is asked for.

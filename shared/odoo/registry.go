@@ -173,13 +173,13 @@ func (r *Registry) Registrants(ctx context.Context, ids []int64) (map[int64]seed
 
 // records reads the fields of those of the ids that a domain selects.
 func (r *Registry) records(ctx context.Context, domain []any, ids []int64, callContext map[string]any) (map[int64]seeding.Record, error) {
-	encrypting, err := r.session.isEncrypting(ctx)
+	encrypting, err := r.session.isEncrypting(ctx, r.fields)
 	if err != nil {
 		return nil, err
 	}
 	fields := r.fields
-	if encrypting && !slices.Contains(fields, encryptionMark) {
-		fields = append(slices.Clone(fields), encryptionMark)
+	if encrypting {
+		fields = withMark(fields)
 	}
 	rows, err := r.read(ctx, domain, len(ids), fields, callContext)
 	if err != nil {

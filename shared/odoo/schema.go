@@ -80,7 +80,7 @@ func (s *session) typesByName(ctx context.Context, names []string, most int) (ma
 func (s *session) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.schema, s.encrypts, s.kinds = nil, nil, nil
+	s.schema, s.kinds = nil, nil
 }
 
 // searchRead reads the records that a domain selects into rows.

@@ -24,9 +24,7 @@ type session struct {
 	mu     sync.Mutex // guards the fields below
 	way    way        // nil: not signed in
 	schema *schema
-
-	kinds    *knownKinds
-	encrypts *bool // the module that encrypts registrants is installed; nil: not known
+	kinds  *knownKinds
 }
 
 // request is one method call on a model, with the one positional argument that

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -23,24 +22,11 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 		return &seeding.PreviewOutput{Wrong: err.Error()}, nil //nolint:nilerr // it is what the preview shows
 	}
 	vid, token := seeding.CleanVID(f.Value), madeToken(c.Output.TokenShape.OrMOSIP())
-	var sent seeding.Record
-	if c.IsDirect() {
-		kinds, err := registry.Kinds(ctx)
-		if err != nil {
-			return nil, err
-		}
-		sent = seeding.SentDirectly(f.Record, kinds, vid)
-	} else {
-		inputs, err := registry.Inputs(ctx, []int64{f.Registrant})
-		if err != nil {
-			return nil, err
-		}
-		sent = maps.Clone(inputs[f.Registrant].Sent)
-		if sent == nil {
-			return nil, nil //nolint:nilnil // it went away meanwhile
-		}
-		sent["vid"] = vid
+	kinds, err := registry.Kinds(ctx)
+	if err != nil {
+		return nil, err
 	}
+	sent := seeding.SentDirectly(f.Record, kinds, vid)
 	result, err := program.Evaluate(seeding.OutputDocument{Input: sent, VID: f.Demographics.VID.Text, Status: "processed", Token: token})
 	if err != nil {
 		code := seeding.CodeOutputFailed
