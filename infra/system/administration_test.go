@@ -324,7 +324,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 
 	reads := []string{"Connector", "State", "ListStates", "ListRuns", "Run", "RunBatches", "ListBatches", "BatchesWith", "OpenBatches", "MTSState", "RegistryState",
 		"ListRejections", "CountedRejections", "CountRejections", "ListChanges", "Inquiry",
-		"OrderedImport", "ListedPart", "RejectionsAt"}
+		"OrderedImport", "ListedPart", "RejectionsAt", "Found"}
 	var points []string
 	for i, port := 0, reflect.TypeFor[connectors.Store](); i < port.NumMethod(); i++ {
 		if name := port.Method(i).Name; !slices.Contains(reads, name) {
