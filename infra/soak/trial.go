@@ -89,7 +89,7 @@ type result struct {
 
 const (
 	// patience is how long a run may take; without kills it is 20 s.
-	patience = 4 * time.Minute
+	patience = 30 * time.Minute // the machine may be busy with other work
 	// furtherRuns is how many may follow the first: a registrant whose batch was
 	// lost is due in the next run, which is started at once here.
 	furtherRuns = 3
