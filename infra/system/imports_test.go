@@ -219,7 +219,7 @@ func TestAnImportOfAListOnAStoppedConnector(t *testing.T) {
 		want := map[odoosim.Kind]seeding.Unsent{
 			"": seeding.UnsentNotFound, odoosim.NoVID: seeding.UnsentNoVID, odoosim.Tokenised: seeding.UnsentHolding, odoosim.TokenisedVID: seeding.UnsentHolding,
 			odoosim.ExpiredVID: seeding.UnsentNoVID, odoosim.InvalidVID: seeding.UnsentNoVID, odoosim.ArchivedVID: seeding.UnsentArchived,
-			odoosim.Group: seeding.UnsentNoVID, odoosim.GroupWithVID: seeding.UnsentRejected,
+			odoosim.Group: seeding.UnsentNotSelected, odoosim.GroupWithVID: seeding.UnsentNotSelected,
 			odoosim.NoBirthdate: seeding.UnsentRejected, odoosim.NoGender: seeding.UnsentRejected, odoosim.NoName: seeding.UnsentRejected, odoosim.BlankAddress: seeding.UnsentRejected,
 		}[kind]
 		if why != want {

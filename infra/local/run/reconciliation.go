@@ -224,7 +224,6 @@ var toReject = map[odoosim.Kind]struct {
 	codes []string
 }{
 	odoosim.NoName:       {"invalid", []string{"ATS-REQ-010"}},
-	odoosim.GroupWithVID: {"invalid", []string{"ATS-REQ-010"}},
 	odoosim.NoGender:     {"invalid", []string{"ATS-REQ-011"}},
 	odoosim.NoBirthdate:  {"invalid", []string{"ATS-REQ-012"}},
 	odoosim.BlankAddress: {"invalid", []string{"ATS-REQ-015", "ATS-REQ-008"}}, // missing, or empty

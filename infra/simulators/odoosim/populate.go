@@ -22,7 +22,6 @@ const (
 	NoGender     Kind = "no gender"
 	NoName       Kind = "no name"
 	BlankAddress Kind = "blank address" // empty, or an empty text
-	GroupWithVID Kind = "group with VID"
 
 	RefusedVID Kind = "refused VID" // the identity system answers IDA-MLC-009
 	GoneUIN    Kind = "gone UIN"    // … IDA-MLC-002
@@ -34,6 +33,7 @@ const (
 	ExpiredVID   Kind = "expired VID"        // a run does not touch it, like all that follow
 	InvalidVID   Kind = "invalid VID"        // status "invalid"; only with Options.Status
 	ArchivedVID  Kind = "archived"
+	GroupWithVID Kind = "group with VID"
 	NoVID        Kind = "no VID"
 	Group        Kind = "group"
 )
@@ -50,7 +50,7 @@ var shares = []struct {
 }
 
 // Expectation is what a complete run should leave behind, with the domain
-// "registrants with a VID and no token", valid identifiers only, name, gender,
+// "individuals in use with a VID and no token", valid identifiers only, name, gender,
 // birth date and address mandatory, and VIDs removed where there is a token.
 type Expectation struct {
 	Registrants int          `json:"registrants"`
@@ -186,7 +186,7 @@ func (s *Server) Populate(n int, seed int64) Expectation {
 			} else {
 				e.NewTokens++
 			}
-		case NoBirthdate, NoGender, NoName, BlankAddress, GroupWithVID:
+		case NoBirthdate, NoGender, NoName, BlankAddress:
 			e.Invalid[kind]++
 		case RefusedVID, GoneUIN, ManyErrors, EmptyToken:
 			behaviour = map[Kind]int{RefusedVID: Refused, GoneUIN: UINUnavailable, ManyErrors: SeveralErrors, EmptyToken: WithoutToken}[kind]

@@ -12,12 +12,13 @@ import (
 // does.
 func WhyUntouched(kind odoosim.Kind) string {
 	return map[odoosim.Kind]string{
-		odoosim.Tokenised:   "has a token already, and no VID",
-		odoosim.ExpiredVID:  "the VID has expired",
-		odoosim.InvalidVID:  "the VID is marked invalid",
-		odoosim.ArchivedVID: "archived",
-		odoosim.NoVID:       "has no VID",
-		odoosim.Group:       "a group without a VID",
+		odoosim.Tokenised:    "has a token already, and no VID",
+		odoosim.ExpiredVID:   "the VID has expired",
+		odoosim.InvalidVID:   "the VID is marked invalid",
+		odoosim.ArchivedVID:  "archived",
+		odoosim.GroupWithVID: "a group",
+		odoosim.NoVID:        "has no VID",
+		odoosim.Group:        "a group without a VID",
 	}[kind]
 }
 

@@ -27,7 +27,7 @@ func TestCreateFillsInWhatFits(t *testing.T) {
 			"phoneNumber": "phone", "emailId": "email", "fullAddress": ["address"]},
 		"output_type": "json", "output_format": "", "delivery_type": "callback", "job_type": "recurring", "language": "eng",
 		"interval_minutes": 60,
-		"domain": "[[\"is_registrant\",\"=\",true],[\"reg_ids.id_type\",\"=like\",\"MOSIP VID\"],\"!\",[\"reg_ids.id_type\",\"=like\",\"MOSIP UIN TOKEN\"]]",
+		"domain": "[[\"is_registrant\",\"=\",true],[\"is_group\",\"=\",false],[\"disabled\",\"=\",false],[\"reg_ids.id_type\",\"=like\",\"MOSIP VID\"],\"!\",[\"reg_ids.id_type\",\"=like\",\"MOSIP UIN TOKEN\"]]",
 		"fields": ["id", "given_name", "family_name", "birthdate", "gender", "address", "email", "phone"],
 		"callback": {"url": "", "http_method": "POST", "timeout_seconds": 30, "in_bulk": false, "auth_type": "static_bearer",
 			"auth_url": "", "auth_database": "", "auth_username": "", "auth_client_id": "",

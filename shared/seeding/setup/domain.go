@@ -11,12 +11,15 @@ import (
 )
 
 // DefaultDomain is the one of the Odoo module (facts/mts.md 5.1), with the
-// identifier types of this registry: registrants that have a VID and no token.
+// identifier types of this registry, and without groups and who is disabled
+// (facts/mts.md D13): individuals that have a VID and no token.
 func DefaultDomain(r seeding.RegistryAccess) string { return domainOf(r.VIDType, r.TokenType) }
 
 func domainOf(vidType, tokenType string) string {
 	return compact([]any{
 		[]any{"is_registrant", "=", true},
+		[]any{"is_group", "=", false},
+		[]any{"disabled", "=", false},
 		[]any{"reg_ids.id_type", "=like", vidType},
 		"!", []any{"reg_ids.id_type", "=like", tokenType},
 	})
@@ -51,7 +54,7 @@ func NamesOtherTypes(conditions []seeding.Condition, r seeding.RegistryAccess) b
 	for _, c := range conditions {
 		named := typesNamed(c)
 		switch {
-		case len(named) == 0 && !saysRegistrant(c):
+		case len(named) == 0 && !isUsual(c):
 			return false
 		case len(named) == 0:
 		case c.Negated:
@@ -125,10 +128,20 @@ func may(c seeding.Condition, names []string, typeName string) bool {
 	})
 }
 
-// saysRegistrant recognises the condition for registrants, which every default has.
-func saysRegistrant(c seeding.Condition) bool {
+// isUsual recognises the conditions about nothing but identifiers that every default
+// has, or had in Odoo's connector: a registrant, no group, not disabled.
+func isUsual(c seeding.Condition) bool {
 	isTrue := c.Operator == "=" && c.Value == true || c.Operator == "!=" && c.Value == false
-	return c.Path == "is_registrant" && isTrue && !c.Negated
+	isFalse := c.Operator == "=" && c.Value == false || c.Operator == "!=" && c.Value == true
+	switch c.Path {
+	case "is_registrant":
+		return isTrue && !c.Negated
+	case "is_group":
+		return isFalse && !c.Negated
+	case "disabled":
+		return c.Operator == "=" && c.Value == false && !c.Negated
+	}
+	return false
 }
 
 func compact(v any) string {
