@@ -65,14 +65,15 @@ type administrator struct {
 	caller  connectors.Caller // who the person is
 }
 
-func newAdministrator(t *testing.T) *administrator { return newAdministratorOf(t, odoosim.Options{}) }
+func newAdministrator(t *testing.T) *administrator { return newAdministratorOf(t, options{}) }
 
-func newAdministratorOf(t *testing.T, registry odoosim.Options) *administrator {
+func newAdministratorOf(t *testing.T, o options) *administrator {
 	a := &administrator{secrets: secretstest.New(), caller: connectors.Caller{Role: connectors.Administrator}}
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
 	inquiries := secrets.Inquiries(crashingSecrets{a.secrets, f}, "stack/inquiries/")
-	a.world = newWorld(t, options{faults: f, password: passwords.RegistryPassword, callback: passwords.Callback, inquiries: inquiries, odoo: registry})
+	o.faults, o.password, o.callback, o.inquiries = f, passwords.RegistryPassword, passwords.Callback, inquiries
+	a.world = newWorld(t, o)
 	contract, err := openapitest.New(connectors.Document().Text())
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func TestDirectCallbacksOfTheReadme(t *testing.T) {
 	}
 	for i, line := range []string{odoosim.REST15, odoosim.REST17} {
 		t.Run(line, func(t *testing.T) {
-			a := newAdministratorOf(t, odoosim.Options{REST: line})
+			a := newAdministratorOf(t, options{odoo: odoosim.Options{REST: line}})
 			a.addRegistrants(30)
 			a.addRefused(3)
 			before := a.now()

@@ -13,8 +13,12 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
+// facts/mts.md D8: the first hundred were taken again and again, so that those who
+// never got a token kept everybody behind them waiting. Here who is rejected, for its
+// data or by MOSIP, stands in nobody's way and is not sent again before its time.
+func TestD08RejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 	w := newWorld(t, options{})
+	refused := w.addRefused(120)
 	for i := range 300 { // stand first, and lack what MTS demands
 		id := w.registry.AddRegistrant(odoosim.Registrant{Name: "X", GivenName: fmt.Sprintf("Jo %d", i), Gender: "Male", Address: "Street"})
 		w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.VIDType, Value: odoosim.DemoVID(int64(500000+i), 1, odoosim.Normal)})
@@ -31,7 +35,22 @@ func TestRejectedRegistrantsKeepNobodyWaiting(t *testing.T) {
 	}
 	byKind, _ := w.rejections(c)
 	expect(t, "rejected for want of a date of birth", byKind["invalid ATS-REQ-012"], 300)
-	expect(t, "records at MTS", w.mts.Counters().RecordsReceived, 60)
+	expect(t, "refused by MOSIP", len(w.rejectedAs(c, seeding.Refused)), len(refused))
+	expect(t, "records at MTS", w.mts.Counters().RecordsReceived, 60+len(refused))
+	w.finishNextRun(20, c)
+	expect(t, "records at MTS after another run", w.mts.Counters().RecordsReceived, 60+len(refused))
+}
+
+// rejectedAs are the registrants that are rejected for a kind of reason.
+func (w *world) rejectedAs(c seeding.Connector, kind seeding.RejectionKind) (registrants []int64) {
+	w.Helper()
+	_, all := w.rejections(c)
+	for id, r := range all {
+		if r.Kind == kind {
+			registrants = append(registrants, id)
+		}
+	}
+	return registrants
 }
 
 // A rejection lives as long as its cause, or until somebody says try again.

@@ -65,7 +65,7 @@ func TestAOneTimeJobIsCompletedAndCanBeStartedAgain(t *testing.T) {
 
 // facts/mts.md D6: a one-time job ignored its start time. This one waits for it, and
 // makes no batch after its end.
-func TestD6AOneTimeJobHonoursStartAndEnd(t *testing.T) {
+func TestD06AOneTimeJobHonoursStartAndEnd(t *testing.T) {
 	w := newWorld(t, options{})
 	w.setBatchSize(10)
 	w.addRegistrants(2000)

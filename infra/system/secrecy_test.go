@@ -19,7 +19,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/api/openapi/openapitest"
 )
@@ -56,7 +55,7 @@ func newDetective(t *testing.T) *detective {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &detective{administrator: newAdministratorOf(t, odoosim.Options{}), contract: contract, secrets: secretMembers(t, contract)}
+	d := &detective{administrator: newAdministrator(t), contract: contract, secrets: secretMembers(t, contract)}
 	d.caller = connectors.Caller{Name: "amina", Claim: "sub", Role: connectors.Administrator}
 	d.onWrite = func(values ...map[string]types.AttributeValue) {
 		d.mu.Lock()

@@ -100,7 +100,9 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-func TestAddresses(t *testing.T) {
+// facts/mts.md D23: a slash at the end of MTS's address made another address of it,
+// which MTS does not have.
+func TestD23SlashesAtTheEndOfAnAddressChangeNothing(t *testing.T) {
 	var path string
 	s := server(t, func(w http.ResponseWriter, r *http.Request) {
 		path = r.URL.RequestURI()

@@ -86,14 +86,20 @@ func directSubmission(auth seeding.DirectAuth, secrets seeding.CallbackSecrets, 
 }
 
 // MTS takes it, maps what we mapped, and gives users' Output Formats what Odoo's
-// connector gives them. It takes each way to sign in, because only that is sent.
-func TestMTSTakesDirectSubmissions(t *testing.T) {
+// connector gives them. It takes each way to sign in, because only that is sent
+// (facts/mts.md D28: there was one way to sign in, and no header).
+func TestD28MTSTakesEachWayToSignIn(t *testing.T) {
+	const accessToken = "e30.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln" // its end is in the year 2100
 	type seen struct{ method, body, authorization, cookie string }
 	calls := make(chan seen, 10)
 	receiver := server(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if strings.HasPrefix(r.URL.Path, "/web") {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/web"):
 			http.SetCookie(w, &http.Cookie{Name: "session_id", Value: "s"})
+			return
+		case strings.HasPrefix(r.URL.Path, "/token"):
+			_, _ = io.WriteString(w, `{"access_token":"`+accessToken+`"}`)
 			return
 		}
 		calls <- seen{r.Method, string(body), r.Header.Get("Authorization"), r.Header.Get("Cookie")}
@@ -101,22 +107,28 @@ func TestMTSTakesDirectSubmissions(t *testing.T) {
 	for name, c := range map[string]struct {
 		auth    seeding.DirectAuth
 		secrets seeding.CallbackSecrets
+		inBulk  bool
 		want    seen
 	}{
 		"odoo": {seeding.DirectAuth{Type: seeding.AuthOdoo, URL: receiver.URL + "/web/session/authenticate", Database: "g2p", Username: "u"},
-			seeding.CallbackSecrets{Password: "p"}, seen{cookie: "session_id=s"}},
-		"bearer": {seeding.DirectAuth{Type: seeding.AuthStaticBearer}, seeding.CallbackSecrets{Token: "t"}, seen{authorization: "Bearer t"}},
-		"none":   {seeding.DirectAuth{Type: seeding.AuthNone}, seeding.CallbackSecrets{Headers: map[string]string{"Authorization": "Basic x"}}, seen{authorization: "Basic x"}},
+			seeding.CallbackSecrets{Password: "p"}, false, seen{cookie: "session_id=s"}},
+		"oauth":   {seeding.DirectAuth{Type: seeding.AuthOAuth, URL: receiver.URL + "/token", ClientID: "c"}, seeding.CallbackSecrets{ClientSecret: "s"}, false, seen{authorization: "Bearer " + accessToken}},
+		"bearer":  {seeding.DirectAuth{Type: seeding.AuthStaticBearer}, seeding.CallbackSecrets{Token: "t"}, false, seen{authorization: "Bearer t"}},
+		"none":    {seeding.DirectAuth{Type: seeding.AuthNone}, seeding.CallbackSecrets{Headers: map[string]string{"Authorization": "Basic x"}}, false, seen{authorization: "Basic x"}},
+		"in bulk": {seeding.DirectAuth{Type: seeding.AuthStaticBearer}, seeding.CallbackSecrets{Token: "t"}, true, seen{authorization: "Bearer t"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, url, _, _ := simulator(t)
-			sent := directSubmission(c.auth, c.secrets, receiver.URL+"/in", false, "[.input.id, .input.name, .input.gender, .input.birthdate, .input.vid, .output.vid, .output.token]")
+			sent := directSubmission(c.auth, c.secrets, receiver.URL+"/in", c.inBulk, "[.input.id, .input.name, .input.gender, .input.birthdate, .input.vid, .output.vid, .output.token]")
 			sent.MTSURL = url
 			if _, err := client().Submit(t.Context(), sent); err != nil {
 				t.Fatal(err)
 			}
 			c.want.method = "PATCH"
 			c.want.body = `[17, "CRUZ, ANA", "Female", "1990/11/02", " 2000000001000100", "2000000001000100", "` + mtssim.Token("2000000001000100") + `"]`
+			if c.inBulk {
+				c.want.body = "[" + c.want.body + "]"
+			}
 			if got := <-calls; got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}

@@ -30,8 +30,9 @@ var contract = sync.OnceValue(func() *openapitest.Contract {
 
 func TestDocument(t *testing.T) { contract().Document(t) }
 
-// Every route is in the document, and the other way round.
-func TestRoutesAreThoseOfTheDocument(t *testing.T) {
+// Every route is in the document, and the other way round (facts/mts.md D27: what was
+// offered called what did not exist).
+func TestD27WhatTheDocumentOffersExists(t *testing.T) {
 	routes := connectors.RoutesOf(connectors.Options{})
 	documented := contract().Operations()
 	if !slices.Equal(routes, documented) {

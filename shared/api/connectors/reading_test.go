@@ -108,13 +108,82 @@ func TestAcceptedForms(t *testing.T) {
 	}
 }
 
-// Every wrong field is named, and nothing is saved (facts/mts.md D11, D12, D20
-// to D23, D30).
+// wrongFields are changes of a configuration, and for each pointer that an error then
+// has a part of its detail.
+type wrongFields struct {
+	changes []any
+	want    map[string]string
+}
+
+// check checks that every wrong field is named and no other, and that nothing is saved.
+func (c wrongFields) check(t *testing.T) {
+	t.Helper()
+	s := newService(t)
+	found := s.want(422, "POST", "/connectors", with(c.changes...)).fieldErrors()
+	for at, part := range c.want {
+		if !strings.Contains(found[at], part) {
+			t.Errorf("%s: %q, want %q", at, found[at], part)
+		}
+	}
+	for at, detail := range found {
+		if _, expected := c.want[at]; !expected {
+			t.Errorf("not expected: %s %s", at, detail)
+		}
+	}
+	if len(s.store.connectors)+len(s.secrets.values) > 0 {
+		t.Error("something was saved")
+	}
+}
+
+// facts/mts.md D21: a mapping was taken if it was JSON, and MTS refused it unnoticed.
+func TestD21AMappingThatMTSWouldRefuseIsNotSaved(t *testing.T) {
+	for name, c := range map[string]wrongFields{
+		"a text for a list of texts": {[]any{"mapping", map[string]any{"name": "given_name"}}, map[string]string{"/mapping/name": "list"}},
+		"a list for a text":          {[]any{"mapping.dob", []any{"birthdate"}}, map[string]string{"/mapping/dob": "text"}},
+		"a list":                     {[]any{"mapping", []any{"given_name"}}, map[string]string{"/mapping": "object"}},
+		"a text":                     {[]any{"mapping", `{"name":["given_name"]}`}, map[string]string{"/mapping": "object"}},
+		"a number in a list":         {[]any{"mapping.name", []any{1}}, map[string]string{"/mapping/name/0": "text"}},
+		"a field that MTS lacks":     {[]any{"mapping.surname", "family_name"}, map[string]string{"/mapping/surname": "not a field"}},
+		"an empty list":              {[]any{"mapping.name", []any{}}, map[string]string{"/mapping/name": "one expression"}},
+		"an empty text":              {[]any{"mapping.vid", ""}, map[string]string{"/mapping/vid": "empty"}},
+		"no program":                 {[]any{"mapping.gender", "gender |"}, map[string]string{"/mapping/gender": "jq"}},
+	} {
+		t.Run(name, c.check)
+	}
+}
+
+// facts/mts.md D26: the two fields of a registry connector stood in a
+// view that could not be shown. Here they can be left out and set.
+func TestD26TheFieldsOfARegistryConnectorCanBeSet(t *testing.T) {
+	s := newService(t)
+	document := s.want(201, "POST", "/connectors", with()).body
+	if document["domain"] == "" || len(document["fields"].([]any)) == 0 {
+		t.Errorf("left out: %v, %v", document["domain"], document["fields"])
+	}
+	document = s.want(201, "POST", "/connectors", with("domain", `[["age",">=","18"]]`, "fields", []any{"name", "gender", "birthdate", "street"},
+		"mapping", map[string]any{"name": []any{"name"}, "fullAddress": []any{"street"}})).body
+	if document["domain"] != `[["age",">=","18"]]` || fmt.Sprint(document["fields"]) != "[name gender birthdate street]" {
+		t.Errorf("set: %v, %v", document["domain"], document["fields"])
+	}
+}
+
+// facts/mts.md D30: a domain or a list of fields that was blank failed at run time.
+func TestD30ABlankDomainOrListOfFieldsIsNotSaved(t *testing.T) {
+	for name, c := range map[string]wrongFields{
+		"an empty domain":   {[]any{"domain", ""}, map[string]string{"/domain": "blank"}},
+		"a blank domain":    {[]any{"domain", " \n\t"}, map[string]string{"/domain": "blank"}},
+		"a domain of false": {[]any{"domain", false}, map[string]string{"/domain": "list"}},
+		"an empty list":     {[]any{"fields", []any{}, "mandatory_fields", []any{}}, map[string]string{"/fields": "one field"}},
+		"a blank text":      {[]any{"fields", ""}, map[string]string{"/fields": "list"}},
+		"a list of blanks":  {[]any{"fields", []any{"", " ", "id", "given_name", "family_name", "birthdate", "gender", "address"}}, map[string]string{"/fields/0": "empty", "/fields/1": "letters"}},
+	} {
+		t.Run(name, c.check)
+	}
+}
+
+// Every wrong field is named, and nothing is saved (facts/mts.md D11, D12, D20).
 func TestWrongFields(t *testing.T) {
-	for name, c := range map[string]struct {
-		changes []any
-		want    map[string]string // pointer to a part of the detail
-	}{
+	for name, c := range map[string]wrongFields{
 		"nothing given": {[]any{"name", nil, "mts_url", nil, "registry", nil}, map[string]string{
 			"/name": "required", "/mts_url": "required", "/registry/url": "required", "/registry/database": "required",
 			"/registry/username": "required", "/registry/password": "required"}},
@@ -164,7 +233,6 @@ func TestWrongFields(t *testing.T) {
 		"empty password":  {[]any{"registry.password", ""}, map[string]string{"/registry/password": "empty"}},
 		"same types":      {[]any{"registry.vid_type", "X", "registry.token_type", "X"}, map[string]string{"/registry/token_type": "another"}},
 		"lists":           {[]any{"fields", []any{"id", "id", "", "a.b", "vid", 5, "address"}, "mandatory_fields", []any{"name", "name", "vid", "phone"}}, map[string]string{"/fields/1": "twice", "/fields/2": "empty", "/fields/3": "letters", "/fields/4": "by the connector", "/fields/5": "text", "/mandatory_fields/1": "twice", "/mandatory_fields/2": "in any case", "/mandatory_fields/3": "one of"}},
-		"no fields":       {[]any{"fields", []any{}, "mandatory_fields", []any{}}, map[string]string{"/fields": "one field"}},
 		"mapping":         {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.gender", "input", "mapping.dob", "x | input", "mapping.emailId", ""}, map[string]string{"/mapping/emailId": "empty", "/mapping/vid": "dot", "/mapping/gender": "selected fields", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input"}},
 		"jq":              {[]any{"mapping.vid", ".vid", "mapping.name", []any{"given-name", "family_name |"}, "mapping.dob", "x | input"}, map[string]string{"/mapping/vid": "leave it out", "/mapping/name/0": "quotes", "/mapping/name/1": "jq", "/mapping/dob": "input is not available"}},
 		"D11":             {[]any{"mapping.name", []any{"name"}, "mapping.dob", "dob", "mapping.fullAddress", []any{"fullAddress"}}, map[string]string{"/mapping/name/0": "selected fields", "/mapping/dob": "selected fields", "/mapping/fullAddress/0": "selected fields"}},
@@ -172,31 +240,13 @@ func TestWrongFields(t *testing.T) {
 		"D11, vid":        {[]any{"mapping.vid", "uin"}, map[string]string{"/mapping/vid": "selected"}},
 		"never a text":    {[]any{"mapping.gender", "gender|length", "mapping.name", []any{}, "mapping.fullAddress", []any{"id"}}, map[string]string{"/mapping/gender": "no text", "/mapping/name": "one expression", "/mapping/fullAddress/0": "no text"}},
 		"mandatory phone": {[]any{"mandatory_fields", []any{"phoneNumber", "emailId"}, "fields", []any{"id"}}, map[string]string{"/mapping/phoneNumber": "selected", "/mapping/emailId": "selected"}},
-		"blank domain":    {[]any{"domain", "  "}, map[string]string{"/domain": "blank"}},
 		"python refused":  {[]any{"domain", "[('id', 'child_of', 1)]"}, map[string]string{"/domain": "child_of is not supported"}},
 		"long python":     {[]any{"domain", "[('a', '=', '" + strings.Repeat("x", 20_000) + "')]"}, map[string]string{"/domain": "longer"}},
 		"domain object":   {[]any{"domain", `{"a":1}`}, map[string]string{"/domain": "list"}},
 		"domain refused":  {[]any{"domain", `[["id","child_of",1]]`}, map[string]string{"/domain": "child_of is not supported"}},
 		"D12":             {[]any{"registry.vid_type", "VID", "domain", `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`}, map[string]string{"/domain": "other identifier types"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newService(t)
-			a := s.want(422, "POST", "/connectors", with(c.changes...))
-			found := a.fieldErrors()
-			for at, part := range c.want {
-				if !strings.Contains(found[at], part) {
-					t.Errorf("%s: %q, want %q", at, found[at], part)
-				}
-			}
-			for at, detail := range found {
-				if _, expected := c.want[at]; !expected {
-					t.Errorf("not expected: %s %s", at, detail)
-				}
-			}
-			if len(s.store.connectors)+len(s.secrets.values) > 0 {
-				t.Error("something was saved")
-			}
-		})
+		t.Run(name, c.check)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 var roles = []connectors.Role{connectors.NoRole, connectors.Viewer, connectors.Operator, connectors.Administrator}
 
 // Every operation is refused to whoever lacks its role, before anything is read, and
-// to nobody else.
-func TestEveryOperationNeedsItsRole(t *testing.T) {
+// to nobody else (facts/mts.md D18: every internal user could start jobs).
+func TestD18EveryOperationNeedsItsRole(t *testing.T) {
 	names := []string{"any", "viewer", "operator", "administrator"}
 	for _, operation := range contract().Operations() {
 		method, path, _ := strings.Cut(operation, " ")

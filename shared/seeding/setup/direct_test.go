@@ -10,7 +10,7 @@ import (
 
 // An Output Format of a direct callback may give anything, but is a program of jq 1.5
 // that ends, reads no further input and no environment (facts/mts.md D22, W11).
-func TestOutputFormatsOfDirectCallbacks(t *testing.T) {
+func TestD22OutputFormatsThatMTSWouldRefuseAreNotSaved(t *testing.T) {
 	const (
 		line15 = `if .output.token then {partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token} else null end`
 		line17 = `if .output.token then [{updateId: .input.vid, name: null, given_name: null, gender: null, birth_place: null, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}] else [] end`

@@ -9,7 +9,9 @@ import (
 )
 
 // The members of a schedule that must not go together, and those that can be given.
-func TestSchedulesAreChecked(t *testing.T) {
+// facts/mts.md D20: an end without a start was a type error, and which of them comes
+// first was decided by the clock of the machine.
+func TestD20SchedulesAreChecked(t *testing.T) {
 	now := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
 	tomorrow, yesterday := now.AddDate(0, 0, 1), now.AddDate(0, 0, -1)
 	for name, c := range map[string]struct {
@@ -28,10 +30,14 @@ func TestSchedulesAreChecked(t *testing.T) {
 		"a zone without a time of day":  {seeding.Schedule{Interval: time.Hour, Zone: "Africa/Nairobi"}, setup.Zone},
 		"a zone that does not exist":    {seeding.Schedule{Daily: "02:30", Zone: "Africa/Nowhere"}, setup.Zone},
 		"the zone of the machine":       {seeding.Schedule{Daily: "02:30", Zone: "Local"}, setup.Zone},
-		"an end before the start":       {seeding.Schedule{Interval: time.Hour, Starts: tomorrow, Ends: now.Add(time.Hour)}, setup.Ends},
-		"an end at the start":           {seeding.Schedule{Interval: time.Hour, Starts: tomorrow, Ends: tomorrow}, setup.Ends},
-		"an end that is past":           {seeding.Schedule{Interval: time.Hour, Ends: yesterday}, setup.Ends},
-		"an end that is now":            {seeding.Schedule{Interval: time.Hour, Ends: now}, setup.Ends},
+		"an end alone":                  {seeding.Schedule{Interval: time.Hour, Ends: tomorrow}, ""},
+		"an end alone, once":            {seeding.Schedule{Kind: seeding.OneTimeJob, Ends: tomorrow}, ""},
+		"an end after the start, by another zone's clock the other way round":  {seeding.Schedule{Interval: time.Hour, Starts: tomorrow.In(time.FixedZone("", 14*3600)), Ends: tomorrow.Add(time.Hour).In(time.FixedZone("", -12*3600))}, ""},
+		"an end before the start, by another zone's clock the other way round": {seeding.Schedule{Interval: time.Hour, Starts: tomorrow.Add(time.Hour).In(time.FixedZone("", -12*3600)), Ends: tomorrow.In(time.FixedZone("", 14*3600))}, setup.Ends},
+		"an end before the start": {seeding.Schedule{Interval: time.Hour, Starts: tomorrow, Ends: now.Add(time.Hour)}, setup.Ends},
+		"an end at the start":     {seeding.Schedule{Interval: time.Hour, Starts: tomorrow, Ends: tomorrow}, setup.Ends},
+		"an end that is past":     {seeding.Schedule{Interval: time.Hour, Ends: yesterday}, setup.Ends},
+		"an end that is now":      {seeding.Schedule{Interval: time.Hour, Ends: now}, setup.Ends},
 	} {
 		p := setup.Proposal{Connector: complete(), PasswordGiven: true, Now: now}
 		p.Connector.Schedule = c.schedule
