@@ -13,6 +13,7 @@ import (
 )
 
 //go:generate go run ../../../infra/openapi ../openapi.yaml openapi.json
+//go:generate go run ../../../infra/openapi -fields openapi.json ../../..
 
 //go:embed openapi.json
 var document []byte

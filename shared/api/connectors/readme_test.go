@@ -59,6 +59,48 @@ func TestReadmeHasEveryDefault(t *testing.T) {
 	}
 }
 
+// The defaults of the README's table of fields are those that the API gives.
+func TestReadmeHasTheDefaultsOfFields(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "<!-- fields:")
+	table, _, _ = strings.Cut(table, "<!-- end of fields -->")
+	rows := regexp.MustCompile("(?m)^\\| \\d+ \\| [^|]+ \\| [^|]+ \\| `([^`]+)` \\| (?:`([^|]+)`|(none[^|]*)) \\|").FindAllStringSubmatch(table, -1)
+	if len(rows) != 19 {
+		t.Errorf("the table has %d fields", len(rows))
+	}
+	s := newService(t)
+	document := s.want(201, "POST", "/connectors", with()).body
+	for _, row := range rows {
+		member, shown, none := row[1], row[2], row[3]
+		var value any = document
+		for part := range strings.SplitSeq(member, ".") {
+			object, _ := value.(map[string]any)
+			value = object[part]
+		}
+		switch none {
+		case "none: it must be given":
+			s.want(422, "POST", "/connectors", with(member, nil))
+		case "none":
+			if value != nil {
+				t.Errorf("%s is %v, in the README none", member, value)
+			}
+		default:
+			var want any = shown
+			if member != "domain" { // whose value is a text, which holds JSON
+				if err := json.Unmarshal([]byte(shown), &want); err != nil {
+					t.Errorf("%s: %s: %v", member, shown, err)
+				}
+			}
+			if fmt.Sprint(value) != fmt.Sprint(want) {
+				t.Errorf("%s is %v, in the README %v", member, value, want)
+			}
+		}
+	}
+}
+
 // says reports whether a text names a value: a number with commas at its
 // beginning, or a text, JSON or not, in backquotes.
 func says(text string, value any) bool {
