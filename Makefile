@@ -23,7 +23,7 @@ run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 P
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
 test: ## Run all tests (PACKAGES=./shared/... for some)
-	@infra/tools/fetch go cc ministack dynamodb-local gotestsum schemathesis
+	@infra/tools/fetch go cc curl jq ministack dynamodb-local gotestsum schemathesis
 	go vet $(PACKAGES)
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)
 

@@ -40,6 +40,11 @@ Another token, of an administrator or with another role (viewer, operator):
 
   TOKEN=$(curl -s -u {id}:{secret} -d grant_type=client_credentials -d role=administrator {issuer}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
+What infra/cookbook.md begins with, by which the API can be tried:
+
+  export API={api} TOKEN_URL={issuer}/token CLIENT_ID={id} CLIENT_SECRET={secret}
+  export MTS={mts} REGISTRY={registry} DATABASE=g2p REGISTRY_USER=admin REGISTRY_PASSWORD=admin
+
 Create a connector for your own MTS and Odoo, and start it:
 
   curl -X POST {api}/connectors -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{
