@@ -61,9 +61,11 @@ func (m *measurer) measured(ctx context.Context, s setup, look func(h *harness, 
 	return look(h, took)
 }
 
+// counted are the registrants of the run whose calls and writes are counted.
+const counted = 4 * batchSize
+
 // cost counts calls and write units of a run.
 func (m *measurer) cost(ctx context.Context, r *report) error {
-	const counted = 4 * batchSize
 	m.say("counting what %d registrants cost", counted)
 	return m.measured(ctx, setup{pending: counted, registrants: registrants, found: true}, func(h *harness, _ time.Duration) error {
 		const thousands = counted / 1000.
@@ -105,7 +107,7 @@ func (m *measurer) keep(h *harness) { m.submissions = h.sent.submissions[:pendin
 // speed compares whole runs with the time that MTS needs alone.
 func (m *measurer) speed(ctx context.Context, r *report) error {
 	if m.submissions == nil { // the step before was left out
-		err := m.measured(ctx, setup{pending: pending, registrants: registrants, found: true}, func(h *harness, _ time.Duration) error {
+		err := m.measured(ctx, setup{pending: counted, registrants: registrants, found: true}, func(h *harness, _ time.Duration) error {
 			m.keep(h)
 			return nil
 		})

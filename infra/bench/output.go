@@ -53,16 +53,11 @@ func (m *measurer) output(ctx context.Context, r *report) error {
 	return nil
 }
 
-// runWith makes a run of 1,000 with an Output Format. It returns how long the run took by
-// its own account, because when the harness notices its end depends on its ticks, and
-// how many calls the registry got.
+// runWith makes a run of 1,000 with an Output Format. It returns how long the run took,
+// and how many calls the registry got.
 func (m *measurer) runWith(ctx context.Context, format string) (took time.Duration, calls int64, err error) {
-	err = m.measured(ctx, setup{pace: 1, pending: batchSize, registrants: 4 * batchSize, found: true, format: format}, func(h *harness, _ time.Duration) error {
-		runs, _, err := h.direct.ListRuns(ctx, h.connector.ID, "", 1)
-		if err != nil {
-			return err
-		}
-		took = runs[0].Completed.Sub(runs[0].Started)
+	err = m.measured(ctx, setup{pace: 1, pending: batchSize, registrants: 4 * batchSize, found: true, format: format}, func(h *harness, run time.Duration) error {
+		took = run
 		for method, made := range h.registry.State().Calls {
 			if !isLogin(method) {
 				calls += made.Calls
