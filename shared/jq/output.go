@@ -12,6 +12,9 @@ import (
 // maxOutput bounds an Output Format, in bytes. Its nesting is bounded too.
 const maxOutput = 10_000
 
+// nul is where gojq takes a program for ended, whatever follows.
+const nul = "\x00"
+
 // output is a compiled Output Format.
 type output struct{ program *program }
 
@@ -24,6 +27,8 @@ func (Mappings) CompileOutput(text string) (seeding.OutputProgram, error) {
 		return nil, wrong("expression_empty", nil, "is empty")
 	case len(text) > maxOutput:
 		return nil, wrong("expression_too_long", params{"most": maxOutput}, "is longer than %d bytes", maxOutput)
+	case strings.Contains(text, nul):
+		return nil, wrong("control_character", nil, "holds a NUL character")
 	}
 	query, err := gojq.Parse(text)
 	if err != nil {

@@ -33,6 +33,8 @@ func compile(text string) (*program, error) {
 		return nil, wrong("expression_too_long", params{"most": maxProgram}, "is longer than %d bytes", maxProgram)
 	case strings.HasPrefix(strings.TrimSpace(text), "."):
 		return nil, wrong("expression_dot", nil, "begins with a dot, but a dot is put in front anyway; leave it out")
+	case strings.Contains(text, nul):
+		return nil, wrong("control_character", nil, "holds a NUL character")
 	}
 	query, err := gojq.Parse("." + text)
 	if err != nil {

@@ -331,6 +331,7 @@ func TestEveryPartOfAMappingIsCheckedAlone(t *testing.T) {
 		{`given_name | sub("[a"; "")`, "missing closing ]"},
 		{`given_name | sub("a"; "b"; "x")`, "flag x"},
 		{`given_name | sub("a"; "b"; "q")`, "unknown flag"},
+		{"given_name\x00 | upper", "holds a NUL character"},
 		{`given_name | upper`, "there is no function upper here"},
 		{`given_name | family_name`, "a field of the record has a dot in front: .family_name (at character 14)"},
 		{`given_name | substr(0; 3)`, "there is no function substr with 2 arguments"},
