@@ -65,6 +65,5 @@ pins:
 	@infra/tools/fetch python
 	python3 -m venv .cache/venv-uv && .cache/venv-uv/bin/pip install --quiet uv
 	cd infra/tools && for name in ministack lint sam odoo schemathesis; do \
-		version=3.10; [ $$name = schemathesis ] && version=3.11; \
-		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version $$version \
+		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
 			--custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit; done
