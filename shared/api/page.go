@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Page is what a request asks of a list: up to Limit entries after Mark. The
@@ -36,7 +37,7 @@ func ReadPage(r *http.Request, list string, most int) (Page, error) {
 			return p, BadCursor()
 		}
 		p.Mark = string(text[checkLength:])
-		if p.Cursor(p.Mark) != cursor {
+		if !utf8.ValidString(p.Mark) || p.Cursor(p.Mark) != cursor { // no store gives a mark that is no text
 			return p, BadCursor()
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -210,6 +211,12 @@ func TestForgedCursorIsRefused(t *testing.T) {
 		}
 		if list != "/connectors" {
 			s.want(400, "GET", list+"?cursor="+next, "")
+		}
+	}
+	for list, name := range map[string]string{"/connectors": "connectors", path + "/runs": "runs of " + idOf(path)} { // with the right checksum
+		cursor := api.Page{List: name}.Cursor(strings.Repeat("\xff", 900))
+		if a := s.want(400, "GET", list+"?cursor="+cursor, ""); a.fieldErrors()["?cursor"] == "" {
+			t.Errorf("%s: %s", list, a.Body)
 		}
 	}
 }
