@@ -288,7 +288,7 @@ func TestPreviewIsDeliveredOnce(t *testing.T) {
 		}
 	}
 	s.caller = connectors.Caller{Name: "amina", Claim: "sub", Role: connectors.Operator}
-	a := s.want(200, "GET", at, "")
+	a := s.want(200, "GET", at, "", "If-None-Match", "*")
 	preview, _ := a.body["preview"].(map[string]any)
 	rows, _ := preview["registrants"].([]any)
 	if a.body["state"] != "delivered_now" || len(rows) != 3 || a.Header().Get("Cache-Control") != "no-store" {

@@ -71,6 +71,7 @@ func (s *service) showPreview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	r.Header.Del("If-None-Match") // what is delivered once is never what the client has already
 	q.State, q.FetchedAt = seeding.InquiryFetched, s.Now()
 	d := newPreviewDocument(q, s.Now())
 	d.State = previewReady
