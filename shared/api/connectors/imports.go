@@ -371,7 +371,7 @@ func outcomeOf(run seeding.Run, entry seeding.Listed, rejection seeding.Rejectio
 		return string(entry.Unsent)
 	case rejection.Kind != "" && !rejection.Since.Before(run.Started):
 		return string(seeding.UnsentRejected)
-	case over && run.Totals.Pending() == 0:
+	case over && run.Totals.Pending() <= run.Again: // those of lost batches were sent again
 		return outcomeTokenised
 	}
 	return outcomeSent

@@ -288,6 +288,16 @@ func TestWhatBecameOfListedRegistrants(t *testing.T) {
 	if got := outcomes(); !strings.HasPrefix(got, "tokenised rejected(refused) tokenised not_found") {
 		t.Errorf("completed: %s", got)
 	}
+	run.Totals.Sent, run.Again = 5, 2
+	s.store.runs[run.ID] = run
+	if got := outcomes(); !strings.HasPrefix(got, "tokenised rejected(refused) tokenised not_found") {
+		t.Errorf("completed after a lost batch: %s", got)
+	}
+	run.Totals.Sent = 6
+	s.store.runs[run.ID] = run
+	if got := outcomes(); !strings.HasPrefix(got, "sent rejected(refused) sent not_found") {
+		t.Errorf("completed with a batch that was never answered: %s", got)
+	}
 	for _, limit := range []int{13, 100} {
 		if got := s.pages(address, "registrants", "registrant", limit); len(got) != 1200 || got[0] != "1" || got[1199] != "1200" {
 			t.Errorf("in pages of %d: %d, %v", limit, len(got), got[:min(3, len(got))])
