@@ -132,7 +132,8 @@ func readRejectionPage(r *http.Request, connector string, most int) (p rejection
 
 // readFilter reads parameters that the document has checked.
 func readFilter(query url.Values) seeding.RejectionFilter {
-	since := strings.ToUpper(query.Get("since")) // t and z are allowed, too
+	since := strings.ToUpper(query.Get("since"))    // t and z are allowed, too
+	since = strings.Replace(since, ":60", ":59", 1) // and a leap second, which Go does not read
 	return newFilter(query.Get("kind"), query.Get("code"), since, query.Get("registrant"))
 }
 
