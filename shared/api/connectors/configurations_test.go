@@ -71,8 +71,9 @@ func TestWhatIsPolledHasATag(t *testing.T) {
 	path := s.create()
 	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
 	s.store.runs["r1"] = seeding.Run{ID: "r1", Connector: id, Version: 1, Started: s.now}
+	check := s.want(202, "POST", path+"/check", "").Header().Get("Location")
 	s.store.rejections = append(s.store.rejections, seeding.Rejection{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 4, Identifier: 5}.Subject(), Kind: seeding.Refused})
-	for _, at := range []string{path, "/connectors", path + "/runs", path + "/runs/r1", path + "/runs/r1/batches", path + "/rejections", "/me"} {
+	for _, at := range []string{path, "/connectors", path + "/runs", path + "/runs/r1", path + "/runs/r1/batches", path + "/rejections", path + "/imports", path + "/runs/r1/registrants", check, "/me"} {
 		a := s.want(200, "GET", at, "")
 		tag := a.Header().Get("ETag")
 		if again := s.want(200, "GET", at, ""); tag == "" || again.Header().Get("ETag") != tag {
