@@ -85,6 +85,20 @@ func (e *OutputError) CodeText() string {
 	return e.Code + ":" + e.Member
 }
 
+// OutputCode is the code text of an error of a program or of its result; "" for any
+// other error.
+func OutputCode(err error) string {
+	switch e, ok := errors.AsType[*OutputError](err); {
+	case ok:
+		return e.CodeText()
+	case errors.Is(err, ErrOutputSpent):
+		return CodeOutputSpent
+	case errors.Is(err, ErrOutputFailed):
+		return CodeOutputFailed
+	}
+	return ""
+}
+
 func outputError(code, member string) *OutputError { return &OutputError{code, member} }
 
 // Update is a result of an Output Format, read.

@@ -279,27 +279,13 @@ func (p *Patcher) compared(ctx context.Context, t *turn, reads reader, proposals
 		for _, one := range some {
 			changes, err := one.compare(details, adds, p.Clock.Now())
 			if err != nil {
-				failed[one.row.Subject] = codeOf(err)
+				failed[one.row.Subject] = seeding.OutputCode(err) // "" for who is not seen
 				continue
 			}
 			plans = append(plans, plan{one.row, one.token, changes})
 		}
 	}
 	return plans, nil
-}
-
-// codeOf is the code text of an error of a result; "" for a registrant who is not
-// seen.
-func codeOf(err error) string {
-	switch e, ok := errors.AsType[*seeding.OutputError](err); {
-	case ok:
-		return e.CodeText()
-	case errors.Is(err, seeding.ErrOutputSpent):
-		return seeding.CodeOutputSpent
-	case errors.Is(err, seeding.ErrOutputFailed):
-		return seeding.CodeOutputFailed
-	}
-	return ""
 }
 
 // evaluator evaluates the Output Format of a connector.
@@ -371,7 +357,7 @@ func (e evaluator) propose(ctx context.Context, reads reader, rows []seeding.Row
 			token, err = update.Resolve(o)
 		}
 		if err != nil {
-			failed[row.Subject] = codeOf(err)
+			failed[row.Subject] = seeding.OutputCode(err) // "" for who is not seen
 			continue
 		}
 		list = append(list, proposal{row, o, update, token})

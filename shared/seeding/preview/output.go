@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -29,11 +28,7 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 	sent := seeding.SentDirectly(f.Record, kinds, vid)
 	result, err := program.Evaluate(seeding.OutputDocument{Input: sent, VID: f.Demographics.VID.Text, Status: "processed", Token: token})
 	if err != nil {
-		code := seeding.CodeOutputFailed
-		if errors.Is(err, seeding.ErrOutputSpent) {
-			code = seeding.CodeOutputSpent
-		}
-		return &seeding.PreviewOutput{Wrong: seeding.ReasonOf(code, nil)}, nil
+		return &seeding.PreviewOutput{Wrong: reasonOf(err)}, nil
 	}
 	shown := &seeding.PreviewOutput{Result: masked(result, vid, f.Demographics.VID.Text)}
 	if c.IsDirect() {
@@ -46,14 +41,16 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 			Registrant: f.Registrant, VID: vid, Token: token, VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
 		})
 	}
-	if wrong, ok := errors.AsType[*seeding.OutputError](err); ok {
-		var members []string
-		if wrong.Member != "" {
-			members = []string{wrong.Member}
-		}
-		shown.Wrong = seeding.ReasonOf(wrong.Code, members)
-	}
+	shown.Wrong = reasonOf(err)
 	return shown, nil
+}
+
+// reasonOf is what a rejection would say of an error of the program, or of its result.
+func reasonOf(err error) (reason string) {
+	for code, members := range seeding.SplitCodes(seeding.OutputCode(err)) {
+		reason = seeding.ReasonOf(code, members)
+	}
+	return reason
 }
 
 // madeToken is a token of a shape that belongs to nobody.
