@@ -56,7 +56,7 @@ type params = map[string]any
 
 // wrong is a flaw of an expression.
 func wrong(code string, p params, format string, args ...any) error {
-	return &seeding.Flaw{Code: code, Params: p, Text: fmt.Sprintf(format, args...)}
+	return seeding.NewFlaw(code, p, format, args...)
 }
 
 // plainKey matches the name of one field, even where jq wants it in quotes.

@@ -213,7 +213,7 @@ var fieldPath = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
 // does.
 func checkLeaf(leaf []any, left *int) *seeding.Flaw {
 	if len(leaf) != 3 {
-		return flaw("domain_parts", map[string]any{"has": len(leaf)}, "must have field, operator and value, and has %d part(s)", len(leaf))
+		return seeding.NewFlaw("domain_parts", map[string]any{"has": len(leaf)}, "must have field, operator and value, and has %d part(s)", len(leaf))
 	}
 	operator, ok := leaf[1].(string)
 	if ok {
@@ -228,23 +228,18 @@ func checkLeaf(leaf []any, left *int) *seeding.Flaw {
 	}
 	field, isText := leaf[0].(string)
 	if !isText || !fieldPath.MatchString(field) {
-		return flaw("domain_field", nil, `the field must be a name or a path of names such as "reg_ids.id_type"`)
+		return seeding.NewFlaw("domain_field", nil, `the field must be a name or a path of names such as "reg_ids.id_type"`)
 	}
 	if strings.Count(field, ".") >= maxPath {
-		return flaw("domain_path", map[string]any{"most": maxPath}, "the path has more than %d names", maxPath)
+		return seeding.NewFlaw("domain_path", map[string]any{"most": maxPath}, "the path has more than %d names", maxPath)
 	}
 	if instead, kept := internal[operator]; kept {
-		return flaw("domain_operator_kept", map[string]any{"operator": operator, "instead": instead}, "Odoo keeps the operator %q for itself and refuses it from outside; write %q", operator, instead)
+		return seeding.NewFlaw("domain_operator_kept", map[string]any{"operator": operator, "instead": instead}, "Odoo keeps the operator %q for itself and refuses it from outside; write %q", operator, instead)
 	}
 	if !ok || operators[operator] == 0 {
-		return flaw("domain_operator", nil, "Odoo has no such operator")
+		return seeding.NewFlaw("domain_operator", nil, "Odoo has no such operator")
 	}
 	return checkValue(operator, leaf[2], left)
-}
-
-// flaw is what is wrong with a term.
-func flaw(code string, params map[string]any, format string, args ...any) *seeding.Flaw {
-	return &seeding.Flaw{Code: code, Params: params, Text: fmt.Sprintf(format, args...)}
 }
 
 func checkValue(operator string, value any, left *int) *seeding.Flaw {
@@ -254,20 +249,20 @@ func checkValue(operator string, value any, left *int) *seeding.Flaw {
 	isAny := operator == "any" || operator == "not any"
 	switch value := value.(type) {
 	case map[string]any:
-		return flaw("domain_value", nil, "the value must be a text, a number, true, false, null or a list")
+		return seeding.NewFlaw("domain_value", nil, "the value must be a text, a number, true, false, null or a list")
 	case []any:
 		if isAny {
 			_, err := readTerms(value, left)
 			if wrong, ok := errors.AsType[*DomainError](err); ok {
 				inner := wrong.Flaw()
-				return flaw(inner.Code, inner.Params, "its own domain is wrong: %s", strings.TrimPrefix(strings.TrimPrefix(inner.Text, "domain, "), "domain: "))
+				return seeding.NewFlaw(inner.Code, inner.Params, "its own domain is wrong: %s", strings.TrimPrefix(strings.TrimPrefix(inner.Text, "domain, "), "domain: "))
 			}
 			return nil
 		}
 		for _, v := range value {
 			switch v.(type) {
 			case []any, map[string]any:
-				return flaw("domain_values", nil, "the list of values must hold texts, numbers, true, false or null")
+				return seeding.NewFlaw("domain_values", nil, "the list of values must hold texts, numbers, true, false or null")
 			}
 			if wrong := checkNumber(v); wrong != nil {
 				return wrong
@@ -277,9 +272,9 @@ func checkValue(operator string, value any, left *int) *seeding.Flaw {
 		_, isBool := value.(bool)
 		switch {
 		case isAny:
-			return flaw("domain_value_domain", nil, "the value must be a domain of its own, a list")
+			return seeding.NewFlaw("domain_value_domain", nil, "the value must be a domain of its own, a list")
 		case (operator == "in" || operator == "not in") && !isBool:
-			return flaw("domain_value_list", nil, "the value must be a list")
+			return seeding.NewFlaw("domain_value_list", nil, "the value must be a list")
 		}
 	}
 	return nil
@@ -293,10 +288,10 @@ func checkNumber(value any) *seeding.Flaw {
 		return nil
 	}
 	if len(number) > maxDigits {
-		return flaw("domain_number", map[string]any{"most": maxDigits}, "a number has more than %d digits", maxDigits)
+		return seeding.NewFlaw("domain_number", map[string]any{"most": maxDigits}, "a number has more than %d digits", maxDigits)
 	}
 	if _, err := number.Float64(); err != nil {
-		return flaw("domain_number", nil, "a number is larger than any that a field holds")
+		return seeding.NewFlaw("domain_number", nil, "a number is larger than any that a field holds")
 	}
 	return nil
 }

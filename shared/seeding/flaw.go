@@ -1,5 +1,7 @@
 package seeding
 
+import "fmt"
+
 // Flaw is what is wrong with a part of a configuration, or what of it is probably not
 // meant. The rule that finds it gives its code, and x-codes of the API's document
 // explains that: programs translate by it.
@@ -7,6 +9,11 @@ type Flaw struct {
 	Code   string
 	Params map[string]any // what Text names: numbers, and names of the configuration, never a secret
 	Text   string         // in words for people, whose subject is the part
+}
+
+// NewFlaw is a flaw whose text is formatted as by fmt.Sprintf.
+func NewFlaw(code string, params map[string]any, format string, args ...any) *Flaw {
+	return &Flaw{Code: code, Params: params, Text: fmt.Sprintf(format, args...)}
 }
 
 func (f *Flaw) Error() string { return f.Text }
