@@ -1,6 +1,9 @@
 package seeding
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Fate is what a run would do with a VID now.
 type Fate string
@@ -14,6 +17,11 @@ const (
 	NotSelectedNow Fate = "not_selected" // the domain does not select it, or the user does not see it
 	HasNoVID       Fate = "no_vid"       // it was asked for, and has no valid VID
 )
+
+// Foreseer decides about VIDs as a run does. Each rejection of a draft is due.
+type Foreseer interface {
+	Foresee(ctx context.Context, c Connector, draft bool, registry Registry, vids []Identifier) ([]Foreseen, error)
+}
 
 // Foreseen is what a run would do with one VID. It holds data of a person and is
 // never stored.

@@ -21,11 +21,6 @@ type Store interface {
 	Connector(ctx context.Context, id string) (seeding.Connector, error)
 }
 
-// Foreseer decides about VIDs as a run does.
-type Foreseer interface {
-	Foresee(ctx context.Context, c seeding.Connector, draft bool, registry seeding.Registry, vids []seeding.Identifier) ([]seeding.Foreseen, error)
-}
-
 // Previewer answers previews.
 type Previewer struct {
 	Store Store
@@ -35,7 +30,7 @@ type Previewer struct {
 	Open func(c seeding.Connector, password string) (seeding.Registry, error)
 	// Password returns the stored password that a configuration names.
 	Password func(ctx context.Context, c seeding.Connector) (string, error)
-	Foreseer Foreseer
+	Foreseer seeding.Foreseer
 	Mappings seeding.Mappings
 	Outputs  seeding.Outputs
 }

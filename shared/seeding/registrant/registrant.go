@@ -25,17 +25,12 @@ type Store interface {
 	State(ctx context.Context, connector string) (seeding.State, error)
 }
 
-// Foreseer decides about VIDs as a run does.
-type Foreseer interface {
-	Foresee(ctx context.Context, c seeding.Connector, draft bool, registry seeding.Registry, vids []seeding.Identifier) ([]seeding.Foreseen, error)
-}
-
 // Checker answers inquiries about registrants.
 type Checker struct {
 	Store Store
 	// Open opens the registry of a stored connector as runs do.
 	Open     func(ctx context.Context, c seeding.Connector) (Registry, error)
-	Foreseer Foreseer
+	Foreseer seeding.Foreseer
 }
 
 // readLimit is how long reading may take; the desk's limit of an answer is longer.
