@@ -190,12 +190,7 @@ func (c *Contract) bounded(t *testing.T, where string, schema any, pointer strin
 	}
 	seen[pointer] = true
 	where += " #" + pointer
-	is := func(name string) bool {
-		if list, ok := s["type"].([]any); ok {
-			return slices.Contains(list, any(name))
-		}
-		return s["type"] == name
-	}
+	is := Member{Schema: s}.Is
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return s[name] != nil })
 	}
