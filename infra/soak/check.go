@@ -124,9 +124,9 @@ func (c *check) written() (wrong []string) {
 		if isNew {
 			want = []string{"+1" + c.before.VID(id)}
 		}
-		if !slices.Equal(phones, want) || isNew && fields["given_name"] != strings.Map(upper, fields["given_name"]) {
-			wrong = append(wrong, fmt.Sprintf("registrant %d: %d phone numbers, and the given name is as written: %t", id, len(phones),
-				fields["given_name"] == strings.Map(upper, fields["given_name"])))
+		asWritten := fields["given_name"] == strings.Map(upper, fields["given_name"])
+		if !slices.Equal(phones, want) || isNew && !asWritten {
+			wrong = append(wrong, fmt.Sprintf("registrant %d: %d phone numbers, and the given name is as written: %t", id, len(phones), asWritten))
 		}
 	}
 	return wrong
