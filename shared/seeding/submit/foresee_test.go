@@ -19,7 +19,7 @@ func TestForeseeDecidesAsARunDoes(t *testing.T) {
 		r := testRules()
 		p, taken := randomPage(random)
 		again := maps.Clone(taken)
-		plan := r.decidePage(p, seeding.Run{}, taken, room{1000, maxPosted}, now)
+		plan := r.decidePage(p, seeding.Run{PassStarted: now}, taken, room{1000, maxPosted}, now)
 		foreseen := r.foresee(p, again, now)
 		var sent, refused []int64
 		for _, f := range foreseen {

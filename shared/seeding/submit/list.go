@@ -182,8 +182,7 @@ func (r rules) decideListed(p page, registrant int64, vids []seeding.Identifier,
 	return first
 }
 
-// count adds the registrant to the tally of its run. Who was rejected as invalid
-// since the run began was so by the run itself, and is met again.
+// count adds the registrant to the tally of its run.
 func (d listed) count(run *seeding.Run) {
 	t := &run.Tally
 	t.Looked++
@@ -199,7 +198,7 @@ func (d listed) count(run *seeding.Run) {
 	case seeding.UnsentInBatch:
 		t.InBatch++
 	case seeding.UnsentRejected:
-		if d.cause.Kind == seeding.Invalid || d.facts.before.Kind == seeding.Invalid && !d.facts.before.Since.Before(run.Started) {
+		if d.cause.Kind == seeding.Invalid || d.facts.invalidSince(run.PassStarted) {
 			t.Invalid++
 		} else {
 			t.Rejected++

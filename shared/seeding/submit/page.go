@@ -48,7 +48,7 @@ func (r rules) decidePage(p page, run seeding.Run, taken map[int64]bool, room ro
 		}
 		f := p.facts(vid, taken)
 		d := r.decide(vid, f, now)
-		f.count(d.choice, &plan.run.Tally)
+		f.count(d.choice, &plan.run)
 		plan.run.Cursor = vid.ID
 		plan.add(r, vid, f, d, now)
 		if d.choice == take {

@@ -142,7 +142,7 @@ func TestWhatAPageComesTo(t *testing.T) {
 	mineBefore := maps.Clone(p.mine)
 
 	r := testRules()
-	plan := r.decidePage(p, seeding.Run{Tally: seeding.Tally{Invalid: 1}}, map[int64]bool{underWay: true}, room{2, maxPosted}, now)
+	plan := r.decidePage(p, seeding.Run{PassStarted: now, Tally: seeding.Tally{Invalid: 1}}, map[int64]bool{underWay: true}, room{2, maxPosted}, now)
 
 	if got := identifiersOf(plan.chosen); !slices.Equal(got, []int64{11, 21}) {
 		t.Errorf("chosen %d", got)
@@ -166,7 +166,7 @@ func TestWhatAPageComesTo(t *testing.T) {
 	if !reflect.DeepEqual(plan.rejected, want) {
 		t.Errorf("rejected %+v, want %+v", plan.rejected, want)
 	}
-	if want := (seeding.Run{Cursor: 21, Tally: seeding.Tally{Looked: 11, NotSelected: 2, Holding: 4, Rejected: 2, Invalid: 2}}); !reflect.DeepEqual(plan.run, want) {
+	if want := (seeding.Run{Cursor: 21, PassStarted: now, Tally: seeding.Tally{Looked: 11, NotSelected: 2, Holding: 4, Rejected: 2, Invalid: 2}}); !reflect.DeepEqual(plan.run, want) {
 		t.Errorf("run %+v, want %+v", plan.run, want)
 	}
 	if !reflect.DeepEqual(p.mine, mineBefore) {

@@ -147,7 +147,8 @@ func (r rules) decide(vid seeding.Identifier, f facts, now time.Time) decision {
 }
 
 // count adds the VID to the tally of its run. What is removed is counted when it was.
-func (f facts) count(c choice, t *seeding.Tally) {
+func (f facts) count(c choice, run *seeding.Run) {
+	t := &run.Tally
 	t.Looked++
 	switch {
 	case f.taken:
@@ -156,11 +157,18 @@ func (f facts) count(c choice, t *seeding.Tally) {
 		t.NotSelected++
 	case len(f.tokens) > 0:
 		t.Holding++
+	case c == reject, c == skip && f.invalidSince(run.PassStarted):
+		t.Invalid++
 	case c == skip:
 		t.Rejected++
-	case c == reject:
-		t.Invalid++
 	}
+}
+
+// invalidSince reports whether the registrant was rejected unsent since its pass began:
+// by this pass, which then had no claim for all whom it had looked at, and meets them
+// again.
+func (f facts) invalidSince(passStarted time.Time) bool {
+	return f.before.Kind == seeding.Invalid && !f.before.Since.Before(passStarted)
 }
 
 // demographics are what would be sent for a VID.

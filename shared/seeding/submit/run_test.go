@@ -351,10 +351,45 @@ func TestTallyOfAWaveThatIsClaimedInPart(t *testing.T) {
 	}
 	all := selection{chosen: chosen, run: seeding.Run{Tally: seeding.Tally{Looked: 14, InBatch: 6, Holding: 4, Invalid: 1, Removed: 3}}}
 	parts := all.split(sizes{first: 2, others: 2, count: 2})
-	if want := (seeding.Tally{Looked: 6, InBatch: 2, Holding: 2, Invalid: 1, Removed: 3}); parts[0].run.Tally != want {
+	if want := (seeding.Tally{Looked: 6, InBatch: 2, Holding: 2, Removed: 3}); parts[0].run.Tally != want {
 		t.Errorf("first %+v, want %+v", parts[0].run.Tally, want)
 	}
 	if parts[1].run.Tally != all.run.Tally {
 		t.Errorf("last %+v", parts[1].run.Tally)
+	}
+}
+
+// Who was rejected unsent with a page of which a part, or nobody, was claimed is met
+// again, and is counted as that all the same: once.
+func TestWhoIsRejectedWithAPageThatIsClaimedInPartIsCountedOnce(t *testing.T) {
+	for name, refused := range map[string]int{"no claim": 1, "the second claim": 2} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.connector.MTS.WidthMaximum, f.mts.Pace, f.mts.Heard = 8, manyWorkers(seeding.Pace{Size: 2, Proved: 2}), now
+			f.connector.Source.Mandatory = []string{"name"}
+			f.add(1, 2, 3, 4, 5, 6)
+			for _, nameless := range []int64{2, 5} {
+				delete(f.records[nameless], "name")
+			}
+			claims := 0
+			f.during["Claim"] = func() error {
+				if claims++; claims == refused {
+					return seeding.ErrConflict
+				}
+				return nil
+			}
+			for range 4 {
+				if err := f.oneStep(t); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sent := 0
+			for _, b := range f.open {
+				sent += b.Count
+			}
+			if got, want := f.runs["id2"].Tally, (seeding.Tally{Looked: 6, Invalid: 2}); got != want || sent != 4 {
+				t.Errorf("%d sent, %+v; want %+v", sent, got, want)
+			}
+		})
 	}
 }

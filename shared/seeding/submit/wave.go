@@ -70,11 +70,9 @@ func (c selection) split(z sizes) (parts []selection) {
 		if len(c.chosen) > 0 { // who was chosen but is not claimed is looked at again
 			last := part.chosen[n-1]
 			part.run.Cursor, part.run.PassOver = last.cursor, false
-			removed, invalid := part.run.Tally.Removed, part.run.Tally.Invalid // these are written already
+			removed := part.run.Tally.Removed // these are not met again
 			part.run.Tally = last.tally
-			if part.run.Tally.Removed = removed; part.run.Selection.Listed == 0 { // a list counts who is met again
-				part.run.Tally.Invalid = invalid
-			}
+			part.run.Tally.Removed = removed
 		}
 		parts = append(parts, part)
 	}
