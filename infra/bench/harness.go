@@ -94,7 +94,7 @@ func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harnes
 	if s.around != nil {
 		seen = s.around(seen)
 	}
-	h.connect(seedingdb.New(seen, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers)) //nolint:contextcheck // opening a registry makes no call
+	h.connect(seedingdb.New(seen, tables.Connectors, tables.Answers), seedingdb.NewInbox(h.units, tables.Answers))
 	return h, h.prepare(ctx)
 }
 

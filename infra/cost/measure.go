@@ -107,7 +107,7 @@ func idleTick(ctx context.Context) (tick measuredTick, err error) {
 	store := seedingdb.New(client, tables.Connectors, tables.Answers)
 	var logged bytes.Buffer
 	invoker := inprocess.NewInvoker(inprocess.SystemClock{}, func(error) {})
-	functions := inprocess.Wire(inprocess.Surroundings{ //nolint:contextcheck // opening a registry makes no call
+	functions := inprocess.Wire(inprocess.Surroundings{
 		Store: store, Inbox: seedingdb.NewInbox(client, tables.Answers), Stream: invoker.InvokePatch, MTS: mts.New(http.DefaultClient, time.Now),
 		Calls: http.DefaultClient, Invoker: invoker, Meter: function.Meter{Out: &logged, Stack: "mts-connector", Now: time.Now},
 		Clock: inprocess.SystemClock{}, Times: seeding.DefaultTimes(), Log: slog.New(slog.NewJSONHandler(&logged, nil)),
