@@ -56,6 +56,39 @@ func TestByteOrderMarkBeforeABodyIsAccepted(t *testing.T) {
 	s.want(202, "POST", path+"/rejections/retry", "\ufeff{}")
 }
 
+// Whoever narrows a request by a variable that was never set sends null. It is refused
+// wherever leaving the member out would mean more: everybody, or in earnest.
+func TestNullIsNotEverybody(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	before := fmt.Sprint(s.store.states[idOf(path)])
+	for _, c := range [][3]string{
+		{path + "/imports", `{"registrants":null}`, "/registrants"},
+		{path + "/imports", `{"domain":null}`, "/domain"},
+		{path + "/imports", `{"registrants":[7],"domain":null}`, "/domain"},
+		{path + "/rejections/retry", `{"kind":null}`, "/kind"},
+		{path + "/rejections/retry", `{"kind":"refused","code":null}`, "/code"},
+		{path + "/rejections/retry", `{"identifiers":null}`, "/identifiers"},
+		{path + "/rejections/retry", `{"registrants":null}`, "/registrants"},
+		{path + "/rejections/retry", `{"dry_run":null}`, "/dry_run"},
+		{path + "/preview", `{"registrants":null}`, "/registrants"},
+		{"/previews", `{"connector":"` + idOf(path) + `","registrants":null}`, "/registrants"},
+		{"/previews", `{"connector":"` + idOf(path) + `","configuration":null}`, "/configuration"},
+		{"/checks", `{"connector":"` + idOf(path) + `","configuration":null}`, "/configuration"},
+		{"/checks", `{"configuration":{"domain":null}}`, "/configuration/domain"},
+		{"/connectors", with("domain", null{}), "/domain"},
+	} {
+		reply := s.want(422, "POST", c[0], c[1])
+		if got := reply.fieldErrors(); len(got) != 1 || got[c[2]] != "must not be null; leave it out if you mean it so" {
+			t.Errorf("%s %s: %v", c[0], c[1], got)
+		}
+	}
+	s.want(422, "PUT", path, with("domain", null{}), "If-Match", "*")
+	if after := fmt.Sprint(s.store.states[idOf(path)]); after != before || len(s.invoker.invoked) != 0 || len(s.store.connectors) != 1 {
+		t.Errorf("%s became %s, invoked %v", before, after, s.invoker.invoked)
+	}
+}
+
 // null is not {}: a retry of everybody must be asked for.
 func TestBodyMustBeAnObject(t *testing.T) {
 	s := newService(t)

@@ -34,7 +34,6 @@ func TestOpeningImports(t *testing.T) {
 		"as many as may be":      {`{"registrants":` + idsAsJSON(seeding.MaxListed) + `}`, seeding.Selection{Listed: seeding.MaxListed}, []int64{1, 2, 3}, "map[registrants:10000]"},
 		"a domain":               {`{"domain":[["age",">=",18]]}`, seeding.Selection{Domain: `[["age",">=",18]]`}, nil, `map[domain:[["age",">=",18]]]`},
 		"a domain as text":       {`{"domain":" [('age', '>=', 18)] "}`, seeding.Selection{Domain: `[('age', '>=', 18)]`}, nil, `map[domain:[('age', '>=', 18)]]`},
-		"a member that is null":  {`{"registrants":null,"domain":null}`, seeding.Selection{}, nil, "map[]"},
 		"a domain for everybody": {`{"domain":[]}`, seeding.Selection{Domain: `[]`}, nil, "map[domain:[]]"},
 	} {
 		t.Run(name, func(t *testing.T) {

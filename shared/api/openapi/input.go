@@ -9,6 +9,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -24,7 +25,8 @@ const MaxBody = 256 << 10
 
 // Read reads the body of a request, checks it by the schema of its operation, and
 // puts it over the values of into: pointers to structs that hold the defaults. A
-// member that is wrong, or null, leaves its default.
+// member that is wrong, or null, leaves its default; one that is null although its
+// schema says "x-null: refused" is wrong.
 //
 // What is wrong with members is returned, so that whoever knows more rules can add to
 // it; nothing may be done before its Err() is nil. err is a *Problem where no member
@@ -57,12 +59,16 @@ func (d *Document) ReadPart(schema string, part json.RawMessage, into ...any) (w
 
 // over checks a value by a schema and puts it over the values of into.
 func (d *Document) over(location string, v any, into []any) (wrong api.FieldErrors, err error) {
-	v = withoutNull(v)
-	mistakes, err := d.validate(location, v)
+	c, err := d.read()
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range mistakes {
+	v, mistakes := c.withoutNull(v, lookUp(c.tree, location), nil)
+	found, err := d.validate(location, v)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range append(mistakes, found...) {
 		wrong.Add(pointerTo(d.discreet(m.at), wrong.Full()), m.flaw)
 		v = without(v, m.at)
 	}
@@ -91,23 +97,43 @@ func pointerTo(at []string, counted bool) string {
 }
 
 // withoutNull removes members that are null: that is the same as leaving them out.
-func withoutNull(v any) any {
+// Where leaving a member out means more than any value of it (everybody, instead of
+// some), null is a mistake: it is what a variable gives that was never set.
+func (c contents) withoutNull(v, schema any, at []string) (left any, wrong []mistake) {
+	said, _ := c.resolved(schema)
+	if said["additionalProperties"] == true { // a part with a schema of its own, see ReadPart
+		return v, nil
+	}
+	inside := func(name string, value, schema any) any {
+		switch value.(type) {
+		case map[string]any, []any:
+			value, found := c.withoutNull(value, schema, append(slices.Clone(at), name))
+			wrong = append(wrong, found...)
+			return value
+		}
+		return value
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
-			if value == nil {
-				delete(v, name)
-			} else {
-				v[name] = withoutNull(value)
+			of := member(said["properties"], name)
+			if v[name] = inside(name, value, of); value != nil {
+				continue
+			}
+			if delete(v, name); member(of, "x-null") == "refused" {
+				wrong = append(wrong, mistake{append(slices.Clone(at), name), noNull, 0})
 			}
 		}
 	case []any:
 		for i, value := range v {
-			v[i] = withoutNull(value)
+			v[i] = inside(strconv.Itoa(i), value, said["items"])
 		}
 	}
-	return v
+	slices.SortFunc(wrong, func(a, b mistake) int { return slices.Compare(a.at, b.at) })
+	return v, wrong
 }
+
+var noNull = api.Flaw{Code: "null", Detail: "must not be null; leave it out if you mean it so"}
 
 // without is a body without the member at a place, or the one that holds it if that
 // is a list: of a list that is wrong nothing counts.
