@@ -122,7 +122,8 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 const fromNewest = " "
 
 // history replies the batches that held a registrant, newest first, of as many as one
-// request looks at.
+// request looks at. Whoever had its number in a former registry of the connector is
+// somebody else.
 func (s *service) history(w http.ResponseWriter, r *http.Request, c seeding.Connector, registrant int64, page api.Page) error {
 	run, batch, ok := strings.Cut(page.Mark, " ")
 	if !ok {
@@ -134,6 +135,9 @@ func (s *service) history(w http.ResponseWriter, r *http.Request, c seeding.Conn
 	}
 	documents := []pastDocument{}
 	for _, b := range list {
+		if b.Ref.Registry != c.RegistryKey() {
+			continue
+		}
 		documents = append(documents, pastDocument{b.Ref.Run, b.Ref.Batch, b.State, b.Claimed, b.Closed, outcome(b)})
 	}
 	api.Reply(w, http.StatusOK, struct {

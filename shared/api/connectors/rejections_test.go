@@ -235,6 +235,9 @@ func TestWhatHappenedToARegistrant(t *testing.T) {
 		}
 		s.store.runs[run.ID] = run
 	}
+	former := batch("r2", "r2-former", seeding.Patched, 4711) // before the connector was moved
+	former.Ref.Registry = "former"
+	s.store.batches = append(s.store.batches, former)
 	a := s.want(200, "GET", path+"/registrants/4711", "")
 	if open := a.body["open_batches"].([]any); len(open) != 1 || open[0].(map[string]any)["batch"] != "b9" || open[0].(map[string]any)["identifier"] != 47110.0 || len(a.body["rejections"].([]any)) != 0 {
 		t.Errorf("%s", a.Body)

@@ -13,7 +13,7 @@ import (
 
 // rejectionOf is a present rejection of a registrant.
 func rejectionOf(registrant int64, kind seeding.RejectionKind, code string) seeding.Rejection {
-	return seeding.Rejection{Registry: "r", Connector: "c", Subject: sentRow(registrant).Subject, Kind: kind, Code: code, Attempts: 1, Version: 4}
+	return seeding.Rejection{Registry: registryKey, Connector: "c", Subject: sentRow(registrant).Subject, Kind: kind, Code: code, Attempts: 1, Version: 4}
 }
 
 // The order of reading and writing (infra/protocol.md, "Patch" 3 and 4): the
@@ -518,8 +518,8 @@ func TestAnyCallMayFail(t *testing.T) {
 						return nil
 					}
 					for range 6 {
-						_ = f.patcher().Patch(t.Context(), "r") // the first one may fail
-						f.now = f.now.Add(7 * time.Minute)      // longer than any lease or outage here
+						_ = f.patcher().Patch(t.Context(), registryKey) // the first one may fail
+						f.now = f.now.Add(7 * time.Minute)              // longer than any lease or outage here
 					}
 					b := f.batches[batch]
 					if want := (seeding.Totals{Sent: 3, Tokenised: 1, Duplicate: 1, Refused: 1}); b.State != seeding.Patched || b.Totals != want {

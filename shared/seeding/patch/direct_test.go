@@ -38,7 +38,7 @@ func newDirect(status seeding.MTSStatus, holding ...int64) *fake {
 
 func (f *fake) look(t *testing.T) {
 	t.Helper()
-	if err := f.patcher().Look(t.Context(), "r"); err != nil {
+	if err := f.patcher().Look(t.Context(), registryKey); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -92,7 +92,7 @@ func TestHowADirectBatchEnds(t *testing.T) {
 		{"VIDs are kept", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) { f.connector.Output.RemoveVIDs = false }, seeding.Patched, all, nil, "", []int64{1, 2, 3}},
 		{"removing was refused before: submit tries", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) { f.state.Problems[seeding.ProblemUnlink] = seeding.Problem{Attempts: 1} }, seeding.Patched, all, nil, "", []int64{1, 2, 3}},
 		{"another connector has a conflict on one", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) {
-			f.rejections = []seeding.Rejection{{Registry: "r", Connector: "other", Subject: sentRow(2).Subject, Kind: seeding.Conflict}}
+			f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "other", Subject: sentRow(2).Subject, Kind: seeding.Conflict}}
 		}, seeding.Patched, all, nil, "", []int64{2}},
 		{"MTS is not done", seeding.StatusWorking, []int64{1, 2, 3}, func(f *fake) { f.track(func(t *seeding.Tracking) { t.Done = time.Time{} }) }, seeding.Submitted, seeding.Totals{}, nil, "", []int64{1, 2, 3}},
 		{"it is not time to look", seeding.StatusFinished, []int64{1, 2, 3}, func(f *fake) {
@@ -202,7 +202,7 @@ func TestNobodyArrived(t *testing.T) {
 // it.
 func TestArrivalEndsProblems(t *testing.T) {
 	f := newDirect(seeding.StatusPartly, 1)
-	f.rejections = []seeding.Rejection{{Registry: "r", Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.NoToken, Code: seeding.CodeNotArrived, Since: now.Add(-time.Hour)}}
+	f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.NoToken, Code: seeding.CodeNotArrived, Since: now.Add(-time.Hour)}}
 	for _, source := range []seeding.Source{seeding.ProblemDelivery, seeding.ProblemArrival, seeding.ProblemRead, seeding.ProblemPolicy} {
 		f.state.Problems[source] = seeding.Problem{Attempts: 1}
 	}
@@ -233,7 +233,7 @@ func TestDirectEndIsRepeated(t *testing.T) {
 					err = &seeding.Fault{Kind: seeding.Unknown}
 				}
 				when(f)[at] = once(err)
-				if err := f.patcher().Look(t.Context(), "r"); err != nil && !errors.Is(err, errStorage) {
+				if err := f.patcher().Look(t.Context(), registryKey); err != nil && !errors.Is(err, errStorage) {
 					t.Fatal(err)
 				}
 				f.now = f.now.Add(10 * time.Minute)

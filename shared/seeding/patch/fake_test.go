@@ -50,10 +50,10 @@ type fake struct {
 func newFake() *fake {
 	f := &fake{
 		now: now, during: map[string]func() error{}, after: map[string]func() error{},
-		connector: seeding.Connector{ID: "c", Version: 3, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Output: seeding.Output{RemoveVIDs: true, TokenShape: shortTokens}},
-		state:     seeding.State{Connector: "c", Status: seeding.Running, Version: 3, Problems: map[seeding.Source]seeding.Problem{}},
+		connector: seeding.Connector{ID: "c", Version: 3, Registry: access, MTS: seeding.MTSAccess{URL: "http://mts", BatchMaximum: 1000}, Output: seeding.Output{RemoveVIDs: true, TokenShape: shortTokens}},
+		state:     seeding.State{Connector: "c", Registry: registryKey, Status: seeding.Running, Version: 3, Problems: map[seeding.Source]seeding.Problem{}},
 		batches:   map[string]seeding.Batch{}, answers: map[string][]seeding.AnswerPart{},
-		lease: seeding.RegistryState{Key: "r"}, mts: seeding.MTSState{Key: "m", Pace: seeding.Pace{Size: 2}},
+		lease: seeding.RegistryState{Key: registryKey}, mts: seeding.MTSState{Key: "m", Pace: seeding.Pace{Size: 2}},
 		registry: &registry{vids: identifiers{sentVID(1), sentVID(2)}}, measured: map[string]float64{},
 	}
 	for i := range f.registry.vids {
@@ -68,7 +68,7 @@ func newFake() *fake {
 // sent makes batch b1 of registrants.
 func (f *fake) sent(registrants ...int64) {
 	b := seeding.Batch{
-		Ref:   seeding.BatchRef{Registry: "r", Connector: "c", Run: "run", Batch: batch},
+		Ref:   seeding.BatchRef{Registry: registryKey, Connector: "c", Run: "run", Batch: batch},
 		State: seeding.Submitted, MTS: "m", Size: len(registrants), InLine: len(registrants), Count: len(registrants),
 		Claimed: now.Add(-time.Second), Submitted: now.Add(-time.Second), Deadline: now.Add(time.Minute),
 		RequestID: "request", RowKey: key.ID, FingerprintKey: fingerprintKey,
@@ -94,7 +94,7 @@ func (f *fake) says(rows ...seeding.Row) {
 // patch patches the registry of the fake.
 func (f *fake) patch(t *testing.T) {
 	t.Helper()
-	if err := f.patcher().Patch(t.Context(), "r"); err != nil {
+	if err := f.patcher().Patch(t.Context(), registryKey); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,7 +11,12 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 )
 
-// The batch of these tests, and the key of its rows.
+// The registry of these tests, the batch, and the key of its rows.
+var (
+	access      = seeding.RegistryAccess{URL: "http://registry", Database: "g2p"}
+	registryKey = seeding.RegistryKey(access.URL, access.Database)
+)
+
 const batch = "b1"
 
 var key = seedingtest.Key("k1")

@@ -23,7 +23,7 @@ const (
 // newOutput is newFake with three registrants and an Output Format.
 func newOutput(format string) *fake {
 	f := newFake()
-	f.connector.Registry = seeding.RegistryAccess{VIDType: "MOSIP VID", TokenType: "MOSIP UIN TOKEN"}
+	f.connector.Registry.VIDType, f.connector.Registry.TokenType = "MOSIP VID", "MOSIP UIN TOKEN"
 	f.connector.Source = seeding.RegistrySource{Fields: []string{"id", "given_name", "family_name", "gender", "birthdate", "phone"}, Mapping: seeding.Mapping{VID: "vid"}}
 	f.connector.Output.Format = format
 	f.registry.vids = append(f.registry.vids, sentVID(3))
@@ -351,7 +351,7 @@ func TestAnyCallMayFailWithAnOutputFormat(t *testing.T) {
 						return nil
 					}
 					for range 6 {
-						_ = f.patcher().Patch(t.Context(), "r")
+						_ = f.patcher().Patch(t.Context(), registryKey)
 						f.now = f.now.Add(7 * time.Minute)
 						if _, isFault := errors.AsType[*seeding.Fault](failure); isFault {
 							f.now = f.now.Add(time.Hour)

@@ -332,6 +332,10 @@ func (p *Patcher) process(ctx context.Context, t *turn, parts []seeding.AnswerPa
 		return proceed, true, p.noteUnreadable(ctx, t, parts[0].Ref.Connector, parts[0].Ref.Batch)
 	case err != nil:
 		return proceed, false, err
+	case a.connector.RegistryKey() != t.registry.Key:
+		// This lease covers the former registry only, and what is at the present one
+		// is not what was sent.
+		return proceed, false, p.drop(ctx, a, "its connector uses another registry now")
 	}
 	if a.state, err = p.Store.State(ctx, a.connector.ID); err != nil {
 		return proceed, false, err
@@ -443,14 +447,15 @@ func (p *Patcher) noteUnreadable(ctx context.Context, t *turn, connector, batch 
 }
 
 // showSetAside raises the problem "set_aside", unless it is shown. A connector
-// that is deleted, or whose state cannot be read, shows nothing.
+// that is deleted or uses another registry now, or whose state cannot be read, shows
+// nothing.
 func (p *Patcher) showSetAside(ctx context.Context, t *turn, connector string) error {
 	t.failing[connector] = true
 	state, err := p.Store.State(ctx, connector)
 	if _, shown := state.Problems[seeding.ProblemSetAside]; shown || seeding.IsNotFound(err) || errors.Is(err, seeding.ErrDamaged) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || state.Registry != t.registry.Key {
 		return err
 	}
 	problem := state.Raise(seeding.ProblemSetAside, p.Clock.Now(), seeding.AnswerUnprocessed, p.Times)

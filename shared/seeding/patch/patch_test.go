@@ -69,7 +69,7 @@ func TestUnknownWriteIsRememberedWhereTheStorageFails(t *testing.T) {
 			f := newFake()
 			f.during[write] = once(&seeding.Fault{Kind: seeding.Unknown})
 			fails(f)
-			err := f.patcher().Patch(t.Context(), "r")
+			err := f.patcher().Patch(t.Context(), registryKey)
 			if held := f.lease.Patch.Until.Sub(f.now); held != seeding.DefaultTimes().CommitGrace || err != nil && !errors.Is(err, errStorage) {
 				t.Errorf("%s, then without %s: the lease is held for %v; %v", write, name, held, err)
 			}
@@ -142,7 +142,7 @@ func TestAStorageThatFails(t *testing.T) {
 	for call, looked := range map[string]bool{"TakePatch": false, "NextAnswer": true, "LeavePatch": true} {
 		f := newFake()
 		f.during[call] = once(errStorage)
-		if err := f.patcher().Patch(t.Context(), "r"); !errors.Is(err, errStorage) || f.called("NextAnswer") > 0 != looked {
+		if err := f.patcher().Patch(t.Context(), registryKey); !errors.Is(err, errStorage) || f.called("NextAnswer") > 0 != looked {
 			t.Errorf("%s fails: error %v, after %q", call, err, f.calls)
 		}
 	}
@@ -221,7 +221,7 @@ func TestOneFailureKeepsNoOtherAnswerWaiting(t *testing.T) {
 			if !c.noted {
 				f.during["Postpone"] = once(errStorage)
 			}
-			err := f.patcher().Patch(t.Context(), "r")
+			err := f.patcher().Patch(t.Context(), registryKey)
 			if (err == nil) != c.noted || len(f.answers) != c.left || f.lease.Patch.Live(f.now) {
 				t.Errorf("error %v, %d answers left, the lease is %+v", err, len(f.answers), f.lease.Patch)
 			}
@@ -288,6 +288,37 @@ func TestAnswersOfNobody(t *testing.T) {
 	}
 }
 
+// An answer that comes after its connector was moved to another registry is deleted:
+// nothing of it is written to either registry, or counted anywhere, and one that
+// cannot be read is nobody's problem.
+func TestLateAnswersOfAConnectorThatMoved(t *testing.T) {
+	for name, access := range map[string]seeding.RegistryAccess{
+		"to another address":  {URL: "http://other", Database: access.Database},
+		"to another database": {URL: access.URL, Database: "copy"},
+	} {
+		for _, unreadable := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", unreadable ", unreadable), func(t *testing.T) {
+				f := newFake()
+				b := f.batches[batch]
+				b.State, b.Totals = seeding.Lost, seeding.Totals{Sent: 2}
+				f.batches[batch] = b
+				f.connector.Registry = access
+				f.state.Registry = f.connector.RegistryKey()
+				f.says(withToken(1, "A"), withError(2, "IDA-MLC-004"))
+				if unreadable {
+					f.during["AnswerParts"] = func() error { return &seeding.DamagedAnswer{Connector: "c", Batch: batch} }
+				}
+				f.patch(t)
+				left := f.batches[batch]
+				if f.called("Open")+f.called("CountParts") > 0 || len(f.registry.tokens)+len(f.rejections)+len(f.state.Problems) > 0 ||
+					left.Attempts > 0 || left.Totals != b.Totals || !unreadable && len(f.answers) > 0 {
+					t.Errorf("%d answers left, %d tokens, rejections %v, problems %v after %v", len(f.answers), len(f.registry.tokens), f.rejections, f.state.Problems, f.calls)
+				}
+			})
+		}
+	}
+}
+
 // An answer that fails for an unknown reason is tried again ever more seldom,
 // and set aside after the tenth time (infra/protocol.md, "Patch" 9).
 func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
@@ -308,7 +339,7 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 			}
 			f.batches[batch] = b
 			f.answers[batch][0].Packed = []byte("damaged")
-			f.rejections = []seeding.Rejection{{Registry: "r", Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.SetAside, Attempts: 1, Version: 4}}
+			f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.SetAside, Attempts: 1, Version: 4}}
 			before := slices.Clone(f.rejections)
 
 			waits := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
@@ -338,7 +369,7 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 			if c.state.Open() {
 				of := func(registrant int64, attempts, version int, wait time.Duration) seeding.Rejection {
 					return seeding.Rejection{
-						Registry: "r", Connector: "c", Subject: sentRow(registrant).Subject, Kind: seeding.SetAside, Code: seeding.CodeSetAside,
+						Registry: registryKey, Connector: "c", Subject: sentRow(registrant).Subject, Kind: seeding.SetAside, Code: seeding.CodeSetAside,
 						Configured: 3, Attempts: attempts, Since: f.now, Next: f.now.Add(wait), Version: version + 1,
 					}
 				}

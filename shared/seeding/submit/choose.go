@@ -43,15 +43,15 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		return selection{}, err
 	}
 	taken := membersOf(open)
-	chosen, deleted := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
+	chosen, away := selection{run: *v.run, counter: state.Counter, fingerprintKey: r.fingerprintKey.ID}, map[string]bool{}
 	started := s.Clock.Now()
 	until := started.Add(s.Times.PageLimit / 2)
 	left := wave
 	read := func(limit int) (page, error) {
 		if v.run.Selection.Listed > 0 {
-			return s.readList(limited, registry, c, chosen.run, limit, deleted, until)
+			return s.readList(limited, registry, c, chosen.run, limit, away, until)
 		}
-		return s.readPage(limited, registry, c, chosen.run.Cursor, limit, deleted, until)
+		return s.readPage(limited, registry, c, chosen.run.Cursor, limit, away, until)
 	}
 	for limit := v.pageLimit(wave.candidates); ; limit = v.pageLimit(2 * limit) {
 		p, err := read(limit)

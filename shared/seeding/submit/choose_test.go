@@ -340,26 +340,37 @@ func TestWhoIsInAnOpenBatchIsNotChosen(t *testing.T) {
 	}
 }
 
-// Rejections of a deleted connector are deleted, and keep no VID.
-func TestRejectionsOfDeletedConnectors(t *testing.T) {
-	f := newFake()
-	f.add(1, 2)
-	f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: aToken}, {ID: 99, Registrant: 2, Value: aToken}}
+// Rejections of a connector that was deleted, or that uses another registry now, are
+// deleted and keep no VID, of listed registrants too.
+func TestRejectionsOfConnectorsThatAreAway(t *testing.T) {
 	conflict := func(connector string, r int64) seeding.Rejection {
 		return seeding.Rejection{Connector: connector, Kind: seeding.Conflict, Subject: seeding.Member{Registrant: r, Identifier: 10 + r}.Subject()}
 	}
-	f.rejections = []seeding.Rejection{conflict("deleted", 1), conflict("deleted", 2), conflict("other", 2)}
-	if err := f.work(t); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(f.rejections, []seeding.Rejection{conflict("other", 2)}) {
-		t.Errorf("rejections left %+v", f.rejections)
-	}
-	if got := f.called("Remove"); !slices.Equal(got, []string{"Remove [11]"}) {
-		t.Errorf("%q", got)
-	}
-	if got := f.called("State"); !slices.Equal(got, []string{"State deleted", "State other"}) {
-		t.Errorf("asked for %q", got)
+	for _, away := range []string{"deleted", "moved"} {
+		for _, listed := range []bool{false, true} {
+			t.Run(fmt.Sprint(away, ", listed ", listed), func(t *testing.T) {
+				f := newFake()
+				f.add(1, 2)
+				f.tokens = []seeding.Identifier{{ID: 98, Registrant: 1, Value: aToken}, {ID: 99, Registrant: 2, Value: aToken}}
+				f.rejections = []seeding.Rejection{conflict(away, 1), conflict(away, 2), conflict("other", 2)}
+				if listed {
+					f.state.Status = seeding.Stopped
+					f.openList("import", []int64{1, 2})
+				}
+				if err := f.work(t); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(f.rejections, []seeding.Rejection{conflict("other", 2)}) {
+					t.Errorf("rejections left %+v", f.rejections)
+				}
+				if got := f.called("Remove"); !slices.Equal(got, []string{"Remove [11]"}) {
+					t.Errorf("%q", got)
+				}
+				if got := f.called("State"); !slices.Equal(got, []string{"State " + away, "State other"}) {
+					t.Errorf("asked for %q", got)
+				}
+			})
+		}
 	}
 }
 

@@ -210,7 +210,11 @@ func (f *fake) State(_ context.Context, id string) (seeding.State, error) {
 	if err == nil && id == "deleted" {
 		err = seeding.ErrNotFound
 	}
-	return seeding.State{Connector: id}, err
+	state := seeding.State{Connector: id, Registry: f.connector.RegistryKey()}
+	if id == "moved" {
+		state.Registry = "another"
+	}
+	return state, err
 }
 
 func (f *fake) TakeRun(_ context.Context, _, owner string, at, until, moved time.Time) (seeding.State, error) {

@@ -20,7 +20,7 @@ type list struct {
 // readList reads at most limit registrants of the list of an import, after the
 // cursor, and what belongs to them: by their ids, not by paging all VIDs. In a later
 // pass these are only those that the run has sent.
-func (s *Submitter) readList(ctx context.Context, registry seeding.Registry, c seeding.Connector, run seeding.Run, limit int, deleted map[string]bool, until time.Time) (p page, err error) {
+func (s *Submitter) readList(ctx context.Context, registry seeding.Registry, c seeding.Connector, run seeding.Run, limit int, away map[string]bool, until time.Time) (p page, err error) {
 	part, found, err := s.Store.ListedPart(ctx, run.Connector, run.ID, run.Cursor)
 	if err != nil {
 		return p, err
@@ -54,7 +54,7 @@ func (s *Submitter) readList(ctx context.Context, registry seeding.Registry, c s
 		if seeding.IgnoreDamaged(err) != nil {
 			return p, err
 		}
-		if err := s.readRejected(ctx, registry, c, &p, rejections, deleted, began); err != nil {
+		if err := s.readRejected(ctx, registry, c, &p, rejections, away, began); err != nil {
 			return p, err
 		}
 		p.gone = nil // only a page of all VIDs tells which are gone

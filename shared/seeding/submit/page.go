@@ -21,7 +21,7 @@ type page struct {
 	first     seeding.FirstHolders           // of the tokens of the page, with a direct callback
 	conflicts map[int64]bool                 // identifiers with a conflict of any connector
 	gone      []seeding.Rejection            // of this connector, whose identifier does not exist any more
-	orphans   []seeding.Rejection            // of connectors that were deleted
+	orphans   []seeding.Rejection            // of connectors that are away
 	list      *list                          // nil if the VIDs are looked at in their order
 }
 
@@ -96,9 +96,9 @@ func (r rules) rejection(vid seeding.Identifier, f facts, d decision, now time.T
 }
 
 // readPage reads at most limit VIDs after the cursor, and what belongs to them.
-// deleted caches which other connectors do not exist any more. If registrants are
+// away caches which other connectors are away (isAway). If registrants are
 // read one by one the page ends where it is at the time until.
-func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c seeding.Connector, cursor int64, limit int, deleted map[string]bool, until time.Time) (p page, err error) {
+func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c seeding.Connector, cursor int64, limit int, away map[string]bool, until time.Time) (p page, err error) {
 	began := s.Clock.Now()
 	if p.vids, err = registry.VIDs(ctx, cursor, limit); err != nil {
 		return p, err
@@ -124,20 +124,20 @@ func (s *Submitter) readPage(ctx context.Context, registry seeding.Registry, c s
 	if seeding.IgnoreDamaged(err) != nil {
 		return p, err
 	}
-	err = s.readRejected(ctx, registry, c, &p, rejections, deleted, began)
+	err = s.readRejected(ctx, registry, c, &p, rejections, away, began)
 	return p, err
 }
 
 // readRejected adds to a page what belongs to its rejections.
-func (s *Submitter) readRejected(ctx context.Context, registry seeding.Registry, c seeding.Connector, p *page, rejections []seeding.Rejection, deleted map[string]bool, began time.Time) (err error) {
+func (s *Submitter) readRejected(ctx context.Context, registry seeding.Registry, c seeding.Connector, p *page, rejections []seeding.Rejection, away map[string]bool, began time.Time) (err error) {
 	for _, r := range rejections {
-		if _, known := deleted[r.Connector]; !known && r.Connector != c.ID {
-			if deleted[r.Connector], err = s.isDeleted(ctx, r.Connector); err != nil {
+		if _, known := away[r.Connector]; !known && r.Connector != c.ID {
+			if away[r.Connector], err = s.isAway(ctx, r.Connector, c.RegistryKey()); err != nil {
 				return err
 			}
 		}
 	}
-	p.addRejections(rejections, c.ID, deleted, began)
+	p.addRejections(rejections, c.ID, away, began)
 	return p.readHolders(ctx, registry)
 }
 
@@ -272,14 +272,14 @@ func (r rules) hidden(p page, first, oneByOne bool) error {
 	return &seeding.Fault{Kind: seeding.RefusedRequest, Code: code}
 }
 
-// isDeleted reports whether a connector was deleted. Its rejections must not keep
-// others from removing VIDs.
-func (s *Submitter) isDeleted(ctx context.Context, connector string) (bool, error) {
-	_, err := s.Store.State(ctx, connector)
+// isAway reports whether a connector was deleted, or uses another registry now. Its
+// rejections here are nobody's, and must not keep others from removing VIDs.
+func (s *Submitter) isAway(ctx context.Context, connector, registry string) (bool, error) {
+	state, err := s.Store.State(ctx, connector)
 	if seeding.IsNotFound(err) {
 		return true, nil
 	}
-	return false, err
+	return err == nil && state.Registry != registry, err
 }
 
 // unseen returns why the registry shows next to no registrant of a page, of which
@@ -300,14 +300,14 @@ func (s *Submitter) unseen(ctx context.Context, registry seeding.Registry, p pag
 
 // addRejections adds the rejections in the range of the page. One that was
 // written since the page was read is not gone, because its identifier may be new.
-func (p *page) addRejections(rejections []seeding.Rejection, connector string, deleted map[string]bool, began time.Time) {
+func (p *page) addRejections(rejections []seeding.Rejection, connector string, away map[string]bool, began time.Time) {
 	there := map[int64]bool{}
 	for _, vid := range p.vids {
 		there[vid.ID] = true
 	}
 	p.mine, p.conflicts = map[int64]seeding.Rejection{}, map[int64]bool{}
 	for _, r := range rejections {
-		if deleted[r.Connector] {
+		if away[r.Connector] {
 			p.orphans = append(p.orphans, r)
 			continue
 		}
