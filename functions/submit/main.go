@@ -25,6 +25,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding/inquire"
 	"openg2p.org/mts-connector/shared/seeding/preview"
 	"openg2p.org/mts-connector/shared/seeding/registrant"
+	"openg2p.org/mts-connector/shared/seeding/setup"
 	"openg2p.org/mts-connector/shared/seeding/submit"
 )
 
@@ -73,6 +74,7 @@ func main() {
 		Answerers: map[seeding.InquiryKind]inquire.Answerer{
 			seeding.CheckInquiry: &check.Checker{
 				Store: store, Password: password, Ping: seeder.Ping, Reach: seeder.Reach, Clock: clock,
+				OutputRights: setup.Rules{Mappings: jq.Mappings{}}.OutputRights,
 				Open: func(c seeding.Connector, password string) (check.Registry, error) {
 					return odoo.Examine(client, c, password, clock.Now)
 				},

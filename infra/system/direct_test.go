@@ -136,6 +136,32 @@ func TestDirectCallbacks(t *testing.T) {
 	}
 }
 
+// bulk17 is an Output Format for line 17.0 in bulk: its call takes a list of individuals,
+// and one without identifiers sets nothing.
+const bulk17 = `{updateId: .input.vid, name: null, given_name: null, gender: null, birth_place: null, ` +
+	`ids: (if .output.token then [{id_type: "MOSIP UIN TOKEN", value: .output.token}] else [] end)}`
+
+// In bulk MTS calls once for a batch. OpenG2P's call of line 17.0 takes such a list, and
+// not one individual by itself.
+func TestDirectCallbacksInBulk(t *testing.T) {
+	w := newDirectWorld(t, odoosim.REST17, options{})
+	w.addRegistrants(150)
+	refused := w.addRefused(7)
+	before := w.now()
+	c := w.connector(func(c *seeding.Connector) {
+		w.direct(odoosim.REST17)(c)
+		c.Delivery.Direct.InBulk = true
+		c.Output.Format = bulk17
+	})
+	w.finish(60, c)
+	w.checkInvariants(c, before)
+	w.checkSent(1)
+	expect(t, "totals", w.totals(c), seeding.Totals{Sent: 157, Tokenised: 150, NoToken: 7})
+	expect(t, "VIDs left", len(w.vids()), 7)
+	expect(t, "problems", len(w.problems(c)), 0)
+	w.checkNotArrived(c, refused...)
+}
+
 // One person who is registered twice gets one token twice: the receiving API takes both.
 // The later one is found, when its token arrives or by a later pass, and keeps its VID
 // until people have decided.

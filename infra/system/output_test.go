@@ -121,3 +121,43 @@ func TestOutputFormatsOfTheseTestsCanBeSaved(t *testing.T) {
 		}
 	}
 }
+
+// Each right without which the registry refuses what an Output Format sets is found by a
+// check before the first run, which would write no token.
+func TestACheckFindsTheRightsThatAnOutputFormatNeeds(t *testing.T) {
+	const format = `{given_name: "X", gender: "O", phone_numbers: [{phone_no: ("+1" + .input.vid)}], ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}`
+	for _, right := range []string{"", "res.partner write", "gender.type read", "g2p.phone.number read", "g2p.phone.number create"} {
+		t.Run("without "+right, func(t *testing.T) {
+			t.Parallel()
+			a := newAdministratorOf(t, options{})
+			a.addRegistrants(12)
+			if model, operation, isOne := strings.Cut(right, " "); isOne {
+				a.registry.Deny(model, operation)
+			}
+			c := a.created(map[string]any{"output_format": format})
+			_, asked, _ := a.send("POST", "/connectors/"+c.ID+"/check", nil)
+			a.tick()
+			_, reply, _ := a.send("GET", fmt.Sprint("/checks/", asked["id"]), nil)
+			lines, _ := reply["lines"].([]any)
+			found := map[string]any{}
+			for _, l := range lines {
+				line, _ := l.(map[string]any)
+				if line["result"] != "ok" {
+					t.Logf("%v", line)
+				}
+				if line["line"] == "write" {
+					found = line
+				}
+			}
+			a.started(c)
+			a.ticks(8)
+			if right == "" {
+				expect(t, "line", fmt.Sprint(found["result"], " ", found["code"]), "ok allowed")
+				expect(t, "tokenised", a.tokenised(), 12)
+				return
+			}
+			expect(t, "line", fmt.Sprint(found["result"], " ", found["code"], " ", found["pointer"]), "failure denied /output_format")
+			expect(t, "tokenised", a.tokenised(), 0)
+		})
+	}
+}

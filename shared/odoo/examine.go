@@ -136,25 +136,25 @@ func (r *Registry) FieldKinds(ctx context.Context) (map[string]string, error) {
 	return found, nil
 }
 
-// May reports whether the user may create or unlink identifiers: those of the model
-// at all, and the given one by the rules for records, unless it is 0. Odoo is asked
+// May reports whether the user has a right: to records of the model at all, and to the
+// given one by the rules for records, unless it is 0. Odoo is asked
 // and nothing is tried: check_access_rights and check_access_rule are in 14 to 19,
 // has_access takes their place from 18 on.
-func (r *Registry) May(ctx context.Context, operation string, identifier int64) (bool, error) {
-	allowed, err := r.asks(ctx, request{model: identifierModel, method: "check_access_rights", arg: operation, kwargs: map[string]any{"raise_exception": false}})
+func (r *Registry) May(ctx context.Context, right seeding.Right, record int64) (bool, error) {
+	allowed, err := r.asks(ctx, request{model: right.Model, method: "check_access_rights", arg: right.Operation, kwargs: map[string]any{"raise_exception": false}})
 	if isSchema(err) {
-		allowed, err = r.asks(ctx, hasAccess(operation, []int64{}))
+		allowed, err = r.asks(ctx, hasAccess(right, []int64{}))
 	}
-	if err != nil || !allowed || identifier == 0 {
+	if err != nil || !allowed || record == 0 {
 		return allowed, err
 	}
-	one := []int64{identifier}
-	err = r.session.call(ctx, request{model: identifierModel, method: "check_access_rule", arg: one, kwargs: map[string]any{"operation": operation}}, nil)
+	one := []int64{record}
+	err = r.session.call(ctx, request{model: right.Model, method: "check_access_rule", arg: one, kwargs: map[string]any{"operation": right.Operation}}, nil)
 	switch {
 	case err == nil:
 		return true, nil
 	case isSchema(err):
-		return r.asks(ctx, hasAccess(operation, one))
+		return r.asks(ctx, hasAccess(right, one))
 	case seeding.FaultOf(err).Kind == seeding.RefusedRights:
 		return false, nil
 	case seeding.FaultOf(err).Kind == seeding.RefusedData: // it was deleted since it was read
@@ -163,8 +163,8 @@ func (r *Registry) May(ctx context.Context, operation string, identifier int64) 
 	return false, err
 }
 
-func hasAccess(operation string, ids []int64) request {
-	return request{model: identifierModel, method: "has_access", arg: ids, kwargs: map[string]any{"operation": operation}}
+func hasAccess(right seeding.Right, ids []int64) request {
+	return request{model: right.Model, method: "has_access", arg: ids, kwargs: map[string]any{"operation": right.Operation}}
 }
 
 // asks makes a call that is answered with yes or no. A refusal for want of rights is

@@ -396,6 +396,29 @@ func (u Update) Resolve(o OutputOwner) (NewToken, error) {
 	return token, nil
 }
 
+// Others are the identifiers that an update sets besides the token and the VID.
+func (u Update) Others(o OutputOwner) []TypedValue {
+	return slices.DeleteFunc(slices.Clone(u.Identifiers), func(i TypedValue) bool { return i.Type == o.TokenType || i.Type == o.VIDType })
+}
+
+// Rights are those that writing an update needs, besides those that every token needs.
+// An identifier that its registrant may hold already is changed.
+func (u Update) Rights(o OutputOwner) (rights []Right) {
+	if len(u.Fields) > 0 {
+		rights = append(rights, Right{"res.partner", "write"})
+	}
+	if u.Fields["gender"] != "" {
+		rights = append(rights, Right{"gender.type", "read"})
+	}
+	if len(u.Phones) > 0 {
+		rights = append(rights, Right{"g2p.phone.number", "read"}, Right{"g2p.phone.number", "create"})
+	}
+	if len(u.Others(o)) > 0 {
+		rights = append(rights, Right{"g2p.reg.id", "write"})
+	}
+	return rights
+}
+
 // NamesVID reports whether an update with an updateId names its owner's VID by it.
 func (u Update) NamesVID(o OutputOwner) bool {
 	return CleanVID(u.UpdateID) == o.VID && (u.UpdateType == "" || u.UpdateType == o.VIDType)

@@ -152,6 +152,21 @@ const (
 	SetRegistrant
 )
 
+// Right is one that a registry gives its users: an operation (read, create, write,
+// unlink) on the records of a model.
+type Right struct {
+	Model     string // by Odoo's name
+	Operation string
+}
+
+func (r Right) String() string { return r.Model + " " + r.Operation }
+
+// Rights that the writing of tokens and the removal of VIDs need.
+var (
+	CreateIdentifiers = Right{"g2p.reg.id", "create"}
+	RemoveIdentifiers = Right{"g2p.reg.id", "unlink"}
+)
+
 // Edit is a write into the registry besides tokens and VIDs.
 type Edit struct {
 	Kind   EditKind

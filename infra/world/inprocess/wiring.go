@@ -110,7 +110,8 @@ func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries
 					_, err := s.MTS.Status(ctx, mtsURL, "00000000-0000-0000-0000-000000000000")
 					return err
 				},
-				Reach: func(context.Context, string) error { return nil },
+				Reach:        func(context.Context, string) error { return nil },
+				OutputRights: setup.Rules{Mappings: jq.Mappings{}}.OutputRights,
 				Open: func(c seeding.Connector, password string) (check.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
 				},

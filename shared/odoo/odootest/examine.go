@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -19,7 +20,7 @@ type examined interface {
 	Line(ctx context.Context) (string, error)
 	Encrypting(ctx context.Context) (bool, error)
 	FieldKinds(ctx context.Context) (map[string]string, error)
-	May(ctx context.Context, operation string, identifier int64) (bool, error)
+	May(ctx context.Context, right seeding.Right, record int64) (bool, error)
 	LookUps(ctx context.Context, registrant int64) (seeding.LookUps, error)
 	Unmet(ctx context.Context, registrant int64) ([]seeding.Unmet, error)
 }
@@ -69,12 +70,15 @@ func (s *suite) examination(t *testing.T) {
 	if want := map[string]string{"id": "integer", "name": "char", "birthdate": "date", "reg_ids": "one2many", "image_128": "binary"}; !maps.Equal(fields, want) {
 		t.Errorf("fields %v", fields)
 	}
-	for _, operation := range []string{"create", "unlink"} {
+	for _, right := range []seeding.Right{seeding.CreateIdentifiers, seeding.RemoveIdentifiers} {
 		for _, on := range []int64{0, identifier, 1 << 30} {
-			if may, err := r.May(ctx, operation, on); err != nil || !may {
-				t.Errorf("%s %d: %t, %v", operation, on, may, err)
+			if may, err := r.May(ctx, right, on); err != nil || !may {
+				t.Errorf("%s %d: %t, %v", right, on, may, err)
 			}
 		}
+	}
+	if may, err := r.May(ctx, seeding.Right{Model: "res.partner", Operation: "write"}, registrant); err != nil || !may {
+		t.Errorf("the registrant: %t, %v", may, err)
 	}
 	looks, err := r.LookUps(ctx, registrant)
 	s.must(err)
@@ -108,27 +112,67 @@ func (s *suite) everything() (counts [3]int64) {
 	return counts
 }
 
+// refuses reports whether a registry refuses for want of a right what an Output Format
+// needs it for. Nothing is left of it but a name and phone numbers of the registrant.
+func (s *suite) refuses(r seeding.Registry, right seeding.Right, registrant, identifier int64) bool {
+	s.t.Helper()
+	ctx := s.t.Context()
+	var err error
+	switch right.String() {
+	case "res.partner write":
+		err = r.Write(ctx, []seeding.Edit{{Kind: seeding.SetRegistrant, ID: registrant, Values: map[string]string{"given_name": "Eva"}}})
+	case "g2p.reg.id write":
+		err = r.Write(ctx, []seeding.Edit{{Kind: seeding.SetIdentifier, ID: identifier, Values: map[string]string{"value": vid(1)}}})
+	case "g2p.phone.number create":
+		err = r.Write(ctx, []seeding.Edit{{Kind: seeding.AddPhone, ID: registrant, Values: map[string]string{"phone_no": "+639171234567"}}})
+	case "g2p.phone.number read":
+		_, err = r.Details(ctx, seeding.Wanted{Registrants: []int64{registrant}, Phones: true})
+	case "gender.type read":
+		_, err = r.Details(ctx, seeding.Wanted{Registrants: []int64{registrant}, Genders: []string{"Female"}})
+	default:
+		s.t.Fatalf("nothing tries %s", right)
+	}
+	if err != nil && seeding.FaultOf(err).Kind != seeding.RefusedRights {
+		s.t.Errorf("%s: %v", right, err)
+	}
+	return err != nil
+}
+
 // examinationOfRights asks as users who lack some.
 func (s *suite) examinationOfRights(t *testing.T) {
 	if s.target.Clerk.Login == "" || s.target.Registrar.Login == "" {
 		t.Skip("the target has no users with fewer rights")
 	}
-	_, identifier := s.registrant(vid(1), nil)
+	registrant, identifier := s.registrant(vid(1), nil)
+	t.Cleanup(func() { s.unlinkWhere("g2p.phone.number", []any{[]any{"partner_id", "=", registrant}}) })
 	exact := map[string]bool{}
 	for _, test := range []struct {
 		login          string
 		create, unlink bool
+		others         map[string]bool // rights that an Output Format may need
 	}{
-		{s.target.Username, true, true},
-		{s.target.Registrar.Login, true, false},
-		{s.target.Clerk.Login, false, false},
+		{s.target.Username, true, true, map[string]bool{"res.partner write": true, "g2p.reg.id write": true, "g2p.phone.number read": true, "g2p.phone.number create": true, "gender.type read": true}},
+		{s.target.Registrar.Login, true, false, map[string]bool{"res.partner write": true, "g2p.reg.id write": true, "g2p.phone.number read": true, "g2p.phone.number create": true, "gender.type read": true}},
+		{s.target.Clerk.Login, false, false, map[string]bool{"res.partner write": false, "g2p.reg.id write": false, "g2p.phone.number read": false, "g2p.phone.number create": false, "gender.type read": true}},
 	} {
 		c := s.connector
 		c.ID, c.Registry.Username = "as-"+test.login, test.login
 		r := s.examine(c)
-		for operation, want := range map[string]bool{"create": test.create, "unlink": test.unlink} {
-			if may, err := r.May(t.Context(), operation, identifier); err != nil || may != want {
-				t.Errorf("%s, %s: %t, %v", test.login, operation, may, err)
+		for right, want := range map[seeding.Right]bool{seeding.CreateIdentifiers: test.create, seeding.RemoveIdentifiers: test.unlink} {
+			if may, err := r.May(t.Context(), right, identifier); err != nil || may != want {
+				t.Errorf("%s, %s: %t, %v", test.login, right, may, err)
+			}
+		}
+		for name, want := range test.others {
+			model, operation, _ := strings.Cut(name, " ")
+			if may, err := r.May(t.Context(), seeding.Right{Model: model, Operation: operation}, 0); err != nil || may != want {
+				t.Errorf("%s, %s: %t, %v", test.login, name, may, err)
+			}
+			if operation == "read" && test.login == s.target.Clerk.Login {
+				continue // it may not read types, which are read before
+			}
+			if refused := s.refuses(r, seeding.Right{Model: model, Operation: operation}, registrant, identifier); refused == want {
+				t.Errorf("%s, %s: tried, and refused: %t", test.login, name, refused)
 			}
 		}
 		identity, isExact, err := r.Identity(t.Context())

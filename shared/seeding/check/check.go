@@ -32,9 +32,9 @@ type Registry interface {
 	FieldKinds(ctx context.Context) (map[string]string, error)
 	// ReadOnly makes Registrants read these fields only.
 	ReadOnly(fields []string)
-	// May reports whether the user may create or unlink identifiers, and the given
-	// one, unless it is 0. It asks and does not try.
-	May(ctx context.Context, operation string, identifier int64) (bool, error)
+	// May reports whether the user has a right, also to the given record of the model,
+	// unless it is 0. It asks and does not try.
+	May(ctx context.Context, right seeding.Right, record int64) (bool, error)
 	// LookUps measures how long it takes to find identifiers.
 	LookUps(ctx context.Context, registrant int64) (seeding.LookUps, error)
 
@@ -64,7 +64,10 @@ type Checker struct {
 	Ping func(ctx context.Context, mtsURL string) error
 	// Reach asks whether a web server answers at an address, and sends no secret there.
 	Reach func(ctx context.Context, address string) error
-	Clock seeding.Clock
+	// OutputRights are the rights that writing what an Output Format gives needs, besides
+	// those that every token needs. known is false if that cannot be told.
+	OutputRights func(c seeding.Connector) (rights []seeding.Right, known bool)
+	Clock        seeding.Clock
 }
 
 const (
@@ -126,7 +129,7 @@ func limited(ctx context.Context, do func(context.Context) error) error {
 func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, source seeding.PasswordSource, secrets map[string]string) error {
 	if c.Registry.URL == "" {
 		r.add(seeding.NoRegistry)
-		r.add(notTried(notReached, behindRegistry...)...)
+		r.add(notTried(notReached, behindRegistry(c)...)...)
 		return nil
 	}
 	password := secrets[seeding.RegistryPassword]
@@ -137,14 +140,14 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 	registry, err := k.Open(c, password)
 	if err != nil {
 		r.add(unusableLine(seeding.RegistryUnusable(err)))
-		r.add(notTried(notReached, behindRegistry...)...)
+		r.add(notTried(notReached, behindRegistry(c)...)...)
 		return nil
 	}
 	var odoo string
 	err = limited(ctx, func(ctx context.Context) (err error) { odoo, err = registry.Version(ctx); return err })
 	r.add(registryLine(err))
 	if err != nil {
-		r.add(notTried(notReached, behindRegistry...)...)
+		r.add(notTried(notReached, behindRegistry(c)...)...)
 		return nil //nolint:nilerr // it is what was found
 	}
 	var way string
@@ -156,7 +159,7 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 	r.add(line)
 	if line.Result != seeding.LineOK {
 		r.add(versionLine(odoo, "", ""))
-		r.add(notTried(notSignedIn, database, types, modules, fields, read, selects, create, remove, byRegistrant, byValue)...)
+		r.add(notTried(notSignedIn, behindRegistry(c)[2:]...)...)
 		return nil
 	}
 	var module string
@@ -206,7 +209,7 @@ func (k *Checker) reading(ctx context.Context, r *report, c seeding.Connector, r
 	line, known := fieldsLine(c.Source.Fields, kinds, err)
 	r.add(line)
 	if typesErr != nil {
-		r.add(notTried(noTypes, read, selects, create, remove, byRegistrant, byValue)...)
+		r.add(notTried(noTypes, behindTypes(c)...)...)
 		return
 	}
 	if line.Result == seeding.LineFailure {
@@ -219,17 +222,49 @@ func (k *Checker) reading(ctx context.Context, r *report, c seeding.Connector, r
 	} else {
 		r.add(selectsLine(s, c.Registry.VIDType))
 	}
-	for _, right := range []string{create, remove} {
-		var may bool
-		err := limited(ctx, func(ctx context.Context) (err error) {
-			may, err = registry.May(ctx, operations[right], s.firstVID)
-			return err
-		})
-		r.add(rightLine(right, may, c.Output.RemoveVIDs, err))
+	may := func(right seeding.Right) (may bool, err error) {
+		of := s.firstVID // of a record, 0 for any
+		switch right.Model {
+		case seeding.CreateIdentifiers.Model:
+		case "res.partner":
+			of = s.firstHolder
+		default:
+			of = 0
+		}
+		err = limited(ctx, func(ctx context.Context) (err error) { may, err = registry.May(ctx, right, of); return err })
+		return may, err
+	}
+	creates, err := may(seeding.CreateIdentifiers)
+	r.add(createLine(creates, c.IsDirect(), err))
+	removes, err := may(seeding.RemoveIdentifiers)
+	r.add(removeLine(removes, c.Output.RemoveVIDs, err))
+	if writesMore(c) {
+		r.add(k.writes(c, may))
 	}
 	var looks seeding.LookUps
 	err = limited(ctx, func(ctx context.Context) (err error) { looks, err = registry.LookUps(ctx, s.firstHolder); return err })
 	r.add(indexLines(looks, err)...)
+}
+
+// writesMore reports whether an Output Format may write more than the token.
+func writesMore(c seeding.Connector) bool { return c.Output.Format != "" && !c.IsDirect() }
+
+// writes asks for the rights that the Output Format needs.
+func (k *Checker) writes(c seeding.Connector, may func(seeding.Right) (bool, error)) seeding.Line {
+	rights, known := k.OutputRights(c)
+	if !known {
+		return notTried(noResult, write)[0]
+	}
+	var denied []seeding.Right
+	for _, right := range rights {
+		switch allowed, err := may(right); {
+		case err != nil:
+			return seeding.RegistryLine(write, err, seeding.ProblemWrite, outputFormat)
+		case !allowed:
+			denied = append(denied, right)
+		}
+	}
+	return writeLine(rights, denied)
 }
 
 // seen is what a sample of VIDs shows.

@@ -16,11 +16,13 @@ import (
 	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/dynamo/memory"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
+	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/check"
+	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
 // world is a checker, a simulated registry and a simulated MTS.
@@ -52,10 +54,11 @@ func newWorld(t *testing.T, options odoosim.Options) *world {
 		Open: func(c seeding.Connector, password string) (check.Registry, error) {
 			return odoo.Examine(calls, c, password, w.Now)
 		},
-		Password: func(context.Context, seeding.Connector) (string, error) { return "admin", nil },
-		Ping:     mts.New(calls, time.Now).Ping,
-		Reach:    mts.New(calls, time.Now).Reach,
-		Clock:    w,
+		OutputRights: setup.Rules{Mappings: jq.Mappings{}}.OutputRights,
+		Password:     func(context.Context, seeding.Connector) (string, error) { return "admin", nil },
+		Ping:         mts.New(calls, time.Now).Ping,
+		Reach:        mts.New(calls, time.Now).Reach,
+		Clock:        w,
 	}
 	w.connector = inprocess.Connector("stored", seeder, w.serve(w.registry), w.now)
 	if err := w.store.CreateConnector(t.Context(), w.connector); err != nil {
@@ -273,6 +276,18 @@ func TestWhatIsWrong(t *testing.T) {
 			w.registry.Deny("g2p.reg.id", "unlink")
 			c.Output.RemoveVIDs = false
 		}, map[string]string{"remove": "warning denied"}, "registry_username"},
+		{"need not create for a direct callback", odoosim.Options{}, false, func(w *world, c draft) {
+			w.registry.Deny("g2p.reg.id", "create")
+			c.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example/api", Method: "PUT"}
+			c.Output.Format = "{given_name: .input.given_name}"
+		}, map[string]string{"create": "warning denied"}, "registry_username"},
+		{"not signed in, with an Output Format", odoosim.Options{}, false, func(w *world, c draft) {
+			c.Registry.Database = "nodb"
+			c.Output.Format = namesAll
+		}, map[string]string{"sign_in": "failure NoDatabase", "write": "not_tried not_signed_in"}, "registry_database"},
+		{"an Output Format that gives nothing for made-up records", odoosim.Options{}, false, func(w *world, c draft) {
+			c.Output.Format = "if .input.given_name == \"Robot\" then " + namesAll + " else null end"
+		}, map[string]string{"write": "not_tried no_result"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, test.options)
@@ -291,8 +306,9 @@ func TestWhatIsWrong(t *testing.T) {
 			if !blamed {
 				t.Errorf("nothing blames %q", test.field)
 			}
-			if len(lines) != 14 {
-				t.Errorf("%d lines", len(lines))
+			_, ofOutput := lines["write"]
+			if further := c.Output.Format != "" && !c.IsDirect(); ofOutput != further || !further && len(lines) != 14 {
+				t.Errorf("%d lines, one about output_format: %t", len(lines), ofOutput)
 			}
 		})
 	}
@@ -440,4 +456,65 @@ func TestTokenEndpoint(t *testing.T) {
 	if want := []string{"GET /token?realm=a "}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
+}
+
+// namesAll is an Output Format that sets a text, a gender, a phone number and an
+// identifier besides the token.
+const namesAll = `{given_name: "X", gender: "Female", phone_numbers: [{phone_no: "1"}], ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}, {id_type: "National ID", value: "N1"}]}`
+
+// The rights that an Output Format needs are asked for, those that it does not need are
+// not, and what is missing is named. In the end a run would be refused what is missing.
+func TestRightsOfAnOutputFormat(t *testing.T) {
+	const token = `ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]`
+	for name, test := range map[string]struct {
+		format string
+		needs  []string
+	}{
+		"the token alone":           {`{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`, nil},
+		"by updateId":               {`[{updateId: .input.vid, ` + token + `}]`, nil},
+		"a name":                    {`{given_name: "X", ` + token + `}`, []string{"res.partner write"}},
+		"a gender":                  {`{gender: "Female", ` + token + `}`, []string{"res.partner write", "gender.type read"}},
+		"a phone number":            {`{phone_numbers: [{phone_no: "1"}], ` + token + `}`, []string{"res.partner write", "g2p.phone.number read", "g2p.phone.number create"}},
+		"all":                       {namesAll, []string{"res.partner write", "gender.type read", "g2p.phone.number read", "g2p.phone.number create", "g2p.reg.id write"}},
+		"a name for those with one": {`if .input.given_name then {given_name: "X", ` + token + `} else {` + token + `} end`, []string{"res.partner write"}},
+		"a name for those without":  {`if .input.given_name then {` + token + `} else {given_name: "X", ` + token + `} end`, []string{"res.partner write"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			check := func(denied string) seeding.Line {
+				w := newWorld(t, odoosim.Options{})
+				w.people(3, odoosim.Registrant{})
+				if model, operation, isOne := strings.Cut(denied, " "); isOne {
+					w.registry.Deny(model, operation)
+				}
+				c := w.connector
+				c.Output.Format = test.format
+				return w.check(seeding.Inquiry{Connector: w.connector.ID, Draft: &c, Given: true}, map[string]string{seeding.RegistryPassword: "admin"})["write"]
+			}
+			line := check("")
+			if rights, _ := line.Params["rights"].([]any); line.Result != seeding.LineOK || !slices.Equal(rights, anyOf(test.needs)) {
+				t.Errorf("%+v", line)
+			}
+			for _, right := range []string{"res.partner write", "gender.type read", "g2p.phone.number read", "g2p.phone.number create", "g2p.reg.id write"} {
+				line := check(right)
+				if !slices.Contains(test.needs, right) {
+					if line.Result != seeding.LineOK {
+						t.Errorf("without %s, which is not needed: %+v", right, line)
+					}
+					continue
+				}
+				missing, _ := line.Params["rights"].([]any)
+				if line.Result != seeding.LineFailure || line.Code != "denied" || line.Field != "output_format" || !slices.Equal(missing, []any{right}) ||
+					!strings.Contains(line.Text, right[:strings.Index(right, " ")]) {
+					t.Errorf("without %s: %+v", right, line)
+				}
+			}
+		})
+	}
+}
+
+func anyOf(texts []string) (all []any) {
+	for _, text := range texts {
+		all = append(all, text)
+	}
+	return all
 }

@@ -24,6 +24,7 @@ const (
 	selects  = "selects"
 	create   = "create"
 	remove   = "remove"
+	write    = "write" // of what an Output Format gives
 
 	byRegistrant = "index_registrant"
 	byValue      = "index_value"
@@ -38,12 +39,22 @@ const (
 	oneByOne      = "read_one_by_one"
 	selectedField = "fields"
 	domain        = "domain"
+	outputFormat  = "output_format"
 )
 
 // behindRegistry are the lines that need a registry that is reached.
-var behindRegistry = []string{signIn, version, database, types, modules, fields, read, selects, create, remove, byRegistrant, byValue}
+func behindRegistry(c seeding.Connector) []string {
+	return append([]string{signIn, version, database, types, modules, fields}, behindTypes(c)...)
+}
 
-var operations = map[string]string{create: "create", remove: "unlink"}
+// behindTypes are the lines that need the identifier types.
+func behindTypes(c seeding.Connector) []string {
+	lines := []string{read, selects, create, remove}
+	if writesMore(c) {
+		lines = append(lines, write)
+	}
+	return append(lines, byRegistrant, byValue)
+}
 
 // why a line was not tried.
 type why struct {
@@ -55,7 +66,9 @@ var (
 	notReached  = why{"not_reached", seeding.Description{Text: "Not tried, because the registry was not reached.", Remedy: "See the line above."}}
 	notSignedIn = why{"not_signed_in", seeding.Description{Text: "Not tried, because the user is not signed in.", Remedy: "See the line above."}}
 	noTypes     = why{"no_types", seeding.Description{Text: "Not tried, because the identifier types were not found.", Remedy: "See the line above."}}
-	notRead     = why{"not_read", seeding.Description{Text: "Not tried, because registrants cannot be read.", Remedy: "See the line above."}}
+	noResult    = why{"no_result", seeding.Description{Text: "Not tried: output_format gave nothing for made-up records, so it cannot be told what it writes.",
+		Remedy: "See that the user has the rights for what it sets: to write res.partner and g2p.reg.id, to read gender.type, to read and create g2p.phone.number."}}
+	notRead = why{"not_read", seeding.Description{Text: "Not tried, because registrants cannot be read.", Remedy: "See the line above."}}
 )
 
 func notTried(w why, names ...string) (lines []seeding.Line) {
@@ -314,12 +327,28 @@ func selectsLine(s seen, vids string) seeding.Line {
 	return ok(selects, "some", looked+".", params)
 }
 
-// rightLine is about the right to create identifiers, or to remove them.
-func rightLine(name string, may, removes bool, err error) seeding.Line {
-	op, text := seeding.ProblemWrite, "The user may create identifiers."
-	if name == remove {
-		op, text = seeding.ProblemUnlink, "The user may remove identifiers."
+// createLine only warns about a direct callback, whose receiver writes the tokens.
+func createLine(may, direct bool, err error) seeding.Line {
+	line := rightLine(create, "The user may create identifiers.", seeding.ProblemWrite, may, err)
+	if direct && line.Code == denied {
+		line.Result = seeding.LineWarning
 	}
+	return line
+}
+
+// removeLine only warns if VIDs stay.
+func removeLine(may, removes bool, err error) seeding.Line {
+	line := rightLine(remove, "The user may remove identifiers.", seeding.ProblemUnlink, may, err)
+	if !removes && line.Code == denied {
+		line.Result = seeding.LineWarning
+	}
+	return line
+}
+
+const denied = "denied"
+
+// rightLine is about a right to identifiers.
+func rightLine(name, text string, op seeding.Source, may bool, err error) seeding.Line {
 	switch {
 	case err != nil:
 		return seeding.RegistryLine(name, err, op, registryUser)
@@ -327,11 +356,38 @@ func rightLine(name string, may, removes bool, err error) seeding.Line {
 		return ok(name, "allowed", text, nil)
 	}
 	_, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.RefusedRights}, op)
-	line := failed(name, "denied", d, registryUser)
-	if name == remove && !removes {
-		line.Result = seeding.LineWarning
+	return failed(name, denied, d, registryUser)
+}
+
+// writeLine is about the rights that an Output Format needs.
+func writeLine(needed, missing []seeding.Right) seeding.Line {
+	switch {
+	case len(missing) > 0:
+		line := failed(write, denied, seeding.Description{
+			Text:   "output_format sets what the user has no right to: " + inWords(missing) + ". Its tokens would not be written.",
+			Remedy: "Give the user's group these rights in the registry (access rights, and record rules if there are any), or take what needs them out of output_format.",
+		}, outputFormat)
+		line.Params = map[string]any{"rights": rightNames(missing)}
+		return line
+	case len(needed) == 0:
+		return ok(write, "token_alone", "output_format sets nothing but the token, which needs no further right.", nil)
 	}
-	return line
+	return ok(write, "allowed", "The user has the rights that output_format needs: "+inWords(needed)+".", map[string]any{"rights": rightNames(needed)})
+}
+
+func inWords(rights []seeding.Right) string {
+	words := make([]string, len(rights))
+	for i, r := range rights {
+		words[i] = "to " + r.Operation + " " + r.Model
+	}
+	return strings.Join(words, ", ")
+}
+
+func rightNames(rights []seeding.Right) (names []any) {
+	for _, r := range rights {
+		names = append(names, r.String())
+	}
+	return names
 }
 
 // slower is by how much a look-up is slower than one by id if an index is missing. A

@@ -43,19 +43,12 @@ type proposal struct {
 	token  seeding.NewToken
 }
 
-// others are the identifiers of a result besides token and VID.
-func (p proposal) others() []seeding.TypedValue {
-	return slices.DeleteFunc(slices.Clone(p.update.Identifiers), func(i seeding.TypedValue) bool {
-		return i.Type == p.own.TokenType || i.Type == p.own.VIDType
-	})
-}
-
 // wanted is what the registry must be asked before the proposals can be written.
 // needed is false if that is nothing.
 func wanted(proposals []proposal) (w seeding.Wanted, needed bool) {
 	fields, types, values, genders := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range proposals {
-		others := p.others()
+		others := p.update.Others(p.own)
 		u := p.update
 		if named := u.Shape == seeding.ByIdentifierShape && !u.NamesVID(p.own); named || len(others) > 0 || len(u.Fields) > 0 || len(u.Phones) > 0 {
 			w.Registrants = append(w.Registrants, p.row.Registrant)
@@ -109,7 +102,7 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 	if len(set) > 0 {
 		changes = append(changes, seeding.Edit{Kind: seeding.SetRegistrant, ID: p.own.Registrant, Values: set})
 	}
-	for _, i := range p.others() {
+	for _, i := range u.Others(p.own) {
 		idType, known := d.Types[i.Type]
 		if !known {
 			return nil, &seeding.OutputError{Code: seeding.CodeOutputValue, Member: "id_type"}

@@ -49,6 +49,9 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	default:
 		return []Finding{{OutputFormat, *tried.wrong}}, doubtful
 	}
+	if tried.leastFails {
+		doubt(failsForSome())
+	}
 	if len(tried.unread) > 0 {
 		doubt(flaw("output_unread", "gives "+strings.Join(tried.unread, ", ")+", which nobody reads: "+shapesInWords, "members", tried.unread))
 	}
@@ -71,20 +74,39 @@ func (r Rules) Shape(c seeding.Connector) seeding.OutputShape {
 	return seeding.DependsShape
 }
 
+// OutputRights are the rights to the registry that writing what a checked Output Format
+// gives needs, besides those that every token needs, as far as it shows with made-up
+// records; known is false if it gave nothing for them.
+func (r Rules) OutputRights(c seeding.Connector) (rights []seeding.Right, known bool) {
+	program, err := r.Mappings.CompileOutput(c.Output.Format)
+	if err != nil {
+		return nil, false
+	}
+	tried := tryOutput(program, c)
+	return tried.rights, tried.shape != ""
+}
+
+// failsForSome is a doubt about what fails for the record that is all but empty.
+func failsForSome() *seeding.Flaw {
+	return flaw("output_fails", `fails for a registrant with empty fields, which are null in .input; write (.input.… // "") where it works on a text. Whoever it fails for gets no token`)
+}
+
 const shapesInWords = "it must give {partner_id: .input.id, id_type: …, value: .output.token}; or an individual: name, given_name, family_name, addl_name, " +
 	"gender, birthdate, birth_place, registration_date, email, address, phone_numbers [{phone_no}], ids [{id_type, value}]; or a list with one individual that has updateId"
 
 // trial is what came of trying an Output Format.
 type trial struct {
-	shape     seeding.OutputShape // "" if no made-up record gave one
-	unread    []string            // members that nobody reads
-	wrong     *seeding.Flaw       // of the first made-up record
-	mayDepend bool                // that one was wrong may depend on the record
+	shape      seeding.OutputShape // of the first made-up record that gave one, or ""
+	unread     []string            // members of that that nobody reads
+	rights     []seeding.Right     // that writing the results needs, besides those that every token needs
+	wrong      *seeding.Flaw       // of the first made-up record
+	mayDepend  bool                // that one was wrong may depend on the record
+	leastFails bool                // it fails for the record that is all but empty, and for no other
 }
 
 // tryOutput tries an Output Format on made-up records.
 func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
-	for i, record := range madeUp(c.Source.Fields) {
+	for i, record := range madeUp(c.Source) {
 		owner := seeding.OutputOwner{
 			Registrant: int64(madeUpID), VID: madeUpVID, Token: madeUpToken(c),
 			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
@@ -98,12 +120,20 @@ func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
 			_, err = update.Resolve(owner)
 		}
 		if err == nil {
-			t.shape, t.unread = update.Shape, seeding.Unread(result)
-			return t
+			if t.shape == "" {
+				t.shape, t.unread = update.Shape, seeding.Unread(result)
+			}
+			for _, right := range update.Rights(owner) {
+				if !slices.Contains(t.rights, right) {
+					t.rights = append(t.rights, right)
+				}
+			}
+			continue
 		}
 		if i == 0 {
 			t.wrong, t.mayDepend = wrongOutput(err, c.Registry.TokenType)
 		}
+		t.leastFails = i > 0 && t.wrong == nil && errors.Is(err, seeding.ErrOutputFailed)
 	}
 	return t
 }
@@ -164,13 +194,18 @@ func madeUpToken(c seeding.Connector) string {
 }
 
 // madeUp are records as Odoo's connector sends them: one in which every field holds
-// what one of its name usually holds, and one in which nothing but the id is filled.
-func madeUp(fields []string) []seeding.Record {
-	full := seeding.Record{}
-	for _, field := range fields {
+// what one of its name usually holds, and one in which nothing is filled but the id and
+// the fields of which a mandatory field of MTS is made alone: nobody is sent without them.
+func madeUp(source seeding.RegistrySource) []seeding.Record {
+	full, least := seeding.Record{}, seeding.Record{}
+	for _, field := range source.Fields {
 		full[field] = usualValue(field)
 	}
-	least := seeding.Record{}
+	for _, mandatory := range source.Mandatory {
+		if of := expressionsOf(source.Mapping, mandatory); len(of) == 1 && full[of[0]] != nil {
+			least[of[0]] = full[of[0]]
+		}
+	}
 	for _, record := range []seeding.Record{full, least} {
 		maps.Copy(record, seeding.Record{"id": madeUpID, "vid": madeUpVID})
 	}

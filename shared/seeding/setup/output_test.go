@@ -76,6 +76,7 @@ func TestOutputFormatsThatAreRefusedOrDoubted(t *testing.T) {
 		`{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: ("T" + .output.token)}`:      {wrong: "does not give the token (value)"},
 		`{name: .input.given_name}`:                                                              {wrong: "does not give the token"},
 		`{birthdate: "tomorrow", ids: [` + token + `]}`:                                          {wrong: "gives a value that the registry does not take (birthdate)"},
+		`{given_name: (.input.given_name | ascii_upcase), ids: [` + token + `]}`:                 {doubt: "fails for a registrant with empty fields"},
 		`[{ids: [` + token + `]}, {ids: [` + token + `]}]`:                                       {wrong: "gives what cannot be written"},
 		`{name: .input.nickname, ids: [` + token + `]}`:                                          {doubt: "reads nickname of .input"},
 		`{name: .input.givenname, ids: [` + token + `]}`:                                         {doubt: "is given_name meant?"},
@@ -115,6 +116,60 @@ func TestTheOutputFormatOfADirectCallback(t *testing.T) {
 		}
 		if shape := rules().Shape(c); shape != "" {
 			t.Errorf("%s: %s", format, shape)
+		}
+	}
+}
+
+// An Output Format that fails for empty fields is doubted, unless MTS wants the field of
+// everybody.
+func TestOutputFormatsThatFailForEmptyFields(t *testing.T) {
+	token := `{id_type: "MOSIP UIN TOKEN", value: .output.token}`
+	for format, want := range map[string]bool{
+		`{given_name: (.input.given_name | ascii_upcase), ids: [` + token + `]}`:                         true,
+		`{given_name: (.input.given_name // "" | ascii_upcase), ids: [` + token + `]}`:                   false,
+		`{email: (.input.email | ascii_downcase), ids: [` + token + `]}`:                                 true,
+		`{birthdate: (.input.birthdate | gsub("/"; "-")), ids: [` + token + `]}`:                         false, // mandatory
+		`{phone_numbers: [{phone_no: (.input.phone | ltrimstr("+"))}], ids: [` + token + `]}`:            false,
+		`if .input.email then {email: (.input.email | ascii_downcase), ids: [` + token + `]} else . end`: false, // it gives what cannot be written, and does not fail
+	} {
+		for _, direct := range []bool{false, true} {
+			c := complete()
+			c.Output.Format = format
+			if direct {
+				c.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example.org/x"}
+			}
+			doubts := ofOutput(doubtful(setup.Proposal{Connector: c, PasswordGiven: true}))
+			if slices.ContainsFunc(doubts, func(text string) bool { return strings.HasPrefix(text, "fails for a registrant with empty fields") }) != want {
+				t.Errorf("%s, direct %t: %q", format, direct, doubts)
+			}
+		}
+	}
+}
+
+// In bulk MTS makes one list of what the Output Format gives for each record.
+func TestTheOutputFormatOfADirectCallbackInBulk(t *testing.T) {
+	const item = `{updateId: .input.vid, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}`
+	for format, want := range map[string][]string{
+		`if .output.token then ` + item + ` else null end`:                                          {"bulk_null"},
+		`if .output.token then ` + item + ` else empty end`:                                         {"bulk_null"},
+		`if .output.token then [` + item + `] else [] end`:                                          {"bulk_list"},
+		`if .output.token then [` + item + `] else null end`:                                        {"bulk_list", "bulk_null"},
+		`{updateId: .input.vid, ids: (if .output.token then [{value: .output.token}] else [] end)}`: nil,
+		`.output`: nil,
+		`null`:    nil, // said of output_format
+	} {
+		for _, bulk := range []bool{false, true} {
+			c := complete()
+			c.Output.Format, c.Delivery.Direct = format, &seeding.DirectDelivery{URL: "https://registry.example.org/x", InBulk: bulk}
+			var codes []string
+			for _, f := range doubtful(setup.Proposal{Connector: c, PasswordGiven: true}) {
+				if f.Field == setup.CallbackInBulk {
+					codes = append(codes, f.Code)
+				}
+			}
+			if bulk && !slices.Equal(codes, want) || !bulk && codes != nil {
+				t.Errorf("%s, in bulk %t: %q", format, bulk, codes)
+			}
 		}
 	}
 }
