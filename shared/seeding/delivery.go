@@ -115,7 +115,8 @@ func FieldsSize(fields map[string]any) int {
 // Tracking is what is known of the delivery of a batch with a direct callback, of
 // which nobody tells us: MTS's status, and the tokens that appear in the registry.
 type Tracking struct {
-	Quiet   time.Duration // how long nothing must have arrived until the delivery counts as over
+	Quiet   time.Duration // how long nothing must have arrived until the delivery counts as over, besides Calls
+	Calls   int           // that MTS makes one after the other; 0 for one call with all results
 	Status  MTSStatus     // what MTS said when it was done; StatusWorking until then
 	Done    time.Time     // when it first said so; zero until then
 	Looked  time.Time     // when the registry was last looked at
@@ -123,19 +124,46 @@ type Tracking struct {
 	Grew    time.Time     // when that was last found to be more
 }
 
-// DirectQuiet is how long nothing must have arrived until a delivery counts as over:
-// MTS says that it is done before it calls (facts/mts.md W7), needs 2 ms per record
-// for the bodies, and its time limit counts for the connection and again for each
-// read.
-func DirectQuiet(timeoutSeconds, records int) time.Duration {
-	return directBase + 2*time.Duration(timeoutSeconds)*time.Second + 4*time.Millisecond*time.Duration(records)
+// Tracking is that of a batch of so many records which is about to be sent. MTS says
+// that it is done before it calls (facts/mts.md W7), needs 2 ms per record for the
+// bodies, and its time limit counts for the connection and again for each read. Unless
+// it calls in bulk it calls for each record, also for those that MOSIP refused, and
+// waits for each reply.
+func (d Delivery) Tracking(records int) Tracking {
+	t := Tracking{Quiet: directBase + 2*time.Duration(d.TimeoutSeconds)*time.Second + 4*time.Millisecond*time.Duration(records)}
+	if d.Direct != nil && !d.Direct.InBulk {
+		t.Calls = records
+	}
+	return t
 }
 
-const directBase = 5 * time.Second
+const (
+	directBase = 5 * time.Second
+	// directCall is how long a call for one record is expected to last at most, as
+	// long as the receiver is not seen to be slower.
+	directCall = time.Second
+)
 
 // SettledAt is when the delivery counts as over, if nothing more arrives until then.
-// It is only known once MTS is done.
-func (t Tracking) SettledAt() time.Time { return later(t.Done, t.Grew).Add(t.Quiet) }
+// It is only known once MTS is done. The calls for all who have no token may be still to
+// come: MTS promises no order (facts/mts.md W25), so nobody knows which it made.
+func (t Tracking) SettledAt() time.Time {
+	left := max(0, t.Calls-t.Arrived)
+	if t.Status == StatusFailed { // it makes no more
+		left = 0
+	}
+	return later(t.Done, t.Grew).Add(t.Quiet + time.Duration(left)*t.call())
+}
+
+// call is how long a call lasts, and rather too long: MTS made at least as many as
+// tokens arrived. Half of the quiet time is more than its limit of one.
+func (t Tracking) call() time.Duration {
+	if t.Arrived == 0 {
+		return directCall
+	}
+	seen := t.Grew.Sub(t.Done) / time.Duration(t.Arrived)
+	return max(directCall, min(seen, t.Quiet/2))
+}
 
 // Said is what is known after MTS said something of the batch. What it forgot since
 // it was done (facts/mts.md W8) it had done; a failed delivery may follow "processed".

@@ -69,14 +69,78 @@ func TestTracking(t *testing.T) {
 	}
 }
 
-// An orderly delivery is over soon after MTS says it is done; a long limit takes longer.
-func TestDirectQuiet(t *testing.T) {
-	for _, c := range []struct {
+// An orderly delivery is over soon after MTS says it is done; a long limit takes longer,
+// and so does whoever may still be called for.
+func TestWhenADeliveryIsOver(t *testing.T) {
+	done := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
 		timeout, records int
-		want             time.Duration
-	}{{10, 1, 25*time.Second + 4*time.Millisecond}, {30, 1000, 69 * time.Second}, {300, 10, 605*time.Second + 40*time.Millisecond}} {
-		if got := DirectQuiet(c.timeout, c.records); got != c.want {
-			t.Errorf("%d s, %d records: %s", c.timeout, c.records, got)
+		oneByOne         bool
+		status           MTSStatus
+		arrived          int
+		grew             time.Duration // after MTS was done
+		want             time.Duration // after the last arrival
+	}{
+		"in bulk":                               {10, 1, false, StatusFinished, 0, 0, 25*time.Second + 4*ms},
+		"in bulk, many":                         {30, 1000, false, StatusFinished, 0, 0, 69 * time.Second},
+		"in bulk, a long limit":                 {300, 10, false, StatusFinished, 0, 0, 605*time.Second + 40*ms},
+		"in bulk, however slowly they come":     {10, 100, false, StatusFinished, 10, time.Minute, 25*time.Second + 400*ms},
+		"one by one, nobody yet":                {10, 100, true, StatusPartly, 0, 0, 125*time.Second + 400*ms},
+		"one by one, a quick receiver":          {10, 100, true, StatusPartly, 60, 12 * time.Second, 65*time.Second + 400*ms},
+		"one by one, a slow one":                {10, 100, true, StatusPartly, 20, time.Minute, 265*time.Second + 400*ms},
+		"one by one, slower than MTS's limit":   {1, 100, true, StatusPartly, 1, time.Hour, 7*time.Second + 400*ms + 99*3700*ms},
+		"one by one, somebody wrote others too": {10, 10, true, StatusPartly, 12, time.Minute, 25*time.Second + 40*ms},
+		"one by one, and MTS gave up":           {10, 100, true, StatusFailed, 20, time.Minute, 25*time.Second + 400*ms},
+	} {
+		tracking := Delivery{TimeoutSeconds: c.timeout, Direct: &DirectDelivery{InBulk: !c.oneByOne}}.Tracking(c.records).Said(c.status, done)
+		if c.arrived > 0 {
+			tracking = tracking.Found(c.arrived, done.Add(c.grew))
+		}
+		if got := tracking.SettledAt().Sub(done.Add(c.grew)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// Whomever MOSIP refused, if the receiver needs at most a second for a call: a delivery is
+// not over before the last token, and over at some time after it.
+func TestNoTokenComesAfterADeliveryIsOver(t *testing.T) {
+	refused := map[string]func(i, n int) bool{
+		"nobody":             func(int, int) bool { return false },
+		"all but the last":   func(i, n int) bool { return i < n-1 },
+		"all but the first":  func(i, _ int) bool { return i > 0 },
+		"the first half":     func(i, n int) bool { return i < n/2 },
+		"a run in the midst": func(i, n int) bool { return i > n/10 && i < 9*n/10 },
+		"nearly everybody":   func(i, _ int) bool { return i%50 != 49 },
+	}
+	began := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
+	for _, n := range []int{1, 10, 100, 1000} {
+		for _, call := range []time.Duration{2 * time.Millisecond, 200 * time.Millisecond, time.Second} {
+			for name, refuses := range refused {
+				var tokens []time.Time
+				for i := range n {
+					if !refuses(i, n) {
+						tokens = append(tokens, began.Add(time.Duration(i+1)*call))
+					}
+				}
+				arrived := func(now time.Time) (n int) {
+					for n < len(tokens) && !tokens[n].After(now) {
+						n++
+					}
+					return n
+				}
+				now := began.Add(5 * time.Second) // so late it is asked
+				tracking := Delivery{TimeoutSeconds: 5, Direct: &DirectDelivery{}}.Tracking(n).Said(StatusPartly, now)
+				looks := 0
+				for tracking = tracking.Found(arrived(now), now); now.Before(tracking.SettledAt()); looks++ {
+					now = tracking.LookAgain()
+					tracking = tracking.Found(arrived(now), now)
+				}
+				if tracking.Arrived < len(tokens) || looks > n+40 {
+					t.Errorf("%d records at %s, refused are %s: over after %s and %d looks with %d of %d", n, call, name, now.Sub(began), looks, tracking.Arrived, len(tokens))
+				}
+			}
 		}
 	}
 }

@@ -268,7 +268,6 @@ func (s *Store) Track(ctx context.Context, b seeding.Batch, next seeding.Trackin
 	tracked := func(old dynamo.Item) bool {
 		r := dynamo.NewReader(old)
 		stored := decodeTracking(r)
-		stored.Quiet = next.Quiet
 		return sameTracking(stored, next)
 	}
 	return notFoundOrConflict(dynamo.Already(err, tracked))
@@ -296,7 +295,7 @@ func trackingItem(t seeding.Tracking) dynamo.Item {
 
 func decodeTracking(r *dynamo.Reader) seeding.Tracking {
 	t := seeding.Tracking{
-		Quiet: r.Duration("quiet"), Done: r.Instant("done"), Looked: r.Instant("looked"), Arrived: r.Int("arrived"), Grew: r.Instant("grew"),
+		Quiet: r.Duration("quiet"), Calls: r.Int("calls"), Done: r.Instant("done"), Looked: r.Instant("looked"), Arrived: r.Int("arrived"), Grew: r.Instant("grew"),
 	}
 	for status, word := range mtsWords {
 		if r.Text("mtsSaid") == word {
@@ -410,7 +409,7 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		"failures": dynamo.Number(b.Attempts), "notBefore": dynamo.Instant(b.NotBefore),
 		"closed": dynamo.Instant(b.Closed),
 		"from":   dynamo.Instant(b.Window.From), "to": dynamo.Instant(b.Window.To),
-		"direct": dynamo.Flag(b.Direct), "quiet": dynamo.Duration(b.Tracking.Quiet),
+		"direct": dynamo.Flag(b.Direct), "quiet": dynamo.Duration(b.Tracking.Quiet), "calls": dynamo.Number(b.Tracking.Calls),
 	}
 	maps.Copy(it, trackingItem(b.Tracking))
 	for name, n := range totals(b.Totals) {

@@ -228,8 +228,7 @@ func (s *Submitter) prepareDirect(ctx context.Context, c seeding.Connector, chos
 	if err != nil {
 		return seeding.Batch{}, seeding.Request{}, seeding.CallbackUnusable(err)
 	}
-	batch.Direct = true
-	batch.Tracking.Quiet = seeding.DirectQuiet(c.Delivery.TimeoutSeconds, batch.Count)
+	batch.Direct, batch.Tracking = true, c.Delivery.Tracking(batch.Count)
 	request.OutputFormat = c.Output.Format
 	request.Direct = &seeding.DirectCallback{Delivery: *c.Delivery.Direct, Secrets: secrets, Names: seeding.DirectNames(c.Source.Fields)}
 	for _, x := range chosen {

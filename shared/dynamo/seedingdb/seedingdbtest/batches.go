@@ -295,7 +295,7 @@ func (s *suite) closing() {
 func (s *suite) tracking() {
 	c, run := s.running("c")
 	claim := s.aClaim(c, run, "b")
-	claim.Batch.Direct, claim.Batch.Tracking.Quiet = true, time.Minute
+	claim.Batch.Direct, claim.Batch.Tracking = true, seeding.Tracking{Quiet: time.Minute, Calls: 4}
 	s.ok(s.store.Claim(s.ctx, claim), "claim")
 	read := func() seeding.Batch {
 		b, err := s.store.Batch(s.ctx, claim.Batch.Ref)
