@@ -110,7 +110,7 @@ func TestChecks(t *testing.T) {
 	asked.into(t, http.StatusAccepted, nil)
 	q := w.poll(asked.Header.Get("Location"))
 	results = q.results()
-	expect(t, "MTS", results["mts"], "failure ConnectionRefused")
+	expect(t, "MTS", results["mts"], "failure connection_refused")
 	expect(t, "token endpoint of the draft", results["token_endpoint"], "warning ConnectionRefused")
 	expect(t, "sign-in with the draft's password", results["sign_in"], "ok signed_in")
 	expect(t, "types", results["types"], "failure vid_type")

@@ -12,7 +12,7 @@ func TestGeneratedDocumentIsFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := Convert(source)
+	want, err := Convert(source, Codes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,15 +26,15 @@ func TestGeneratedDocumentIsFresh(t *testing.T) {
 }
 
 func TestConvert(t *testing.T) {
-	got, err := Convert([]byte("b: {<<: *x, d: 1}\nx-shared: &x {c: <, d: 2}\na: \"200\"\n"))
+	got, err := Convert([]byte("b: {<<: *x, d: 1}\nx-shared: &x {c: <, d: 2}\na: \"200\"\n"), nil)
 	if err == nil {
 		t.Errorf("an anchor behind its use: %s", got)
 	}
-	got, err = Convert([]byte("x-shared: {x: &x {c: <, d: 2}}\nb: {<<: *x, d: 1}\n\"200\": yes\n"))
+	got, err = Convert([]byte("x-shared: {x: &x {c: <, d: 2}}\nb: {<<: *x, d: 1}\n\"200\": yes\n"), nil)
 	if want := "{\n \"200\": \"yes\",\n \"b\": {\n  \"c\": \"<\",\n  \"d\": 1\n }\n}\n"; err != nil || string(got) != want {
 		t.Errorf("%v: %s", err, got)
 	}
-	if _, err := Convert([]byte("- a\n")); err == nil {
+	if _, err := Convert([]byte("- a\n"), nil); err == nil {
 		t.Error("a list is no document")
 	}
 }

@@ -1,5 +1,5 @@
 // Openapi writes what is made of the document of the API: the document as JSON, from
-// the YAML that people write, and the table of a configuration's fields in the README.
+// the YAML that people write and the tables of codes, and the table of a configuration's fields in the README.
 //
 //	go run ./infra/openapi FROM.yaml TO.json
 //	go run ./infra/openapi -fields FROM.json FOLDER
@@ -31,7 +31,7 @@ func write(from, to string) error {
 	if err != nil {
 		return err
 	}
-	document, err := Convert(source)
+	document, err := Convert(source, Codes())
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}

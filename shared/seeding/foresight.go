@@ -80,6 +80,9 @@ type PreviewOutput struct {
 	Shape  string // which of its shapes it is; "" if none
 	Result string // as JSON
 	Wrong  string // why it would be refused, in words for the user; "" if it would be written
+	// Code of Wrong, and what it names: of a rejection, or of a flaw of the program.
+	Code   string
+	Params map[string]any
 }
 
 // MaskVID keeps the last four characters of a VID.

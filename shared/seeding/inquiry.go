@@ -263,7 +263,7 @@ func (s PasswordSource) Line(unread error) (l Line, tried bool) {
 			Remedy: "Give the password, or an API key, with the draft.",
 		}
 	case unread != nil:
-		l.Result, l.Code, l.Description = LineFailure, "password_unread", RegistryUnusable(unread).Description
+		return RegistryUnusable(unread).Line("sign_in", l.Field), false
 	default:
 		return Line{}, true
 	}
@@ -283,7 +283,13 @@ func RegistryLine(name string, err error, op Source, field string) Line {
 	if source == ProblemRegistry {
 		field = "registry_url"
 	}
-	return Line{Name: name, Result: LineFailure, Code: fault.Named(), Description: d, Field: field}
+	return d.Line(name, field)
+}
+
+// Line is the line about a failure that a description is about, with the code and the
+// parameters of that.
+func (d Description) Line(name, field string) Line {
+	return Line{Name: name, Result: LineFailure, Code: d.Code, Params: d.Named.Params(), Description: d, Field: field}
 }
 
 // FieldOf is the field of the configuration that a fault of reading registrants is

@@ -17,7 +17,7 @@ var (
 func EndpointProblem(f *Fault) Description {
 	d, known := tokenServer.describe(f.Code)
 	if !known {
-		d = Description{Text: "The server where MTS signs in cannot be reached.", Remedy: "Check callback.auth_url, and that the server is up."}
+		d = describe("endpoint_unreachable", "The server where MTS signs in cannot be reached.", "Check callback.auth_url, and that the server is up.")
 	}
 	d.Remedy += " It is MTS that calls it, from a network of its own: if MTS reaches it, nothing is wrong."
 	return d

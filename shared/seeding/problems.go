@@ -28,6 +28,20 @@ type Named struct {
 	Count   int
 }
 
+// Params are its members that are not empty, by the names that replies have.
+func (n Named) Params() map[string]any {
+	params := map[string]any{}
+	for name, value := range map[string]string{"fault": n.Fault, "field": n.Field, "server": n.Server, "address": n.Address} {
+		if value != "" {
+			params[name] = value
+		}
+	}
+	if n.Count != 0 {
+		params["count"] = n.Count
+	}
+	return params
+}
+
 func describe(code, text, remedy string) Description {
 	return Description{Text: text, Remedy: remedy, Code: code}
 }
@@ -325,14 +339,14 @@ func unreadable(f *Fault) Description {
 			"Check that the address is that of the registry itself, and whether a module of the registry changes what is read.",
 		)
 	}
-	remedy := "Check the user's rights, and that domain and field list name fields which the registry has."
+	code, remedy := "reading_refused", "Check the user's rights, and that domain and field list name fields which the registry has."
 	switch f.Kind {
 	case RefusedSchema:
-		remedy = "Check that registry.database is that of OpenG2P, with its module g2p_registry_base, which has the models g2p.reg.id and g2p.id.type, and that domain and field list name fields which the registry has."
+		code, remedy = "schema_refused", "Check that registry.database is that of OpenG2P, with its module g2p_registry_base, which has the models g2p.reg.id and g2p.id.type, and that domain and field list name fields which the registry has."
 	case RefusedRights:
-		remedy = "Give the connector's user the right to read registrants (res.partner), their identifiers (g2p.reg.id) and identifier types (g2p.id.type), and what else domain and field list lead to."
+		code, remedy = "reading_denied", "Give the connector's user the right to read registrants (res.partner), their identifiers (g2p.reg.id) and identifier types (g2p.id.type), and what else domain and field list lead to."
 	}
-	return describe("reading_refused", "The registry refuses to let registrants be read"+bracketed(f.Code)+".", remedy)
+	return describe(code, "The registry refuses to let registrants be read"+bracketed(f.Code)+".", remedy)
 }
 
 // refusedOf is the problem of a refusal; whatever is not writing or removing is
@@ -428,11 +442,12 @@ func KeysUnusable(cause error) *Unusable {
 // MappingUnusable is the error of a mapping that does not compile, though it was
 // saved: by a former release, for instance. It names the first expression.
 func MappingUnusable(cause error) *Unusable {
-	text := "The mapping cannot be used."
+	text, named := "The mapping cannot be used.", Named{}
 	if e, ok := errors.AsType[*MappingError](cause); ok {
 		text = "The mapping cannot be used. Its expression for " + e.Field + ": " + e.Text + "."
+		named.Field = e.Field
 	}
-	return &Unusable{describe("mapping_unusable", text, "Change the expression in the connector's configuration, and save it."), cause}
+	return &Unusable{describe("mapping_unusable", text, "Change the expression in the connector's configuration, and save it.").naming(named), cause}
 }
 
 // CallbackUnusable is the error of a direct callback whose secrets cannot be read.

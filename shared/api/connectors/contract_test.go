@@ -270,6 +270,12 @@ func TestCodesOfRules(t *testing.T) {
 			t.Errorf("%s %v: %q, want %q", c.member, c.value, got, want)
 		}
 	}
+	// What is probably not meant.
+	warned := s.want(201, "POST", "/connectors", with("fields", []string{"name", "gender", "birthdate", "address", "phone_number_ids"}, "mapping.name", []string{"name"},
+		"mapping.phoneNumber", "phone_number_ids[0] | tostring"))
+	if got := fmt.Sprint(warned.body["warnings"]); !strings.Contains(got, "code:expression_record_number") || !strings.Contains(got, "params:map[reads:[phone_number_ids]] pointer:/mapping/phoneNumber") {
+		t.Error(got)
+	}
 	// Another registry asks for the password again, and that has a code of its own.
 	path := s.create()
 	a := s.want(422, "PUT", path, with("registry.password", nil, "registry.url", "https://other.example.org"), "If-Match", "*")

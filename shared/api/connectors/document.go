@@ -172,23 +172,9 @@ func newConnectorDocument(c seeding.Connector, a seeding.Attempts) connectorDocu
 func newProblemDocuments(a seeding.Attempts) map[seeding.Source]problemDocument {
 	problems := map[seeding.Source]problemDocument{}
 	for source, p := range a.State.Problems {
-		problems[source] = problemDocument{Source: source, Code: cmp.Or(p.Code, string(source)), Params: named(p.Named), Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
+		problems[source] = problemDocument{Source: source, Code: cmp.Or(p.Code, string(source)), Params: p.Named.Params(), Text: p.Text, Remedy: p.Remedy, Since: p.Since, NextProbe: moment(a.Probe(source))}
 	}
 	return problems
-}
-
-// named are what text and remedy of a problem name.
-func named(n seeding.Named) api.Params {
-	params := api.Params{}
-	for name, value := range map[string]string{"fault": n.Fault, "field": n.Field, "server": n.Server, "address": n.Address} {
-		if value != "" {
-			params[name] = value
-		}
-	}
-	if n.Count != 0 {
-		params["count"] = n.Count
-	}
-	return params
 }
 
 func newConfigurationDocument(c seeding.Connector) configurationDocument {
@@ -241,7 +227,7 @@ type runDocument struct {
 	Completed *time.Time         `json:"completed,omitempty"`
 	Passes    int                `json:"passes"`
 	Tally     tallyDocument      `json:"tally"`
-	Note      string             `json:"note,omitempty"` // why the run finds nobody
+	Note      *sayingDocument    `json:"note,omitempty"` // why the run finds nobody
 	Totals    totalsDocument     `json:"totals"`
 	// OpenBatches counts those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
@@ -306,7 +292,7 @@ func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 	return runDocument{
 		ID: r.ID, Kind: cmp.Or(r.Kind, seeding.Recurring), Selection: selection, State: state, EndedBy: r.Ending, Version: r.Version,
 		Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: tallyDocument(r.Tally), Note: notes[r.WhyNobody()], Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open,
+		Tally: tallyDocument(r.Tally), Note: note(r.WhyNobody()), Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open,
 		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
 	}
 }
@@ -334,11 +320,12 @@ type rejectionDocument struct {
 	Kind        seeding.RejectionKind `json:"kind"`
 	Code        string                `json:"code,omitempty"`   // several are joined by commas
 	Fields      []string              `json:"fields,omitempty"` // those of MTS's fields that MOSIP named
-	Reason      string                `json:"reason"`
 	Attempts    int                   `json:"attempts"`
 	NextAttempt *time.Time            `json:"next_attempt,omitempty"` // none: only if its data change, or on request
 	Since       time.Time             `json:"since"`
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
+
+	reasonsDocument
 }
 
 func newRejectionDocument(x seeding.Rejection, c seeding.Connector, a seeding.Attempts) rejectionDocument {
@@ -349,7 +336,7 @@ func newRejectionDocument(x seeding.Rejection, c seeding.Connector, a seeding.At
 	slices.Sort(named)
 	return rejectionDocument{
 		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind,
-		Code: strings.Join(codes, ","), Fields: slices.Compact(named), Reason: reason(x, c),
+		Code: strings.Join(codes, ","), Fields: slices.Compact(named), reasonsDocument: reasonsOf(x, c),
 		Attempts: x.Attempts, NextAttempt: moment(a.Rejected(x)), Since: x.Since, Holder: x.Holder,
 	}
 }

@@ -94,7 +94,7 @@ func TestCheckOfARegistrant(t *testing.T) {
 	}
 	q.State = seeding.InquiryAnswered
 	for _, name := range []string{"registrant", "selected", "vid", "token", "data", "next_pass"} {
-		q.Lines = append(q.Lines, seeding.Line{Name: name, Result: seeding.LineOK, Code: "fine", Description: seeding.Description{Text: "Fine."}})
+		q.Lines = append(q.Lines, seeding.Line{Name: name, Result: seeding.LineOK, Code: map[string]string{"registrant": "found", "selected": "selected", "vid": "valid", "token": "none", "data": "complete", "next_pass": "sent"}[name], Description: seeding.Description{Text: "Fine."}})
 	}
 	s.store.inquiries[q.ID] = q
 	s.caller.Role = connectors.Viewer
@@ -235,8 +235,8 @@ func TestShowCheck(t *testing.T) {
 	q.State = seeding.InquiryWorking
 	q.Lines = []seeding.Line{
 		{Name: "mts", Result: seeding.LineOK, Code: "reached", Description: seeding.Description{Text: "There."}},
-		{Name: "sign_in", Result: seeding.LineFailure, Code: "NoDatabase", Params: map[string]any{"database": "g2p"}, Description: seeding.Description{Text: "No.", Remedy: "Do."}, Field: "registry_database"},
-		{Name: "types", Result: seeding.LineFailure, Code: "vid_type", Description: seeding.Description{Text: "No.", Remedy: "Do."}, Field: "vid_type"},
+		{Name: "sign_in", Result: seeding.LineFailure, Code: "no_database", Params: map[string]any{"database": "g2p"}, Description: seeding.Description{Text: "No.", Remedy: "Do."}, Field: "registry_database"},
+		{Name: "types", Result: seeding.LineFailure, Code: "no_such_type", Description: seeding.Description{Text: "No.", Remedy: "Do."}, Field: "vid_type"},
 		{Name: "read", Result: seeding.LineNotTried, Code: "no_types", Description: seeding.Description{Text: "Not tried.", Remedy: "See above."}},
 	}
 	s.store.inquiries[q.ID] = q
@@ -353,7 +353,7 @@ func TestPreviewThatIsTooLate(t *testing.T) {
 		t.Errorf("%s", a.Body)
 	}
 	failed := s.want(202, "POST", s.create()+"/preview", `{}`).Header().Get("Location")
-	s.answer(failed, nil, seeding.Line{Name: "read", Result: seeding.LineFailure, Code: "AccessError", Description: seeding.Description{Text: "No.", Remedy: "Do."}})
+	s.answer(failed, nil, seeding.Line{Name: "read", Result: seeding.LineFailure, Code: "reading_denied", Description: seeding.Description{Text: "No.", Remedy: "Do."}})
 	if a := s.want(200, "GET", failed, ""); a.body["state"] != "failed" || len(a.body["lines"].([]any)) != 1 {
 		t.Errorf("%s", a.Body)
 	}

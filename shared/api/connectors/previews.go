@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -159,11 +160,12 @@ type previewRowDocument struct {
 	Outcome    seeding.Fate          `json:"outcome"`
 	Kind       seeding.RejectionKind `json:"kind,omitempty"`
 	Code       string                `json:"code,omitempty"`
-	Reason     string                `json:"reason,omitempty"`
 	Holder     int64                 `json:"holder,omitempty"`
 	Next       *time.Time            `json:"next_attempt,omitempty"`
 	Record     map[string]string     `json:"record,omitempty"`   // by MTS's names, without what is not sent
 	Unusable   []string              `json:"unusable,omitempty"` // fields that hold what MTS cannot take
+
+	reasonsDocument
 }
 
 // partDocument is how often a part of the mapping gave nothing.
@@ -175,9 +177,9 @@ type partDocument struct {
 }
 
 type outputSampleDocument struct {
-	Shape  string `json:"shape,omitempty"`
-	Result string `json:"result,omitempty"`
-	Wrong  string `json:"wrong,omitempty"`
+	Shape  string          `json:"shape,omitempty"`
+	Result string          `json:"result,omitempty"`
+	Wrong  *sayingDocument `json:"wrong,omitempty"`
 }
 
 func newPreviewAnswer(a seeding.PreviewAnswer, c seeding.Connector) *previewAnswerDocument {
@@ -187,7 +189,7 @@ func newPreviewAnswer(a seeding.PreviewAnswer, c seeding.Connector) *previewAnsw
 			Registrant: row.Registrant, Identifier: row.Identifier, Outcome: row.Fate, Kind: row.Kind, Code: row.Code, Holder: row.Holder, Next: moment(row.Next),
 		}
 		if row.Kind != "" {
-			r.Reason = reason(seeding.Rejection{Kind: row.Kind, Code: row.Code, Holder: row.Holder, Configured: c.Version}, c)
+			r.reasonsDocument = reasonsOf(seeding.Rejection{Kind: row.Kind, Code: row.Code, Holder: row.Holder, Configured: c.Version}, c)
 		}
 		if row.Fields != nil {
 			r.Record = map[string]string{"vid": row.VID}
@@ -207,7 +209,10 @@ func newPreviewAnswer(a seeding.PreviewAnswer, c seeding.Connector) *previewAnsw
 		d.Mapping = append(d.Mapping, partDocument{"/mapping/" + p.Part, p.Empty, p.NotText, p.Failed})
 	}
 	if a.Output != nil {
-		d.Output = &outputSampleDocument{a.Output.Shape, a.Output.Result, a.Output.Wrong}
+		d.Output = &outputSampleDocument{Shape: a.Output.Shape, Result: a.Output.Result}
+		if w := a.Output.Wrong; w != "" {
+			d.Output.Wrong = &sayingDocument{cmp.Or(a.Output.Code, "output_refused"), a.Output.Params, w} // sealed by a version before, it has no code
+		}
 	}
 	return d
 }

@@ -110,9 +110,9 @@ func TestRunsAndBatches(t *testing.T) {
 	} {
 		old.Tally.NotSelected, old.Unseen = 12, why
 		s.store.runs["old"] = old
-		note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string)
-		if !strings.Contains(note, word) {
-			t.Errorf("%s: %q", why, note)
+		note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(map[string]any)
+		if text, _ := note["text"].(string); note["code"] != string(why) || !strings.Contains(text, word) {
+			t.Errorf("%s: %v", why, note)
 		}
 	}
 	delete(s.store.runs, "old")
@@ -130,14 +130,14 @@ func TestRunsAndBatches(t *testing.T) {
 	} {
 		silent.Tally = c.tally
 		s.store.runs["old"] = silent
-		if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string); !strings.Contains(note, c.word) {
-			t.Errorf("%+v: %q", c.tally, note)
+		if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(map[string]any); !strings.Contains(fmt.Sprint(note["text"]), c.word) {
+			t.Errorf("%+v: %v", c.tally, note)
 		}
 	}
 	silent.PassOver = false
 	s.store.runs["old"] = silent
-	if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(string); !strings.Contains(note, "stopped or changed") {
-		t.Errorf("%q", note)
+	if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(map[string]any); note["code"] != "ended_early" || !strings.Contains(fmt.Sprint(note["text"]), "stopped or changed") {
+		t.Errorf("%v", note)
 	}
 	running := `{"id":"now","kind":"recurring","state":"open","version":0,"started":"2026-11-21T09:00:00Z","passes":1,"tally":{"looked":0,"invalid":0,"removed":0},
 		"open_batches":1,"totals":{"sent":150,"tokenised":48,"refused":0,"duplicate":0,"conflict":1,"no_token":1,"pending":100}}`
@@ -250,6 +250,7 @@ func TestRejections(t *testing.T) {
 	}
 	var want any
 	if err := json.Unmarshal([]byte(`{"identifier":5,"registrant":50,"kind":"invalid","code":"ATS-REQ-012","reason":"The date of birth is missing. The mapping reads it from: birthdate.",
+		"reasons":[{"code":"ATS-REQ-012","text":"The date of birth is missing."},{"code":"mapping_reads","params":{"expressions":["birthdate"]},"text":"The mapping reads it from: birthdate."}],
 		"attempts":1,"next_attempt":"2026-11-22T09:00:00Z","since":"2026-11-21T09:00:00Z"}`), &want); err != nil {
 		t.Fatal(err)
 	}

@@ -1,42 +1,102 @@
 package connectors
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 
+	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// reason says in words why a registrant was rejected and what would help.
-// Several codes, joined by commas, give several reasons; a code that is not in
-// the tables gives the reason of its kind. What is missing is said with what the
-// mapping reads, if c still is the configuration that it was rejected with.
-func reason(x seeding.Rejection, c seeding.Connector) string {
-	var texts []string
-	for code, fields := range seeding.SplitCodes(x.Code) {
-		text, known := reasons[code]
-		if !known {
-			text = seeding.ReasonOf(code, fields)
-		}
-		if text != "" && x.Configured == c.Version {
-			text += reads(code, c.Source.Mapping)
-		}
-		if text != "" {
-			texts = append(texts, text)
-		}
-	}
-	if len(texts) == 0 {
-		texts = append(texts, kindReasons[x.Kind])
-	}
-	if x.Systemic() {
-		texts = append(texts, "Others were answered, so this registrant is tried again.")
-	}
-	return strings.Join(texts, " ")
+// sayingDocument is a sentence with the code and the parameters that programs
+// translate it by.
+type sayingDocument struct {
+	Code   string     `json:"code"`
+	Params api.Params `json:"params,omitempty"` // what the text names
+	Text   string     `json:"text"`
 }
 
-// reads says from what the mapping takes a field that is missing or empty; it is
-// empty for any other code.
-func reads(code string, m seeding.Mapping) string {
+// reasonsDocument is why a registrant gets no token, in words: as one text, and
+// sentence by sentence.
+type reasonsDocument struct {
+	Reason  string           `json:"reason,omitempty"`
+	Reasons []sayingDocument `json:"reasons,omitempty"`
+}
+
+// reasonsOf says why a registrant was rejected and what would help. Several codes,
+// joined by commas, give several reasons; a code that is not in the tables gives the
+// reason of its kind. What is missing is said with what the mapping reads, if c still
+// is the configuration that it was rejected with.
+func reasonsOf(x seeding.Rejection, c seeding.Connector) reasonsDocument {
+	var all []sayingDocument
+	for code, fields := range seeding.SplitCodes(x.Code) {
+		said := sayingDocument{Code: code, Text: reasons[code]}
+		if said.Text == "" {
+			said.Text = seeding.ReasonOf(code, fields)
+		}
+		if said.Text == "" {
+			continue
+		}
+		if len(fields) > 0 {
+			said.Params = api.Params{"fields": fields}
+		}
+		all = append(all, said)
+		if x.Configured == c.Version {
+			all = append(all, reads(code, c.Source.Mapping)...)
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, sayingDocument{Code: string(x.Kind), Text: kindReasons[x.Kind]})
+	}
+	if x.Systemic() {
+		all = append(all, sayingDocument{Code: reasonTriedAgain, Text: furtherReasons[reasonTriedAgain]})
+	}
+	texts := make([]string, 0, len(all))
+	for _, said := range all {
+		texts = append(texts, said.Text)
+	}
+	return reasonsDocument{strings.Join(texts, " "), all}
+}
+
+// Reasons are all sentences of reasons by their codes, but for those that
+// seeding.Meanings has. What stands in braces is a parameter. As Notes they are for the
+// document of the API.
+func Reasons() map[string]string {
+	all := maps.Clone(reasons)
+	for kind, text := range kindReasons {
+		all[string(kind)] = text
+	}
+	maps.Copy(all, furtherReasons)
+	return all
+}
+
+// Notes are all notes of runs by their codes.
+func Notes() map[string]string {
+	all := map[string]string{}
+	for code, text := range notes {
+		all[string(code)] = text
+	}
+	return all
+}
+
+// Codes of sentences that stand behind others.
+const (
+	reasonReads      = "mapping_reads"
+	reasonWholeName  = "whole_name"
+	reasonTriedAgain = "tried_again"
+)
+
+// furtherReasons are these sentences; {expressions} stands for what the mapping reads.
+var furtherReasons = map[string]string{
+	reasonReads:      "The mapping reads it from: {expressions}.",
+	reasonWholeName:  "A group has a whole name only: map \"name\" too, or leave groups out by the domain.",
+	reasonTriedAgain: "Others were answered, so this registrant is tried again.",
+}
+
+// reads says from what the mapping takes a field that is missing or empty; nothing for
+// any other code.
+func reads(code string, m seeding.Mapping) (all []sayingDocument) {
 	var from []string
 	switch code {
 	case "ATS-REQ-003", "ATS-REQ-010":
@@ -56,17 +116,25 @@ func reads(code string, m seeding.Mapping) string {
 	}
 	expressions := strings.Join(from, ", ")
 	if expressions == "" {
-		return ""
+		return nil
 	}
-	text := " The mapping reads it from: " + expressions + "."
+	all = append(all, sayingDocument{reasonReads, api.Params{"expressions": from}, strings.ReplaceAll(furtherReasons[reasonReads], "{expressions}", expressions)})
 	if code == "ATS-REQ-010" && !wholeName.MatchString(expressions) {
-		text += " A group has a whole name only: map \"name\" too, or leave groups out by the domain."
+		all = append(all, sayingDocument{Code: reasonWholeName, Text: furtherReasons[reasonWholeName]})
 	}
-	return text
+	return all
 }
 
 // wholeName is Odoo's field "name" in an expression.
 var wholeName = regexp.MustCompile(`\bname\b`)
+
+// note is why a run finds nobody to send; nil if it finds some.
+func note(n seeding.Nobody) *sayingDocument {
+	if n == "" {
+		return nil
+	}
+	return &sayingDocument{Code: string(n), Text: notes[n]}
+}
 
 // notes say why a run finds nobody to send, or next to nobody.
 var notes = map[seeding.Nobody]string{

@@ -51,7 +51,7 @@ func TestReason(t *testing.T) {
 }
 
 func reasonOf(kind seeding.RejectionKind, code string) string {
-	return reason(seeding.Rejection{Kind: kind, Code: code}, seeding.Connector{})
+	return reasonsOf(seeding.Rejection{Kind: kind, Code: code}, seeding.Connector{}).Reason
 }
 
 // A field that is missing is said with what was read for it: the mapping of the
@@ -78,7 +78,7 @@ func TestMissingFieldIsSaidWithWhatWasRead(t *testing.T) {
 		if f.name != nil {
 			c.Source.Mapping.Name = f.name
 		}
-		if got := reason(seeding.Rejection{Kind: seeding.Invalid, Code: f.code, Configured: f.configured}, c); got != f.want {
+		if got := reasonsOf(seeding.Rejection{Kind: seeding.Invalid, Code: f.code, Configured: f.configured}, c).Reason; got != f.want {
 			t.Errorf("%s: %s, want %s", f.code, got, f.want)
 		}
 	}

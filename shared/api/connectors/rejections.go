@@ -242,13 +242,14 @@ type groupDocument struct {
 	Kind seeding.RejectionKind `json:"kind"`
 	// Code is absent for the rest of a kind: of several codes, each too rare.
 	Code        string     `json:"code,omitempty"`
-	Reason      string     `json:"reason,omitempty"`
 	Count       int        `json:"count"`
 	Oldest      time.Time  `json:"oldest"`
 	Newest      time.Time  `json:"newest"`
 	NextAttempt *time.Time `json:"next_attempt,omitempty"` // of the first of them
 	AskedAgain  *time.Time `json:"asked_again,omitempty"`  // when somebody last asked for another attempt
 	Registrants []int64    `json:"registrants"`            // up to five of them
+
+	reasonsDocument
 }
 
 // groups replies with the counts of rejections by kind and code.
@@ -270,7 +271,7 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 			NextAttempt: moment(attempts.Rejected(example)),
 		}
 		if g.Code != "" {
-			document.Reason = reason(seeding.Rejection{Kind: g.Kind, Code: g.Code, Configured: -1}, seeding.Connector{})
+			document.reasonsDocument = reasonsOf(seeding.Rejection{Kind: g.Kind, Code: g.Code, Configured: -1}, seeding.Connector{})
 		}
 		for asked, at := range state.Retried {
 			if at.After(g.Oldest) && asked.Has(example) && (document.AskedAgain == nil || at.After(*document.AskedAgain)) {

@@ -139,7 +139,7 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 	}
 	registry, err := k.Open(c, password)
 	if err != nil {
-		r.add(unusableLine(seeding.RegistryUnusable(err)))
+		r.add(seeding.RegistryUnusable(err).Line(server, registryURL))
 		r.add(notTried(notReached, behindRegistry(c)...)...)
 		return nil
 	}

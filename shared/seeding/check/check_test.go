@@ -195,33 +195,33 @@ func TestWhatIsWrong(t *testing.T) {
 		{"a form with a registry", odoosim.Options{}, false, func(_ *world, c draft) { c.MTS.URL = "" },
 			map[string]string{"mts": "not_tried missing", "remove": "ok allowed"}, ""},
 		{"MTS is down", odoosim.Options{}, false, func(w *world, c draft) { c.MTS.URL = "http://127.0.0.1:1" },
-			map[string]string{"mts": "failure ConnectionRefused", "remove": "ok allowed"}, "mts_url"},
+			map[string]string{"mts": "failure connection_refused", "remove": "ok allowed"}, "mts_url"},
 		{"MTS has another certificate", odoosim.Options{}, false, func(w *world, c draft) {
 			server := httptest.NewTLSServer(status(200))
 			w.Cleanup(server.Close)
 			c.MTS.URL = server.URL
-		}, map[string]string{"mts": "failure CertificateUnknown", "registry": "ok reached"}, "mts_url"},
+		}, map[string]string{"mts": "failure certificate_unknown", "registry": "ok reached"}, "mts_url"},
 		{"MTS is elsewhere", odoosim.Options{}, false, func(w *world, c draft) { c.MTS.URL = w.serve(status(302, "Location", "https://x.example/")) },
-			map[string]string{"mts": "failure HTTP-302"}, "mts_url"},
+			map[string]string{"mts": "failure http_302"}, "mts_url"},
 		{"MTS has no name", odoosim.Options{}, false, func(w *world, c draft) { c.MTS.URL = "https://10.9.9.9" },
-			map[string]string{"mts": "failure AddressNotAllowed"}, "mts_url"},
+			map[string]string{"mts": "failure address_not_allowed"}, "mts_url"},
 		{"the address of MTS is the registry's", odoosim.Options{}, false, func(w *world, c draft) { c.MTS.URL = c.Registry.URL },
-			map[string]string{"mts": "failure HTTP-404"}, "mts_url"},
+			map[string]string{"mts": "failure http_404"}, "mts_url"},
 		{"the registry is down", odoosim.Options{}, false, func(w *world, c draft) { c.Registry.URL = "http://127.0.0.1:1" },
-			map[string]string{"registry": "failure ConnectionRefused", "sign_in": "not_tried not_reached", "index_value": "not_tried not_reached", "mts": "ok reached"}, "registry_url"},
+			map[string]string{"registry": "failure connection_refused", "sign_in": "not_tried not_reached", "index_value": "not_tried not_reached", "mts": "ok reached"}, "registry_url"},
 		{"the registry moved to https", odoosim.Options{}, false, func(w *world, c draft) {
 			c.Registry.URL = w.serve(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 				http.Redirect(out, r, "https://"+r.Host+r.URL.Path, http.StatusMovedPermanently)
 			}))
-		}, map[string]string{"registry": "failure RedirectHTTPS"}, "registry_url"},
+		}, map[string]string{"registry": "failure redirect_https"}, "registry_url"},
 		{"no Odoo there", odoosim.Options{}, false, func(w *world, c draft) { c.Registry.URL = w.serve(status(404)) },
-			map[string]string{"registry": "failure HTTP-404"}, "registry_url"},
+			map[string]string{"registry": "failure http_404"}, "registry_url"},
 		{"another web page", odoosim.Options{}, false, func(w *world, c draft) { c.Registry.URL = w.serve(status(200, "Content-Type", "text/html")) },
-			map[string]string{"registry": "failure WebPage"}, "registry_url"},
+			map[string]string{"registry": "failure web_page"}, "registry_url"},
 		{"the password changed", odoosim.Options{}, false, func(w *world, c draft) { w.registry.SetPassword("admin", "new") },
-			map[string]string{"sign_in": "failure AccessDenied", "version": "ok known", "types": "not_tried not_signed_in"}, "registry_password"},
+			map[string]string{"sign_in": "failure access_denied", "version": "ok known", "types": "not_tried not_signed_in"}, "registry_password"},
 		{"a second factor", odoosim.Options{}, false, func(w *world, c draft) { w.registry.SetSecondFactor("admin", true) },
-			map[string]string{"sign_in": "failure SecondFactor"}, "registry_password"},
+			map[string]string{"sign_in": "failure second_factor"}, "registry_password"},
 		{"too many attempts", odoosim.Options{}, false, func(w *world, c draft) {
 			for range 12 {
 				registry, err := w.checker.Open(w.connector, "wrong")
@@ -230,27 +230,27 @@ func TestWhatIsWrong(t *testing.T) {
 				}
 				_, _ = registry.SignIn(w.Context())
 			}
-		}, map[string]string{"sign_in": "failure TooManyAttempts"}, "registry_password"},
+		}, map[string]string{"sign_in": "failure too_many_attempts"}, "registry_password"},
 		{"another database", odoosim.Options{}, false, func(w *world, c draft) { c.Registry.Database = "nodb" },
-			map[string]string{"sign_in": "failure NoDatabase"}, "registry_database"},
+			map[string]string{"sign_in": "failure no_database"}, "registry_database"},
 		{"no such VID type", odoosim.Options{}, false, func(w *world, c draft) { c.Registry.VIDType = "VID" },
-			map[string]string{"types": "failure vid_type", "fields": "ok known", "read": "not_tried no_types"}, "vid_type"},
+			map[string]string{"types": "failure no_such_type", "fields": "ok known", "read": "not_tried no_types"}, "vid_type"},
 		{"no such token type", odoosim.Options{}, false, func(w *world, c draft) { c.Registry.TokenType = "Token" },
-			map[string]string{"types": "failure token_type"}, "token_type"},
+			map[string]string{"types": "failure no_such_type"}, "token_type"},
 		{"encrypted", odoosim.Options{Encrypted: true}, false, func(w *world, c draft) {},
-			map[string]string{"modules": "warning Encrypted", "read": "failure Encrypted", "create": "ok allowed"}, "read_one_by_one"},
+			map[string]string{"modules": "warning encrypts_lists", "read": "failure encrypted", "create": "ok allowed"}, "read_one_by_one"},
 		{"encrypted, read one by one", odoosim.Options{Encrypted: true}, false, func(w *world, c draft) { c.Source.OneByOne = true },
 			map[string]string{"modules": "ok encrypting", "read": "ok read", "selects": "ok some"}, ""},
 		{"encrypted, not decrypted", odoosim.Options{Encrypted: true}, false, func(w *world, c draft) { c.Source.OneByOne = true; w.registry.SetDecryption(false) },
-			map[string]string{"read": "failure StillEncrypted"}, "read_one_by_one"},
+			map[string]string{"read": "failure still_encrypted"}, "read_one_by_one"},
 		{"unknown fields, and the domain is looked at nevertheless", odoosim.Options{}, false, func(w *world, c draft) {
 			c.Source.Fields = append(c.Source.Fields, "no_such", "nor_such")
 			c.Source.Domain = `[["no_field","=",1]]`
-		}, map[string]string{"fields": "failure NoSuchField", "read": "failure NoSuchDomainField", "selects": "not_tried not_read", "remove": "ok allowed"}, "fields"},
+		}, map[string]string{"fields": "failure no_such_field", "read": "failure no_such_domain_field", "selects": "not_tried not_read", "remove": "ok allowed"}, "fields"},
 		{"a picture", odoosim.Options{}, false, func(w *world, c draft) { c.Source.Fields = append(c.Source.Fields, "image_128") },
 			map[string]string{"fields": "warning large"}, "fields"},
 		{"an unknown field in the domain, and nobody has a VID", odoosim.Options{}, true, func(w *world, c draft) { c.Source.Domain = `[["no_field","=",1]]` },
-			map[string]string{"read": "failure NoSuchDomainField"}, "domain"},
+			map[string]string{"read": "failure no_such_domain_field"}, "domain"},
 		{"no VIDs", odoosim.Options{}, true, func(w *world, c draft) {},
 			map[string]string{"read": "ok read", "selects": "warning no_vids", "create": "ok allowed", "remove": "ok allowed"}, "vid_type"},
 		{"the domain selects nobody", odoosim.Options{}, false, func(w *world, c draft) { c.Source.Domain = `[["gender","=","Male"]]` },
@@ -263,11 +263,11 @@ func TestWhatIsWrong(t *testing.T) {
 			w.registry.SetPassword("registrar", "admin")
 		}, map[string]string{"selects": "warning not_visible"}, "registry_username"},
 		{"may not read registrants", odoosim.Options{}, false, func(w *world, c draft) { w.registry.Deny("res.partner", "read") },
-			map[string]string{"read": "failure AccessError", "create": "ok allowed"}, ""},
+			map[string]string{"read": "failure reading_denied", "create": "ok allowed"}, ""},
 		{"may not read identifiers", odoosim.Options{}, false, func(w *world, c draft) { w.registry.Deny("g2p.reg.id", "read") },
-			map[string]string{"read": "failure AccessError"}, ""},
+			map[string]string{"read": "failure reading_denied"}, ""},
 		{"may not read types", odoosim.Options{}, false, func(w *world, c draft) { w.registry.Deny("g2p.id.type", "read") },
-			map[string]string{"types": "failure AccessError", "read": "not_tried no_types"}, ""},
+			map[string]string{"types": "failure reading_denied", "read": "not_tried no_types"}, ""},
 		{"may not create", odoosim.Options{}, false, func(w *world, c draft) { w.registry.Deny("g2p.reg.id", "create") },
 			map[string]string{"create": "failure denied", "remove": "ok allowed"}, "registry_username"},
 		{"may not remove", odoosim.Options{}, false, func(w *world, c draft) { w.registry.Deny("g2p.reg.id", "unlink") },
@@ -284,7 +284,7 @@ func TestWhatIsWrong(t *testing.T) {
 		{"not signed in, with an Output Format", odoosim.Options{}, false, func(w *world, c draft) {
 			c.Registry.Database = "nodb"
 			c.Output.Format = namesAll
-		}, map[string]string{"sign_in": "failure NoDatabase", "write": "not_tried not_signed_in"}, "registry_database"},
+		}, map[string]string{"sign_in": "failure no_database", "write": "not_tried not_signed_in"}, "registry_database"},
 		{"an Output Format that gives nothing for made-up records", odoosim.Options{}, false, func(w *world, c draft) {
 			c.Output.Format = "if .input.given_name == \"Robot\" then " + namesAll + " else null end"
 		}, map[string]string{"write": "not_tried no_result"}, ""},
@@ -337,7 +337,7 @@ func TestStoredPasswordIsNotSentToAnotherRegistry(t *testing.T) {
 		"another host, with password": {func(c *seeding.Connector) { c.Registry.URL = w.serve(w.registry) }, map[string]string{seeding.RegistryPassword: "admin"}, false, "ok signed_in", 0},
 		"a new one":                   {func(*seeding.Connector) {}, nil, true, "not_tried no_password", 0},
 		"a new one, with password":    {func(*seeding.Connector) {}, map[string]string{seeding.RegistryPassword: "admin"}, true, "ok signed_in", 0},
-		"a new one, with a wrong one": {func(*seeding.Connector) {}, map[string]string{seeding.RegistryPassword: "hunter2"}, true, "failure AccessDenied", 0},
+		"a new one, with a wrong one": {func(*seeding.Connector) {}, map[string]string{seeding.RegistryPassword: "hunter2"}, true, "failure access_denied", 0},
 	} {
 		c := w.connector
 		c.Secrets = nil
@@ -448,7 +448,7 @@ func TestTokenEndpoint(t *testing.T) {
 	w.people(1, odoosim.Registrant{})
 	c := w.connector
 	for address, want := range map[string]string{
-		w.serve(endpoint) + "/token?realm=a": "ok reached", "http://127.0.0.1:1/token": "warning ConnectionRefused", "https://10.9.9.9/token": "warning AddressNotAllowed", "": " ",
+		w.serve(endpoint) + "/token?realm=a": "ok reached", "http://127.0.0.1:1/token": "warning connection_refused", "https://10.9.9.9/token": "warning address_not_allowed", "": " ",
 	} {
 		c.Delivery.Direct = &seeding.DirectDelivery{URL: "https://registry.example/api", Method: "POST", Auth: seeding.DirectAuth{Type: seeding.AuthOAuth, URL: address, ClientID: "mts"}}
 		w.want(w.check(seeding.Inquiry{Connector: w.connector.ID, Draft: &c, Given: true}, map[string]string{seeding.RegistryPassword: "admin"}), map[string]string{"token_endpoint": want})

@@ -88,8 +88,7 @@ func failed(name, code string, d seeding.Description, field string) seeding.Line
 
 func mtsLine(err error) seeding.Line {
 	if err != nil {
-		fault := seeding.FaultOf(err)
-		return failed(mts, fault.Named(), seeding.MTSProblem(fault), mtsURL)
+		return seeding.MTSProblem(seeding.FaultOf(err)).Line(mts, mtsURL)
 	}
 	return ok(mts, "reached", "MTS answers, and so does its database.", nil)
 }
@@ -97,14 +96,11 @@ func mtsLine(err error) seeding.Line {
 // tokenLine only warns: MTS calls the endpoint, from a network of its own.
 func tokenLine(err error) seeding.Line {
 	if err != nil {
-		fault := seeding.FaultOf(err)
-		return seeding.Line{Name: tokens, Result: seeding.LineWarning, Code: fault.Named(), Description: seeding.EndpointProblem(fault), Field: "callback_auth_url"}
+		l := seeding.EndpointProblem(seeding.FaultOf(err)).Line(tokens, "callback_auth_url")
+		l.Result = seeding.LineWarning
+		return l
 	}
 	return ok(tokens, "reached", "A web server answers at callback.auth_url, where MTS signs in. Whether it accepts MTS is seen with the first batch.", nil)
-}
-
-func unusableLine(u *seeding.Unusable) seeding.Line {
-	return failed(server, "unusable", u.Description, registryURL)
 }
 
 func registryLine(err error) seeding.Line {
@@ -124,9 +120,10 @@ func signInLine(c seeding.Connector, way string, err error) seeding.Line {
 	if err == nil {
 		return ok(signIn, "signed_in", "The user is signed in "+ways[way]+".", map[string]any{"way": way})
 	}
-	line := seeding.RegistryLine(signIn, err, seeding.ProblemSignIn, seeding.FieldOf(seeding.FaultOf(err)))
-	if line.Code == "NoDatabase" {
-		line.Params = map[string]any{"database": c.Registry.Database}
+	fault := seeding.FaultOf(err)
+	line := seeding.RegistryLine(signIn, err, seeding.ProblemSignIn, seeding.FieldOf(fault))
+	if fault.Code == "NoDatabase" {
+		line.Params["database"] = c.Registry.Database
 	}
 	return line
 }
@@ -216,7 +213,7 @@ func modulesLine(encrypting, readsOneByOne bool, err error) seeding.Line {
 	case encrypting && !readsOneByOne:
 		_, d := seeding.RegistryProblem(&seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.Encrypted}, seeding.ProblemRead)
 		d.Text = "The registry can encrypt registrants (g2p_registry_encryption). It shows those who are encrypted with one text in place of their names, unless each is read alone."
-		return seeding.Line{Name: modules, Result: seeding.LineWarning, Code: seeding.Encrypted, Description: d, Field: oneByOne}
+		return seeding.Line{Name: modules, Result: seeding.LineWarning, Code: "encrypts_lists", Description: d, Field: oneByOne}
 	case encrypting:
 		return ok(modules, "encrypting", "The registry can encrypt registrants (g2p_registry_encryption), and each is read alone, so that it decrypts them.", nil)
 	}
@@ -241,7 +238,7 @@ func fieldsLine(selected []string, kinds map[string]string, err error) (line see
 		known = append(known, name)
 	}
 	if len(missing) > 0 {
-		line = failed(fields, "NoSuchField", seeding.Description{
+		line = failed(fields, "no_such_field", seeding.Description{
 			Text:   "The registry has no such fields of registrants, or its user may not read them: " + list(missing) + ".",
 			Remedy: "Take them out of the field list and out of the mapping, name the fields that took their place, or give the user the group that may read them. (Odoo 18 has no \"mobile\" any more, only \"phone\".)",
 		}, selectedField)
@@ -407,6 +404,9 @@ func indexLines(l seeding.LookUps, err error) (lines []seeding.Line) {
 			"identifiers": l.Identifiers, "milliseconds": int(one.took.Milliseconds()), "by_id_milliseconds": int(l.ByID.Milliseconds()), "column": one.column,
 		}
 		more := one.took - l.ByID
+		if more >= slower {
+			params["more_milliseconds"] = int(more.Milliseconds())
+		}
 		switch {
 		case err != nil:
 			lines = append(lines, seeding.RegistryLine(one.name, err, seeding.ProblemRead, ""))

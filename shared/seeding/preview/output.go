@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -18,7 +19,7 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 	}
 	program, err := p.Outputs.CompileOutput(c.Output.Format)
 	if err != nil {
-		return &seeding.PreviewOutput{Wrong: err.Error()}, nil //nolint:nilerr // it is what the preview shows
+		return refused(err), nil
 	}
 	vid, token := seeding.CleanVID(f.Value), madeToken(c.Output.TokenShape.OrMOSIP())
 	kinds, err := registry.Kinds(ctx)
@@ -28,7 +29,7 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 	sent := seeding.SentDirectly(f.Record, kinds, vid)
 	result, err := program.Evaluate(seeding.OutputDocument{Input: sent, VID: f.Demographics.VID.Text, Status: "processed", Token: token})
 	if err != nil {
-		return &seeding.PreviewOutput{Wrong: reasonOf(err)}, nil
+		return refused(err), nil
 	}
 	shown := &seeding.PreviewOutput{Result: masked(result, vid, f.Demographics.VID.Text)}
 	if c.IsDirect() {
@@ -41,16 +42,29 @@ func (p *Previewer) output(ctx context.Context, c seeding.Connector, registry se
 			Registrant: f.Registrant, VID: vid, Token: token, VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
 		})
 	}
-	shown.Wrong = reasonOf(err)
+	if err != nil {
+		w := refused(err)
+		shown.Wrong, shown.Code, shown.Params = w.Wrong, w.Code, w.Params
+	}
 	return shown, nil
 }
 
-// reasonOf is what a rejection would say of an error of the program, or of its result.
-func reasonOf(err error) (reason string) {
-	for code, members := range seeding.SplitCodes(seeding.OutputCode(err)) {
-		reason = seeding.ReasonOf(code, members)
+// refused says of an error of the program what saving it would say, and of an error on
+// a record, or of a result, what the rejection would say.
+func refused(err error) *seeding.PreviewOutput {
+	if f, ok := errors.AsType[*seeding.Flaw](err); ok {
+		return &seeding.PreviewOutput{Wrong: f.Text, Code: f.Code, Params: f.Params}
 	}
-	return reason
+	shown := &seeding.PreviewOutput{Code: "expression_refused", Wrong: "cannot be used"}
+	for code, members := range seeding.SplitCodes(seeding.OutputCode(err)) {
+		if reason := seeding.ReasonOf(code, members); reason != "" {
+			shown.Code, shown.Wrong = code, reason
+		}
+		if len(members) > 0 {
+			shown.Params = map[string]any{"fields": members}
+		}
+	}
+	return shown
 }
 
 // madeToken is a token of a shape that belongs to nobody.

@@ -94,8 +94,8 @@ func (p *Previewer) open(ctx context.Context, q seeding.Inquiry, c seeding.Conne
 		registry, err = p.Open(c, password)
 	}
 	if err != nil {
-		u := seeding.RegistryUnusable(err)
-		return nil, &seeding.Line{Name: "registry", Result: seeding.LineFailure, Code: "unusable", Description: u.Description, Field: "registry_url"}, nil
+		line := seeding.RegistryUnusable(err).Line("registry", "registry_url")
+		return nil, &line, nil
 	}
 	return registry, nil, nil
 }
@@ -108,7 +108,8 @@ func failure(err error) *seeding.Line {
 		return &line
 	}
 	if u, ok := errors.AsType[*seeding.Unusable](err); ok {
-		return &seeding.Line{Name: "read", Result: seeding.LineFailure, Code: "unusable", Description: u.Description, Field: "mapping"}
+		line := u.Line("read", "mapping")
+		return &line
 	}
 	return nil
 }

@@ -280,12 +280,12 @@ func TestWhatKeepsAPreviewFromBeingMade(t *testing.T) {
 	}{
 		"the registry is down":   {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Registry.URL = "http://127.0.0.1:1" }, "another_registry registry_password"},
 		"no registry yet":        {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Registry.URL = "" }, "missing registry_url"},
-		"the password changed":   {odoosim.Options{}, func(w *world, _ *seeding.Connector) { w.registry.SetPassword("admin", "x") }, "AccessDenied registry_password"},
-		"an unknown field":       {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Fields = []string{"no_such"} }, "NoSuchField fields"},
-		"a field of the domain":  {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Domain = `[["no_such","=",1]]` }, "NoSuchDomainField domain"},
-		"no such type":           {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Registry.VIDType = "x" }, "vid_type vid_type"},
-		"names are hidden":       {odoosim.Options{Encrypted: true}, func(*world, *seeding.Connector) {}, "Encrypted read_one_by_one"},
-		"an expression is wrong": {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Mapping.DOB = "((" }, "unusable mapping"},
+		"the password changed":   {odoosim.Options{}, func(w *world, _ *seeding.Connector) { w.registry.SetPassword("admin", "x") }, "access_denied registry_password"},
+		"an unknown field":       {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Fields = []string{"no_such"} }, "no_such_field fields"},
+		"a field of the domain":  {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Domain = `[["no_such","=",1]]` }, "no_such_domain_field domain"},
+		"no such type":           {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Registry.VIDType = "x" }, "no_such_type vid_type"},
+		"names are hidden":       {odoosim.Options{Encrypted: true}, func(*world, *seeding.Connector) {}, "encrypted read_one_by_one"},
+		"an expression is wrong": {odoosim.Options{}, func(_ *world, c *seeding.Connector) { c.Source.Mapping.DOB = "((" }, "mapping_unusable mapping"},
 	} {
 		w := newWorld(t, test.options)
 		w.person(nil)

@@ -29,10 +29,6 @@ func ok(name, code, text string) seeding.Line {
 	return line(name, seeding.LineOK, code, text, "")
 }
 
-func unusable(name string, u *seeding.Unusable, field string) seeding.Line {
-	return seeding.Line{Name: name, Result: seeding.LineFailure, Code: "unusable", Description: u.Description, Field: field}
-}
-
 // lines say what was found of a registrant.
 func lines(f found, c seeding.Connector, state seeding.State) []seeding.Line {
 	if !f.there {
@@ -124,7 +120,7 @@ var unfit = map[string]string{
 // lacks.
 func dataLine(f found, c seeding.Connector) seeding.Line {
 	if u, ok := errors.AsType[*seeding.Unusable](f.unforeseen); ok {
-		return unusable(data, u, "mapping")
+		return u.Line(data, "mapping")
 	}
 	if f.unforeseen != nil {
 		return seeding.RegistryLine(data, f.unforeseen, seeding.ProblemRead, seeding.FieldOf(seeding.FaultOf(f.unforeseen)))
@@ -189,6 +185,7 @@ func passLine(f found, c seeding.Connector, state seeding.State) seeding.Line {
 		l := line(pass, seeding.LineWarning, "rejected", "It was rejected, and is not due for another attempt.",
 			"Correct what its rejection says in the registry, or ask for another attempt (rejections/retry).")
 		if next := one.Rejection.Next; !next.IsZero() {
+			l.Code = "rejected_until"
 			l.Text = "It was rejected, and is sent again at " + next.UTC().Format(time.RFC3339) + " unless something is corrected before."
 			rejection["next_attempt"] = next.UTC().Format(time.RFC3339)
 		}

@@ -65,7 +65,7 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, _ map[string]st
 	}
 	registry, err := k.Open(ctx, c)
 	if err != nil {
-		return []seeding.Line{unusable(person, seeding.RegistryUnusable(err), "registry_url")}, nil, nil
+		return []seeding.Line{seeding.RegistryUnusable(err).Line(person, "registry_url")}, nil, nil
 	}
 	f, err := k.look(ctx, c, registry, q.Registrants[0])
 	if fault, ok := errors.AsType[*seeding.Fault](err); ok {

@@ -199,7 +199,7 @@ func TestWhatTheRegistrySaysOfARegistrant(t *testing.T) {
 	if n, err := w.store.PutRejections(t.Context(), []seeding.Rejection{rejection}); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
-	lines = w.want("rejected", rejected, "data ok complete", "next_pass warning rejected")
+	lines = w.want("rejected", rejected, "data ok complete", "next_pass warning rejected_until")
 	if p := lines["next_pass"].Params; p["kind"] != "refused" || p["code"] != "IDA-MLC-018" || p["next_attempt"] == nil {
 		t.Errorf("%v", p)
 	}
@@ -222,7 +222,7 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{
-		"gone": "work failure no_connector", "renamed": "registrant failure vid_type", "unmapped": "data failure unusable",
+		"gone": "work failure no_connector", "renamed": "registrant failure no_such_type", "unmapped": "data failure mapping_unusable",
 	} {
 		w.connector.ID = id
 		lines := w.want(id, person, want)

@@ -9,12 +9,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"openg2p.org/mts-connector/shared/api"
 )
 
@@ -198,9 +199,51 @@ func (c *Contract) problem(where string, status int, body []byte) error {
 	return nil
 }
 
+// sentences checks that each code beside a text, anywhere in a reply, is in a list of the
+// document.
+func (c *Contract) sentences(where string, v any) error {
+	switch v := v.(type) {
+	case []any:
+		for _, entry := range v {
+			if err := c.sentences(where, entry); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		code, coded := v["code"].(string)
+		if _, says := v["text"].(string); coded && says && !c.lists(v, code) {
+			return fmt.Errorf("%s: the code %q of %q is in no list of the document", where, code, v["text"])
+		}
+		for _, member := range v {
+			if err := c.sentences(where, member); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lists reports whether the lists of codes have the code of an object.
+func (c *Contract) lists(object map[string]any, code string) bool {
+	code = status.ReplaceAllString(code, "http_{status}")
+	lists := []map[string]any{c.object("x-problem-codes"), c.object("x-rejection-codes"), c.object("x-note-codes"), c.object("x-codes")}
+	if line, ok := object["line"].(string); ok {
+		lists = []map[string]any{c.object("x-problem-codes"), c.object("x-line-codes", line)}
+	}
+	return code == object["source"] || // of a problem that was stored before there were codes
+		slices.ContainsFunc(lists, func(list map[string]any) bool { return list[code] != nil })
+}
+
+// status is a code for any status of HTTP; those that have sentences of their own are
+// listed beside it.
+var status = regexp.MustCompile(`^http_[1-5][0-9][0-9]$`)
+
 // codes checks that the codes of errors and warnings in a reply that is no problem are
 // explained.
 func (c *Contract) codes(where string, v any) error {
+	if err := c.sentences(where, v); err != nil {
+		return err
+	}
 	members, _ := v.(map[string]any)
 	for _, name := range []string{"errors", "warnings"} {
 		list, _ := members[name].([]any)

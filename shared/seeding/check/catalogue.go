@@ -1,0 +1,52 @@
+package check
+
+import (
+	"time"
+
+	"openg2p.org/mts-connector/shared/seeding"
+)
+
+// Lines are all lines of its own that a check can have, each code once for a name, with
+// made-up values of their parameters: for the document of the API.
+func Lines() (all []seeding.Line) {
+	all = append(all, mtsLine(nil), tokenLine(nil), registryLine(nil))
+	lines := behindRegistry(seeding.Connector{Output: seeding.Output{Format: "."}})
+	for _, w := range []why{notReached, notSignedIn, noTypes, notRead} {
+		all = append(all, notTried(w, lines...)...)
+	}
+	all = append(all, notTried(noResult, write)...)
+	for _, d := range seeding.EndpointProblems() {
+		l := d.Line(tokens, "")
+		l.Result = seeding.LineWarning
+		all = append(all, l)
+	}
+	all = append(all,
+		signInLine(seeding.Connector{}, "session", nil),
+		versionLine("17.0", "17.0", "session"), versionLine("", "", ""), versionLine("99.0", "", ""),
+		databaseLine(seeding.RegistryFound{Registry: "r", Identity: "i"}, nil, nil, nil),
+		databaseLine(seeding.RegistryFound{}, nil, nil, nil),
+		databaseLine(seeding.RegistryFound{Registry: "r", Identity: "i", Exact: true}, nil,
+			[]seeding.RegistryFound{{Registry: "s", Identity: "i", Exact: true}}, []seeding.State{{Registry: "s", Connector: "c"}}),
+		typesLine(nil),
+		modulesLine(false, false, nil), modulesLine(true, true, nil), modulesLine(true, false, nil),
+		readLine(seen{looked: 200}, nil),
+	)
+	kinds := map[string]string{"image_1920": "binary", "name": "char"}
+	for _, selected := range [][]string{{"name"}, {"image_1920"}, {"no_such_field"}} {
+		l, _ := fieldsLine(selected, kinds, nil)
+		all = append(all, l)
+	}
+	for _, s := range []seen{
+		{}, {unseen: seeding.Archived}, {unseen: seeding.NotVisible}, {unseen: seeding.NotSelected}, {unseen: seeding.UnseenCause}, {holding: 77},
+	} {
+		if s.unseen != "" || s.holding > 0 {
+			s.all, s.looked, s.selected = 3100, 200, 188
+		}
+		all = append(all, selectsLine(s, "{vid_type}"))
+	}
+	rights := []seeding.Right{{Model: "res.partner", Operation: "write"}}
+	all = append(all, createLine(true, false, nil), createLine(false, false, nil), removeLine(true, true, nil), removeLine(false, true, nil),
+		writeLine(nil, nil), writeLine(rights, nil), writeLine(rights, rights))
+	all = append(all, indexLines(seeding.LookUps{Identifiers: 750000, ByID: time.Millisecond, ByRegistrant: time.Millisecond, ByValue: time.Millisecond}, nil)...)
+	return append(all, indexLines(seeding.LookUps{Identifiers: 750000, ByID: time.Millisecond, ByRegistrant: 815 * time.Millisecond, ByValue: 815 * time.Millisecond}, nil)...)
+}
