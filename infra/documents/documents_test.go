@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // library is the files of a repository and its documents, by path from the root.
@@ -295,4 +297,35 @@ func content(t *testing.T, root, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// The documents name the problems that keep nobody from being sent, all of them.
+func TestDocumentsNameTheProblemsThatAreOnlyShown(t *testing.T) {
+	root := repository(t)
+	names := make([]string, 0, len(seeding.OnlyShown))
+	for _, source := range seeding.OnlyShown {
+		names = append(names, string(source))
+	}
+	slices.Sort(names)
+	for _, place := range []struct{ document, pattern string }{
+		{"infra/runbook.md", `All but (.*?) keep the connector from sending`},
+		{"infra/runbook.md", `does harm until somebody acts: (.*?)\.\n`},
+		{"infra/states.md", `a problem that blocks \(all but (.*?)\)`},
+		{"infra/states.md", `(?m)^- (.*?) stop nobody; they are shown`},
+		{"infra/protocol.md", `what to do\. All but (.*?) block: `},
+	} {
+		match := regexp.MustCompile(place.pattern).FindStringSubmatch(content(t, root, place.document))
+		if match == nil {
+			t.Errorf("%s does not say %s", place.document, place.pattern)
+			continue
+		}
+		var named []string
+		for _, one := range regexp.MustCompile("[`\\[]([a-z_]+)[`\\]]").FindAllStringSubmatch(match[1], -1) {
+			named = append(named, one[1])
+		}
+		slices.Sort(named)
+		if !slices.Equal(named, names) {
+			t.Errorf("%s, %s: %v, want %v", place.document, place.pattern, named, names)
+		}
+	}
 }

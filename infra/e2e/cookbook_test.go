@@ -74,29 +74,45 @@ func TestTheCookbook(t *testing.T) {
 	main.addTwin(twin)
 	main.addNamed(3, odoosim.Normal, func(r *odoosim.Registrant) { r.Birthdate = "" })
 	main.addNamed(2, odoosim.Refused, nil)
-	var registries []string
-	for name, line := range map[string]string{"REGISTRY_15": odoosim.REST15, "REGISTRY_17": odoosim.REST17} {
-		w := newWorld(t, options{odoo: odoosim.Options{REST: line}})
-		w.registry.SetPassword("admin", main.password)
-		w.addNamed(5, odoosim.Normal, nil)
-		registries = append(registries, name+"="+w.registryURL)
-	}
-	main.copyAndPaste("infra/cookbook.md", "", 20, registries...)
+	registries, _ := main.registriesOfLines()
+	main.copyAndPaste("infra/cookbook.md", nil, 20, registries...)
 	main.checkInvariants()
 }
 
-// The README's way from nothing to a finished run, and an import.
-func TestTheReadmesFirstConnector(t *testing.T) {
+// The README's way from nothing to a finished run, an import, and direct callbacks to
+// both lines of OpenG2P.
+func TestTheReadmesConnectors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	ids := w.addNamed(5, odoosim.Normal, nil)
-	w.copyAndPaste("README.md", "### A first connector\n", 2)
+	registries, check := w.registriesOfLines()
+	w.copyAndPaste("README.md", []string{"### A first connector\n", "### Direct callbacks\n"}, 5, registries...)
 	w.checkTokenised(ids)
+	check()
 }
 
-// copyAndPaste runs the blocks of a document in one bash, from a heading on to the next
-// one, with at least so many: each must print what stands below it.
-func (w *world) copyAndPaste(document, heading string, least int, environment ...string) {
+// registriesOfLines are further registries with five registrants each, of the lines of
+// OpenG2P whose API takes callbacks, as variables of a document. check looks whether
+// everybody there has a token.
+func (w *world) registriesOfLines() (variables []string, check func()) {
+	var checks []func()
+	for name, line := range map[string]string{"REGISTRY_15": odoosim.REST15, "REGISTRY_17": odoosim.REST17} {
+		other := newWorld(w.T, options{odoo: odoosim.Options{REST: line}})
+		other.registry.SetPassword("admin", w.password)
+		ids := other.addNamed(5, odoosim.Normal, nil)
+		variables = append(variables, name+"="+other.registryURL)
+		checks = append(checks, func() { other.checkTokenised(ids) })
+	}
+	return variables, func() {
+		for _, one := range checks {
+			one()
+		}
+	}
+}
+
+// copyAndPaste runs the blocks of a document in one bash, of the sections under some
+// headings or of all of it, at least so many: each must print what stands below it.
+func (w *world) copyAndPaste(document string, headings []string, least int, environment ...string) {
 	w.Helper()
 	for _, program := range []string{"bash", "curl", "jq", "base64"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -107,17 +123,21 @@ func (w *world) copyAndPaste(document, heading string, least int, environment ..
 	if err != nil {
 		w.Fatal(err)
 	}
-	text := string(whole)
-	before := 0 // lines above
-	if heading != "" {
-		above, part, found := strings.Cut(text, heading)
+	all := recipes(string(whole))
+	if len(headings) > 0 {
+		all = nil
+	}
+	for _, heading := range headings {
+		above, part, found := strings.Cut(string(whole), heading)
 		if !found {
 			w.Fatalf("%s has no heading %s", document, heading)
 		}
-		text, _, _ = strings.Cut(part, "\n#")
-		before = strings.Count(above, "\n") + 1
+		section, _, _ := strings.Cut(part, "\n### ")
+		for _, r := range recipes(section) {
+			r.line += strings.Count(above, "\n") + 1
+			all = append(all, r)
+		}
 	}
-	all := recipes(text)
 	if len(all) < least {
 		w.Fatalf("%s has %d blocks", document, len(all))
 	}
@@ -142,10 +162,10 @@ func (w *world) copyAndPaste(document, heading string, least int, environment ..
 	printed := strings.Split(string(output), "\036")
 	for i, r := range all {
 		if i >= len(printed)-1 {
-			w.Fatalf("%s:%d: its end was not reached; it printed %q", document, before+r.line, printed[len(printed)-1])
+			w.Fatalf("%s:%d: its end was not reached; it printed %q", document, r.line, printed[len(printed)-1])
 		}
 		if got := printed[i]; r.out != "" && !promised(r.out).MatchString(got) || r.out == "" && got != "" {
-			w.Errorf("%s:%d prints\n%s\nwant\n%s", document, before+r.line, got, r.out)
+			w.Errorf("%s:%d prints\n%s\nwant\n%s", document, r.line, got, r.out)
 		}
 	}
 }

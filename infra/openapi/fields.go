@@ -101,30 +101,31 @@ func (s schema) value(required bool) string {
 	return code(string(text))
 }
 
-// rule is the first sentence of the description, and what values there may be.
+// rule is the description, and what values there may be. What may be a list or a text
+// says its limit in its description.
 func (s schema) rule() string {
-	description := strings.Join(strings.Fields(s.Description), " ")
-	if sentence, _, more := strings.Cut(description, ". "); more {
-		description = sentence + "."
-	}
+	description := cell(strings.Join(strings.Fields(s.Description), " "))
 	var allowed []string
 	for _, value := range s.Enum {
 		allowed = append(allowed, code(value))
 	}
 	switch says := s.Says["pattern"].Text; {
+	case len(allowed) == 1:
+		return description + " Only " + allowed[0] + "."
 	case len(allowed) > 0:
+		return description + " One of " + strings.Join(allowed, ", ") + "."
 	case s.Minimum != nil && s.Maximum != nil:
-		allowed = []string{fmt.Sprintf("from %d to %d", *s.Minimum, *s.Maximum)}
+		return fmt.Sprintf("%s From %d to %d.", description, *s.Minimum, *s.Maximum)
 	case says != "":
-		allowed = []string{strings.TrimPrefix(says, "must be ")}
-	case s.MaxItems != nil && s.MaxLength == nil:
-		allowed = []string{fmt.Sprintf("at most %d", *s.MaxItems)}
+		return description + " It " + cell(says) + "."
+	case s.MaxItems != nil && s.MaxLength != nil:
+		return description
+	case s.MaxItems != nil:
+		return fmt.Sprintf("%s At most %d.", description, *s.MaxItems)
 	case s.MaxLength != nil:
-		allowed = []string{fmt.Sprintf("at most %d characters", *s.MaxLength)}
-	default:
-		return cell(description)
+		return fmt.Sprintf("%s At most %d characters.", description, *s.MaxLength)
 	}
-	return cell(strings.TrimSuffix(description, ".")+": ") + strings.Join(allowed, ", ")
+	return description
 }
 
 func code(text string) string { return "`" + cell(text) + "`" }

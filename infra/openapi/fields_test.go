@@ -36,8 +36,8 @@ func TestFields(t *testing.T) {
 		"Callback": {"properties": {"method": {"description": "How.", "enum": ["GET", "A|B"], "default": "GET", "x-seed": {"number": 2, "field": "HTTP Method", "seeds": ["001"], "test": "TestMethod"}}}},
 		"Mapping": {"description": "Expressions.", "properties": {"dob": {"default": "birthdate"}}}}}}`
 	const want = "| | Field | Seeds | Member | Default | Rule | Test |\n|---|---|---|---|---|---|---|\n" +
-		"| 1 | Name | 000 | `name` | none: it must be given | What it is called: at most 100 characters | `TestName` |\n" +
-		"| 2 | HTTP Method | 001 | `callback.method` | `\"GET\"` | How: `GET`, `A\\|B` | `TestMethod` |\n" +
+		"| 1 | Name | 000 | `name` | none: it must be given | What it is called. And more. At most 100 characters. | `TestName` |\n" +
+		"| 2 | HTTP Method | 001 | `callback.method` | `\"GET\"` | How. One of `GET`, `A\\|B`. | `TestMethod` |\n" +
 		"| 3 | Mapping | 000, 001 | `mapping` | `{\"dob\":\"birthdate\"}` | Expressions. | `TestMapping` |\n"
 	got, err := Fields([]byte(document))
 	if err != nil || got != want {

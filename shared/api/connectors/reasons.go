@@ -162,7 +162,7 @@ var notes = map[seeding.Nobody]string{
 var kindReasons = map[seeding.RejectionKind]string{
 	seeding.Invalid:   "Data that MTS demands is missing.",
 	seeding.Refused:   "MOSIP, or the registry, does not accept this registrant's data.",
-	seeding.Duplicate: "Another registrant holds this person's token: both are probably one person.",
+	seeding.Duplicate: "Another registrant holds this person's token: both are probably one person. Look at both in the registry, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
 	seeding.Conflict:  "The registrant holds another token than MOSIP gives now.",
 	seeding.NoToken:   "MTS took this registrant's data and never answered.",
 	seeding.SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
@@ -177,7 +177,7 @@ var reasons = map[string]string{
 	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",
 	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
 	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
-	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person.",
+	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person. Look at both in the registry, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
 	seeding.CodeNotArrived: "MTS is done with this registrant's data, and no token arrived in the registry. With a direct callback only the receiving API is told why: " +
 		"look into its log for the errorCode of MOSIP, or for what it refused itself. What is corrected in the registry is sent at once.",
 	seeding.CodeNoAnswer: "MTS took this registrant's data, alone, and never answered.",

@@ -38,7 +38,7 @@ func checkCredentials(p Proposal) (doubtful []Finding) {
 	for _, name := range slices.Sorted(maps.Keys(callback.Headers)) {
 		if seen, what := unseen(basic(callback.Headers[name])); seen != "" && headerName.MatchString(name) && p.readable(CallbackHeaders) {
 			doubtful = append(doubtful, find(headerField(name), "unseen", "holds user and password of HTTP Basic in base64; what it holds "+seen+
-				". Make it without: printf %s user:password | base64", "what", what))
+				". Make it without: printf %s user:password | base64 | tr -d '\\n'", "what", what))
 		}
 	}
 	return doubtful
