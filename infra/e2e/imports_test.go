@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/deployed"
@@ -37,7 +36,7 @@ func TestAnImportAndAOneTimeJob(t *testing.T) {
 			t.Fatalf("the repeated request opened %s beside %s", run.ID, before)
 		}
 	}
-	if !within(2*time.Minute, func() bool {
+	if !within(patience, func() bool {
 		call(t, http.MethodGet, c.path("/runs/"+run.ID), nil).into(t, http.StatusOK, &run)
 		return run.State != "open"
 	}) {
@@ -63,7 +62,7 @@ func TestAnImportAndAOneTimeJob(t *testing.T) {
 
 	c.start()
 	c.waitForRuns(2)
-	if !within(time.Minute, func() bool { return c.document().Status == "completed" }) {
+	if !within(patience, func() bool { return c.document().Status == "completed" }) {
 		t.Fatalf("the job is not completed: %+v", c.document())
 	}
 	w.checkInvariants()

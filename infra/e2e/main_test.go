@@ -47,7 +47,7 @@ var (
 )
 
 // web is for requests to other servers than the API.
-var web = &http.Client{Timeout: time.Minute}
+var web = &http.Client{Timeout: patience}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -81,7 +81,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	stack.API.Token = token
-	stack.API.HTTP = &http.Client{Timeout: time.Minute, Transport: openapitest.Transport{Contract: contract, Next: transcript, Report: undocumented.add}}
+	stack.API.HTTP = &http.Client{Timeout: patience, Transport: openapitest.Transport{Contract: contract, Next: transcript, Report: undocumented.add}}
 	schedule = &deployed.Schedule{World: stack, Every: tickEvery, Failed: func(err error) {
 		for _, failed := range deployed.FunctionErrors(err) {
 			failedTicks.add(failed)

@@ -17,10 +17,10 @@ type Client struct {
 	Name    string        // of the server, in errors
 	Address string        // without a slash at the end
 	Token   func() string // of the caller; nil: the server needs none
-	HTTP    *http.Client  // nil: one with a limit of a minute
+	HTTP    *http.Client  // nil: one with a limit that a busy machine keeps too
 }
 
-var limited = &http.Client{Timeout: time.Minute}
+var limited = &http.Client{Timeout: 5 * time.Minute}
 
 // Reply is what a server replied, whatever its status.
 type Reply struct {
