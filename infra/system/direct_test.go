@@ -125,7 +125,7 @@ func TestDirectCallbacks(t *testing.T) {
 			w.finishNextRun(20, c)
 			_, rejected := w.rejections(c)
 			expect(t, "attempts", rejected[refused[0]].Attempts, 2)
-			expect(t, "back-off", rejected[refused[0]].Next.Sub(rejected[refused[0]].Since), 2*time.Hour)
+			expect(t, "back-off", rejected[refused[0]].Next.Sub(rejected[refused[0]].LastAttempt), 2*time.Hour)
 
 			// Data that were corrected are sent at once, the others are not.
 			w.registry.SetVID(refused[0], odoosim.DemoVID(refusedPerson, 2, odoosim.Normal))

@@ -146,7 +146,7 @@ func TestLostAloneTwice(t *testing.T) {
 			r := all[target]
 			expect(t, "kind", r.Kind, seeding.NoToken)
 			expect(t, "attempts", r.Attempts, 2)
-			expect(t, "wait", r.Next.Sub(r.Since), time.Hour)
+			expect(t, "wait", r.Next.Sub(r.LastAttempt), time.Hour)
 			runs, _, err := w.store.ListRuns(t.Context(), c.ID, "", 1)
 			if err != nil {
 				t.Fatal(err)

@@ -29,8 +29,10 @@ type GroupCount struct {
 	Group
 	Count          int
 	Oldest, Newest time.Time // Rejection.Since
-	Next           time.Time // the earliest next attempt by time; zero if none has one
-	Registrants    []int64   // the first of them, up to five
+	// Rejection.LastAttempt, the earliest and the latest.
+	FirstTried, LastTried time.Time
+	Next                  time.Time // the earliest next attempt by time; zero if none has one
+	Registrants           []int64   // the first of them, up to five
 }
 
 const (
@@ -56,7 +58,10 @@ func CountOf(at time.Time, total int, groups []GroupCount) RejectionCount {
 
 // Add counts a rejection.
 func (c *RejectionCount) Add(r Rejection) {
-	one := GroupCount{Group: r.Group(), Count: 1, Oldest: r.Since, Newest: r.Since, Next: r.Next, Registrants: []int64{r.Registrant}}
+	one := GroupCount{
+		Group: r.Group(), Count: 1, Oldest: r.Since, Newest: r.Since, FirstTried: r.LastAttempt, LastTried: r.LastAttempt,
+		Next: r.Next, Registrants: []int64{r.Registrant},
+	}
 	if r.Registrant == 0 { // a submission
 		one.Registrants = nil
 	}
@@ -73,10 +78,8 @@ func (g GroupCount) plus(more GroupCount) GroupCount {
 		return more
 	}
 	g.Count += more.Count
-	if more.Oldest.Before(g.Oldest) {
-		g.Oldest = more.Oldest
-	}
-	g.Newest = later(g.Newest, more.Newest)
+	g.Oldest, g.Newest = earlier(g.Oldest, more.Oldest), later(g.Newest, more.Newest)
+	g.FirstTried, g.LastTried = earlier(g.FirstTried, more.FirstTried), later(g.LastTried, more.LastTried)
 	if g.Next.IsZero() || !more.Next.IsZero() && more.Next.Before(g.Next) {
 		g.Next = more.Next
 	}

@@ -34,7 +34,8 @@ type Rejection struct {
 	Configured     int // version of the configuration under which it was rejected
 	Attempts       int
 	Next           time.Time // next attempt even if nothing changed; zero for never
-	Since          time.Time // of the last attempt
+	Since          time.Time // since when it has been rejected of this kind, without a break
+	LastAttempt    time.Time // when it was rejected last
 	Version        int       // of the item that was read; 0 for none
 }
 
@@ -65,7 +66,7 @@ func (g Group) Has(r Rejection) bool {
 // RejectionFilter selects rejections. A zero member selects all.
 type RejectionFilter struct {
 	Group
-	Since       time.Time // rejected then or later
+	Since       time.Time // rejected, and of its kind, since then or later
 	Registrants []int64   // of one of these
 }
 
@@ -118,7 +119,7 @@ func (a Retried) Plus(g Group, now time.Time) (Retried, error) {
 // Asked reports whether somebody asked for another attempt since a rejection.
 func (a Retried) Asked(r Rejection) bool {
 	for g, at := range a {
-		if at.After(r.Since) && g.Has(r) {
+		if at.After(r.LastAttempt) && g.Has(r) {
 			return true
 		}
 	}
@@ -157,7 +158,10 @@ func (c Cause) Reject(registry, connector string, who Subject, configured int, b
 	r := Rejection{
 		Registry: registry, Connector: connector, Subject: who,
 		Kind: c.Kind, Code: c.Code, Holder: c.Holder, Fingerprint: c.Fingerprint, FingerprintKey: c.FingerprintKey,
-		Configured: configured, Since: now, Version: before.Version,
+		Configured: configured, Since: now, LastAttempt: now, Version: before.Version,
+	}
+	if before.Kind == r.Kind {
+		r.Since = before.Since
 	}
 	r.Attempts = countAttempts(r, before)
 	r.Next = nextAttempt(r, times)
@@ -189,16 +193,16 @@ const LostAloneLimit = 2
 func nextAttempt(r Rejection, times Times) time.Time {
 	switch {
 	case r.Code == CodeNotArrived: // MOSIP may have refused it, and who is asked for a reason is not known
-		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-1))
+		return r.LastAttempt.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-1))
 	case r.Kind == NoToken || r.Systemic():
 		if r.Attempts < LostAloneLimit { // the cause is often over soon
-			return r.Since
+			return r.LastAttempt
 		}
-		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-LostAloneLimit))
+		return r.LastAttempt.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-LostAloneLimit))
 	case r.Kind == SetAside:
-		return r.Since.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-1))
+		return r.LastAttempt.Add(BackOff(times.ProbeMax, times.RejectedAgain, r.Attempts-1))
 	case r.Kind == Refused:
-		return r.Since.Add(times.RejectedAgain)
+		return r.LastAttempt.Add(times.RejectedAgain)
 	}
 	return time.Time{}
 }

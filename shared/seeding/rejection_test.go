@@ -34,7 +34,7 @@ func TestRejectedRegistrantIsDueWhenSomethingChangedOrTimeComes(t *testing.T) {
 		"rejected since then":               {seeding.Rejection{Fingerprint: old, Kind: seeding.Refused}, old, times{{}: since.Add(-1), {Kind: seeding.Refused}: since.Add(-1)}, false},
 		"no fingerprint, and it never will": {seeding.Rejection{}, changed, nil, false},
 	} {
-		c.r.Since = since
+		c.r.Since, c.r.LastAttempt = since.Add(-24*time.Hour), since
 		if c.r.Configured == 0 {
 			c.r.Configured = 3
 		}
@@ -74,7 +74,11 @@ func TestReject(t *testing.T) {
 		who := seeding.Member{Registrant: 1, Identifier: 2}.Subject()
 		want := seeding.Rejection{
 			Registry: "r", Connector: "c", Subject: who, Kind: c.cause.Kind, Code: c.cause.Code, Holder: c.cause.Holder,
-			Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k", Configured: 9, Attempts: c.attempts, Since: now, Version: 3,
+			Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k", Configured: 9, Attempts: c.attempts, Since: now, LastAttempt: now, Version: 3,
+		}
+		c.before.Since, c.before.LastAttempt = now.Add(-48*time.Hour), now.Add(-24*time.Hour)
+		if c.before.Kind == c.cause.Kind {
+			want.Since = c.before.Since
 		}
 		if c.wait >= 0 {
 			want.Next = now.Add(c.wait)

@@ -71,6 +71,13 @@ func BackOff(first, limit time.Duration, before int) time.Duration {
 	return min(d, limit)
 }
 
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

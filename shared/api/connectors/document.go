@@ -322,7 +322,8 @@ type rejectionDocument struct {
 	Fields      []string              `json:"fields,omitempty"` // those of MTS's fields that MOSIP named
 	Attempts    int                   `json:"attempts"`
 	NextAttempt *time.Time            `json:"next_attempt,omitempty"` // none: only if its data change, or on request
-	Since       time.Time             `json:"since"`
+	Since       time.Time             `json:"since"`                  // of this kind
+	LastAttempt time.Time             `json:"last_attempt"`
 	Holder      int64                 `json:"holder,omitempty"` // the registrant that has the token of this one
 
 	reasonsDocument
@@ -337,6 +338,6 @@ func newRejectionDocument(x seeding.Rejection, c seeding.Connector, a seeding.At
 	return rejectionDocument{
 		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind,
 		Code: strings.Join(codes, ","), Fields: slices.Compact(named), reasonsDocument: reasonsOf(x, c),
-		Attempts: x.Attempts, NextAttempt: moment(a.Rejected(x)), Since: x.Since, Holder: x.Holder,
+		Attempts: x.Attempts, NextAttempt: moment(a.Rejected(x)), Since: x.Since, LastAttempt: x.LastAttempt, Holder: x.Holder,
 	}
 }

@@ -369,7 +369,7 @@ func outcomeOf(run seeding.Run, entry seeding.Listed, rejection seeding.Rejectio
 		return outcomeWaiting
 	case entry.Unsent != "":
 		return string(entry.Unsent)
-	case rejection.Kind != "" && !rejection.Since.Before(run.Started):
+	case rejection.Kind != "" && !rejection.LastAttempt.Before(run.Started):
 		return string(seeding.UnsentRejected)
 	case over && run.Totals.Pending() <= run.Again: // those of lost batches were sent again
 		return outcomeTokenised

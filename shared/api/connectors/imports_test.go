@@ -266,7 +266,7 @@ func TestWhatBecameOfListedRegistrants(t *testing.T) {
 	}
 	rejected := func(identifier int64, kind seeding.RejectionKind, since time.Time) {
 		s.store.rejections = append(s.store.rejections, seeding.Rejection{
-			Registry: run.Registry, Connector: run.Connector, Subject: seeding.Member{Identifier: identifier, Registrant: identifier - 99}.Subject(), Kind: kind, Since: since,
+			Registry: run.Registry, Connector: run.Connector, Subject: seeding.Member{Identifier: identifier, Registrant: identifier - 99}.Subject(), Kind: kind, LastAttempt: since,
 		})
 	}
 	rejected(101, seeding.Refused, s.now)

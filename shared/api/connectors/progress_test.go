@@ -240,8 +240,8 @@ func TestRejections(t *testing.T) {
 	path := s.create()
 	id, key := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
 	s.store.rejections = []seeding.Rejection{
-		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 50, Identifier: 5}.Subject(), Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Configured: 1, Next: s.now.Add(24 * time.Hour), Since: s.now, Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k"},
-		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 60, Identifier: 6}.Subject(), Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 61, Attempts: 2, Next: s.now, Since: s.now},
+		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 50, Identifier: 5}.Subject(), Kind: seeding.Invalid, Code: "ATS-REQ-012", Attempts: 1, Configured: 1, Next: s.now.Add(24 * time.Hour), Since: s.now.Add(-time.Hour), LastAttempt: s.now, Fingerprint: seeding.Fingerprint{1}, FingerprintKey: "k"},
+		{Registry: key, Connector: id, Subject: seeding.Member{Registrant: 60, Identifier: 6}.Subject(), Kind: seeding.Duplicate, Code: seeding.CodeHeldByOther, Holder: 61, Attempts: 2, Next: s.now, Since: s.now.Add(-time.Hour), LastAttempt: s.now},
 		{Registry: key, Connector: "somebody else", Subject: seeding.Member{Identifier: 7}.Subject()},
 	}
 	got := s.want(200, "GET", path+"/rejections", "").body["rejections"].([]any)
@@ -251,7 +251,7 @@ func TestRejections(t *testing.T) {
 	var want any
 	if err := json.Unmarshal([]byte(`{"identifier":5,"registrant":50,"kind":"invalid","code":"ATS-REQ-012","reason":"The date of birth is missing. The mapping reads it from: birthdate.",
 		"reasons":[{"code":"ATS-REQ-012","text":"The date of birth is missing."},{"code":"mapping_reads","params":{"expressions":["birthdate"]},"text":"The mapping reads it from: birthdate."}],
-		"attempts":1,"next_attempt":"2026-11-22T09:00:00Z","since":"2026-11-21T09:00:00Z"}`), &want); err != nil {
+		"attempts":1,"next_attempt":"2026-11-22T09:00:00Z","since":"2026-11-21T08:00:00Z","last_attempt":"2026-11-21T09:00:00Z"}`), &want); err != nil {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(got[0]) != fmt.Sprint(want) {

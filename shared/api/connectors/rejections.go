@@ -168,7 +168,7 @@ func decodeFilter(text string) seeding.RejectionFilter {
 	return newFilter(parts[0], parts[1], parts[2], parts[3])
 }
 
-var columns = []string{"identifier", "registrant", "kind", "code", "fields", "reason", "attempts", "next_attempt", "since", "holder"}
+var columns = []string{"identifier", "registrant", "kind", "code", "fields", "reason", "attempts", "next_attempt", "since", "last_attempt", "holder"}
 
 // replyCSV writes a page as CSV (RFC 4180), as many rows as fit into a reply. The
 // next page is in the header Link.
@@ -220,7 +220,7 @@ func row(x rejectionDocument) []string {
 	}
 	cells := []string{
 		strconv.FormatInt(x.Identifier, 10), strconv.FormatInt(x.Registrant, 10), string(x.Kind), x.Code, strings.Join(x.Fields, "+"), x.Reason,
-		strconv.Itoa(x.Attempts), attempt, x.Since.UTC().Format(time.RFC3339), holder,
+		strconv.Itoa(x.Attempts), attempt, x.Since.UTC().Format(time.RFC3339), x.LastAttempt.UTC().Format(time.RFC3339), holder,
 	}
 	for i := range cells {
 		cells[i] = harmless(cells[i])
@@ -265,7 +265,7 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 	}
 	found := []groupDocument{}
 	for _, g := range count.Groups() {
-		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, Since: g.Newest, Configured: state.Version}
+		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, LastAttempt: g.LastTried, Configured: state.Version}
 		document := groupDocument{
 			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: list(g.Registrants),
 			NextAttempt: moment(attempts.Rejected(example)),
@@ -274,7 +274,7 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 			document.reasonsDocument = reasonsOf(seeding.Rejection{Kind: g.Kind, Code: g.Code, Configured: -1}, seeding.Connector{})
 		}
 		for asked, at := range state.Retried {
-			if at.After(g.Oldest) && asked.Has(example) && (document.AskedAgain == nil || at.After(*document.AskedAgain)) {
+			if at.After(g.FirstTried) && asked.Has(example) && (document.AskedAgain == nil || at.After(*document.AskedAgain)) {
 				document.AskedAgain = moment(at)
 			}
 		}

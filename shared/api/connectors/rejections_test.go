@@ -19,7 +19,7 @@ func (s *service) rejected(path string, n int) {
 		s.store.rejections = append(s.store.rejections, seeding.Rejection{
 			Registry: registry, Connector: id, Subject: seeding.Member{Registrant: 1000 + i, Identifier: i + 1}.Subject(), Configured: 1, Attempts: 1,
 			Kind: []seeding.RejectionKind{seeding.Invalid, seeding.Refused, seeding.Duplicate}[i%3], Code: []string{"ATS-REQ-012", "IDA-DEA-001:dob", seeding.CodeHeldByOther}[i%3],
-			Since: s.now.Add(-time.Duration(n-int(i)) * time.Minute), Holder: []int64{0, 0, 7}[i%3],
+			Since: s.now.Add(-time.Duration(n-int(i)) * time.Minute), LastAttempt: s.now.Add(-time.Second), Holder: []int64{0, 0, 7}[i%3],
 		})
 	}
 }
@@ -104,10 +104,10 @@ func TestRejectionsAsCSV(t *testing.T) {
 		t.Errorf("%d rows on %d pages", len(rows), pages)
 	}
 	at := s.now.Add(-25_000 * time.Minute).Format(time.RFC3339)
-	if want := []string{"1", "1000", "invalid", "ATS-REQ-012", "", "The date of birth is missing. The mapping reads it from: birthdate.", "1", "", at, ""}; !slices.Equal(rows[0], want) {
+	if want := []string{"1", "1000", "invalid", "ATS-REQ-012", "", "The date of birth is missing. The mapping reads it from: birthdate.", "1", "", at, s.now.Add(-time.Second).Format(time.RFC3339), ""}; !slices.Equal(rows[0], want) {
 		t.Errorf("%q", rows[0])
 	}
-	if rows[1][3] != "'=HYPERLINK(1)" || rows[2][9] != "7" || rows[4][4] != "dob" {
+	if rows[1][3] != "'=HYPERLINK(1)" || rows[2][10] != "7" || rows[4][4] != "dob" {
 		t.Errorf("%q", rows[:5])
 	}
 	if rows, pages := s.csvPages(path, "?kind=duplicate&limit=5000"); len(rows) != 8333 || pages != 2 {
@@ -156,6 +156,15 @@ func TestGroupsOfRejections(t *testing.T) {
 		if got := groups(); got[i]["asked_again"] != asked {
 			t.Errorf("%v", got[i])
 		}
+	}
+	for i := range s.store.rejections { // they were tried again since, and are rejected as before
+		s.store.rejections[i].LastAttempt = s.now.Add(time.Second)
+	}
+	if again := groups(); again[0]["asked_again"] != nil || again[0]["oldest"] != got[0]["oldest"] {
+		t.Errorf("%v", again[0])
+	}
+	for i := range s.store.rejections {
+		s.store.rejections[i].LastAttempt = s.now.Add(-time.Second)
 	}
 
 	// Many are counted by submit, and read as it wrote them.

@@ -71,7 +71,7 @@ func TestRetryOfAGroupAndItsDryRun(t *testing.T) {
 	id, registry := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
 	for i := range int64(6) {
 		s.store.rejections = append(s.store.rejections, seeding.Rejection{
-			Registry: registry, Connector: id, Subject: seeding.Member{Registrant: i/2 + 10, Identifier: i + 1}.Subject(), Since: s.now.Add(-time.Hour),
+			Registry: registry, Connector: id, Subject: seeding.Member{Registrant: i/2 + 10, Identifier: i + 1}.Subject(), LastAttempt: s.now.Add(-time.Hour),
 			Kind: []seeding.RejectionKind{seeding.Invalid, seeding.Refused}[i%2], Code: []string{"A", "B:dob", "A", "C", "A,B", "C"}[i],
 		})
 	}

@@ -67,8 +67,10 @@ type storedGroup struct {
 	Kind        seeding.RejectionKind `json:"k"`
 	Code        string                `json:"c,omitempty"`
 	Count       int                   `json:"n"`
-	Oldest      int64                 `json:"o"` // Unix milliseconds
-	Newest      int64                 `json:"w"`
+	FirstTried  int64                 `json:"o"` // Unix milliseconds
+	LastTried   int64                 `json:"w"`
+	Oldest      int64                 `json:"s,omitempty"` // without these two they are as those
+	Newest      int64                 `json:"l,omitempty"`
 	Next        int64                 `json:"t,omitempty"` // 0 is never
 	Registrants []int64               `json:"r,omitempty"`
 }
@@ -78,7 +80,10 @@ func encodeCount(c seeding.RejectionCount) (dynamo.Item, error) {
 	for _, g := range c.Groups() {
 		stored := storedGroup{
 			Kind: g.Kind, Code: g.Code, Count: g.Count, Registrants: g.Registrants,
-			Oldest: g.Oldest.UnixMilli(), Newest: g.Newest.UnixMilli(),
+			FirstTried: g.FirstTried.UnixMilli(), LastTried: g.LastTried.UnixMilli(),
+		}
+		if oldest, newest := g.Oldest.UnixMilli(), g.Newest.UnixMilli(); oldest != stored.FirstTried || newest != stored.LastTried {
+			stored.Oldest, stored.Newest = oldest, newest
 		}
 		if !g.Next.IsZero() {
 			stored.Next = g.Next.UnixMilli()
@@ -96,7 +101,11 @@ func decodeCount(it dynamo.Item) (seeding.RejectionCount, error) {
 	for _, g := range readJSON[[]storedGroup](r, "groups") {
 		count := seeding.GroupCount{
 			Group: seeding.Group{Kind: g.Kind, Code: g.Code}, Count: g.Count, Registrants: g.Registrants,
-			Oldest: time.UnixMilli(g.Oldest).UTC(), Newest: time.UnixMilli(g.Newest).UTC(),
+			FirstTried: time.UnixMilli(g.FirstTried).UTC(), LastTried: time.UnixMilli(g.LastTried).UTC(),
+		}
+		count.Oldest, count.Newest = count.FirstTried, count.LastTried
+		if g.Oldest != 0 {
+			count.Oldest, count.Newest = time.UnixMilli(g.Oldest).UTC(), time.UnixMilli(g.Newest).UTC()
 		}
 		if g.Next != 0 {
 			count.Next = time.UnixMilli(g.Next).UTC()

@@ -290,7 +290,7 @@ func example() contents {
 		return seeding.Rejection{
 			Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Registrant: identifier + 1000, Identifier: identifier}.Subject(), Kind: kind, Code: code,
 			Fingerprint: seeding.Fingerprint{0xde, 0xad, 0xbe, 0xef}, FingerprintKey: "prints-1", Configured: 3, Attempts: 2,
-			Next: after(24 * time.Hour), Since: after(35 * time.Second), Version: 1,
+			Next: after(24 * time.Hour), Since: after(35 * time.Second), LastAttempt: after(35 * time.Second), Version: 1,
 		}
 	}
 	rejections := []seeding.Rejection{

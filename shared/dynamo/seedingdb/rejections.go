@@ -170,6 +170,9 @@ func (s *Store) ListRejections(ctx context.Context, registry, connector string, 
 	return list, last, nil
 }
 
+// sinceThen is a condition on Rejection.Since.
+const sinceThen = "(#first >= :since OR attribute_not_exists(#first) AND #since >= :since)"
+
 // filterOf is the part of a filter that DynamoDB applies.
 func filterOf(f seeding.RejectionFilter) (condition string, values dynamo.Item) {
 	var parts, some []string
@@ -178,7 +181,7 @@ func filterOf(f seeding.RejectionFilter) (condition string, values dynamo.Item) 
 		parts, values[":kind"] = append(parts, "#kind = :kind"), dynamo.Text(string(f.Kind))
 	}
 	if !f.Since.IsZero() {
-		parts, values[":since"] = append(parts, "#since >= :since"), dynamo.Instant(f.Since)
+		parts, values[":since"] = append(parts, sinceThen), dynamo.Instant(f.Since)
 	}
 	for i, registrant := range f.Registrants {
 		name := fmt.Sprintf(":r%d", i)
@@ -194,8 +197,11 @@ func encodeRejection(r seeding.Rejection) dynamo.Item {
 	it := dynamo.Item{
 		"registrant": dynamo.Number(r.Registrant), "kind": dynamo.Text(string(r.Kind)), "code": dynamo.Text(r.Code),
 		"holder": dynamo.Number(r.Holder), "configured": dynamo.Number(r.Configured), "printKey": dynamo.Text(r.FingerprintKey),
-		"attempts": dynamo.Number(r.Attempts), "next": dynamo.Instant(r.Next), "since": dynamo.Instant(r.Since),
+		"attempts": dynamo.Number(r.Attempts), "next": dynamo.Instant(r.Next), "since": dynamo.Instant(r.LastAttempt),
 		"version": dynamo.Number(r.Version + 1),
+	}
+	if r.Since.Before(r.LastAttempt) { // else it is the same
+		it["first"] = dynamo.Instant(r.Since)
 	}
 	if r.Fingerprint != (seeding.Fingerprint{}) {
 		it["print"] = dynamo.Binary(r.Fingerprint[:])
@@ -217,9 +223,10 @@ func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, erro
 			Configured:     r.Int("configured"),
 			Attempts:       r.Int("attempts"),
 			Next:           r.Instant("next"),
-			Since:          r.Instant("since"),
+			LastAttempt:    r.Instant("since"),
 			Version:        r.Int("version"),
 		}
+		rejection.Since = cmp.Or(r.Instant("first"), rejection.LastAttempt)
 		if p := r.Binary("print"); len(p) == len(rejection.Fingerprint) {
 			rejection.Fingerprint = seeding.Fingerprint(p)
 		} else if len(p) > 0 {

@@ -177,7 +177,7 @@ func (p *Patcher) settleRejections(ctx context.Context, a answer, found *arrived
 	var rejections, over []seeding.Rejection
 	reject := func(x rejected) {
 		before := mine[x.who.Identifier]
-		if before.Code == x.cause.Code && before.Since.After(a.batch.Claimed) {
+		if before.Code == x.cause.Code && before.LastAttempt.After(a.batch.Claimed) {
 			return // by an earlier attempt to end this batch
 		}
 		rejections = append(rejections, x.cause.Reject(a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, before, now, p.Times))

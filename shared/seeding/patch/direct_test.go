@@ -202,7 +202,7 @@ func TestNobodyArrived(t *testing.T) {
 // it.
 func TestArrivalEndsProblems(t *testing.T) {
 	f := newDirect(seeding.StatusPartly, 1)
-	f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.NoToken, Code: seeding.CodeNotArrived, Since: now.Add(-time.Hour)}}
+	f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.NoToken, Code: seeding.CodeNotArrived, Since: now.Add(-time.Hour), LastAttempt: now.Add(-time.Hour)}}
 	for _, source := range []seeding.Source{seeding.ProblemDelivery, seeding.ProblemArrival, seeding.ProblemRead, seeding.ProblemPolicy} {
 		f.state.Problems[source] = seeding.Problem{Attempts: 1}
 	}

@@ -339,7 +339,7 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 			}
 			f.batches[batch] = b
 			f.answers[batch][0].Packed = []byte("damaged")
-			f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.SetAside, Attempts: 1, Version: 4}}
+			f.rejections = []seeding.Rejection{{Registry: registryKey, Connector: "c", Subject: sentRow(1).Subject, Kind: seeding.SetAside, Attempts: 1, Since: now.Add(-time.Hour), Version: 4}}
 			before := slices.Clone(f.rejections)
 
 			waits := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
@@ -367,13 +367,13 @@ func TestAnAnswerThatCannotBeProcessed(t *testing.T) {
 			}
 			want := before
 			if c.state.Open() {
-				of := func(registrant int64, attempts, version int, wait time.Duration) seeding.Rejection {
+				of := func(registrant int64, attempts, version int, since time.Time, wait time.Duration) seeding.Rejection {
 					return seeding.Rejection{
 						Registry: registryKey, Connector: "c", Subject: sentRow(registrant).Subject, Kind: seeding.SetAside, Code: seeding.CodeSetAside,
-						Configured: 3, Attempts: attempts, Since: f.now, Next: f.now.Add(wait), Version: version + 1,
+						Configured: 3, Attempts: attempts, Since: since, LastAttempt: f.now, Next: f.now.Add(wait), Version: version + 1,
 					}
 				}
-				want = []seeding.Rejection{of(1, 2, 4, 2*time.Hour), of(2, 1, 0, time.Hour)}
+				want = []seeding.Rejection{of(1, 2, 4, now.Add(-time.Hour), 2*time.Hour), of(2, 1, 0, f.now, time.Hour)}
 				if !b.Closed.Equal(f.now) || f.measured[seeding.MetricRejected+string(seeding.SetAside)] != 2 {
 					t.Errorf("closed at %v, measured %v", b.Closed, f.measured)
 				}

@@ -424,7 +424,7 @@ func TestSilenceSaysNothingOfTheSize(t *testing.T) {
 func TestLostAlone(t *testing.T) {
 	who := seeding.Member{Registrant: 1, Identifier: 101}.Subject()
 	before := func(kind seeding.RejectionKind, attempts int) []seeding.Rejection {
-		return []seeding.Rejection{{Registry: "r1", Connector: "c1", Subject: who, Kind: kind, Attempts: attempts, Version: 4}}
+		return []seeding.Rejection{{Registry: "r1", Connector: "c1", Subject: who, Kind: kind, Attempts: attempts, Since: now.Add(-time.Hour), Version: 4}}
 	}
 	other := before(seeding.NoToken, 3)
 	other[0].Connector = "c2"
@@ -459,7 +459,10 @@ func TestLostAlone(t *testing.T) {
 			}
 			want := seeding.Rejection{
 				Registry: "r1", Connector: "c1", Subject: who, Kind: seeding.NoToken, Code: seeding.CodeNoAnswer,
-				Configured: configured, Attempts: c.attempts, Next: now.Add(c.wait), Since: now, Version: c.version,
+				Configured: configured, Attempts: c.attempts, Next: now.Add(c.wait), Since: now, LastAttempt: now, Version: c.version,
+			}
+			if c.attempts > 1 {
+				want.Since = now.Add(-time.Hour)
 			}
 			if !slices.Contains(w.rejections, want) {
 				t.Errorf("rejections %+v, want %+v", w.rejections, want)

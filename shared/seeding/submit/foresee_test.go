@@ -88,7 +88,7 @@ func randomPage(random *rand.Rand) (page, map[int64]bool) {
 		}
 		if one(3) {
 			kind := seeding.RejectionKinds[random.IntN(len(seeding.RejectionKinds))]
-			p.mine[vid.ID] = seeding.Rejection{Kind: kind, Code: "x", Configured: 3, Since: now.Add(-time.Hour), Next: now.Add(time.Duration(random.IntN(3)-1) * time.Hour), Holder: 5}
+			p.mine[vid.ID] = seeding.Rejection{Kind: kind, Code: "x", Configured: 3, LastAttempt: now.Add(-time.Hour), Next: now.Add(time.Duration(random.IntN(3)-1) * time.Hour), Holder: 5}
 			p.holders[5] = []seeding.Identifier{{ID: 1}}
 		}
 		p.conflicts[vid.ID] = one(8)

@@ -12,7 +12,7 @@ import (
 
 // rejected is a rejection of a registrant of the fake that is not due.
 func (f *fake) rejected(registrant int64, kind seeding.RejectionKind, since time.Time) {
-	r := seeding.Rejection{Connector: "c", Subject: seeding.Member{Registrant: registrant, Identifier: 10 + registrant}.Subject(), Kind: kind, Configured: 3, Since: since, Version: 1}
+	r := seeding.Rejection{Connector: "c", Subject: seeding.Member{Registrant: registrant, Identifier: 10 + registrant}.Subject(), Kind: kind, Configured: 3, Since: since, LastAttempt: since, Version: 1}
 	f.rejections = append(f.rejections, r)
 }
 

@@ -318,7 +318,7 @@ func (p *page) addRejections(rejections []seeding.Rejection, connector string, a
 			continue
 		}
 		p.mine[r.Identifier] = r
-		if !there[r.Identifier] && !r.Since.After(began) {
+		if !there[r.Identifier] && !r.LastAttempt.After(began) {
 			p.gone = append(p.gone, r)
 		}
 	}

@@ -105,7 +105,7 @@ func TestWhatAPageComesTo(t *testing.T) {
 	rejection := func(registrant, identifier int64, kind seeding.RejectionKind) seeding.Rejection {
 		return seeding.Rejection{
 			Registry: "r", Connector: "c", Subject: seeding.Member{Registrant: registrant, Identifier: identifier}.Subject(),
-			Kind: kind, Configured: 3, Attempts: 2, Since: earlier, Version: 4,
+			Kind: kind, Configured: 3, Attempts: 2, Since: earlier, LastAttempt: earlier, Version: 4,
 		}
 	}
 	duplicateOf := func(holder, registrant, identifier int64) seeding.Rejection {
@@ -157,11 +157,11 @@ func TestWhatAPageComesTo(t *testing.T) {
 	want := []seeding.Rejection{{
 		Registry: "r", Connector: "c", Subject: seeding.Member{Registrant: emptyHeld, Identifier: 17}.Subject(),
 		Kind: seeding.Conflict, Code: seeding.CodeEmptyHeld, FingerprintKey: currentKey.ID,
-		Configured: 3, Attempts: 1, Since: now,
+		Configured: 3, Attempts: 1, Since: now, LastAttempt: now,
 	}, {
 		Registry: "r", Connector: "c", Subject: seeding.Member{Registrant: invalid, Identifier: 18}.Subject(),
 		Kind: seeding.Invalid, Code: "ATS-REQ-012", Fingerprint: seeding.FingerprintOf(currentKey, data), FingerprintKey: currentKey.ID,
-		Configured: 3, Attempts: 3, Since: now, Version: 4,
+		Configured: 3, Attempts: 3, Since: now, LastAttempt: now, Version: 4,
 	}}
 	if !reflect.DeepEqual(plan.rejected, want) {
 		t.Errorf("rejected %+v, want %+v", plan.rejected, want)
@@ -201,11 +201,11 @@ func TestRejectionsOfAPageAreSorted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := seeding.Rejection{
-				Connector: c.connector, Kind: c.kind, Since: began,
+				Connector: c.connector, Kind: c.kind, LastAttempt: began,
 				Subject: seeding.Member{Registrant: 1, Identifier: c.identifier}.Subject(),
 			}
 			if c.afterwards {
-				r.Since = later
+				r.LastAttempt = later
 			}
 			p := page{vids: vidsOf(1)}
 			p.addRejections([]seeding.Rejection{r}, "c", map[string]bool{"deleted": true, "d": false}, began)

@@ -168,7 +168,7 @@ func (f facts) count(c choice, run *seeding.Run) {
 // by this pass, which then had no claim for all whom it had looked at, and meets them
 // again.
 func (f facts) invalidSince(passStarted time.Time) bool {
-	return f.before.Kind == seeding.Invalid && !f.before.Since.Before(passStarted)
+	return f.before.Kind == seeding.Invalid && !f.before.LastAttempt.Before(passStarted)
 }
 
 // demographics are what would be sent for a VID.

@@ -63,7 +63,7 @@ func waiting(kind seeding.RejectionKind) seeding.Rejection {
 	return seeding.Rejection{
 		Registry: "r", Connector: "c", Subject: joMember.Subject(), Kind: kind, Code: "CODE",
 		Fingerprint: seeding.FingerprintOf(formerKey, joDemography), FingerprintKey: formerKey.ID,
-		Configured: 3, Attempts: 1, Since: earlier, Version: 5,
+		Configured: 3, Attempts: 1, LastAttempt: earlier, Version: 5,
 	}
 }
 

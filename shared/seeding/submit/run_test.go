@@ -125,7 +125,7 @@ func TestProblemsEndWhenNobodyWaits(t *testing.T) {
 		return seeding.BatchRef{Connector: connector, Batch: batch}
 	}
 	rejection := func(connector string, kind seeding.RejectionKind) seeding.Rejection {
-		return seeding.Rejection{Connector: connector, Kind: kind, Configured: 3, Since: now, Subject: joMember.Subject()}
+		return seeding.Rejection{Connector: connector, Kind: kind, Configured: 3, Since: now, LastAttempt: now, Subject: joMember.Subject()}
 	}
 	for name, c := range map[string]struct {
 		answers    []seeding.BatchRef

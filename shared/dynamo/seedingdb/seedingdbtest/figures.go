@@ -61,7 +61,7 @@ func (s *suite) countedRuns() {
 
 	var rejections seeding.RejectionCount
 	for i := range 3 {
-		rejections.Add(seeding.Rejection{Subject: seeding.Member{Registrant: int64(i + 1)}.Subject(), Kind: seeding.Refused, Code: fmt.Sprint("C", i%2), Since: t0, Next: after(time.Hour)})
+		rejections.Add(seeding.Rejection{Subject: seeding.Member{Registrant: int64(i + 1)}.Subject(), Kind: seeding.Refused, Code: fmt.Sprint("C", i%2), Since: t0, LastAttempt: after(time.Duration(i) * time.Minute), Next: after(time.Hour)})
 	}
 	rejections.At = after(time.Minute)
 	want.Completed, want.SentBefore, want.Again = after(time.Minute), 2, 1

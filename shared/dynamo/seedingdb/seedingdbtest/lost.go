@@ -29,7 +29,7 @@ func (s *suite) lostReplies() {
 	closing.State, closing.Closed, closing.Totals = seeding.Patched, t0, seeding.Totals{Sent: 2, Tokenised: 2}
 	mts, registry := s.id("mts"), s.id("registry")
 	part := s.part("b", "hash", 1, 1)
-	rejection := seeding.Rejection{Registry: registry, Connector: "c", Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Invalid, Since: t0}
+	rejection := seeding.Rejection{Registry: registry, Connector: "c", Subject: seeding.Member{Identifier: 1}.Subject(), Kind: seeding.Invalid, Since: t0, LastAttempt: t0}
 	fresh := c
 	fresh.ID = s.id("fresh")
 	replaced := c

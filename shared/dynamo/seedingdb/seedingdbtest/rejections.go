@@ -105,7 +105,7 @@ func (s *suite) rejectionPages() {
 		}
 		list = append(list, seeding.Rejection{
 			Registry: registry, Connector: connector, Subject: seeding.Member{Registrant: i, Identifier: 2 * i}.Subject(), Kind: seeding.Refused,
-			Code: "IDA-MLC-009", Next: after(time.Hour), Since: t0, FingerprintKey: "k", Fingerprint: seeding.Fingerprint{1, 2, 3, 4},
+			Code: "IDA-MLC-009", Next: after(time.Hour), Since: t0, LastAttempt: after(time.Minute), FingerprintKey: "k", Fingerprint: seeding.Fingerprint{1, 2, 3, 4},
 		})
 	}
 	conflicts, err := s.store.PutRejections(s.ctx, list)
@@ -147,7 +147,7 @@ func (s *suite) rejectionFilters() {
 	for i := range int64(300) {
 		r := seeding.Rejection{
 			Registry: registry, Connector: "c", Subject: seeding.Member{Registrant: 1000 - i/2, Identifier: i}.Subject(), Kind: seeding.RejectionKinds[i%3],
-			Code: []string{"A", "B:dob", "A:dob,B"}[i%3], Since: after(time.Duration(i) * time.Second),
+			Code: []string{"A", "B:dob", "A:dob,B"}[i%3], Since: after(time.Duration(i) * time.Second), LastAttempt: after(time.Duration(i+i%2*1000) * time.Second),
 		}
 		if i%7 == 0 {
 			r.Connector = "other"

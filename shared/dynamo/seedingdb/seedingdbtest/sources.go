@@ -74,7 +74,7 @@ func (s *suite) submissions() {
 
 	registry := s.id("registry")
 	rejection := func(subject seeding.Subject) seeding.Rejection {
-		return seeding.Rejection{Registry: registry, Connector: "c", Subject: subject, Kind: seeding.Refused, Code: "IDA-MLC-009", Attempts: 1, Since: t0}
+		return seeding.Rejection{Registry: registry, Connector: "c", Subject: subject, Kind: seeding.Refused, Code: "IDA-MLC-009", Attempts: 1, Since: t0, LastAttempt: t0}
 	}
 	list := []seeding.Rejection{
 		rejection(seeding.Member{Registrant: 1, Identifier: 9}.Subject()),
