@@ -111,9 +111,9 @@ func TestChecks(t *testing.T) {
 	q := w.poll(asked.Header.Get("Location"))
 	results = q.results()
 	expect(t, "MTS", results["mts"], "failure connection_refused")
-	expect(t, "token endpoint of the draft", results["token_endpoint"], "warning ConnectionRefused")
+	expect(t, "token endpoint of the draft", results["token_endpoint"], "warning connection_refused")
 	expect(t, "sign-in with the draft's password", results["sign_in"], "ok signed_in")
-	expect(t, "types", results["types"], "failure vid_type")
+	expect(t, "types", results["types"], "failure no_such_type")
 
 	withoutPassword := w.body(withRegistry("url", strings.Replace(w.registryURL, "127.0.0.1", "localhost", 1)))
 	delete(withoutPassword["registry"].(map[string]any), "password")
