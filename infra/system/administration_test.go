@@ -359,3 +359,97 @@ func TestAdministrationCrashPoints(t *testing.T) {
 		expect(t, "secrets left", len(a.secrets.Names()), left)
 	})
 }
+
+// Changes that fail one after the other, with one value or several, take from the runs
+// nothing of what they use, and the change that succeeds at last takes effect.
+func TestChangesThatFailKeepTheSecretsInUse(t *testing.T) {
+	direct := func(members map[string]any) map[string]any {
+		callback := map[string]any{"url": "https://registry.example.org/api"}
+		maps.Copy(callback, members)
+		return callback
+	}
+	odooAuth := map[string]any{"auth_type": "odoo", "auth_url": "https://registry.example.org/in", "auth_database": "g2p", "auth_username": "u"}
+	for name, test := range map[string]struct {
+		callback map[string]any
+		set      func(registry, callback map[string]any, value string)
+		read     func(a *administrator, c seeding.Connector) (string, error)
+	}{
+		"registry.password": {map[string]any{}, func(registry, _ map[string]any, value string) { registry["password"] = value },
+			func(a *administrator, c seeding.Connector) (string, error) {
+				return a.reader().RegistryPassword(a.Context(), c)
+			}},
+		"callback.auth_password": {direct(odooAuth), func(_, callback map[string]any, value string) { callback["auth_password"] = value },
+			func(a *administrator, c seeding.Connector) (string, error) {
+				all, err := a.reader().Callback(a.Context(), c)
+				return all.Password, err
+			}},
+		"callback.auth_client_secret": {direct(map[string]any{"auth_type": "oauth", "auth_url": "https://registry.example.org/in", "auth_client_id": "u"}),
+			func(_, callback map[string]any, value string) { callback["auth_client_secret"] = value },
+			func(a *administrator, c seeding.Connector) (string, error) {
+				all, err := a.reader().Callback(a.Context(), c)
+				return all.ClientSecret, err
+			}},
+		"callback.auth_token": {direct(map[string]any{"auth_type": "static_bearer"}), func(_, callback map[string]any, value string) { callback["auth_token"] = value },
+			func(a *administrator, c seeding.Connector) (string, error) {
+				all, err := a.reader().Callback(a.Context(), c)
+				return all.Token, err
+			}},
+		"callback.extra_headers": {direct(map[string]any{"auth_type": "none"}), func(_, callback map[string]any, value string) {
+			callback["extra_headers"] = map[string]any{"X-Key": value}
+		},
+			func(a *administrator, c seeding.Connector) (string, error) {
+				all, err := a.reader().Callback(a.Context(), c)
+				return all.Headers["X-Key"], err
+			}},
+	} {
+		for _, values := range [][]string{{"two", "two", "two"}, {"two", "three", "four"}, {"two", "one", "two"}} {
+			t.Run(fmt.Sprint(name, values), func(t *testing.T) {
+				t.Parallel()
+				a := newAdministrator(t)
+				send := func(method, path, value string, headers ...string) int {
+					c := a.configuration("a", "admin")
+					callback := maps.Clone(test.callback)
+					registry, _ := c["registry"].(map[string]any)
+					test.set(registry, callback, value)
+					if len(callback) > 0 {
+						c["callback"] = callback
+						c["output_format"] = ".output"
+					}
+					status, reply, _ := a.send(method, path, c, headers...)
+					if status >= 400 && status < 500 {
+						t.Fatalf("%d %v", status, reply)
+					}
+					return status
+				}
+				holds := func(want string) {
+					t.Helper()
+					if got, err := test.read(a, a.configured()); err != nil || got != want {
+						t.Errorf("the configuration names what gives %t, %v", got == want, err)
+					}
+				}
+				send("POST", "/connectors", "one")
+				_, reply, _ := a.send("GET", "/connectors", nil)
+				list, _ := reply["connectors"].([]any)
+				a.id, _ = list[0].(map[string]any)["id"].(string)
+				holds("one")
+				for _, value := range values {
+					a.faults.armed["connectors: dynamodb ReplaceConnector"] = mode{kill: true}
+					if status := send("PUT", "/connectors/"+a.id, value, "If-Match", "*"); status < 500 {
+						t.Fatalf("the change did not fail: %d", status)
+					}
+					holds("one")
+				}
+				a.faults.checkAllCame(t)
+				if status := send("PUT", "/connectors/"+a.id, "five", "If-Match", "*"); status != http.StatusOK {
+					t.Fatalf("%d", status)
+				}
+				holds("five")
+			})
+		}
+	}
+}
+
+// reader reads secrets as a function does that has read none yet.
+func (a *administrator) reader() *secrets.ConnectorSecrets {
+	return secrets.Connectors(a.secrets, "stack/connectors/")
+}

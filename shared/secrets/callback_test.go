@@ -16,7 +16,7 @@ func TestCallbackSecrets(t *testing.T) {
 	c := seeding.Connector{ID: "c1", Secrets: map[string]string{}}
 	put := func(field, value string) {
 		t.Helper()
-		version, err := store.Put(t.Context(), c.ID, field, value)
+		version, err := store.Put(t.Context(), c.ID, field, value, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,10 @@ package secrets
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"strconv"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,13 +40,19 @@ func (s *ConnectorSecrets) name(connectorID, field string) string {
 	return s.prefix + connectorID + "/" + field
 }
 
-// Put stores a value and returns the version to name in the configuration. Only
-// the newest two versions are sure to be readable, so store a value only in
-// order to use it.
-func (s *ConnectorSecrets) Put(ctx context.Context, connectorID, field, value string) (version string, err error) {
+// Put stores a value and returns the version to name in the configuration. inUse is the
+// version that the configuration names now; if it names none, something that no other
+// configuration of the connector has. However often a change of the configuration fails
+// after a Put, what is in use stays readable: Secrets Manager keeps what has a staging
+// label, and a new version takes AWSCURRENT and AWSPREVIOUS from older ones. So at most one
+// version takes them while the same one is in use, its follower, whose id follows from
+// what is in use; the same value again is the same version. Other values get a label that
+// what is in use does not have.
+func (s *ConnectorSecrets) Put(ctx context.Context, connectorID, field, value, inUse string) (version string, err error) {
 	name := s.name(connectorID, field)
+	follower := followerOf(name, inUse)
 	created, err := s.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-		Name: &name, SecretString: &value,
+		Name: &name, SecretString: &value, ClientRequestToken: &follower,
 		Description: aws.String("Secret field " + field + " of the connector " + connectorID + "; kept by the connectors API"),
 	})
 	if err == nil {
@@ -51,11 +61,45 @@ func (s *ConnectorSecrets) Put(ctx context.Context, connectorID, field, value st
 	if !codeIs(err, exists) {
 		return "", failed("CreateSecret", err)
 	}
-	put, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &value})
+	put, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &value, ClientRequestToken: &follower})
+	if err != nil && codeIs(err, exists) || err == nil && len(put.VersionStages) == 0 { // it has another value, or lost its labels
+		put, err = s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+			SecretId: &name, SecretString: &value, ClientRequestToken: aws.String(versionBeside(inUse)), VersionStages: []string{labelBeside(inUse)},
+		})
+	}
 	if err != nil {
 		return "", failed("PutSecretValue", err)
 	}
 	return aws.ToString(put.VersionId), nil
+}
+
+// followerOf is the id of the first version that is stored while another one is in use.
+func followerOf(name, inUse string) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + inUse))
+	return uuid(sum[:])
+}
+
+// labelBeside is the label of further versions that are stored while one is in use: one
+// of two.
+func labelBeside(inUse string) string {
+	return "MTS-BESIDE-" + strconv.Itoa(int(sha256.Sum256([]byte(inUse))[0]&1))
+}
+
+// versionBeside is a new id of a version that gets the label beside another one. When it
+// is in use itself, what is stored then gets the other label.
+func versionBeside(inUse string) string {
+	random := make([]byte, 16)
+	for {
+		_, _ = rand.Read(random) // it never fails
+		if version := uuid(random); labelBeside(version) != labelBeside(inUse) {
+			return version
+		}
+	}
+}
+
+// uuid writes 16 bytes as Secrets Manager's own versions look.
+func uuid(b []byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
 // Get returns a version of a value, or seeding.ErrNotFound.

@@ -15,7 +15,7 @@ import (
 func TestInquirySecrets(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	connectors, s := secrets.Connectors(m, "stack/connectors/"), secrets.Inquiries(m, "stack/inquiries/")
-	version, err := connectors.Put(ctx, "c1", seeding.RegistryPassword, "the stored one")
+	version, err := connectors.Put(ctx, "c1", seeding.RegistryPassword, "the stored one", "")
 	if err != nil {
 		t.Fatal(err)
 	}

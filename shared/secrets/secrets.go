@@ -44,9 +44,18 @@ func (e *Error) Is(target error) bool { return target == seeding.ErrNotFound && 
 
 func (e *Error) Unwrap() error { return e.cause }
 
+// Throttled reports whether the call surely had no effect and may have one in a few
+// seconds: the service has too much to do, or a secret of this name was deleted a moment
+// ago, which it does in its own time.
+func (e *Error) Throttled() bool {
+	return e.Code == throttling || e.Code == pending && (e.Operation == "CreateSecret" || e.Operation == "PutSecretValue")
+}
+
 const (
-	absent = "ResourceNotFoundException"
-	exists = "ResourceExistsException"
+	absent     = "ResourceNotFoundException"
+	exists     = "ResourceExistsException"
+	pending    = "InvalidRequestException" // scheduled for deletion
+	throttling = "ThrottlingException"
 )
 
 func failed(operation string, err error) error {

@@ -1,15 +1,18 @@
 package secrets_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
@@ -296,7 +299,7 @@ func TestConnectorSecrets(t *testing.T) {
 			t.Errorf("%s: %q %v", version, got, err)
 		}
 	}
-	first, err := s.Put(ctx, "c1", "registry-password", "one")
+	first, err := s.Put(ctx, "c1", "registry-password", "one", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +307,7 @@ func TestConnectorSecrets(t *testing.T) {
 		t.Fatalf("%v", m.Names())
 	}
 	get(first, "one")
-	second, err := s.Put(ctx, "c1", "registry-password", "two")
+	second, err := s.Put(ctx, "c1", "registry-password", "two", first)
 	if err != nil || second == first {
 		t.Fatal(first, second, err)
 	}
@@ -338,7 +341,7 @@ func TestConnectorSecrets(t *testing.T) {
 	if left := m.Names(); len(left) > 0 {
 		t.Errorf("left over: %v", left)
 	}
-	if _, err := s.Put(ctx, "c1", "registry-password", "three"); err != nil {
+	if _, err := s.Put(ctx, "c1", "registry-password", "three", ""); err != nil {
 		t.Errorf("after a delete: %v", err)
 	}
 }
@@ -346,19 +349,21 @@ func TestConnectorSecrets(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	s := secrets.Connectors(m, "p/")
+	var versions []string
 	for i := range 1500 {
 		id := fmt.Sprint("c", i)
-		version, err := s.Put(ctx, id, "f", id)
+		version, err := s.Put(ctx, id, "f", id, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := s.Get(ctx, id, "f", version); err != nil || got != id {
 			t.Fatal(got, err)
 		}
+		versions = append(versions, version)
 	}
 	reads := m.Reads()
 	for i := range 1500 {
-		if got, err := s.Get(ctx, fmt.Sprint("c", i), "f", fmt.Sprint("version-", i+1)); err != nil || got != fmt.Sprint("c", i) {
+		if got, err := s.Get(ctx, fmt.Sprint("c", i), "f", versions[i]); err != nil || got != fmt.Sprint("c", i) {
 			t.Fatal(got, err)
 		}
 	}
@@ -370,17 +375,18 @@ func TestCacheIsBounded(t *testing.T) {
 func TestErrorsHoldTheCodeAndNoSecret(t *testing.T) {
 	ctx, m := t.Context(), secretstest.New()
 	s := secrets.Connectors(m, "p/")
-	if _, err := s.Put(ctx, "c", "f", "hunter2"); err != nil {
+	version, err := s.Put(ctx, "c", "f", "hunter2", "")
+	if err != nil {
 		t.Fatal(err)
 	}
 	m.Schedule("p/c/f")
-	_, put := s.Put(ctx, "c", "f", "hunter2")
-	_, get := s.Get(ctx, "c", "f", "version-1")
+	_, put := s.Put(ctx, "c", "f", "hunter2", "")
+	_, get := s.Get(ctx, "c", "f", version)
 	m.Fail(&smithy.GenericAPIError{Code: "ValidationException", Message: "Value 'hunter2' at 'secretString'"})
-	_, refused := s.Put(ctx, "c", "f", "hunter2")
+	_, refused := s.Put(ctx, "c", "f", "hunter2", "")
 	deleted := s.Delete(ctx, "c", "f")
 	m.Fail(context.DeadlineExceeded)
-	_, late := s.Put(ctx, "c", "f", "hunter2")
+	_, late := s.Put(ctx, "c", "f", "hunter2", "")
 	for _, c := range []struct {
 		err  error
 		want string
@@ -397,5 +403,96 @@ func TestErrorsHoldTheCodeAndNoSecret(t *testing.T) {
 	}
 	if !errors.Is(late, context.DeadlineExceeded) {
 		t.Error("the cause is lost")
+	}
+}
+
+// A change of a configuration stores a value, and then may fail. However many fail, with
+// the same value or with others, and whatever is saved in between, the version that the
+// configuration names can be read, also the last of its values, and there are few labels.
+func TestWhatIsInUseStaysReadable(t *testing.T) {
+	for seed := range uint64(200) {
+		ctx, m, random := t.Context(), secretstest.New(), rand.New(rand.NewPCG(seed, 7))
+		writer, inUse, holds := secrets.Connectors(m, "p/"), "", ""
+		for version := 1; version < 40; version++ {
+			value := string(rune('a' + random.IntN(3)))
+			stored, err := writer.Put(ctx, "c", "f", value, cmp.Or(inUse, fmt.Sprint("none ", version)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if random.IntN(3) == 0 { // saved
+				inUse, holds = stored, value
+			}
+			reader := secrets.Connectors(m, "p/") // which has read nothing before
+			if got, err := reader.Get(ctx, "c", "f", inUse); inUse != "" && (err != nil || got != holds) {
+				t.Fatalf("seed %d, change %d: what is in use: %v", seed, version, err)
+			}
+			if got, err := reader.Get(ctx, "c", "f", stored); err != nil || got != value {
+				t.Fatalf("seed %d, change %d: what was stored: %v", seed, version, err)
+			}
+		}
+		pages := secretsmanager.NewListSecretVersionIdsPaginator(m, &secretsmanager.ListSecretVersionIdsInput{SecretId: aws.String("p/c/f")})
+		labelled := 0
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			labelled += len(page.Versions)
+		}
+		if labelled > 4 {
+			t.Errorf("seed %d: %d versions have labels", seed, labelled)
+		}
+	}
+}
+
+// The same change sent again makes no new version, and a value of before that was
+// removed is another version: whoever has read it does not mistake one for the other.
+func TestTheSameChangeIsTheSameVersion(t *testing.T) {
+	ctx, m := t.Context(), secretstest.New()
+	s := secrets.Connectors(m, "p/")
+	put := func(value, inUse string) string {
+		t.Helper()
+		version, err := s.Put(ctx, "c", "f", value, inUse)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return version
+	}
+	first := put("one", "none 1")
+	if again := put("one", "none 1"); again != first {
+		t.Error("the first value sent again")
+	}
+	second := put("two", first)
+	if again := put("two", first); again != second || second == first {
+		t.Error("the second value sent again")
+	}
+	if len(first) != 36 || strings.Count(first, "-") != 4 {
+		t.Errorf("%s", first)
+	}
+	if err := s.Delete(ctx, "c", "f"); err != nil {
+		t.Fatal(err)
+	}
+	if third := put("three", "none 5"); third == first {
+		t.Error("a version of the deleted secret")
+	}
+}
+
+// Secrets Manager deletes in its own time: until then the name is taken.
+func TestASecretThatIsStillBeingDeletedIsTriedAgainSoon(t *testing.T) {
+	ctx, m := t.Context(), secretstest.New()
+	s := secrets.Connectors(m, "p/")
+	if _, err := s.Put(ctx, "c", "f", "hunter2", ""); err != nil {
+		t.Fatal(err)
+	}
+	m.Schedule("p/c/f")
+	_, err := s.Put(ctx, "c", "f", "hunter3", "")
+	e, ok := errors.AsType[*secrets.Error](err)
+	if !ok || !e.Throttled() {
+		t.Errorf("%v", err)
+	}
+	m.Fail(&smithy.GenericAPIError{Code: "AccessDeniedException"})
+	_, err = s.Put(ctx, "c", "f", "hunter3", "")
+	if e, _ := errors.AsType[*secrets.Error](err); e.Throttled() {
+		t.Errorf("%v", err)
 	}
 }

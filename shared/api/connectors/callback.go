@@ -3,6 +3,8 @@ package connectors
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -82,8 +84,8 @@ func newSecrets(password string, c setup.Callback) map[string]string {
 }
 
 // storeSecrets stores new secrets of a connector, and names their versions in its
-// configuration.
-func (s *service) storeSecrets(ctx context.Context, c *seeding.Connector, given map[string]string) error {
+// configuration. inUse are the versions that are named now.
+func (s *service) storeSecrets(ctx context.Context, c *seeding.Connector, given, inUse map[string]string) error {
 	named := maps.Clone(c.Secrets)
 	if named == nil {
 		named = map[string]string{}
@@ -94,7 +96,7 @@ func (s *service) storeSecrets(ctx context.Context, c *seeding.Connector, given 
 		if !comes {
 			continue
 		}
-		version, err := s.Secrets.Put(ctx, c.ID, f.field, value)
+		version, err := s.Secrets.Put(ctx, c.ID, f.field, value, cmp.Or(inUse[f.field], fmt.Sprint("none, version ", c.Version)))
 		if err != nil {
 			return err
 		}
@@ -112,12 +114,22 @@ func (s *service) deleteSecrets(ctx context.Context, id string) (failed error) {
 }
 
 // dropSecrets deletes the secrets that a configuration had before and does not name
-// any more. They are of no use, and cost nothing but money if they stay.
+// any more, nor does one that was saved since. They are of no use, and cost nothing but
+// money if they stay.
 func (s *service) dropSecrets(ctx context.Context, before, c seeding.Connector) {
 	ctx, cancel := withoutClient(ctx)
 	defer cancel()
-	for _, field := range slices.Sorted(maps.Keys(before.Secrets)) {
-		if c.Secrets[field] != "" {
+	unused := slices.DeleteFunc(slices.Sorted(maps.Keys(before.Secrets)), func(field string) bool { return c.Secrets[field] != "" })
+	if len(unused) == 0 {
+		return
+	}
+	now, err := s.Store.Connector(ctx, c.ID)
+	if err != nil && !errors.Is(err, seeding.ErrNotFound) {
+		s.Log.WarnContext(ctx, "secrets that are not used any more are left over", "connector", c.ID, "kind", api.Kind(err))
+		return
+	}
+	for _, field := range unused {
+		if now.Secrets[field] != "" {
 			continue
 		}
 		if err := s.Secrets.Delete(ctx, c.ID, field); err != nil {

@@ -1,13 +1,16 @@
 package connectors_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -117,5 +120,38 @@ func TestSecretsOfACallbackAreDeleted(t *testing.T) {
 	s.want(http.StatusNoContent, "DELETE", "/connectors/"+a.body["id"].(string), "", "If-Match", `"1"`)
 	if len(s.secrets.values) != 0 {
 		t.Errorf("left: %d secrets", len(s.secrets.values))
+	}
+}
+
+// racingStore saves another configuration as soon as one is saved.
+type racingStore struct {
+	*store
+	then func()
+}
+
+func (s racingStore) ReplaceConnector(ctx context.Context, c seeding.Connector, now time.Time, changes ...seeding.Change) error {
+	err := s.store.ReplaceConnector(ctx, c, now, changes...)
+	s.then()
+	return err
+}
+
+// A secret that a newer configuration names is not deleted by an older one that does not.
+func TestASecretOfANewerConfigurationStays(t *testing.T) {
+	for _, newer := range []bool{false, true} {
+		s := newService(t)
+		id := fmt.Sprint(s.want(201, "POST", "/connectors", with("callback", direct15)).body["id"])
+		s.options.Store = racingStore{s.store, func() {
+			if !newer {
+				return
+			}
+			c := s.store.connectors[id]
+			c.Secrets = map[string]string{seeding.RegistryPassword: "version-1", seeding.CallbackPassword: "version-2"}
+			s.store.connectors[id] = c
+		}}
+		s.handler = contract().Handler(t, connectors.New(s.options))
+		s.want(200, "PUT", "/connectors/"+id, with("registry.password", nil), "If-Match", `"1"`)
+		if _, there := s.secrets.values[id+"/"+seeding.CallbackPassword]; there != newer {
+			t.Errorf("named by a newer configuration: %t; there: %t", newer, there)
+		}
 	}
 }

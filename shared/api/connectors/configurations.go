@@ -95,7 +95,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) error {
 	c := d.connector
 	now := s.Now().UTC()
 	c.ID, c.Version, c.Created, c.Updated = s.NewID(), 1, now, now
-	if err := s.storeSecrets(r.Context(), &c, d.secrets); err != nil {
+	if err := s.storeSecrets(r.Context(), &c, d.secrets, nil); err != nil {
 		s.deleteAllSecrets(r.Context(), c.ID) // it may have been stored nevertheless
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 		if err := s.checkRegistryChange(r.Context(), before, c); err != nil {
 			return err
 		}
-		if err := s.storeSecrets(r.Context(), &c, d.secrets); err != nil {
+		if err := s.storeSecrets(r.Context(), &c, d.secrets, before.Secrets); err != nil {
 			return err
 		}
 	}
@@ -171,9 +171,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 }
 
 // checkRegistryChange refuses another registry while batches are open, as the
-// store does, but before a password is stored. Otherwise each refused request
-// would store a version of the secret. Secrets Manager keeps only two, so the
-// one in use would be lost.
+// store does, but before a password is stored, which would be of no use.
 func (s *service) checkRegistryChange(ctx context.Context, before, c seeding.Connector) error {
 	if before.RegistryKey() == c.RegistryKey() {
 		return nil

@@ -169,7 +169,7 @@ func translate(r *http.Request, err error) *api.Problem {
 		error
 		Throttled() bool
 	}](err); ok && throttled.Throttled() {
-		problem := api.NewProblem(api.Busy, "The tables of this deployment are too busy. Send the request again in a few seconds.")
+		problem := api.NewProblem(api.Busy, "This deployment has too much to do, or still deletes a secret that was removed a moment ago. Send the request again in a few seconds.")
 		problem.RetryAfter = busySeconds
 		return problem
 	}

@@ -23,8 +23,13 @@ type InquirySecrets interface {
 	// is deleted.
 	MakeKey(ctx context.Context, inquiry string) error
 	Key(ctx context.Context, inquiry string) (seeding.Key, error)
+	ForgetGiven(ctx context.Context, inquiry string) error
 	ForgetKey(ctx context.Context, inquiry string) error
 }
+
+// secretsWithin is until when the secrets of an inquiry are stored after it was asked:
+// before submit may begin it without them, and end it.
+const secretsWithin = 15 * time.Second
 
 var manyInquiries = api.ProblemType{Name: "many_inquiries", Status: http.StatusConflict, Title: "Too many are open"}
 
@@ -127,15 +132,8 @@ func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry,
 	if err != nil {
 		return q, err
 	}
-	if q.Kind == seeding.PreviewInquiry {
-		if err := s.InquirySecrets.MakeKey(ctx, q.ID); err != nil {
-			return q, err
-		}
-	}
-	if q.Given {
-		if err := s.InquirySecrets.KeepGiven(ctx, q.ID, map[string]string{seeding.RegistryPassword: password}); err != nil {
-			return q, err
-		}
+	if q, err = s.keepSecrets(ctx, q, password); err != nil {
+		return q, err
 	}
 	if err := s.Invoker.InvokeInquiry(ctx, q.ID); err != nil {
 		s.Log.WarnContext(ctx, "submit was not invoked", "inquiry", q.ID, "kind", api.Kind(err))
@@ -145,6 +143,35 @@ func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry,
 		"caller", legible(caller.Name), "caller_claim", caller.Claim)
 	w.Header().Set("Location", inquiryPaths[q.Kind]+q.ID)
 	return q, nil
+}
+
+// keepSecrets stores what an inquiry needs in secret, and deletes it again if the inquiry
+// is over by then: nobody else would.
+func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, password string) (seeding.Inquiry, error) {
+	makesKey := q.Kind == seeding.PreviewInquiry
+	if !makesKey && !q.Given {
+		return q, nil
+	}
+	storing, cancel := context.WithTimeout(ctx, q.Asked.Add(secretsWithin).Sub(s.Now()))
+	defer cancel()
+	if makesKey {
+		if err := s.InquirySecrets.MakeKey(storing, q.ID); err != nil {
+			return q, err
+		}
+	}
+	if q.Given {
+		if err := s.InquirySecrets.KeepGiven(storing, q.ID, map[string]string{seeding.RegistryPassword: password}); err != nil {
+			return q, err
+		}
+	}
+	now, err := s.Store.Inquiry(ctx, q.ID, s.Now())
+	if err != nil && !errors.Is(err, seeding.ErrNotFound) || err == nil && !now.Over() {
+		return q, err
+	}
+	if err == nil {
+		q = now
+	}
+	return q, errors.Join(s.InquirySecrets.ForgetGiven(ctx, q.ID), s.InquirySecrets.ForgetKey(ctx, q.ID))
 }
 
 // inquiryPaths are where inquiries are read, before their ids.

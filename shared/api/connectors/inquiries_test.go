@@ -1,6 +1,7 @@
 package connectors_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -401,5 +402,51 @@ func TestStorageFailsWhileAsking(t *testing.T) {
 	s.invoker.err = errors.New("lost") // the tick finds it
 	if a := s.do("POST", path+"/check", ""); a.Code != http.StatusAccepted {
 		t.Errorf("%d", a.Code)
+	}
+}
+
+// slowSecrets store late: what happens meanwhile comes before.
+type slowSecrets struct {
+	connectors.InquirySecrets
+	meanwhile func(ctx context.Context, inquiry string)
+}
+
+func (s slowSecrets) KeepGiven(ctx context.Context, inquiry string, values map[string]string) error {
+	s.meanwhile(ctx, inquiry)
+	return s.InquirySecrets.KeepGiven(ctx, inquiry, values)
+}
+
+func (s slowSecrets) MakeKey(ctx context.Context, inquiry string) error {
+	s.meanwhile(ctx, inquiry)
+	return s.InquirySecrets.MakeKey(ctx, inquiry)
+}
+
+// An inquiry that ended because its secrets were not there leaves none when they come
+// after all, and they are not stored later than submit waits for them.
+func TestSecretsOfAnInquiryThatIsOverAreDeleted(t *testing.T) {
+	for _, kind := range []string{"/checks", "/previews"} {
+		for _, over := range []bool{false, true} {
+			s := newService(t)
+			s.options.InquirySecrets = slowSecrets{s.asked, func(ctx context.Context, inquiry string) {
+				if end, bound := ctx.Deadline(); !bound || end.After(time.Now().Add(20*time.Second)) {
+					t.Errorf("%s: stored whenever it may be", kind)
+				}
+				q := s.inquiry("/" + inquiry)
+				if !over || q.Over() {
+					return
+				}
+				s.now = s.now.Add(21 * time.Second)
+				q.State, q.Ended = seeding.InquiryDropped, s.now
+				s.store.inquiries[inquiry] = q
+			}}
+			s.handler = contract().Handler(t, connectors.New(s.options))
+			a := s.want(202, "POST", kind, about("", with()))
+			if left := len(s.manager.Names()) > 0; left == over {
+				t.Errorf("%s: over: %t, secrets: %v", kind, over, s.manager.Names())
+			}
+			if (a.body["state"] == "waiting") == over {
+				t.Errorf("%s: over: %t: %v", kind, over, a.body["state"])
+			}
+		}
 	}
 }

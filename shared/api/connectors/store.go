@@ -96,8 +96,10 @@ type Store interface {
 
 // Secrets keeps the secret fields of connectors. The API cannot read them.
 type Secrets interface {
-	// Put stores a value and returns its version.
-	Put(ctx context.Context, connectorID, field, value string) (version string, err error)
+	// Put stores a value and returns its version. inUse is the version that the
+	// configuration names now, which stays readable; if it names none, something that no
+	// other configuration of the connector has.
+	Put(ctx context.Context, connectorID, field, value, inUse string) (version string, err error)
 	// Delete removes all versions. Without any it is a success.
 	Delete(ctx context.Context, connectorID, field string) error
 }

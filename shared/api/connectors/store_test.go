@@ -429,7 +429,7 @@ func (s *secretStore) failing(method string) error {
 	return err
 }
 
-func (s *secretStore) Put(_ context.Context, connectorID, field, value string) (string, error) {
+func (s *secretStore) Put(_ context.Context, connectorID, field, value, _ string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.failing("Put"); err != nil {

@@ -18,7 +18,8 @@ import (
 
 // Manager behaves like Secrets Manager as far as shared/secrets uses it: staging
 // labels, versions without a label that vanish (the service keeps them for a
-// while, the local emulator does not), secrets that are scheduled for deletion.
+// while), tokens of requests that are the ids of versions, secrets that are scheduled
+// for deletion.
 type Manager struct {
 	Now func() time.Time // when versions are made; long ago unless set
 
@@ -106,7 +107,7 @@ func (m *Manager) CreateSecret(_ context.Context, in *secretsmanager.CreateSecre
 		return nil, errExists
 	}
 	m.secrets[*in.Name] = &secret{}
-	return &secretsmanager.CreateSecretOutput{VersionId: aws.String(m.add(*in.Name, *in.SecretString))}, nil
+	return &secretsmanager.CreateSecretOutput{VersionId: aws.String(m.add(*in.Name, aws.ToString(in.ClientRequestToken), *in.SecretString))}, nil
 }
 
 // PutSecretValue implements secrets.Client.
@@ -119,7 +120,15 @@ func (m *Manager) PutSecretValue(_ context.Context, in *secretsmanager.PutSecret
 	if err := m.usable(*in.SecretId); err != nil {
 		return nil, err
 	}
-	return &secretsmanager.PutSecretValueOutput{VersionId: aws.String(m.add(*in.SecretId, *in.SecretString))}, nil
+	token := aws.ToString(in.ClientRequestToken)
+	if same := m.secrets[*in.SecretId].version(token); same != nil {
+		if same.text != *in.SecretString {
+			return nil, errExists
+		}
+		return &secretsmanager.PutSecretValueOutput{VersionId: &token, VersionStages: slices.Clone(same.labels)}, nil
+	}
+	id := m.add(*in.SecretId, token, *in.SecretString, in.VersionStages...)
+	return &secretsmanager.PutSecretValueOutput{VersionId: &id, VersionStages: slices.Clone(m.secrets[*in.SecretId].version(id).labels)}, nil
 }
 
 // DeleteSecret implements secrets.Client.
@@ -173,22 +182,39 @@ func (m *Manager) usable(name string) error {
 	return nil
 }
 
-// add makes a version current and the one before it previous.
-func (m *Manager) add(name, text string) string {
+func (s *secret) version(id string) *version {
+	for i, v := range s.versions {
+		if v.id == id {
+			return &s.versions[i]
+		}
+	}
+	return nil
+}
+
+// add makes a version: with labels of its own, which others lose, or without any
+// current, and the one before it previous. Without an id it gets the next one.
+func (m *Manager) add(name, id, text string, labels ...string) string {
 	m.serial++
 	s := m.secrets[name]
+	moved := labels
+	if labels == nil {
+		labels, moved = []string{"AWSCURRENT"}, []string{"AWSCURRENT", "AWSPREVIOUS"}
+	}
 	for i, v := range s.versions {
-		current := slices.Contains(v.labels, "AWSCURRENT")
-		s.versions[i].labels = slices.DeleteFunc(v.labels, func(label string) bool { return label == "AWSCURRENT" || label == "AWSPREVIOUS" })
+		current := slices.Contains(v.labels, "AWSCURRENT") && slices.Contains(moved, "AWSCURRENT")
+		s.versions[i].labels = slices.DeleteFunc(v.labels, func(label string) bool { return slices.Contains(moved, label) })
 		if current {
 			s.versions[i].labels = append(s.versions[i].labels, "AWSPREVIOUS")
 		}
 	}
-	id, created := fmt.Sprintf("version-%d", m.serial), time.Time{}
+	created := time.Time{}
+	if id == "" {
+		id = fmt.Sprintf("version-%d", m.serial)
+	}
 	if m.Now != nil {
 		created = m.Now()
 	}
-	s.versions = append(s.versions, version{id, text, []string{"AWSCURRENT"}, created})
+	s.versions = append(s.versions, version{id, text, slices.Clone(labels), created})
 	s.forget()
 	return id
 }
@@ -264,5 +290,5 @@ func (m *Manager) Set(name, value string) string {
 	if m.secrets[name] == nil {
 		m.secrets[name] = &secret{}
 	}
-	return m.add(name, value)
+	return m.add(name, "", value)
 }
