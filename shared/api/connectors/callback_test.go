@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -153,5 +154,34 @@ func TestASecretOfANewerConfigurationStays(t *testing.T) {
 		if _, there := s.secrets.values[id+"/"+seeding.CallbackPassword]; there != newer {
 			t.Errorf("named by a newer configuration: %t; there: %t", newer, there)
 		}
+	}
+}
+
+// Back from a direct callback to the managed one: what GET showed, with an empty callback.
+func TestBackToTheManagedCallback(t *testing.T) {
+	s := newService(t)
+	shown := s.want(201, "POST", "/connectors", with("callback", direct15, "output_format", `if .output.token then {partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token} else null end`))
+	path := fmt.Sprint("/connectors/", shown.body["id"])
+	put := func(status int, callback map[string]any) response {
+		shown.body["callback"] = callback
+		text, err := json.Marshal(shown.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.want(status, "PUT", path, string(text), "If-Match", `"1"`)
+	}
+	emptied := maps.Clone(shown.body["callback"].(map[string]any))
+	emptied["url"] = ""
+	refused := put(422, emptied)
+	for pointer, text := range refused.fieldErrors() {
+		if !strings.Contains(text, "left out") && !strings.Contains(text, "leave this out") {
+			t.Errorf("%s: %s", pointer, text)
+		}
+	}
+	if managed, _ := put(200, map[string]any{}).body["callback"].(map[string]any); managed["url"] != "" || managed["auth_type"] != "static_bearer" {
+		t.Errorf("%v", managed)
+	}
+	if _, there := s.secrets.values[strings.TrimPrefix(path, "/connectors/")+"/"+seeding.CallbackPassword]; there {
+		t.Error("the password of the direct callback is left over")
 	}
 }

@@ -3,6 +3,7 @@ package setup
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -143,20 +144,20 @@ func (r Rules) checkCallback(p Proposal) (wrong, doubtful []Finding) {
 	return wrong, append(doubtful, doubtfulCallback(p)...)
 }
 
-const belongsToDirect = "belongs to a direct callback; name its address in callback.url, or leave this out"
+const belongsToDirect = "belongs to a direct callback; name its address in callback.url, or leave this out: the managed callback is {}, with timeout_seconds if you like"
 
 // checkManaged: with the managed callback MTS calls us, in a way of our own.
 func checkManaged(p Proposal) (wrong []Finding) {
 	c := p.Callback
 	if c.Method != "" && c.Method != "POST" && p.readable(CallbackMethod) {
-		code, text := "callback_post", "must be POST: the connector takes the answers of MTS in the body of a POST; other methods are for an address of your own, in callback.url"
+		code, text := "callback_post", "must be POST, or left out: the connector takes the answers of MTS in the body of a POST; other methods are for an address of your own, in callback.url"
 		if c.Method == "GET" {
-			code, text = "callback_get", "must be POST: the connector takes the answers of MTS in a body, which a GET is not meant to have; other methods are for an address of your own, in callback.url"
+			code, text = "callback_get", "must be POST, or left out: the connector takes the answers of MTS in a body, which a GET is not meant to have; other methods are for an address of your own, in callback.url"
 		}
 		wrong = append(wrong, find(CallbackMethod, code, text))
 	}
 	if c.AuthType != "" && c.AuthType != seeding.AuthStaticBearer && p.readable(CallbackAuthType) {
-		wrong = append(wrong, find(CallbackAuthType, "callback_bearer", `must be "static_bearer": the connector gives MTS a bearer for each batch; other types are for an address of your own, in callback.url`))
+		wrong = append(wrong, find(CallbackAuthType, "callback_bearer", `must be "static_bearer", or left out: the connector gives MTS a bearer for each batch; other types are for an address of your own, in callback.url`))
 	}
 	for _, f := range append([]part{{CallbackInBulk, c.InBulk}, {CallbackHeaders, len(c.Headers) > 0}}, c.signIn()...) {
 		if f.given {
@@ -252,14 +253,14 @@ func (p Proposal) moved() bool {
 		place(before.URL) != place(after.URL) || place(before.Auth.URL) != place(after.AuthURL) || before.Auth.Database != after.Database
 }
 
-// place is the address of a call without its query. A text that is no address is no
-// place but itself.
+// place is the address of a call in its one form, with its query: Odoo for one chooses
+// the database by ?db=. A text that is no address is no place but itself.
 func place(text string) string {
-	server, _, err := seeding.ParseCallURL(text)
+	_, form, err := seeding.ParseCallURL(text)
 	if err != nil {
 		return text
 	}
-	return server.String()
+	return form
 }
 
 // checkSecrets: a secret that is used must be there, and must be given again where it
@@ -343,10 +344,50 @@ func checkHeaders(p Proposal) (wrong, doubtful []Finding) {
 	return wrong, doubtful
 }
 
+// secretNames are parts of names under which addresses bring secrets, and secretWords
+// whole words of such names ("code" and "sig" are those of Azure).
+var (
+	secretNames = regexp.MustCompile(`token|secret|passw|passphrase|pwd|apikey|credential|signature|bearer|authorization`)
+	secretWords = []string{"key", "code", "sig", "auth", "pass", "jwt", "sas"}
+)
+
+// queryHoldsSecret reports whether the query of an address has a parameter that by its
+// name is a secret.
+func queryHoldsSecret(address string) bool {
+	_, query, _ := strings.Cut(address, "?")
+	for parameter := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(parameter, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if value == "" {
+			continue
+		}
+		words, _ := wordsOf(separated(name))
+		if secretNames.MatchString(strings.ToLower(name)) || slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, word) }) {
+			return true
+		}
+	}
+	return false
+}
+
+var betweenWords = regexp.MustCompile(`([a-z0-9])([A-Z])|[^A-Za-z0-9]+`)
+
+// separated writes a name in small letters, with "_" between its words.
+func separated(name string) string {
+	return strings.ToLower(betweenWords.ReplaceAllString(name, "${1}_${2}"))
+}
+
 // doubtfulCallback finds what MTS takes, and what then seldom works.
 func doubtfulCallback(p Proposal) (doubtful []Finding) {
 	c := p.Callback
 	add := func(f Field, code, text string) { doubtful = append(doubtful, find(f, code, text)) }
+	if queryHoldsSecret(c.URL) {
+		add(CallbackURL, "query_secret", "seems to have a secret in its query. Everybody who may see the connector sees its addresses; a value of callback.extra_headers is shown to nobody")
+	}
+	if queryHoldsSecret(c.AuthURL) {
+		add(CallbackAuthURL, "query_secret", "seems to have a secret in its query. Everybody who may see the connector sees its addresses; auth_password and auth_client_secret are shown to nobody")
+	}
 	if c.Method == "GET" {
 		add(CallbackMethod, "callback_get_body", "GET is sent with a body, which many servers do not read")
 	}

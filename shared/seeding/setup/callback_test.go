@@ -157,8 +157,12 @@ func TestCallbackSecretsAreKept(t *testing.T) {
 		kept   []string
 		wrong  []Field
 	}{
-		"nothing else changes":        {odoo, nil, []string{seeding.CallbackPassword}, nil},
-		"another query":               {odoo, func(p *Proposal) { p.Callback.URL += "?a=b" }, []string{seeding.CallbackPassword}, nil},
+		"nothing else changes": {odoo, nil, []string{seeding.CallbackPassword}, nil},
+		"another form": {odoo, func(p *Proposal) {
+			p.Callback.URL = strings.Replace(p.Callback.URL, "https://registry.example.org", "HTTPS://Registry.example.org:443", 1)
+		}, []string{seeding.CallbackPassword}, nil},
+		"another tenant, by query":    {odoo, func(p *Proposal) { p.Callback.URL += "?db=theirs" }, []string{seeding.CallbackPassword}, []Field{CallbackPassword}},
+		"another tenant of sign-in":   {odoo, func(p *Proposal) { p.Callback.AuthURL += "?db=theirs" }, []string{seeding.CallbackPassword}, []Field{CallbackPassword}},
 		"another tenant, by path":     {odoo, func(p *Proposal) { p.Callback.URL = "https://registry.example.org/other" }, []string{seeding.CallbackPassword}, []Field{CallbackPassword}},
 		"another tenant, by database": {odoo, func(p *Proposal) { p.Callback.Database = "other" }, []string{seeding.CallbackPassword}, []Field{CallbackPassword}},
 		"another host":                {odoo, func(p *Proposal) { p.Callback.URL = "https://other.example.org/" }, []string{seeding.CallbackPassword}, []Field{CallbackPassword}},
@@ -206,5 +210,32 @@ func TestCallbackAddressesAreStoredInOneForm(t *testing.T) {
 	}
 	if connector.Delivery.Direct.URL != c.URL {
 		t.Error("what was given is changed")
+	}
+}
+
+// A secret in an address would be shown to everybody who may see the connector.
+func TestSecretsInTheQueryOfAnAddressAreDoubted(t *testing.T) {
+	for query, want := range map[string]bool{
+		"": false, "?id_type=MOSIP%20UIN%20TOKEN": false, "?db=openg2p": false, "?monkey=1&turkey=2": false, "?token=": false, "?keyboard=us&passage=2&encoder=3": false,
+		"?api_key=abc": true, "?apiKey=abc": true, "?APIKEY=abc": true, "?a=b&access_token=abc": true, "?a=b;secret=abc": true, "?password=abc": true, "?code=abc": true, "?sig=abc": true,
+		"?api%5Fkey=abc": true, "?x-api-key=abc": true, "?client_secret=abc": true, "?key=abc": true,
+	} {
+		for field, change := range map[Field]func(*Callback){
+			CallbackURL: func(c *Callback) { c.URL += query }, CallbackAuthURL: func(c *Callback) { c.AuthURL += query },
+		} {
+			c := directCallback()
+			change(&c)
+			_, doubtful := Rules{}.checkCallback(proposed(c, nil))
+			got := false
+			for _, f := range doubtful {
+				got = got || f.Field == field && f.Code == "query_secret"
+				if strings.Contains(f.Text, "abc") {
+					t.Errorf("the value is repeated: %s", f.Text)
+				}
+			}
+			if got != want {
+				t.Errorf("%s, %q: %t", field, query, got)
+			}
+		}
 	}
 }
