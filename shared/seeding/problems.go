@@ -127,7 +127,7 @@ var (
 	// token and wrote none.
 	DeliveryFruitless = describe("delivery_fruitless",
 		"MTS has a token for everybody in a batch and called the callback address of the connector, but none of the tokens is in the registry.",
-		"MTS takes no notice of what the receiving API replies, so look into that API's log: it may refuse the sign-in (401), the body that output_format makes, or an identifier type; with callback.in_bulk it must take a list of what output_format makes. Check that token_type is the type under which it writes. Nobody is rejected for this: one registrant at a time is tried, until a token arrives. Start the connector again to try at once.",
+		"MTS takes no notice of what the receiving API replies, so look into that API's log: it may refuse the sign-in (401), the body that output_format makes, or an identifier type; with callback.in_bulk it must take a list of what output_format makes, of the refused too; if it takes one record, leave callback.in_bulk out. Check that token_type is the type under which it writes. Nobody is rejected for this: one registrant at a time is tried, until a token arrives. Start the connector again to try at once.",
 	)
 	// NobodyArrived is the problem "arrival".
 	NobodyArrived = describe("nobody_arrived",

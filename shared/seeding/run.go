@@ -1,6 +1,9 @@
 package seeding
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // RunKind is what began a run.
 type RunKind string
@@ -174,7 +177,7 @@ func (r Run) WhyNobody() Nobody {
 	t := r.Tally
 	switch {
 	case FindsNobody(t.Looked, t.NotSelected) && r.Selection.Listed > 0:
-		return NotSelected
+		return cmp.Or(r.Unseen, NotSelected)
 	case FindsNobody(t.Looked, t.NotSelected):
 		return r.Unseen
 	case r.Totals.Sent > 0:

@@ -138,20 +138,20 @@ func note(n seeding.Nobody) *sayingDocument {
 
 // notes say why a run finds nobody to send, or next to nobody.
 var notes = map[seeding.Nobody]string{
-	seeding.NotSelected: "The connector's domain selects next to none of the registrants that hold these VIDs, though its user sees them. Check the domain.",
-	seeding.Archived:    "Next to all registrants that hold these VIDs are archived in the registry, and archived ones are not read. Restore them, or remove their VIDs.",
-	seeding.NotVisible: "The registry shows its user next to none of the registrants that hold these VIDs, also without the domain: company or record rules hide them. " +
+	seeding.NotSelected: "The domain selects next to none of the registrants that were looked at, though its user sees them. Check the domain.",
+	seeding.Archived:    "Next to all registrants that were looked at are archived in the registry, and archived ones are not read. Restore them, or leave them out: remove their VIDs, or do not list them.",
+	seeding.NotVisible: "The registry shows its user next to none of the registrants that were looked at, also without the domain: company or record rules hide them. " +
 		"Give the user the companies of these registrants, and the group that may read them.",
-	seeding.UnseenCause: "The registry shows next to none of the registrants that hold these VIDs, and did not say why. Check the domain, and the companies and groups of its user.",
+	seeding.UnseenCause: "The registry shows next to none of the registrants that were looked at, and did not say why. Check the domain, and the companies and groups of its user.",
 	seeding.NoVID: "The registry lists no VID, so nobody is to be sent: everybody has a token, or nobody brought a VID. " +
 		"Otherwise check registry.vid_type, the status and expiry of these identifiers, and whether the registry's user may read them.",
-	seeding.InBatch: "Next to all registrants that hold these VIDs are in an open batch already, of this connector or of another that uses the registry, " +
+	seeding.InBatch: "Next to all registrants that were looked at are in an open batch already, of this connector or of another that uses the registry, " +
 		"and nobody is sent twice. The next run sends those who get no token by it; GET /connectors/{id}/runs/{run}/batches of either shows it.",
-	seeding.Holding: "Next to all registrants that hold these VIDs hold a token, or something else of its type, and are not sent. " +
+	seeding.Holding: "Next to all registrants that were looked at hold a token, or something else of its type, and are not sent. " +
 		"With remove_vids their VIDs are removed; /rejections shows what is in the way of that.",
-	seeding.Rejected: "Next to all registrants that hold these VIDs are rejected, and are not due for another attempt. " +
+	seeding.Rejected: "Next to all registrants that were looked at are rejected, and are not due for another attempt. " +
 		"/rejections says why and until when; /rejections/retry makes an attempt with the next run.",
-	seeding.AllInvalid: "Next to all registrants that hold these VIDs lack what MTS demands, and were rejected unsent. /rejections says what; check the mapping, or correct them in the registry.",
+	seeding.AllInvalid: "Next to all registrants that were looked at lack what MTS demands, and were rejected unsent. /rejections says what; check the mapping, or correct them in the registry.",
 	seeding.PassedOver: "Nobody was left to be sent; the tally counts why: not_selected by the domain, in_batch, holding a token, rejected before, or invalid.",
 	seeding.EndedEarly: "The run ended before it had sent anybody, because it was cancelled, or the connector was stopped or changed. The next run looks at all VIDs anew.",
 	seeding.NotFound:   "The registry shows its user next to none of the registrants that were listed. Check their ids, and the companies and groups of the user.",

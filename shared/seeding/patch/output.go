@@ -120,10 +120,12 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 			changes = append(changes, seeding.Edit{Kind: seeding.SetIdentifier, ID: has.ID, Values: values})
 		}
 	}
+	phones := slices.Clone(d.Phones[p.own.Registrant])
 	for _, phone := range u.Phones {
-		if slices.Contains(d.Phones[p.own.Registrant], phone.Number) {
+		if slices.Contains(phones, phone.Number) {
 			continue
 		}
+		phones = append(phones, phone.Number)
 		values := map[string]string{"phone_no": phone.Number}
 		if phone.Collected != "" {
 			values["date_collected"] = phone.Collected

@@ -210,6 +210,23 @@ func TestAnotherIdentifierOfItsOwnIsAnUpdateID(t *testing.T) {
 	}
 }
 
+// A phone number that a result has twice is added once.
+func TestOnePhoneNumberTwice(t *testing.T) {
+	f := newOutput(`{phone_numbers: [{phone_no: "0912"}, {phone_no: "0913"}, {phone_no: "0912"}], ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}`)
+	f.patch(t)
+	added := map[int64]int{}
+	for _, call := range f.registry.written {
+		for _, c := range call {
+			if c.Kind == seeding.AddPhone {
+				added[c.ID]++
+			}
+		}
+	}
+	if !maps.Equal(added, map[int64]int{1: 2, 2: 2, 3: 2}) {
+		t.Errorf("added %v", added)
+	}
+}
+
 // Two registrants of one answer cannot get one identifier.
 func TestOneIdentifierForTwo(t *testing.T) {
 	f := newOutput(`{ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}, {id_type: "PASSPORT", value: "same"}]}`)

@@ -78,7 +78,7 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 		if err := s.saveList(limited, v, p); err != nil {
 			return selection{}, err
 		}
-		if plan.run.Unseen == "" && p.list == nil { // once in a run
+		if plan.run.Unseen == "" { // once in a run
 			before := chosen.run.Tally
 			plan.run.Unseen = s.unseen(limited, registry, p, plan.run.Tally.Looked-before.Looked, plan.run.Tally.NotSelected-before.NotSelected)
 		}

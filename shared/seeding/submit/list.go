@@ -103,6 +103,20 @@ func (l list) registrants() (ids []int64) {
 	return ids
 }
 
+// unseen is why most of those are not shown whom the registry has without the domain.
+func (l list) unseen() seeding.Nobody {
+	archived, others := 0, 0
+	for _, why := range l.without {
+		switch why {
+		case seeding.UnsentArchived:
+			archived++
+		case seeding.UnsentNotSelected:
+			others++
+		}
+	}
+	return seeding.UnseenOf(archived+others, others, archived)
+}
+
 func numbersOf(identifiers []seeding.Identifier) (ids []int64) {
 	for _, i := range identifiers {
 		ids = append(ids, i.ID)

@@ -71,6 +71,10 @@ func TestWhatBecomesOfAListedRegistrant(t *testing.T) {
 			if got := f.runs["import"].Tally; got != c.tally {
 				t.Errorf("tally %+v, want %+v", got, c.tally)
 			}
+			why := map[seeding.Unsent]seeding.Nobody{seeding.UnsentArchived: seeding.Archived, seeding.UnsentNotSelected: seeding.NotSelected}
+			if run := f.runs["import"]; why[c.want] != "" && run.WhyNobody() != why[c.want] {
+				t.Errorf("nobody is sent: %q", run.WhyNobody())
+			}
 			if calls := f.called("VIDs", "Rejections", "CountVIDs"); len(calls) > 0 {
 				t.Errorf("pages all VIDs: %q", calls)
 			}

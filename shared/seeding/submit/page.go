@@ -289,6 +289,9 @@ func (s *Submitter) unseen(ctx context.Context, registry seeding.Registry, p pag
 	if !seeding.FindsNobody(looked, notSelected) {
 		return ""
 	}
+	if p.list != nil { // it knows already
+		return p.list.unseen()
+	}
 	absent := slices.DeleteFunc(registrantsOf(p.vids[:looked]), func(id int64) bool { return p.records[id] != nil })
 	inUse, archived, err := registry.Visible(ctx, absent)
 	if err != nil {
