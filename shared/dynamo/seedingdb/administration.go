@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -171,10 +172,12 @@ func (s *Store) Retry(ctx context.Context, id string, group seeding.Group, now t
 // RetryRejections implements the store of the connectors API. Those that are gone,
 // or were written anew, are asked for again only if they are there.
 func (s *Store) RetryRejections(ctx context.Context, list []seeding.Rejection, now time.Time, change seeding.Change) (found int, err error) {
-	id := change.ID
+	id, parts := change.ID, 0
 	for part := range slices.Chunk(list, mostRetried) {
+		if parts++; parts > 1 { // each is a change of its own
+			change.ID = fmt.Sprintf("%s-%02d", id, parts)
+		}
 		n, err := s.retrySome(ctx, part, now, change)
-		change.ID = id + "-more" // a hundred at most are asked for at once
 		if err != nil {
 			return found, err
 		}

@@ -244,7 +244,7 @@ func (s *suite) retrying() {
 
 	var many []seeding.Rejection
 	var ids []int64
-	for i := range int64(100) { // more than fit into a transaction
+	for i := range int64(300) { // more than fit into three transactions
 		ids = append(ids, 1000+i)
 	}
 	for _, r := range asked(ids...) {
@@ -256,12 +256,12 @@ func (s *suite) retrying() {
 	change = s.change(c.ID, seeding.ChangeRetry, after(2*time.Hour))
 	found, err = s.store.RetryRejections(s.ctx, many, after(2*time.Hour), change)
 	s.ok(err, "retry many")
-	s.same(found, 100, "found")
+	s.same(found, 300, "found")
 	changes, _, err = s.store.ListChanges(s.ctx, c.ID, "", 10)
 	s.ok(err, "changes")
 	sum := 0
 	for _, one := range changes {
 		sum += one.Count
 	}
-	s.same(sum, 101, "noted")
+	s.same(sum, 301, "noted")
 }
