@@ -129,10 +129,13 @@ var (
 	inUse       = api.ProblemType{Name: "in_use", Status: http.StatusConflict, Title: "In use"}
 	// tooManyCodes: the state of a connector has no room for another one.
 	tooManyCodes = api.ProblemType{Name: "too_many_codes", Status: http.StatusConflict, Title: "Too many codes"}
-	manyImports  = api.ProblemType{Name: "many_imports", Status: http.StatusConflict, Title: "Too many imports are open"}
-	otherRequest = api.ProblemType{Name: "other_request", Status: http.StatusConflict, Title: "The key belongs to another request"}
-	runOver      = api.ProblemType{Name: "run_over", Status: http.StatusConflict, Title: "The run is completed"}
-	secretLeft   = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
+	// tooManyToFind: the registry has so many rejections that one request cannot look
+	// through them.
+	tooManyToFind = api.ProblemType{Name: "too_many_to_find", Status: http.StatusConflict, Title: "Too many rejections to look through"}
+	manyImports   = api.ProblemType{Name: "many_imports", Status: http.StatusConflict, Title: "Too many imports are open"}
+	otherRequest  = api.ProblemType{Name: "other_request", Status: http.StatusConflict, Title: "The key belongs to another request"}
+	runOver       = api.ProblemType{Name: "run_over", Status: http.StatusConflict, Title: "The run is completed"}
+	secretLeft    = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
 )
 
 var connectorID = regexp.MustCompile(`^[0-9A-Za-z]{26}$`)

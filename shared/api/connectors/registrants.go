@@ -27,7 +27,11 @@ type registrantDocument struct {
 	// Registry is what the registry says of the registrant: it was not asked, because
 	// this function has no password of it; a check of the registrant asks it.
 	Registry string `json:"registry"`
-	// Next is the cursor with which the same request searches the closed batches.
+	// Complete is false if not all rejections of the registry were looked at: the pages
+	// that follow go on with them.
+	Complete bool `json:"complete"`
+	// Next is the cursor with which the same request goes on, and searches the closed
+	// batches.
 	Next string `json:"next,omitempty"`
 }
 
@@ -79,11 +83,15 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if mark, more := strings.CutPrefix(page.Mark, moreRejections); more {
+		return s.rejectionsOf(w, r, c, id, page, mark)
+	}
 	if page.Mark != "" {
 		return s.history(w, r, c, id, page)
 	}
-	document := registrantDocument{Registrant: id, Rejections: []rejectionDocument{}, OpenBatches: []openDocument{}, Registry: "not_asked", Next: page.Cursor(fromNewest)}
+	document := registrantDocument{Registrant: id, OpenBatches: []openDocument{}, Registry: "not_asked"}
 	var rejections []seeding.Rejection
+	var next string
 	var open []seeding.Batch
 	var attempts seeding.Attempts
 	// All at once. Who was answered in between is shown in both, or in neither if its
@@ -91,7 +99,7 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 	all, ctx := errgroup.WithContext(r.Context())
 	all.Go(func() (err error) { attempts, err = s.attemptsOf(ctx, c.ID); return err })
 	all.Go(func() (err error) {
-		rejections, err = s.find(ctx, c.RegistryKey(), c.ID, []int64{id})
+		rejections, next, err = s.listRejections(ctx, c.RegistryKey(), c.ID, of(id), "", mostRejections, callsOfPage)
 		return err
 	})
 	all.Go(func() (err error) {
@@ -101,9 +109,7 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 	if err := all.Wait(); err != nil {
 		return err
 	}
-	for _, x := range rejections {
-		document.Rejections = append(document.Rejections, newRejectionDocument(x, c, attempts))
-	}
+	document.Rejections, document.Complete, document.Next = newRejectionDocuments(rejections, c, attempts), next == "", page.Cursor(markAfter(next))
 	for _, b := range open {
 		for _, m := range b.Members {
 			if m.Registrant == id {
@@ -114,6 +120,43 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	api.Reply(w, http.StatusOK, document)
+	return nil
+}
+
+// of is the filter for the rejections of a registrant.
+func of(registrant int64) seeding.RejectionFilter {
+	return seeding.RejectionFilter{Registrants: []int64{registrant}}
+}
+
+// moreRejections begins the marks of pages that go on with the rejections, before that
+// of the store.
+const moreRejections = "\n"
+
+// markAfter is the mark of the page that follows rejections, which ended at a mark of
+// the store.
+func markAfter(next string) string {
+	if next == "" {
+		return fromNewest
+	}
+	return moreRejections + next
+}
+
+// rejectionsOf goes on with the rejections of a registrant.
+func (s *service) rejectionsOf(w http.ResponseWriter, r *http.Request, c seeding.Connector, registrant int64, page api.Page, mark string) error {
+	found, next, err := s.listRejections(r.Context(), c.RegistryKey(), c.ID, of(registrant), mark, mostRejections, callsOfPage)
+	if err != nil {
+		return err
+	}
+	attempts, err := s.attemptsOf(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	api.Reply(w, http.StatusOK, struct {
+		Registrant int64               `json:"registrant"`
+		Rejections []rejectionDocument `json:"rejections"`
+		Complete   bool                `json:"complete"`
+		Next       string              `json:"next"`
+	}{registrant, newRejectionDocuments(found, c, attempts), next == "", page.Cursor(markAfter(next))})
 	return nil
 }
 

@@ -19,6 +19,8 @@ import (
 const (
 	mostRejections = 500    // of a page as JSON
 	mostRows       = 10_000 // of one as CSV
+	// rowsAtOnce, and one more to see whether others follow, are a request of the store.
+	rowsAtOnce = 990
 	// enoughCSV is when a page as CSV ends, in bytes: with the next thousand rows, and
 	// as JSON, in which a quote takes two bytes, it is below the 6 MB that Lambda sends.
 	enoughCSV = 7 << 19
@@ -26,6 +28,32 @@ const (
 	// the count of the last run is given.
 	mostCounted = 2000
 )
+
+// How many calls of ListRejections one request makes: a registry may have any number of
+// rejections of other connectors, and of those that a filter leaves out, and each call
+// reads some ten thousand, which are 2 MB.
+const (
+	callsOfPage  = 4
+	callsOfCount = 2 // groups are polled
+	callsOfCSV   = mostRows/rowsAtOnce + 1
+	callsOfRetry = 10
+)
+
+// listRejections reads rejections of a connector, up to limit, by a bounded number of calls. next
+// is where it ended, "" if there are no more.
+func (s *service) listRejections(ctx context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit, calls int) (list []seeding.Rejection, next string, err error) {
+	for next = after; calls > 0 && len(list) < limit; calls-- {
+		var found []seeding.Rejection
+		found, next, err = s.Store.ListRejections(ctx, registry, connector, filter, next, limit-len(list))
+		if err != nil {
+			return nil, "", err
+		}
+		if list = append(list, found...); next == "" {
+			break
+		}
+	}
+	return list, next, nil
+}
 
 // rejections replies with a page, as JSON or as CSV.
 func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
@@ -48,7 +76,7 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.replyCSV(w, r, c, page, filter)
 	}
-	found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, filter, page.mark, page.Limit)
+	found, next, err := s.listRejections(r.Context(), c.RegistryKey(), c.ID, filter, page.mark, page.Limit, callsOfPage)
 	if err != nil {
 		return err
 	}
@@ -56,15 +84,19 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	api.Reply(w, http.StatusOK, struct {
+		Rejections []rejectionDocument `json:"rejections"`
+		Next       string              `json:"next,omitempty"`
+	}{newRejectionDocuments(found, c, attempts), page.next(next)})
+	return nil
+}
+
+func newRejectionDocuments(found []seeding.Rejection, c seeding.Connector, attempts seeding.Attempts) []rejectionDocument {
 	list := []rejectionDocument{}
 	for _, x := range found {
 		list = append(list, newRejectionDocument(x, c, attempts))
 	}
-	api.Reply(w, http.StatusOK, struct {
-		Rejections []rejectionDocument `json:"rejections"`
-		Next       string              `json:"next,omitempty"`
-	}{list, page.next(next)})
-	return nil
+	return list
 }
 
 // attemptsOf reads when a connector makes its next attempts.
@@ -181,10 +213,9 @@ func (s *service) replyCSV(w http.ResponseWriter, r *http.Request, c seeding.Con
 	out := csv.NewWriter(&text)
 	out.UseCRLF = true
 	_ = out.Write(columns) // a buffer takes every write
-	const atOnce = 990     // and one more to see whether others follow: a request of the store
 	mark := page.mark
-	for left := page.Limit; left > 0 && text.Len() < enoughCSV; {
-		found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, filter, mark, min(left, atOnce))
+	for left, calls := page.Limit, callsOfCSV; left > 0 && calls > 0 && text.Len() < enoughCSV; calls-- {
+		found, next, err := s.Store.ListRejections(r.Context(), c.RegistryKey(), c.ID, filter, mark, min(left, rowsAtOnce))
 		if err != nil {
 			return err
 		}
@@ -193,7 +224,7 @@ func (s *service) replyCSV(w http.ResponseWriter, r *http.Request, c seeding.Con
 		}
 		out.Flush()
 		left -= len(found)
-		if mark = next; next == "" || len(found) == 0 {
+		if mark = next; next == "" {
 			break
 		}
 	}
@@ -289,33 +320,29 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// count counts the rejections of a connector: afresh if they are few, else as at the
-// end of its last run. complete is false if there are many and no run is over.
+// count counts the rejections of a connector: afresh if they are few and soon found,
+// else as at the end of its last run. complete is false if neither is possible: there
+// may be more.
 func (s *service) count(ctx context.Context, state seeding.State) (count seeding.RejectionCount, complete bool, err error) {
 	if state.Figures.Rejected < mostCounted {
-		after := ""
-		for {
-			found, next, err := s.Store.ListRejections(ctx, state.Registry, state.Connector, seeding.RejectionFilter{}, after, mostCounted-count.Total)
-			if err != nil {
-				return count, false, err
-			}
-			for _, x := range found {
-				count.Add(x)
-			}
-			if next == "" {
-				count.At = s.Now()
-				return count, true, nil
-			}
-			if after = next; count.Total >= mostCounted {
-				break
-			}
+		found, next, err := s.listRejections(ctx, state.Registry, state.Connector, seeding.RejectionFilter{}, "", mostCounted, callsOfCount)
+		if err != nil {
+			return count, false, err
+		}
+		for _, x := range found {
+			count.Add(x)
+		}
+		if count.At = s.Now(); next == "" {
+			return count, true, nil
 		}
 	}
 	counted, err := s.Store.CountedRejections(ctx, state.Connector)
 	if err != nil {
 		return count, false, err
 	}
-	if counted.At.IsZero() || !counted.At.Equal(state.Figures.Counted) || counted.Total < count.Total {
+	// A run that ended since the state was read has made a later one, which counts as
+	// well. One that the state knows nothing of is of a registry before.
+	if state.Figures.Counted.IsZero() || counted.At.Before(state.Figures.Counted) || counted.Total < count.Total {
 		count.At = s.Now()
 		return count, false, nil
 	}
@@ -339,7 +366,7 @@ func (s *service) duplicates(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	filter := seeding.RejectionFilter{Group: seeding.Group{Kind: seeding.Duplicate}}
-	found, next, err := s.Store.ListRejections(r.Context(), state.Registry, state.Connector, filter, page.Mark, page.Limit)
+	found, next, err := s.listRejections(r.Context(), state.Registry, state.Connector, filter, page.Mark, page.Limit, callsOfPage)
 	if err != nil {
 		return err
 	}
@@ -352,19 +379,4 @@ func (s *service) duplicates(w http.ResponseWriter, r *http.Request) error {
 		Next       string              `json:"next,omitempty"`
 	}{list, page.Cursor(next)})
 	return nil
-}
-
-// find returns the rejections of registrants, of which each has few.
-func (s *service) find(ctx context.Context, registry, connector string, registrants []int64) (list []seeding.Rejection, err error) {
-	const most = 1000
-	for after := ""; ; {
-		found, next, err := s.Store.ListRejections(ctx, registry, connector, seeding.RejectionFilter{Registrants: registrants}, after, most)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, found...)
-		if after = next; after == "" || len(list) >= most {
-			return list, nil
-		}
-	}
 }

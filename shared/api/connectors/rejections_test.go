@@ -2,6 +2,7 @@ package connectors_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -190,12 +191,127 @@ func TestGroupsOfRejections(t *testing.T) {
 	if a := s.want(200, "GET", path+"/rejections/groups", ""); a.body["total"] != 300_000.0 {
 		t.Errorf("%s", a.Body)
 	}
+	s.store.mostRead = 1300
 	state.Figures = seeding.Figures{}
 	s.store.states[id] = state
 	if a := s.want(200, "GET", path+"/rejections/groups", ""); a.body["total"] != 31.0 || a.body["complete"] != true {
 		t.Errorf("%s", a.Body)
 	}
+	s.store.mostRead = 0
+
+	// A run ends between the two reads.
+	state.Figures = seeding.Figures{Rejected: 300_000, Counted: counted.At.Add(-time.Hour)}
+	s.store.states[id] = state
+	if a := s.want(200, "GET", path+"/rejections/groups", ""); a.body["total"] != 300_000.0 || a.body["counted"] != "2026-11-21T08:00:00Z" || a.body["complete"] != true {
+		t.Errorf("%s", a.Body)
+	}
+	// What was counted in the registry of before is not shown.
+	state.Figures = seeding.Figures{}
+	s.store.states[id] = state
+	s.rejected(path, 2500)
+	if a := s.want(200, "GET", path+"/rejections/groups", ""); a.body["total"] != 2000.0 || a.body["complete"] != false {
+		t.Errorf("%s", a.Body)
+	}
 	s.want(404, "GET", "/connectors/C0000000000000000000000099/rejections/groups", "")
+}
+
+// However many rejections other connectors of the registry have, a request reads some of
+// them and no more, and says so.
+func TestManyRejectionsOfOthers(t *testing.T) {
+	s := newService(t)
+	other, path := s.create(), s.create()
+	s.rejected(other, 5000)
+	s.rejected(path, 3)
+	for i := range int64(3) { // behind those of the other one
+		r := &s.store.rejections[5000+i]
+		r.Identifier, r.Registrant = 6000+i, 4711+i
+	}
+	s.store.mostRead = 100
+	bounded := func(status int, method, path, body string, header ...string) response {
+		t.Helper()
+		before := s.store.calls
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		if len(header) > 0 {
+			r.Header.Set(header[0], header[1])
+		}
+		w := httptest.NewRecorder()
+		if s.handler.ServeHTTP(w, r); w.Code != status {
+			t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
+		}
+		if calls := s.store.calls - before; calls > 15 {
+			t.Errorf("%s %s: %d calls of the store", method, path, calls)
+		}
+		a := response{ResponseRecorder: w}
+		_ = json.Unmarshal(w.Body.Bytes(), &a.body) // unless it is CSV
+		return a
+	}
+
+	a := bounded(200, "GET", path+"/rejections/groups", "")
+	if a.body["complete"] != false || a.body["total"] != 0.0 {
+		t.Errorf("%s", a.Body)
+	}
+	a = bounded(200, "POST", path+"/rejections/retry", `{"dry_run":true,"kind":"refused"}`)
+	if a.body["complete"] != false || a.body["count"] != 0.0 {
+		t.Errorf("%s", a.Body)
+	}
+	a = bounded(200, "POST", path+"/rejections/retry", `{"dry_run":true,"registrants":[4711]}`)
+	if a.body["complete"] != false || a.body["count"] != 0.0 {
+		t.Errorf("%s", a.Body)
+	}
+	a = bounded(409, "POST", path+"/rejections/retry", `{"registrants":[4711]}`)
+	if detail := fmt.Sprint(a.body["detail"]); a.body["type"] != "/openapi.json#/x-problems/too_many_to_find" || !strings.Contains(detail, "as identifiers") {
+		t.Errorf("%s", a.Body)
+	}
+	if a = bounded(202, "POST", path+"/rejections/retry", `{"identifiers":[6000]}`); a.body["identifiers"] != 1.0 {
+		t.Errorf("%s", a.Body)
+	}
+
+	// The pages of each of these come to what is there.
+	for at, list := range map[string]string{
+		"/rejections?registrant=4712": "rejections", "/rejections?kind=refused": "rejections", "/duplicates": "duplicates", "/registrants/4712": "rejections",
+	} {
+		var found []any
+		var said []any // complete, on each page
+		for next, pages := "", 0; ; pages++ {
+			path := path + at
+			if next != "" {
+				address, _, _ := strings.Cut(path, "?")
+				path = address + "?cursor=" + next
+			}
+			a := bounded(200, "GET", path, "")
+			some, _ := a.body[list].([]any)
+			found, said = append(found, some...), append(said, a.body["complete"])
+			if next, _ = a.body["next"].(string); next == "" || pages > 100 {
+				break
+			}
+		}
+		if len(found) != 1 {
+			t.Errorf("%s: %v", at, found)
+		}
+		if at == "/registrants/4712" && (said[0] != false || said[len(said)-2] != true || said[len(said)-1] != nil) {
+			t.Errorf("%v", said) // the last page is one of the past
+		}
+	}
+	rows := 0
+	for at, pages := path+"/rejections?kind=invalid", 0; at != "" && pages < 100; pages++ {
+		a := bounded(200, "GET", at, "", "Accept", "text/csv")
+		rows += strings.Count(a.Body.String(), "\r\n") - 1
+		at, _, _ = strings.Cut(strings.TrimPrefix(a.Header().Get("Link"), "<"), ">")
+	}
+	if rows != 1 {
+		t.Errorf("%d rows", rows)
+	}
+
+	// The count of the last run is given where there is one.
+	counted := s.now.Add(-time.Hour)
+	s.store.counted = map[string]seeding.RejectionCount{idOf(path): seeding.CountOf(counted, 3, []seeding.GroupCount{{Group: seeding.Group{Kind: seeding.Refused, Code: "X"}, Count: 3}})}
+	state := s.store.states[idOf(path)]
+	state.Figures = seeding.Figures{Rejected: 3, Counted: counted}
+	s.store.states[idOf(path)] = state
+	if a = bounded(200, "GET", path+"/rejections/groups", ""); a.body["total"] != 3.0 || a.body["counted"] != "2026-11-21T08:00:00Z" || a.body["complete"] != true {
+		t.Errorf("%s", a.Body)
+	}
 }
 
 func TestDuplicatesArePairs(t *testing.T) {

@@ -31,7 +31,7 @@ type retryDocument struct {
 	Registrants *int                   `json:"registrants,omitempty"`
 	Count       *int                   `json:"count,omitempty"`    // of a dry run: how many rejections these are
 	Counted     *time.Time             `json:"counted,omitempty"`  // when they were, if not just now
-	Complete    *bool                  `json:"complete,omitempty"` // false: there are more
+	Complete    *bool                  `json:"complete,omitempty"` // of a dry run, false: there may be more
 }
 
 // retry makes rejections due now: those of the given identifiers or registrants,
@@ -96,8 +96,8 @@ func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding
 		return err
 	}
 	n := count.Of(g)
-	if g.Code != "" && n == 0 && count.Total >= mostCounted {
-		complete = !count.HasRest(g.Kind) // it may be among those that are too rare to be listed
+	if g.Code != "" && n == 0 && count.HasRest(g.Kind) {
+		complete = false // it may be among those that are too rare to be listed
 	}
 	api.Reply(w, http.StatusOK, retryDocument{Kind: &g.Kind, Code: g.Code, Count: &n, Counted: moment(count.At), Complete: &complete})
 	return nil
@@ -106,9 +106,17 @@ func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding
 // retrySome is for identifiers or registrants that are named.
 func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Connector, body retryBody) (err error) {
 	var list []seeding.Rejection
+	complete := true
 	if body.Registrants != nil {
-		if list, err = s.find(r.Context(), c.RegistryKey(), c.ID, distinct(body.Registrants)); err != nil {
+		const most = 1000 // of whom each has few
+		var next string
+		filter := seeding.RejectionFilter{Registrants: distinct(body.Registrants)}
+		if list, next, err = s.listRejections(r.Context(), c.RegistryKey(), c.ID, filter, "", most, callsOfRetry); err != nil {
 			return err
+		}
+		if complete = next == ""; !complete && !body.DryRun {
+			return api.NewProblem(tooManyToFind, "There are so many rejections in this registry that those of registrants cannot be found within one request. Nothing was asked for again. "+
+				"GET /connectors/"+c.ID+"/rejections?registrant={registrant} finds them page by page; name them here as identifiers.")
 		}
 	}
 	for _, id := range distinct(body.Identifiers) {
@@ -119,7 +127,7 @@ func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Co
 	status := http.StatusAccepted
 	if body.DryRun {
 		found, err = s.Store.CountRejections(r.Context(), list)
-		document.Count, status = &found, http.StatusOK
+		document.Count, document.Complete, status = &found, &complete, http.StatusOK
 	} else {
 		found, err = s.Store.RetryRejections(r.Context(), list, s.Now().UTC(), s.change(r, seeding.ChangeRetry, c))
 		s.changed(r, "retry", c, err, "rejections", "some", "count", found)

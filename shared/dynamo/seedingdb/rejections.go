@@ -130,9 +130,9 @@ func (s *Store) DeleteRejections(ctx context.Context, list []seeding.Rejection) 
 	})
 }
 
-// mostExamined is how many rejections one call reads for a page: 11 MB, a second or
-// two. Who looks for few among many continues from there.
-const mostExamined = 50_000
+// mostExamined is about how many rejections one call reads for a page, of whichever
+// connector: 2 MB. Who looks for few among many continues from there.
+const mostExamined = 10_000
 
 // ListRejections implements the store of the connectors API. A page mark is the
 // sort key of the last rejection that was read for the page.
