@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Fate is what a run would do with a VID now.
+// Fate is what a run would do with a VID now, in the words of Tally and Unsent.
 type Fate string
 
 const (
 	WouldBeSent    Fate = "sent"
-	WouldBeRefused Fate = "refused"      // unsent, for what it holds or lacks
+	WouldBeInvalid Fate = "invalid"      // rejected unsent, for what it holds or lacks
 	StaysRejected  Fate = "rejected"     // until its data change, its next attempt, or somebody asks
-	IsUnderWay     Fate = "under_way"    // in an open batch, or further up with another VID
-	HoldsToken     Fate = "holds_token"  // so it is never sent
+	IsInBatch      Fate = "in_batch"     // in an open batch, or further up with another VID
+	HoldsToken     Fate = "holding"      // so it is never sent
 	NotSelectedNow Fate = "not_selected" // the domain does not select it, or the user does not see it
 	HasNoVID       Fate = "no_vid"       // it was asked for, and has no valid VID
 )
@@ -28,7 +28,7 @@ type Foreseer interface {
 type Foreseen struct {
 	Identifier
 	Fate Fate
-	// Rejection is the one that is there, or would be made, if it is refused or stays
+	// Rejection is the one that is there, or would be made, if it is invalid or stays
 	// rejected.
 	Rejection    Rejection
 	Demographics Demographics // what would be sent; zero without a record

@@ -111,6 +111,41 @@ func (s State) NextRuns(schedule Schedule, n int, now time.Time) (runs []time.Ti
 	return runs
 }
 
+// Resending is when rejections go out that somebody asks for again.
+type Resending string
+
+const (
+	ResentNow     Resending = "now"         // with a run that begins at once
+	ResentInRun   Resending = "open_run"    // with it, as far as it has not passed them; else with the next one
+	ResentLater   Resending = "next_run"    // which is begun by its time alone
+	ResentUnblock Resending = "blocked"     // when the problem is over that keeps the connector from sending
+	ResentNoRun   Resending = "no_run"      // is to come
+	ResentStarted Resending = "not_running" // unless the connector is started
+)
+
+// Resent is when rejections go out that somebody asks for again now, and when the next
+// run begins; zero if none is to come.
+func (s State) Resent(schedule Schedule, now time.Time) (when Resending, next time.Time) {
+	s.Due = now // the wish itself makes the connector due
+	if runs := s.NextRuns(schedule, 1, now); len(runs) > 0 {
+		next = runs[0]
+	}
+	blocked, _ := s.Blocked()
+	switch {
+	case s.Status != Running:
+		return ResentStarted, time.Time{}
+	case s.Run == "" && next.IsZero():
+		return ResentNoRun, time.Time{}
+	case blocked:
+		return ResentUnblock, next
+	case s.Run != "":
+		return ResentInRun, next
+	case next.After(now):
+		return ResentLater, next
+	}
+	return ResentNow, next
+}
+
 // TimeOfDay is a time on the clock, "00:00" to "23:59".
 type TimeOfDay string
 

@@ -165,6 +165,52 @@ func TestTheNextRunOfASchedule(t *testing.T) {
 	}
 }
 
+// Who asks for another attempt is told when it is made.
+func TestWhenRejectionsAreResent(t *testing.T) {
+	now := at(t, "2026-11-28 09:00")
+	hourly, once := seeding.Schedule{Interval: time.Hour}, seeding.Schedule{Kind: seeding.OneTimeJob}
+	daily, night := seeding.Schedule{Daily: "02:30"}, at(t, "2026-11-29 02:30")
+	ended := hourly
+	ended.Ends = now.Add(-time.Minute)
+	later := hourly
+	later.Starts = now.Add(time.Hour)
+	running := seeding.State{Status: seeding.Running, Due: now.Add(time.Minute), Since: now.Add(-time.Hour)}
+	with := func(change func(*seeding.State)) seeding.State {
+		s := running
+		change(&s)
+		return s
+	}
+	inRun := with(func(s *seeding.State) { s.Run, s.Begun = "r", now.Add(-time.Minute) })
+	blocked := func(s *seeding.State) {
+		s.Problems = map[seeding.Source]seeding.Problem{seeding.ProblemMTS: {Code: "x"}}
+	}
+	for name, c := range map[string]struct {
+		state    seeding.State
+		schedule seeding.Schedule
+		want     seeding.Resending
+		next     time.Time
+	}{
+		"an interval":                    {running, hourly, seeding.ResentNow, now},
+		"an interval that begins later":  {running, later, seeding.ResentLater, now.Add(time.Hour)},
+		"an interval that has ended":     {running, ended, seeding.ResentNoRun, time.Time{}},
+		"an interval, in a run":          {inRun, hourly, seeding.ResentInRun, now.Add(59 * time.Minute)},
+		"daily":                          {running, daily, seeding.ResentLater, night},
+		"daily, in a run":                {inRun, daily, seeding.ResentInRun, night},
+		"once, before its run":           {running, once, seeding.ResentNow, now},
+		"once, after its run":            {with(func(s *seeding.State) { s.Begun = now.Add(-time.Minute) }), once, seeding.ResentNoRun, time.Time{}},
+		"once, in its run":               {inRun, once, seeding.ResentInRun, time.Time{}},
+		"a problem that blocks":          {with(blocked), hourly, seeding.ResentUnblock, now},
+		"a problem that blocks nobody":   {with(func(s *seeding.State) { s.Problems = map[seeding.Source]seeding.Problem{seeding.ProblemDied: {}} }), hourly, seeding.ResentNow, now},
+		"stopped":                        {with(func(s *seeding.State) { s.Status = seeding.Stopped }), hourly, seeding.ResentStarted, time.Time{}},
+		"stopped, its run is still open": {with(func(s *seeding.State) { s.Status, s.Run = seeding.Stopped, "r" }), hourly, seeding.ResentStarted, time.Time{}},
+		"completed":                      {with(func(s *seeding.State) { s.Status = seeding.Completed }), once, seeding.ResentStarted, time.Time{}},
+	} {
+		if when, next := c.state.Resent(c.schedule, now); when != c.want || !next.Equal(c.next) {
+			t.Errorf("%s: %s at %v, want %s at %v", name, when, next, c.want, c.next)
+		}
+	}
+}
+
 // Runs do not drift, however long each waits for its turn, and nobody catches up on
 // those that an outage took.
 func TestWhatRunFollows(t *testing.T) {

@@ -140,7 +140,7 @@ func TestAChangeOfUnknownOutcomeIsLogged(t *testing.T) {
 	s := newService(t)
 	s.store.fail["CreateConnector"] = failure{broken, false}
 	s.want(500, "POST", "/connectors", with())
-	if lines := s.changes(); len(lines) != 1 || lines[0]["msg"] != "connector perhaps changed" || lines[0]["caller"] != "" {
+	if lines := s.changes(); len(lines) != 1 || lines[0]["msg"] != "connector perhaps changed" || lines[0]["caller"] != "amina" {
 		t.Errorf("%v", lines)
 	}
 	// It took effect, although it seemed to fail: that is a change like others.

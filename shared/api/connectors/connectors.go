@@ -138,6 +138,9 @@ var (
 	secretLeft    = api.ProblemType{Name: "secret_left", Status: http.StatusInternalServerError, Title: "A password is left over"}
 )
 
+// untilNoneIsOpen is what to do before something that open batches keep from being done.
+const untilNoneIsOpen = "Stop the connector, which ends its imports too, wait until open_batches is 0 in all of its runs (GET /connectors/{id}/runs has the imports as well), then "
+
 var connectorID = regexp.MustCompile(`^[0-9A-Za-z]{26}$`)
 
 // load reads the connector that the path names.
@@ -160,11 +163,9 @@ func translate(r *http.Request, err error) *api.Problem {
 	case errors.Is(err, seeding.ErrConflict):
 		return api.NewProblem(api.Changed, "The connector was changed at the same moment. Send the request again.")
 	case errors.Is(err, seeding.ErrOpenBatches) && r.Method == http.MethodDelete:
-		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers are still to be written. "+
-			"Stop the connector, wait until no batch of its last run is open, then delete it.")
+		return api.NewProblem(openBatches, "Batches of this connector are under way, or submit is at work on it, and answers are still to be written. "+untilNoneIsOpen+"delete it.")
 	case errors.Is(err, seeding.ErrOpenBatches):
-		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+
-			"Stop the connector, wait until no batch of its last run is open, then change address or database of the registry.")
+		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+untilNoneIsOpen+"change address or database of the registry.")
 	case errors.Is(err, seeding.ErrLeaseHeld):
 		return api.NewProblem(inUse, "The connector is in use by a run. Try again in a minute.")
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -31,7 +32,11 @@ type InquirySecrets interface {
 // before submit may begin it without them, and end it.
 const secretsWithin = 15 * time.Second
 
-var manyInquiries = api.ProblemType{Name: "many_inquiries", Status: http.StatusConflict, Title: "Too many are open"}
+var (
+	manyInquiries = api.ProblemType{Name: "many_inquiries", Status: http.StatusConflict, Title: "Too many are open"}
+	// noName: what one person asked for would be shown to all whom no token tells apart.
+	noName = api.ProblemType{Name: "no_name", Status: http.StatusForbidden, Title: "The token names nobody"}
+)
 
 // inquiryBody is what is asked about: a connector as it is stored, or a draft.
 type inquiryBody struct {
@@ -99,9 +104,13 @@ func (s *service) asked(r *http.Request, kind seeding.InquiryKind, connector str
 	return q
 }
 
-// asker is who makes a request, and may fetch the preview that it asks for.
+// asker is who makes a request, and may fetch the preview that it asks for; "" if the
+// token does not say who that is.
 func (s *service) asker(r *http.Request) string {
 	caller := s.Caller(r)
+	if caller.Name == "" {
+		return ""
+	}
 	return caller.Claim + " " + caller.Name
 }
 
@@ -127,7 +136,7 @@ func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry,
 	ctx := r.Context()
 	q, err := s.Store.Ask(ctx, q)
 	if errors.Is(err, seeding.ErrManyInquiries) {
-		return q, api.NewProblem(manyInquiries, "Checks and previews of this connector are under way, or previews wait to be fetched, and there can be no more. Wait until one is done, or fetch one.")
+		return q, manyAreOpen(q)
 	}
 	if err != nil {
 		return q, err
@@ -172,6 +181,16 @@ func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, password s
 		q = now
 	}
 	return q, errors.Join(s.InquirySecrets.ForgetGiven(ctx, q.ID), s.InquirySecrets.ForgetKey(ctx, q.ID))
+}
+
+// manyAreOpen says what takes the places of an inquiry, and what frees one.
+func manyAreOpen(q seeding.Inquiry) *api.Problem {
+	of := "this connector"
+	if q.Connector == "" {
+		of = "new connectors, of all administrators together,"
+	}
+	return api.NewProblem(manyInquiries, fmt.Sprintf("%d checks and previews of %s are open, which is the most: under way, or previews that wait to be fetched, each by who asked for it. "+
+		"Fetch yours, or wait: a check is over within minutes, and a preview that nobody fetches %d minutes after it is answered.", seeding.InquiryPlaces, of, int(seeding.PreviewLife.Minutes())))
 }
 
 // inquiryPaths are where inquiries are read, before their ids.

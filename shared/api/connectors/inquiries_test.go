@@ -188,6 +188,51 @@ func TestIncompleteDrafts(t *testing.T) {
 	}
 }
 
+// Callers whom no claim tells apart would be one asker, so each would get what another
+// asked for.
+func TestPreviewsNeedAName(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	asked := s.want(202, "POST", path+"/preview", `{}`).Header().Get("Location")
+	s.caller.Name, s.caller.Claim = "", ""
+	for at, body := range map[string]string{path + "/preview": `{}`, "/previews": about(idOf(path), ""), "/previews?": about("", with())} {
+		a := s.want(403, "POST", strings.TrimSuffix(at, "?"), body)
+		if a.body["type"] != "/openapi.json#/x-problems/no_name" || !strings.Contains(fmt.Sprint(a.body["detail"]), "azp") {
+			t.Errorf("%s", a.Body)
+		}
+	}
+	q := s.store.inquiries[strings.TrimPrefix(asked, "/previews/")]
+	for _, asker := range []string{"", " ", "sub amina"} { // the second one by a version before
+		q.Asker = asker
+		s.store.inquiries[q.ID] = q
+		s.want(404, "GET", asked, "")
+	}
+	if len(s.store.inquiries) != 1 {
+		t.Errorf("%v", s.store.inquiries)
+	}
+	s.want(202, "POST", path+"/check", "") // has nothing that only one may see
+}
+
+// What takes the places is said as it is: of a connector, or of all drafts.
+func TestWhatTakesThePlaces(t *testing.T) {
+	s := newService(t)
+	path := s.create()
+	for at, want := range map[string]string{path + "/preview": "4 checks and previews of this connector are open", "/checks": "4 checks and previews of new connectors, of all administrators together, are open"} {
+		s.store.inquiries = map[string]seeding.Inquiry{}
+		body := `{}`
+		if at == "/checks" {
+			body = about("", with())
+		}
+		for range seeding.InquiryPlaces {
+			s.want(202, "POST", at, body)
+		}
+		a := s.want(409, "POST", at, body)
+		if detail := fmt.Sprint(a.body["detail"]); !strings.HasPrefix(detail, want) || !strings.Contains(detail, "Fetch yours") || !strings.Contains(detail, "10 minutes") {
+			t.Errorf("%s", detail)
+		}
+	}
+}
+
 func TestWrongInquiries(t *testing.T) {
 	s := newService(t)
 	id := idOf(s.create())
@@ -260,10 +305,10 @@ func TestShowCheck(t *testing.T) {
 }
 
 var anAnswer = seeding.PreviewAnswer{
-	VIDs: 3, Sampled: 2, Fates: map[seeding.Fate]int{seeding.WouldBeSent: 1, seeding.WouldBeRefused: 1, seeding.NotSelectedNow: 1},
+	VIDs: 3, Sampled: 2, Fates: map[seeding.Fate]int{seeding.WouldBeSent: 1, seeding.WouldBeInvalid: 1, seeding.NotSelectedNow: 1},
 	Rows: []seeding.PreviewRow{
 		{Registrant: 7, Identifier: 70, Fate: seeding.WouldBeSent, VID: "••••••1938", Fields: map[string]seeding.PreviewField{"name": {Text: "Ana Reyes", Present: true}, "dob": {}, "gender": {Present: true, NotText: true}}},
-		{Registrant: 8, Identifier: 80, Fate: seeding.WouldBeRefused, Kind: seeding.Invalid, Code: "ATS-REQ-012", VID: "••••••1946", Fields: map[string]seeding.PreviewField{}},
+		{Registrant: 8, Identifier: 80, Fate: seeding.WouldBeInvalid, Kind: seeding.Invalid, Code: "ATS-REQ-012", VID: "••••••1946", Fields: map[string]seeding.PreviewField{}},
 		{Registrant: 9, Fate: seeding.HasNoVID},
 	},
 	Parts: []seeding.PartEmpty{{Part: "name/0", Empty: 1}},

@@ -23,10 +23,12 @@ type meDocument struct {
 }
 
 type deploymentDocument struct {
-	Stack   string `json:"stack,omitempty"`
-	Region  string `json:"region,omitempty"`
-	Issuer  string `json:"issuer,omitempty"`
-	Version string `json:"version"` // of the document
+	Stack  string `json:"stack,omitempty"`
+	Region string `json:"region,omitempty"`
+	Issuer string `json:"issuer,omitempty"`
+	// Version is that of the document. Which build is deployed is not known here: zips of
+	// one commit are the same wherever they are made, and hold no number of it.
+	Version string `json:"api_version"`
 }
 
 type linksDocument struct {

@@ -40,6 +40,10 @@ func (s *service) previewConnector(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *service) beginPreview(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) error {
+	if q.Asker == "" {
+		return api.NewProblem(noName, "A preview shows data of registrants, so only who asked for it gets it, and the token does not say who that is. "+
+			"The issuer of the tokens has to give them the claim sub (of a person), or client_id or azp (of a program).")
+	}
 	q, err := s.ask(w, r, q, password)
 	if err != nil {
 		return err
@@ -56,7 +60,7 @@ func (s *service) showPreview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.Asker != s.asker(r) {
+	if asker := s.asker(r); asker == "" || asker != q.Asker {
 		return api.NewProblem(api.NotFound, "There is no such preview of yours. It shows data of registrants, so only who asked for it gets it.")
 	}
 	if q.State != seeding.InquiryAnswered || len(q.Sealed) == 0 || !q.FetchUpTo.After(s.Now()) {

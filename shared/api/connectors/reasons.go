@@ -71,9 +71,13 @@ func Reasons() map[string]string {
 	return all
 }
 
-// Notes are all notes of runs by their codes.
+// Notes are all notes of runs, and of retries, by their codes. Words in braces are
+// parameters.
 func Notes() map[string]string {
 	all := map[string]string{}
+	for code, text := range departures {
+		all[string(code)] = text
+	}
 	for code, text := range notes {
 		all[string(code)] = text
 	}

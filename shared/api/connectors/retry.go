@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -32,6 +33,42 @@ type retryDocument struct {
 	Count       *int                   `json:"count,omitempty"`    // of a dry run: how many rejections these are
 	Counted     *time.Time             `json:"counted,omitempty"`  // when they were, if not just now
 	Complete    *bool                  `json:"complete,omitempty"` // of a dry run, false: there may be more
+	departureDocument
+}
+
+// departureDocument says when what is asked for again goes out.
+type departureDocument struct {
+	Status  seeding.Status `json:"status"`
+	GoesOut sayingDocument `json:"goes_out"` // whose code is a seeding.Resending
+	NextRun *time.Time     `json:"next_run,omitempty"`
+}
+
+// nobodyGoes: what was named has no rejection.
+const nobodyGoes seeding.Resending = "nobody"
+
+// departures are the texts of goes_out.
+var departures = map[seeding.Resending]string{
+	seeding.ResentNow:     "They go out with a run that begins within a minute.",
+	seeding.ResentInRun:   "Those whom the open run has not come to go out with it, the others with the next run.",
+	seeding.ResentLater:   "They go out with the next run. A retry does not begin it early; an import of their registrants sends them now.",
+	seeding.ResentUnblock: "They go out when the problem is over that keeps the connector from sending; the connector shows it, and what to do.",
+	seeding.ResentNoRun:   "No run is to come, so they do not go out by themselves. An import of their registrants sends them now.",
+	seeding.ResentStarted: "The connector is {status}, so they go out once it is started. An import of their registrants sends them now.",
+	nobodyGoes:            "None of them is rejected, so nobody is sent again.",
+}
+
+func (s *service) departure(ctx context.Context, c seeding.Connector) (departureDocument, error) {
+	state, err := s.Store.State(ctx, c.ID)
+	if err != nil {
+		return departureDocument{}, err
+	}
+	when, next := state.Resent(c.Schedule, s.Now())
+	d := departureDocument{Status: state.Status, GoesOut: sayingDocument{Code: string(when), Text: departures[when]}, NextRun: moment(next)}
+	if when == seeding.ResentStarted {
+		d.GoesOut.Params = map[string]any{"status": state.Status}
+		d.GoesOut.Text = strings.ReplaceAll(d.GoesOut.Text, "{status}", string(state.Status))
+	}
+	return d, nil
 }
 
 // retry makes rejections due now: those of the given identifiers or registrants,
@@ -59,13 +96,17 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	if body.Code != "" && body.Kind == "" && !wrong.Touch("/kind") {
 		wrong.Add("/code", api.Flaw{Code: "needs", Params: api.Params{"member": "kind"}, Detail: "needs kind beside it; the groups of rejections show both"})
 	}
-	switch err := wrong.Err(); {
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	departs, err := s.departure(r.Context(), c)
+	switch {
 	case err != nil:
 		return err
 	case body.Identifiers != nil || body.Registrants != nil:
-		return s.retrySome(w, r, c, body)
+		return s.retrySome(w, r, c, body, departs)
 	case body.DryRun:
-		return s.countRetried(w, r, c, body.group())
+		return s.countRetried(w, r, c, body.group(), departs)
 	}
 	change := s.change(r, seeding.ChangeRetry, c)
 	change.Again = body.group()
@@ -81,12 +122,12 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	api.Reply(w, http.StatusAccepted, retryDocument{Kind: &body.Kind, Code: body.Code})
+	api.Reply(w, http.StatusAccepted, retryDocument{Kind: &body.Kind, Code: body.Code, departureDocument: departs})
 	return nil
 }
 
 // countRetried replies how many rejections a group has.
-func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding.Connector, g seeding.Group) error {
+func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding.Connector, g seeding.Group, departs departureDocument) error {
 	state, err := s.Store.State(r.Context(), c.ID)
 	if err != nil {
 		return err
@@ -99,12 +140,12 @@ func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding
 	if g.Code != "" && n == 0 && count.HasRest(g.Kind) {
 		complete = false // it may be among those that are too rare to be listed
 	}
-	api.Reply(w, http.StatusOK, retryDocument{Kind: &g.Kind, Code: g.Code, Count: &n, Counted: moment(count.At), Complete: &complete})
+	api.Reply(w, http.StatusOK, retryDocument{Kind: &g.Kind, Code: g.Code, Count: &n, Counted: moment(count.At), Complete: &complete, departureDocument: departs})
 	return nil
 }
 
 // retrySome is for identifiers or registrants that are named.
-func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Connector, body retryBody) (err error) {
+func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Connector, body retryBody, departs departureDocument) (err error) {
 	var list []seeding.Rejection
 	complete := true
 	if body.Registrants != nil {
@@ -122,7 +163,7 @@ func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Co
 	for _, id := range distinct(body.Identifiers) {
 		list = append(list, seeding.Rejection{Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Identifier: id}.Subject()})
 	}
-	var document retryDocument
+	document := retryDocument{departureDocument: departs}
 	var found int
 	status := http.StatusAccepted
 	if body.DryRun {
@@ -134,6 +175,9 @@ func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Co
 	}
 	if err != nil {
 		return err
+	}
+	if found == 0 && complete {
+		document.GoesOut, document.NextRun = sayingDocument{Code: string(nobodyGoes), Text: departures[nobodyGoes]}, nil
 	}
 	if document.Identifiers = &found; body.Registrants != nil {
 		document.Identifiers, document.Registrants = nil, &found

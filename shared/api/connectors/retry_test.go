@@ -55,6 +55,41 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// A retry says when it goes out, in earnest and dry.
+func TestARetrySaysWhenItGoesOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes []any
+		status  seeding.Status
+		run     string
+		body    string
+		want    string // status, goes_out, next_run, and a part of the note
+	}{
+		"running":               {nil, seeding.Running, "", `{}`, "running now 2026-11-21T09:00:00Z within a minute"},
+		"running, dry":          {nil, seeding.Running, "", `{"dry_run":true}`, "running now 2026-11-21T09:00:00Z within a minute"},
+		"a run is open":         {nil, seeding.Running, "r", `{"kind":"refused"}`, "running open_run 2026-11-21T09:00:00Z has not come to"},
+		"daily":                 {[]any{"daily_at", "02:30"}, seeding.Running, "", `{"identifiers":[1]}`, "running next_run 2026-11-22T02:30:00Z does not begin it early"},
+		"stopped":               {nil, seeding.Stopped, "", `{}`, "stopped not_running <nil> once it is started"},
+		"stopped, dry, some":    {nil, seeding.Stopped, "", `{"registrants":[1000],"dry_run":true}`, "stopped not_running <nil> once it is started"},
+		"completed":             {[]any{"job_type", "one_time"}, seeding.Completed, "", `{}`, "completed not_running <nil> once it is started"},
+		"nobody of the numbers": {nil, seeding.Running, "", `{"registrants":[77]}`, "running nobody <nil> None of them is rejected"},
+		"nobody at all, dry":    {nil, seeding.Running, "", `{"identifiers":[77],"dry_run":true}`, "running nobody <nil> None of them is rejected"},
+	} {
+		s := newService(t)
+		path := s.create(c.changes...)
+		s.rejected(path, 3)
+		state := s.store.states[idOf(path)]
+		state.Status, state.Run, state.Due, state.Since = c.status, c.run, s.now.Add(10*time.Minute), s.now.Add(-time.Hour)
+		s.store.states[idOf(path)] = state
+		a := s.do("POST", path+"/rejections/retry", c.body)
+		goesOut, _ := a.body["goes_out"].(map[string]any)
+		got := fmt.Sprint(a.body["status"], " ", goesOut["code"], " ", a.body["next_run"], " ", goesOut["text"])
+		head, part := strings.Join(strings.Fields(c.want)[:3], " "), strings.Join(strings.Fields(c.want)[3:], " ")
+		if a.Code > 202 || !strings.HasPrefix(got, head+" ") || !strings.Contains(got, part) {
+			t.Errorf("%s: %s, want %s", name, a.Body, c.want)
+		}
+	}
+}
+
 func TestKindsOfARetryAreListedAsWords(t *testing.T) {
 	s := newService(t)
 	id := s.want(http.StatusCreated, "POST", "/connectors", with()).body["id"].(string)

@@ -108,7 +108,7 @@ func TestMeSaysWhoAndWhat(t *testing.T) {
 		s.caller = connectors.Caller{Name: "f:1:u", Claim: "sub", Shown: "Amina", Role: role}
 		got := s.want(200, "GET", "/me", "").body
 		if got["name"] != "Amina" || got["claim"] != "sub" || fmt.Sprint(got["roles"]) != want.roles ||
-			fmt.Sprint(got["deployment"]) != "map[issuer:https://sso.example.org region:eu-central-1 stack:mts version:1]" ||
+			fmt.Sprint(got["deployment"]) != "map[api_version:1 issuer:https://sso.example.org region:eu-central-1 stack:mts]" ||
 			fmt.Sprint(got["links"]) != "map[dashboard:https://dashboard.example.org document:/openapi.json]" {
 			t.Errorf("%s: %v", role, got)
 		}

@@ -39,7 +39,7 @@ type service struct {
 
 func newService(t *testing.T) *service {
 	s := &service{t: t, store: newStore(), secrets: &secretStore{values: map[string][]string{}, fail: map[string]error{}}, invoker: &invoker{},
-		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), caller: connectors.Caller{Role: connectors.Administrator}}
+		now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), caller: connectors.Caller{Name: "amina", Claim: "sub", Role: connectors.Administrator}}
 	serial := 0
 	s.manager = secretstest.New()
 	s.asked = secrets.Inquiries(s.manager, "inquiries/")

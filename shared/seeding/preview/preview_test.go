@@ -148,8 +148,8 @@ func TestFates(t *testing.T) {
 		fate       seeding.Fate
 		code       string
 	}{
-		{sent, seeding.WouldBeSent, ""}, {nameless, seeding.WouldBeRefused, "ATS-REQ-010"}, {rejected, seeding.StaysRejected, "IDA-MLC-018"},
-		{underWay, seeding.IsUnderWay, ""}, {holds, seeding.HoldsToken, ""},
+		{sent, seeding.WouldBeSent, ""}, {nameless, seeding.WouldBeInvalid, "ATS-REQ-010"}, {rejected, seeding.StaysRejected, "IDA-MLC-018"},
+		{underWay, seeding.IsInBatch, ""}, {holds, seeding.HoldsToken, ""},
 	}
 	if len(a.Rows) != len(want) {
 		t.Fatalf("%+v", a.Rows)
@@ -253,7 +253,7 @@ func TestEmptyParts(t *testing.T) {
 	if len(a.Parts) != 8 {
 		t.Errorf("%d parts", len(a.Parts))
 	}
-	if r := a.Rows[0]; r.Fate != seeding.WouldBeRefused || r.Code != seeding.CodeNotText || !r.Fields["gender"].NotText {
+	if r := a.Rows[0]; r.Fate != seeding.WouldBeInvalid || r.Code != seeding.CodeNotText || !r.Fields["gender"].NotText {
 		t.Errorf("%+v", r)
 	}
 }

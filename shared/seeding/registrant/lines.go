@@ -170,15 +170,15 @@ func passLine(f found, c seeding.Connector, state seeding.State) seeding.Line {
 	blocked, _ := state.Blocked()
 	switch {
 	case len(f.vids) == 0 && len(f.tokens) > 0, one.Fate == seeding.HoldsToken:
-		return ok(pass, "holds_token", "It is not sent, because it holds a token.")
+		return ok(pass, string(seeding.HoldsToken), "It is not sent, because it holds a token.")
 	case len(f.vids) == 0:
 		return line(pass, seeding.LineWarning, "no_vid", "It is not sent, because it has no VID that is valid.", "See the line about its VID.")
 	case one.Fate == seeding.NotSelectedNow:
 		return line(pass, seeding.LineWarning, "not_selected", "It is not sent, because the domain does not select it.", "See the line about the domain.")
-	case one.Fate == seeding.IsUnderWay:
-		return ok(pass, "under_way", "It is in an open batch, and its answer is waited for.")
-	case one.Fate == seeding.WouldBeRefused:
-		l := line(pass, seeding.LineFailure, "refused", "The next pass rejects it without sending it.", "See the lines above.")
+	case one.Fate == seeding.IsInBatch:
+		return ok(pass, string(seeding.IsInBatch), "It is in an open batch, and its answer is waited for.")
+	case one.Fate == seeding.WouldBeInvalid:
+		l := line(pass, seeding.LineFailure, string(seeding.WouldBeInvalid), "The next pass rejects it without sending it.", "See the lines above.")
 		l.Params = rejection
 		return l
 	case one.Fate == seeding.StaysRejected:

@@ -167,18 +167,18 @@ func TestWhatTheRegistrySaysOfARegistrant(t *testing.T) {
 
 	done := w.person(nil)
 	w.holds(done, odoosim.TokenType, someToken)
-	w.want("done", done, "vid ok none", "token ok held", "next_pass ok holds_token")
+	w.want("done", done, "vid ok none", "token ok held", "next_pass ok holding")
 	w.holds(done, odoosim.VIDType, someVID+"4")
-	w.want("done, with a VID", done, "vid ok valid", "token ok held", "next_pass ok holds_token")
+	w.want("done, with a VID", done, "vid ok valid", "token ok held", "next_pass ok holding")
 
 	rubbish := w.person(nil)
 	w.holds(rubbish, odoosim.VIDType, someVID+"5")
 	w.holds(rubbish, odoosim.TokenType, "pending")
-	w.want("no token", rubbish, "token failure no_token", "next_pass failure refused")
+	w.want("no token", rubbish, "token failure no_token", "next_pass failure invalid")
 
 	lacking := w.person(func(r *odoosim.Registrant) { r.Birthdate, r.Address = "", "" })
 	w.holds(lacking, odoosim.VIDType, someVID+"6")
-	lines = w.want("lacking", lacking, "data failure invalid", "next_pass failure refused")
+	lines = w.want("lacking", lacking, "data failure invalid", "next_pass failure invalid")
 	if got := fmt.Sprint(lines["data"].Params); got != "map[codes:[ATS-REQ-012 ATS-REQ-015]]" || lines["data"].Field != "mapping" {
 		t.Errorf("%+v", lines["data"])
 	}

@@ -98,13 +98,13 @@ func (r rules) foresee(p page, taken map[int64]bool, now time.Time) []seeding.Fo
 func fateOf(f facts, c choice) seeding.Fate {
 	switch {
 	case f.taken:
-		return seeding.IsUnderWay
+		return seeding.IsInBatch
 	case f.record == nil:
 		return seeding.NotSelectedNow
 	case c == take:
 		return seeding.WouldBeSent
 	case c == reject:
-		return seeding.WouldBeRefused
+		return seeding.WouldBeInvalid
 	case f.before.Kind != "" && c == skip:
 		return seeding.StaysRejected
 	}

@@ -27,7 +27,7 @@ func TestForeseeDecidesAsARunDoes(t *testing.T) {
 			switch f.Fate {
 			case seeding.WouldBeSent:
 				sent = append(sent, f.ID)
-			case seeding.WouldBeRefused:
+			case seeding.WouldBeInvalid:
 				refused = append(refused, f.ID)
 			}
 		}
@@ -43,7 +43,7 @@ func TestForeseeDecidesAsARunDoes(t *testing.T) {
 		}
 		tally := plan.run.Tally
 		for fate, counted := range map[seeding.Fate]int{
-			seeding.IsUnderWay: tally.InBatch, seeding.NotSelectedNow: tally.NotSelected, seeding.StaysRejected: tally.Rejected,
+			seeding.IsInBatch: tally.InBatch, seeding.NotSelectedNow: tally.NotSelected, seeding.StaysRejected: tally.Rejected,
 		} {
 			n := 0
 			for _, f := range foreseen {
@@ -56,7 +56,7 @@ func TestForeseeDecidesAsARunDoes(t *testing.T) {
 			}
 		}
 	}
-	for _, fate := range []seeding.Fate{seeding.WouldBeSent, seeding.WouldBeRefused, seeding.StaysRejected, seeding.IsUnderWay, seeding.HoldsToken, seeding.NotSelectedNow} {
+	for _, fate := range []seeding.Fate{seeding.WouldBeSent, seeding.WouldBeInvalid, seeding.StaysRejected, seeding.IsInBatch, seeding.HoldsToken, seeding.NotSelectedNow} {
 		if seen[fate] == 0 {
 			t.Errorf("nobody is %s", fate)
 		}
