@@ -68,7 +68,7 @@ type administrator struct {
 func newAdministrator(t *testing.T) *administrator { return newAdministratorOf(t, options{}) }
 
 func newAdministratorOf(t *testing.T, o options) *administrator {
-	a := &administrator{secrets: secretstest.New(), caller: connectors.Caller{Role: connectors.Administrator}}
+	a := &administrator{secrets: secretstest.New(), caller: connectors.Caller{Name: "amina", Claim: "sub", Role: connectors.Administrator}}
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
 	inquiries := secrets.Inquiries(crashingSecrets{a.secrets, f}, "stack/inquiries/")

@@ -18,7 +18,7 @@ const (
 	formatOf15 = `{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`
 	formatOf17 = `[{updateId: .input.vid, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token, status: "valid", description: "MTS"}]}]`
 	formatIf   = `if .output.status == "processed" then ` + formatOf15 + ` else null end`
-	formatMuch = `{updateId: .input.vid, given_name: (.input.given_name | ascii_upcase), address: (if .input.address then "now: " + (.input.address | ltrimstr("now: ")) else null end),
+	formatMuch = `{updateId: .input.vid, given_name: (.input.given_name // "" | ascii_upcase), address: (if .input.address then "now: " + (.input.address | ltrimstr("now: ")) else null end),
 		birthdate: .input.birthdate, gender: "O", phone_numbers: [{phone_no: ("+1" + .input.vid)}],
 		ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}`
 )
