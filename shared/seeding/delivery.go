@@ -148,21 +148,26 @@ const (
 // It is only known once MTS is done. The calls for all who have no token may be still to
 // come: MTS promises no order (facts/mts.md W25), so nobody knows which it made.
 func (t Tracking) SettledAt() time.Time {
-	left := max(0, t.Calls-t.Arrived)
-	if t.Status == StatusFailed { // it makes no more
-		left = 0
+	settled := later(t.Done, t.Grew).Add(t.Quiet)
+	if left := t.Calls - t.Arrived; left > 0 && t.Status != StatusFailed { // then it makes no more
+		settled = settled.Add(t.callsTake(left))
 	}
-	return later(t.Done, t.Grew).Add(t.Quiet + time.Duration(left)*t.call())
+	return settled
 }
 
-// call is how long a call lasts, and rather too long: MTS made at least as many as
-// tokens arrived. Half of the quiet time is more than its limit of one.
-func (t Tracking) call() time.Duration {
+// callsTake is how long so many calls are waited for. A call lasts as long as it did
+// where all who were called for have a token; but where few have one, MTS has made far
+// more calls than tokens arrived, and each was shorter. So the wait is bounded by what
+// the receiver took so far, twice: it goes on as long as tokens arrive, and is no more
+// than three times the delivery.
+func (t Tracking) callsTake(left int) time.Duration {
+	expected := time.Duration(left) * directCall
 	if t.Arrived == 0 {
-		return directCall
+		return expected
 	}
-	seen := t.Grew.Sub(t.Done) / time.Duration(t.Arrived)
-	return max(directCall, min(seen, t.Quiet/2))
+	took := t.Grew.Sub(t.Done)
+	seen := time.Duration(left) * min(took/time.Duration(t.Arrived), t.Quiet/2) // half of the quiet time is more than MTS's limit of one call
+	return max(expected, min(seen, 2*took))
 }
 
 // Said is what is known after MTS said something of the batch. What it forgot since
