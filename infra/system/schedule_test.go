@@ -158,6 +158,35 @@ func TestADailyJobBeginsAtItsTimeWhoeverStartsIt(t *testing.T) {
 	expect(t, "tokenised", w.tokenised(), 20)
 }
 
+// A change that leaves the daily time as it was loses no day: a run that it ends is
+// followed at once, and a run that is due, or over, stays so.
+func TestAChangeLosesNoDailyRun(t *testing.T) {
+	w := newWorld(t, options{})
+	w.addRegistrants(20)
+	at := w.clock.Now().Add(10 * time.Minute).UTC().Truncate(time.Minute)
+	c := w.connector(func(c *seeding.Connector) {
+		c.Schedule = seeding.Schedule{Daily: seeding.TimeOfDay(at.Format("15:04")), Zone: "UTC"}
+	})
+	rename := func() { c = w.change(c, func(c *seeding.Connector) { c.Name += "x" }) }
+	w.ticks(5)
+	rename()
+	w.ticks(2)
+	w.checkBegan(c)
+	w.clock.Advance(at.Sub(w.clock.Now()) + time.Second) // the time has come, and no tick yet
+	rename()
+	w.registry.SetPassword("admin", "other")
+	w.ticks(10)
+	expect(t, "tokenised while the registry refuses the password", w.tokenised(), 0)
+	expect(t, "runs begun", len(w.runsBegan(c)), 1)
+	w.registry.SetPassword("admin", "admin")
+	rename() // as the password is corrected
+	w.finish(20, c)
+	expect(t, "runs begun", len(w.runsBegan(c)), 2)
+	rename()
+	w.ticks(60)
+	expect(t, "runs begun after a change when all was done", len(w.runsBegan(c)), 2)
+}
+
 // A job whose end has come is completed: what runs then goes on to its end, and
 // none follows.
 func TestARecurringJobIsCompletedAtItsEnd(t *testing.T) {

@@ -24,6 +24,13 @@ type Schedule struct {
 	Ends     time.Time     // no run begins then or later; zero for no bound
 }
 
+// Equal reports whether two schedules begin their runs at the same times.
+func (s Schedule) Equal(other Schedule) bool {
+	times := s.Starts.Equal(other.Starts) && s.Ends.Equal(other.Ends)
+	other.Starts, other.Ends = s.Starts, s.Ends
+	return times && s == other
+}
+
 // OneTime reports whether the job ends with its first run.
 func (s Schedule) OneTime() bool { return s.Kind == OneTimeJob }
 

@@ -26,8 +26,8 @@ type State struct {
 	Version   int    // of the configuration
 	Status    Status
 	Due       time.Time // when submit should look next; at an open import it looks with every tick
-	Since     time.Time // when it was started, or its configuration changed; zero if a version before did it
-	Begun     time.Time // when the last recurring run was due that was opened since then; zero for none
+	Since     time.Time // when it was started, or its schedule changed; zero if a version before did it
+	Begun     time.Time // when the last recurring run was due that was opened since then; zero for none, and where a change ends it
 	Run       string    // the open recurring run, or ""
 	Imports   []string  // the open imports, in the order of their ids
 	Cancelled []string  // open runs that a person cancelled

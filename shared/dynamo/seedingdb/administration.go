@@ -45,11 +45,15 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 	}
 	read := dynamo.Number(c.Version - 1)
 	return s.administer(ctx, c.ID, c.Version-1, changes, func(state seeding.State) ([]dynamo.Write, error) {
+		former, err := s.Connector(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
 		moved := dynamo.Change{
 			Key: stateKey(c.ID),
 			Update: "SET #version = :version, #registry = :registry, #mts = :mts," +
 				" #name = :name, #mtsHost = :mtsHost, #registryHost = :registryHost," +
-				" #problems = :none, #nudge = :now, #moved = :now, #since = :now REMOVE #begun, #unreturned" + removeShown(),
+				" #problems = :none, #nudge = :now, #moved = :now",
 			Condition: "#version = :read",
 			Values: dynamo.Item{
 				":read": read, ":version": dynamo.Number(c.Version),
@@ -57,6 +61,16 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 				":mtsHost": dynamo.Text(seeding.Origin(c.MTS.URL)), ":registryHost": dynamo.Text(seeding.Origin(c.Registry.URL)),
 				":none": noProblems(), ":now": dynamo.Instant(now),
 			},
+		}
+		switch remove := " REMOVE #unreturned" + removeShown(); {
+		case !former.Schedule.Equal(c.Schedule):
+			moved.Update += ", #since = :now" + remove + ", #begun"
+		case state.Run != "": // the change ends it, and another follows at once
+			moved.Update += remove + ", #begun"
+			moved.Condition += " AND attribute_exists(#run)"
+		default:
+			moved.Update += remove
+			moved.Condition += " AND attribute_not_exists(#run)"
 		}
 		writes := []dynamo.Write{
 			s.connectors.ToPut(dynamo.Change{

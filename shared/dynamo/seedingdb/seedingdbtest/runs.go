@@ -105,17 +105,29 @@ func (s *suite) schedule() {
 	goesBy(seeding.Running, after(time.Second), after(2*time.Second), "started twice")
 	first.Completed = after(4 * time.Second)
 	s.ok(s.store.CompleteRun(s.ctx, first, nil), "complete")
-	c.Version++
-	s.ok(s.store.ReplaceConnector(s.ctx, c, after(5*time.Second)), "replace")
-	goesBy(seeding.Running, after(5*time.Second), time.Time{}, "changed")
+	change := func(interval, at time.Duration, what string) {
+		s.Helper()
+		c.Version++
+		c.Schedule.Interval += interval
+		s.ok(s.store.ReplaceConnector(s.ctx, c, after(at)), what)
+	}
+	change(0, 4*time.Second, "change something else")
+	goesBy(seeding.Running, after(time.Second), after(2*time.Second), "a change that leaves the schedule")
+	ended := run("run1b", after(4*time.Second))
+	change(0, 5*time.Second, "change something else while a run is open")
+	goesBy(seeding.Running, after(time.Second), time.Time{}, "a change that ends a run, and leaves the schedule")
+	ended.Completed, ended.Ending = after(5*time.Second), seeding.EndedByChange
+	s.ok(s.store.CompleteRun(s.ctx, ended, nil), "complete")
+	change(time.Minute, 5*time.Second, "change the schedule")
+	goesBy(seeding.Running, after(5*time.Second), time.Time{}, "another schedule")
 	second := run("run2", after(6*time.Second))
 	second.Completed = after(7 * time.Second)
 	s.ok(s.store.CompleteRun(s.ctx, second, nil), "complete")
 	s.fails(s.store.FinishJob(s.ctx, c.ID, 1, second.Fence), seeding.ErrConflict, "finish at another version")
-	s.fails(s.store.FinishJob(s.ctx, c.ID, 2, second.Fence-1), seeding.ErrConflict, "finish under an old fence")
-	s.fails(s.store.FinishJob(s.ctx, s.id("nobody"), 2, second.Fence), seeding.ErrNotFound, "finish nobody's")
-	s.ok(s.store.FinishJob(s.ctx, c.ID, 2, second.Fence), "finish")
-	s.ok(s.store.FinishJob(s.ctx, c.ID, 2, second.Fence), "finish again, as after a reply that was lost")
+	s.fails(s.store.FinishJob(s.ctx, c.ID, c.Version, second.Fence-1), seeding.ErrConflict, "finish under an old fence")
+	s.fails(s.store.FinishJob(s.ctx, s.id("nobody"), c.Version, second.Fence), seeding.ErrNotFound, "finish nobody's")
+	s.ok(s.store.FinishJob(s.ctx, c.ID, c.Version, second.Fence), "finish")
+	s.ok(s.store.FinishJob(s.ctx, c.ID, c.Version, second.Fence), "finish again, as after a reply that was lost")
 	goesBy(seeding.Completed, after(5*time.Second), after(6*time.Second), "finished")
 	again := second
 	again.ID, again.Completed = s.id("run3"), time.Time{}
