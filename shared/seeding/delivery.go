@@ -74,6 +74,13 @@ func DecodeHeaders(text string) (headers map[string]string, err error) {
 // IsDirect reports whether MTS calls an address of the connector's own.
 func (c Connector) IsDirect() bool { return c.Delivery.Direct != nil }
 
+// EndsBatchesOf reports whether a change from a former configuration must wait until no
+// batch is open: what they are answered with goes to the former registry, or, with the
+// former callback, is written there by an Output Format that the new one has not.
+func (c Connector) EndsBatchesOf(former Connector) bool {
+	return former.RegistryKey() != c.RegistryKey() || former.IsDirect() != c.IsDirect()
+}
+
 // DirectCallback is the part of a Request about a direct callback.
 type DirectCallback struct {
 	Delivery DirectDelivery

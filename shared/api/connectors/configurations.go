@@ -153,7 +153,7 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	now := s.Now().UTC()
 	c.ID, c.Version, c.Created, c.Updated = before.ID, before.Version+1, before.Created, now
 	if len(d.secrets) > 0 {
-		if err := s.checkRegistryChange(r.Context(), before, c); err != nil {
+		if err := s.checkOpenBatches(r.Context(), before, c); err != nil {
 			return err
 		}
 		if err := s.storeSecrets(r.Context(), &c, d.secrets, before.Secrets); err != nil {
@@ -170,10 +170,10 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 	return s.reply(w, r, http.StatusOK, c, d.doubtful)
 }
 
-// checkRegistryChange refuses another registry while batches are open, as the
-// store does, but before a password is stored, which would be of no use.
-func (s *service) checkRegistryChange(ctx context.Context, before, c seeding.Connector) error {
-	if before.RegistryKey() == c.RegistryKey() {
+// checkOpenBatches refuses what must wait for open batches, as the store does, but
+// before a password is stored, which would be of no use.
+func (s *service) checkOpenBatches(ctx context.Context, before, c seeding.Connector) error {
+	if !c.EndsBatchesOf(before) {
 		return nil
 	}
 	state, err := s.Store.State(ctx, before.ID)

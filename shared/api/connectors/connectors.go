@@ -165,7 +165,7 @@ func translate(r *http.Request, err error) *api.Problem {
 	case errors.Is(err, seeding.ErrOpenBatches) && r.Method == http.MethodDelete:
 		return api.NewProblem(openBatches, "Batches of this connector are under way, or submit is at work on it, and answers are still to be written. "+untilNoneIsOpen+"delete it.")
 	case errors.Is(err, seeding.ErrOpenBatches):
-		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry as it is configured now. "+untilNoneIsOpen+"change address or database of the registry.")
+		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry and the callback as they are configured now. "+untilNoneIsOpen+"change address or database of the registry, or to or from a direct callback.")
 	case errors.Is(err, seeding.ErrLeaseHeld):
 		return api.NewProblem(inUse, "The connector is in use by a run. Try again in a minute.")
 	}

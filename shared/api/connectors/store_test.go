@@ -141,7 +141,7 @@ func (s *store) ReplaceConnector(_ context.Context, c seeding.Connector, now tim
 		switch {
 		case !there || former.Version != c.Version-1:
 			return seeding.ErrConflict
-		case former.RegistryKey() != c.RegistryKey() && s.open(c.ID):
+		case c.EndsBatchesOf(former) && s.open(c.ID):
 			return seeding.ErrOpenBatches
 		}
 		state := s.states[c.ID]

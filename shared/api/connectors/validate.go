@@ -52,11 +52,15 @@ func (s *service) validate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if before != nil && !d.wrong.Touch("/registry") {
-		err := s.checkRegistryChange(r.Context(), *before, d.connector)
+	if before != nil && !d.wrong.Touch("/registry") && !d.wrong.Touch("/callback") {
+		err := s.checkOpenBatches(r.Context(), *before, d.connector)
 		if errors.Is(err, seeding.ErrOpenBatches) {
-			d.wrong.Add("/registry", api.Flaw{Code: "open_batches",
-				Detail: "cannot be another one now: batches are under way, and their answers belong to the registry as it is. Stop the connector, and wait until none is open"})
+			place, belong := "/registry", "the registry"
+			if before.RegistryKey() == d.connector.RegistryKey() {
+				place, belong = "/callback/url", "the callback"
+			}
+			d.wrong.Add(place, api.Flaw{Code: "open_batches",
+				Detail: "cannot be another one now: batches are under way, and their answers belong to " + belong + " as it is. Stop the connector, and wait until none is open"})
 		} else if err != nil {
 			return err
 		}

@@ -86,6 +86,10 @@ func TestValidateOfAnotherRegistryWhileBatchesAreOpen(t *testing.T) {
 	if found := a.fieldErrors(); len(found) != 1 || !strings.Contains(found["/registry"], "under way") {
 		t.Errorf("%s", a.Body)
 	}
+	direct := s.want(200, "POST", "/connectors/validate", draft(id, with("callback.url", "https://registry.example/api", "callback.auth_type", "none")))
+	if found := direct.fieldErrors(); !strings.Contains(found["/callback/url"], "under way") {
+		t.Errorf("%s", direct.Body)
+	}
 	if found := s.want(200, "POST", "/connectors/validate", draft(id, with("name", "x"))).fieldErrors(); len(found) > 0 {
 		t.Errorf("%v", found)
 	}

@@ -79,12 +79,13 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 			}),
 			s.connectors.ToUpdate(moved),
 		}
-		if state.Registry == c.RegistryKey() {
+		if !c.EndsBatchesOf(former) {
 			return writes, nil
 		}
-		// Those who are rejected in the former registry are nobody's any more.
-		moved.Update += ", #rejected, #counted"
-		writes[1] = s.connectors.ToUpdate(moved)
+		if state.Registry != c.RegistryKey() { // those who are rejected in the former registry are nobody's any more
+			moved.Update += ", #rejected, #counted"
+			writes[1] = s.connectors.ToUpdate(moved)
+		}
 		check, err := s.noOpenBatches(ctx, state.Registry, c.ID)
 		return append(writes, check), err
 	})

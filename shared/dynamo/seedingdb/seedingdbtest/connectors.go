@@ -112,6 +112,9 @@ func (s *suite) replacing() {
 	moved := next
 	moved.Version, moved.Registry.Database = 3, "other"
 	s.fails(s.store.ReplaceConnector(s.ctx, moved, t0), seeding.ErrOpenBatches, "another registry while a batch is open")
+	direct := next
+	direct.Version, direct.Delivery.Direct = 3, &seeding.DirectDelivery{URL: "https://registry.example/api"}
+	s.fails(s.store.ReplaceConnector(s.ctx, direct, t0), seeding.ErrOpenBatches, "a direct callback while a batch is open")
 	batch.State, batch.Closed = seeding.Lost, t0
 	s.ok(s.store.Close(s.ctx, batch), "close")
 	s.same(len(s.mtsState(c).Slots), 0, "slots at the MTS of before")
