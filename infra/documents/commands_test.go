@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -144,5 +145,90 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"problems":{},"figures":{}}`)
 	default:
 		fmt.Fprint(w, f.connector)
+	}
+}
+
+// The cookbook's csv and change fail at a refusal, and what csv prints is whole or nothing.
+func TestTheCookbooksFunctionsFailAtARefusal(t *testing.T) {
+	cookbook := content(t, filepath.Join("..", ".."), "infra/cookbook.md")
+	var functions strings.Builder
+	for _, name := range []string{"api", "csv", "change"} {
+		_, body, found := strings.Cut(cookbook, "\n"+name+"() {\n")
+		body, _, ended := strings.Cut(body, "\n}\n")
+		if !found || !ended {
+			t.Fatalf("the cookbook has no function %s", name)
+		}
+		functions.WriteString(name + "() {\n" + body + "\n}\n")
+	}
+	for name, c := range map[string]struct {
+		refused string // method and path
+		command string
+		want    string // standard output, and how it ended
+	}{
+		"csv":                            {"", "csv /rejections", "kind\n1\n2\nended with 0\n"},
+		"csv, first page refused":        {"GET /rejections", "csv /rejections", "ended with 1\n"},
+		"csv, a later page refused":      {"GET /rejections/2", "csv /rejections", "ended with 1\n"},
+		"change":                         {"", "change c .", "{\"name\":\"changed\"}\nended with 0\n"},
+		"change, not read":               {"GET /connectors/c", "change c .", "ended with 1\n"},
+		"change, refused":                {"PUT /connectors/c", "change c .", "ended with 1\n"},
+		"change by a program that fails": {"", "change c '.name | error'", "ended with 1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"1"`)
+				switch at := r.Method + " " + r.URL.Path; {
+				case at == "POST /token":
+					fmt.Fprint(w, `{"access_token":"t"}`)
+				case at == c.refused:
+					w.WriteHeader(http.StatusForbidden)
+				case at == "GET /rejections":
+					w.Header().Set("Link", `</rejections/2>; rel="next"`)
+					fmt.Fprint(w, "kind\n1\n")
+				case at == "GET /rejections/2":
+					fmt.Fprint(w, "kind\n2\n")
+				case at == "GET /connectors/c":
+					fmt.Fprint(w, `{"name":"as it was"}`)
+				case at == "PUT /connectors/c" && r.Header.Get("If-Match") == `"1"`:
+					fmt.Fprint(w, `{"name":"changed"}`)
+				default:
+					w.WriteHeader(http.StatusNotFound)
+				}
+			}))
+			defer server.Close()
+			bash := exec.CommandContext(t.Context(), "bash", "-s")
+			bash.Stdin = strings.NewReader(functions.String() + c.command + "\necho ended with $?\nls -A \"$TMPDIR\"\n")
+			bash.Env = append(bash.Environ(), "API="+server.URL, "TOKEN_URL="+server.URL+"/token", "TMPDIR="+t.TempDir())
+			output, err := bash.Output()
+			if err != nil || string(output) != c.want {
+				t.Errorf("%v: %q, want %q", err, output, c.want)
+			}
+		})
+	}
+}
+
+// Every variable that a command uses is set by a command, or is one that the text tells
+// the reader to export.
+func TestVariablesOfCommandsAreTold(t *testing.T) {
+	used := regexp.MustCompile(`\benv\.([A-Z][A-Z_0-9]*)|\$\{?([A-Z][A-Z_0-9]*)`)
+	for _, document := range []string{"README.md", "infra/cookbook.md"} {
+		text := content(t, filepath.Join("..", ".."), document)
+		names := map[string]bool{}
+		for i, block := range strings.Split(text, "\n```") {
+			if i%2 == 0 || !strings.HasPrefix(block, "bash\n") && !strings.HasPrefix(block, "\n") {
+				continue
+			}
+			for _, match := range used.FindAllStringSubmatch(block, -1) {
+				names[match[1]+match[2]] = true
+			}
+		}
+		if len(names) < 8 {
+			t.Errorf("%s: only %d variables were found", document, len(names))
+		}
+		for name := range names {
+			if !strings.Contains(text, "`"+name+"`") && !regexp.MustCompile(`\b`+name+`(=| in )`).MatchString(text) {
+				t.Errorf("%s: nobody is told to export %s", document, name)
+			}
+		}
 	}
 }
