@@ -167,3 +167,28 @@ func TestEverySentenceHasACode(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 }
+
+// No sentence of a line has a value of one case where the parameter belongs.
+func TestLinesNameTheirParameters(t *testing.T) {
+	lines := Codes()["x-line-codes"].(map[string]map[string][]said)
+	for at, want := range map[[2]string]string{
+		{"data", "invalid"}:          "{codes}",
+		{"selected", "not_selected"}: "{unmet}",
+		{"write", "denied"}:          "{rights}",
+		{"write", "allowed"}:         "{rights}",
+		{"version", "known"}:         "{odoo}",
+		{"vid", "missing"}:           "{vid_type}",
+		{"selects", "no_vids"}:       "{vid_type}",
+	} {
+		for _, s := range lines[at[0]][at[1]] {
+			if len(s.Params) > 0 && !strings.Contains(s.Text, want) {
+				t.Errorf("%v lacks %s: %s", at, want, s.Text)
+			}
+		}
+	}
+	for _, name := range []string{"create", "remove"} { // a warning where the connector does not need the right
+		if n := len(lines[name]["denied"]); n != 2 {
+			t.Errorf("%s: %d results", name, n)
+		}
+	}
+}

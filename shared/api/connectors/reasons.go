@@ -150,7 +150,7 @@ var notes = map[seeding.Nobody]string{
 	seeding.NoVID: "The registry lists no VID, so nobody is to be sent: everybody has a token, or nobody brought a VID. " +
 		"Otherwise check registry.vid_type, the status and expiry of these identifiers, and whether the registry's user may read them.",
 	seeding.InBatch: "Next to all registrants that were looked at are in an open batch already, of this connector or of another that uses the registry, " +
-		"and nobody is sent twice. The next run sends those who get no token by it; GET /connectors/{id}/runs/{run}/batches of either shows it.",
+		"and nobody is sent twice. The next run sends those who get no token by it; GET …/runs/…/batches of either shows it.",
 	seeding.Holding: "Next to all registrants that were looked at hold a token, or something else of its type, and are not sent. " +
 		"With remove_vids their VIDs are removed; /rejections shows what is in the way of that.",
 	seeding.Rejected: "Next to all registrants that were looked at are rejected, and are not due for another attempt. " +

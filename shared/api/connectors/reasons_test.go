@@ -91,3 +91,18 @@ func TestRejectionShowsTheFieldsThatMOSIPNamed(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// The note of a run and the meaning of a kind have no parameters, so their texts have
+// nothing in braces, which the document would list as one.
+func TestSentencesWithoutParametersHaveNoBraces(t *testing.T) {
+	for code, text := range notes {
+		if strings.ContainsAny(text, "{}") {
+			t.Errorf("%s: %s", code, text)
+		}
+	}
+	for kind, text := range kindReasons {
+		if strings.ContainsAny(text, "{}") {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -22,7 +23,8 @@ func Lines() (all []seeding.Line) {
 	}
 	all = append(all,
 		signInLine(seeding.Connector{}, "session", nil),
-		versionLine("17.0", "17.0", "session"), versionLine("", "", ""), versionLine("99.0", "", ""),
+		versionLine("18.0", "17.0", "session"), versionLine("16.0", "15.0", "session"), versionLine("14.0", "", "session"),
+		versionLine("", "17.0", "session"), versionLine("99.0", "17.0", "session"),
 		databaseLine(seeding.RegistryFound{Registry: "r", Identity: "i"}, nil, nil, nil),
 		databaseLine(seeding.RegistryFound{}, nil, nil, nil),
 		databaseLine(seeding.RegistryFound{Registry: "r", Identity: "i", Exact: true}, nil,
@@ -45,8 +47,12 @@ func Lines() (all []seeding.Line) {
 		all = append(all, selectsLine(s, "{vid_type}"))
 	}
 	rights := []seeding.Right{{Model: "res.partner", Operation: "write"}}
-	all = append(all, createLine(true, false, nil), createLine(false, false, nil), removeLine(true, true, nil), removeLine(false, true, nil),
-		writeLine(nil, nil), writeLine(rights, nil), writeLine(rights, rights))
+	all = append(all, createLine(true, false, nil), createLine(false, false, nil), createLine(false, true, nil),
+		removeLine(true, true, nil), removeLine(false, true, nil), removeLine(false, false, nil), writeLine(nil, nil))
+	for _, l := range []seeding.Line{writeLine(rights, nil), writeLine(rights, rights)} {
+		l.Text = strings.Replace(l.Text, inWords(rights), "{rights}", 1)
+		all = append(all, l)
+	}
 	all = append(all, indexLines(seeding.LookUps{Identifiers: 750000, ByID: time.Millisecond, ByRegistrant: time.Millisecond, ByValue: time.Millisecond}, nil)...)
 	return append(all, indexLines(seeding.LookUps{Identifiers: 750000, ByID: time.Millisecond, ByRegistrant: 815 * time.Millisecond, ByValue: 815 * time.Millisecond}, nil)...)
 }

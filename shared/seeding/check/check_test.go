@@ -22,6 +22,7 @@ import (
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/check"
+	"openg2p.org/mts-connector/shared/seeding/seedingtest"
 	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
@@ -105,6 +106,7 @@ func (w *world) check(q seeding.Inquiry, secrets map[string]string) map[string]s
 	if after := w.everything(); after != before {
 		w.Errorf("the check left a trace: %s became %s", before, after)
 	}
+	seedingtest.LinesAreListed(w.T, lines, check.Lines())
 	found := map[string]seeding.Line{}
 	for i, l := range lines {
 		found[l.Name] = l

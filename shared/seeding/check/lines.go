@@ -298,6 +298,7 @@ func selectsLine(s seen, vids string) seeding.Line {
 	}
 	switch {
 	case s.looked == 0:
+		params["vid_type"] = vids
 		return nobody("no_vids", vidType, seeding.Description{
 			Text:   "Nobody has a VID: the registry has no valid identifier of the type " + strconv.Quote(vids) + ".",
 			Remedy: "Enter the VIDs of registrants as identifiers of this type, or correct vid_type. Identifiers that have expired, or are marked invalid, do not count.",

@@ -1,6 +1,7 @@
 package registrant
 
 import (
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -45,10 +46,21 @@ func Lines() (all []seeding.Line) {
 	} {
 		for _, l := range lines(one.found, c, one.state) {
 			if l.Code != "" { // that of a connector that cannot be used has the code of its problem
-				all = append(all, l)
+				all = append(all, braced(l))
 			}
 		}
 	}
 	c.Source.Mandatory = nil
 	return append(all, dataLine(ready, c))
+}
+
+// braced is a line with the names of its parameters where its text lists them in words.
+func braced(l seeding.Line) seeding.Line {
+	switch {
+	case l.Params["codes"] != nil:
+		l.Text = "MTS would not take it: {codes}. What these codes mean is in x-rejection-codes."
+	case l.Params["unmet"] != nil:
+		l.Text = strings.Replace(l.Text, "condition 2 (disabled)", "{unmet}", 1)
+	}
+	return l
 }

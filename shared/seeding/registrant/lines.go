@@ -88,6 +88,7 @@ func vidLine(f found, r seeding.RegistryAccess) seeding.Line {
 	case len(f.tokens) > 0:
 		l = ok(vid, "none", "It has no VID, and needs none: it holds a token.")
 	default:
+		params["vid_type"] = r.VIDType
 		l = line(vid, seeding.LineWarning, "missing", "It has no VID: no identifier of the type "+strconv.Quote(r.VIDType)+".", "Enter its VID as an identifier of this type.")
 	}
 	l.Params = params

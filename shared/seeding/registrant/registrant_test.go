@@ -106,6 +106,7 @@ func (w *world) ask(person int64) map[string]seeding.Line {
 	if fmt.Sprint(w.registry.Snapshot()) != before {
 		w.Error("the registry changed")
 	}
+	seedingtest.LinesAreListed(w.T, lines, registrant.Lines())
 	found := map[string]seeding.Line{}
 	for _, l := range lines {
 		found[l.Name] = l

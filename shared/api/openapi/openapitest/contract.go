@@ -212,7 +212,7 @@ func (c *Contract) sentences(where string, v any) error {
 	case map[string]any:
 		code, coded := v["code"].(string)
 		if _, says := v["text"].(string); coded && says && !c.lists(v, code) {
-			return fmt.Errorf("%s: the code %q of %q is in no list of the document", where, code, v["text"])
+			return fmt.Errorf("%s: the code %q of %q, with its result and parameters, is in no list of the document", where, code, v["text"])
 		}
 		for _, member := range v {
 			if err := c.sentences(where, member); err != nil {
@@ -228,10 +228,36 @@ func (c *Contract) lists(object map[string]any, code string) bool {
 	code = status.ReplaceAllString(code, "http_{status}")
 	lists := []map[string]any{c.object("x-problem-codes"), c.object("x-rejection-codes"), c.object("x-note-codes"), c.object("x-codes")}
 	if line, ok := object["line"].(string); ok {
-		lists = []map[string]any{c.object("x-problem-codes"), c.object("x-line-codes", line)}
+		entries, _ := c.object("x-line-codes", line)[code].([]any)
+		return c.object("x-problem-codes")[code] != nil || slices.ContainsFunc(entries, func(entry any) bool { return listed(object, entry) })
 	}
 	return code == object["source"] || // of a problem that was stored before there were codes
-		slices.ContainsFunc(lists, func(list map[string]any) bool { return list[code] != nil })
+		slices.ContainsFunc(lists, func(list map[string]any) bool {
+			entry, isSaid := list[code].(map[string]any)
+			return list[code] != nil && (!isSaid || listed(object, entry))
+		})
+}
+
+// listed reports whether an entry of a list is what an object says: it has its result,
+// it names all its parameters, and the object has all that stand in braces in its text.
+func listed(object map[string]any, entry any) bool {
+	said, _ := entry.(map[string]any)
+	if said["result"] != object["result"] {
+		return false
+	}
+	names, _ := said["params"].([]any)
+	params, _ := object["params"].(map[string]any)
+	for name := range params {
+		if !slices.Contains(names, any(name)) {
+			return false
+		}
+	}
+	text, _ := said["text"].(string)
+	remedy, _ := said["remedy"].(string)
+	return !slices.ContainsFunc(names, func(name any) bool {
+		key, _ := name.(string)
+		return params[key] == nil && strings.Contains(text+remedy, "{"+key+"}")
+	})
 }
 
 // status is a code for any status of HTTP; those that have sentences of their own are
