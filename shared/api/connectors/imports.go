@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -335,21 +336,19 @@ func (s *service) describeListed(ctx context.Context, c seeding.Connector, state
 			vids = append(vids, entry.Identifier)
 		}
 	}
-	rejections, err := s.Store.RejectionsAt(ctx, run.Registry, vids)
-	if seeding.IgnoreDamaged(err) != nil {
+	mine, err := s.ownRejections(ctx, run, vids)
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.knowsTokenised(ctx, run)
+	if err != nil {
 		return nil, err
 	}
 	attempts := s.attemptsNow(state)
-	mine := map[int64]seeding.Rejection{}
-	for _, x := range rejections {
-		if x.Connector == c.ID {
-			mine[x.Identifier] = x
-		}
-	}
 	list := []listedDocument{}
 	for _, entry := range entries {
 		x, rejected := mine[entry.Identifier]
-		document := listedDocument{Registrant: entry.Registrant, Identifier: entry.Identifier, Outcome: outcomeOf(run, entry, x)}
+		document := listedDocument{Registrant: entry.Registrant, Identifier: entry.Identifier, Outcome: outcomeOf(run, entry, x, known)}
 		if rejected && document.Outcome == string(seeding.UnsentRejected) {
 			of := newRejectionDocument(x, c, attempts)
 			document.Rejection = &of
@@ -359,8 +358,71 @@ func (s *service) describeListed(ctx context.Context, c seeding.Connector, state
 	return list, nil
 }
 
-// outcomeOf is what became of a listed registrant, whose rejection is before.
-func outcomeOf(run seeding.Run, entry seeding.Listed, rejection seeding.Rejection) string {
+// ownRejections are the rejections of a run's connector at these identifiers.
+func (s *service) ownRejections(ctx context.Context, run seeding.Run, identifiers []int64) (map[int64]seeding.Rejection, error) {
+	rejections, err := s.Store.RejectionsAt(ctx, run.Registry, identifiers)
+	if seeding.IgnoreDamaged(err) != nil {
+		return nil, err
+	}
+	mine := map[int64]seeding.Rejection{}
+	for _, x := range rejections {
+		if x.Connector == run.Connector {
+			mine[x.Identifier] = x
+		}
+	}
+	return mine, nil
+}
+
+// knowsTokenised reports whether everybody of a list who was sent, and has no rejection
+// of the run, was tokenised. A rejection goes without a token when its registrant is not
+// selected any more, and who was in a lost batch may not be sent again: then nothing
+// tells who it was, and only the number of tokens shows that there is somebody.
+func (s *service) knowsTokenised(ctx context.Context, run seeding.Run) (bool, error) {
+	switch {
+	case run.Completed.IsZero() || run.Totals.Pending() > run.Again: // those of lost batches were sent again
+		return false, nil
+	case run.Totals.Tokenised == run.Totals.Sent:
+		return true, nil
+	}
+	var sent []int64
+	for after, more := int64(0), run.Selection.Listed > 0; more; {
+		part, found, err := s.Store.ListedPart(ctx, run.Connector, run.ID, after)
+		if err != nil {
+			return false, err
+		}
+		for _, entry := range part.Entries {
+			if after = entry.Registrant; entry.Unsent == "" && entry.Identifier > 0 {
+				sent = append(sent, entry.Identifier)
+			}
+		}
+		more = found && !part.Last
+	}
+	missing := len(sent) - run.Totals.Tokenised
+	for some := range slices.Chunk(sent, seeding.MaxListedPart) {
+		if missing <= 0 {
+			break
+		}
+		mine, err := s.ownRejections(ctx, run, some)
+		if err != nil {
+			return false, err
+		}
+		for _, identifier := range some {
+			if isOf(run, mine[identifier]) {
+				missing--
+			}
+		}
+	}
+	return missing <= 0, nil
+}
+
+// isOf reports whether a rejection is one since the run began.
+func isOf(run seeding.Run, x seeding.Rejection) bool {
+	return x.Kind != "" && !x.LastAttempt.Before(run.Started)
+}
+
+// outcomeOf is what became of a listed registrant, whose rejection is before. known says
+// that who was sent and has none was tokenised.
+func outcomeOf(run seeding.Run, entry seeding.Listed, rejection seeding.Rejection, known bool) string {
 	over := !run.Completed.IsZero()
 	switch reached := !run.FirstPass() || entry.Registrant <= run.Cursor; {
 	case !reached && over:
@@ -369,9 +431,9 @@ func outcomeOf(run seeding.Run, entry seeding.Listed, rejection seeding.Rejectio
 		return outcomeWaiting
 	case entry.Unsent != "":
 		return string(entry.Unsent)
-	case rejection.Kind != "" && !rejection.LastAttempt.Before(run.Started):
+	case isOf(run, rejection):
 		return string(seeding.UnsentRejected)
-	case over && run.Totals.Pending() <= run.Again: // those of lost batches were sent again
+	case known:
 		return outcomeTokenised
 	}
 	return outcomeSent

@@ -292,7 +292,17 @@ func TestWhatBecameOfListedRegistrants(t *testing.T) {
 	if got := outcomes(); !strings.HasPrefix(got, "tokenised rejected(refused) tokenised not_found") {
 		t.Errorf("completed after a lost batch: %s", got)
 	}
-	run.Totals.Sent = 6
+	run.Totals.Tokenised, run.Again = 1, 3 // of three who were sent one is rejected, and one has no token
+	s.store.runs[run.ID] = run
+	if got := outcomes(); !strings.HasPrefix(got, "sent rejected(refused) sent not_found") {
+		t.Errorf("completed, and somebody of a lost batch was not sent again: %s", got)
+	}
+	run.Totals, run.Again = seeding.Totals{Sent: 3, Tokenised: 1, Refused: 1, NoToken: 1}, 0
+	s.store.runs[run.ID] = run
+	if got := outcomes(); !strings.HasPrefix(got, "sent rejected(refused) sent not_found") {
+		t.Errorf("completed, and a rejection is not there any more: %s", got)
+	}
+	run.Totals, run.Again = seeding.Totals{Sent: 6, Tokenised: 2, Refused: 1}, 2
 	s.store.runs[run.ID] = run
 	if got := outcomes(); !strings.HasPrefix(got, "sent rejected(refused) sent not_found") {
 		t.Errorf("completed with a batch that was never answered: %s", got)
