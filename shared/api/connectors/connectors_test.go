@@ -89,6 +89,33 @@ func TestNullIsNotEverybody(t *testing.T) {
 	}
 }
 
+// A configuration whose null would remove VIDs, write elsewhere, or work sooner, longer
+// or faster is refused; what GET shows can be sent back.
+func TestNullIsNoDefaultThatGoesFurther(t *testing.T) {
+	s := newService(t)
+	path := s.create("remove_vids", false)
+	for _, member := range []string{
+		"remove_vids", "job_type", "daily_at", "starts", "ends", "mandatory_fields", "batch_maximum", "width_maximum", "callback", "callback.url",
+		"registry.read_one_by_one", "token_shape", "token_shape.alphabet", "token_shape.shortest", "token_shape.longest",
+	} {
+		configuration := with(member, null{})
+		pointer := "/" + strings.ReplaceAll(member, ".", "/")
+		for at, reply := range map[string]response{
+			pointer:                    s.want(422, "PUT", path, configuration, "If-Match", "*"),
+			"/configuration" + pointer: s.want(422, "POST", "/checks", `{"configuration":`+configuration+`}`),
+		} {
+			if got := reply.fieldErrors(); len(got) != 1 || got[at] != "must not be null; leave it out if you mean it so" {
+				t.Errorf("%s: %v", at, got)
+			}
+		}
+		s.want(422, "POST", "/connectors", configuration)
+	}
+	shown := s.want(200, "GET", path, "")
+	if again := s.want(200, "PUT", path, shown.Body.String(), "If-Match", "*"); again.body["remove_vids"] != false {
+		t.Errorf("%v", again.body)
+	}
+}
+
 // null is not {}: a retry of everybody must be asked for.
 func TestBodyMustBeAnObject(t *testing.T) {
 	s := newService(t)

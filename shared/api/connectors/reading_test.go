@@ -80,7 +80,7 @@ func TestAcceptedForms(t *testing.T) {
 			return strings.Contains(c.Source.Domain, `"=like","VID"`) && strings.Contains(c.Source.Domain, `"Token <1>"`)
 		}},
 		"nothing mandatory": {[]any{"mandatory_fields", []any{}, "fields", []any{"name"}}, func(c seeding.Connector) bool { return c.Source.Mandatory != nil && len(c.Source.Mandatory) == 0 }},
-		"null is the default": {[]any{"interval_minutes", null{}, "mapping", null{}, "callback", null{}, "output_format", null{}}, func(c seeding.Connector) bool {
+		"null is the default": {[]any{"interval_minutes", null{}, "mapping", null{}, "fields", null{}, "output_format", null{}}, func(c seeding.Connector) bool {
 			return c.Schedule.Interval == time.Hour && c.Source.Mapping.DOB == "birthdate"
 		}},
 		"empty callback texts": {[]any{"callback.url", "", "callback.auth_password", "", "output_format", ""}, func(seeding.Connector) bool { return true }},
