@@ -15,6 +15,26 @@ type Figures struct {
 	Last      LastRun   // the recurring run that ended last
 }
 
+// OpenRun is how far an open recurring run was when it last claimed a batch, as lists
+// show it.
+type OpenRun struct {
+	ID       string
+	At       time.Time
+	Looked   int // Tally.Looked
+	Expected int // Run.Expected
+	Totals   Totals
+	Progress Progress // of then
+}
+
+// OpenRun is how far the run is with the claim.
+func (c Claim) OpenRun() OpenRun {
+	r := c.Run
+	return OpenRun{
+		ID: r.ID, At: c.Batch.Claimed, Looked: r.Tally.Looked, Expected: r.Expected, Totals: r.Totals,
+		Progress: ProgressOf(r, false, c.Batch.Claimed),
+	}
+}
+
 // LastRun is what is kept of a run in the figures of its connector.
 type LastRun struct {
 	ID                 string

@@ -29,6 +29,7 @@ type State struct {
 	Since     time.Time // when it was started, or its schedule changed; zero if a version before did it
 	Begun     time.Time // when the last recurring run was due that was opened since then; zero for none, and where a change ends it
 	Run       string    // the open recurring run, or ""
+	Open      OpenRun   // how far that is; the zero OpenRun before its first claim
 	Imports   []string  // the open imports, in the order of their ids
 	Cancelled []string  // open runs that a person cancelled
 	Halted    time.Time // when it was stopped last: imports that were opened before end

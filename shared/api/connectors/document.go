@@ -293,8 +293,15 @@ func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 		ID: r.ID, Kind: cmp.Or(r.Kind, seeding.Recurring), Selection: selection, State: state, EndedBy: r.Ending, Version: r.Version,
 		Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
 		Tally: tallyDocument(r.Tally), Note: note(r.WhyNobody()), Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open,
-		RecordsPerSecond: math.Round(1000*p.PerSecond) / 1000, ExpectedEnd: moment(p.End.Add(time.Second - 1).Truncate(time.Second)),
+		RecordsPerSecond: thousandths(p.PerSecond), ExpectedEnd: wholeSecond(p.End),
 	}
+}
+
+func thousandths(n float64) float64 { return math.Round(1000*n) / 1000 }
+
+// wholeSecond is the estimate of a time: no fraction of a second is known.
+func wholeSecond(t time.Time) *time.Time {
+	return moment(t.Add(time.Second - 1).Truncate(time.Second))
 }
 
 type batchDocument struct {

@@ -49,9 +49,38 @@ type summaryDocument struct {
 	Due          *time.Time                         `json:"due,omitempty"`
 	Served       *time.Time                         `json:"served,omitempty"`
 	Run          string                             `json:"run,omitempty"` // the open recurring run
-	MTSHost      string                             `json:"mts_host"`      // scheme, host and port
+	OpenRun      *openRunDocument                   `json:"open_run,omitempty"`
+	MTSHost      string                             `json:"mts_host"` // scheme, host and port
 	RegistryHost string                             `json:"registry_host"`
 	Figures      figuresDocument                    `json:"figures"`
+}
+
+// openRunDocument is how far the open recurring run was when it last claimed a batch.
+type openRunDocument struct {
+	AsOf             time.Time  `json:"as_of"`
+	Looked           int        `json:"looked"`
+	Expected         int        `json:"expected,omitempty"` // VIDs that the pass looks at; absent if nobody knows
+	Tokenised        int        `json:"tokenised"`
+	Rejected         int        `json:"rejected"`
+	RecordsPerSecond float64    `json:"records_per_second,omitempty"`
+	ExpectedEnd      *time.Time `json:"expected_end,omitempty"`
+}
+
+// openRunOf is nil if no recurring run is open, or it has claimed nothing yet.
+func openRunOf(state seeding.State) *openRunDocument {
+	open := state.Open
+	if open.ID == "" || open.ID != state.Run {
+		return nil
+	}
+	document := openRunDocument{
+		AsOf: open.At.UTC(), Looked: open.Looked, Expected: open.Expected,
+		Tokenised: open.Totals.Tokenised, Rejected: open.Totals.Rejected(),
+	}
+	blocked, _ := state.Blocked()
+	if !blocked && state.Status == seeding.Running && !state.Cancels(open.ID) {
+		document.RecordsPerSecond, document.ExpectedEnd = thousandths(open.Progress.PerSecond), wholeSecond(open.Progress.End)
+	}
+	return &document
 }
 
 // list replies with a page of connectors. It reads their states alone, which are
@@ -102,7 +131,7 @@ func (s *service) summary(ctx context.Context, state seeding.State, known known)
 	}
 	return summaryDocument{
 		ID: state.Connector, Version: state.Version, Name: state.Name, Status: state.Status, Problems: newProblemDocuments(a),
-		Due: lookOf(a), Served: moment(state.Served), Run: state.Run, MTSHost: state.MTSHost, RegistryHost: state.RegistryHost,
+		Due: lookOf(a), Served: moment(state.Served), Run: state.Run, OpenRun: openRunOf(state), MTSHost: state.MTSHost, RegistryHost: state.RegistryHost,
 		Figures: newFiguresDocument(state.Figures),
 	}, nil
 }

@@ -404,6 +404,8 @@ func TestTheListShowsFigures(t *testing.T) {
 	state.Figures = seeding.Figures{Tokenised: 70, Rejected: 0, Counted: s.now, Last: seeding.LastRun{
 		ID: "last", Started: s.now, Completed: s.now, Totals: seeding.Totals{Sent: 30, Tokenised: 10, Refused: 5}, Again: 12,
 	}}
+	state.Open = seeding.OpenRun{ID: "run", At: s.now.Add(-time.Second), Looked: 412, Expected: 1650, Totals: seeding.Totals{Sent: 400, Tokenised: 388, Refused: 8, Conflict: 1},
+		Progress: seeding.Progress{PerSecond: 17.75, End: s.now.Add(1500 * time.Millisecond)}}
 	s.store.states[idOf(path)] = state
 	s.store.runs["run"] = seeding.Run{ID: "run", Connector: idOf(path), Version: 1, Started: s.now.Add(-time.Minute), PassStarted: s.now.Add(-time.Minute), Batches: 3, Closed: 1,
 		Totals: seeding.Totals{Sent: 30, Tokenised: 10}, Lately: map[int64]seeding.Patches{seeding.Period(s.now): {Records: 10, Claimed: s.now.Add(-10 * time.Second), Closed: s.now}}}
@@ -418,7 +420,11 @@ func TestTheListShowsFigures(t *testing.T) {
 		figures != "map[counted:2026-11-21T09:00:00Z last_run:map[completed:2026-11-21T09:00:00Z id:last started:2026-11-21T09:00:00Z totals:map[conflict:0 duplicate:0 no_token:0 pending:3 refused:5 sent:30 sent_again:12 tokenised:10]] rejected:0 tokenised:70]" {
 		t.Errorf("%v", got)
 	}
-	if got := list[1].(map[string]any); got["mts_host"] != "https://other.example.org:443" || fmt.Sprint(got["figures"]) != "map[tokenised:0]" || got["due"] != nil {
+	const far = "as_of:2026-11-21T08:59:59Z expected:1650"
+	if open := fmt.Sprint(got["open_run"]); open != "map["+far+" expected_end:2026-11-21T09:00:02Z looked:412 records_per_second:17.75 rejected:9 tokenised:388]" {
+		t.Errorf("%s", open)
+	}
+	if got := list[1].(map[string]any); got["open_run"] != nil || got["mts_host"] != "https://other.example.org:443" || fmt.Sprint(got["figures"]) != "map[tokenised:0]" || got["due"] != nil {
 		t.Errorf("%v", got)
 	}
 	one := s.want(200, "GET", path, "").body
@@ -438,5 +444,28 @@ func TestTheListShowsFigures(t *testing.T) {
 	s.store.states[idOf(other)] = state
 	if got := s.want(200, "GET", "/connectors", "").body["connectors"].([]any)[1].(map[string]any); got["name"] != "Registry of Laguna" || got["mts_host"] != "https://other.example.org:443" {
 		t.Errorf("%v", got)
+	}
+
+	// What goes no further tells no pace, and what is over nothing.
+	running := s.store.states[idOf(path)]
+	shown := func(change func(*seeding.State)) string {
+		altered := running
+		change(&altered)
+		s.store.states[idOf(path)] = altered
+		return fmt.Sprint(s.want(200, "GET", "/connectors", "").body["connectors"].([]any)[0].(map[string]any)["open_run"])
+	}
+	for name, change := range map[string]func(*seeding.State){
+		"stopped":   func(x *seeding.State) { x.Status = seeding.Stopped },
+		"cancelled": func(x *seeding.State) { x.Cancelled = []string{"run"} },
+		"blocked": func(x *seeding.State) {
+			x.Problems = map[seeding.Source]seeding.Problem{seeding.ProblemSignIn: {Since: s.now, Text: "x"}}
+		},
+	} {
+		if open := shown(change); open != "map["+far+" looked:412 rejected:9 tokenised:388]" {
+			t.Errorf("%s: %s", name, open)
+		}
+	}
+	if open := shown(func(x *seeding.State) { x.Run = "another" }); open != "<nil>" {
+		t.Errorf("of a run before: %s", open)
 	}
 }

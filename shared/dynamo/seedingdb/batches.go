@@ -76,19 +76,25 @@ func (s *Store) Claim(ctx context.Context, c seeding.Claim) error {
 	counted := unmovedCounter(c.Batch.Ref.Registry, c.Counter)
 	counted.Update = "SET #counter = :next"
 	counted.Values[":next"] = dynamo.Number(c.Counter + 1)
+	allowed := dynamo.Change{
+		Key:       stateKey(c.Batch.Ref.Connector),
+		Condition: mayClaim(c.Run),
+		Values: dynamo.Item{
+			":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(c.Version),
+			":fence": dynamo.Number(c.Fence), ":run": dynamo.Text(c.Run.ID), ":started": dynamo.Instant(c.Run.Started),
+		},
+	}
+	state := s.connectors.ToCheck(allowed)
+	if c.Run.Kind != seeding.Import { // costs what the check costs
+		allowed.Update, allowed.Values[":open"] = "SET #open = :open", encodeOpenRun(c.OpenRun())
+		state = s.connectors.ToUpdate(allowed)
+	}
 	return conflict(dynamo.Transact(ctx, s.client,
 		s.connectors.ToPut(dynamo.Change{Key: openKey(c.Batch.Ref), Item: encodeBatch(c.Batch), Condition: dynamo.Absent}),
 		s.connectors.ToUpdate(counted),
 		s.connectors.ToUpdate(countBatch(runProgress(c.Run), c.Batch)),
 		s.connectors.ToUpdate(takeSlot(c)),
-		s.connectors.ToCheck(dynamo.Change{
-			Key:       stateKey(c.Batch.Ref.Connector),
-			Condition: mayClaim(c.Run),
-			Values: dynamo.Item{
-				":running": dynamo.Text(string(seeding.Running)), ":version": dynamo.Number(c.Version),
-				":fence": dynamo.Number(c.Fence), ":run": dynamo.Text(c.Run.ID), ":started": dynamo.Instant(c.Run.Started),
-			},
-		}),
+		state,
 	))
 }
 

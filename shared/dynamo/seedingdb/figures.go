@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -45,6 +47,30 @@ func decodeFigures(r *dynamo.Reader) seeding.Figures {
 		}
 	})
 	return f
+}
+
+func decodeOpenRun(r *dynamo.Reader) (open seeding.OpenRun) {
+	r.Map("open", func(r *dynamo.Reader) {
+		open = seeding.OpenRun{
+			ID: r.Text("id"), At: r.Instant("at"), Looked: r.Int("looked"), Expected: r.Int("expected"), Totals: decodeTotals(r),
+			Progress: seeding.Progress{PerSecond: float64(r.Int("rate")) / 1000, End: r.Instant("end")},
+		}
+	})
+	return open
+}
+
+// encodeOpenRun keeps rates as thousandths.
+func encodeOpenRun(o seeding.OpenRun) types.AttributeValue {
+	open := dynamo.OmitZero(dynamo.Item{
+		"id": dynamo.Text(o.ID), "at": dynamo.Instant(o.At), "looked": dynamo.Number(o.Looked), "expected": dynamo.Number(o.Expected),
+		"rate": dynamo.Number(int(1000 * o.Progress.PerSecond)), "end": dynamo.Instant(o.Progress.End),
+	})
+	for name, n := range totals(o.Totals) {
+		if n != 0 {
+			open[name] = dynamo.Number(n)
+		}
+	}
+	return dynamo.Map(open)
 }
 
 // countKey is that of the count of a connector's rejections.

@@ -321,7 +321,7 @@ func example() contents {
 		Connector: c,
 		State: seeding.State{
 			Connector: c.ID, Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: 3, Status: seeding.Running,
-			Due: after(70 * time.Minute), Since: t0, Run: open.ID, Moved: after(65 * time.Minute),
+			Due: after(70 * time.Minute), Since: t0, Run: open.ID, Open: seeding.OpenRun{ID: open.ID, At: claimed.Claimed, Looked: open.Tally.Looked}, Moved: after(65 * time.Minute),
 			Lease: seeding.Lease{Owner: "submit-2", Until: after(75 * time.Minute), Fence: 3},
 			Problems: map[seeding.Source]seeding.Problem{
 				seeding.ProblemMTS:  {Text: "MTS cannot be reached.", Remedy: "Start it.", Since: after(time.Minute), Attempts: 3, Next: after(66 * time.Minute)},
@@ -374,7 +374,7 @@ func beforeSlots(s contents) contents {
 	}
 	s.Open.Totals = seeding.Totals{}
 	for _, state := range []*seeding.State{&s.State, &s.FreshState} {
-		state.Figures, state.Name, state.MTSHost, state.RegistryHost = seeding.Figures{}, "", "", ""
+		state.Open, state.Figures, state.Name, state.MTSHost, state.RegistryHost = seeding.OpenRun{}, seeding.Figures{}, "", "", ""
 	}
 	m := &s.MTS
 	m.Claims, m.Slots, m.Waiting, m.Delivered, m.Heard = 0, nil, nil, 0, time.Time{}

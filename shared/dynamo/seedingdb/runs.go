@@ -117,7 +117,7 @@ func (s *Store) CompleteRun(ctx context.Context, r seeding.Run, rejections *seed
 	figures := addFigures(r, rejections)
 	leave := dynamo.Change{
 		Key:       stateKey(r.Connector),
-		Update:    figures.Update + " REMOVE #run DELETE #cancelled :runs",
+		Update:    figures.Update + " REMOVE #run, #open DELETE #cancelled :runs",
 		Condition: isOpen(r) + " AND #fence = :fence",
 		Values:    figures.Values,
 	}

@@ -199,6 +199,7 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Since:      r.Instant("since"),
 		Begun:      r.Instant("begun"),
 		Run:        r.Text("run"),
+		Open:       decodeOpenRun(r),
 		Imports:    r.Set("imports"),
 		Cancelled:  r.Set("cancelled"),
 		Halted:     r.Instant("halted"),

@@ -104,7 +104,7 @@ func (s *suite) replacing() {
 	s.ok(err, "state")
 	s.same(state, seeding.State{
 		Connector: c.ID, Registry: next.RegistryKey(), MTS: next.MTSKey(), Version: 2, Status: seeding.Running,
-		Due: after(time.Minute), Since: state.Since, Run: run.ID, Moved: after(time.Minute), Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
+		Due: after(time.Minute), Since: state.Since, Run: run.ID, Open: state.Open, Moved: after(time.Minute), Lease: seeding.Lease{Fence: run.Fence}, Problems: map[seeding.Source]seeding.Problem{},
 		Name: "renamed", MTSHost: "https://other.example:443", RegistryHost: "https://registry.example:443",
 	}, "state after a replacement")
 	s.fails(s.store.ReplaceConnector(s.ctx, next, t0), seeding.ErrConflict, "the same version twice")

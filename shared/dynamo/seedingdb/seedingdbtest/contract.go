@@ -72,6 +72,7 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"submissions", (*suite).submissions},
 		{"counted runs", (*suite).countedRuns},
 		{"periods", (*suite).periods},
+		{"open runs", (*suite).openRuns},
 		{"whereabouts", (*suite).whereabouts},
 		{"changes", (*suite).changes},
 		{"changes of runs", (*suite).changesOfRuns},

@@ -105,6 +105,34 @@ func (s *suite) countedRuns() {
 	s.same([]string{state.Name, state.MTSHost, state.RegistryHost}, []string{"elsewhere", "https://mts.example:443", "https://registry.example:443"}, "what lists show")
 }
 
+// openRuns: a claim tells how far its recurring run is, beside the run itself.
+func (s *suite) openRuns() {
+	c, run := s.running("c")
+	open := func(want seeding.OpenRun, what string) {
+		s.Helper()
+		state, err := s.store.State(s.ctx, c.ID)
+		s.ok(err, "state")
+		s.same(state.Open, want, what)
+	}
+	open(seeding.OpenRun{}, "nothing is claimed")
+	run.Expected, run.Totals = 90, seeding.Totals{Sent: 40, Tokenised: 30, Refused: 2, Duplicate: 1}
+	run.Lately = map[int64]seeding.Patches{seeding.Period(t0): {Records: 33, Claimed: after(-time.Minute), Closed: t0}}
+	claim := s.aClaim(c, run, "b")
+	s.ok(s.store.Claim(s.ctx, claim), "claim")
+	reached := claim.OpenRun()
+	s.same(reached.Totals, run.Totals, "totals")
+	s.same([]any{reached.Looked, reached.Expected, reached.Progress.PerSecond}, []any{2, 90, 0.55}, "how far, and how fast")
+	reached.Progress.End = reached.Progress.End.Truncate(time.Millisecond)
+	open(reached, "a batch is claimed")
+	imported := seeding.Run{ID: c.ID + "-import", Connector: c.ID, Kind: seeding.Import, Registry: c.RegistryKey(), Version: 1, Started: t0, PassStarted: t0, Fence: run.Fence}
+	s.ok(s.store.OpenRun(s.ctx, imported), "open an import")
+	s.ok(s.store.Claim(s.ctx, s.aClaim(c, imported, "i")), "claim of the import")
+	open(reached, "an import changes nothing")
+	run.Completed = after(time.Hour)
+	s.ok(s.store.CompleteRun(s.ctx, run, nil), "complete")
+	open(seeding.OpenRun{}, "the run is over")
+}
+
 // A run that goes on for long keeps no more than its rate needs.
 func (s *suite) periods() {
 	c, run := s.running("c")
