@@ -224,12 +224,30 @@ func (e *evaluation) term(t *gojq.Term, n int, s *scope, in item, out yield) err
 	}
 	before := func(out yield) error { return e.term(t, n-1, s, in, out) }
 	switch suffix := t.SuffixList[n-1]; {
+	case suffix.Optional && n > 1:
+		return e.optional(t, n-1, s, in, out)
 	case suffix.Optional:
 		return e.try(before, nil, s, in, out)
 	case suffix.Iter:
 		return before(func(x item) error { return e.each(x, out) })
 	default:
-		return e.index(suffix.Index, before, s, in, out)
+		return e.index(suffix.Index, before, false, s, in, out)
+	}
+}
+
+// optional evaluates t with its first n suffixes, of which only the last may fail
+// without an error: ".a.b?" is nothing if .a is a text, and an error if . is one.
+func (e *evaluation) optional(t *gojq.Term, n int, s *scope, in item, out yield) error {
+	before := func(out yield) error { return e.term(t, n-1, s, in, out) }
+	switch suffix := t.SuffixList[n-1]; {
+	case suffix.Optional:
+		return e.term(t, n, s, in, out)
+	case suffix.Iter:
+		return before(func(x item) error {
+			return e.try(func(out yield) error { return e.each(x, out) }, nil, s, in, out)
+		})
+	default:
+		return e.index(suffix.Index, before, true, s, in, out)
 	}
 }
 
@@ -248,7 +266,7 @@ func (e *evaluation) plainTerm(t *gojq.Term, s *scope, in item, out yield) error
 	case gojq.TermTypeNumber:
 		return out(in.made(literal(t.Number)))
 	case gojq.TermTypeIndex:
-		return e.index(t.Index, func(out yield) error { return out(in) }, s, in, out)
+		return e.index(t.Index, func(out yield) error { return out(in) }, false, s, in, out)
 	case gojq.TermTypeFunc:
 		return e.call(t.Func, s, in, out)
 	case gojq.TermTypeString:
@@ -504,17 +522,23 @@ func (e *evaluation) pieces(pieces []*gojq.Query, before, format string, s *scop
 
 // index evaluates the keys of an index or a slice on in, and applies them to
 // the values before it.
-func (e *evaluation) index(i *gojq.Index, before func(yield) error, s *scope, in item, out yield) error {
+func (e *evaluation) index(i *gojq.Index, before func(yield) error, optional bool, s *scope, in item, out yield) error {
 	at := func(key any) error {
 		return before(func(x item) error {
-			v, err := e.at(x.value, key)
-			if err != nil {
-				return err
+			look := func(out yield) error {
+				v, err := e.at(x.value, key)
+				if err != nil {
+					return err
+				}
+				if x.path == nowhere {
+					return fail("what is looked into is no part of the value")
+				}
+				return out(x.part(v, key))
 			}
-			if x.path == nowhere {
-				return fail("what is looked into is no part of the value")
+			if optional {
+				return e.try(look, nil, s, in, out)
 			}
-			return out(x.part(v, key))
+			return look(out)
 		})
 	}
 	if !i.IsSlice {

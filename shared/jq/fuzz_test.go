@@ -95,11 +95,14 @@ func ofAnyType(record map[string]any) map[string]seeding.Types {
 }
 
 // differsByIntent are programs with what jq 1.5 has in another way than gojq: a text
-// times a number below 1 is there once and not empty, null has nothing at a list, and
-// an index of a list finds numbers.
+// times a number below 1 is there once and not empty, null has nothing at a list,
+// an index of a list finds numbers, and the key of an optional index is made of the
+// input, and not of what is looked into.
 func differsByIntent(text string) bool {
-	return strings.Contains(text, "*") || strings.Contains(text, "[[") || strings.Contains(text, "indices")
+	return optionalKey.MatchString(text) || strings.Contains(text, "*") || strings.Contains(text, "[[") || strings.Contains(text, "indices")
 }
+
+var optionalKey = regexp.MustCompile(`\]\s*\?`)
 
 // changes is what a program has in which something is changed. gojq takes .a + 0 for
 // .a, which can be changed; jq does not.
