@@ -376,3 +376,14 @@ func TestVersionOfTheRegistryIsShown(t *testing.T) {
 		t.Errorf("of one that does not say: %v", a.body["registry_version"])
 	}
 }
+
+// What only replies have is ignored in a request, of whatever type it is.
+func TestMembersOfRepliesAreIgnoredOfWhateverType(t *testing.T) {
+	for _, name := range []string{"auth_password_set", "auth_client_secret_set", "auth_token_set", "extra_headers_set"} {
+		s := newService(t)
+		path := s.create()
+		s.want(200, "PUT", path, with("callback", map[string]any{name: map[string]any{"a": "b"}}), "If-Match", "*")
+	}
+	s := newService(t)
+	s.want(200, "PUT", s.create(), with("registry.password_set", "yes"), "If-Match", "*")
+}

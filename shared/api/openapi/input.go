@@ -117,6 +117,10 @@ func (c contents) withoutNull(v, schema any, at []string) (left any, wrong []mis
 	case map[string]any:
 		for name, value := range v {
 			of := member(said["properties"], name)
+			if ref, _ := member(of, "$ref").(string); strings.HasSuffix(ref, "/Ignored") { // of any type, and of no effect
+				delete(v, name)
+				continue
+			}
 			if v[name] = inside(name, value, of); value != nil {
 				continue
 			}
