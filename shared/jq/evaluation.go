@@ -222,33 +222,39 @@ func (e *evaluation) term(t *gojq.Term, n int, s *scope, in item, out yield) err
 	if n == 0 {
 		return e.plainTerm(t, s, in, out)
 	}
-	before := func(out yield) error { return e.term(t, n-1, s, in, out) }
-	switch suffix := t.SuffixList[n-1]; {
-	case suffix.Optional && n > 1:
-		return e.optional(t, n-1, s, in, out)
-	case suffix.Optional:
-		return e.try(before, nil, s, in, out)
-	case suffix.Iter:
-		return before(func(x item) error { return e.each(x, out) })
+	switch optional := t.SuffixList[n-1].Optional; {
+	case optional && n > 1:
+		return e.suffixed(t, n-1, true, s, in, out)
+	case optional:
+		return e.attempt(true, func(out yield) error { return e.plainTerm(t, s, in, out) }, s, in, out)
 	default:
-		return e.index(suffix.Index, before, false, s, in, out)
+		return e.suffixed(t, n, false, s, in, out)
 	}
 }
 
-// optional evaluates t with its first n suffixes, of which only the last may fail
-// without an error: ".a.b?" is nothing if .a is a text, and an error if . is one.
-func (e *evaluation) optional(t *gojq.Term, n int, s *scope, in item, out yield) error {
+// suffixed evaluates t with its first n suffixes. If it is optional, only the last of
+// these may fail without an error: ".a.b?" is nothing if .a is a text, and an error if
+// . is one.
+func (e *evaluation) suffixed(t *gojq.Term, n int, optional bool, s *scope, in item, out yield) error {
 	before := func(out yield) error { return e.term(t, n-1, s, in, out) }
 	switch suffix := t.SuffixList[n-1]; {
 	case suffix.Optional:
 		return e.term(t, n, s, in, out)
 	case suffix.Iter:
 		return before(func(x item) error {
-			return e.try(func(out yield) error { return e.each(x, out) }, nil, s, in, out)
+			return e.attempt(optional, func(out yield) error { return e.each(x, out) }, s, in, out)
 		})
 	default:
-		return e.index(suffix.Index, before, true, s, in, out)
+		return e.index(suffix.Index, before, optional, s, in, out)
 	}
+}
+
+// attempt evaluates what may fail without an error if it is optional.
+func (e *evaluation) attempt(optional bool, body func(yield) error, s *scope, in item, out yield) error {
+	if optional {
+		return e.try(body, nil, s, in, out)
+	}
+	return body(out)
 }
 
 func (e *evaluation) plainTerm(t *gojq.Term, s *scope, in item, out yield) error {
@@ -535,10 +541,7 @@ func (e *evaluation) index(i *gojq.Index, before func(yield) error, optional boo
 				}
 				return out(x.part(v, key))
 			}
-			if optional {
-				return e.try(look, nil, s, in, out)
-			}
-			return look(out)
+			return e.attempt(optional, look, s, in, out)
 		})
 	}
 	if !i.IsSlice {
