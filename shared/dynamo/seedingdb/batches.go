@@ -418,9 +418,7 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		"direct": dynamo.Flag(b.Direct), "quiet": dynamo.Duration(b.Tracking.Quiet), "calls": dynamo.Number(b.Tracking.Calls),
 	}
 	maps.Copy(it, trackingItem(b.Tracking))
-	for name, n := range totals(b.Totals) {
-		it[name] = dynamo.Number(n)
-	}
+	withTotals(it, b.Totals)
 	if b.State.Open() {
 		it["connector"], it["run"] = dynamo.Text(b.Ref.Connector), dynamo.Text(b.Ref.Run)
 		it["members"] = dynamo.Binary(seeding.PackMembers(b.Members))

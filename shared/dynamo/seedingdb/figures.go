@@ -19,14 +19,9 @@ func addFigures(r seeding.Run, rejections *seeding.RejectionCount) dynamo.Change
 	c := dynamo.Change{Update: "ADD #tokenised :tokenised", Values: dynamo.Item{":tokenised": dynamo.Number(r.Totals.Tokenised)}}
 	var sets []string
 	if r.Kind != seeding.Import {
-		last := dynamo.OmitZero(dynamo.Item{
+		last := dynamo.OmitZero(withTotals(dynamo.Item{
 			"id": dynamo.Text(r.ID), "started": dynamo.Instant(r.Started), "completed": dynamo.Instant(r.Completed), "again": dynamo.Number(r.Again),
-		})
-		for name, n := range totals(r.Totals) {
-			if n != 0 {
-				last[name] = dynamo.Number(n)
-			}
-		}
+		}, r.Totals))
 		sets, c.Values[":last"] = append(sets, "#last = :last"), dynamo.Map(last)
 	}
 	if rejections != nil {
@@ -61,16 +56,10 @@ func decodeOpenRun(r *dynamo.Reader) (open seeding.OpenRun) {
 
 // encodeOpenRun keeps rates as thousandths.
 func encodeOpenRun(o seeding.OpenRun) types.AttributeValue {
-	open := dynamo.OmitZero(dynamo.Item{
+	return dynamo.Map(dynamo.OmitZero(withTotals(dynamo.Item{
 		"id": dynamo.Text(o.ID), "at": dynamo.Instant(o.At), "looked": dynamo.Number(o.Looked), "expected": dynamo.Number(o.Expected),
 		"rate": dynamo.Number(int(1000 * o.Progress.PerSecond)), "end": dynamo.Instant(o.Progress.End),
-	})
-	for name, n := range totals(o.Totals) {
-		if n != 0 {
-			open[name] = dynamo.Number(n)
-		}
-	}
-	return dynamo.Map(open)
+	}, o.Totals)))
 }
 
 // countKey is that of the count of a connector's rejections.

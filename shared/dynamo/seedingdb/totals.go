@@ -13,6 +13,14 @@ func totals(t seeding.Totals) map[string]int {
 	}
 }
 
+// withTotals adds totals to an item.
+func withTotals(it dynamo.Item, t seeding.Totals) dynamo.Item {
+	for name, n := range totals(t) {
+		it[name] = dynamo.Number(n)
+	}
+	return it
+}
+
 func decodeTotals(r *dynamo.Reader) seeding.Totals {
 	return seeding.Totals{
 		Sent: r.Int("sent"), Tokenised: r.Int("tokenised"), Refused: r.Int("refused"),
