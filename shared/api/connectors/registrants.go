@@ -143,11 +143,7 @@ func markAfter(next string) string {
 
 // rejectionsOf goes on with the rejections of a registrant.
 func (s *service) rejectionsOf(w http.ResponseWriter, r *http.Request, c seeding.Connector, registrant int64, page api.Page, mark string) error {
-	found, next, err := s.listRejections(r.Context(), c.RegistryKey(), c.ID, of(registrant), mark, mostRejections, callsOfPage)
-	if err != nil {
-		return err
-	}
-	attempts, err := s.attemptsOf(r.Context(), c.ID)
+	list, next, err := s.rejectionDocuments(r.Context(), c, of(registrant), mark, mostRejections)
 	if err != nil {
 		return err
 	}
@@ -156,7 +152,7 @@ func (s *service) rejectionsOf(w http.ResponseWriter, r *http.Request, c seeding
 		Rejections []rejectionDocument `json:"rejections"`
 		Complete   bool                `json:"complete"`
 		Next       string              `json:"next"`
-	}{registrant, newRejectionDocuments(found, c, attempts), next == "", page.Cursor(markAfter(next))})
+	}{registrant, list, next == "", page.Cursor(markAfter(next))})
 	return nil
 }
 

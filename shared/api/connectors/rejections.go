@@ -76,19 +76,29 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.replyCSV(w, r, c, page, filter)
 	}
-	found, next, err := s.listRejections(r.Context(), c.RegistryKey(), c.ID, filter, page.mark, page.Limit, callsOfPage)
-	if err != nil {
-		return err
-	}
-	attempts, err := s.attemptsOf(r.Context(), c.ID)
+	list, next, err := s.rejectionDocuments(r.Context(), c, filter, page.mark, page.Limit)
 	if err != nil {
 		return err
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Rejections []rejectionDocument `json:"rejections"`
 		Next       string              `json:"next,omitempty"`
-	}{newRejectionDocuments(found, c, attempts), page.next(next)})
+	}{list, page.next(next)})
 	return nil
+}
+
+// rejectionDocuments are a page of a connector's rejections, from a mark of the store to
+// the next one.
+func (s *service) rejectionDocuments(ctx context.Context, c seeding.Connector, filter seeding.RejectionFilter, mark string, limit int) (list []rejectionDocument, next string, err error) {
+	found, next, err := s.listRejections(ctx, c.RegistryKey(), c.ID, filter, mark, limit, callsOfPage)
+	if err != nil {
+		return nil, "", err
+	}
+	attempts, err := s.attemptsOf(ctx, c.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	return newRejectionDocuments(found, c, attempts), next, nil
 }
 
 func newRejectionDocuments(found []seeding.Rejection, c seeding.Connector, attempts seeding.Attempts) []rejectionDocument {
