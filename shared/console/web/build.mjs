@@ -1,0 +1,75 @@
+// Builds the console into ../dist. Every file there is compressed with gzip and served
+// as it is. The same sources give the same bytes; it does nothing if none changed.
+//
+//   node build.mjs            build
+//   node build.mjs --types    only what is made of the API's document, for tsc and tests
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { fields, operations, sentences, types } from "./document.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, "..", "dist");
+const generated = join(here, "src", "generated");
+const document = join(here, "..", "..", "api", "connectors", "openapi.json");
+
+const api = JSON.parse(readFileSync(document, "utf8"));
+mkdirSync(generated, { recursive: true });
+writeFileSync(join(generated, "operations.ts"), operations(api));
+writeFileSync(join(generated, "fields.ts"), fields(api));
+writeFileSync(join(generated, "api.ts"), await types(api));
+if (process.argv.includes("--types")) process.exit(0);
+
+const hash = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
+
+const stamp = join(dist, "stamp");
+const sources = ["package-lock.json", "build.mjs", "document.mjs", ...globSync("{src,styles,locales}/**/*.{ts,tsx,css,html,json}", { cwd: here })].sort();
+const sum = hash(sources.map((name) => hash(readFileSync(join(here, name)))).join());
+if (existsSync(stamp) && readFileSync(stamp, "utf8") === sum) process.exit(0);
+
+for (const name of existsSync(dist) ? readdirSync(dist) : []) {
+  if (name !== ".gitkeep") rmSync(join(dist, name));
+}
+mkdirSync(dist, { recursive: true });
+
+// put writes a file under a name that changes with its content, and returns that.
+function put(name, type, content) {
+  const full = `${name}-${hash(content)}.${type}`;
+  writeFileSync(join(dist, `${full}.gz`), gzipSync(content, { level: 9 }));
+  return full;
+}
+
+// The languages of the sentences that the API says are loaded one at a time.
+const codes = {};
+for (const name of globSync("locales/sentences/*.json", { cwd: here }).sort()) {
+  const language = name.replace(/.*[\\/](.*)\.json$/, "$1");
+  const read = (folder) => JSON.parse(readFileSync(join(here, "locales", folder, `${language}.json`), "utf8"));
+  const translated = sentences(api, read("sentences"), read("errors"));
+  codes[language] = put(`sentences-${language}`, "json", JSON.stringify(translated));
+}
+
+const bundle = await esbuild.build({
+  absWorkingDir: here,
+  entryPoints: ["src/main.tsx", "styles/main.css"],
+  outdir: "out",
+  bundle: true,
+  minify: true,
+  write: false,
+  format: "esm",
+  charset: "utf8",
+  // Offices with Windows 7 and 8.1 end there.
+  target: ["chrome109", "firefox115"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  legalComments: "none",
+  define: { SENTENCES: JSON.stringify(codes) },
+});
+const output = (type) => bundle.outputFiles.find((file) => file.path.endsWith(type)).contents;
+const page = readFileSync(join(here, "src", "index.html"), "utf8")
+  .replace("{script}", put("main", "js", output(".js")))
+  .replace("{style}", put("main", "css", output(".css")));
+writeFileSync(join(dist, "index.html.gz"), gzipSync(page, { level: 9 }));
+writeFileSync(stamp, sum);

@@ -1,0 +1,90 @@
+// What the console takes from the document of the API: types, the calls with the role
+// that each needs, the limits and defaults of fields, and the sentences behind codes.
+import openapiTS, { astToString } from "openapi-typescript";
+
+const note = "// Made by build.mjs of the API's document.\n";
+const methods = ["get", "post", "put", "delete"];
+
+export async function types(api) {
+  return note + astToString(await openapiTS(structuredClone(api), { defaultNonNullable: false }));
+}
+
+export function operations(api) {
+  const lines = [];
+  for (const [path, item] of Object.entries(api.paths)) {
+    for (const method of methods) {
+      const operation = item[method];
+      if (!operation) continue;
+      lines.push(`  ${operation.operationId}: { method: "${method.toUpperCase()}", path: "${path}", role: "${operation["x-role"] ?? "any"}" },`);
+    }
+  }
+  return `${note}export const operations = {\n${lines.sort().join("\n")}\n} as const;\n`;
+}
+
+// fields are the members of a configuration by JSON pointer, with what a form needs of
+// their schemas.
+export function fields(api) {
+  const found = {};
+  const follow = (schema) => (schema.$ref ? { ...api.components.schemas[schema.$ref.split("/").pop()], ...schema } : schema);
+  const walk = (pointer, given) => {
+    const schema = follow(given);
+    if (schema.properties) {
+      for (const [name, inner] of Object.entries(schema.properties)) walk(`${pointer}/${name}`, inner);
+      return;
+    }
+    const { type, enum: allowed, default: preset, minLength, maxLength, minimum, maximum, maxItems, description } = schema;
+    const words = schema.items?.enum;
+    found[pointer] = { type, allowed, preset, minLength, maxLength, minimum, maximum, maxItems, words, description };
+  };
+  for (const [name, schema] of Object.entries(api.components.schemas.NewConnector.properties)) walk(`/${name}`, schema);
+  return `${note}export interface Field {
+  type?: string | string[];
+  allowed?: readonly string[];
+  preset?: unknown;
+  minLength?: number;
+  maxLength?: number;
+  minimum?: number;
+  maximum?: number;
+  maxItems?: number;
+  words?: readonly string[];
+  description?: string;
+}\n\nexport const fields: Record<string, Field> = ${JSON.stringify(found, null, 2)};\n`;
+}
+
+// lists are the lists of codes whose sentences the console shows.
+const lists = ["x-problem-codes", "x-line-codes", "x-rejection-codes", "x-note-codes"];
+
+// english is every sentence of these lists, once, and the titles and descriptions of
+// problems of the API itself.
+export function english(api) {
+  const all = new Set();
+  const walk = (value) => {
+    if (Array.isArray(value)) return value.forEach(walk);
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, inner] of Object.entries(value)) {
+      if ((key === "text" || key === "remedy" || key === "title" || key === "description") && typeof inner === "string") all.add(inner);
+      else walk(inner);
+    }
+  };
+  for (const list of [...lists, "x-problems"]) walk(api[list]);
+  return [...all].sort();
+}
+
+// sentences are the lists with their sentences in another language, as compact as the
+// page reads them, and those of errors in fields, by code. A sentence without a
+// translation is left out: the page then shows the English one of the reply.
+export function sentences(api, translations, errors) {
+  const walk = (value) => {
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value !== "object" || value === null) return value;
+    const made = {};
+    for (const [key, inner] of Object.entries(value)) {
+      if (typeof inner === "string" && ["text", "remedy", "title", "description"].includes(key)) {
+        if (translations[inner]) made[key] = translations[inner];
+      } else made[key] = walk(inner);
+    }
+    return made;
+  };
+  const made = [...lists, "x-problems"].map((list) => [list.replace(/^x-/, ""), walk(api[list])]);
+  return Object.fromEntries([...made, ["errors", errors]]);
+}

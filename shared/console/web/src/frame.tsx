@@ -1,0 +1,207 @@
+// The frame of all pages: the bar, who is signed in, and what is shown below.
+import type { ComponentChildren, TargetedEvent } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Button, Select } from "./parts/controls.tsx";
+import { LiveRegion } from "./parts/live.tsx";
+import { Page } from "./parts/page.tsx";
+import { Loading } from "./parts/state.tsx";
+import { meet, person } from "./person.ts";
+import { go, place, to } from "./place.ts";
+import { routes } from "./routes.tsx";
+import { announce, label, session, signInAddress, signOut, token } from "./session.ts";
+import { chosenLanguage, chosenZone, isZone, theme } from "./settings.ts";
+import { Entrance } from "./pages/entrance.tsx";
+import { languages, t, zone } from "./words.ts";
+
+export function Frame() {
+  const open = ["sign-in", "signed-out"].includes(place.value.path[0] ?? "");
+  useEffect(() => {
+    if (open) return;
+    token()
+      .then(() => (person.value ? undefined : meet()))
+      .catch(() => undefined); // the session says what is wrong
+  }, [open]);
+  const state = session.value.kind;
+  if (open) return <Bare><Entrance /></Bare>;
+  if (state === "starting") return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
+  if (state === "none") {
+    location.replace(signInAddress(location.hash || "#/"));
+    return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
+  }
+  if (state === "not_set_up" || state === "away") return <Bare><Entrance /></Bare>;
+  if (place.value.path[0] === "signed-in") return <Bare><SignedIn /></Bare>;
+  return (
+    <>
+      <Skip />
+      <Bar />
+      {state === "over" && <Over />}
+      <Shown />
+      <Foot />
+      <LiveRegion />
+    </>
+  );
+}
+
+function Skip() {
+  const skip = (event: TargetedEvent<HTMLAnchorElement>) => {
+    event.preventDefault();
+    document.querySelector<HTMLElement>("main h1")?.focus();
+  };
+  return (
+    <a class="skip" href="#main" onClick={skip}>
+      {t("frame.skip")}
+    </a>
+  );
+}
+
+function Bare({ children }: { children: ComponentChildren }) {
+  return (
+    <>
+      <header class="frame">
+        <p class="deployment">
+          {t("app.name")} {label.value && <strong class="tag" data-kind="look">{label.value}</strong>}
+        </p>
+        <Choices />
+      </header>
+      {children}
+    </>
+  );
+}
+
+function Shown() {
+  const { path, query } = place.value;
+  for (const { pattern, page } of routes) {
+    const found = matched(pattern, path);
+    if (found) return page(found, query);
+  }
+  return (
+    <Page title={t("lost.title")}>
+      <p>{t("lost.text")}</p>
+      <p>
+        <a href={to([])}>{t("nav.connectors")}</a>
+      </p>
+    </Page>
+  );
+}
+
+// matched returns the named parts of a path, if the pattern is that of it.
+export function matched(pattern: string, path: string[]): Record<string, string> | undefined {
+  const pieces = pattern.split("/").filter(Boolean);
+  if (pieces.length !== path.length) return undefined;
+  const found: Record<string, string> = {};
+  for (const [at, piece] of pieces.entries()) {
+    if (piece.startsWith(":")) found[piece.slice(1)] = path[at]!;
+    else if (piece !== path[at]) return undefined;
+  }
+  return found;
+}
+
+function Bar() {
+  const { path } = place.value;
+  const here = (of: string[]) => (of.includes(path[0] ?? "connectors") ? "page" : undefined);
+  return (
+    <header class="frame">
+      <p class="deployment">
+        <a href={to([])}>{person.value?.deployment.stack ?? t("app.name")}</a>
+        {label.value && <strong class="tag" data-kind="look">{label.value}</strong>}
+      </p>
+      <nav aria-label={t("nav.main")}>
+        <a href={to([])} aria-current={here(["connectors"])}>{t("nav.connectors")}</a>
+        <a href={to(["api"])} aria-current={here(["api"])}>{t("nav.api")}</a>
+      </nav>
+      <Search />
+      <Choices />
+      {person.value && (
+        <p class="person">
+          <bdi>{person.value.name}</bdi>{" "}
+          <span class="role">{person.value.roles.length ? t(`role.${person.value.roles.at(-1)!}`) : t("role.nothing")}</span>{" "}
+          <Button kind="plain" onClick={() => void signOut()}>{t("action.sign_out")}</Button>
+        </p>
+      )}
+    </header>
+  );
+}
+
+// Search goes to what became of a registrant. The key / leads into it.
+function Search() {
+  const field = useRef<HTMLInputElement>(null);
+  const [wrong, setWrong] = useState(false);
+  useEffect(() => {
+    const key = (event: KeyboardEvent) => {
+      const inside = event.target instanceof HTMLElement && event.target.closest("input, textarea, select, dialog");
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || inside) return;
+      event.preventDefault();
+      field.current?.focus();
+      field.current?.select();
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, []);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const text = western(field.current?.value.trim() ?? "");
+    const fits = /^[1-9]\d{0,9}$/.test(text) && Number(text) <= 2147483647;
+    setWrong(!fits);
+    if (fits) go(to(["registrants", text]));
+  };
+  return (
+    <form role="search" onSubmit={submit}>
+      <label for="search" class="for-readers">{t("search.label")}</label>
+      <input id="search" ref={field} type="search" inputMode="numeric" autocomplete="off" placeholder={t("search.label")} aria-invalid={wrong} aria-describedby={wrong ? "search-wrong" : undefined} />
+      {wrong && <span id="search-wrong" class="error" role="alert">{t("search.wrong")}</span>}
+    </form>
+  );
+}
+
+// western is a number with the digits of a language as the registry has it.
+export function western(text: string): string {
+  return text.replace(/[\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]/g, (digit) => String(digit.charCodeAt(0) & 0xf)).replace(/[\u066e-\u066f]/g, "");
+}
+
+function Choices() {
+  return (
+    <details class="choices">
+      <summary>{t("settings.title")}</summary>
+      <div>
+        <Select label={t("settings.language")} value={chosenLanguage.value} onChange={(value) => (chosenLanguage.value = value)}
+          options={[["", t("settings.of_browser")], ...Object.entries(languages)]} />
+        <Select label={t("settings.theme")} value={theme.value} onChange={(value) => (theme.value = value as typeof theme.value)}
+          options={[["system", t("settings.of_browser")], ["light", t("settings.light")], ["dark", t("settings.dark")]]} />
+        <Select label={t("settings.zone")} value={chosenZone.value} onChange={(value) => (chosenZone.value = isZone(value) ? value : "")}
+          options={[["", t("settings.of_browser")], ["UTC", "UTC"], ...Intl.supportedValuesOf("timeZone").map((name): [string, string] => [name, name])]} />
+      </div>
+    </details>
+  );
+}
+
+// Over says that the session is over, and leaves the page as it is.
+function Over() {
+  return (
+    <div class="notice over" data-kind="look" role="alert">
+      <p>{t("session.over")}</p>
+      <p>
+        <a class="button" href={signInAddress("#/signed-in")} target="_blank" rel="opener">{t("action.sign_in")}</a>
+      </p>
+    </div>
+  );
+}
+
+function SignedIn() {
+  useEffect(announce, []);
+  return (
+    <Page title={t("session.signed_in")}>
+      <p>{t("session.close_tab")}</p>
+      <p><a href={to([])}>{t("nav.connectors")}</a></p>
+    </Page>
+  );
+}
+
+function Foot() {
+  return (
+    <footer class="frame">
+      <p>{t("frame.zone", { zone: zone.value })}</p>
+      {person.value?.links.dashboard && <p><a href={person.value.links.dashboard}>{t("frame.dashboard")}</a></p>}
+      {person.value?.links.runbook && <p><a href={person.value.links.runbook}>{t("frame.runbook")}</a></p>}
+    </footer>
+  );
+}

@@ -1,0 +1,16 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { Frame } from "./frame.tsx";
+import { theme } from "./settings.ts";
+import { direction, tag } from "./words.ts";
+
+effect(() => {
+  document.documentElement.lang = tag.value;
+  document.documentElement.dir = direction.value;
+});
+effect(() => {
+  if (theme.value === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme.value;
+});
+
+render(<Frame />, document.getElementById("page")!);

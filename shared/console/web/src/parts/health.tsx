@@ -1,0 +1,63 @@
+import type { Schemas } from "../api.ts";
+import * as sentences from "../sentences.ts";
+import { relative, t, type Word } from "../words.ts";
+import { Sentence } from "./text.tsx";
+
+type Summary = Pick<Schemas["ConnectorSummary"], "status" | "problems" | "served" | "open_run" | "run"> & { figures?: Schemas["Figures"] };
+
+export type Health = "problem" | "new" | "running" | "fine" | "completed" | "stopped";
+
+// The order of need, the most urgent first.
+export const order: Health[] = ["problem", "new", "running", "fine", "completed", "stopped"];
+
+// healthOf is the state of a connector in one word.
+export function healthOf(c: Summary): Health {
+  if (Object.keys(c.problems).length > 0) return "problem";
+  if (c.status === "stopped") return c.served || c.figures?.last_run ? "stopped" : "new";
+  if (c.status === "completed") return "completed";
+  return c.run ? "running" : "fine";
+}
+
+// problemsOf are its problems, the oldest first: others often follow from it.
+export function problemsOf(problems: Schemas["ConnectorSummary"]["problems"]): Schemas["ConnectorProblem"][] {
+  return Object.values(problems).sort((a, b) => a.since.localeCompare(b.since));
+}
+
+// HealthOf is a word and a clause.
+export function HealthOf({ connector }: { connector: Summary }) {
+  const health = healthOf(connector);
+  return (
+    <>
+      <Tag kind={health} word={`health.${health}`} />
+      <span class="clause">
+        <Clause connector={connector} health={health} />
+      </span>
+    </>
+  );
+}
+
+function Clause({ connector, health }: { connector: Summary; health: Health }) {
+  const open = connector.open_run;
+  switch (health) {
+    case "problem":
+      return <Sentence of={sentences.problem(problemsOf(connector.problems)[0]!).text} />;
+    case "running":
+      if (!open) return <>{t("health.clause.begins")}</>;
+      return <>{open.expected ? t("health.clause.of", { looked: open.looked, expected: open.expected }) : t("health.clause.looked", { count: open.looked })}</>;
+    case "fine":
+      return <>{connector.served ? t("health.clause.looked_at", { when: relative(connector.served) }) : ""}</>;
+    default:
+      return null;
+  }
+}
+
+const colours: Record<string, string> = { problem: "failed", new: "look", running: "active", fine: "ok" };
+
+// Tag is a state as a word in a box, whose colour only repeats what the word says.
+export function Tag({ kind, word }: { kind: string; word: Word }) {
+  return (
+    <strong class="tag" data-kind={colours[kind] ?? kind}>
+      {t(word)}
+    </strong>
+  );
+}

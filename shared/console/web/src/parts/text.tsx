@@ -1,0 +1,39 @@
+import type { Said } from "../sentences.ts";
+import { exact, moment, number, relative } from "../words.ts";
+
+// Sentence is a sentence of the API. English on a page of another language is said to
+// be English, so that it is read and set as such.
+export function Sentence({ of }: { of: Said }) {
+  return of.foreign ? (
+    <span lang="en" dir="auto">
+      {of.text}
+    </span>
+  ) : (
+    <>{of.text}</>
+  );
+}
+
+// Machine is what machines say: ids, codes, addresses. It is never mirrored.
+export function Machine({ children }: { children: string | number }) {
+  return (
+    <bdi dir="ltr" class="machine" translate={false}>
+      {String(children)}
+    </bdi>
+  );
+}
+
+// Count is a number as the language writes it.
+export function Count({ of }: { of: number }) {
+  return <>{number(of)}</>;
+}
+
+// Time is a time in the zone of the page: as long ago, with the exact one beside it
+// for who points at it or reads the element; or exact.
+export function Time({ at, as = "moment" }: { at: string; as?: "relative" | "moment" | "exact" }) {
+  const shown = as === "relative" ? relative(at) : as === "moment" ? moment(at) : exact(at);
+  return (
+    <time dateTime={at} title={exact(at)}>
+      {shown}
+    </time>
+  );
+}

@@ -1,0 +1,13 @@
+// The pages by their addresses. A part that begins with a colon is given to the page.
+import type { JSX } from "preact";
+import { Connectors } from "./pages/connectors.tsx";
+
+interface Route {
+  pattern: string;
+  page: (named: Record<string, string>, query: Record<string, string>) => JSX.Element;
+}
+
+export const routes: Route[] = [
+  { pattern: "", page: () => <Connectors /> },
+  { pattern: "connectors", page: () => <Connectors /> },
+];

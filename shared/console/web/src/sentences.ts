@@ -1,0 +1,87 @@
+// The sentences of the API in the language of the page, by their codes. Where there is
+// no translation the English one of the reply is shown, and said to be English.
+import { effect, signal } from "@preact/signals";
+import type { Refused, Schemas } from "./api.ts";
+import { language, list as joined, number } from "./words.ts";
+
+declare const SENTENCES: Record<string, string>; // addresses by language, of the build
+
+interface Sentence {
+  text?: string;
+  remedy?: string;
+  title?: string;
+  description?: string;
+}
+
+interface Catalogue {
+  "problem-codes": Record<string, (Sentence & { sources: string[] })[]>;
+  "line-codes": Record<string, Record<string, (Sentence & { result: string })[]>>;
+  "rejection-codes": Record<string, Sentence>;
+  "note-codes": Record<string, Sentence>;
+  problems: Record<string, Sentence>;
+  errors: Record<string, string>;
+}
+
+const catalogue = signal<Catalogue | undefined>(undefined);
+
+effect(() => {
+  const wanted = language.value;
+  const file = SENTENCES[wanted];
+  catalogue.value = undefined;
+  if (!file) return;
+  fetch(`console/${file}`)
+    .then((reply) => (reply.ok ? reply.json() : undefined))
+    .then((read) => {
+      if (wanted === language.value) catalogue.value = read;
+    })
+    .catch(() => undefined); // English is shown
+});
+
+// Said is a text, and whether it is English on a page that is not.
+export interface Said {
+  text: string;
+  foreign: boolean;
+}
+
+function filled(text: string, params: object = {}): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = (params as Record<string, unknown>)[name];
+    if (value === undefined) return whole;
+    if (typeof value === "number") return number(value);
+    return Array.isArray(value) ? joined(value.map(String)) : String(value);
+  });
+}
+
+function said(translated: string | undefined, english: string | undefined, params?: object): Said {
+  if (translated !== undefined) return { text: filled(translated, params), foreign: false };
+  return { text: english ?? "", foreign: !language.value.startsWith("en") };
+}
+
+export function problem(of: Schemas["ConnectorProblem"]): { text: Said; remedy: Said } {
+  const found = catalogue.value?.["problem-codes"][of.code]?.find((one) => one.sources.includes(of.source));
+  return { text: said(found?.text, of.text, of.params), remedy: said(found?.remedy, of.remedy, of.params) };
+}
+
+export function line(of: Schemas["Line"]): { text: Said; remedy?: Said } {
+  const own = catalogue.value?.["line-codes"][of.line]?.[of.code];
+  const found: Sentence | undefined = own?.find((one) => one.result === of.result) ?? catalogue.value?.["problem-codes"][of.code]?.[0];
+  return { text: said(found?.text, of.text, of.params), remedy: of.remedy ? said(found?.remedy, of.remedy, of.params) : undefined };
+}
+
+export function reasons(of: { reason?: string; reasons?: Schemas["Reasons"] }): Said[] {
+  if (!of.reasons) return of.reason ? [said(undefined, of.reason)] : [];
+  return of.reasons.map((one) => said(catalogue.value?.["rejection-codes"][one.code]?.text, one.text, one.params));
+}
+
+export function note(of: Schemas["Saying"]): Said {
+  return said(catalogue.value?.["note-codes"][of.code]?.text, of.text, of.params);
+}
+
+export function refusal(of: Refused): { title: Said; detail: Said } {
+  const found = catalogue.value?.problems[of.name];
+  return { title: said(found?.title, of.problem.title), detail: said(found?.description, of.problem.detail) };
+}
+
+export function fieldError(of: Schemas["FieldError"] | Schemas["Warning"]): Said {
+  return said(catalogue.value?.errors[of.code], of.detail, of.params);
+}

@@ -1,0 +1,124 @@
+// The words of the console: catalogues in i18next's format (version 4: plurals by the
+// suffixes of CLDR, {{name}} for parameters), numbers and times.
+import { computed } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import ar from "../locales/ar.json" with { type: "json" };
+import en from "../locales/en.json" with { type: "json" };
+import es from "../locales/es.json" with { type: "json" };
+import fr from "../locales/fr.json" with { type: "json" };
+import hi from "../locales/hi.json" with { type: "json" };
+import { chosenLanguage, chosenZone } from "./settings.ts";
+
+// The languages, by the names that they have for themselves.
+export const languages: Record<string, string> = { en: "English", fr: "Français", ar: "العربية", es: "Español", hi: "हिन्दी" };
+
+const english: Record<string, string> = en;
+const catalogues: Record<string, Record<string, string>> = { en, fr, ar, es, hi };
+
+// Made of English, for tests of the layout: long words with accents, and English from
+// right to left.
+const pseudo = ["qps-long", "qps-mirrored"];
+
+type Plain<K> = K extends `${infer P}_${"zero" | "one" | "two" | "few" | "many" | "other"}` ? P : K;
+export type Word = Plain<keyof typeof en>;
+export type Params = Record<string, string | number>;
+
+// The language that the page is in: the one that was chosen, else the browser's, else
+// English.
+export const language = computed(() => {
+  const wanted = [chosenLanguage.value, ...navigator.languages];
+  for (const tag of wanted) {
+    const name = pseudo.includes(tag) ? tag : tag.split("-")[0]!.toLowerCase();
+    if (name in catalogues || pseudo.includes(name)) return name;
+  }
+  return "en";
+});
+
+export const direction = computed(() => (language.value === "ar" || language.value === "qps-mirrored" ? "rtl" : "ltr"));
+
+// The tag that the browser's own functions are given.
+export const tag = computed(() => (pseudo.includes(language.value) ? "en" : language.value));
+
+const plural = computed(() => new Intl.PluralRules(tag.value));
+
+// raw returns the text of a word. A word with a count has a form for it.
+function raw(word: Word, count?: number): string {
+  const forms = count === undefined ? [word] : [`${word}_${plural.value.select(count)}`, `${word}_other`];
+  let text: string = word;
+  for (const catalogue of [english, catalogues[tag.value] ?? english]) {
+    for (const form of forms.slice().reverse()) text = catalogue[form] ?? text;
+  }
+  return language.value === "qps-long" ? lengthened(text) : text;
+}
+
+// t returns a text with its parameters. Numbers are written as the language does; the
+// parameter count chooses the form of the plural.
+export function t(word: Word, params: Params = {}): string {
+  const text = raw(word, typeof params.count === "number" ? params.count : undefined);
+  return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = params[name];
+    return typeof value === "number" ? number(value) : (value ?? "");
+  });
+}
+
+// rich is t for parameters that are elements, such as links.
+export function rich(word: Word, params: Record<string, ComponentChildren>): ComponentChildren[] {
+  const count = typeof params.count === "number" ? params.count : undefined;
+  return raw(word, count)
+    .split(/(\{\{\w+\}\})/)
+    .map((piece) => {
+      const name = /^\{\{(\w+)\}\}$/.exec(piece)?.[1];
+      if (name === undefined) return piece;
+      const value = params[name];
+      return typeof value === "number" ? number(value) : value;
+    });
+}
+
+// known returns a word if there is one, for words that are made of a code.
+export function known(word: string): Word | undefined {
+  return word in en || `${word}_other` in en ? (word as Word) : undefined;
+}
+
+const accents: Record<string, string> = { a: "áà", e: "éè", i: "íì", o: "óò", u: "úù", A: "Á", E: "É", I: "Í", O: "Ó", U: "Ú" };
+
+function lengthened(text: string): string {
+  return text
+    .split(/(\{\{\w+\}\})/)
+    .map((piece, at) => (at % 2 === 1 ? piece : piece.replace(/[aeiouAEIOU]/g, (letter) => accents[letter] ?? letter)))
+    .join("");
+}
+
+export function number(value: number, options?: Intl.NumberFormatOptions): string {
+  return new Intl.NumberFormat(tag.value, { maximumFractionDigits: 1, ...options }).format(value);
+}
+
+// The time zone in which times are shown.
+export const zone = computed(() => chosenZone.value || Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
+
+// exact is a date and time in the zone.
+export function exact(at: string | Date, options: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "short" }): string {
+  return new Intl.DateTimeFormat(tag.value, { ...options, timeZone: zone.value }).format(new Date(at));
+}
+
+// moment is as short as it is clear: the time of day of today, the date and time else.
+export function moment(at: string | Date, now = new Date()): string {
+  const day = (of: string | Date) => exact(of, { dateStyle: "short" });
+  return day(at) === day(now) ? exact(at, { timeStyle: "short" }) : exact(at);
+}
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["month", 12], ["year", Infinity]];
+
+// relative is how long ago, or in how long.
+export function relative(at: string | Date, now = Date.now()): string {
+  let value = (new Date(at).getTime() - now) / 1000;
+  for (const [unit, size] of steps) {
+    if (Math.abs(Math.round(value)) < size) return new Intl.RelativeTimeFormat(tag.value, { numeric: "auto" }).format(Math.round(value), unit);
+    value /= size;
+  }
+  return "";
+}
+
+// list joins texts as the language does.
+export function list(texts: string[]): string {
+  return new Intl.ListFormat(tag.value, { type: "conjunction" }).format(texts);
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parsed, to } from "../src/place.ts";
+import { chosenLanguage } from "../src/settings.ts";
+import { direction, language, list, number, relative, rich, t } from "../src/words.ts";
+
+test("a word has the form that its count needs", () => {
+  chosenLanguage.value = "en";
+  assert.equal(t("list.new", { count: 1 }), "1 new: show it");
+  assert.equal(t("list.new", { count: 1200 }), "1,200 new: show them");
+  assert.deepEqual(rich("frame.zone", { zone: "UTC" }), ["All times are those of ", "UTC", "."]);
+});
+
+test("a language that is not known is English, a region is its language", () => {
+  chosenLanguage.value = "xx";
+  assert.equal(language.value, "en");
+  chosenLanguage.value = "ar-EG";
+  assert.equal(language.value, "ar");
+  assert.equal(direction.value, "rtl");
+  chosenLanguage.value = "qps-mirrored";
+  assert.equal(direction.value, "rtl");
+  assert.equal(t("nav.api"), "API");
+  chosenLanguage.value = "qps-long";
+  assert.equal(t("list.new", { count: 2 }), "2 néèw: shóòw théèm");
+  chosenLanguage.value = "";
+});
+
+test("numbers, lists and times are those of the language", () => {
+  chosenLanguage.value = "fr";
+  assert.equal(number(1234.5).replace(/\s/g, " "), "1 234,5");
+  assert.equal(list(["a", "b", "c"]), "a, b et c");
+  const now = Date.parse("2026-11-28T12:00:00Z");
+  assert.equal(relative("2026-11-28T11:57:00Z", now), "il y a 3 minutes");
+  chosenLanguage.value = "en";
+  assert.equal(relative("2026-11-28T11:00:01Z", now), "1 hour ago");
+  assert.equal(relative("2026-11-29T12:00:00Z", now), "tomorrow");
+  assert.equal(relative("2026-11-28T12:00:00Z", now), "now");
+  chosenLanguage.value = "";
+});
+
+test("an address holds what is shown, whatever is in it", () => {
+  const address = to(["connectors", "a/b"], { kind: "invalid", code: "", text: "x & y" });
+  assert.equal(address, "#/connectors/a%2Fb?kind=invalid&text=x+%26+y");
+  assert.deepEqual(parsed(address), { path: ["connectors", "a/b"], query: { kind: "invalid", text: "x & y" } });
+  assert.deepEqual(parsed(""), { path: [], query: {} });
+  assert.deepEqual(parsed("#/%zz?a=1?b=2"), { path: ["%zz"], query: { a: "1?b=2" } });
+});
