@@ -54,6 +54,9 @@ export function fields(api) {
 // lists are the lists of codes whose sentences the console shows.
 const lists = ["x-problem-codes", "x-line-codes", "x-rejection-codes", "x-note-codes"];
 
+// said are the members that are sentences.
+const said = ["text", "text_of_fields", "remedy", "title", "description"];
+
 // english is every sentence of these lists, once, and the titles and descriptions of
 // problems of the API itself.
 export function english(api) {
@@ -62,7 +65,7 @@ export function english(api) {
     if (Array.isArray(value)) return value.forEach(walk);
     if (typeof value !== "object" || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
-      if ((key === "text" || key === "remedy" || key === "title" || key === "description") && typeof inner === "string") all.add(inner);
+      if (said.includes(key) && typeof inner === "string") all.add(inner);
       else walk(inner);
     }
   };
@@ -79,7 +82,7 @@ export function sentences(api, translations, errors) {
     if (typeof value !== "object" || value === null) return value;
     const made = {};
     for (const [key, inner] of Object.entries(value)) {
-      if (typeof inner === "string" && ["text", "remedy", "title", "description"].includes(key)) {
+      if (typeof inner === "string" && said.includes(key)) {
         if (translations[inner]) made[key] = translations[inner];
       } else made[key] = walk(inner);
     }

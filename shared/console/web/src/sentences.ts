@@ -2,12 +2,13 @@
 // no translation the English one of the reply is shown, and said to be English.
 import { effect, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
-import { language, list as joined, number } from "./words.ts";
+import { known, language, list as joined, number, t } from "./words.ts";
 
 declare const SENTENCES: Record<string, string>; // addresses by language, of the build
 
 interface Sentence {
   text?: string;
+  text_of_fields?: string;
   remedy?: string;
   title?: string;
   description?: string;
@@ -68,9 +69,22 @@ export function line(of: Schemas["Line"]): { text: Said; remedy?: Said } {
   return { text: said(found?.text, of.text, of.params), remedy: of.remedy ? said(found?.remedy, of.remedy, of.params) : undefined };
 }
 
+// reasons are why somebody was rejected, sentence by sentence. One that names fields
+// of MTS names them in the language of the page.
 export function reasons(of: { reason?: string; reasons?: Schemas["Reasons"] }): Said[] {
   if (!of.reasons) return of.reason ? [said(undefined, of.reason)] : [];
-  return of.reasons.map((one) => said(catalogue.value?.["rejection-codes"][one.code]?.text, one.text, one.params));
+  return of.reasons.map((one) => {
+    const found = catalogue.value?.["rejection-codes"][one.code];
+    const fields = (one.params as { fields?: string[] } | undefined)?.fields;
+    if (!fields?.length) return said(found?.text, one.text, one.params);
+    return said(found?.text_of_fields ?? found?.text, one.text, { ...one.params, fields: fields.map(fieldOfMTS) });
+  });
+}
+
+// fieldOfMTS is what a field of MTS's is called; of another one its own name.
+function fieldOfMTS(name: string): string {
+  const word = known(`mts_field.${name}`);
+  return word ? t(word) : name;
 }
 
 export function note(of: Schemas["Saying"]): Said {
