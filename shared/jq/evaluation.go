@@ -234,12 +234,12 @@ func (e *evaluation) term(t *gojq.Term, n int, s *scope, in item, out yield) err
 
 // suffixed evaluates t with its first n suffixes. If it is optional, only the last of
 // these may fail without an error: ".a.b?" is nothing if .a is a text, and an error if
-// . is one.
+// . is one. A second question mark covers all that stands before it.
 func (e *evaluation) suffixed(t *gojq.Term, n int, optional bool, s *scope, in item, out yield) error {
 	before := func(out yield) error { return e.term(t, n-1, s, in, out) }
 	switch suffix := t.SuffixList[n-1]; {
 	case suffix.Optional:
-		return e.term(t, n, s, in, out)
+		return e.attempt(optional, func(out yield) error { return e.term(t, n, s, in, out) }, s, in, out)
 	case suffix.Iter:
 		return before(func(x item) error {
 			return e.attempt(optional, func(out yield) error { return e.each(x, out) }, s, in, out)
