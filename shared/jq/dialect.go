@@ -104,10 +104,12 @@ func (g *grammar) lex() []token {
 		case c == ' ' || c == '\t' || c == '\n':
 			at++
 		case c == '#':
-			if end := strings.IndexAny(rest, "\r\n"); end >= 0 {
-				at += end
-			} else {
-				at = len(text)
+			end := strings.IndexAny(rest, "\r\n")
+			if end < 0 {
+				end = len(rest)
+			}
+			if at += end; text[at-1] == '\\' {
+				panic(notIn15{at - 1, "expression_later_jq", `newer versions of jq take the next line for a part of this comment; leave out the \ at its end`})
 			}
 		case c == '"':
 			open = append(open, '"')

@@ -530,10 +530,11 @@ func (f *foresight) path(q *gojq.Query, s *scope, in seeding.Types) seeding.Type
 	keys := literalList(q)
 	if len(keys) == 0 {
 		path := f.query(q, s, in)
-		if path&(tList|tNull) == 0 {
+		if path&(seeding.AnyList|tNull) == 0 {
 			return 0
 		}
-		return f.below(in, path)
+		in = f.look(in)
+		return in | f.below(in, path) // in itself at the empty path
 	}
 	for _, key := range keys {
 		in = f.key(in, "", nil, key, s, in)
