@@ -19,7 +19,7 @@ const document = `{"a":1,"b":"text","n":null,"f":false,"t":true,"x":1.5,"s":"Mar
 // programs are ones whose results are known from another implementation.
 var programs = []string{
 	`a`, `b`, `n`, `missing`, `a.b`, `a?`, `a.b?`, `list[0]`, `list[-1]`, `list[9]`, `list[1:]`, `list[:-1]`, `list[1:2]`, `s[1:4]`, `s[-5:]`, `list[]`, `o[]`, `o.z[1].y`,
-	`a.b.c?`, `b.x.y?`, `b[].x?`, `list[].x?`, `list.x[]?`, `a[]?`, `a.b?.c`, `a.b?.c?`, `a.b??`, `b.x.y??`, `b.x[]??`, `b.x.y??.z`, `o.k.x?`, `o.z[0].x?`, `o.z[0][]?`, `s[1:].x?`, `missing.x.y?`, `|[.a.b?, .a.b.c?]`, `list["x"][0]?`, `o[.k].x?`, `o[("k", "z")].x?`,
+	`missing | @base64d | explode`, `a.b.c?`, `b.x.y?`, `b[].x?`, `list[].x?`, `list.x[]?`, `a[]?`, `a.b?.c`, `a.b?.c?`, `a.b??`, `b.x.y??`, `b.x[]??`, `b.x.y??.z`, `o.k.x?`, `o.z[0].x?`, `o.z[0][]?`, `s[1:].x?`, `missing.x.y?`, `|[.a.b?, .a.b.c?]`, `list["x"][0]?`, `o[.k].x?`, `o[("k", "z")].x?`,
 	`n[.n]`, `n[.t]`, `n["x"]`, `n[3]`, `b[. ]`, `list[{}]`, `list | .[{start: 1, end: null}]`,
 	`["a"]`, `"a"`, `a, .b`, `list | .[0], .[1]`, `a as $x | $x`, `a as $x | .b as $y | [$x, $y]`, `list as [$p, $q] | $p + $q`, `o as {k: $v} | $v`, `o as {$k, z: [$one, {$y}]} | [$k, $one, $y]`,
 	`o as {"k": $v} | $v`, `b as $n | {"k": 1} | . as {("k"): $v} | $v`,

@@ -695,7 +695,7 @@ func (e *evaluation) format(name string, v any) (string, error) {
 		if err != nil {
 			return "", fail("the text is not base64")
 		}
-		return strings.ToValidUTF8(string(text), "\uFFFD"), nil
+		return string([]rune(string(text))), nil // each byte that is no UTF-8 becomes U+FFFD
 	case "csv":
 		return row(v, ",", func(text string) string { return `"` + csv.Replace(text) + `"` })
 	case "tsv":
