@@ -97,9 +97,11 @@ func ofAnyType(record map[string]any) map[string]seeding.Types {
 // differsByIntent are programs with what jq 1.5 has in another way than gojq: a text
 // times a number below 1 is there once and not empty, null has nothing at a list,
 // an index of a list finds numbers, and the key of an optional index is made of the
-// input, and not of what is looked into.
+// input, and not of what is looked into. The words of an error, which catch sees, are
+// each implementation's own.
 func differsByIntent(text string) bool {
-	return optionalKey.MatchString(text) || strings.Contains(text, "*") || strings.Contains(text, "[[") || strings.Contains(text, "indices")
+	return optionalKey.MatchString(text) || strings.Contains(text, "*") || strings.Contains(text, "[[") ||
+		strings.Contains(text, "indices") || strings.Contains(text, "catch")
 }
 
 var optionalKey = regexp.MustCompile(`\]\s*\?`)
