@@ -42,7 +42,13 @@ function put(name, type, content) {
   return full;
 }
 
-// The languages of the sentences that the API says are loaded one at a time.
+// The words of languages but English, and what the API says in them, are loaded one at
+// a time.
+const words = {};
+for (const name of globSync("locales/*.json", { cwd: here }).sort()) {
+  const language = name.replace(/.*[\\/](.*)\.json$/, "$1");
+  if (language !== "en") words[language] = put(`words-${language}`, "json", JSON.stringify(JSON.parse(readFileSync(join(here, name), "utf8"))));
+}
 const codes = {};
 for (const name of globSync("locales/sentences/*.json", { cwd: here }).sort()) {
   const language = name.replace(/.*[\\/](.*)\.json$/, "$1");
@@ -65,7 +71,7 @@ const bundle = await esbuild.build({
   jsx: "automatic",
   jsxImportSource: "preact",
   legalComments: "none",
-  define: { SENTENCES: JSON.stringify(codes) },
+  define: { SENTENCES: JSON.stringify(codes), WORDS: JSON.stringify(words) },
 });
 const output = (type) => bundle.outputFiles.find((file) => file.path.endsWith(type)).contents;
 const page = readFileSync(join(here, "src", "index.html"), "utf8")

@@ -2,7 +2,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { Frame } from "./frame.tsx";
 import { theme } from "./settings.ts";
-import { direction, tag } from "./words.ts";
+import { begin, direction, tag } from "./words.ts";
 
 effect(() => {
   document.documentElement.lang = tag.value;
@@ -13,4 +13,5 @@ effect(() => {
   else document.documentElement.dataset.theme = theme.value;
 });
 
+await begin();
 render(<Frame />, document.getElementById("page")!);

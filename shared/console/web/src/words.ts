@@ -1,19 +1,20 @@
 // The words of the console: catalogues in i18next's format (version 4: plurals by the
 // suffixes of CLDR, {{name}} for parameters), numbers and times.
-import { computed } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import ar from "../locales/ar.json" with { type: "json" };
 import en from "../locales/en.json" with { type: "json" };
-import es from "../locales/es.json" with { type: "json" };
-import fr from "../locales/fr.json" with { type: "json" };
-import hi from "../locales/hi.json" with { type: "json" };
 import { chosenLanguage, chosenZone } from "./settings.ts";
 
 // The languages, by the names that they have for themselves.
 export const languages: Record<string, string> = { en: "English", fr: "Français", ar: "العربية", es: "Español", hi: "हिन्दी" };
 
 const english: Record<string, string> = en;
-const catalogues: Record<string, Record<string, string>> = { en, fr, ar, es, hi };
+
+// The catalogues that are here. English is part of the page; the others are files by
+// language, of which one is loaded.
+const catalogues = signal<Record<string, Record<string, string>>>({ en });
+declare const WORDS: Record<string, string>; // the files, of the build
+const files = typeof WORDS === "undefined" ? {} : WORDS;
 
 // Made of English, for tests of the layout: long words with accents, and English from
 // right to left.
@@ -23,16 +24,37 @@ type Plain<K> = K extends `${infer P}_${"zero" | "one" | "two" | "few" | "many" 
 export type Word = Plain<keyof typeof en>;
 export type Params = Record<string, string | number>;
 
-// The language that the page is in: the one that was chosen, else the browser's, else
-// English.
-export const language = computed(() => {
-  const wanted = [chosenLanguage.value, ...navigator.languages];
-  for (const tag of wanted) {
+// The language that is wanted: the one that was chosen, else the browser's, else English.
+const wanted = computed(() => {
+  for (const tag of [chosenLanguage.value, ...navigator.languages]) {
     const name = pseudo.includes(tag) ? tag : tag.split("-")[0]!.toLowerCase();
-    if (name in catalogues || pseudo.includes(name)) return name;
+    if (name in languages || pseudo.includes(name)) return name;
   }
   return "en";
 });
+
+// The language that the page is in: the one that is wanted, once its words are here.
+let latest = "en";
+export const language = computed(() => {
+  if (!(wanted.value in files) || wanted.value in catalogues.value) latest = wanted.value;
+  return latest;
+});
+
+const longest = 10_000; // ms
+
+async function learn(name: string): Promise<void> {
+  const file = files[name];
+  if (!file || name in catalogues.value) return;
+  const reply = await fetch(`console/${file}`, { signal: AbortSignal.timeout(longest) });
+  if (reply.ok) catalogues.value = { ...catalogues.value, [name]: await reply.json() };
+}
+
+// begin loads the words of the language that is wanted, now and whenever it changes.
+// The page is in the one before until they are here, and if they do not come.
+export async function begin(): Promise<void> {
+  await learn(wanted.value).catch(() => undefined);
+  effect(() => void learn(wanted.value).catch(() => undefined));
+}
 
 export const direction = computed(() => (language.value === "ar" || language.value === "qps-mirrored" ? "rtl" : "ltr"));
 
@@ -45,7 +67,7 @@ const plural = computed(() => new Intl.PluralRules(tag.value));
 function raw(word: Word, count?: number): string {
   const forms = count === undefined ? [word] : [`${word}_${plural.value.select(count)}`, `${word}_other`];
   let text: string = word;
-  for (const catalogue of [english, catalogues[tag.value] ?? english]) {
+  for (const catalogue of [english, catalogues.value[tag.value] ?? english]) {
     for (const form of forms.slice().reverse()) text = catalogue[form] ?? text;
   }
   return language.value === "qps-long" ? lengthened(text) : text;
