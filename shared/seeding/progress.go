@@ -65,22 +65,36 @@ func (r Run) Outdated() (numbers []int64) {
 	return nil
 }
 
+// Left is how many VIDs this pass has not looked at yet; of a later pass how many records
+// it has yet to send again. It is not known if their number is not.
+func (r Run) Left() (vids int, known bool) {
+	switch {
+	case r.PassOver:
+		return 0, true
+	case r.Expected == 0:
+		return 0, false
+	case r.FirstPass():
+		return max(0, r.Expected-r.Tally.Looked), true
+	default:
+		return max(0, r.Expected-(r.Totals.Sent-r.SentBefore)), true
+	}
+}
+
 // left estimates how many records the run has yet to get decided: those that are
 // sent and pending, and those that this pass has yet to send. Of the VIDs that a
 // first pass did not look at yet, as many should be sent as of those before. It is
 // not known if their number is not.
 func (r Run) left() (records float64, known bool) {
-	sent, pending := r.Totals.Sent-r.SentBefore, r.Pending()
-	switch first := r.PassStarted.Equal(r.Started); {
-	case r.PassOver:
-		return float64(pending), true
-	case r.Expected == 0 || first && r.Tally.Looked == 0:
+	pending := float64(r.Pending())
+	yet, known := r.Left()
+	switch first := r.FirstPass(); {
+	case r.PassOver || known && !first:
+		return pending + float64(yet), true
+	case !known || r.Tally.Looked == 0:
 		return 0, false
-	case first:
-		share := float64(sent) / float64(r.Tally.Looked)
-		return float64(pending) + share*float64(max(0, r.Expected-r.Tally.Looked)), true
 	default:
-		return float64(pending + max(0, r.Expected-sent)), true
+		share := float64(r.Totals.Sent-r.SentBefore) / float64(r.Tally.Looked)
+		return pending + share*float64(yet), true
 	}
 }
 

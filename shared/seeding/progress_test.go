@@ -97,3 +97,30 @@ func TestExpectedEndOfARun(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatIsLeftOfAPass(t *testing.T) {
+	started := ago(100 * time.Second)
+	first := seeding.Run{Started: started, PassStarted: started, Expected: 1000, Tally: seeding.Tally{Looked: 300}}
+	second := seeding.Run{Started: ago(time.Hour), PassStarted: started, Expected: 400, Tally: seeding.Tally{Looked: 5000}, Totals: seeding.Totals{Sent: 700}, SentBefore: 600}
+	with := func(r seeding.Run, change func(*seeding.Run)) seeding.Run { change(&r); return r }
+	const unknown = -1
+	for name, c := range map[string]struct {
+		run  seeding.Run
+		left int
+	}{
+		"VIDs that were not looked at":        {first, 700},
+		"nobody was looked at yet":            {with(first, func(r *seeding.Run) { r.Tally.Looked = 0 }), 1000},
+		"more VIDs than expected":             {with(first, func(r *seeding.Run) { r.Expected = 200 }), 0},
+		"never counted":                       {with(first, func(r *seeding.Run) { r.Expected = 0 }), unknown},
+		"over, and never counted":             {with(first, func(r *seeding.Run) { r.PassOver, r.Expected = true, 0 }), 0},
+		"a later pass: records to send again": {second, 300},
+		"a later pass that meets more":        {with(second, func(r *seeding.Run) { r.Expected = 10 }), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, known := c.run.Left()
+			if known != (c.left != unknown) || known && got != c.left {
+				t.Errorf("%d, %t; want %d", got, known, c.left)
+			}
+		})
+	}
+}

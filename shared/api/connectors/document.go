@@ -231,6 +231,9 @@ type runDocument struct {
 	Totals    totalsDocument     `json:"totals"`
 	// OpenBatches counts those under way; their records are sent and pending.
 	OpenBatches int `json:"open_batches"`
+	// Left of an open run counts VIDs that its pass has not looked at yet, or records
+	// that a later one has yet to send again; absent if nobody knows.
+	Left *int `json:"left,omitempty"`
 	// RecordsPerSecond is the rate at which records of an open run were patched
 	// lately; absent if none were.
 	RecordsPerSecond float64 `json:"records_per_second,omitempty"`
@@ -279,9 +282,13 @@ func newTotalsDocument(t seeding.Totals, again int) totalsDocument {
 
 func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 	state, open := "completed", 0
+	var left *int
 	switch {
 	case r.Completed.IsZero():
 		state, open = "open", r.Open()
+		if n, known := r.Left(); known {
+			left = &n
+		}
 	case r.Ending == seeding.EndedByCancel:
 		state = "cancelled"
 	}
@@ -292,7 +299,7 @@ func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 	return runDocument{
 		ID: r.ID, Kind: cmp.Or(r.Kind, seeding.Recurring), Selection: selection, State: state, EndedBy: r.Ending, Version: r.Version,
 		Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
-		Tally: tallyDocument(r.Tally), Note: note(r.WhyNobody()), Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open,
+		Tally: tallyDocument(r.Tally), Note: note(r.WhyNobody()), Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open, Left: left,
 		RecordsPerSecond: thousandths(p.PerSecond), ExpectedEnd: wholeSecond(p.End),
 	}
 }

@@ -174,15 +174,16 @@ func TestProgressOfARun(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*seeding.State, *seeding.Run)
 		end    any // 850 records, at 2.5 per second
+		left   any
 	}{
-		"it goes on":                {func(*seeding.State, *seeding.Run) {}, "2026-11-21T09:06:40Z"},
-		"a problem blocks it":       {func(s *seeding.State, _ *seeding.Run) { s.Problems = blocked }, nil},
-		"the connector is stopped":  {func(s *seeding.State, _ *seeding.Run) { s.Status = seeding.Stopped }, nil},
-		"the connector was changed": {func(_ *seeding.State, r *seeding.Run) { r.Version = 0 }, nil},
+		"it goes on":                {func(*seeding.State, *seeding.Run) {}, "2026-11-21T09:06:40Z", 750.0},
+		"a problem blocks it":       {func(s *seeding.State, _ *seeding.Run) { s.Problems = blocked }, nil, 750.0},
+		"the connector is stopped":  {func(s *seeding.State, _ *seeding.Run) { s.Status = seeding.Stopped }, nil, 750.0},
+		"the connector was changed": {func(_ *seeding.State, r *seeding.Run) { r.Version = 0 }, nil, 750.0},
 		"a version before opened it": {func(_ *seeding.State, r *seeding.Run) {
 			r.Uncounted, r.Totals, r.Batches, r.Closed, r.Lately = true, seeding.Totals{}, 0, 0, nil
-		}, "2026-11-21T09:06:40Z"},
-		"VIDs were not counted": {func(_ *seeding.State, r *seeding.Run) { r.Expected = 0 }, nil},
+		}, "2026-11-21T09:06:40Z", 750.0},
+		"VIDs were not counted": {func(_ *seeding.State, r *seeding.Run) { r.Expected = 0 }, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state, run := s.store.states[id], s.store.runs["now"]
@@ -193,6 +194,9 @@ func TestProgressOfARun(t *testing.T) {
 			got := s.want(200, "GET", path+"/runs/now", "").body
 			if got["records_per_second"] != 2.5 || got["expected_end"] != c.end {
 				t.Errorf("%v per second until %v, want 2.5 until %v", got["records_per_second"], got["expected_end"], c.end)
+			}
+			if got["left"] != c.left {
+				t.Errorf("%v left, want %v", got["left"], c.left)
 			}
 		})
 	}
