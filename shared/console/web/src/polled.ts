@@ -17,9 +17,10 @@ export interface Polled<T> {
 
 const longest = 60_000; // ms
 
-// usePolled reads at once, when key changes, and every so often (ms; 0: once). After
-// a fault it waits twice as long each time. read may return the same data again.
-export function usePolled<T>(key: string, read: (signal: AbortSignal) => Promise<T>, every = 0): Polled<T> {
+// usePolled reads at once, when key changes, and every so often (ms; 0: not again), which
+// may depend on what was read. After a fault it waits twice as long each time. read may
+// return the same data again.
+export function usePolled<T>(key: string, read: (signal: AbortSignal) => Promise<T>, every: number | ((data?: T) => number) = 0): Polled<T> {
   const [, draw] = useReducer((n: number) => n + 1, 0);
   const state = useRef<{ key?: string; data?: T; fault?: Error; asOf?: Date; again?: () => void }>({});
   const latest = useRef(read);
@@ -36,6 +37,7 @@ export function usePolled<T>(key: string, read: (signal: AbortSignal) => Promise
     let busy = false;
     let missed = false; // it was due while the page could not be seen
 
+    const wait = () => (typeof period.current === "function" ? period.current(mine.data) : period.current);
     const plan = (after: number) => {
       clearTimeout(timer);
       if (after > 0) timer = setTimeout(due, after);
@@ -55,15 +57,15 @@ export function usePolled<T>(key: string, read: (signal: AbortSignal) => Promise
         Object.assign(mine, { data, fault: undefined, asOf: new Date() });
         failures = 0;
         if (changed) draw(undefined);
-        plan(period.current);
+        plan(wait());
       } catch (error) {
         if (stop.signal.aborted) return;
         failures++;
         mine.fault = error as Error;
         draw(undefined);
-        const wait = error instanceof Refused ? error.retryAfter * 1000 : 0;
+        const asked = error instanceof Refused ? error.retryAfter * 1000 : 0;
         const hopeless = error instanceof SessionOver || (error instanceof Refused && error.status < 500 && error.status !== 429);
-        plan(hopeless ? 0 : Math.max(wait, Math.min(longest, Math.max(period.current, 2_000) * 2 ** failures)));
+        plan(hopeless ? 0 : Math.max(asked, Math.min(longest, Math.max(wait(), 2_000) * 2 ** failures)));
       } finally {
         busy = false;
       }

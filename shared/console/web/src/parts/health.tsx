@@ -3,7 +3,11 @@ import * as sentences from "../sentences.ts";
 import { relative, t, type Word } from "../words.ts";
 import { Sentence } from "./text.tsx";
 
-type Summary = Pick<Schemas["ConnectorSummary"], "status" | "problems" | "served" | "open_run" | "run"> & { figures?: Schemas["Figures"] };
+// Of the list, or of the connector itself: that tells more of its open run.
+type Summary = Pick<Schemas["ConnectorSummary"], "status" | "problems" | "served" | "run"> & {
+  figures?: Schemas["Figures"];
+  open_run?: Pick<Schemas["OpenRun"], "looked" | "expected"> | Pick<Schemas["Run"], "tally" | "left" | "passes">;
+};
 
 export type Health = "problem" | "new" | "running" | "fine" | "completed" | "stopped";
 
@@ -37,18 +41,28 @@ export function HealthOf({ connector }: { connector: Summary }) {
 }
 
 function Clause({ connector, health }: { connector: Summary; health: Health }) {
-  const open = connector.open_run;
   switch (health) {
     case "problem":
       return <Sentence of={sentences.problem(problemsOf(connector.problems)[0]!).text} />;
-    case "running":
-      if (!open) return <>{t("health.clause.begins")}</>;
-      return <>{open.expected ? t("health.clause.of", { looked: open.looked, expected: open.expected }) : t("health.clause.looked", { count: open.looked })}</>;
+    case "running": {
+      const { looked, expected } = reached(connector);
+      if (looked === undefined) return <>{t("health.clause.begins")}</>;
+      return <>{expected ? t("health.clause.of", { looked, expected }) : t("health.clause.looked", { count: looked })}</>;
+    }
     case "fine":
       return <>{connector.served ? t("health.clause.looked_at", { when: relative(connector.served) }) : ""}</>;
     default:
       return null;
   }
+}
+
+// reached is how many VIDs the open run has looked at, and of how many, if that is
+// known. In later passes the two are not of the same VIDs.
+function reached({ open_run: open }: Summary): { looked?: number; expected?: number } {
+  if (!open) return {};
+  if ("looked" in open) return { looked: open.looked, expected: open.expected && open.expected >= open.looked ? open.expected : undefined };
+  const { looked } = open.tally;
+  return { looked, expected: open.passes <= 1 && open.left !== undefined ? looked + open.left : undefined };
 }
 
 const colours: Record<string, string> = { problem: "failed", new: "look", running: "active", fine: "ok" };

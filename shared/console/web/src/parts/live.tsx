@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { hash } from "../place.ts";
 
 const said = signal("");
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -16,4 +17,26 @@ export function LiveRegion() {
       {said.value}
     </div>
   );
+}
+
+const told = signal({ text: "", path: "" });
+
+const pathOf = (address: string) => address.split("?")[0]!;
+
+// tell says a result and shows it at the top of the page, or of the page that the
+// address leads to, until another page is shown or another result told.
+export function tell(text: string, address = hash.value): void {
+  told.value = { text, path: pathOf(address) };
+  say(text);
+}
+
+// Told is the result that the page was told.
+export function Told() {
+  const { text, path } = told.value;
+  if (!text || path !== pathOf(hash.value)) return null;
+  return <p class="notice" data-kind="ok">{text}</p>;
+}
+
+export function forget(): void {
+  if (told.value.text && told.value.path !== pathOf(hash.value)) told.value = { text: "", path: "" };
 }

@@ -3,17 +3,27 @@ import { useEffect, useRef } from "preact/hooks";
 import { hash } from "../place.ts";
 import { label } from "../session.ts";
 import { t } from "../words.ts";
+import { forget, Told } from "./live.tsx";
 
 let shown = ""; // the path whose heading had the focus last
 
+interface PageProps {
+  // Of the window; and the heading, where that is no more than a text.
+  title: string;
+  heading?: ComponentChildren;
+  children: ComponentChildren;
+  beside?: ComponentChildren;
+}
+
 // Page is what stands below the bar: one heading, which takes the focus when the
 // address changes, and the title of the window.
-export function Page({ title, children, beside }: { title: string; children: ComponentChildren; beside?: ComponentChildren }) {
+export function Page({ title, heading: shownHeading, children, beside }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const path = hash.value.split("?")[0]!;
   useEffect(() => {
     if (shown && shown !== path) heading.current?.focus();
     shown = path;
+    forget();
   }, [path]);
   useEffect(() => {
     document.title = [title, label.value, t("app.name")].filter(Boolean).join(" · ");
@@ -22,10 +32,11 @@ export function Page({ title, children, beside }: { title: string; children: Com
     <main id="main">
       <div class="head">
         <h1 tabIndex={-1} ref={heading}>
-          {title}
+          {shownHeading ?? title}
         </h1>
         {beside}
       </div>
+      <Told />
       {children}
     </main>
   );
