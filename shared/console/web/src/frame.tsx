@@ -1,6 +1,7 @@
 // The frame of all pages: the bar, who is signed in, and what is shown below.
 import type { ComponentChildren, TargetedEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { western } from "./digits.ts";
 import { Button, Select } from "./parts/controls.tsx";
 import { LiveRegion } from "./parts/live.tsx";
 import { Page } from "./parts/page.tsx";
@@ -139,7 +140,7 @@ function Search() {
   }, []);
   const submit = (event: Event) => {
     event.preventDefault();
-    const text = western(field.current?.value.trim() ?? "");
+    const text = western(field.current?.value ?? "");
     const fits = /^[1-9]\d{0,9}$/.test(text) && Number(text) <= 2147483647;
     setWrong(!fits);
     if (fits) go(to(["registrants", text]));
@@ -151,11 +152,6 @@ function Search() {
       {wrong && <span id="search-wrong" class="error" role="alert">{t("search.wrong")}</span>}
     </form>
   );
-}
-
-// western is a number with the digits of a language as the registry has it.
-export function western(text: string): string {
-  return text.replace(/[\u0660-\u0669\u06f0-\u06f9\u0966-\u096f]/g, (digit) => String(digit.charCodeAt(0) & 0xf)).replace(/[\u066e-\u066f]/g, "");
 }
 
 function Choices() {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { western } from "../src/digits.ts";
 import { parsed, to } from "../src/place.ts";
 import { chosenLanguage } from "../src/settings.ts";
 import { direction, language, list, number, relative, rich, t } from "../src/words.ts";
@@ -44,4 +45,9 @@ test("an address holds what is shown, whatever is in it", () => {
   assert.deepEqual(parsed(address), { path: ["connectors", "a/b"], query: { kind: "invalid", text: "x & y" } });
   assert.deepEqual(parsed(""), { path: [], query: {} });
   assert.deepEqual(parsed("#/%zz?a=1?b=2"), { path: ["%zz"], query: { a: "1?b=2" } });
+});
+
+test("a number is read whatever digits it is typed with", () => {
+  for (const text of ["4711", " ٤٧١١ ", "۴۷۱۱", "४७११"]) assert.equal(western(text), "4711", text);
+  assert.equal(western("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९"), "012345678901234567890123456789");
 });
