@@ -32,9 +32,9 @@ export function fields(api) {
       for (const [name, inner] of Object.entries(schema.properties)) walk(`${pointer}/${name}`, inner);
       return;
     }
-    const { type, enum: allowed, default: preset, minLength, maxLength, minimum, maximum, maxItems, description } = schema;
+    const { type, enum: allowed, default: preset, minLength, maxLength, minimum, maximum, maxItems } = schema;
     const words = schema.items?.enum;
-    found[pointer] = { type, allowed, preset, minLength, maxLength, minimum, maximum, maxItems, words, description };
+    found[pointer] = { type, allowed, preset, minLength, maxLength, minimum, maximum, maxItems, words };
   };
   for (const [name, schema] of Object.entries(api.components.schemas.NewConnector.properties)) walk(`/${name}`, schema);
   return `${note}export interface Field {
@@ -47,7 +47,6 @@ export function fields(api) {
   maximum?: number;
   maxItems?: number;
   words?: readonly string[];
-  description?: string;
 }\n\nexport const fields: Record<string, Field> = ${JSON.stringify(found, null, 2)};\n`;
 }
 

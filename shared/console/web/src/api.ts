@@ -70,7 +70,8 @@ export async function call<O extends Operation>(operation: O, request: Request<O
   if (reply.status === 304 && before) return { data: before.data as Reply<O>, etag: before.etag };
   if (!reply.ok) throw await refusal(reply);
   const data = reply.status === 204 ? undefined : await reply.json().catch(() => Promise.reject(new Away()));
-  if (method === "GET" && etag) {
+  // A preview shows people, and is not kept.
+  if (method === "GET" && etag && operation !== "readPreview") {
     seen.delete(where);
     seen.set(where, { etag, data });
     if (seen.size > remembered) seen.delete(seen.keys().next().value!);

@@ -3,7 +3,39 @@
 import { computed, signal } from "@preact/signals";
 
 export const hash = signal(globalThis.location?.hash ?? "");
-globalThis.addEventListener?.("hashchange", () => (hash.value = location.hash));
+globalThis.addEventListener?.("hashchange", moved);
+
+const pathOf = (address: string) => address.split("?")[0];
+
+// guard is asked before another page is shown, with what goes there.
+let guard: ((leave: () => void) => void) | undefined;
+
+export function guarded(ask: typeof guard): void {
+  guard = ask;
+}
+
+// Where the entry that is shown stands in the history of the page. A new entry has no
+// number yet.
+let position: number = globalThis.history?.state?.at ?? 0;
+
+function moved(): void {
+  const wanted = location.hash;
+  if (wanted === hash.value) return; // it came back
+  const at: number | undefined = history.state?.at;
+  const steps = at === undefined ? 1 : at - position;
+  if (guard && pathOf(wanted) !== pathOf(hash.value)) {
+    history.go(-steps);
+    guard(() => {
+      guard = undefined;
+      if (at === undefined) location.hash = wanted;
+      else history.go(steps);
+    });
+    return;
+  }
+  if (at === undefined) history.replaceState({ at: position + 1 }, "");
+  position += steps;
+  hash.value = wanted;
+}
 
 export interface Place {
   path: string[];
@@ -33,7 +65,7 @@ export function to(path: (string | number)[], query: Record<string, string | und
 
 export function go(address: string, replace = false): void {
   if (replace) {
-    history.replaceState(null, "", address);
+    history.replaceState({ at: position }, "", address);
     hash.value = location.hash;
   } else location.hash = address;
 }

@@ -1,6 +1,7 @@
 // The pages by their addresses. A part that begins with a colon is given to the page.
 import type { JSX } from "preact";
 import { Connectors } from "./pages/connectors.tsx";
+import { New, Settings } from "./pages/form.tsx";
 
 interface Route {
   pattern: string;
@@ -10,4 +11,6 @@ interface Route {
 export const routes: Route[] = [
   { pattern: "", page: () => <Connectors /> },
   { pattern: "connectors", page: () => <Connectors /> },
+  { pattern: "new", page: (_, query) => <New from={query.from} field={query.field} /> },
+  { pattern: "connectors/:id/settings", page: ({ id }, query) => <Settings key={id} id={id!} field={query.field} /> },
 ];
