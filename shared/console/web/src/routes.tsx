@@ -2,6 +2,9 @@
 import type { JSX } from "preact";
 import { Connectors } from "./pages/connectors.tsx";
 import { New, Settings } from "./pages/form.tsx";
+import { Duplicates } from "./pages/duplicates.tsx";
+import { Anywhere, Registrant } from "./pages/registrant.tsx";
+import { Rejections } from "./pages/rejections.tsx";
 
 interface Route {
   pattern: string;
@@ -13,4 +16,8 @@ export const routes: Route[] = [
   { pattern: "connectors", page: () => <Connectors /> },
   { pattern: "new", page: (_, query) => <New from={query.from} field={query.field} /> },
   { pattern: "connectors/:id/settings", page: ({ id }, query) => <Settings key={id} id={id!} field={query.field} /> },
+  { pattern: "connectors/:id/rejections", page: ({ id }, query) => <Rejections id={id!} query={query} /> },
+  { pattern: "connectors/:id/duplicates", page: ({ id }) => <Duplicates id={id!} /> },
+  { pattern: "connectors/:id/registrants/:registrant", page: ({ id, registrant }) => <Registrant id={id!} registrant={registrant!} /> },
+  { pattern: "registrants/:registrant", page: ({ registrant }) => <Anywhere registrant={registrant!} /> },
 ];
