@@ -5,6 +5,7 @@ import { western } from "./digits.ts";
 import { Button, Select } from "./parts/controls.tsx";
 import { LiveRegion } from "./parts/live.tsx";
 import { Page } from "./parts/page.tsx";
+import { meant, Shortcuts } from "./parts/shortcuts.tsx";
 import { Loading } from "./parts/state.tsx";
 import { meet, person } from "./person.ts";
 import { go, place, to } from "./place.ts";
@@ -129,8 +130,7 @@ function Search() {
   const [wrong, setWrong] = useState(false);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      const inside = event.target instanceof HTMLElement && event.target.closest("input, textarea, select, dialog");
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || inside) return;
+      if (!meant(event, "/")) return;
       event.preventDefault();
       field.current?.focus();
       field.current?.select();
@@ -196,6 +196,7 @@ function Foot() {
   return (
     <footer class="frame">
       <p>{t("frame.zone", { zone: zone.value })}</p>
+      <p><Shortcuts /></p>
       {person.value?.links.dashboard && <p><a href={person.value.links.dashboard}>{t("frame.dashboard")}</a></p>}
       {person.value?.links.runbook && <p><a href={person.value.links.runbook}>{t("frame.runbook")}</a></p>}
     </footer>

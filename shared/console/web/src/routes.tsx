@@ -1,10 +1,15 @@
 // The pages by their addresses. A part that begins with a colon is given to the page.
 import type { JSX } from "preact";
+import { API } from "./pages/api.tsx";
+import { Changes } from "./pages/changes.tsx";
 import { Connectors } from "./pages/connectors.tsx";
 import { New, Settings } from "./pages/form.tsx";
 import { Duplicates } from "./pages/duplicates.tsx";
 import { Anywhere, Registrant } from "./pages/registrant.tsx";
 import { Rejections } from "./pages/rejections.tsx";
+import { Imports } from "./pages/imports.tsx";
+import { Overview } from "./pages/overview.tsx";
+import { Run, Runs } from "./pages/runs.tsx";
 
 interface Route {
   pattern: string;
@@ -20,4 +25,10 @@ export const routes: Route[] = [
   { pattern: "connectors/:id/duplicates", page: ({ id }) => <Duplicates id={id!} /> },
   { pattern: "connectors/:id/registrants/:registrant", page: ({ id, registrant }) => <Registrant id={id!} registrant={registrant!} /> },
   { pattern: "registrants/:registrant", page: ({ registrant }) => <Anywhere registrant={registrant!} /> },
+  { pattern: "connectors/:id", page: ({ id }) => <Overview key={id} id={id!} /> },
+  { pattern: "connectors/:id/runs", page: ({ id }) => <Runs key={id} id={id!} /> },
+  { pattern: "connectors/:id/runs/:run", page: ({ id, run }) => <Run key={id} id={id!} run={run!} /> },
+  { pattern: "connectors/:id/imports", page: ({ id }) => <Imports key={id} id={id!} /> },
+  { pattern: "connectors/:id/changes", page: ({ id }) => <Changes key={id} id={id!} /> },
+  { pattern: "api", page: () => <API /> },
 ];

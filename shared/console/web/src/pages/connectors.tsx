@@ -5,6 +5,7 @@ import { lacking } from "../parts/controls.tsx";
 import { healthOf, HealthOf, order } from "../parts/health.tsx";
 import { Page } from "../parts/page.tsx";
 import { Loaded } from "../parts/state.tsx";
+import { Steps } from "../parts/steps.tsx";
 import { Count, Machine, Time } from "../parts/text.tsx";
 import { Button } from "../parts/controls.tsx";
 import { to } from "../place.ts";
@@ -42,7 +43,7 @@ export function Connectors() {
       title={t("connectors.title")}
       beside={lacking("createConnector") ? undefined : <a class="button" data-kind="main" href={to(["new"])}>{t("connectors.new")}</a>}
     >
-      <Loaded of={polled}>{({ list }) => (list.length ? <Table list={list} /> : <FirstRun />)}</Loaded>
+      <Loaded of={polled}>{({ list }) => (list.length ? <Table list={list} /> : <Steps />)}</Loaded>
     </Page>
   );
 }
@@ -103,17 +104,4 @@ function Row({ of: c }: { of: Summary }) {
 // hostOf leaves out what is usual of an address: https and its port.
 export function hostOf(address: string): string {
   return address.replace(/^https:\/\/(.*?)(:443)?$/, "$1");
-}
-
-function FirstRun() {
-  return (
-    <>
-      <p>{t("first.text")}</p>
-      <ol class="steps">
-        <li>{lacking("createConnector") ?? <a href={to(["new"])}>{t("first.configure")}</a>}<br />{t("first.configure_text")}</li>
-        <li>{t("first.check")}</li>
-        <li>{t("first.start")}</li>
-      </ol>
-    </>
-  );
 }

@@ -6,10 +6,10 @@ import { useState } from "preact/hooks";
 import { call, Refused, type Schemas } from "../api.ts";
 import { go, to } from "../place.ts";
 import { type Polled, usePolled } from "../polled.ts";
-import { t } from "../words.ts";
+import { moment, t } from "../words.ts";
 import { type Action, useAction } from "./action.ts";
 import { Checked, failures, lastCheck, Lines } from "./check.tsx";
-import { Button, Dialog, lacking } from "./controls.tsx";
+import { Button, Dialog, lacking, LinkButton } from "./controls.tsx";
 import { HealthOf } from "./health.tsx";
 import { tell } from "./live.tsx";
 import { Menu } from "./menu.tsx";
@@ -83,6 +83,8 @@ function AskedCheck({ connector, check }: { connector: string; check: string }) 
   );
 }
 
+const soon = 60_000; // ms
+
 type ActionsProps = { of: Connector; act: Action; refresh: () => void };
 
 function Actions({ of: c, act, refresh }: ActionsProps) {
@@ -92,8 +94,9 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
   const failed = lastCheck(c.id) && failures(lastCheck(c.id)!).length > 0;
   const start = () =>
     act.run(async () => {
-      await call("startConnector", { path });
-      tell(t("connector.started"));
+      const { data } = await call("startConnector", { path });
+      const next = data.next_runs?.[0];
+      tell(next && Date.parse(next) > Date.now() + soon ? t("connector.started_later", { at: moment(next) }) : t("connector.started"));
       refresh();
     });
   const stop = () =>
@@ -135,13 +138,6 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
       {open === "delete" && <Delete of={c} close={close} refresh={refresh} />}
     </div>
   );
-}
-
-// LinkButton is a link that looks as what it stands beside. Who may not use what is
-// there sees why.
-export function LinkButton({ href, unless, children, main }: { href: string; unless?: string; children: ComponentChildren; main?: boolean }) {
-  if (!unless) return <a class="button" data-kind={main ? "main" : undefined} href={href}>{children}</a>;
-  return <Button unless={unless} onClick={() => undefined}>{children}</Button>;
 }
 
 function Delete({ of: c, close, refresh }: { of: Connector; close: () => void; refresh: () => void }) {

@@ -54,6 +54,13 @@ export function lacking(operation?: Operation): string | undefined {
     : t("role.none", { needed: t(`role.${needed(operation)}`) });
 }
 
+// LinkButton is a link that looks as what it stands beside. Who may not use what is
+// there sees why.
+export function LinkButton({ href, unless, children, main }: { href: string; unless?: string; children: ComponentChildren; main?: boolean }) {
+  if (!unless) return <a class="button" data-kind={main ? "main" : undefined} href={href}>{children}</a>;
+  return <Button unless={unless} onClick={() => undefined}>{children}</Button>;
+}
+
 interface DialogProps {
   title: string;
   children: ComponentChildren;

@@ -28,9 +28,10 @@ export function Count({ of }: { of: number }) {
 }
 
 // Time is a time in the zone of the page: as long ago, with the exact one beside it
-// for who points at it or reads the element; or exact.
-export function Time({ at, as = "moment" }: { at: string; as?: "relative" | "moment" | "exact" }) {
-  const shown = as === "relative" ? relative(at) : as === "moment" ? moment(at) : exact(at);
+// for who points at it or reads the element; or exact; or the time of day alone.
+export function Time({ at, as = "moment" }: { at: string; as?: "relative" | "moment" | "exact" | "time" }) {
+  const ways = { relative: () => relative(at), moment: () => moment(at), exact: () => exact(at), time: () => exact(at, { timeStyle: "short" }) };
+  const shown = ways[as]();
   return (
     <time dateTime={at} title={exact(at)}>
       {shown}
