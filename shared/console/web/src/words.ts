@@ -110,8 +110,18 @@ function lengthened(text: string): string {
     .join("");
 }
 
+// Formats cost more to make than to use: a list of a thousand rows uses few.
+const formats = new Map<string, unknown>();
+
+function format<T>(kind: string, options: object, make: () => T): T {
+  const key = kind + tag.value + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, make());
+  return formats.get(key) as T;
+}
+
 export function number(value: number, options?: Intl.NumberFormatOptions): string {
-  return new Intl.NumberFormat(tag.value, { maximumFractionDigits: 1, ...options }).format(value);
+  const all = { maximumFractionDigits: 1, ...options };
+  return format("number", all, () => new Intl.NumberFormat(tag.value, all)).format(value);
 }
 
 // The time zone in which times are shown.
@@ -119,7 +129,8 @@ export const zone = computed(() => chosenZone.value || Intl.DateTimeFormat().res
 
 // exact is a date and time in the zone.
 export function exact(at: string | Date, options: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "short" }): string {
-  return new Intl.DateTimeFormat(tag.value, { ...options, timeZone: zone.value }).format(new Date(at));
+  const all = { ...options, timeZone: zone.value };
+  return format("time", all, () => new Intl.DateTimeFormat(tag.value, all)).format(new Date(at));
 }
 
 // moment is as short as it is clear: the time of day of today, the date and time else.
@@ -134,7 +145,7 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [["second", 60], ["minute
 export function relative(at: string | Date, now = Date.now()): string {
   let value = (new Date(at).getTime() - now) / 1000;
   for (const [unit, size] of steps) {
-    if (Math.abs(Math.round(value)) < size) return new Intl.RelativeTimeFormat(tag.value, { numeric: "auto" }).format(Math.round(value), unit);
+    if (Math.abs(Math.round(value)) < size) return format("relative", {}, () => new Intl.RelativeTimeFormat(tag.value, { numeric: "auto" })).format(Math.round(value), unit);
     value /= size;
   }
   return "";

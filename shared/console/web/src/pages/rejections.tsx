@@ -1,6 +1,6 @@
 // The rejections of a connector: by groups first, then those of a filter, which the
 // address holds.
-import { signal } from "@preact/signals";
+import { signal, useComputed } from "@preact/signals";
 import type { TargetedEvent } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
@@ -411,8 +411,9 @@ function SelectAll({ list, selected }: { list: Rejection[]; selected: Selection 
 }
 
 function Row({ connector, of, reasons, holders, selected, again }: { connector: string; of: Rejection; reasons: boolean; holders: boolean; selected: Selection; again: Marks }) {
-  const on = selected.value.has(of.identifier);
-  const asked = again.value.get(of.identifier);
+  // A row is drawn again only if what is selected of it changed.
+  const on = useComputed(() => selected.value.has(of.identifier)).value;
+  const asked = useComputed(() => again.value.get(of.identifier)).value;
   const toggle = () => {
     const after = new Set(selected.value);
     if (!after.delete(of.identifier)) after.add(of.identifier);
