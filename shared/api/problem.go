@@ -139,12 +139,12 @@ func (e FieldErrors) Err() error {
 	return NewProblem(Invalid, detail, shown...)
 }
 
-// Reply writes v as JSON. No cache may keep it, because it may change at any
-// time. What GET shows has a tag: whoever sends it as If-None-Match is told with 304
-// that nothing has changed.
+// Reply writes v as JSON, and what is an error, a *Problem or what embeds one, as a
+// problem. No cache may keep it, because it may change at any time. What GET shows has a
+// tag: whoever sends it as If-None-Match is told with 304 that nothing has changed.
 func Reply(w http.ResponseWriter, status int, v any) {
 	contentType := "application/json"
-	if _, ok := v.(*Problem); ok {
+	if _, ok := v.(error); ok {
 		contentType = "application/problem+json"
 	}
 	var text bytes.Buffer

@@ -55,8 +55,12 @@ func Caller(ctx context.Context) (name, claim string) {
 // Handler makes a function of a handler. It answers a body of more than limit
 // bytes with 413, a panic of the handler with 500 and no details, and a path that
 // is not in its shortest form ("//a", "/a/../b", "/a/") with 404. Every error is a
-// problem (RFC 9457), whatever the handler wrote, and none is a redirect:
-// http.ServeMux answers such paths, and unknown ones, with HTML or plain text.
+// problem (RFC 9457), whatever the handler wrote: http.ServeMux answers such paths, and
+// unknown ones, with HTML or plain text, or with a redirect. The one redirect that is
+// let through is 302 without a body, which only a handler means.
+//
+// The path of a request begins where that of the route does: the gateway leaves the
+// base path of a custom domain in it (facts/aws.md 1).
 func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (response events.APIGatewayV2HTTPResponse, _ error) {
 		ctx = context.WithValue(ctx, requestKey{}, event.RequestContext.RequestID)
@@ -74,6 +78,20 @@ func Handler(handler http.Handler, limit int, log *slog.Logger) Function {
 		w := &writer{header: http.Header{}}
 		handler.ServeHTTP(w, request)
 		return w.response(), nil
+	}
+}
+
+// WithHeader adds a header to every reply of a function that does not have it, those
+// included that no handler saw.
+func WithHeader(function Function, header http.Header) Function {
+	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		response, err := function(ctx, event)
+		for name, values := range header {
+			if name = strings.ToLower(name); response.Headers[name] == "" {
+				response.Headers[name] = strings.Join(values, ", ")
+			}
+		}
+		return response, err
 	}
 }
 
@@ -98,13 +116,10 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit
 	if rc.Stage != "" && rc.Stage != "$default" {
 		raw = strings.TrimPrefix(raw, "/"+rc.Stage)
 	}
-	address := &url.URL{Path: raw} // the gateway may have decoded it already
-	if decoded, err := url.PathUnescape(raw); err == nil {
-		address = &url.URL{Path: decoded, RawPath: raw}
-	}
-	if address.Path != path.Clean(address.Path) || !path.IsAbs(address.Path) {
+	if whole := asAddress(raw).Path; whole != path.Clean(whole) || !path.IsAbs(whole) {
 		return nil, http.StatusNotFound
 	}
+	address := asAddress(below(raw, event.RouteKey))
 	address.RawQuery = event.RawQueryString
 	if rc.Authorizer != nil && rc.Authorizer.JWT != nil {
 		ctx = context.WithValue(ctx, claimsKey{}, rc.Authorizer.JWT.Claims)
@@ -123,6 +138,23 @@ func newRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest, limit
 		request.Header.Set("Cookie", strings.Join(event.Cookies, "; "))
 	}
 	return request, 0
+}
+
+func asAddress(raw string) *url.URL {
+	if decoded, err := url.PathUnescape(raw); err == nil {
+		return &url.URL{Path: decoded, RawPath: raw}
+	}
+	return &url.URL{Path: raw} // the gateway has decoded it already
+}
+
+// below is a path without what comes before that of its route ("ANY /connectors/{proxy+}").
+func below(raw, route string) string {
+	_, path, _ := strings.Cut(route, " ")
+	literal, _, _ := strings.Cut(path, "{")
+	if at := strings.Index(raw, literal); literal != "" && at > 0 {
+		return raw[at:]
+	}
+	return raw
 }
 
 // writer collects what the handler writes.
@@ -162,10 +194,11 @@ func (w *writer) response() events.APIGatewayV2HTTPResponse {
 	return response
 }
 
-// onlyProblems makes a problem of an error that is none, and of a redirect. Other
-// headers, such as Allow, stay.
+// onlyProblems makes a problem of an error that is none, and of a redirect that no
+// handler means. Other headers, such as Allow, stay.
 func (w *writer) onlyProblems() {
-	redirect := w.status >= 300 && w.status < 400 && w.sent.Get("Location") != ""
+	meant := w.status == http.StatusFound && w.body.Len() == 0
+	redirect := w.status >= 300 && w.status < 400 && w.sent.Get("Location") != "" && !meant
 	if !redirect && (w.status < 400 || w.sent.Get("Content-Type") == problemType) {
 		return
 	}

@@ -146,6 +146,56 @@ func TestEveryErrorIsAProblemAndNoneARedirect(t *testing.T) {
 	}
 }
 
+func TestARedirectThatAHandlerMeansPasses(t *testing.T) {
+	got := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "https://sso.example.org/authorize")
+		w.WriteHeader(http.StatusFound)
+	}, event(t, "get-bare"))
+	if got.StatusCode != http.StatusFound || got.Headers["location"] != "https://sso.example.org/authorize" || got.Body != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A custom domain may lead to the API below a base path, which stays in rawPath.
+func TestThePathBeginsWhereThatOfTheRouteDoes(t *testing.T) {
+	for _, c := range []struct{ route, raw, want string }{
+		{"GET /connectors", "/connectors", "/connectors"},
+		{"GET /connectors", "/mts/connectors", "/connectors"},
+		{"ANY /connectors/{proxy+}", "/mts/connectors/c1/runs", "/connectors/c1/runs"},
+		{"ANY /connectors/{proxy+}", "/connectors/c1/connectors/x", "/connectors/c1/connectors/x"},
+		{"ANY /connectors/{proxy+}", "/a/b/connectors/c1", "/connectors/c1"},
+		{"POST /callback/{batch}", "/mts/callback/b%2F1", "/callback/b/1"},
+		{"$default", "/mts/x", "/mts/x"},
+		{"", "/mts/x", "/mts/x"},
+	} {
+		e := event(t, "get-bare")
+		e.RouteKey, e.RawPath = c.route, c.raw
+		path := ""
+		serve(t, func(_ http.ResponseWriter, r *http.Request) { path = r.URL.Path }, e)
+		if path != c.want {
+			t.Errorf("%s at %s: %q, want %q", c.raw, c.route, path, c.want)
+		}
+	}
+}
+
+// A header of every reply is in those too that no handler wrote.
+func TestAHeaderOfEveryReply(t *testing.T) {
+	function := gateway.WithHeader(gateway.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/panic" {
+			panic("x")
+		}
+		w.Header().Set("Referrer-Policy", "origin")
+	}), 1000, slog.New(slog.DiscardHandler)), http.Header{"Content-Security-Policy": {"default-src 'none'"}, "Referrer-Policy": {"no-referrer"}})
+	for path, policy := range map[string]string{"/x": "origin", "/panic": "no-referrer", "//x": "no-referrer"} {
+		e := event(t, "get-bare")
+		e.RouteKey, e.RawPath = "$default", path
+		got, err := function(t.Context(), e)
+		if err != nil || got.Headers["content-security-policy"] != "default-src 'none'" || got.Headers["referrer-policy"] != policy {
+			t.Errorf("%s: %+v %v", path, got, err)
+		}
+	}
+}
+
 func TestResponses(t *testing.T) {
 	t.Run("text", func(t *testing.T) {
 		got := serve(t, func(w http.ResponseWriter, _ *http.Request) {
