@@ -15,9 +15,12 @@ import (
 	"openg2p.org/mts-connector/infra/local"
 )
 
+// console is where people are sent back to; nobody listens there.
+const console = "http://127.0.0.1:9"
+
 func issuer(t *testing.T) *local.Issuer {
 	t.Helper()
-	i, err := local.StartIssuer(t.Context(), local.Audience)
+	i, err := local.StartIssuer(t.Context(), local.IssuerOptions{Audience: local.Audience, Console: console})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -40,6 +41,9 @@ type Options struct {
 	// Times are the waiting times of the protocol that differ from the
 	// defaults, as name=duration separated by commas.
 	Times string
+	// SessionLifetime is how long an access token of the console is valid. Default: five
+	// minutes.
+	SessionLifetime time.Duration
 	// Progress receives a line for each step of the start. Default: none.
 	Progress io.Writer
 }
@@ -113,7 +117,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	var zips map[string][]byte
 	group, ctx2 := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		s.issuer, err = StartIssuer(ctx2, Audience)
+		s.issuer, err = StartIssuer(ctx2, IssuerOptions{Audience: Audience, Console: s.proxy.Address(), SessionLifetime: o.SessionLifetime})
 		return err
 	})
 	group.Go(func() (err error) {
@@ -166,6 +170,9 @@ func (s *Stack) Stop() {
 
 // APIURL is the base address of the API, without a slash at the end.
 func (s *Stack) APIURL() string { return s.proxy.Address() }
+
+// ConsoleURL is the address of the console.
+func (s *Stack) ConsoleURL() string { return s.proxy.Address() + "/console" }
 
 // Issuer is the issuer whose tokens the API accepts.
 func (s *Stack) Issuer() *Issuer { return s.issuer }
