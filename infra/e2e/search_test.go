@@ -310,7 +310,7 @@ func eachItem(ctx context.Context, table string, visit func(item)) error {
 
 // forbidDeploymentKeys forbids the keys of the deployment.
 func forbidDeploymentKeys(ctx context.Context) error {
-	for _, name := range []string{"CapabilityKeySecret", "RowKeySecret", "FingerprintKeySecret"} {
+	for _, name := range []string{"CapabilityKeySecret", "RowKeySecret", "FingerprintKeySecret", "SessionKeySecret"} {
 		key, err := secretsmanager.NewFromConfig(stack.AWS()).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
 			SecretId: aws.String(stack.Output(name)),
 		})
@@ -319,5 +319,7 @@ func forbidDeploymentKeys(ctx context.Context) error {
 		}
 		forbiddenTexts.add("key of the deployment", aws.ToString(key.SecretString))
 	}
+	_, secret := stack.Issuer().Console()
+	forbiddenTexts.add("secret of the console", secret)
 	return nil
 }

@@ -88,6 +88,12 @@ var rules = []rule{
 		reason:  "the callback translates between HTTP and the receiving of answers, as the API does",
 	},
 	{
+		place:   "shared/console",
+		imports: []string{"shared/{domain}", "shared/api"},
+		modules: true,
+		reason:  "the console serves a page and its session over HTTP, and knows of the domain only what a key is",
+	},
+	{
 		place:   "shared/{adapter}",
 		imports: []string{"shared/{domain}"},
 		modules: true,

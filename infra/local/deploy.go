@@ -27,8 +27,9 @@ const bucket = "deployment"
 // What SAM would package: the folder of a function.
 var codeURI = regexp.MustCompile(`(?m)^(\s+CodeUri:\s*)functions/([\w-]+)\s*$`)
 
-// The variable of the functions that make outgoing calls.
-var allowedRanges = regexp.MustCompile(`(?m)^( +)ALLOWED_RANGES: !Ref AllowedRanges *$`)
+// A variable of the functions that make outgoing calls: to MTS and registries, and of
+// the console to the issuer.
+var callers = regexp.MustCompile(`(?m)^( +)(?:ALLOWED_RANGES: !Ref AllowedRanges|CLIENT_ID: !Ref ConsoleClientId) *$`)
 
 // deploy uploads the functions and creates the stack from the template, in which
 // only the location of the code is changed, and LOCAL_STACK is added: it lets
@@ -47,11 +48,12 @@ func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) e
 		}
 	}
 	text = codeURI.ReplaceAll(text, []byte("${1}s3://"+bucket+"/$2.zip"))
-	text = allowedRanges.ReplaceAll(text, []byte("${0}\n${1}LOCAL_STACK: \"true\""))
+	text = callers.ReplaceAll(text, []byte("${0}\n${1}LOCAL_STACK: \"true\""))
 	if err := s.upload(ctx, text, zips); err != nil {
 		return err
 	}
 
+	console, secret := s.issuer.Console()
 	client := cloudformation.NewFromConfig(s.emulator.AWS())
 	created, err := client.CreateStack(ctx, &cloudformation.CreateStackInput{
 		StackName:    aws.String(s.name),
@@ -64,6 +66,12 @@ func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) e
 			"Issuer":        s.issuer.Address(),
 			"Audience":      Audience,
 			"CallbackBase":  o.CallbackBase,
+
+			"ConsoleBase":         s.proxy.Address(),
+			"ConsoleClientId":     console,
+			"ConsoleClientSecret": secret,
+			"Label":               "LOCAL",
+
 			"AllowedRanges": o.AllowedRanges,
 			"Times":         strings.TrimSuffix("tick_limit=1ms,"+o.Times, ","), // ticks come more often than every minute
 		}),

@@ -267,7 +267,7 @@ func alarmMistakes(s stack) (mistakes []string) {
 	}
 	for name, r := range s.Resources {
 		// The API answers an error of the others with 5xx.
-		if r.Type == "AWS::Lambda::Function" && name != "Callback" && name != "Connectors" {
+		if r.Type == "AWS::Lambda::Function" && name != "Callback" && name != "Connectors" && name != "Console" {
 			wanted = append(wanted, "AWS/Lambda Errors FunctionName ${"+name+"}")
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"openg2p.org/mts-connector/shared/api/openapi/openapitest"
 )
 
-// Public are the callback, which answers what no other route takes, and the document
-// of the API. The emulator lets the API call a function
+// Public are the callback, which answers what no other route takes, the document of the
+// API, and the console, which has no data but the session of who signs in. The emulator lets the API call a function
 // without permission, AWS does not.
 func TestRoutes(t *testing.T) {
 	s := load(t)
@@ -28,6 +28,8 @@ func TestRoutes(t *testing.T) {
 		"ANY /previews/{proxy+}":   "Connectors JWT",
 		"ANY /me":                  "Connectors JWT",
 		"GET /openapi.json":        "Connectors NONE",
+		"GET /console":             "Console NONE",
+		"ANY /console/{proxy+}":    "Console NONE",
 		"$default":                 "Callback NONE",
 	}
 	for _, route := range s.all(t, "AWS::ApiGatewayV2::Route") {
@@ -161,7 +163,8 @@ func TestPublicRoutesAreThrottledApart(t *testing.T) {
 				t.Errorf("%s does not wait for %s", stage, route)
 			}
 		}
-		if rates["POST /callback/{batch}"] <= rates[""] || rates["$default"] >= rates[""] || rates["GET /openapi.json"] >= rates[""] {
+		if rates["POST /callback/{batch}"] <= rates[""] || rates["$default"] >= rates[""] || rates["GET /openapi.json"] >= rates[""] ||
+			rates["GET /console"] >= rates[""] || rates["ANY /console/{proxy+}"] >= rates[""] {
 			t.Errorf("%v", rates)
 		}
 	}

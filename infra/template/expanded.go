@@ -21,6 +21,7 @@ type stack struct {
 	Parameters map[string]map[string]any
 	Conditions map[string]any
 	Resources  map[string]resource
+	Outputs    map[string]map[string]any
 }
 
 type resource struct {

@@ -41,6 +41,11 @@ func TestEnvironment(t *testing.T) {
 			"DASHBOARD": `{"Fn::If":["HasDashboard",{"Fn::Sub":"https://${AWS::Region}.console.aws.amazon.com/cloudwatch/home?region=${AWS::Region}#dashboards/dashboard/${AWS::StackName}"},""]}`,
 		},
 	}
+	want["Console"] = map[string]string{
+		"CONSOLE_BASE": `{"Fn::If":["OwnConsoleBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"ConsoleBase"}]}`, "ISSUER": "${Issuer}",
+		"CLIENT_ID": "${ConsoleClientId}", "CLIENT_SECRET": `{"Fn::If":["HasConsoleClient",{"Ref":"ConsoleClient"},""]}`,
+		"SCOPES": "${ConsoleScopes} ${Scope}", "SESSION_KEY": `{"Fn::If":["HasConsoleClient",{"Ref":"SessionKey"},""]}`, "LABEL": "${Label}",
+	}
 	functions := s.all(t, "AWS::Lambda::Function")
 	if got := slices.Sorted(maps.Keys(want)); !slices.Equal(functions, got) {
 		t.Errorf("there are the functions %v, want %v", functions, got)
@@ -69,7 +74,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestFunctions(t *testing.T) {
 	s := load(t)
-	seconds := map[string]string{"Submit": "900", "Callback": "10", "Patch": "150", "Reconcile": "60", "Connectors": "29"}
+	seconds := map[string]string{"Submit": "900", "Callback": "10", "Patch": "150", "Reconcile": "60", "Connectors": "29", "Console": "10"}
 	for _, function := range s.all(t, "AWS::Lambda::Function") {
 		name := short(function)
 		for property, want := range map[string]string{

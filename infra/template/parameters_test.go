@@ -57,7 +57,7 @@ func TestAddressesOfADeploymentAreHTTPS(t *testing.T) {
 		"javascript:https://sso.example.org":                               false,
 		"http://127.0.0.1:39131@evil.example.org/":                         false,
 	}
-	for _, parameter := range []string{"Issuer", "CallbackBase"} {
+	for _, parameter := range []string{"Issuer", "CallbackBase", "ConsoleBase"} {
 		for address, want := range both {
 			if got := allows(t, s, parameter, address); got != want {
 				t.Errorf("%s=%q is allowed: %v", parameter, address, got)
@@ -66,13 +66,13 @@ func TestAddressesOfADeploymentAreHTTPS(t *testing.T) {
 	}
 	// An issuer is compared with the claim iss as it is, some end with a slash; paths
 	// are appended to the base of callbacks.
-	for parameter, want := range map[string]bool{"Issuer": true, "CallbackBase": false} {
+	for parameter, want := range map[string]bool{"Issuer": true, "CallbackBase": false, "ConsoleBase": false} {
 		if got := allows(t, s, parameter, "https://tenant.example.org/"); got != want {
 			t.Errorf("%s may end with a slash: %v", parameter, got)
 		}
 	}
-	if !allows(t, s, "CallbackBase", "") || allows(t, s, "Issuer", "") {
-		t.Error("CallbackBase must be allowed to be empty, Issuer must not")
+	if !allows(t, s, "CallbackBase", "") || !allows(t, s, "ConsoleBase", "") || allows(t, s, "Issuer", "") {
+		t.Error("CallbackBase and ConsoleBase must be allowed to be empty, Issuer must not")
 	}
 }
 
@@ -133,6 +133,32 @@ func TestAScopeCanBeAskedFor(t *testing.T) {
 		if got := s.get(route, "AuthorizationScopes"); got != want {
 			t.Errorf("%s asks for the scopes %s, want %s", route, got, want)
 		}
+	}
+}
+
+// What an issuer calls its clients and scopes, and what people call a deployment.
+func TestParametersOfTheConsole(t *testing.T) {
+	s := load(t)
+	for parameter, values := range map[string]map[string]bool{
+		"ConsoleClientId":     {"mts-console": true, "0oa1b2c3": true, "https://api.example.org/console": true, "": false, "a b": false, "a\n": false},
+		"ConsoleClientSecret": {"": true, "Zm9v+/=x": true, "with space and \"quotes\"": true, "short": false, "line\nbreak-----": false, "s\u00e9cret-s\u00e9cret": false},
+		"ConsoleScopes":       {"": true, "profile": true, "profile offline_access": true, " profile": false, "profile  email": false, "a\"b": false},
+		"Label":               {"": true, "TEST": true, "Training (Cebu)": true, "\u0627\u062e\u062a\u0628\u0627\u0631": true, "a\nb": false, strings.Repeat("x", 41): false},
+	} {
+		for value, want := range values {
+			if got := allows(t, s, parameter, value); got != want {
+				t.Errorf("%s=%q is allowed: %v", parameter, value, got)
+			}
+		}
+	}
+	const base = `{"Fn::If":["OwnConsoleBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"ConsoleBase"}]}`
+	for output, path := range map[string]string{"ConsoleAddress": "/console", "ConsoleRedirect": "/console/session/callback"} {
+		if got, want := text(s.Outputs[output]["Value"]), `{"Fn::Join":["",[`+base+`,"`+path+`"]]}`; got != want {
+			t.Errorf("%s is %s, want %s", output, got, want)
+		}
+	}
+	if got := text(s.Conditions["OwnConsoleBase"]); got != `{"Fn::Equals":[{"Ref":"ConsoleBase"},""]}` {
+		t.Errorf("OwnConsoleBase is %s", got)
 	}
 }
 

@@ -50,7 +50,11 @@ func Rights() ([]Right, error) {
 			return nil
 		}
 		for _, policy := range list(r.Properties["Policies"]) {
-			if err := add(at(policy, "PolicyDocument"), ""); err != nil {
+			only := ""
+			if choice := list(at(policy, "Fn::If")); choice != nil {
+				only, policy = text(choice[0]), choice[1]
+			}
+			if err := add(at(policy, "PolicyDocument"), only); err != nil {
 				return nil, err
 			}
 		}

@@ -104,12 +104,16 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"dynamodb:GetShardIterator ${AnswersTable.StreamArn}": "patch",
 		"dynamodb:ListStreams ${AnswersTable.Arn}/stream/*":   "patch",
 
-		"secretsmanager:GetSecretValue ${CapabilityKey.Id}":        "callback submit",
-		"secretsmanager:GetSecretValue ${RowKey.Id}":               "patch submit",
-		"secretsmanager:GetSecretValue ${FingerprintKey.Id}":       "submit",
-		"secretsmanager:ListSecretVersionIds ${CapabilityKey.Id}":  "callback submit",
-		"secretsmanager:ListSecretVersionIds ${RowKey.Id}":         "patch submit",
-		"secretsmanager:ListSecretVersionIds ${FingerprintKey.Id}": "submit",
+		"secretsmanager:GetSecretValue ${CapabilityKey.Id}":  "callback submit",
+		"secretsmanager:GetSecretValue ${RowKey.Id}":         "patch submit",
+		"secretsmanager:GetSecretValue ${FingerprintKey.Id}": "submit",
+		// The console, public too, reads the two secrets of its session and nothing else.
+		"secretsmanager:GetSecretValue ${SessionKey.Id} if HasConsoleClient":       "console",
+		"secretsmanager:ListSecretVersionIds ${SessionKey.Id} if HasConsoleClient": "console",
+		"secretsmanager:GetSecretValue ${ConsoleClient.Id} if HasConsoleClient":    "console",
+		"secretsmanager:ListSecretVersionIds ${CapabilityKey.Id}":                  "callback submit",
+		"secretsmanager:ListSecretVersionIds ${RowKey.Id}":                         "patch submit",
+		"secretsmanager:ListSecretVersionIds ${FingerprintKey.Id}":                 "submit",
 		// The API makes what an inquiry needs, and reads only the keys of previews.
 		"secretsmanager:CreateSecret " + inquirySecrets:              "connectors",
 		"secretsmanager:GetSecretValue " + inquirySecrets:            "submit",

@@ -65,8 +65,11 @@ func TestTheKeyOutlivesTheStack(t *testing.T) {
 
 func TestKeySecrets(t *testing.T) {
 	s := load(t)
-	want := map[string]string{"CapabilityKey": "capability", "RowKey": "rows", "FingerprintKey": "fingerprints"}
+	want := map[string]string{"CapabilityKey": "capability", "RowKey": "rows", "FingerprintKey": "fingerprints", "SessionKey": "sessions"}
 	for _, secret := range s.all(t, "AWS::SecretsManager::Secret") {
+		if secret == clientOfConsole {
+			continue
+		}
 		// Not under the prefix of the connectors' secrets, which other roles may read.
 		if got := s.get(secret, "Name"); want[secret] == "" || got != "${AWS::StackName}/keys/"+want[secret] {
 			t.Errorf("%s is named %s", secret, got)
@@ -81,6 +84,29 @@ func TestKeySecrets(t *testing.T) {
 	}
 	for secret := range want {
 		t.Errorf("there is no %s", secret)
+	}
+}
+
+// clientOfConsole is the one secret that is no key: the issuer has made it.
+const clientOfConsole = "ConsoleClient"
+
+// The client secret is told by a parameter that nobody can read back, and there is no
+// secret without it. So a deployment without a console pays for no secret of it.
+func TestClientSecretOfTheConsole(t *testing.T) {
+	s := load(t)
+	if got := s.get(clientOfConsole, "SecretString"); got != "${ConsoleClientSecret}" {
+		t.Errorf("the value is %q", got)
+	}
+	for _, secret := range []string{clientOfConsole, "SessionKey"} {
+		if got := s.Resources[secret].Condition; got != "HasConsoleClient" {
+			t.Errorf("%s has the condition %q", secret, got)
+		}
+	}
+	if got := text(s.Conditions["HasConsoleClient"]); got != `{"Fn::Not":[{"Fn::Equals":[{"Ref":"ConsoleClientSecret"},""]}]}` {
+		t.Errorf("HasConsoleClient is %s", got)
+	}
+	if got := text(s.Parameters["ConsoleClientSecret"]["NoEcho"]); got != "true" {
+		t.Errorf("NoEcho is %q", got)
 	}
 }
 

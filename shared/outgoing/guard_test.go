@@ -488,3 +488,28 @@ func dnsAnswer(query []byte, names map[string][]string) []byte {
 	}
 	return answer
 }
+
+// The issuer is on the internet, whatever ranges MTS and registries are in, and on the
+// local stack on loopback.
+func TestTheIssuerIsPublic(t *testing.T) {
+	for name, c := range map[string]struct {
+		environment map[string]string
+		address     string
+		allowed     bool
+	}{
+		"public":                    {nil, "https://93.184.216.34", true},
+		"public, ranges are set":    {map[string]string{"ALLOWED_RANGES": "10.0.0.0/8", "ALLOWED_HOSTS": "mts.example.org"}, "https://93.184.216.34", true},
+		"plain http":                {nil, "http://93.184.216.34", false},
+		"private":                   {map[string]string{"ALLOWED_RANGES": "10.0.0.0/8"}, "https://10.1.2.3", false},
+		"loopback of a deployment":  {nil, "http://127.0.0.1", false},
+		"loopback, locally":         {map[string]string{"LOCAL_STACK": "true"}, "http://127.0.0.1", true},
+		"metadata, locally":         {map[string]string{"LOCAL_STACK": "true"}, "http://169.254.169.254", false},
+		"something public, locally": {map[string]string{"LOCAL_STACK": "true"}, "https://93.184.216.34", false},
+	} {
+		o := outgoing.ForIssuer(func(name string) string { return c.environment[name] })
+		scheme, host, _ := strings.Cut(c.address, "://")
+		if err := o.Check(scheme, host); (err == nil) != c.allowed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

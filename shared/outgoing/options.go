@@ -48,6 +48,17 @@ func FromEnvironment(getenv func(string) string) (Options, error) {
 		errors.Join(err1, err2, err3)
 }
 
+// ForIssuer are the options for calls of the issuer of tokens, which the deployment
+// names and the gateway reaches from the internet: public addresses by https, and on the
+// local stack loopback. ALLOWED_RANGES is about MTS and registries.
+func ForIssuer(getenv func(string) string) Options {
+	const most = 1 << 20 // bytes; a discovery document of Keycloak has 7 KB
+	if getenv("LOCAL_STACK") == "true" {
+		return Options{AllowedRanges: loopback, Loopback: true, MaxBody: most}
+	}
+	return Options{MaxBody: most}
+}
+
 // Hosts are names of hosts; one that begins with "*." means every name that ends
 // in the rest. None is every host.
 type Hosts []string

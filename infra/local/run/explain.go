@@ -18,7 +18,7 @@ func (d *demo) explain(out io.Writer) {
 		back = "MTS calls back at " + d.settings.callbackBase
 	}
 	fmt.Fprint(out, strings.NewReplacer(
-		"{api}", d.world.APIURL(), "{token}", d.world.Token(), "{connector}", d.connector.ID,
+		"{console}", d.world.ConsoleURL(), "{api}", d.world.APIURL(), "{token}", d.world.Token(), "{connector}", d.connector.ID,
 		"{issuer}", d.world.Issuer().Address(), "{id}", id, "{secret}", secret,
 		"{registry}", d.registrySimulator.address, "{mts}", d.mtsSimulator.address, "{reach}", reach, "{back}", back,
 	).Replace(`It keeps running, with a tick every few seconds, until Ctrl-C.
@@ -56,6 +56,8 @@ Create a connector for your own MTS and Odoo, and start it:
 
 {reach}.
 {back}.
+
+  console   {console}   choose Operator
 
 `))
 }

@@ -1,0 +1,161 @@
+package console
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"openg2p.org/mts-connector/shared/api"
+)
+
+// dist is what `make console` has built: files compressed by gzip. Without a build it
+// holds nothing, so that everything else builds.
+//
+//go:embed all:dist
+var dist embed.FS
+
+// Files are the page and what it loads, by the names under which they are asked for:
+// "index.html", "main-HASH.js".
+type Files map[string]file
+
+// file is one file as it is sent.
+type file struct {
+	packed      []byte // by gzip
+	tag         string // of the packed bytes; of the unpacked ones it ends before "-gzip"
+	contentType string
+}
+
+const indexName = "index.html"
+
+// Files with a hash of their content in their name never change.
+var hashed = regexp.MustCompile(`^[a-z][a-z-]*-[0-9a-zA-Z]{8,}\.[a-z]+$`)
+
+// contentTypes are the kinds of files that a build has.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".json": "application/json",
+	".svg":  "image/svg+xml",
+	".png":  "image/png",
+}
+
+// Built are the files of the build; none if there was no build.
+func Built() (Files, error) {
+	below, err := fs.Sub(dist, "dist")
+	if err != nil {
+		return nil, err
+	}
+	return ReadFiles(below)
+}
+
+// ReadFiles reads the files of a build, which end in ".gz"; others are not served. An
+// error names a file that cannot be served.
+func ReadFiles(build fs.FS) (Files, error) {
+	entries, err := fs.ReadDir(build, ".")
+	if err != nil {
+		return nil, err
+	}
+	files := Files{}
+	for _, entry := range entries {
+		name, compressed := strings.CutSuffix(entry.Name(), ".gz")
+		if !compressed {
+			continue
+		}
+		contentType := contentTypes[path.Ext(name)]
+		if contentType == "" || name != indexName && !hashed.MatchString(name) {
+			return nil, fmt.Errorf("console: the build has %s, which is neither %s.gz nor a file of a known kind with a hash in its name", entry.Name(), indexName)
+		}
+		packed, err := fs.ReadFile(build, entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(packed)
+		files[name] = file{packed, hex.EncodeToString(sum[:8]), contentType}
+	}
+	if _, there := files[indexName]; len(files) > 0 && !there {
+		return nil, fmt.Errorf("console: the build has no %s.gz", indexName)
+	}
+	return files, nil
+}
+
+// index is the page. It is asked for again each time, so a new deployment takes effect
+// with the next load.
+func (f Files) index(w http.ResponseWriter, r *http.Request) error {
+	index, there := f[indexName]
+	if !there {
+		return api.NewProblem(api.Blank(http.StatusServiceUnavailable), "The console was not built: make console")
+	}
+	return index.send(w, r, "no-cache")
+}
+
+func (f Files) asset(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("file")
+	asset, there := f[name]
+	if !there || name == indexName {
+		return api.NewProblem(api.NoSuchPath, "There is no such file. After a new deployment load the page again.")
+	}
+	return asset.send(w, r, "public, max-age=31536000, immutable")
+}
+
+// send sends the file, compressed if the client takes that, or 304 if it has it.
+func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
+	body, tag := f.packed, `"`+f.tag+`-gzip"`
+	packed := acceptsGzip(r.Header)
+	if !packed {
+		tag = `"` + f.tag + `"`
+	}
+	h := w.Header()
+	h.Set("Cache-Control", cache)
+	h.Set("ETag", tag)
+	h.Set("Vary", "Accept-Encoding")
+	if _, same := api.IfNoneMatch(r, tag); same {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if packed {
+		h.Set("Content-Encoding", "gzip")
+	} else {
+		reader, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		if body, err = io.ReadAll(reader); err != nil {
+			return err
+		}
+	}
+	h.Set("Content-Type", f.contentType)
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // the client may be gone
+	return nil
+}
+
+// acceptsGzip reports whether the client takes gzip (RFC 9110, 12.5.3): it is named, or
+// "*" is, with a weight above 0.
+func acceptsGzip(header http.Header) bool {
+	others, named := false, ""
+	for one := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
+		coding, parameters, _ := strings.Cut(one, ";")
+		weight := 1.0
+		if value, found := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q="); found {
+			weight, _ = strconv.ParseFloat(value, 64)
+		}
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "gzip", "x-gzip":
+			named = strconv.FormatBool(weight > 0)
+		case "*":
+			others = weight > 0
+		}
+	}
+	return named == "true" || named == "" && others
+}
