@@ -2,7 +2,7 @@
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { Refused } from "./api.ts";
-import { SessionOver } from "./session.ts";
+import { session, SessionOver } from "./session.ts";
 
 // Whether reading again is paused by the person.
 export const paused = signal(false);
@@ -76,11 +76,15 @@ export function usePolled<T>(key: string, read: (signal: AbortSignal) => Promise
     };
     document.addEventListener("visibilitychange", seenAgain);
     const unpause = paused.subscribe(() => seenAgain());
+    const signedIn = session.subscribe((now) => {
+      if (now.kind === "active" && mine.fault instanceof SessionOver) void work();
+    });
     void work();
     return () => {
       stop.abort();
       clearTimeout(timer);
       unpause();
+      signedIn();
       document.removeEventListener("visibilitychange", seenAgain);
     };
   }, [key]);

@@ -45,7 +45,7 @@ function Content({ of: c, refresh }: { of: Connector; refresh: () => void }) {
               <section key={run.id}>
                 <h2>{t("imports.open")}</h2>
                 <p><a href={to(["connectors", c.id, "runs", run.id])}>{whom(run)}</a>, {t("run.begun", { at: moment(run.started) })}</p>
-                <Progress connector={c.id} run={run} />
+                <Progress connector={c} run={run} />
                 <Cancel connector={c.id} run={run} refresh={again} />
               </section>
             ))}

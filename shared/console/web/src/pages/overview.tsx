@@ -1,15 +1,14 @@
 // A connector at a glance: what keeps it from working, what runs, who is rejected most,
 // and what happened.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
-import { useAction } from "../parts/action.ts";
 import { What } from "../parts/change.tsx";
 import { type Connector, ConnectorPage } from "../parts/connector.tsx";
 import { Button } from "../parts/controls.tsx";
 import { healthOf, problemsOf } from "../parts/health.tsx";
 import { tell } from "../parts/live.tsx";
 import { BatchesOf, ended, isOpen, Pause, Progress, type Run, StateOf, whom } from "../parts/run.tsx";
-import { Fault, Loaded } from "../parts/state.tsx";
+import { Loaded } from "../parts/state.tsx";
 import { Steps } from "../parts/steps.tsx";
 import { Count, Machine, Sentence, Time } from "../parts/text.tsx";
 import { to } from "../place.ts";
@@ -70,7 +69,7 @@ function Running({ of: c }: { of: Connector }) {
           <p>
             <a href={to(["connectors", c.id, "runs", run.id])}>{t("overview.run_since", { at: moment(run.started) })}</a> {run.cancelled && t("run.state.cancelling")}
           </p>
-          <Progress connector={c.id} run={run} />
+          <Progress connector={c} run={run} />
           <BatchesOf connector={c.id} run={run} />
           <Pause />
         </>
@@ -119,19 +118,19 @@ function Imports({ of: c }: { of: Connector }) {
   return (
     <section>
       <h2>{t("overview.imports")}</h2>
-      {c.imports.map((run) => <OpenImport key={run} connector={c.id} run={run} />)}
+      {c.imports.map((run) => <OpenImport key={run} connector={c} run={run} />)}
     </section>
   );
 }
 
-function OpenImport({ connector, run: id }: { connector: string; run: string }) {
-  const polled = usePolled(`run ${id}`, async () => (await call("readRun", { path: { id: connector, run: id } })).data, (run) => (run && !isOpen(run) ? 0 : 5_000));
+function OpenImport({ connector: c, run: id }: { connector: Connector; run: string }) {
+  const polled = usePolled(`run ${id}`, async () => (await call("readRun", { path: { id: c.id, run: id } })).data, (run) => (run && !isOpen(run) ? 0 : 5_000));
   return (
     <Loaded of={polled}>
       {(run) => (
         <>
-          <p><a href={to(["connectors", connector, "runs", run.id])}>{whom(run)}</a></p>
-          <Progress connector={connector} run={run} />
+          <p><a href={to(["connectors", c.id, "runs", run.id])}>{whom(run)}</a></p>
+          <Progress connector={c} run={run} />
         </>
       )}
     </Loaded>
@@ -202,15 +201,20 @@ function Timeline({ id }: { id: string }) {
   };
   const polled = usePolled(`timeline ${id}`, read, 15_000);
   const first = useRef<Set<string> | undefined>(undefined);
-  const act = useAction();
+  const list = useRef<HTMLDivElement>(null);
+  const [, draw] = useState(0);
   if (polled.data && !first.current) first.current = new Set(polled.data.map((entry) => entry.id));
   const fresh = polled.data?.filter((entry) => !first.current!.has(entry.id)).length ?? 0;
-  const show = () => act.run(async () => void (first.current = new Set(polled.data!.map((entry) => entry.id))));
+  const show = () => {
+    first.current = new Set(polled.data!.map((entry) => entry.id));
+    draw((n) => n + 1);
+    list.current?.focus(); // the button goes
+  };
   return (
     <section>
       <h2>{t("overview.history")}</h2>
       {fresh > 0 && <p><Button onClick={show}>{t("list.new", { count: fresh })}</Button></p>}
-      {act.fault && <Fault of={act.fault} />}
+      <div ref={list} tabIndex={-1}>
       <Loaded of={polled}>
         {(entries) => {
           const seen = entries.filter((entry) => first.current!.has(entry.id));
@@ -223,6 +227,7 @@ function Timeline({ id }: { id: string }) {
           ));
         }}
       </Loaded>
+      </div>
     </section>
   );
 }

@@ -5,6 +5,7 @@ import { useAction } from "../parts/action.ts";
 import { type Connector, ConnectorPage } from "../parts/connector.tsx";
 import { Button, Dialog } from "../parts/controls.tsx";
 import { tell } from "../parts/live.tsx";
+import { focusHeading } from "../parts/page.tsx";
 import { PagedList } from "../parts/paged.tsx";
 import { isOpen, Pace, Pause, Progress, type Run as OneRun, StateOf, useEnd, whom } from "../parts/run.tsx";
 import { Fault, Loaded } from "../parts/state.tsx";
@@ -84,7 +85,7 @@ function Shown({ connector, run, refresh }: { connector: Connector; run: OneRun;
         <StateOf run={run} /> {t("run.begun", { at: moment(run.started) })} {run.completed && t("run.over", { at: moment(run.completed) })}
       </p>
       {run.selection?.domain && <pre dir="ltr">{run.selection.domain}</pre>}
-      <Progress connector={connector.id} run={run} />
+      <Progress connector={connector} run={run} />
       {isOpen(run) && (
         <div class="actions">
           <Cancel connector={connector.id} run={run} refresh={refresh} />
@@ -107,6 +108,7 @@ export function Cancel({ connector, run, refresh }: { connector: string; run: On
     act.run(async () => {
       await call("cancelRun", { path: { id: connector, run: run.id } });
       ask(false);
+      focusHeading(); // the button goes
       tell(t(`cancel.${word}_done`));
       refresh();
     });

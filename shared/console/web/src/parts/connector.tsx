@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { call, Refused, type Schemas } from "../api.ts";
 import { go, to } from "../place.ts";
-import { type Polled, usePolled } from "../polled.ts";
+import { paused, type Polled, usePolled } from "../polled.ts";
 import { moment, t } from "../words.ts";
 import { type Action, useAction } from "./action.ts";
 import { Checked, failures, lastCheck, Lines } from "./check.tsx";
@@ -13,7 +13,7 @@ import { Button, Dialog, lacking, LinkButton } from "./controls.tsx";
 import { HealthOf } from "./health.tsx";
 import { tell } from "./live.tsx";
 import { Menu } from "./menu.tsx";
-import { Page } from "./page.tsx";
+import { focusHeading, Page } from "./page.tsx";
 import { Fault, Loaded } from "./state.tsx";
 
 export type Connector = Schemas["Connector"];
@@ -49,7 +49,8 @@ interface ConnectorPageProps {
 export function ConnectorPage({ id, tab, title, children }: ConnectorPageProps) {
   const polled = useConnector(id);
   const act = useAction();
-  const connector = polled.data;
+  const gone = polled.fault instanceof Refused && polled.fault.status === 404;
+  const connector = gone ? undefined : polled.data;
   const part = title ?? (tab === "overview" ? "" : t(`tab.${tab}`));
   const name = connector?.name ?? t("connector.title");
   return (
@@ -74,11 +75,15 @@ export function ConnectorPage({ id, tab, title, children }: ConnectorPageProps) 
 }
 
 function AskedCheck({ connector, check }: { connector: string; check: string }) {
+  const close = () => {
+    asked.value = undefined;
+    focusHeading();
+  };
   return (
     <section class="notice" aria-label={t("check.title")}>
       <h2>{t("check.title")}</h2>
       <Checked id={check} field={(pointer) => to(["connectors", connector, "settings"], { field: pointer })} />
-      <Button onClick={() => (asked.value = undefined)}>{t("action.close")}</Button>
+      <Button onClick={close}>{t("action.close")}</Button>
     </section>
   );
 }
@@ -88,7 +93,7 @@ const soon = 60_000; // ms
 type ActionsProps = { of: Connector; act: Action; refresh: () => void };
 
 function Actions({ of: c, act, refresh }: ActionsProps) {
-  const [open, setOpen] = useState<"start" | "delete" | undefined>(undefined);
+  const [open, setOpen] = useState<"start" | "stop" | "delete" | undefined>(undefined);
   const path = { id: c.id };
   const close = () => setOpen(undefined);
   const failed = lastCheck(c.id) && failures(lastCheck(c.id)!).length > 0;
@@ -108,6 +113,7 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
   const check = () =>
     act.run(async () => {
       const { data } = await call("checkConnector", { path });
+      paused.value = false; // or it would not be seen to grow
       asked.value = { connector: c.id, check: data.id };
     });
   const edit = lacking("replaceConnector");
@@ -115,7 +121,7 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
   return (
     <div class="actions">
       {c.status === "running" ? (
-        <Button makes="stopConnector" onClick={stop}>{t("connector.stop")}</Button>
+        <Button makes="stopConnector" onClick={c.imports?.length ? () => setOpen("stop") : stop}>{t("connector.stop")}</Button>
       ) : (
         <Button kind="main" makes="startConnector" onClick={failed ? () => setOpen("start") : start}>{t("connector.start")}</Button>
       )}
@@ -133,6 +139,11 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
           actions={<Button kind="main" onClick={() => (close(), start())}>{t("connector.start_anyway")}</Button>}
         >
           <Lines of={failures(lastCheck(c.id)!)} />
+        </Dialog>
+      )}
+      {open === "stop" && (
+        <Dialog title={t("connector.stop_question")} close={close} actions={<Button kind="danger" onClick={() => (close(), stop())}>{t("connector.stop")}</Button>}>
+          <p>{t("connector.stop_imports", { count: c.imports?.length ?? 0 })}</p>
         </Dialog>
       )}
       {open === "delete" && <Delete of={c} close={close} refresh={refresh} />}

@@ -7,6 +7,11 @@ import { forget, Told } from "./live.tsx";
 
 let shown = ""; // the path whose heading had the focus last
 
+// focusHeading is for what takes away the element that has the focus.
+export function focusHeading(): void {
+  document.querySelector<HTMLElement>("main h1")?.focus();
+}
+
 interface PageProps {
   // Of the window; and the heading, where that is no more than a text.
   title: string;

@@ -50,10 +50,10 @@ export function useEnd(run?: Run): void {
 }
 
 // Progress is the bar of a run with its figures, its pace, and when it should end.
-export function Progress({ connector, run }: { connector: string; run: Run }) {
+export function Progress({ connector, run }: { connector: Pick<Schemas["Connector"], "id" | "problems">; run: Run }) {
   const { tokenised, rejected, waiting, left } = figuresOf(run);
   const open = isOpen(run);
-  const base = ["connectors", connector];
+  const base = ["connectors", connector.id];
   const parts: Part[] = [
     { kind: "tokenised", text: t("run.tokenised"), count: tokenised },
     { kind: "rejected", text: t("run.rejected"), count: rejected, link: rejected ? to([...base, "rejections"], { since: run.started }) : undefined },
@@ -67,7 +67,7 @@ export function Progress({ connector, run }: { connector: string; run: Run }) {
       {open && (
         <p>
           {pace && t(`run.pace.${pace.unit}`, { rate: pace.rate })} {run.expected_end && t("run.end", { at: moment(run.expected_end) })}
-          {!pace && t("run.no_pace")}
+          {!pace && t(Object.keys(connector.problems).length ? "run.blocked" : "run.no_pace")}
         </p>
       )}
       {run.note && <p><Sentence of={sentences.note(run.note)} /></p>}
@@ -107,6 +107,8 @@ function useBatches(connector: string, run: Run) {
         cursor = data.next;
         if (!cursor) break;
       }
+      // In the order in which they were sent, so that none moves when it is answered.
+      batches.sort((a, b) => (a.claimed === b.claimed ? (a.id < b.id ? -1 : 1) : a.claimed < b.claimed ? -1 : 1));
       return { batches, complete: !cursor };
     },
     every,

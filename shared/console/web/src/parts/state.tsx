@@ -12,9 +12,12 @@ import { Sentence } from "./text.tsx";
 // read before, marked as such, while reading fails.
 export function Loaded<T>({ of, children }: { of: Polled<T>; children: (data: T) => ComponentChildren }) {
   if (of.data === undefined) return of.fault ? <Fault of={of.fault} again={of.refresh} /> : <Loading />;
+  // What is refused is not tried again.
+  const refused = of.fault instanceof Refused && of.fault.status < 500 && of.fault.status !== 429;
+  if (refused && (of.fault as Refused).status === 404) return <Fault of={of.fault!} />;
   return (
     <>
-      {of.fault && !(of.fault instanceof SessionOver) && <Stale fault={of.fault} asOf={of.asOf} />}
+      {refused ? <Fault of={of.fault!} /> : of.fault && !(of.fault instanceof SessionOver) && <Stale fault={of.fault} asOf={of.asOf} />}
       <div class={of.fault ? "stale" : undefined}>{children(of.data)}</div>
     </>
   );
