@@ -1,8 +1,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-registry soak fuzz lint bench build clean pins
+.PHONY: help console run test test-registry soak fuzz lint bench build clean pins
 
 BIN := .cache/bin
+NODE := $(CURDIR)/.cache/venv-node/bin/node
+WEB := shared/console/web
 PACKAGES ?= ./...
 
 # The variables of `make run`; see the README.
@@ -17,14 +19,19 @@ export MTSC_CALLBACK_BASE := $(CALLBACK_BASE)
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=https://…)
+console: ## Build the console into shared/console/dist; nothing is done if no source changed
+	@infra/tools/fetch console
+	@cd $(WEB) && $(NODE) build.mjs
+
+run: console ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=https://…)
 	@infra/tools/fetch go ministack
 	@echo "building"
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
-test: ## Run all tests (PACKAGES=./shared/... for some)
+test: console ## Run all tests (PACKAGES=./shared/... for some)
 	@infra/tools/fetch go cc curl jq ministack dynamodb-local gotestsum schemathesis
 	go vet $(PACKAGES)
+	cd $(WEB) && $(NODE) --test
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)
 
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
@@ -39,31 +46,33 @@ fuzz: ## Search for inputs that break parsers and the API (EACH=5m for each targ
 	@infra/tools/fetch go schemathesis
 	@go run ./infra/fuzz $(if $(EACH),-each $(EACH)) $(if $(API),-api $(API)) $(if $(SEED),-seed $(SEED))
 
-lint: ## Check code, modules and the template
+lint: console ## Check code, modules and the template
 	@infra/tools/fetch go lint golangci-lint
+	cd $(WEB) && $(NODE) node_modules/typescript/bin/tsc --noEmit
 	.cache/venv-lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml
 	go mod tidy -diff
 	go -C infra/tools mod tidy -diff
 	$(BIN)/golangci-lint run ./...
 
-bench: ## Measure speed and size against the goals (ONLY=cold,preview WIDTHS="4 workers, identity latency 300ms")
+bench: console ## Measure speed and size against the goals (ONLY=cold,preview WIDTHS="4 workers, identity latency 300ms")
 	@infra/tools/fetch go dynamodb-local
 	@go run ./infra/bench $(if $(ONLY),-only '$(ONLY)') $(if $(WIDTHS),-widths '$(WIDTHS)')
 
 # SAM's Go builder has no options, so they are in the environment.
-build: ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)
+build: console ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)
 	@infra/tools/fetch go sam
 	CGO_ENABLED=0 GOFLAGS='-tags=lambda.norpc -trimpath -buildvcs=false "-ldflags=-s -w"' SAM_CLI_TELEMETRY=0 \
 		.cache/venv-sam/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 clean: ## Remove all that was built or fetched
-	rm -rf .aws-sam .build .cache
+	rm -rf .aws-sam .build .cache $(WEB)/node_modules $(WEB)/src/generated
+	git clean -fqX shared/console/dist
 
 # Pins the Python tools of infra/tools/requirements-*.in to their newest versions,
 # with all dependencies and hashes.
 pins:
 	@infra/tools/fetch python
 	python3 -m venv .cache/venv-uv && .cache/venv-uv/bin/pip install --quiet uv
-	cd infra/tools && for name in ministack lint sam odoo schemathesis; do \
+	cd infra/tools && for name in ministack lint sam odoo schemathesis node; do \
 		../../.cache/venv-uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 \
 			--custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit; done
