@@ -52,6 +52,7 @@ const hello = "hello"
 var firstEvents = map[string]struct{ event, reply string }{
 	hello:        {`{}`, `"hello"`},
 	"callback":   {httpEvent("POST", "/callback/none"), `"statusCode":401`},
+	"console":    {httpEvent("GET", "/console"), `content-security-policy`},
 	"connectors": {httpEvent("GET", "/nothing"), `"statusCode":404`},
 	"patch":      {`{"Records":[]}`, `null`},
 	"submit":     {`{"tick":true}`, `null`},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/local/dynamolocal"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/shared/console"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -218,6 +220,37 @@ func (m *measurer) coldStarts(ctx context.Context, r *report) error {
 		return err
 	}
 	functions(r, list)
+	return page(r, list)
+}
+
+// page reports on the function of the console, and on what a browser loads from it.
+func page(r *report, list []*binary) error {
+	const allowed, largest, loaded = 15 * time.Millisecond, 4_000_000, 60_000
+	at := func(name string) *binary {
+		return list[slices.IndexFunc(list, func(b *binary) bool { return b.name == name })]
+	}
+	served, more := at("console"), at("console").median()-at(hello).median()
+	r.add("console: cold start", "hello + 15 ms", more <= allowed, "+ %.1f ms", milliseconds(more))
+	r.add("console: zipped", "≤ 4 MB", served.zipped <= largest, "%.2f MB", megabytes(served.zipped))
+	files, err := console.Built()
+	if err != nil {
+		return err
+	}
+	english, words, language := 0, 0, "none"
+	for name, size := range files.Sizes() {
+		switch kind, rest, _ := strings.Cut(name, "-"); {
+		case kind != "words":
+			english += size
+		case size > words:
+			words = size
+			language, _, _ = strings.Cut(rest, "-")
+		}
+	}
+	if english == 0 {
+		return errors.New("the console was not built: make console")
+	}
+	r.add("console: all that a browser loads, compressed, in English; with the words of the language that has most", "≤ 60 kB",
+		english+words <= loaded, "%.1f kB; %.1f kB (%s)", float64(english)/1e3, float64(english+words)/1e3, language)
 	return nil
 }
 

@@ -89,6 +89,15 @@ func ReadFiles(build fs.FS) (Files, error) {
 	return files, nil
 }
 
+// Sizes are the sizes of the files as they are sent, compressed, in bytes.
+func (f Files) Sizes() map[string]int {
+	sizes := map[string]int{}
+	for name, one := range f {
+		sizes[name] = len(one.packed)
+	}
+	return sizes
+}
+
 // index is the page. It is asked for again each time, so a new deployment takes effect
 // with the next load.
 func (f Files) index(w http.ResponseWriter, r *http.Request) error {
