@@ -66,7 +66,7 @@ export function signInAddress(to: string): string {
 export async function signOut(): Promise<void> {
   const reply = await fetch("console/session/logout", { method: "POST", headers: { "X-Console": "1" } });
   const { address } = reply.ok ? await reply.json() : { address: "" };
-  session.value = { kind: "none" };
+  // The page is left, and what it knows with it; nobody is to be led to the sign-in meanwhile.
   if (address) location.assign(address);
   else {
     location.hash = "#/signed-out";
