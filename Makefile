@@ -29,7 +29,7 @@ run: console ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
 test: console ## Run all tests (PACKAGES=./shared/... for some)
-	@infra/tools/fetch go cc curl jq ministack dynamodb-local gotestsum schemathesis
+	@infra/tools/fetch go cc curl jq chromium ministack dynamodb-local gotestsum schemathesis
 	go vet $(PACKAGES)
 	cd $(WEB) && $(NODE) --test
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)

@@ -1,0 +1,148 @@
+package browser_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"openg2p.org/mts-connector/infra/browser"
+)
+
+const document = `<!doctype html><html lang="en"><head><title>A page</title><meta name="viewport" content="width=device-width">
+<style>.far { margin-top: 3000px } .hidden { display: none } .wide { width: 900px }
+#cover { position: fixed; inset: 0; background: white } @media (prefers-color-scheme: dark) { body { background: black; color: white } }</style></head>
+<body><main><h1>Title</h1>
+<p><label>Name <input></label> <label>Animal <select><option value="c">Cat</option><option value="d">Dog</option></select></label></p>
+<button class="hidden">Save</button><button class="far" onclick="said.textContent = 'saved ' + ++times">Save</button>
+<button disabled>Locked</button>
+<table><tr><th scope="row">one</th><td><a href="#one">Show</a></td></tr><tr><th scope="row">two</th><td><a href="#two">Show</a></td></tr></table>
+<p id="said" role="status"></p><p><a href="/other" target="_blank">Other</a></p></main>
+<script>let times = 0;
+setTimeout(() => { document.body.insertAdjacentHTML("beforeend", "<aside><button id='late' onclick='said.textContent=animal()'>Late</button></aside>") }, 300);
+function animal() { return document.querySelector("select").selectedOptions[0].text + " " + document.querySelector("input").value }</script>
+</body></html>`
+
+func opened(t *testing.T, b *browser.Browser, change ...string) *browser.Page {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.URL.Path == "/other" {
+			_, _ = io.WriteString(w, "<!doctype html><title>Other</title><h1>Another page</h1>")
+			return
+		}
+		if len(change) > 2 {
+			w.Header().Set("Content-Security-Policy", change[2])
+		}
+		text := document
+		if len(change) > 1 {
+			text = strings.Replace(text, change[0], change[1], 1)
+		}
+		_, _ = io.WriteString(w, text)
+	}))
+	t.Cleanup(server.Close)
+	page := b.Window()
+	page.Open(server.URL)
+	return page
+}
+
+func axe(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../shared/console/web/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Skip("axe-core is missing: make console")
+	}
+	return string(text)
+}
+
+func TestAPageIsUsedByRolesAndNames(t *testing.T) {
+	page := opened(t, browser.Start(t))
+	page.See(browser.Heading("Title"), browser.Button("Late"))
+	page.Fill(browser.Field("Name"), "old")
+	page.Fill(browser.Field("Name"), "Tom")
+	page.Choose(browser.Field("Animal"), "Dog")
+	if clicks := page.Clicks(func() {
+		page.Click(browser.Button("Save")) // the one that is hidden is not meant
+		page.Click(browser.Button("Late"))
+	}); clicks != 2 {
+		t.Errorf("%d clicks", clicks)
+	}
+	page.See(browser.Text("Dog Tom"))
+	page.Click(browser.Link("Show").In(browser.Row("two")))
+	if address := page.Address(); !strings.HasSuffix(address, "#two") {
+		t.Error(address)
+	}
+	page.Back()
+	page.See(browser.Heading("Title"))
+	if page.Count(browser.Link("Show")) != 2 || !slices.Equal(page.Names(browser.Role("rowheader", "")), []string{"one", "two"}) {
+		t.Errorf("%d, %q", page.Count(browser.Link("Show")), page.Names(browser.Role("rowheader", "")))
+	}
+	if s := page.State(browser.Button("Locked")); !s.Disabled {
+		t.Errorf("%+v", s)
+	}
+	page.Focus(browser.Field("Name"))
+	page.Press(kb.Tab)
+	if focused := page.Focused(); focused != `combobox "Animal"` {
+		t.Error(focused)
+	}
+	other := page.Opens(func() { page.Click(browser.Link("Other")) })
+	other.See(browser.Heading("Another page"))
+	if complaints := page.Complaints(); len(complaints) != 0 {
+		t.Error(complaints)
+	}
+}
+
+func TestWhatIsWrongWithAPageIsSeen(t *testing.T) {
+	rules, b := axe(t), browser.Start(t)
+	for name, c := range map[string]struct {
+		change []string
+		wrong  func(*browser.Page) []string
+		want   string
+	}{
+		"a field without a name": {[]string{"<label>Name <input></label>", "<input>"}, func(p *browser.Page) []string { return p.Violations(rules) }, "label:"},
+		"an element too wide":    {[]string{"<h1>Title</h1>", `<h1 class="wide">Title</h1>`}, (*browser.Page).Overflow, "the page is"},
+		"an exception":           {[]string{"let times = 0", "nothing()"}, (*browser.Page).Complaints, "nothing is not defined"},
+		"console.error":          {[]string{"let times = 0", "console.error('broken')"}, (*browser.Page).Complaints, "broken"},
+		"what the policy forbids": {
+			[]string{"", "", "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'none'"}, (*browser.Page).Complaints, "style-src",
+		},
+		"what is kept": {[]string{"let times = 0", "localStorage.setItem('a', 1)"}, (*browser.Page).Stored, "localStorage a"},
+		"a cookie":     {[]string{"let times = 0", "document.cookie = 'b=1'"}, (*browser.Page).Stored, "cookie b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := opened(t, b, c.change...)
+			page.Size(420, 800)
+			page.See(browser.Role("heading", "Title"))
+			if found := strings.Join(c.wrong(page), "\n"); !strings.Contains(found, c.want) {
+				t.Errorf("%q is not in %q", c.want, found)
+			}
+		})
+	}
+	page := opened(t, b)
+	page.Size(420, 800)
+	page.Prefer("prefers-color-scheme", "dark")
+	page.See(browser.Button("Late"))
+	for _, found := range [][]string{page.Overflow(), page.Complaints(), page.Stored()} {
+		if len(found) != 0 {
+			t.Error(found)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "folder", "shot.png")
+	page.Screenshot(file)
+	if shot, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(shot), "\x89PNG") {
+		t.Errorf("%.20q %v", shot, err)
+	}
+}
+
+func TestMissingChromiumIsSaid(t *testing.T) {
+	t.Setenv("CHROMIUM", filepath.Join(t.TempDir(), "chromium"))
+	if _, err := browser.Program(); err == nil || !strings.Contains(err.Error(), "apt-get install chromium") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,4 @@
+package browser
+
+// Program is the path of Chromium.
+var Program = program
