@@ -9,11 +9,12 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// clock is a stepped one while the past is made, and the machine's from then on. It is
-// switched while nothing is at work.
+// clock is a stepped one while the past is made, and the machine's from then on, which
+// may be put forward. It is switched while nothing is at work.
 type clock struct {
-	past *inprocess.SteppedClock
-	live atomic.Bool
+	past    *inprocess.SteppedClock
+	live    atomic.Bool
+	forward atomic.Int64 // by how much, as a time.Duration
 }
 
 func newClock(busy func() bool) *clock { return &clock{past: inprocess.NewSteppedClock(busy)} }
@@ -26,7 +27,7 @@ func (c *clock) now() inprocess.Clock {
 }
 
 // Now implements inprocess.Clock, as do the other methods.
-func (c *clock) Now() time.Time          { return c.now().Now() }
+func (c *clock) Now() time.Time          { return c.now().Now().Add(time.Duration(c.forward.Load())) }
 func (c *clock) Begin()                  { c.now().Begin() }
 func (c *clock) End()                    { c.now().End() }
 func (c *clock) Advance(d time.Duration) { c.now().Advance(d) }

@@ -231,6 +231,12 @@ func (w *World) handler(pages http.Handler) http.Handler {
 	})
 }
 
+// Pass puts the clock of the functions and of the API forward.
+func (w *World) Pass(d time.Duration) { w.clock.forward.Add(int64(d)) }
+
+// EndSessions ends the sessions of everybody, and no access token is valid any more.
+func (w *World) EndSessions() { w.sessions.end() }
+
 // Requests are all requests so far, as a log of access has them: "GET /me".
 func (w *World) Requests() []string {
 	w.mu.Lock()

@@ -43,6 +43,11 @@ var hosts = []host{
 	{name: "fishers.example", registrants: 250, seed: 4},
 }
 
+// RegistryOf has the host of a connector's registry, by its name.
+var RegistryOf = map[string]string{
+	Households: "households.example", Pensions: "pensions.example", Schools: "schools.example", Fishers: "fishers.example",
+}
+
 // Configuration is a connector with the defaults, as a person would send it.
 func Configuration(name, mts, registry string) map[string]any {
 	return map[string]any{
@@ -116,10 +121,8 @@ func (w *World) past(ctx context.Context) error {
 	today := func(before time.Duration) { w.clock.at(now.Add(-before)) }
 
 	today(75 * time.Hour)
-	for _, c := range [][3]string{
-		{Households, MTS, "households.example"}, {Pensions, MTS, "pensions.example"}, {Fishers, MTS, "fishers.example"}, {Schools, SlowMTS, "schools.example"},
-	} {
-		if err := w.create(ctx, Configuration(c[0], c[1], c[2])); err != nil {
+	for _, c := range [][2]string{{Households, MTS}, {Pensions, MTS}, {Fishers, MTS}, {Schools, SlowMTS}} {
+		if err := w.create(ctx, Configuration(c[0], c[1], RegistryOf[c[0]])); err != nil {
 			return err
 		}
 	}
@@ -143,7 +146,7 @@ func (w *World) past(ctx context.Context) error {
 	}
 	w.run(ctx, 2)
 	today(3 * time.Hour)
-	w.Registries["pensions.example"].SetPassword("admin", "another")
+	w.Registries[RegistryOf[Pensions]].SetPassword("admin", "another")
 	if err := post(Omar, Pensions, "/imports", map[string]any{}); err != nil {
 		return err
 	}

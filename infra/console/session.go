@@ -35,10 +35,11 @@ func (p Person) caller() connectors.Caller {
 	return connectors.Caller{Name: strings.ToLower(p.Button), Claim: "sub", Shown: p.Name, Role: p.Role}
 }
 
-// sessions serve /console/session/ and know whose a bearer is.
+// sessions serve /console/session/ and know whose a bearer is. end ends all of them.
 type sessions interface {
 	http.Handler
 	caller(bearer string) (connectors.Caller, bool)
+	end()
 }
 
 // plainSessions are sessions without an issuer: the page with the buttons is their own.
@@ -60,6 +61,13 @@ const sessionCookie = "session"
 
 func newSessions(label string, life time.Duration) *plainSessions {
 	return &plainSessions{label: label, life: life, holders: map[string]Person{}, bearers: map[string]bearer{}}
+}
+
+func (s *plainSessions) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.holders)
+	clear(s.bearers)
 }
 
 func (s *plainSessions) caller(text string) (connectors.Caller, bool) {

@@ -1,0 +1,140 @@
+package console_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"openg2p.org/mts-connector/infra/browser"
+	"openg2p.org/mts-connector/infra/console"
+)
+
+// view is a page as somebody sees it.
+type view struct {
+	name string // of its pictures
+	as   console.Person
+	// at is its address behind #. {Household registry} stands for the id of that
+	// connector, {registrant} for somebody whom it has rejected.
+	at string
+	// see is there when it is ready, in English.
+	see []browser.Element
+	// prepare does what is needed to see it, once per language. It finds elements by
+	// role, because their names are in any language.
+	prepare func(*browser.Page)
+}
+
+// views are all pages that there are. A new page is a new line.
+var views = []view{
+	{name: "connectors", as: console.Ada, at: "/", see: []browser.Element{browser.Heading("Connectors"), browser.Link(console.Households), browser.Link("New connector")}},
+	{name: "connectors-viewer", as: console.Vera, at: "/connectors", see: []browser.Element{browser.Link(console.Fishers)}},
+	{name: "new", as: console.Ada, at: "/new"},
+	{name: "settings", as: console.Ada, at: "/connectors/{Household registry}/settings"},
+	{name: "settings-operator", as: console.Omar, at: "/connectors/{Household registry}/settings"},
+	{name: "rejections", as: console.Omar, at: "/connectors/{Household registry}/rejections"},
+	{name: "rejections-list", as: console.Omar, at: "/connectors/{Household registry}/rejections?kind=invalid"},
+	{name: "duplicates", as: console.Omar, at: "/connectors/{Household registry}/duplicates"},
+	{name: "registrant", as: console.Omar, at: "/connectors/{Household registry}/registrants/{registrant}"},
+	{name: "registrant-anywhere", as: console.Vera, at: "/registrants/{registrant}"},
+	{name: "lost", as: console.Vera, at: "/nothing/here", see: []browser.Element{browser.Heading("There is no such page")}},
+	{name: "sign-in", as: console.Vera, at: "/sign-in?reason=expired", see: []browser.Element{browser.Link("Sign in")}},
+	{name: "signed-out", as: console.Vera, at: "/signed-out", see: []browser.Element{browser.Heading("You are signed out")}},
+	{name: "signed-in", as: console.Vera, at: "/signed-in", see: []browser.Element{browser.Heading("You are signed in")}},
+}
+
+// Every page in every language, colours and width: nothing that axe-core finds, nothing
+// that stands out sideways, nothing against the content security policy, nothing stored.
+func TestEveryPage(t *testing.T) {
+	w, b, rules := sharedWorld(t), browser.Start(t), axe(t)
+	pages := map[console.Person]*browser.Page{}
+	for _, person := range console.Persons {
+		pages[person] = signedIn(t, b, w, person, "/")
+	}
+	for _, v := range views {
+		t.Run(v.name, func(t *testing.T) {
+			page := pages[v.as]
+			for _, language := range []string{"en", "ar", "qps-long"} {
+				browser.Evaluate[any](page, `localStorage.setItem("language", "`+language+`")`)
+				page.Size(1200, 900)
+				page.Open("about:blank")
+				page.Open(w.Address + "#" + addressed(t, w, v.at))
+				loaded(page)
+				if v.prepare != nil {
+					v.prepare(page)
+				}
+				if language == "en" {
+					page.See(v.see...)
+				}
+				for _, width := range []int64{1200, 420} {
+					page.Size(width, 900)
+					for _, colours := range []string{"light", "dark"} {
+						page.Prefer("prefers-color-scheme", colours)
+						for _, violation := range page.Violations(rules) {
+							t.Errorf("%s, %s, %d: %s", language, colours, width, violation)
+						}
+						page.Screenshot(picture(t, v.name, language, width, colours))
+					}
+					for _, out := range page.Overflow() {
+						t.Errorf("%s, %d: %s", language, width, out)
+					}
+				}
+				clean(t, w, page)
+			}
+		})
+	}
+}
+
+// A person without a mouse reaches every control of every page, sees where the focus
+// is, and a reader hears a name for each.
+func TestEveryPageByKeyboard(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	pages := map[console.Person]*browser.Page{}
+	for _, person := range console.Persons {
+		pages[person] = signedIn(t, b, w, person, "/")
+	}
+	for _, v := range views {
+		t.Run(v.name, func(t *testing.T) {
+			page := pages[v.as]
+			page.Open("about:blank")
+			page.Open(w.Address + "#" + addressed(t, w, v.at))
+			loaded(page)
+			page.See(v.see...)
+			if v.prepare != nil {
+				v.prepare(page)
+			}
+			// Radio buttons of one name are one stop.
+			left := browser.Evaluate[int](page, `(() => {
+				document.activeElement.blur();
+				const seen = new Set(), dialog = document.querySelector("dialog:modal");
+				globalThis.left = new Set([...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter((one) => {
+					if (one.tabIndex < 0 || one.disabled || !one.checkVisibility({ visibilityProperty: true }) || (dialog && !dialog.contains(one))) return false;
+					return one.type !== "radio" || (!seen.has(one.name) && Boolean(seen.add(one.name)));
+				}));
+				return left.size;
+			})()`)
+			if left == 0 {
+				t.Error("there is no control")
+			}
+			// A field for a date and a time has a stop for each of its parts.
+			for presses := 10 * left; left > 0 && presses > 0; presses-- {
+				page.Press(kb.Tab)
+				stop := browser.Evaluate[struct {
+					Tag  string
+					Ring bool
+					Left int
+				}](page, `(() => {
+					const one = document.activeElement, style = getComputedStyle(one);
+					for (const other of left) if (other === one || (other.type === "radio" && other.name === one.name)) left.delete(other);
+					return { Tag: one.outerHTML.slice(0, 150), Left: left.size, Ring: one === document.body || style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 };
+				})()`)
+				if !stop.Ring {
+					t.Errorf("nothing shows that the focus is on %s", stop.Tag)
+				}
+				left = stop.Left
+			}
+			if left > 0 {
+				t.Errorf("the keyboard does not reach %s", browser.Evaluate[[]string](page, `[...left].map((one) => one.outerHTML.slice(0, 150))`))
+			}
+			clean(t, w, page)
+		})
+	}
+}

@@ -1,0 +1,127 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"openg2p.org/mts-connector/infra/browser"
+	"openg2p.org/mts-connector/infra/console"
+)
+
+func TestSignInByEachRole(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	for _, person := range console.Persons {
+		t.Run(person.Button, func(t *testing.T) {
+			page := signedIn(t, b, w, person, "/")
+			page.See(browser.Text(person.Name), browser.Heading("Connectors"), browser.Link(console.Households))
+			if may := page.Count(browser.Link("New connector")) == 1; may != (person == console.Ada) {
+				t.Errorf("%s has a link to a new connector: %v", person.Name, may)
+			}
+			page.Reload()
+			page.See(browser.Text(person.Name))
+			clean(t, w, page)
+		})
+	}
+}
+
+func TestADeepLinkLeadsThroughSignIn(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	page := signedIn(t, b, w, console.Vera, "/nothing/4711?kind=refused&code=a%20b")
+	page.See(browser.Heading("There is no such page"))
+	if at := page.Address(); at != w.Address+"#/nothing/4711?kind=refused&code=a%20b" {
+		t.Error(at)
+	}
+	page.Click(browser.Link("Connectors").In(browser.Role("navigation", "Main")))
+	page.See(browser.Heading("Connectors"))
+	if focus := page.Focused(); focus != `heading "Connectors"` {
+		t.Errorf("the focus is on %s", focus)
+	}
+	page.Back()
+	page.See(browser.Heading("There is no such page"))
+	clean(t, w, page)
+}
+
+func TestSignOutEndsTheSession(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	page := signedIn(t, b, w, console.Omar, "/")
+	page.Click(browser.Button("Sign out"))
+	page.See(browser.Heading("You are signed out"))
+	page.Open(w.Address)
+	page.See(browser.Button("Viewer")) // the issuer asks who it is
+}
+
+// A session that ends leaves the page as it is; signing in in another tab goes on.
+func TestASessionThatEndsInMidPage(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	page := signedIn(t, b, w, console.Omar, "/")
+	page.Fill(browser.Field("Registrant number"), "4711")
+	w.EndSessions()
+	over := browser.Text("You were away for a while. Sign in again; what you typed is still here.")
+	page.See(over, browser.Link(console.Households))
+	if typed := page.State(browser.Field("Registrant number")).Value; typed != "4711" {
+		t.Errorf("what was typed is now %q", typed)
+	}
+	other := page.Opens(func() { page.Click(browser.Link("Sign in")) })
+	other.Click(browser.Button("Operator"))
+	other.See(browser.Heading("You are signed in"))
+	page.Gone(over)
+	if typed := page.State(browser.Field("Registrant number")).Value; typed != "4711" {
+		t.Errorf("what was typed is now %q", typed)
+	}
+	clean(t, w, page)
+}
+
+// Figures that cannot be read again stay, and say of when they are.
+func TestTheAPIIsAwayAndComesBack(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	page := signedIn(t, b, w, console.Vera, "/")
+	w.Away.Store(true)
+	stale := browser.Role("StaticText", "").Like("^No connection since .* These figures are from then")
+	page.See(stale, browser.Link(console.Households))
+	w.Away.Store(false)
+	page.Gone(stale)
+	page.See(browser.Link(console.Households))
+}
+
+// A problem appears without loading the page again, and goes when it is solved.
+func TestAProblemComesAndGoes(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	page := signedIn(t, b, w, console.Vera, "/")
+	row := browser.Row(console.Households)
+	page.See(browser.Text("Up to date").In(row))
+	registry := w.Registries[console.RegistryOf[console.Households]]
+	registry.SetDown(true)
+	w.Pass(time.Hour) // the next run is due
+	page.See(browser.Text("Needs you").In(row))
+	registry.SetDown(false)
+	w.Pass(2 * time.Minute) // it is tried again
+	page.See(browser.Text("Up to date").In(row))
+	// The rows are where they were: they do not move under who reads them.
+	if first := page.Names(browser.Role("rowheader", ""))[0]; first != console.Pensions {
+		t.Errorf("first is %s", first)
+	}
+}
+
+// The search leads to a registrant, by keyboard alone.
+func TestSearchByKeyboard(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	page := signedIn(t, b, w, console.Vera, "/")
+	page.Press("/", "x", kb.Enter)
+	page.See(browser.Role("alert", ""))
+	if s := page.State(browser.Field("Registrant number")); !s.Invalid || !s.Focused {
+		t.Errorf("%+v", s)
+	}
+	page.Press(kb.Backspace, "4711", kb.Enter)
+	page.Until("the registrant", `location.hash === "#/registrants/4711"`)
+	for _, address := range append(page.Addresses(), w.Requests()...) {
+		if strings.Contains(address, "#") && !strings.HasPrefix(address, w.Address) {
+			t.Error(address)
+		}
+	}
+}
