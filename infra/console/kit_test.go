@@ -40,11 +40,11 @@ func root(t *testing.T) string {
 	return folder
 }
 
-// built skips a test where nothing was built that a browser could show.
+// built fails a test where nothing was built that a browser could show.
 func built(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root(t), "shared/console/dist/index.html.gz")); err != nil {
-		t.Skip("the console was not built: make console")
+		t.Fatal("the console was not built: make console")
 	}
 }
 
