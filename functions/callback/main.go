@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -25,7 +24,7 @@ func main() {
 	answers, capabilityKey := env.Need("ANSWERS_TABLE"), env.Need("CAPABILITY_KEY")
 	times, err := seeding.ParseTimes(os.Getenv("TIMES"))
 	function.Must(log, env.Err(), err)
-	cfg, err := function.AWS(context.Background())
+	cfg, err := function.AWS()
 	function.Must(log, err)
 
 	inbox := &receive.Inbox{

@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"os"
 
@@ -33,7 +32,7 @@ func main() {
 	names := connectors.RoleNames{Viewer: env.Need("VIEWER_ROLE"), Operator: env.Need("OPERATOR_ROLE"), Administrator: env.Need("ADMINISTRATOR_ROLE")}
 	calls, err := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err)
-	cfg, err := function.AWS(context.Background())
+	cfg, err := function.AWS()
 	function.Must(log, err)
 
 	secretsManager := secretsmanager.NewFromConfig(cfg)

@@ -27,7 +27,7 @@ func main() {
 	base, issuer, client := env.Need("CONSOLE_BASE"), env.Need("ISSUER"), env.Need("CLIENT_ID")
 	files, err := console.Built()
 	function.Must(log, env.Err(), err)
-	cfg, err := function.AWS(context.Background())
+	cfg, err := function.AWS()
 	function.Must(log, err)
 
 	manager := secretsmanager.NewFromConfig(cfg)

@@ -25,7 +25,7 @@ func main() {
 	times, err1 := seeding.ParseTimes(os.Getenv("TIMES"))
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	function.Must(log, env.Err(), err1, err2)
-	cfg, err := function.AWS(context.Background())
+	cfg, err := function.AWS()
 	function.Must(log, err)
 
 	clock := function.Clock{}

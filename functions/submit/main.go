@@ -38,7 +38,7 @@ func main() {
 	calls, err2 := outgoing.FromEnvironment(os.Getenv)
 	callback, err3 := seeding.ParseAddress(base)
 	function.Must(log, env.Err(), err1, err2, err3)
-	cfg, err := function.AWS(context.Background())
+	cfg, err := function.AWS()
 	function.Must(log, err)
 
 	clock := function.Clock{}

@@ -190,6 +190,31 @@ func TestMissingVariablesAreNamedTogether(t *testing.T) {
 	}
 }
 
+// The configuration of the SDK is the environment that Lambda gives.
+func TestAWSIsConfiguredByTheEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session", "AWS_ENDPOINT_URL": "",
+	} {
+		t.Setenv(name, value)
+	}
+	cfg, err := function.AWS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil || given.AccessKeyID != "id" || given.SecretAccessKey != "secret" || given.SessionToken != "session" || cfg.Region != "eu-central-1" || cfg.BaseEndpoint != nil {
+		t.Errorf("%+v in %s at %v, %v", given.AccessKeyID, cfg.Region, cfg.BaseEndpoint, err)
+	}
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+	if cfg, err := function.AWS(); err != nil || *cfg.BaseEndpoint != "http://127.0.0.1:4566" {
+		t.Errorf("%v, %v", cfg.BaseEndpoint, err)
+	}
+	t.Setenv("AWS_REGION", "")
+	if _, err := function.AWS(); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMetricsAreWhatCloudWatchReads(t *testing.T) {
 	var out bytes.Buffer
 	m := function.Meter{Out: &out, Stack: "prod", Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) }}
