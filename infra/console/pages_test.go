@@ -32,8 +32,16 @@ var views = []view{
 	{name: "settings-operator", as: console.Omar, at: "/connectors/{Household registry}/settings"},
 	{name: "rejections", as: console.Omar, at: "/connectors/{Household registry}/rejections"},
 	{name: "rejections-list", as: console.Omar, at: "/connectors/{Household registry}/rejections?kind=invalid"},
+	{name: "rejections-retry", as: console.Omar, at: "/connectors/{Household registry}/rejections", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `document.querySelectorAll(".row-actions button")[1].click()`)
+		page.Until("the question", `document.querySelector("dialog strong") !== null`)
+	}},
 	{name: "duplicates", as: console.Omar, at: "/connectors/{Household registry}/duplicates"},
 	{name: "registrant", as: console.Omar, at: "/connectors/{Household registry}/registrants/{registrant}"},
+	{name: "registrant-asked", as: console.Omar, at: "/connectors/{Household registry}/registrants/{registrant}", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `[...document.querySelectorAll("main .actions")].at(-1).querySelectorAll("button")[1].click()`)
+		page.Until("the registry's answer", `document.querySelectorAll(".lines li").length >= 6`)
+	}},
 	{name: "registrant-anywhere", as: console.Vera, at: "/registrants/{registrant}"},
 	{name: "lost", as: console.Vera, at: "/nothing/here", see: []browser.Element{browser.Heading("There is no such page")}},
 	{name: "sign-in", as: console.Vera, at: "/sign-in?reason=expired", see: []browser.Element{browser.Link("Sign in")}},
