@@ -277,3 +277,26 @@ func TestSomeAreSentAgain(t *testing.T) {
 	page.See(browser.Role("StaticText", "").Like(fmt.Sprintf("^Send %d registrants? again", group.Count)).In(dialog))
 	clean(t, w, page)
 }
+
+// Who corrects a registrant, tries again and waits, sees how it ends.
+func TestARegistrantIsFollowedToItsToken(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	var found struct{ Rejections []struct{ Registrant int64 } }
+	ask(t, w, "/connectors/"+w.Connectors[console.Households]+"/rejections?kind=invalid&code=ATS-REQ-011&limit=1", &found)
+	who := found.Rejections[0].Registrant
+	page := signedIn(t, b, w, console.Omar, addressed(t, w, fmt.Sprintf("/connectors/{Household registry}/registrants/%d", who)))
+	page.See(browser.Role("StaticText", "").Like(fmt.Sprintf(`^%d has no token\. It was not sent`, who)))
+	w.Registries[console.RegistryOf[console.Households]].SetRegistrant(who, map[string]any{"gender": "Female"})
+	page.Click(browser.Button("Try again"))
+	dialog := browser.Role("dialog", "Try again")
+	page.See(browser.Text("Send 1 registrant again?").In(dialog))
+	page.Click(browser.Button("Try again").In(dialog))
+	page.See(browser.Role("StaticText", "").Like("^1 registrant is tried again"))
+	// Nobody asked for older batches: the page looks for how it ended.
+	page.See(browser.Role("StaticText", "").Like(fmt.Sprintf("^%d (got a token on|was answered on) ", who)))
+	page.Gone(browser.Button("Try again"))
+	page.Click(browser.Button("Ask the registry"))
+	page.See(browser.Text("It holds a token."))
+	clean(t, w, page)
+}

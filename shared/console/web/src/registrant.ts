@@ -17,6 +17,7 @@ export type State =
   | { state: "rejected"; rejection: Rejection }
   | { state: "holds_token" } // says the registry
   | { state: "tokenised"; past: Past }
+  | { state: "answered"; past: Past } // with others; of it alone nothing is known
   | { state: "nothing" };
 
 // stateOf is what stands first. Who is in an open batch is on its way, whatever was
@@ -28,7 +29,14 @@ export function stateOf(known: Known, past: Past[], lines: Schemas["Line"][] = [
   if (rejection) return { state: "rejected", rejection };
   if (lines.some((line) => line.line === "token" && line.code === "held")) return { state: "holds_token" };
   const batch = latest(past, (one) => one.closed);
-  return batch?.outcome === "tokenised" ? { state: "tokenised", past: batch } : { state: "nothing" };
+  if (batch?.state !== "patched") return { state: "nothing" };
+  if (batch.outcome === "tokenised") return { state: "tokenised", past: batch };
+  return batch.outcome ? { state: "nothing" } : { state: "answered", past: batch };
+}
+
+// signOf changes when something has happened to a registrant.
+export function signOf(known: Known): string {
+  return JSON.stringify([known.open_batches?.map((one) => one.batch), known.rejections?.map((one) => [one.identifier, one.last_attempt])]);
 }
 
 function latest<T>(list: T[], of: (one: T) => string): T | undefined {
@@ -63,4 +71,11 @@ export function joined(before: { known: Known; past: Past[] }, page: Known): { k
     known.complete = page.complete;
   }
   return { known, past: [...before.past, ...(page.batches ?? [])] };
+}
+
+// renewed is what a search has found, with what was found before: a search from the
+// newest batch on keeps how far an earlier one came.
+export function renewed(before: { known: Known; past: Past[] } | undefined, found: { known: Known; past: Past[] }): { known: Known; past: Past[] } {
+  const missing = before?.past.filter((one) => !found.past.some((two) => two.batch === one.batch)) ?? [];
+  return before && missing.length > 0 ? { known: before.known, past: [...found.past, ...missing] } : found;
 }

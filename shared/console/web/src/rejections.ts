@@ -63,10 +63,10 @@ function offset(at: number, zone: string): number {
 }
 
 // retryOf is the request that tries again exactly those that a filter selects;
-// undefined if only naming them one by one does.
+// undefined if only naming them one by one does. Those of a registrant are named, because
+// the API does not look for them among very many.
 export function retryOf({ kind, code, since, registrant }: Filter): Retry | undefined {
-  if (since || (code && !kind)) return undefined;
-  if (registrant) return kind ? undefined : { registrants: [Number(registrant)] };
+  if (since || registrant || (code && !kind)) return undefined;
   return kind ? (code ? { kind, code } : { kind }) : {};
 }
 
@@ -153,27 +153,27 @@ export function requestsOf(what: Retry): Retry[] {
   return what.identifiers ? inParts(what.identifiers).map((identifiers) => ({ identifiers })) : [what];
 }
 
-// everyPage reads all pages of CSV as the pieces of one file: the line of names only
-// once. seen is told how many rows there are so far. A server that is busy is waited
-// for.
+// everyPage reads all pages of CSV into one file: the line of names only once. seen is
+// told how many rows there are so far. A server that is busy is waited for. The browser
+// may keep what was read on disk.
 export async function everyPage(
   read: (cursor?: string) => Promise<{ text: string; next?: string }>,
   seen: (rows: number) => void,
   wait: (ms: number) => Promise<void> = (ms) => new Promise((done) => setTimeout(done, ms)),
-): Promise<{ pieces: string[]; rows: number }> {
-  const pieces: string[] = [];
+): Promise<{ file: Blob; rows: number }> {
+  const pieces: Blob[] = [];
   let rows = 0;
   let cursor: string | undefined;
   do {
     const page = await patient(() => read(cursor), wait);
     const begin = page.text.indexOf("\n") + 1;
     const body = page.text.slice(begin);
-    pieces.push(pieces.length ? body : page.text);
+    pieces.push(new Blob([pieces.length ? body : page.text]));
     rows += records(body);
     seen(rows);
     cursor = page.next;
   } while (cursor);
-  return { pieces, rows };
+  return { file: new Blob(pieces, { type: "text/csv" }), rows };
 }
 
 async function patient<T>(work: () => Promise<T>, wait: (ms: number) => Promise<void>): Promise<T> {

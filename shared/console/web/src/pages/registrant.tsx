@@ -15,7 +15,7 @@ import { Fault, Loaded } from "../parts/state.tsx";
 import { Time } from "../parts/text.tsx";
 import { go, to } from "../place.ts";
 import { usePolled } from "../polled.ts";
-import { type Event, eventsOf, joined, type Known, knows, type Past, type State, stateOf } from "../registrant.ts";
+import { type Event, eventsOf, joined, renewed, type Known, knows, type Past, signOf, type State, stateOf } from "../registrant.ts";
 import { isRegistrant } from "../rejections.ts";
 import { exact, rich, t } from "../words.ts";
 
@@ -44,6 +44,23 @@ function Story({ connector, registry, registrant }: { connector: string; registr
   const [asking, ask] = useState(false);
   const inquiry = useAction();
   const search = useAction();
+  // What happens while somebody looks is not in the batches that were searched before.
+  // Whoever is on the way no more, and not rejected, is searched for.
+  const sign = polled.data && signOf(polled.data);
+  const seen = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    const before = seen.current;
+    seen.current = sign;
+    if (before === undefined || !polled.data) return;
+    const { next, open_batches, rejections, complete } = polled.data;
+    if (next && complete && !open_batches?.length && !rejections?.length) extend({ known: polled.data, past: [] }); // the newest
+  }, [sign]);
+  const extend = (from: { known: Known; past: Past[] }) =>
+    search.run(async () => {
+      const page = await read(connector, registrant, from.known.next);
+      setOlder((before) => renewed(before, joined(from, page)));
+      say(t("registrant.found", { count: (page.batches ?? page.rejections ?? []).length }));
+    });
   const inquire = () =>
     inquiry.run(async () => {
       const { data } = await call("checkRegistrant", { path: { id: connector, registrant } });
@@ -58,13 +75,7 @@ function Story({ connector, registry, registrant }: { connector: string; registr
         const known: Known = older ? { ...now, rejections: merged(now, older.known), complete: older.known.complete, next: older.known.next } : now;
         const state = stateOf(known, past, lines);
         const identifiers = (known.rejections ?? []).map((one) => one.identifier);
-        const further = () =>
-          search.run(async () => {
-            const page = await read(connector, registrant, known.next);
-            const after = joined({ known, past }, page);
-            setOlder(after);
-            say(t("registrant.found", { count: (page.batches ?? page.rejections ?? []).length }));
-          });
+        const further = () => extend({ known, past });
         return (
           <>
             <p class="first"><Sentences of={state} connector={connector} registrant={registrant} /></p>
@@ -141,6 +152,8 @@ function Sentences({ of, connector, registrant }: { of: State; connector: string
     }
     case "holds_token":
       return <>{t("registrant.state.holds_token", { registrant: who })}</>;
+    case "answered":
+      return <>{t("registrant.state.answered", { registrant: who, at: exact(of.past.closed) })}</>;
     case "tokenised":
       return <>{t("registrant.state.tokenised", { registrant: who, at: exact(of.past.closed) })}</>;
     default:

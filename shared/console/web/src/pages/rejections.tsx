@@ -4,6 +4,7 @@ import { signal, useComputed } from "@preact/signals";
 import type { TargetedEvent } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
+import { western } from "../digits.ts";
 import { ConnectorPage } from "../parts/connector.tsx";
 import { Button, Select } from "../parts/controls.tsx";
 import { Download } from "../parts/download.tsx";
@@ -226,7 +227,7 @@ function FilterForm({ connector, filter }: { connector: string; filter: Filter }
   const ids = { day: useId(), registrant: useId(), wrong: useId() };
   const submit = (event: TargetedEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const number = registrant.current?.value.trim() ?? "";
+    const number = western(registrant.current?.value ?? "");
     setWrong(number !== "" && !isRegistrant(number));
     if (number && !isRegistrant(number)) return;
     const code = kind === (filter.kind ?? "") ? filter.code : undefined;

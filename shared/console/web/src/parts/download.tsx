@@ -23,9 +23,9 @@ export function Download({ connector, filter, name }: { connector: string; filte
     try {
       // A cursor holds the filter.
       const read = (cursor?: string) => csv("listRejections", { path: { id: connector }, query: cursor ? { cursor } : { ...filter }, signal });
-      const { pieces, rows } = await everyPage(read, (seen) => signal.aborted || set({ state: "reading", rows: seen }));
+      const { file, rows } = await everyPage(read, (seen) => signal.aborted || set({ state: "reading", rows: seen }));
       if (signal.aborted) return;
-      save(new Blob(pieces, { type: "text/csv" }), `rejections-${new Date().toISOString().slice(0, 10)}.csv`);
+      save(file, `rejections-${new Date().toISOString().slice(0, 10)}.csv`);
       set({ state: "done", rows });
       say(t("csv.done", { count: rows }));
     } catch (fault) {

@@ -30,7 +30,8 @@ export function Help({ of }: { of: { kind: Kind; code?: string } }) {
 
 // Next is when somebody is tried again.
 export function Next({ at }: { at?: string }) {
-  return at ? <Time at={at} as="relative" /> : <>{t("rejection.next.never")}</>;
+  if (!at) return <>{t("rejection.next.never")}</>;
+  return Date.parse(at) <= Date.now() ? <>{t("rejection.next.due")}</> : <Time at={at} as="relative" />;
 }
 
 // RegistrantLink leads to what became of a registrant.
