@@ -14,9 +14,10 @@ export function guarded(ask: typeof guard): void {
   guard = ask;
 }
 
-// Where the entry that is shown stands in the history of the page. A new entry has no
-// number yet.
+// Where the entry that is shown stands in the history of the page. An entry without a
+// number is new.
 let position: number = globalThis.history?.state?.at ?? 0;
+globalThis.history?.replaceState({ at: position }, "");
 
 function moved(): void {
   const wanted = location.hash;

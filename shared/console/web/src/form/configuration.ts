@@ -34,7 +34,7 @@ export type Kind =
   | "program" // a text of many lines
   | "headers"
   | "time"
-  | "zone"
+  | "zone" // empty is UTC
   | "moment"
   | "fixed"; // there is nothing to choose
 
@@ -135,6 +135,8 @@ function shown(kind: Kind, value: unknown): Value {
       return Array.isArray(value) ? value.join("\n") : "";
     case "headers":
       return undefined;
+    case "zone":
+      return typeof value === "string" && value !== "UTC" ? value : "";
     default:
       return value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
   }

@@ -41,10 +41,10 @@ export function Conflict({ by, of, save }: ConflictProps) {
               </tr>
             </thead>
             <tbody>
-              {of.map(({ field, theirs, mine }) => (
+              {of.map(({ field, before, theirs, mine }) => (
                 <tr key={field}>
                   <th scope="row">{labelOf(field)}</th>
-                  <td data-label={t("conflict.theirs")}><Shown field={field} value={theirs} /></td>
+                  <td data-label={t("conflict.theirs")}><Shown field={field} value={theirs} /> <span class="hint">({t("conflict.before")} <Shown field={field} value={before} />)</span></td>
                   <td data-label={t("conflict.mine")}><Shown field={field} value={mine} /></td>
                   <td>
                     <fieldset class="options">

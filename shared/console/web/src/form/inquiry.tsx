@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call, Refused, type Schemas } from "../api.ts";
 import { useAction } from "../parts/action.ts";
-import { type Check, failures, isOver, Lines, remember, summary, useCheck } from "../parts/check.tsx";
+import { failures, isOver, Lines, summary, useCheck } from "../parts/check.tsx";
 import { Button } from "../parts/controls.tsx";
 import { Tag } from "../parts/health.tsx";
 import { say } from "../parts/live.tsx";
@@ -17,14 +17,6 @@ import { entry } from "./configuration.ts";
 import { choiceOf, type Fill, FlawOf, labelOf, leadTo } from "./fields.tsx";
 import type { Form } from "./state.ts";
 
-// The last check of a draft, and what was checked, so that a start knows of it.
-let checked: { body: string; check: Check } | undefined;
-
-// carry makes the check of a draft that of the connector that it was saved as.
-export function carry(body: unknown, connector: string): void {
-  if (checked?.body === JSON.stringify(body)) remember(checked.check, connector);
-}
-
 // What is asked about: what is stored, or a draft.
 function about(form: Form) {
   const connector = form.stored.value?.id;
@@ -34,19 +26,19 @@ function about(form: Form) {
 export function Inquiry({ fill }: { fill: Fill }) {
   const { form } = fill;
   const act = useAction();
-  const [check, setCheck] = useState<{ id: string; body: string } | undefined>(undefined);
-  const [preview, setPreview] = useState<{ id: string; body: string } | undefined>(undefined);
-  const ask = (work: (asked: ReturnType<typeof about>, body: string) => Promise<void>) =>
+  const [check, setCheck] = useState<{ id: string; revision: number } | undefined>(undefined);
+  const [preview, setPreview] = useState<{ id: string; revision: number } | undefined>(undefined);
+  const ask = (work: (asked: ReturnType<typeof about>, revision: number) => Promise<void>) =>
     act.run(async () => {
       form.refused([]);
       try {
-        await work(about(form), JSON.stringify(form.body));
+        await work(about(form), form.revision.value);
       } catch (error) {
         if (!(error instanceof Refused) || error.status !== 422) throw error;
         form.refused((error.problem.errors ?? []).map((one) => ({ ...one, pointer: (one.pointer ?? "").replace(/^\/configuration/, "") })));
       }
     });
-  const now = JSON.stringify(form.body);
+  const now = form.revision.value;
   const wrong = form.blocking.value;
   const draft = form.dirty || !form.stored.value;
   return (
@@ -54,8 +46,8 @@ export function Inquiry({ fill }: { fill: Fill }) {
       <h2 id="inquiry">{t("inquiry.title")}</h2>
       <p class="hint">{t(draft ? "inquiry.draft" : "inquiry.stored")}</p>
       <p class="actions">
-        <Button makes={draft ? "createConnector" : "askCheck"} onClick={() => ask(async (body, was) => setCheck({ id: (await call("askCheck", { body })).data.id, body: was }))}>{t("inquiry.check")}</Button>
-        <Button makes={draft ? "createConnector" : "askPreview"} onClick={() => ask(async (body, was) => setPreview({ id: (await call("askPreview", { body: { ...body, count: 10 } })).data.id, body: was }))}>
+        <Button makes={draft ? "createConnector" : "askCheck"} onClick={() => ask(async (body, revision) => setCheck({ id: (await call("askCheck", { body })).data.id, revision }))}>{t("inquiry.check")}</Button>
+        <Button makes={draft ? "createConnector" : "askPreview"} onClick={() => ask(async (body, revision) => setPreview({ id: (await call("askPreview", { body: { ...body, count: 10 } })).data.id, revision }))}>
           {t("inquiry.preview")}
         </Button>
       </p>
@@ -70,14 +62,14 @@ export function Inquiry({ fill }: { fill: Fill }) {
       {check && (
         <section aria-label={t("inquiry.check")}>
           <h3>{t("inquiry.check")}</h3>
-          {check.body !== now && <p class="hint">{t("inquiry.before")}</p>}
-          <CheckOf key={check.id} id={check.id} body={check.body} form={form} />
+          {check.revision !== now && <p class="hint">{t("inquiry.before")}</p>}
+          <CheckOf key={check.id} id={check.id} revision={check.revision} form={form} />
         </section>
       )}
       {preview && (
         <section aria-label={t("inquiry.preview")}>
           <h3>{t("inquiry.preview")}</h3>
-          {preview.body !== now && <p class="hint">{t("inquiry.before")}</p>}
+          {preview.revision !== now && <p class="hint">{t("inquiry.before")}</p>}
           <PreviewOf key={preview.id} id={preview.id} form={form} />
         </section>
       )}
@@ -94,11 +86,11 @@ export function To({ field, children }: { field: string; children: preact.Compon
   return field ? <a href={hash.value || "#/"} onClick={lead}>{children}</a> : <>{children}</>;
 }
 
-function CheckOf({ id, body, form }: { id: string; body: string; form: Form }) {
+function CheckOf({ id, revision, form }: { id: string; revision: number; form: Form }) {
   const polled = useCheck(id);
   const check = polled.data;
   useEffect(() => {
-    if (check && isOver(check)) checked = { body, check };
+    if (check && isOver(check)) form.checked = { revision, check };
   }, [check?.state]);
   // A line leads to its field, within the form.
   const lead = (event: MouseEvent) => {

@@ -2,6 +2,7 @@
 // which fields were left.
 import { signal } from "@preact/signals";
 import { call, type Schemas } from "../api.ts";
+import { type Check, remember } from "../parts/check.tsx";
 import { allowed } from "../person.ts";
 import { t } from "../words.ts";
 import { configurationOf, owner, pointers, presets, same, twice, type Value, type Values, valuesOf, visible } from "./configuration.ts";
@@ -30,6 +31,11 @@ export class Form {
   readonly tried = signal(false);
   // The field of jq or of a domain that had the focus last, for names to be put into.
   readonly last = signal("");
+  // Counts what is typed, so that it is known whether something is about it. The body
+  // itself would keep secrets longer than the form.
+  readonly revision = signal(0);
+  // The last check of what was typed, at a revision.
+  checked: { revision: number; check: Check } | undefined;
   private readonly left = new Set<string>();
   private readonly ask = latest(
     wait,
@@ -67,7 +73,18 @@ export class Form {
   }
 
   set(field: string, value: Value): void {
-    this.values.value = { ...this.values.value, [field]: value };
+    this.put({ ...this.values.value, [field]: value });
+  }
+
+  put(values: Values): void {
+    this.revision.value++;
+    this.values.value = values;
+  }
+
+  // saved takes what was saved, and the check of it, for what is stored.
+  saved(c: Connector): void {
+    if (this.checked?.revision === this.revision.value) remember(this.checked.check, c.id);
+    this.adopt(c);
   }
 
   // leave is called when a field is left: it is checked, with all others.

@@ -6,7 +6,7 @@ import { type Group, groups, type Pointer, same, type Values, valuesOf } from ".
 import { type Difference, differences, merged } from "../form/conflict.ts";
 import { Conflict } from "../form/conflict-view.tsx";
 import { Chips, DirectChoice, Field, type Fill, FlawOf, useLead, WhenChoice } from "../form/fields.tsx";
-import { carry, Inquiry, To } from "../form/inquiry.tsx";
+import { Inquiry, To } from "../form/inquiry.tsx";
 import { Leaving } from "../form/leaving.tsx";
 import { type Connector, Form } from "../form/state.ts";
 import { NextRuns } from "../form/times-shown.tsx";
@@ -71,8 +71,10 @@ function Filled({ of, copy = false, field, refresh }: FilledProps) {
   // Nothing is typed: what somebody else saved is shown at once.
   useEffect(() => {
     if (!of || copy || !stored) return;
-    if (of.version > stored.version && !form.dirty && !act.busy) form.adopt(of);
-    else if (of.version === stored.version && of !== stored) form.stored.value = of;
+    if (of.version > stored.version && !form.dirty && !act.busy) {
+      form.adopt(of);
+      form.revision.value++;
+    } else if (of.version === stored.version && of !== stored) form.stored.value = of;
   }, [of]);
   useLead(field && form.fieldOf({ pointer: field }));
 
@@ -117,9 +119,8 @@ function Filled({ of, copy = false, field, refresh }: FilledProps) {
       }
       const made = await saving(() => call("createConnector", { body: body as Schemas["NewConnector"] }));
       if (!made) return;
-      carry(body, made.data.id);
+      form.saved(made.data);
       guarded(undefined);
-      form.before.value = form.values.value;
       const address = to(["connectors", made.data.id]);
       tell(t("form.saved_new"), address);
       go(address);
@@ -131,16 +132,15 @@ function Filled({ of, copy = false, field, refresh }: FilledProps) {
       const body = form.body;
       try {
         const made = await saving(() => call("replaceConnector", { path: { id: now.id }, headers: { "If-Match": `"${now.version}"` }, body: body as Schemas["ReplacedConnector"] }));
-        if (made) saved(made.data, body);
+        if (made) saved(made.data);
       } catch (error) {
         if (!(error instanceof Refused) || error.name !== "outdated") throw error;
-        await meet(now.id, body);
+        await meet(now.id);
       }
     });
 
-  const saved = (made: Connector, body: unknown) => {
-    carry(body, made.id);
-    form.adopt(made);
+  const saved = (made: Connector) => {
+    form.saved(made);
     form.warnings.value = made.warnings ?? [];
     setOutdated(undefined);
     tell(t(made.status === "running" ? "form.saved_running" : "form.saved"));
@@ -149,12 +149,12 @@ function Filled({ of, copy = false, field, refresh }: FilledProps) {
 
   // meet finds out what somebody else saved meanwhile. It may have been this form, by a
   // request whose reply did not come.
-  const meet = async (id: string, body: Record<string, unknown>) => {
+  const meet = async (id: string) => {
     const { data: theirs } = await call("readConnector", { path: { id } });
     const found = differences(form.before.value, valuesOf(theirs), form.values.value);
     if (unsure.current && same(withoutSecrets(form.values.value), valuesOf(theirs))) {
       unsure.current = false;
-      return saved(theirs, body);
+      return saved(theirs);
     }
     setOutdated({ by: await lastChanged(id), theirs, of: found });
   };
@@ -162,7 +162,7 @@ function Filled({ of, copy = false, field, refresh }: FilledProps) {
   const settle = (taken: Set<string>) => {
     if (!outdated) return;
     const theirs = valuesOf(outdated.theirs);
-    form.values.value = merged(form.before.value, theirs, form.values.value, taken);
+    form.put(merged(form.before.value, theirs, form.values.value, taken));
     form.before.value = theirs;
     form.stored.value = outdated.theirs;
     setOutdated(undefined);
