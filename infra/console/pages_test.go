@@ -28,6 +28,15 @@ var views = []view{
 	{name: "connectors", as: console.Ada, at: "/", see: []browser.Element{browser.Heading("Connectors"), browser.Link(console.Households), browser.Link("New connector")}},
 	{name: "connectors-viewer", as: console.Vera, at: "/connectors", see: []browser.Element{browser.Link(console.Fishers)}},
 	{name: "new", as: console.Ada, at: "/new"},
+	{name: "new-refused", as: console.Ada, at: "/new", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `document.querySelector(".save button").click()`)
+		page.Until("what is wrong is told", `document.querySelector("[aria-labelledby=wrong] li") !== null`)
+	}},
+	{name: "settings-viewer", as: console.Vera, at: "/connectors/{Household registry}/settings"},
+	{name: "settings-previewed", as: console.Omar, at: "/connectors/{Household registry}/settings", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `document.querySelectorAll("aside .actions button")[1].click()`)
+		page.Until("the preview", `document.querySelector("table.cards") !== null`)
+	}},
 	{name: "settings", as: console.Ada, at: "/connectors/{Household registry}/settings"},
 	{name: "settings-operator", as: console.Omar, at: "/connectors/{Household registry}/settings"},
 	{name: "rejections", as: console.Omar, at: "/connectors/{Household registry}/rejections"},
