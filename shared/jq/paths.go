@@ -160,7 +160,7 @@ func (e *evaluation) set(v any, keys []any, value any) (any, error) {
 		if !ok && v != nil || !okPart {
 			return nil, fail("a slice is set to a list in a list")
 		}
-		from, to, err := bounds(key["start"], key["end"], len(list))
+		from, to, err := bounds(key, len(list))
 		if err != nil {
 			return nil, err
 		}
@@ -174,16 +174,13 @@ func (e *evaluation) set(v any, keys []any, value any) (any, error) {
 	if !ok && v != nil || !okNumber {
 		return nil, fail("%s has no element at a key of the type %s", kind(v), kind(keys[0]))
 	}
-	if x < 0 {
-		x += float64(len(list))
-	}
+	i := position(x, len(list))
 	switch {
-	case !(x >= 0):
+	case i < 0:
 		return nil, fail("the list does not reach so far")
-	case x >= maxWork:
+	case i >= maxWork:
 		return nil, e.spend(e.left + 1)
 	}
-	i := int(x)
 	length := max(len(list), i+1)
 	if err := e.spend(length); err != nil {
 		return nil, err
@@ -194,8 +191,8 @@ func (e *evaluation) set(v any, keys []any, value any) (any, error) {
 	return copied, nil
 }
 
-// deletePaths is v without what is at the paths. The last are deleted first, so
-// that what is deleted moves nothing that others name.
+// deletePaths is v without what is at the paths, all of which mean v as it is: what is
+// deleted moves nothing that others name.
 func (e *evaluation) deletePaths(v any, paths []any) (any, error) {
 	weight, err := e.weighed(paths)
 	if err == nil {
@@ -204,66 +201,123 @@ func (e *evaluation) deletePaths(v any, paths []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths = slices.SortedFunc(slices.Values(paths), func(a, b any) int { return compare(b, a) })
-	for _, path := range paths {
+	sorted := make([][]any, len(paths))
+	for i, path := range paths {
 		keys, ok := path.([]any)
 		if !ok {
 			return nil, fail("a path is a list")
 		}
-		if v, err = e.deletePath(v, keys); err != nil {
-			return nil, err
-		}
+		sorted[i] = keys
 	}
-	return v, nil
-}
-
-func (e *evaluation) deletePath(v any, keys []any) (any, error) {
-	if len(keys) == 0 || v == nil {
+	slices.SortFunc(sorted, func(a, b []any) int { return compare(a, b) })
+	switch {
+	case len(sorted) == 0:
+		return v, nil
+	case len(sorted[0]) == 0:
 		return nil, nil
 	}
-	if len(keys) > 1 {
-		before, err := e.at(v, keys[0])
-		if err != nil || before == nil {
-			return v, err
+	return e.without(v, sorted)
+}
+
+// without is v without what is at paths, which are in order and not empty.
+func (e *evaluation) without(v any, paths [][]any) (any, error) {
+	switch v.(type) {
+	case nil, map[string]any, []any:
+	default:
+		return nil, fail("nothing can be deleted from %s", kind(v))
+	}
+	var gone []any // keys of v itself
+	for len(paths) > 0 {
+		key, n := paths[0][0], 1
+		for n < len(paths) && compare(paths[n][0], key) == 0 {
+			n++
 		}
-		after, err := e.deletePath(before, keys[1:])
+		below := paths[:n]
+		paths = paths[n:]
+		if len(below[0]) == 1 {
+			gone = append(gone, key)
+			continue
+		}
+		before, err := e.at(v, key)
 		if err != nil {
 			return nil, err
 		}
-		return e.set(v, keys[:1], after)
+		if before == nil {
+			continue
+		}
+		rest := make([][]any, n)
+		for i := range below {
+			rest[i] = below[i][1:]
+		}
+		after, err := e.without(before, rest)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = e.set(v, []any{key}, after); err != nil {
+			return nil, err
+		}
+	}
+	return e.withoutKeys(v, gone)
+}
+
+// withoutKeys is v without its members or elements at keys.
+func (e *evaluation) withoutKeys(v any, keys []any) (any, error) {
+	if len(keys) == 0 {
+		return v, nil
 	}
 	switch container := v.(type) {
 	case map[string]any:
-		if key, ok := keys[0].(string); ok {
-			if err := e.spend(2 * len(container)); err != nil {
-				return nil, err
-			}
-			copied := maps.Clone(container)
-			delete(copied, key)
-			return copied, nil
-		}
-	case []any:
-		var from, to int
-		if key, ok := keys[0].(map[string]any); ok {
-			var err error
-			if from, to, err = bounds(key["start"], key["end"], len(container)); err != nil {
-				return nil, err
-			}
-		} else if x, ok := float(keys[0]); ok {
-			if x < 0 {
-				x += float64(len(container))
-			}
-			if !(x >= 0 && x < float64(len(container))) {
-				return v, nil
-			}
-			from, to = int(x), int(x)+1
-		} else {
-			break
-		}
-		if err := e.spend(len(container)); err != nil {
+		if err := e.spend(2 * len(container)); err != nil {
 			return nil, err
 		}
-		return slices.Concat(container[:from], container[to:]), nil
+		copied := maps.Clone(container)
+		for _, k := range keys {
+			key, ok := k.(string)
+			if !ok {
+				return nil, fail("an object has no element at a key of the type %s", kind(k))
+			}
+			delete(copied, key)
+		}
+		return copied, nil
+	case []any:
+		if err := e.spend(2 * len(container)); err != nil {
+			return nil, err
+		}
+		gone := make([]bool, len(container))
+		for _, k := range keys {
+			from, to, err := reach(k, len(container))
+			if err == nil {
+				err = e.spend(1 + to - from)
+			}
+			if err != nil {
+				return nil, err
+			}
+			for i := from; i < to; i++ {
+				gone[i] = true
+			}
+		}
+		left := []any{}
+		for i, element := range container {
+			if !gone[i] {
+				left = append(left, element)
+			}
+		}
+		return left, nil
 	}
-	return nil, fail("%s has no element at a key of the type %s", kind(v), kind(keys[0]))
+	return nil, nil
+}
+
+// reach returns from which to before which element of a list a key goes.
+func reach(key any, length int) (from, to int, err error) {
+	if slice, ok := key.(map[string]any); ok {
+		return bounds(slice, length)
+	}
+	x, ok := float(key)
+	if !ok {
+		return 0, 0, fail("a list has no element at a key of the type %s", kind(key))
+	}
+	if i := position(x, length); i >= 0 && i < length {
+		return i, i + 1, nil
+	}
+	return 0, 0, nil
 }

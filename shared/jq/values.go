@@ -167,6 +167,9 @@ func compare(l, r any) int {
 		}
 		x, _ := float(a)
 		y, _ := float(b)
+		if math.IsNaN(x) {
+			return -1 // also than itself
+		}
 		return cmp.Compare(x, y)
 	}
 	return 0
@@ -430,7 +433,8 @@ func (e *evaluation) split(text, separator string) (any, error) {
 }
 
 func (e *evaluation) contains(l, r any) (any, error) {
-	if kind(l) != kind(r) {
+	a, isBoolean := l.(bool)
+	if kind(l) != kind(r) || isBoolean && a != r {
 		return nil, fail("%s cannot contain %s", kind(l), kind(r))
 	}
 	if _, ok := l.(string); !ok {
@@ -479,7 +483,7 @@ func (e *evaluation) indices(v, x any) (any, error) {
 			return nil, fail("%s cannot be in a text", kind(x))
 		}
 		if x == "" {
-			return nil, nil
+			return found, nil
 		}
 		if err := e.spend(len(v)); err != nil {
 			return nil, err
@@ -535,11 +539,8 @@ func (e *evaluation) at(v, key any) (any, error) {
 	case int, float64, json.Number:
 		x, _ := float(k)
 		if list, ok := v.([]any); ok {
-			if x = math.Floor(x); x < 0 {
-				x += float64(len(list))
-			}
-			if x >= 0 && x < float64(len(list)) {
-				return list[int(x)], nil
+			if i := position(x, len(list)); i >= 0 && i < len(list) {
+				return list[i], nil
 			}
 			return nil, nil
 		}
@@ -548,11 +549,8 @@ func (e *evaluation) at(v, key any) (any, error) {
 				return nil, err
 			}
 			n := utf8.RuneCountInString(text)
-			if x = math.Floor(x); x < 0 {
-				x += float64(n)
-			}
-			if x >= 0 && x < float64(n) {
-				return characters(text, int(x), int(x)+1), nil
+			if i := position(x, n); i >= 0 && i < n {
+				return characters(text, i, i+1), nil
 			}
 			return nil, nil
 		}
@@ -561,19 +559,15 @@ func (e *evaluation) at(v, key any) (any, error) {
 			return e.indices(v, k)
 		}
 	case map[string]any:
-		start, from := k["start"]
-		end, to := k["end"]
-		if from && to {
-			return e.slice(v, start, end)
-		}
+		return e.slice(v, k)
 	}
 	return nil, fail("%s has no element at a key of the type %s", kind(v), kind(key))
 }
 
-func (e *evaluation) slice(v, start, end any) (any, error) {
+func (e *evaluation) slice(v any, key map[string]any) (any, error) {
 	switch v := v.(type) {
 	case []any:
-		from, to, err := bounds(start, end, len(v))
+		from, to, err := bounds(key, len(v))
 		if err != nil {
 			return nil, err
 		}
@@ -582,7 +576,7 @@ func (e *evaluation) slice(v, start, end any) (any, error) {
 		if err := e.spend(unitsOf(v)); err != nil {
 			return nil, err
 		}
-		from, to, err := bounds(start, end, utf8.RuneCountInString(v))
+		from, to, err := bounds(key, utf8.RuneCountInString(v))
 		if err != nil {
 			return nil, err
 		}
@@ -591,22 +585,41 @@ func (e *evaluation) slice(v, start, end any) (any, error) {
 	return nil, fail("%s cannot be sliced", kind(v))
 }
 
-func bounds(start, end any, length int) (from, to int, err error) {
-	if (start != nil && !isNumber(start)) || (end != nil && !isNumber(end)) {
+// position is where an index, from the end if it is negative, is in something of a
+// length: below 0 if it is before its beginning, or is no number.
+func position(index float64, length int) int {
+	index = math.Trunc(index)
+	if index < 0 {
+		index += float64(length)
+	}
+	if !(index >= 0) {
+		return -1
+	}
+	return int(min(index, 1<<53))
+}
+
+// bounds are those of a slice, {start, end}, in something of a length.
+func bounds(key map[string]any, length int) (from, to int, err error) {
+	start, hasStart := key["start"]
+	end, hasEnd := key["end"]
+	if !hasStart || !hasEnd || (start != nil && !isNumber(start)) || (end != nil && !isNumber(end)) {
 		return 0, 0, fail("a slice is bounded by numbers")
 	}
-	within := func(x float64) int {
-		if x < 0 {
+	within := func(x float64) float64 {
+		switch {
+		case math.IsNaN(x):
+			return 0
+		case x < 0:
 			x += float64(length)
 		}
-		return int(max(0, min(x, float64(length))))
+		return max(0, min(x, float64(length)))
 	}
 	to = length
 	if x, ok := float(start); ok {
-		from = within(math.Floor(x))
+		from = int(within(x))
 	}
 	if x, ok := float(end); ok {
-		to = within(math.Ceil(x))
+		to = int(math.Ceil(within(x)))
 	}
 	return from, max(from, to), nil
 }
