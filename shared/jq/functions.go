@@ -144,8 +144,11 @@ var constant = map[signature]native{
 	{"keys_unsorted", 0}: keys,
 	{"has", 1}: func(_ *evaluation, in any, args []any) (any, error) {
 		switch in := in.(type) {
+		case nil:
+			return false, nil
 		case []any:
 			if i, ok := float(args[0]); ok {
+				i = math.Trunc(i)
 				return i >= 0 && i < float64(len(in)), nil
 			}
 		case map[string]any:
@@ -402,7 +405,7 @@ var whole = map[signature]native{
 			return nil, err
 		}
 		separator, ok := args[0].(string)
-		if !ok && len(list) > 1 {
+		if !ok && args[0] != nil && len(list) > 1 {
 			return nil, fail("%s is not a text", kind(args[0]))
 		}
 		if err := e.spend(len(list) * len(separator) / 8); err != nil {
@@ -447,13 +450,13 @@ var whole = map[signature]native{
 		}
 		return sum, nil
 	},
-	{"flatten", 0}: func(_ *evaluation, in any, _ []any) (any, error) { return flattened(in, math.Inf(1)) },
-	{"flatten", 1}: func(_ *evaluation, in any, args []any) (any, error) {
+	{"flatten", 0}: func(e *evaluation, in any, _ []any) (any, error) { return e.flattened(in, math.Inf(1)) },
+	{"flatten", 1}: func(e *evaluation, in any, args []any) (any, error) {
 		depth, ok := float(args[0])
-		if !ok || depth < 0 {
+		if !ok || !(depth >= 0) {
 			return nil, fail("the depth must be a number from 0")
 		}
-		return flattened(in, depth)
+		return e.flattened(in, depth)
 	},
 	{"reverse", 0}: func(_ *evaluation, in any, _ []any) (any, error) {
 		switch in := in.(type) {
@@ -625,11 +628,14 @@ func moment(v any) (time.Time, error) {
 	if !ok {
 		return time.Time{}, fail("%s is not a time", kind(v))
 	}
-	var numbers [6]int
-	for i := range min(len(parts), len(numbers)) {
+	var numbers [8]int // with the days of the week and of the year, which say nothing more
+	if len(parts) < len(numbers) {
+		return time.Time{}, fail("a broken down time is a list of eight numbers")
+	}
+	for i := range numbers {
 		x, ok := float(parts[i])
 		if !ok || !(math.Abs(x) < 1e9) {
-			return time.Time{}, fail("a broken down time is a list of numbers")
+			return time.Time{}, fail("a broken down time is a list of eight numbers")
 		}
 		numbers[i] = int(math.Floor(x))
 	}
@@ -651,10 +657,10 @@ func all[T any](list []any) (elements []T, ok bool) {
 	return elements, len(elements) > 0
 }
 
-func flattened(in any, depth float64) (any, error) {
-	list, ok := in.([]any)
-	if !ok {
-		return nil, fail("%s is not a list", kind(in))
+func (e *evaluation) flattened(in any, depth float64) (any, error) {
+	list, err := e.elementsOf(in)
+	if err != nil {
+		return nil, err
 	}
 	flat := []any{}
 	var walk func([]any, float64)

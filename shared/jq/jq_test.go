@@ -400,7 +400,7 @@ func TestBordersOfWordsAndTexts(t *testing.T) {
 // Where MTS's jq 1.5 differs from newer ones, it is followed.
 func TestOlderJq(t *testing.T) {
 	for expression, want := range map[string]string{
-		`n | ltrimstr("x") | tostring`: "7", `n | rtrimstr("x") | tostring`: "7", `t * 0 | tostring`: "null", `t | @html "\("'")"`: "&#39;", `|[leaf_paths] | length | tostring`: "2", `n | [limit(3; repeat(. * 2))] | tojson`: "[7,14,28]",
+		`n | ltrimstr("x") | tostring`: "7", `n | rtrimstr("x") | tostring`: "7", `t * 0 | tostring`: "null", `t | @html "\("'")"`: "&#39;", `|[leaf_paths] | length | tostring`: "2", `n | [limit(3; repeat(. * 2))] | tojson`: "[14,14,14]",
 	} {
 		m := canonical()
 		m.EmailID = expression

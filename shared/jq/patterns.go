@@ -445,7 +445,7 @@ func (e *evaluation) substitute(args []*gojq.Query, s *scope, in item, out yield
 			i := 0
 			err := e.query(args[1], s, item{value: groups}, func(x item) error {
 				piece, ok := x.value.(string)
-				if !ok {
+				if !ok && x.value != nil {
 					return fail("%s is not a text", kind(x.value))
 				}
 				if i == len(texts) {

@@ -462,7 +462,7 @@ func TestWhatNoUsualRecordFitsIsAWarning(t *testing.T) {
 		{never, []string{
 			`birthdate | strptime("%d/%m/%Y") | strftime("%Y/%m/%d")`, `birthdate | strptime("%Y-%m-%dT%H:%M:%SZ") | mktime | todate`, `birthdate | fromdate | strftime("%Y/%m/%d")`, `birthdate | fromdateiso8601 | todate`,
 			`birthdate | split("/")[2]`, `birthdate | select(test("/"))`, `birthdate | capture("(?<d>\\d+)/(?<m>\\d+)/(?<y>\\d+)") | "\(.y)-\(.m)-\(.d)"`, `birthdate | tonumber | tostring`, `birthdate | fromjson | tostring`,
-			`given_name | capture("(?<given>\\w+)").givn`, `given_name | match("(\\w+)").captures[1].string`, `given_name | match("x").strings`, `given_name | [scan("(a)(b)")][0][2]`, `given_name | gsub("(?<a>.)"; .b)`,
+			`given_name | capture("(?<given>\\w+)").givn`, `given_name | match("(\\w+)").captures[1].string`, `given_name | match("x").strings`, `given_name | [scan("(a)(b)")][0][2]`,
 			`|{a: .given_name} | .b`, `|{given_name} | .givn`, `|[.given_name, .family_name][2]`, `|[.given_name, .family_name] | .[5]`, `|[.given_name, .family_name] as [$a, $b, $c] | $c`, `|{a: {b: .given_name}} | .a.c`,
 			`gender | ["Male", "Female"][.]`, `gender as $g | ["Male", "Female"] | .[$g]`, `gender | ascii_upcase | {"male": "Male", "female": "Female"}[.]`, `gender | ascii_downcase | select(. == "Male")`, `gender | ascii_downcase | if . == "M" then "Male" elif . == "F" then "Female" else null end`,
 			`gender | select(. == "male" and . == "female")`, `gender | select(length < 0)`, `gender | select(startswith("m") and endswith("M") and length == 1)`, `gender | {male: "Male"} | .gender`,
@@ -471,7 +471,7 @@ func TestWhatNoUsualRecordFitsIsAWarning(t *testing.T) {
 		{null, []string{
 			`birthdate | split("/") | "\(.[2])-\(.[1])-\(.[0])"`, `given_name | sub("(?<a>.)"; "\(.b)")`, `given_name | sub("(?<a>.)"; "\(.A)")`, `|{a: .given_name} | "\(.a) \(.b)"`, `|[.given_name, .family_name] | "\(.[1]) \(.[2])"`, `given_name | split("/") | "\(.[0]) \(.[9])"`,
 		}},
-		{blank, []string{`given_name[0:0]`, `given_name | .[1:1]`, `given_name[5:2]`, `given_name | sub("(?s).*"; "")`, `given_name | split(" ") | .[0:0] | join(" ")`, `gender | select(test("^$"))`}},
+		{blank, []string{`given_name[0:0]`, `given_name | .[1:1]`, `given_name[5:2]`, `given_name | sub("(?s).*"; "")`, `given_name | gsub("(?<a>.)"; .b)`, `given_name | split(" ") | .[0:0] | join(" ")`, `gender | select(test("^$"))`}},
 		{same, []string{`gender | 0 | tostring`, `gender | [1, 2] | tojson`, `gender | {a: 1} | .a | tostring`, `gender | [.] | length | tostring`}},
 	} {
 		for _, expression := range group.expressions {
