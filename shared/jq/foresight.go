@@ -132,6 +132,9 @@ func (f *foresight) below(t, key seeding.Types) (gives seeding.Types) {
 	}
 	if t&seeding.AnyList != 0 {
 		gives |= elements(t) | tNull
+		if key&(seeding.AnyList|tObject) != 0 { // where a list is found in it, or a part of it
+			gives |= tList
+		}
 	}
 	return gives | t&tNull
 }
