@@ -225,6 +225,8 @@ func (e *evaluation) term(t *gojq.Term, n int, s *scope, in item, out yield) err
 	switch optional := t.SuffixList[n-1].Optional; {
 	case optional && n > 1:
 		return e.suffixed(t, n-1, true, s, in, out)
+	case optional && t.Type == gojq.TermTypeIndex: // its key is not covered
+		return e.index(t.Index, func(out yield) error { return out(in) }, true, s, in, out)
 	case optional:
 		return e.attempt(true, func(out yield) error { return e.plainTerm(t, s, in, out) }, s, in, out)
 	default:
