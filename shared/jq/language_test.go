@@ -21,6 +21,10 @@ var programs = []string{
 	`a`, `b`, `n`, `missing`, `a.b`, `a?`, `a.b?`, `list[0]`, `list[-1]`, `list[9]`, `list[1:]`, `list[:-1]`, `list[1:2]`, `s[1:4]`, `s[-5:]`, `list[]`, `o[]`, `o.z[1].y`,
 	`missing | @base64d | explode`, `a.b.c?`, `b.x.y?`, `b[].x?`, `list[].x?`, `list.x[]?`, `a[]?`, `a.b?.c`, `a.b?.c?`, `a.b??`, `b.x.y??`, `b.x[]??`, `b.x.y??.z`, `o.k.x?`, `o.z[0].x?`, `o.z[0][]?`, `s[1:].x?`, `missing.x.y?`, `|[.a.b?, .a.b.c?]`, `list["x"][0]?`, `o[.k].x?`, `o[("k", "z")].x?`,
 	`n[.n]`, `n[.t]`, `n["x"]`, `n[3]`, `b[. ]`, `list[{}]`, `list | .[{start: 1, end: null}]`,
+	`missing | has("x")`, `missing | has(0)`, `list | has(-0.5)`, `t | has("x")`, `missing[[1]]`, `missing | getpath([[1]])?`, `list | .[{start: 1, end: 2}]`, `list | [][.]`, `list[.list]`, `|[foreach [] as $x (0; $x[$x])]`,
+	`list | del(.[0], .[-3])`, `list | del(.[0], .[0])`, `list | del(.[0:2], .[1])`, `list | del(.[-1])`, `list | del(.[{start: 1}])?`, `list[nan]`, `b[nan]`, `list[-0.5]`, `b | .[:-0.5]`, `list[0.5] = 9 | .list`, `list | del(.[0.5])`, `list | has(nan)`, `a | nan == nan, nan < nan`, `|[nan, nan] | unique | length`, `list | flatten(nan)?`, `o | del(.z[0], .z[0].x?, .k)`, `n | del(.a, .[1])`, `list | delpaths([[[1]]])?`, `b | delpaths([[0, 1]])?`,
+	`words | join(null)`, `words | join(1)?`, `b | sub("x"; null)`, `b | sub("x"; 1)?`, `o | flatten`, `o | flatten(0)`, `t | contains(true), contains(.)`, `t | contains(false)?`, `b | indices("")`, `|[.[] | finites]`, `|[.[] | normals]`,
+	`a | [limit(-1; 1, 2)]`, `a | [limit(null; 1, 2)]`, `a | [skip(-1; 1)]?`, `a | [nth(-1; 1)]?`, `list | with_entries(.)?`, `list | from_entries?`, `o | to_entries | from_entries`, `a | [limit(3; repeat(. + 1))]`, `b * 0.5`, `a * "x"`, `b | . *= 2`, `list[.missing]?`, `list[.a, .n]?`, `list[.a:.missing]?`, `b | scan(["x"])?`, `b | split("x"; "gi")`, `|[last(empty)]`, `n | reverse`, `b | abs?`, `|[.a.x]?`, `[.a.x]?`, `["k", (.a | error)]?`, `a[.a.x]?`, `[.a.x]??`, `[.a.x:]?`, `"\(.a.x)"?`, `o."\(.a.x)"?`, `|{x: .a.x}?`, `|"\(.a.x)"?`,
 	`["a"]`, `"a"`, `a, .b`, `list | .[0], .[1]`, `a as $x | $x`, `a as $x | .b as $y | [$x, $y]`, `list as [$p, $q] | $p + $q`, `o as {k: $v} | $v`, `o as {$k, z: [$one, {$y}]} | [$k, $one, $y]`,
 	`o as {"k": $v} | $v`, `b as $n | {"k": 1} | . as {("k"): $v} | $v`,
 	`n // "d"`, `f // "d"`, `t // "d"`, `|(.n, .a) // "d"`, `missing[0] // .b`, `a.b // "d"`, `list | (.[] | select(. > 1)) // 9`,
@@ -78,14 +82,14 @@ func TestSameResultsAsAnotherJq(t *testing.T) {
 
 func ofGojq(t *testing.T, text string, in any) (all []any, failed bool) {
 	t.Helper()
-	query, err := gojq.Parse("." + text)
+	code, _, err := like15("." + text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	code, err := gojq.Compile(query)
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
+	return resultsOf(code, in)
+}
+
+func resultsOf(code *gojq.Code, in any) (all []any, failed bool) {
 	for results := code.Run(in); ; {
 		v, more := results.Next()
 		if !more {
