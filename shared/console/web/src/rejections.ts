@@ -5,7 +5,7 @@ import type { Refused, Schemas } from "./api.ts";
 export type Rejection = Schemas["Rejection"];
 export type Group = Schemas["RejectionGroup"];
 export type Kind = Schemas["RejectionKind"];
-export type Retry = Partial<Schemas["Retry"]>;
+export type Retry = Pick<Partial<Schemas["Retry"]>, "kind" | "code" | "identifiers">;
 
 export const kinds: Kind[] = ["invalid", "refused", "duplicate", "conflict", "no_token", "set_aside"];
 

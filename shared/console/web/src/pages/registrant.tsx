@@ -104,7 +104,7 @@ function Story({ connector, registry, registrant }: { connector: string; registr
             ) : (
               older && <p>{t("registrant.searched", { count: past.length })}</p>
             )}
-            {asking && <RetryDialog connector={connector} what={{ identifiers }} kind={state.state === "rejected" ? state.rejection.kind : undefined} close={() => ask(false)} done={(_, text) => (tell(text), polled.refresh())} />}
+            {asking && <RetryDialog connector={connector} what={{ identifiers }} kind={state.state === "rejected" ? state.rejection.kind : undefined} close={() => ask(false)} done={(text) => (tell(text), polled.refresh())} />}
           </>
         );
       }}

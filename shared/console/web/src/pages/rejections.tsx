@@ -66,12 +66,11 @@ export function Rejections({ id, query }: { id: string; query: Record<string, st
 
 function Workbench({ connector, filter, listed }: { connector: string; filter: Filter; listed: boolean }) {
   const polled = usePolled(`groups ${connector}`, () => readGroups(connector), 10_000);
-  const [asking, ask] = useState<Question | undefined>(undefined);
-  const question = (what: Question) => ask(what);
-  const done = (what: Question, counted: Counted) => (count: number, text: string) => {
-    asked(connector, what.what, counted.groups);
+  const [question, ask] = useState<Question | undefined>(undefined);
+  const done = ({ what, done }: Question, { groups }: Counted, text: string) => {
+    remember(connector, what, groups);
     tell(text);
-    what.done?.(count);
+    done?.();
     polled.refresh();
   };
   return (
@@ -79,12 +78,12 @@ function Workbench({ connector, filter, listed }: { connector: string; filter: F
       {(counted) => (
         <>
           {listed ? (
-            <Listed key={JSON.stringify(filter)} connector={connector} filter={filter} counted={counted} ask={question} />
+            <Listed key={JSON.stringify(filter)} connector={connector} filter={filter} counted={counted} ask={ask} />
           ) : (
-            <Groups connector={connector} counted={counted} ask={question} />
+            <Groups connector={connector} counted={counted} ask={ask} />
           )}
-          {asking && (
-            <RetryDialog connector={connector} what={asking.what} kind={asking.kind} note={asking.note} close={() => ask(undefined)} done={done(asking, counted)} />
+          {question && (
+            <RetryDialog connector={connector} what={question.what} kind={question.kind} note={question.note} close={() => ask(undefined)} done={(text) => done(question, counted, text)} />
           )}
         </>
       )}
@@ -97,13 +96,15 @@ interface Question {
   what: Retry;
   kind?: Schemas["RejectionKind"];
   note?: string;
-  done?: (count: number) => void;
+  done?: () => void;
 }
 
-type Ask = (what: Question) => void;
+type Ask = (question: Question) => void;
 
-function asked(connector: string, what: Retry, groups: Group[]): void {
-  if (what.identifiers || what.registrants) return; // no group of its own
+// remember keeps of which groups those are who are tried again, to tell what becomes of
+// them. Some of a group are of none.
+function remember(connector: string, what: Retry, groups: Group[]): void {
+  if (what.identifiers) return;
   tried.value = { ...tried.value, [connector]: asking(tried.value[connector] ?? {}, groups, what, Date.now()) };
 }
 

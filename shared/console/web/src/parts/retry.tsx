@@ -41,8 +41,8 @@ interface Props {
   // What else is to be said of whom it is about.
   note?: string;
   close: () => void;
-  // It was asked for: how many, and what to say.
-  done: (count: number, text: string) => void;
+  // It was asked for; text says how many go out, and when.
+  done: (text: string) => void;
 }
 
 // RetryDialog asks, with the number of those whom the API would send again.
@@ -53,10 +53,10 @@ export function RetryDialog({ connector, what, kind, note, close, done }: Props)
   const send = () =>
     act.run(async () => {
       const { count, answer } = await asked(connector, what, false);
-      const number = what.identifiers || what.registrants ? count : (found?.count ?? count);
+      const number = what.identifiers ? count : (found?.count ?? count);
       const text = [t("retry.answer", { count: number }), sentences.note(answer.goes_out).text];
       close();
-      done(number, (answer.goes_out.code === "nobody" ? text.slice(1) : text).join(" "));
+      done((answer.goes_out.code === "nobody" ? text.slice(1) : text).join(" "));
     });
   const confirm = found && (found.count > 0 || !found.complete) && (
     <Button kind="main" makes="retryRejections" unless={act.busy ? t("retry.working") : undefined} onClick={send}>{t("retry.button")}</Button>
