@@ -12,6 +12,7 @@ export interface Paged<T> {
   data?: T[];
   fault?: Error;
   asOf?: Date;
+  // refresh reads the first page now, and shows what is new in it.
   refresh: () => void;
   // How many came since, and what shows them too.
   fresh: number;
@@ -25,13 +26,18 @@ export interface Paged<T> {
 export function usePaged<T>(key: string, read: (cursor?: string) => Promise<Page<T>>, idOf: (entry: T) => string, every: number | ((page?: Page<T>) => number)): Paged<T> {
   const polled = usePolled(key, () => read(), every);
   const [, draw] = useState(0);
-  const kept = useRef({ key: "", ids: [] as string[], by: new Map<string, T>(), next: undefined as string | undefined, begun: false });
-  if (kept.current.key !== key) kept.current = { key, ids: [], by: new Map(), next: undefined, begun: false };
+  const kept = useRef({ key: "", ids: [] as string[], by: new Map<string, T>(), next: undefined as string | undefined, begun: false, adopt: false });
+  if (kept.current.key !== key) kept.current = { key, ids: [], by: new Map(), next: undefined, begun: false, adopt: false };
   const state = kept.current;
   const page = polled.data;
   for (const entry of page?.entries ?? []) state.by.set(idOf(entry), entry);
   if (page && !state.begun) Object.assign(state, { ids: page.entries.map(idOf), next: page.next, begun: true });
-  const unseen = (page?.entries ?? []).map(idOf).filter((id) => !state.ids.includes(id));
+  let unseen = (page?.entries ?? []).map(idOf).filter((id) => !state.ids.includes(id));
+  if (state.adopt && unseen.length > 0) {
+    state.ids = [...unseen, ...state.ids];
+    state.adopt = false;
+    unseen = [];
+  }
   const more = async () => {
     const { entries, next } = await read(state.next);
     for (const entry of entries) state.by.set(idOf(entry), entry);
@@ -43,8 +49,13 @@ export function usePaged<T>(key: string, read: (cursor?: string) => Promise<Page
     state.ids = [...unseen, ...state.ids];
     draw((n) => n + 1);
   };
+  const refresh = () => {
+    state.adopt = true;
+    polled.refresh();
+  };
   return {
     ...polled,
+    refresh,
     data: page && state.ids.map((id) => state.by.get(id)!),
     fresh: unseen.length,
     show,

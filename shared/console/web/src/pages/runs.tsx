@@ -1,5 +1,5 @@
 // The runs of a connector, and one of them.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../api.ts";
 import { useAction } from "../parts/action.ts";
 import { type Connector, ConnectorPage } from "../parts/connector.tsx";
@@ -103,12 +103,16 @@ function Shown({ connector, run, refresh }: { connector: Connector; run: OneRun;
 export function Cancel({ connector, run, refresh }: { connector: string; run: OneRun; refresh: () => void }) {
   const [asks, ask] = useState(false);
   const act = useAction();
+  const done = useRef(false);
+  useEffect(() => {
+    if (run.cancelled && done.current) focusHeading(); // the button is gone
+  }, [run.cancelled]);
   const word = run.kind === "import" ? "import" : "run";
   const cancel = () =>
     act.run(async () => {
       await call("cancelRun", { path: { id: connector, run: run.id } });
       ask(false);
-      focusHeading(); // the button goes
+      done.current = true;
       tell(t(`cancel.${word}_done`));
       refresh();
     });

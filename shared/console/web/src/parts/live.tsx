@@ -37,6 +37,9 @@ export function Told() {
   return <p class="notice" data-kind="ok">{text}</p>;
 }
 
+// forget is called when another page is shown.
 export function forget(): void {
-  if (told.value.text && told.value.path !== pathOf(hash.value)) told.value = { text: "", path: "" };
+  if (!told.value.text || told.value.path === pathOf(hash.value)) return;
+  told.value = { text: "", path: "" };
+  said.value = "";
 }
