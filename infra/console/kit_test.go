@@ -128,6 +128,11 @@ func addressed(t *testing.T, w *console.World, at string) string {
 	if strings.Contains(at, "{registrant}") {
 		at = strings.ReplaceAll(at, "{registrant}", fmt.Sprint(rejected(t, w, console.Households)))
 	}
+	if strings.Contains(at, "{run}") {
+		var list struct{ Runs []struct{ ID string } }
+		ask(t, w, "/connectors/"+w.Connectors[console.Schools]+"/runs", &list)
+		at = strings.ReplaceAll(at, "{run}", list.Runs[0].ID)
+	}
 	return at
 }
 

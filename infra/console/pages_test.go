@@ -52,6 +52,24 @@ var views = []view{
 		page.Until("the registry's answer", `document.querySelectorAll(".lines li").length >= 6`)
 	}},
 	{name: "registrant-anywhere", as: console.Vera, at: "/registrants/{registrant}"},
+	{name: "overview", as: console.Ada, at: "/connectors/{Household registry}", see: []browser.Element{browser.Heading(console.Households), browser.Heading("Most frequent rejections"), browser.Heading("History")}},
+	{name: "overview-problem", as: console.Vera, at: "/connectors/{Pension register}", see: []browser.Element{browser.Link("Change password")}},
+	{name: "overview-running", as: console.Omar, at: "/connectors/{School meals}", see: []browser.Element{browser.Button("Pause")}, prepare: func(page *browser.Page) {
+		page.Click(browser.Role("DisclosureTriangle", "").In(browser.Role("main", "")))
+	}},
+	{name: "delete", as: console.Ada, at: "/connectors/{Household registry}", prepare: func(page *browser.Page) {
+		page.Until("the menu", `(document.querySelector(".head summary")?.click(), document.querySelector(".head details button")?.click(), document.querySelector("dialog[open]") !== null)`)
+	}},
+	{name: "runs", as: console.Vera, at: "/connectors/{Household registry}/runs", see: []browser.Element{browser.Link("").Like("2026|20")}},
+	{name: "run", as: console.Omar, at: "/connectors/{School meals}/runs/{run}", see: []browser.Element{browser.Heading("Pace"), browser.Heading("Who was looked at")}},
+	{name: "imports", as: console.Omar, at: "/connectors/{Household registry}/imports", see: []browser.Element{browser.Heading("All imports")}, prepare: func(page *browser.Page) {
+		page.Until("the list is chosen", `(document.querySelectorAll("input[type=radio]")[1]?.click(), document.querySelector("textarea") !== null)`)
+	}},
+	{name: "changes", as: console.Vera, at: "/connectors/{Household registry}/changes", see: []browser.Element{browser.Text("Ada Administrator")}},
+	{name: "api", as: console.Vera, at: "/api", see: []browser.Element{browser.Heading("Before the first call")}, prepare: func(page *browser.Page) {
+		page.Until("the commands", `(document.querySelectorAll("main details:not([open]) > summary").forEach((one) => one.click()), document.querySelectorAll("pre").length > 10)`)
+	}},
+	{name: "shortcuts", as: console.Vera, at: "/", prepare: func(page *browser.Page) { page.Press("?"); page.See(browser.Role("dialog", "")) }},
 	{name: "lost", as: console.Vera, at: "/nothing/here", see: []browser.Element{browser.Heading("There is no such page")}},
 	{name: "sign-in", as: console.Vera, at: "/sign-in?reason=expired", see: []browser.Element{browser.Link("Sign in")}},
 	{name: "signed-out", as: console.Vera, at: "/signed-out", see: []browser.Element{browser.Heading("You are signed out")}},
