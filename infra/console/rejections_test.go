@@ -300,3 +300,47 @@ func TestARegistrantIsFollowedToItsToken(t *testing.T) {
 	page.See(browser.Text("It holds a token."))
 	clean(t, w, page)
 }
+
+// reach brings the focus by the key Tab alone to an element, as Focused names it, and
+// presses Enter.
+func reach(t *testing.T, page *browser.Page, element string) {
+	t.Helper()
+	for range 150 {
+		if strings.HasSuffix(page.Focused(), element) {
+			page.Press(kb.Enter)
+			return
+		}
+		page.Press(kb.Tab)
+	}
+	t.Fatalf("Tab does not come to %s", element)
+}
+
+// Without a mouse: the file, and a group that is sent again.
+func TestRejectionsByKeyboard(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	page := window(t, b, w, "/")
+	page.Before(saved)
+	page.Open(w.Address)
+	page.Click(browser.Button(console.Omar.Button))
+	loaded(page)
+	group := groupsOf(t, w, console.Fishers).Groups[0]
+	page.See(browser.Link(console.Fishers))
+	reach(t, page, `rejections of `+console.Fishers+`"`)
+	page.See(browser.Button("Download CSV"))
+	reach(t, page, `button "Download CSV"`)
+	page.See(browser.Role("StaticText", "").Like("rows downloaded"))
+	if len(rows(t, page)) == 0 {
+		t.Error("the file is empty")
+	}
+	again := fmt.Sprintf("button %q", "Try again: "+group.Reason)
+	reach(t, page, again)
+	page.See(browser.Button("Try again").In(browser.Role("dialog", "Try again")))
+	reach(t, page, `button "Try again"`)
+	// It is stopped, and the answer says so.
+	page.See(browser.Role("StaticText", "").Like("again. The connector is stopped, so they go out once it is started"))
+	if focus := page.Focused(); focus != again {
+		t.Errorf("the focus is on %s", focus)
+	}
+	clean(t, w, page)
+}
