@@ -508,12 +508,14 @@ func (e *evaluation) text(t *gojq.String, format string, s *scope, in item, out 
 	return e.pieces(t.Queries, "", format, s, in, out)
 }
 
-func (e *evaluation) pieces(pieces []*gojq.Query, before, format string, s *scope, in item, out yield) error {
-	if len(pieces) == 0 {
-		return out(in.made(before))
+// pieces puts pieces in front of what is after them; the last is the slowest.
+func (e *evaluation) pieces(pieces []*gojq.Query, after, format string, s *scope, in item, out yield) error {
+	last := len(pieces) - 1
+	if last < 0 {
+		return out(in.made(after))
 	}
-	literal := pieces[0].Term != nil && pieces[0].Term.Str != nil
-	return e.query(pieces[0], s, in.alone(), func(x item) error {
+	literal := pieces[last].Term != nil && pieces[last].Term.Str != nil
+	return e.query(pieces[last], s, in.alone(), func(x item) error {
 		piece, ok := x.value.(string)
 		if !literal || !ok {
 			var err error
@@ -521,10 +523,10 @@ func (e *evaluation) pieces(pieces []*gojq.Query, before, format string, s *scop
 				return err
 			}
 		}
-		if err := e.spend(unitsOf(before) + unitsOf(piece)); err != nil {
+		if err := e.spend(unitsOf(after) + unitsOf(piece)); err != nil {
 			return err
 		}
-		return e.pieces(pieces[1:], before+piece, format, s, in, out)
+		return e.pieces(pieces[:last], piece+after, format, s, in, out)
 	})
 }
 

@@ -46,7 +46,7 @@ func init() {
 		{"sub", 3}:     {special: (*evaluation).substitute},
 		{"_match", 2}:  {native: (*evaluation).matches},
 		{"test", 2}:    {native: (*evaluation).test},
-		{"split", 2}:   {native: (*evaluation).splitBy},
+		{"_split", 2}:  {native: (*evaluation).splitBy},
 		{"setpath", 2}: {native: func(e *evaluation, in any, args []any) (any, error) {
 			keys, ok := args[0].([]any)
 			if !ok {
@@ -392,7 +392,7 @@ var whole = map[signature]native{
 			if !ok {
 				return nil, fail("%s is not a character", kind(v))
 			}
-			if r < 0 || r > utf8.MaxRune || math.IsNaN(r) {
+			if r = math.Trunc(r); !(r >= 0 && r <= utf8.MaxRune) {
 				r = utf8.RuneError
 			}
 			text.WriteRune(rune(r))
@@ -677,17 +677,17 @@ func (e *evaluation) flattened(in any, depth float64) (any, error) {
 	return flat, nil
 }
 
-// numbers is range(start; end; step).
+// numbers is range(start; end; step), of which the start is the slowest.
 func (e *evaluation) numbers(args []*gojq.Query, s *scope, in item, out yield) error {
-	return e.product(args, s, in, make([]any, 3), func(values []any) error {
+	return e.product([]*gojq.Query{args[2], args[1], args[0]}, s, in, make([]any, 3), func(values []any) error {
 		for _, v := range values {
 			if !isNumber(v) {
 				return fail("%s is not a number", kind(v))
 			}
 		}
-		at, end, step := number(values[0]), values[1], values[2]
+		at, end, step := number(values[2]), values[1], values[0]
 		direction := compare(step, 0)
-		for direction*compare(end, at) > 0 {
+		for direction*compare(at, end) < 0 {
 			if err := e.spend(1); err != nil {
 				return err
 			}

@@ -191,8 +191,8 @@ func (e *evaluation) set(v any, keys []any, value any) (any, error) {
 	return copied, nil
 }
 
-// deletePaths is v without what is at the paths, all of which mean v as it is: what is
-// deleted moves nothing that others name.
+// deletePaths is v without what is at the paths, which all mean v as it is. Only what is
+// deleted from a part of a list moves what others name in the list, as in jq 1.5.
 func (e *evaluation) deletePaths(v any, paths []any) (any, error) {
 	weight, err := e.weighed(paths)
 	if err == nil {

@@ -433,8 +433,8 @@ func (e *evaluation) splitBy(in any, args []any) (any, error) {
 // substitute is sub(re; text; flags). Where the new text has several results,
 // there are as many texts.
 func (e *evaluation) substitute(args []*gojq.Query, s *scope, in item, out yield) error {
-	return e.product([]*gojq.Query{args[0], args[2]}, s, in, make([]any, 2), func(values []any) error {
-		text, p, err := e.matching(in.value, values)
+	return e.product([]*gojq.Query{args[2], args[0]}, s, in, make([]any, 2), func(values []any) error {
+		text, p, err := e.matching(in.value, []any{values[1], values[0]})
 		if err != nil {
 			return err
 		}

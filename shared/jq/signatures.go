@@ -21,7 +21,7 @@ var types = map[string]struct{ takes, gives seeding.Types }{
 	"error": {}, "empty": {},
 	"range": {0, tNumber}, "infinite": {0, tNumber}, "nan": {0, tNumber}, "pow": {0, tNumber},
 	"sub": {tText, tText}, "_match": {tText, tList}, "test": {tText, tBoolean}, "_captured": {tObject, tObject},
-	"split": {tText, tList}, "explode": {tText, tList}, "implode": {tList, tText}, "join": {tList | tObject, tText},
+	"split": {tText, tList}, "_split": {tText, tList}, "explode": {tText, tList}, "implode": {tList, tText}, "join": {tList | tObject, tText},
 	"setpath": {tAny, tAny}, "delpaths": {tAny, tAny},
 	"type": {tAny, tText}, "isinfinite": {tAny, tBoolean}, "isnan": {tAny, tBoolean}, "isnormal": {tAny, tBoolean},
 	"abs": {tNumber, tNumber}, "length": {tAny &^ tBoolean, tNumber}, "utf8bytelength": {tText, tNumber},

@@ -738,6 +738,10 @@ func row(v any, separator string, quote func(string) string) (string, error) {
 			return "", fail("%s cannot be in a row", kind(v))
 		case string:
 			cells[i] = quote(v)
+		case float64:
+			if cells[i] = asJSON(v); math.IsNaN(v) && separator != " " {
+				cells[i] = ""
+			}
 		default:
 			cells[i] = asJSON(v)
 		}
