@@ -39,6 +39,12 @@ func FuzzLikeAnotherJq(f *testing.F) {
 					t.Errorf("%s: gives %v, foreseen were the types %b", text, v, o.Gives)
 				}
 			}
+			if other, ok := ofWhatIsRead(text, value, o); ok && asText(t, other) != asText(t, got) {
+				t.Errorf("%s: depends on others than %v", text, o.Reads)
+			}
+			if o.Same && (failed || len(got) != 1) {
+				t.Errorf("%s: is not the same for every record", text)
+			}
 		}
 		if differsByIntent(text) {
 			return
@@ -59,6 +65,22 @@ func FuzzLikeAnotherJq(f *testing.F) {
 			t.Errorf("%s:\n got %.300s, failed %t\nwant %.300s, failed %t", text, a, failed, b, wantFailed)
 		}
 	})
+}
+
+// ofWhatIsRead are the results for a record that has only the fields which a program
+// reads, if that is foreseen.
+func ofWhatIsRead(text string, record map[string]any, o seeding.Outcome) (results []any, ok bool) {
+	if o.ReadsAny {
+		return nil, false
+	}
+	fields := map[string]any{"unknown": 1}
+	for name, v := range record {
+		if slices.Contains(o.Reads, name) {
+			fields[name] = v
+		}
+	}
+	results, _, spent, err := jq.Results(text, fields)
+	return results, err == nil && !spent
 }
 
 func read(t *testing.T, text []byte) (v any) {

@@ -2,6 +2,9 @@ package jq_test
 
 import (
 	"reflect"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/itchyny/gojq"
 )
@@ -20,7 +23,8 @@ const in15 = `
 		if ($path | type) == "array" then _walk($path) else error end;
 	def nth($n): _at($n);
 	def _delpaths($paths): delpaths($paths);
-	def delpaths($paths): if . == null and ($paths | type) == "array"
+	def _ofParts: any(arrays[]; any(arrays | .[:-1][]; type == "object"));
+	def delpaths($paths): if $paths | _ofParts then _differs elif . == null and ($paths | type) == "array"
 		then reduce $paths[] as $p (.; if ($p | type) == "array" then if ($p | length) > 1 then [_at($p[0])] | null else . end else error end) else _delpaths($paths) end;
 	def del(f): delpaths([path(f)]);
 	def _limit($n; f): limit($n; f);
@@ -83,11 +87,18 @@ func like15(text string) (code *gojq.Code, differs *bool, err error) {
 		return nil, nil, err
 	}
 	rewrite(reflect.ValueOf(query))
-	prelude, err := gojq.Parse(repeated + in15 + ".")
+	defs, err := definitions()
 	if err != nil {
 		return nil, nil, err
 	}
-	query.FuncDefs = append(prelude.FuncDefs, query.FuncDefs...)
+	// All of them take gojq long to compile.
+	uses := query.String()
+	for _, def := range slices.Backward(defs) {
+		if strings.Contains(uses, def.Name) {
+			uses += def.String()
+			query.FuncDefs = append([]*gojq.FuncDef{def}, query.FuncDefs...)
+		}
+	}
 	differs = new(bool)
 	code, err = gojq.Compile(query, gojq.WithFunction("_differs", 0, 0, func(in any, _ []any) any {
 		*differs = true
@@ -95,6 +106,15 @@ func like15(text string) (code *gojq.Code, differs *bool, err error) {
 	}))
 	return code, differs, err
 }
+
+// definitions are those of in15, in their order.
+var definitions = sync.OnceValues(func() ([]*gojq.FuncDef, error) {
+	query, err := gojq.Parse(repeated + in15 + ".")
+	if err != nil {
+		return nil, err
+	}
+	return query.FuncDefs, nil
+})
 
 // repeated is a text times a number: below 1 it is there once, and not at all at 0.
 const repeated = `def _repeated($n): if $n > 0 then . * ([1, $n] | max) else null end;`

@@ -29,6 +29,9 @@ var forms = slices.Concat(
 	// Operators.
 	strings.Split(`V + W~V - W~V * W~V / W~V % W~V == W~V != W~V < W~V <= W~V > W~V >= W~V and W~V or W~V // W~V | not~-(V)~[V, W]~[V, W] | sort~[V, W] | unique~[V, W] | add~[V, W] | min, max`, `~`),
 	strings.Split(`if V then 1 else 2 end~{a: V}~{(V): W}~"\(V)-"~[V, W] | index(W)~reduce V as $x (W; $x)~reduce (V, W) as $x (null; . + $x)~foreach V as $x (W; $x; [., $x])~first(V, W)~try error(V) catch .~[V | (W, error)?]~V | (.a, .b) = W~V | .[0] |= W~V | .[W] = 1~V | .[W] |= 1~V | .[W] += 1~V | .[W] //= 1~V | .[W:] = [9]~V | .[]? = W~V | .[]? += W~V | del(.[W])~V | del(.[W:])~V | del(.[0], .[W])`, `~`),
+	// Both samples as arguments, and inside of others.
+	strings.Split(`[limit(V; W)]~[limit(V; 1, W)]~[nth(V; W, 1)]~[limit(3; range(V; W))]~[limit(3; range(V; W; 2))]~[1, 2, 3] | .[V:W]~"axbxc" | .[V:W]~[1, 2, 3] | .[V:W] = [9]~[1, 2, 3] | .[V:W] |= map(0)~[1, 2, 3] | del(.[V], .[W])~[1, [2], 3] | del(.[V:W])~[1, 2, 3] | del(.[V:], .[W])~[[1], [2]] | delpaths([[V, W], [W]])~"axbxc" | sub(V; W)~"axbxc" | gsub("(?<a>x)"; V, W)~"axbxc" | [match(V; W)]~[1, 2] | setpath([V]; W)~null | setpath([V, W]; 1)~{a: [1, null]} | getpath(["a", V, W])~{a: [1, null]} | .a[V]?~[1, [2]] | .[V][W]?~[1, [2]] | [.[V][W]?]~pow(V; W)`, `~`),
+	strings.Split(`[V, W] | join("-")~[V, W] | join(W)~[V, W] | sort_by(.)~[V, W] | group_by(.)~[V, W] | from_entries~[{key: V, value: W}] | from_entries~[{name: V, "Value": W}] | from_entries~[V, W] | flatten~[V, W] | flatten(1)~[V, W] | transpose~[V, W] | @csv~[V, W] | @tsv~[V, W] | @sh~[V, W] | implode~[V, W] | mktime~[2020, 1, 2, 3, 4, V, W, 0] | mktime~[V, W] | paths~[V, W] | map(.a?)~[V, W] | combinations~[V, W] | any, all~[V, W] | reverse | .[0]~{a: V} * {a: W}~{a: V} + {a: W}~[V] | contains([W])~{a: V} | contains({a: W})~[V, W] - [W]~{a: V} == {a: W}~[V] < [W]~[V, W] | max_by(.)~[V, W] | unique_by(type)~[V, W] | add | tojson~{a: V, b: W} | to_entries~{a: V, b: W} | map_values(. // empty)~{a: V} | with_entries(.key = W)~[V, W] | .[-1:] += [1]~[V, [W]] | [..]~"\(V)\(W)" | length~[V, W] as [$a, [$b]] | $b~{a: V} as {a: [$a]} | $a~try error({a: V}) catch .a~[V | if . then W else . end]~[V, W] | first(.[] | select(.))~[V, W] | last(.[] | values)~label $out | V, break $out, W`, `~`),
 )
 
 // ofNone and ofOne are functions with no and one argument.
@@ -79,7 +82,7 @@ func TestEveryFunctionWithEveryType(t *testing.T) {
 	}
 	compared := 0
 	for _, form := range allForms() {
-		text := "|.v as $v | .w as $w | " + strings.NewReplacer("V", "$v", "W", "$w").Replace(form)
+		text := "|.v as $v | .w as $w | " + strings.NewReplacer("\"Value\"", "\"Value\"", "V", "$v", "W", "$w").Replace(form)
 		code, differs, err := like15("." + text)
 		foresights := map[string]seeding.Types{} // of programs and types of their fields
 		for i, v := range values {
@@ -97,7 +100,7 @@ func TestEveryFunctionWithEveryType(t *testing.T) {
 					break
 				}
 				foreseen(t, text, record, got, foresights)
-				written := "|" + strings.NewReplacer("V", samples[i], "W", samples[j]).Replace(form)
+				written := "|" + strings.NewReplacer("\"Value\"", "\"Value\"", "V", samples[i], "W", samples[j]).Replace(form)
 				if results, _, spent, err := jq.Results(written, record); err == nil && !spent {
 					foreseen(t, written, nil, results, foresights)
 				}
