@@ -47,7 +47,7 @@ func opened(t *testing.T, b *browser.Browser, change ...string) *browser.Page {
 		_, _ = io.WriteString(w, text)
 	}))
 	t.Cleanup(server.Close)
-	page := b.Window()
+	page := b.Window().For(t)
 	page.Open(server.URL)
 	return page
 }

@@ -24,7 +24,11 @@ import (
 // Page is a tab of the browser. Its methods fail the test if the page is not as they
 // need it; what may still come is waited for.
 type Page struct {
-	t   testing.TB
+	t testing.TB
+	*tab
+}
+
+type tab struct {
 	ctx context.Context
 
 	mu         sync.Mutex
@@ -38,7 +42,7 @@ func open(parent context.Context, t testing.TB, options ...chromedp.ContextOptio
 	t.Helper()
 	ctx, stop := chromedp.NewContext(parent, options...)
 	t.Cleanup(stop)
-	p := &Page{t: t, ctx: ctx, tokens: map[string]bool{}}
+	p := &Page{t, &tab{ctx: ctx, tokens: map[string]bool{}}}
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +65,9 @@ func open(parent context.Context, t testing.TB, options ...chromedp.ContextOptio
 	}
 	return p
 }
+
+// For is the page for another test, such as a part of the one that opened it.
+func (p *Page) For(t testing.TB) *Page { return &Page{t, p.tab} }
 
 // note keeps what the browser complains about, and where the page sends requests.
 func (p *Page) note(event any) {

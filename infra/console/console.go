@@ -53,15 +53,15 @@ type World struct {
 	// files and calls do.
 	Away atomic.Bool
 
-	api      http.Handler
-	sessions sessions
-	clock    *clock
-	invoker  *inprocess.Invoker
-	wired    inprocess.Functions
-	server   *http.Server
-	stop     context.CancelFunc
-	ticking  sync.Mutex
-	ended    sync.WaitGroup
+	api     http.Handler
+	signIn  *signIn
+	clock   *clock
+	invoker *inprocess.Invoker
+	wired   inprocess.Functions
+	server  *http.Server
+	stop    context.CancelFunc
+	ticking sync.Mutex
+	ended   sync.WaitGroup
 
 	mu       sync.Mutex
 	requests []string
@@ -88,9 +88,14 @@ func Start(ctx context.Context, o Options) (*World, error) {
 	}
 	w := &World{
 		Address: "http://" + listener.Addr().String() + "/console", Registries: map[string]*odoosim.Server{}, MTS: map[string]*mtssim.Server{},
-		Connectors: map[string]string{}, sessions: newSessions(o.Label, o.Bearer),
+		Connectors: map[string]string{},
 	}
 	ctx, w.stop = context.WithCancel(ctx)
+	base := strings.TrimSuffix(w.Address, "/console")
+	if w.signIn, err = startSignIn(ctx, base, o.Bearer); err != nil {
+		w.Close()
+		return nil, err
+	}
 	w.clock = newClock(func() bool {
 		for _, server := range w.MTS {
 			if server.Open() > 0 {
@@ -116,7 +121,7 @@ func Start(ctx context.Context, o Options) (*World, error) {
 			return nil, err
 		}
 	}
-	pages, err := files()
+	pages, err := w.console(base, o)
 	if err != nil {
 		w.Close()
 		return nil, err
@@ -134,6 +139,9 @@ func (w *World) Close() {
 		_ = w.server.Close()
 	}
 	w.ended.Wait()
+	if w.signIn != nil {
+		w.signIn.Stop()
+	}
 	for _, server := range w.MTS {
 		server.Close()
 	}
@@ -190,11 +198,11 @@ func (w *World) wire(ctx context.Context, o Options) error {
 			if c, given := r.Context().Value(callerKey{}).(connectors.Caller); given {
 				return c
 			}
-			c, _ := w.sessions.caller(bearerOf(r))
+			c, _ := w.signIn.caller(bearerOf(r))
 			return c
 		},
-		RoleNames:  connectors.RoleNames{Viewer: "viewer", Operator: "operator", Administrator: "administrator"},
-		Deployment: connectors.Deployment{Stack: "mts-connector", Region: "local", Issuer: strings.TrimSuffix(w.Address, "/console")},
+		RoleNames:  roles,
+		Deployment: connectors.Deployment{Stack: "mts-connector", Region: "local", Issuer: w.signIn.Address()},
 	})
 	return nil
 }
@@ -215,15 +223,15 @@ func (w *World) handler(pages http.Handler) http.Handler {
 		w.requests = append(w.requests, r.Method+" "+r.URL.RequestURI())
 		w.mu.Unlock()
 		switch {
-		case strings.HasPrefix(r.URL.Path, "/console/session/"):
-			w.sessions.ServeHTTP(rw, r)
 		case r.URL.Path == "/console" || strings.HasPrefix(r.URL.Path, "/console/"):
 			pages.ServeHTTP(rw, r)
 		case w.Away.Load():
 			panic(http.ErrAbortHandler)
 		default:
-			if _, known := w.sessions.caller(bearerOf(r)); !known && r.URL.Path != "/openapi.json" {
-				answer(rw, http.StatusUnauthorized, map[string]string{"message": "Unauthorized"})
+			if _, known := w.signIn.caller(bearerOf(r)); !known && r.URL.Path != "/openapi.json" {
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(http.StatusUnauthorized)
+				_, _ = io.WriteString(rw, `{"message":"Unauthorized"}`)
 				return
 			}
 			w.api.ServeHTTP(rw, r)
@@ -235,7 +243,10 @@ func (w *World) handler(pages http.Handler) http.Handler {
 func (w *World) Pass(d time.Duration) { w.clock.forward.Add(int64(d)) }
 
 // EndSessions ends the sessions of everybody, and no access token is valid any more.
-func (w *World) EndSessions() { w.sessions.end() }
+func (w *World) EndSessions() { w.signIn.end() }
+
+// Issuer is the address of the issuer of tokens.
+func (w *World) Issuer() string { return w.signIn.Address() }
 
 // Requests are all requests so far, as a log of access has them: "GET /me".
 func (w *World) Requests() []string {

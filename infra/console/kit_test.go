@@ -65,7 +65,7 @@ const quick = `{ const wait = setTimeout; globalThis.setTimeout = (f, ms, ...arg
 // window opens the console at an address behind #, where nobody is signed in.
 func window(t *testing.T, b *browser.Browser, w *console.World, at string) *browser.Page {
 	t.Helper()
-	page := b.Window()
+	page := b.Window().For(t)
 	page.Before(quick)
 	page.Size(1200, 900)
 	page.Open(w.Address + "#" + at)
@@ -100,14 +100,14 @@ func clean(t *testing.T, w *console.World, page *browser.Page) {
 		}
 	}
 	for _, token := range page.Tokens() {
-		for _, address := range append(append(page.Addresses(), w.Requests()...), page.Address()) {
+		for _, address := range slices.Concat(page.Addresses(), w.Requests(), []string{page.Address()}) {
 			if strings.Contains(address, token) {
 				t.Errorf("%s has an access token", strings.ReplaceAll(address, token, "TOKEN"))
 			}
 		}
 	}
 	for _, address := range page.Addresses() {
-		if !strings.HasPrefix(address, strings.TrimSuffix(w.Address, "/console")) && !strings.HasPrefix(address, "data:") {
+		if !strings.HasPrefix(address, strings.TrimSuffix(w.Address, "/console")) && !strings.HasPrefix(address, w.Issuer()) && !strings.HasPrefix(address, "data:") {
 			t.Errorf("a request leaves the deployment: %s", address)
 		}
 	}

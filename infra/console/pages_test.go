@@ -14,7 +14,8 @@ type view struct {
 	name string // of its pictures
 	as   console.Person
 	// at is its address behind #. {Household registry} stands for the id of that
-	// connector, {registrant} for somebody whom it has rejected.
+	// connector, {registrant} for somebody whom that of households has rejected, {run} for
+	// the last run of that of schools.
 	at string
 	// see is there when it is ready, in English.
 	see []browser.Element
@@ -27,6 +28,7 @@ type view struct {
 var views = []view{
 	{name: "connectors", as: console.Ada, at: "/", see: []browser.Element{browser.Heading("Connectors"), browser.Link(console.Households), browser.Link("New connector")}},
 	{name: "connectors-viewer", as: console.Vera, at: "/connectors", see: []browser.Element{browser.Link(console.Fishers)}},
+	{name: "overview-stopped", as: console.Omar, at: "/connectors/{سجل الصيادين}"},
 	{name: "new", as: console.Ada, at: "/new"},
 	{name: "new-refused", as: console.Ada, at: "/new", prepare: func(page *browser.Page) {
 		browser.Evaluate[any](page, `document.querySelector(".save button").click()`)
@@ -38,7 +40,6 @@ var views = []view{
 		page.Until("the preview", `document.querySelector("table.cards") !== null`)
 	}},
 	{name: "settings", as: console.Ada, at: "/connectors/{Household registry}/settings"},
-	{name: "settings-operator", as: console.Omar, at: "/connectors/{Household registry}/settings"},
 	{name: "rejections", as: console.Omar, at: "/connectors/{Household registry}/rejections"},
 	{name: "rejections-list", as: console.Omar, at: "/connectors/{Household registry}/rejections?kind=invalid"},
 	{name: "rejections-retry", as: console.Omar, at: "/connectors/{Household registry}/rejections", prepare: func(page *browser.Page) {
@@ -86,7 +87,7 @@ func TestEveryPage(t *testing.T) {
 	}
 	for _, v := range views {
 		t.Run(v.name, func(t *testing.T) {
-			page := pages[v.as]
+			page := pages[v.as].For(t)
 			for _, language := range []string{"en", "ar", "qps-long"} {
 				browser.Evaluate[any](page, `localStorage.setItem("language", "`+language+`")`)
 				page.Size(1200, 900)
@@ -118,6 +119,19 @@ func TestEveryPage(t *testing.T) {
 	}
 }
 
+// The first page of a deployment without connectors.
+func TestFirstRun(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{Empty: true}), browser.Start(t)
+	page := signedIn(t, b, w, console.Ada, "/")
+	page.See(browser.Link("Tell it where the registry and MTS are"))
+	for _, violation := range page.Violations(axe(t)) {
+		t.Error(violation)
+	}
+	page.Screenshot(picture(t, "first-run"))
+	clean(t, w, page)
+}
+
 // A person without a mouse reaches every control of every page, sees where the focus
 // is, and a reader hears a name for each.
 func TestEveryPageByKeyboard(t *testing.T) {
@@ -128,7 +142,7 @@ func TestEveryPageByKeyboard(t *testing.T) {
 	}
 	for _, v := range views {
 		t.Run(v.name, func(t *testing.T) {
-			page := pages[v.as]
+			page := pages[v.as].For(t)
 			page.Open("about:blank")
 			page.Open(w.Address + "#" + addressed(t, w, v.at))
 			loaded(page)
@@ -141,7 +155,7 @@ func TestEveryPageByKeyboard(t *testing.T) {
 				document.activeElement.blur();
 				const seen = new Set(), dialog = document.querySelector("dialog:modal");
 				globalThis.left = new Set([...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter((one) => {
-					if (one.tabIndex < 0 || one.disabled || !one.checkVisibility({ visibilityProperty: true }) || (dialog && !dialog.contains(one))) return false;
+					if (one.tabIndex < 0 || one.matches(":disabled") || !one.checkVisibility({ visibilityProperty: true }) || (dialog && !dialog.contains(one))) return false;
 					return one.type !== "radio" || (!seen.has(one.name) && Boolean(seen.add(one.name)));
 				}));
 				return left.size;

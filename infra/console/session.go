@@ -1,21 +1,28 @@
 package console
 
 import (
-	"cmp"
-	"crypto/rand"
+	"context"
 	"encoding/json"
-	"fmt"
-	"html"
 	"net/http"
-	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"openg2p.org/mts-connector/infra/local"
+	"openg2p.org/mts-connector/infra/template"
+	"openg2p.org/mts-connector/infra/world/inprocess"
 	"openg2p.org/mts-connector/shared/api/connectors"
+	page "openg2p.org/mts-connector/shared/console"
+	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/outgoing"
 )
 
-// Person is somebody who can sign in.
+// Person is somebody who can sign in at the local issuer.
 type Person struct {
 	Button string // on the page where one signs in
 	Name   string
@@ -31,141 +38,109 @@ var (
 	Persons = []Person{Vera, Omar, Ada}
 )
 
+var roles = connectors.RoleNames{Viewer: "viewer", Operator: "operator", Administrator: "administrator"}
+
 func (p Person) caller() connectors.Caller {
-	return connectors.Caller{Name: strings.ToLower(p.Button), Claim: "sub", Shown: p.Name, Role: p.Role}
+	first, _, _ := strings.Cut(p.Name, " ")
+	return connectors.Caller{Name: strings.ToLower(first), Claim: "sub", Shown: p.Name, Role: p.Role}
 }
 
-// sessions serve /console/session/ and know whose a bearer is. end ends all of them.
-type sessions interface {
-	http.Handler
-	caller(bearer string) (connectors.Caller, bool)
-	end()
+// audience of the access tokens.
+const audience = "mts-connector"
+
+// signIn is the local issuer, and what API Gateway checks of its tokens.
+type signIn struct {
+	*local.Issuer
+	keys *jose.JSONWebKeySet
+
+	mu   sync.Mutex
+	over map[string]bool // tokens that have come, and whether they are refused since
 }
 
-// plainSessions are sessions without an issuer: the page with the buttons is their own.
-type plainSessions struct {
-	label string
-	life  time.Duration // of a bearer
-
-	mu      sync.Mutex
-	holders map[string]Person // by session
-	bearers map[string]bearer
+// startSignIn starts an issuer for the console at a base address.
+func startSignIn(ctx context.Context, base string, bearer time.Duration) (*signIn, error) {
+	issuer, err := local.StartIssuer(ctx, local.IssuerOptions{Audience: audience, Console: base, SessionLifetime: bearer})
+	if err != nil {
+		return nil, err
+	}
+	s := &signIn{Issuer: issuer, keys: &jose.JSONWebKeySet{}, over: map[string]bool{}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, issuer.Address()+"/keys", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = reply.Body.Close() }()
+	return s, json.NewDecoder(reply.Body).Decode(s.keys)
 }
 
-type bearer struct {
-	of      Person
-	expires time.Time
-}
-
-const sessionCookie = "session"
-
-func newSessions(label string, life time.Duration) *plainSessions {
-	return &plainSessions{label: label, life: life, holders: map[string]Person{}, bearers: map[string]bearer{}}
-}
-
-func (s *plainSessions) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.holders)
-	clear(s.bearers)
-}
-
-func (s *plainSessions) caller(text string) (connectors.Caller, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, known := s.bearers[text]
-	if !known || !time.Now().Before(b.expires) {
+// caller is whose a bearer is. It is false for one that API Gateway would refuse.
+func (s *signIn) caller(bearer string) (connectors.Caller, bool) {
+	token, err := jwt.ParseSigned(bearer, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
 		return connectors.Caller{}, false
 	}
-	return b.of.caller(), true
-}
-
-// ServeHTTP implements http.Handler.
-func (s *plainSessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	call := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/console/session/")
-	if r.Method == http.MethodPost && r.Header.Get("X-Console") != "1" {
-		s.refuse(w, http.StatusForbidden, "cross_site")
-		return
+	var claims jwt.Claims
+	var more struct {
+		Name   string `json:"name"`
+		Access struct {
+			Roles []string `json:"roles"`
+		} `json:"realm_access"`
 	}
-	switch call {
-	case "GET login":
-		s.login(w, r)
-	case "GET callback":
-		s.callback(w, r)
-	case "POST token":
-		s.token(w, r)
-	case "POST logout":
-		s.mu.Lock()
-		if c, err := r.Cookie(sessionCookie); err == nil {
-			delete(s.holders, c.Value)
-		}
-		s.mu.Unlock()
-		http.SetCookie(w, cookie("", -1))
-		answer(w, http.StatusOK, map[string]string{"address": ""})
-	default:
-		s.refuse(w, http.StatusNotFound, "not_found")
+	if err := token.Claims(s.keys, &claims, &more); err != nil {
+		return connectors.Caller{}, false
 	}
-}
-
-func (s *plainSessions) login(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	var buttons strings.Builder
-	for _, p := range Persons {
-		fmt.Fprintf(&buttons, `<p><button name="as" value="%s">%s</button></p>`, p.Button, p.Button)
+	if claims.ValidateWithLeeway(jwt.Expected{Issuer: s.Address(), AnyAudience: jwt.Audience{audience}, Time: time.Now()}, 0) != nil {
+		return connectors.Caller{}, false
 	}
-	_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Sign in</title><main><h1>Sign in</h1>
-<form action="callback"><input type="hidden" name="to" value="%s">%s</form></main></html>`, html.EscapeString(r.FormValue("to")), buttons.String())
-}
-
-func (s *plainSessions) callback(w http.ResponseWriter, r *http.Request) {
-	for _, p := range Persons {
-		if p.Button == r.FormValue("as") {
-			id := rand.Text()
-			s.mu.Lock()
-			s.holders[id] = p
-			s.mu.Unlock()
-			http.SetCookie(w, cookie(id, 0))
-			to, err := url.Parse(r.FormValue("to"))
-			if err != nil || to.Scheme != "" || to.Host != "" || to.Path != "" {
-				to = &url.URL{Fragment: "/"}
-			}
-			w.Header().Set("Location", "/console#"+to.EscapedFragment())
-			w.WriteHeader(http.StatusFound)
-			return
-		}
-	}
-	http.Redirect(w, r, "/console#/sign-in?reason=refused", http.StatusFound)
-}
-
-func (s *plainSessions) token(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, _ := r.Cookie(sessionCookie)
-	if c == nil {
-		c = &http.Cookie{}
+	if s.over[bearer] {
+		return connectors.Caller{}, false
 	}
-	p, known := s.holders[c.Value]
-	if !known {
-		s.refuse(w, http.StatusUnauthorized, "not_signed_in")
-		return
+	s.over[bearer] = false
+	return connectors.Caller{Name: claims.Subject, Claim: "sub", Shown: more.Name, Role: roles.Of(more.Access.Roles)}, true
+}
+
+// end ends all sessions, and the access tokens that were used.
+func (s *signIn) end() {
+	s.EndSessions()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for bearer := range s.over {
+		s.over[bearer] = true
 	}
-	text, expires := rand.Text(), time.Now().Add(s.life)
-	s.bearers[text] = bearer{p, expires}
-	answer(w, http.StatusOK, map[string]string{"token": text, "expires": expires.UTC().Format(time.RFC3339), "label": s.label})
 }
 
-func (s *plainSessions) refuse(w http.ResponseWriter, status int, code string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	answer(w, status, map[string]any{"type": "about:blank", "title": code, "status": status, "detail": code, "code": code, "label": s.label})
-}
-
-func cookie(value string, age int) *http.Cookie {
-	return &http.Cookie{Name: sessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode}
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", cmp.Or(w.Header().Get("Content-Type"), "application/json"))
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+// console is the handler of the function, with the files that were built last: a page
+// that is loaded again shows them.
+func (w *World) console(base string, o Options) (http.Handler, error) {
+	root, err := template.Root()
+	if err != nil {
+		return nil, err
+	}
+	id, secret := w.signIn.Console()
+	options := page.Options{
+		Base: base, Issuer: w.signIn.Address(), ClientID: id, Secret: func(context.Context) (string, error) { return secret, nil },
+		Scopes: []string{"profile"}, Keys: inprocess.Keyring("console"),
+		HTTP:  outgoing.New(outgoing.ForIssuer(func(string) string { return "true" })),
+		Label: o.Label, Clock: function.Clock{}, Log: function.Log(o.Log),
+	}
+	session := page.New(options)
+	dist := os.DirFS(filepath.Join(root, "shared/console/dist"))
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/console/session/") {
+			session.ServeHTTP(rw, r) // it knows the issuer already
+			return
+		}
+		now := options
+		var broken error
+		if now.Files, broken = page.ReadFiles(dist); broken != nil {
+			http.Error(rw, broken.Error(), http.StatusInternalServerError)
+			return
+		}
+		page.New(now).ServeHTTP(rw, r)
+	}), nil
 }

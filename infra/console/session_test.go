@@ -48,9 +48,46 @@ func TestSignOutEndsTheSession(t *testing.T) {
 	w, b := sharedWorld(t), browser.Start(t)
 	page := signedIn(t, b, w, console.Omar, "/")
 	page.Click(browser.Button("Sign out"))
-	page.See(browser.Heading("You are signed out"))
-	page.Open(w.Address)
 	page.See(browser.Button("Viewer")) // the issuer asks who it is
+	page.Open(w.Address)
+	page.See(browser.Button("Viewer"))
+}
+
+// Two tabs share a session whose refresh token changes each time it is used, and which
+// ends if one is used twice.
+func TestTwoTabsAndARefreshTokenThatCountsOnce(t *testing.T) {
+	built(t)
+	// The page renews what is valid for 30 s or less: here, each call asks for a new token.
+	w, b := started(t, console.Options{Bearer: 20 * time.Second}), browser.Start(t)
+	one := signedIn(t, b, w, console.Omar, "/")
+	two := one.Tab()
+	two.Before(quick)
+	two.Open(w.Address)
+	for _, page := range []*browser.Page{one, two} {
+		page.Until("it reads again and again", `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/console/session/token")).length > 8`)
+	}
+	for _, page := range []*browser.Page{one, two} {
+		page.See(browser.Link(console.Households), browser.Text("Omar Operator"))
+		if page.Count(browser.Link("Sign in")) > 0 {
+			t.Error("the session is over")
+		}
+		clean(t, w, page)
+	}
+}
+
+// Both are loaded again and again at the same time.
+func TestTwoTabsAreReloaded(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	one := signedIn(t, b, w, console.Omar, "/")
+	two := one.Tab()
+	two.Open(w.Address)
+	for range 4 {
+		one.Reload()
+		two.Reload()
+		for _, page := range []*browser.Page{one, two} {
+			page.See(browser.Link(console.Households), browser.Text("Omar Operator"))
+		}
+	}
 }
 
 // A session that ends leaves the page as it is; signing in in another tab goes on.

@@ -37,7 +37,9 @@ export async function token(refused?: string): Promise<string> {
 async function renewed(): Promise<string> {
   let reply: Response;
   try {
-    reply = await fetch("console/session/token", { method: "POST", headers: { "X-Console": "1" }, cache: "no-store" });
+    // A page that is left meanwhile must not lose the cookie of the reply: the refresh
+    // token in the one before may count no more.
+    reply = await fetch("console/session/token", { method: "POST", headers: { "X-Console": "1" }, cache: "no-store", keepalive: true });
   } catch (error) {
     if (session.value.kind === "starting") session.value = { kind: "away" };
     throw error;
