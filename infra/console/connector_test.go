@@ -208,6 +208,10 @@ func TestAViewerSeesWhyButtonsDoNothing(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+	page.Size(420, 900)
+	if inside := browser.Evaluate[bool](page, `(({ left, right }) => left >= 0 && right <= innerWidth)(document.querySelector("main details[open] > div").getBoundingClientRect())`); !inside {
+		t.Error("the menu stands out of a narrow page")
+	}
 	page.Open(w.Address + "#" + addressed(t, w, "/connectors/{School meals}/imports"))
 	if s := page.State(browser.Button("Import")); !s.Disabled {
 		t.Errorf("%+v", s)
@@ -269,6 +273,9 @@ func TestTheFirstRun(t *testing.T) {
 	page.Click(browser.Button("Check"))
 	page.See(browser.Text("The check found nothing that keeps it from working."))
 	page.Gone(browser.Text("Afterwards"))
+	for _, violation := range page.Violations(axe(t)) {
+		t.Error(violation)
+	}
 	page.Click(browser.Button("Start"))
 	page.See(browser.Role("StaticText", "").Like("^The last run ended "))
 	clean(t, w, page)

@@ -56,7 +56,7 @@ var views = []view{
 	{name: "overview", as: console.Ada, at: "/connectors/{Household registry}", see: []browser.Element{browser.Heading(console.Households), browser.Heading("Most frequent rejections"), browser.Heading("History")}},
 	{name: "overview-problem", as: console.Vera, at: "/connectors/{Pension register}", see: []browser.Element{browser.Link("Change password")}},
 	{name: "overview-running", as: console.Omar, at: "/connectors/{School meals}", see: []browser.Element{browser.Button("Pause")}, prepare: func(page *browser.Page) {
-		page.Click(browser.Role("DisclosureTriangle", "").In(browser.Role("main", "")))
+		page.Until("the batches", `(document.querySelector("details.disclosure:not([open]) > summary")?.click(), document.querySelectorAll("details.disclosure tbody tr").length > 0)`)
 	}},
 	{name: "delete", as: console.Ada, at: "/connectors/{Household registry}", prepare: func(page *browser.Page) {
 		page.Until("the menu", `(document.querySelector(".head summary")?.click(), document.querySelector(".head details button")?.click(), document.querySelector("dialog[open]") !== null)`)
