@@ -88,7 +88,7 @@ func build() fstest.MapFS {
 	return fstest.MapFS{
 		".gitkeep": {}, "stamp": {Data: []byte("x")}, "index.html.gz": {Data: packed("<!doctype html>")},
 		"main-0123456789.js.gz": {Data: packed("script()")}, "main-0123456789.css.gz": {Data: packed("body{}")},
-		"sentences-ar-0123456789.json.gz": {Data: packed("{}")},
+		"sentences-ar-0123456789.json.gz": {Data: packed("{}")}, "main-0123456789.js.br": {Data: []byte("by brotli")},
 	}
 }
 
@@ -566,6 +566,12 @@ func TestFiles(t *testing.T) {
 		{"/console", "*", "200", "text/html; charset=utf-8", "gzip", "no-cache", "<!doctype html>"},
 		{"/console", "gzip;q=0, *", "200", "text/html; charset=utf-8", "", "no-cache", "<!doctype html>"},
 		{"/console/main-0123456789.js", "gzip", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
+		{"/console/main-0123456789.js", "gzip, deflate, br, zstd", "200", "text/javascript; charset=utf-8", "br", forever, "by brotli"},
+		{"/console/main-0123456789.js", "BR", "200", "text/javascript; charset=utf-8", "br", forever, "by brotli"},
+		{"/console/main-0123456789.js", "br;q=0, gzip", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
+		{"/console/main-0123456789.js", "x-gzip", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
+		{"/console/main-0123456789.js", "*", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
+		{"/console/main-0123456789.js", "identity", "200", "text/javascript; charset=utf-8", "", forever, "script()"},
 		{"/console/main-0123456789.css", "GZIP ; q=0.5", "200", "text/css; charset=utf-8", "gzip", forever, "body{}"},
 		{"/console/sentences-ar-0123456789.json", "identity", "200", "application/json", "", forever, "{}"},
 		{"/console/main-9876543210.js", "gzip", "404", "application/problem+json", "", "no-store", ""},

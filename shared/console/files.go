@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,8 +19,8 @@ import (
 	"openg2p.org/mts-connector/shared/api"
 )
 
-// dist is what `make console` has built: files compressed by gzip. Without a build it
-// holds nothing, so that everything else builds.
+// dist is what `make console` has built: files compressed by gzip, and some by brotli
+// too. Without a build it holds nothing, so that everything else builds.
 //
 //go:embed all:dist
 var dist embed.FS
@@ -30,8 +31,9 @@ type Files map[string]file
 
 // file is one file as it is sent.
 type file struct {
-	packed      []byte // by gzip
-	tag         string // of the packed bytes; of the unpacked ones it ends before "-gzip"
+	gzip        []byte
+	brotli      []byte // nil if there is none; browsers take it over https
+	tag         string // of the bytes by gzip; of those that are sent it ends with their coding
 	contentType string
 }
 
@@ -59,8 +61,8 @@ func Built() (Files, error) {
 	return ReadFiles(below)
 }
 
-// ReadFiles reads the files of a build, which end in ".gz"; others are not served. An
-// error names a file that cannot be served.
+// ReadFiles reads the files of a build, which end in ".gz", and the same ones in ".br",
+// where they are; others are not served. An error names a file that cannot be served.
 func ReadFiles(build fs.FS) (Files, error) {
 	entries, err := fs.ReadDir(build, ".")
 	if err != nil {
@@ -80,8 +82,12 @@ func ReadFiles(build fs.FS) (Files, error) {
 		if err != nil {
 			return nil, err
 		}
+		brotli, err := fs.ReadFile(build, name+".br")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 		sum := sha256.Sum256(packed)
-		files[name] = file{packed, hex.EncodeToString(sum[:8]), contentType}
+		files[name] = file{packed, brotli, hex.EncodeToString(sum[:8]), contentType}
 	}
 	if _, there := files[indexName]; len(files) > 0 && !there {
 		return nil, fmt.Errorf("console: the build has no %s.gz", indexName)
@@ -89,11 +95,15 @@ func ReadFiles(build fs.FS) (Files, error) {
 	return files, nil
 }
 
-// Sizes are the sizes of the files as they are sent, compressed, in bytes.
+// Sizes are the sizes of the files in bytes as they are sent to browsers over https,
+// which take brotli.
 func (f Files) Sizes() map[string]int {
 	sizes := map[string]int{}
 	for name, one := range f {
-		sizes[name] = len(one.packed)
+		sizes[name] = len(one.brotli)
+		if one.brotli == nil {
+			sizes[name] = len(one.gzip)
+		}
 	}
 	return sizes
 }
@@ -117,12 +127,17 @@ func (f Files) asset(w http.ResponseWriter, r *http.Request) error {
 	return asset.send(w, r, "public, max-age=31536000, immutable")
 }
 
-// send sends the file, compressed if the client takes that, or 304 if it has it.
+// send sends the file, compressed as the client takes it, or 304 if it has it.
 func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
-	body, tag := f.packed, `"`+f.tag+`-gzip"`
-	packed := acceptsGzip(r.Header)
-	if !packed {
-		tag = `"` + f.tag + `"`
+	body, tag, coding := f.gzip, `"`+f.tag+`"`, ""
+	switch accepted := codings(r.Header); {
+	case f.brotli != nil && accepted("br"):
+		body, coding = f.brotli, "br"
+	case accepted("gzip"):
+		coding = "gzip"
+	}
+	if coding != "" {
+		tag = `"` + f.tag + "-" + coding + `"`
 	}
 	h := w.Header()
 	h.Set("Cache-Control", cache)
@@ -132,8 +147,8 @@ func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	if packed {
-		h.Set("Content-Encoding", "gzip")
+	if coding != "" {
+		h.Set("Content-Encoding", coding)
 	} else {
 		reader, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
@@ -149,22 +164,20 @@ func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
 	return nil
 }
 
-// acceptsGzip reports whether the client takes gzip (RFC 9110, 12.5.3): it is named, or
-// "*" is, with a weight above 0.
-func acceptsGzip(header http.Header) bool {
-	others, named := false, ""
+// codings reports which codings the client takes (RFC 9110, 12.5.3): those that are
+// named with a weight above 0, and gzip, which every client has, if "*" is.
+func codings(header http.Header) (accepted func(string) bool) {
+	named := map[string]bool{}
 	for one := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
 		coding, parameters, _ := strings.Cut(one, ";")
 		weight := 1.0
 		if value, found := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q="); found {
 			weight, _ = strconv.ParseFloat(value, 64)
 		}
-		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "gzip", "x-gzip":
-			named = strconv.FormatBool(weight > 0)
-		case "*":
-			others = weight > 0
-		}
+		named[strings.TrimPrefix(strings.ToLower(strings.TrimSpace(coding)), "x-")] = weight > 0
 	}
-	return named == "true" || named == "" && others
+	return func(coding string) bool {
+		takes, known := named[coding]
+		return takes || !known && coding == "gzip" && named["*"]
+	}
 }

@@ -1,5 +1,5 @@
-// Builds the console into ../dist. Every file there is compressed with gzip and served
-// as it is. The same sources give the same bytes; it does nothing if none changed.
+// Builds the console into ../dist. Every file there is compressed with gzip, and the
+// script, which is most of what is loaded, with brotli too. They are served as they are. The same sources give the same bytes; it does nothing if none changed.
 //
 //   node build.mjs            build
 //   node build.mjs --types    only what is made of the API's document, for tsc and tests
@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { fields, operations, sentences, types } from "./document.mjs";
 
@@ -39,15 +39,15 @@ mkdirSync(dist, { recursive: true });
 function put(name, type, content) {
   const full = `${name}-${hash(content)}.${type}`;
   writeFileSync(join(dist, `${full}.gz`), gzipSync(content, { level: 9 }));
+  if (type === "js") writeFileSync(join(dist, `${full}.br`), brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }));
   return full;
 }
 
-// The words of languages but English, and what the API says in them, are loaded one at
-// a time.
+// The words of the languages, and what the API says in them, are loaded one at a time.
 const words = {};
 for (const name of globSync("locales/*.json", { cwd: here }).sort()) {
   const language = name.replace(/.*[\\/](.*)\.json$/, "$1");
-  if (language !== "en") words[language] = put(`words-${language}`, "json", JSON.stringify(JSON.parse(readFileSync(join(here, name), "utf8"))));
+  words[language] = put(`words-${language}`, "json", JSON.stringify(JSON.parse(readFileSync(join(here, name), "utf8"))));
 }
 const codes = {};
 for (const name of globSync("locales/sentences/*.json", { cwd: here }).sort()) {

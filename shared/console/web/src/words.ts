@@ -2,17 +2,14 @@
 // suffixes of CLDR, {{name}} for parameters), numbers and times.
 import { computed, effect, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import en from "../locales/en.json" with { type: "json" };
+import type en from "../locales/en.json";
 import { chosenLanguage, chosenZone } from "./settings.ts";
 
 // The languages, by the names that they have for themselves.
 export const languages: Record<string, string> = { en: "English", fr: "Français", ar: "العربية", es: "Español", hi: "हिन्दी" };
 
-const english: Record<string, string> = en;
-
-// The catalogues that are here. English is part of the page; the others are files by
-// language, of which one is loaded.
-const catalogues = signal<Record<string, Record<string, string>>>({ en });
+// The catalogues that are here. They are files by language, of which one is loaded.
+const catalogues = signal<Record<string, Record<string, string>>>({});
 declare const WORDS: Record<string, string>; // the files, of the build
 const files = typeof WORDS === "undefined" ? {} : WORDS;
 
@@ -33,43 +30,59 @@ const wanted = computed(() => {
   return "en";
 });
 
+const tagOf = (name: string) => (pseudo.includes(name) ? "en" : name);
+
 // The language that the page is in: the one that is wanted, once its words are here.
 let latest = "en";
 export const language = computed(() => {
-  if (!(wanted.value in files) || wanted.value in catalogues.value) latest = wanted.value;
+  if (tagOf(wanted.value) in catalogues.value || !(tagOf(wanted.value) in files)) latest = wanted.value;
   return latest;
 });
 
+// teach gives the words of a language.
+export function teach(name: string, words: Record<string, string>): void {
+  catalogues.value = { ...catalogues.value, [name]: words };
+}
+
 const longest = 10_000; // ms
+const pause = 1_000; // ms
 
 async function learn(name: string): Promise<void> {
   const file = files[name];
   if (!file || name in catalogues.value) return;
   const reply = await fetch(`console/${file}`, { signal: AbortSignal.timeout(longest) });
-  if (reply.ok) catalogues.value = { ...catalogues.value, [name]: await reply.json() };
+  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  teach(name, await reply.json());
 }
 
-// begin loads the words of the language that is wanted, now and whenever it changes.
-// The page is in the one before until they are here, and if they do not come.
+// begin loads the words of the language that is wanted, now and whenever it changes. It
+// ends when there are words. Later the page is in the language before until those of
+// another one are here, and if they do not come.
 export async function begin(): Promise<void> {
-  await learn(wanted.value).catch(() => undefined);
-  effect(() => void learn(wanted.value).catch(() => undefined));
+  for (let tries = 1; ; tries++) {
+    try {
+      await learn(tries % 2 === 1 ? tagOf(wanted.value) : "en");
+      break;
+    } catch {
+      await new Promise((again) => setTimeout(again, pause));
+    }
+  }
+  effect(() => void learn(tagOf(wanted.value)).catch(() => undefined));
 }
 
 export const direction = computed(() => (language.value === "ar" || language.value === "qps-mirrored" ? "rtl" : "ltr"));
 
 // The tag that the browser's own functions are given.
-export const tag = computed(() => (pseudo.includes(language.value) ? "en" : language.value));
+export const tag = computed(() => tagOf(language.value));
+
+const catalogue = computed(() => catalogues.value[tag.value] ?? {});
 
 const plural = computed(() => new Intl.PluralRules(tag.value));
 
 // raw returns the text of a word. A word with a count has a form for it.
 function raw(word: Word, count?: number): string {
-  const forms = count === undefined ? [word] : [`${word}_${plural.value.select(count)}`, `${word}_other`];
-  let text: string = word;
-  for (const catalogue of [english, catalogues.value[tag.value] ?? english]) {
-    for (const form of forms.slice().reverse()) text = catalogue[form] ?? text;
-  }
+  const words = catalogue.value;
+  const text = (count === undefined ? words[word] : (words[`${word}_${plural.value.select(count)}`] ?? words[`${word}_other`])) ?? word;
   return language.value === "qps-long" ? lengthened(text) : text;
 }
 
@@ -98,7 +111,7 @@ export function rich(word: Word, params: Record<string, ComponentChildren>): Com
 
 // known returns a word if there is one, for words that are made of a code.
 export function known(word: string): Word | undefined {
-  return word in en || `${word}_other` in en ? (word as Word) : undefined;
+  return word in catalogue.value || `${word}_other` in catalogue.value ? (word as Word) : undefined;
 }
 
 const accents: Record<string, string> = { a: "áà", e: "éè", i: "íì", o: "óò", u: "úù", A: "Á", E: "É", I: "Í", O: "Ó", U: "Ú" };

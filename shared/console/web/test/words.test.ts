@@ -3,13 +3,26 @@ import { test } from "node:test";
 import { western } from "../src/digits.ts";
 import { parsed, to } from "../src/place.ts";
 import { chosenLanguage } from "../src/settings.ts";
-import { direction, language, list, number, relative, rich, t } from "../src/words.ts";
+import { direction, known, language, list, number, relative, rich, t, teach } from "../src/words.ts";
+import ar from "../locales/ar.json" with { type: "json" };
+import en from "../locales/en.json" with { type: "json" };
+
+teach("en", en);
+teach("ar", ar);
 
 test("a word has the form that its count needs", () => {
   chosenLanguage.value = "en";
   assert.equal(t("list.new", { count: 1 }), "1 new: show it");
   assert.equal(t("list.new", { count: 1200 }), "1,200 new: show them");
   assert.deepEqual(rich("frame.zone", { zone: "UTC" }), ["All times are those of ", "UTC", "."]);
+});
+
+test("a word that is made of a code is known in every language, in whatever form", () => {
+  for (const name of ["en", "ar"]) {
+    chosenLanguage.value = name;
+    assert.deepEqual([known("nav.api"), known("list.new"), known("list.newer")], ["nav.api", "list.new", undefined]);
+  }
+  assert.equal(t("list.new", { count: 2 }), ar["list.new_two"].replace("{{count}}", number(2)));
 });
 
 test("a language that is not known is English, a region is its language", () => {
