@@ -71,6 +71,7 @@ func TestWhatBecameOfARegistrant(t *testing.T) {
 	}
 	page.Click(browser.Button("Ask the registry"))
 	page.See(browser.Text("The registry shows the registrant to the connector's user."), browser.Text("It has a VID."))
+	page.See(browser.Text("It looks through some hundred batches at a time."))
 	page.Click(browser.Button("Search older batches"))
 	page.See(browser.Role("StaticText", "").Like("^All batches are searched: [1-9]"))
 	page.See(browser.Text("Sent to MTS in a batch."))

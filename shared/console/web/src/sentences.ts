@@ -66,7 +66,14 @@ export function problem(of: Schemas["ConnectorProblem"]): { text: Said; remedy: 
 export function line(of: Schemas["Line"]): { text: Said; remedy?: Said } {
   const own = catalogue.value?.["line-codes"][of.line]?.[of.code];
   const found: Sentence | undefined = own?.find((one) => one.result === of.result) ?? catalogue.value?.["problem-codes"][of.code]?.[0];
-  return { text: said(found?.text, of.text, of.params), remedy: of.remedy ? said(found?.remedy, of.remedy, of.params) : undefined };
+  return { text: said(lacking(of) ?? found?.text, of.text, of.params), remedy: of.remedy ? said(found?.remedy, of.remedy, of.params) : undefined };
+}
+
+// lacking says in words what MTS would not take, where the line has codes.
+function lacking(of: Schemas["Line"]): string | undefined {
+  const codes = (of.params as { codes?: string[] } | undefined)?.codes;
+  const texts = codes?.map((code) => catalogue.value?.["rejection-codes"][code]?.text);
+  return texts?.length && texts.every(Boolean) ? t("check.lacking", { reasons: texts.join(" ") }) : undefined;
 }
 
 // reasons are why somebody was rejected, sentence by sentence. One that names fields

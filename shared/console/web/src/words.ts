@@ -79,10 +79,11 @@ const catalogue = computed(() => catalogues.value[tag.value] ?? {});
 
 const plural = computed(() => new Intl.PluralRules(tag.value));
 
-// raw returns the text of a word. A word with a count has a form for it.
+// raw returns the text of a word. A word with a count may have a form for it.
 function raw(word: Word, count?: number): string {
   const words = catalogue.value;
-  const text = (count === undefined ? words[word] : (words[`${word}_${plural.value.select(count)}`] ?? words[`${word}_other`])) ?? word;
+  const forms = count === undefined ? [word] : [`${word}_${plural.value.select(count)}`, `${word}_other`, word];
+  const text = forms.map((form) => words[form]).find((found) => found !== undefined) ?? word;
   return language.value === "qps-long" ? lengthened(text) : text;
 }
 

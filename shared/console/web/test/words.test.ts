@@ -14,6 +14,7 @@ test("a word has the form that its count needs", () => {
   chosenLanguage.value = "en";
   assert.equal(t("list.new", { count: 1 }), "1 new: show it");
   assert.equal(t("list.new", { count: 1200 }), "1,200 new: show them");
+  assert.equal(t("frame.zone", { count: 2, zone: "UTC" }), "All times are those of UTC.");
   assert.deepEqual(rich("frame.zone", { zone: "UTC" }), ["All times are those of ", "UTC", "."]);
 });
 
