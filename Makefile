@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help console run test test-registry soak fuzz lint bench build clean pins
+.PHONY: help console run test test-registry test-login soak fuzz lint bench build clean pins
 
 BIN := .cache/bin
 NODE := $(CURDIR)/.cache/venv-node/bin/node
@@ -37,6 +37,10 @@ test: console ## Run all tests (PACKAGES=./shared/... for some)
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
 	@infra/tools/fetch go ministack
 	@MTSC_REGISTRY_LINES="$(or $(LINES),19 14)" go -C infra/realodoo test -count=1 -timeout 80m
+
+test-login: console ## Test sign-in to the console with a real Keycloak
+	@infra/tools/fetch go ministack keycloak
+	@MTSC_KEYCLOAK=1 go test -count=1 -timeout 40m -v ./infra/keycloak
 
 soak: ## Make long runs, with imports beside them, while functions are killed at random (SEED=7 RUNS=20 REGISTRANTS=2000)
 	@infra/tools/fetch go ministack

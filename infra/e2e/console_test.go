@@ -135,11 +135,9 @@ func TestForeignCallsOfTheConsole(t *testing.T) {
 
 	// A refresh token that was used is somebody else's: the issuer ends the session.
 	thief := visitor.New(stack.ConsoleURL())
-	if _, err := thief.Get(ctx, stack.ConsoleURL()); err != nil {
-		t.Fatal(err)
-	}
 	for _, cookie := range []http.Cookie{kept, newer} {
-		reply, err = thief.Post(ctx, "token", "Cookie: "+sessionCookie+"="+cookie.Value)
+		thief.Keep(&cookie)
+		reply, err = thief.Post(ctx, "token")
 		session(t, reply, err, http.StatusUnauthorized, "not_signed_in")
 	}
 

@@ -53,7 +53,11 @@ func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) e
 		return err
 	}
 
-	console, secret := s.issuer.Console()
+	issuer := OtherIssuer{Address: s.issuer.Address()}
+	issuer.ClientID, issuer.ClientSecret = s.issuer.Console()
+	if o.Issuer != nil {
+		issuer = *o.Issuer
+	}
 	client := cloudformation.NewFromConfig(s.emulator.AWS())
 	created, err := client.CreateStack(ctx, &cloudformation.CreateStackInput{
 		StackName:    aws.String(s.name),
@@ -63,13 +67,13 @@ func (s *Stack) deploy(ctx context.Context, o Options, zips map[string][]byte) e
 		Parameters: parameters(map[string]string{
 			"Architecture":  architecture(),
 			"ScheduleState": "DISABLED", // ticks come by Tick
-			"Issuer":        s.issuer.Address(),
+			"Issuer":        issuer.Address,
 			"Audience":      Audience,
 			"CallbackBase":  o.CallbackBase,
 
 			"ConsoleBase":         s.proxy.Address(),
-			"ConsoleClientId":     console,
-			"ConsoleClientSecret": secret,
+			"ConsoleClientId":     issuer.ClientID,
+			"ConsoleClientSecret": issuer.ClientSecret,
 			"Label":               "LOCAL",
 
 			"AllowedRanges": o.AllowedRanges,

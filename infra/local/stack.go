@@ -41,12 +41,19 @@ type Options struct {
 	// Times are the waiting times of the protocol that differ from the
 	// defaults, as name=duration separated by commas.
 	Times string
+	// Issuer is one that runs already, whose tokens the API accepts instead of those of
+	// the stack's own issuer. Default: none.
+	Issuer *OtherIssuer
 	// SessionLifetime is how long an access token of the console is valid. Default: five
 	// minutes.
 	SessionLifetime time.Duration
 	// Progress receives a line for each step of the start. Default: none.
 	Progress io.Writer
 }
+
+// OtherIssuer is an issuer that somebody else has started, with the console's client at
+// it.
+type OtherIssuer struct{ Address, ClientID, ClientSecret string }
 
 // Audience is the audience of the tokens that the API accepts.
 const Audience = "mts-connector"

@@ -51,6 +51,18 @@ func (v *Visitor) Cookie(name string) *http.Cookie {
 	return v.cookies[address.Host][name]
 }
 
+// Keep takes over a cookie of the console's host, as somebody does who has copied it.
+func (v *Visitor) Keep(cookie *http.Cookie) {
+	address, err := url.Parse(v.Console)
+	if err != nil {
+		return
+	}
+	if v.cookies[address.Host] == nil {
+		v.cookies[address.Host] = map[string]*http.Cookie{}
+	}
+	v.cookies[address.Host][cookie.Name] = cookie
+}
+
 // Get asks for a page. A path is below the console.
 func (v *Visitor) Get(ctx context.Context, address string, headers ...string) (Reply, error) {
 	return v.ask(ctx, http.MethodGet, address, "", headers)
