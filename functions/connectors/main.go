@@ -16,6 +16,7 @@ import (
 	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/function/invoke"
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odoo"
@@ -47,7 +48,7 @@ func main() {
 		},
 		Conditions:   odoo.Conditions,
 		CheckAddress: func(a seeding.Address) error { return calls.Check(a.Scheme, a.Host) },
-		Invoker:      function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()},
+		Invoker:      invoke.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()},
 		Now:          function.Clock{}.Now,
 		NewID:        function.NewID,
 		Log:          log,

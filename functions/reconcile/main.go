@@ -11,6 +11,7 @@ import (
 
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/function/invoke"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -32,7 +33,7 @@ func main() {
 	reconciler := &reconcile.Reconciler{
 		Store:   seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		MTS:     mts.New(outgoing.New(calls), clock.Now),
-		Invoker: function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: stack.Patch()},
+		Invoker: invoke.Invoker{Lambda: awslambda.NewFromConfig(cfg), Patch: stack.Patch()},
 		Meter:   function.Meter{Out: os.Stdout, Stack: string(stack), Now: clock.Now},
 		Clock:   clock,
 		Times:   times,

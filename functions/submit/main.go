@@ -15,6 +15,7 @@ import (
 
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
+	"openg2p.org/mts-connector/shared/function/invoke"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
 	"openg2p.org/mts-connector/shared/odoo"
@@ -49,7 +50,7 @@ func main() {
 	registries := odoo.New(client, password, clock.Now)
 	registries.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	store, seeder := seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers), mts.New(client, clock.Now)
-	invoker := function.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()}
+	invoker := invoke.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()}
 	submitter := &submit.Submitter{
 		Store:           store,
 		Registries:      registries,

@@ -1,5 +1,5 @@
 // Package function has what every Lambda function needs: its environment, log,
-// metrics, clock, ids, and the invoker of other functions.
+// metrics, clock, ids, and what functions send each other.
 package function
 
 import (
@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
 // Env reads the variables that template.yaml gives a function, and reports all
@@ -112,14 +109,6 @@ func NewID() string {
 	return strings.ToLower(idEncoding.EncodeToString(b[:]))
 }
 
-// Invoker starts other functions by asynchronous invocation.
-type Invoker struct {
-	Lambda interface {
-		Invoke(ctx context.Context, in *lambda.InvokeInput, opts ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
-	}
-	Submit, Patch string // function names
-}
-
 // SubmitEvent is the input of the submit function: a tick, one connector, or one
 // inquiry.
 type SubmitEvent struct {
@@ -132,38 +121,6 @@ type SubmitEvent struct {
 type PatchEvent struct {
 	Registry string `json:"registry"`
 	Looks    bool   `json:"looks,omitempty"` // also for the tokens of direct batches
-}
-
-// InvokeSubmit starts submit for one connector.
-func (i Invoker) InvokeSubmit(ctx context.Context, connector string) error {
-	return i.invoke(ctx, i.Submit, SubmitEvent{Connector: connector})
-}
-
-// InvokeInquiry starts submit for one inquiry.
-func (i Invoker) InvokeInquiry(ctx context.Context, id string) error {
-	return i.invoke(ctx, i.Submit, SubmitEvent{Inquiry: id})
-}
-
-// InvokePatch starts patch for one registry.
-func (i Invoker) InvokePatch(ctx context.Context, registry string) error {
-	return i.invoke(ctx, i.Patch, PatchEvent{Registry: registry})
-}
-
-// InvokeLook starts patch for one registry, also to look for the tokens of direct
-// batches.
-func (i Invoker) InvokeLook(ctx context.Context, registry string) error {
-	return i.invoke(ctx, i.Patch, PatchEvent{Registry: registry, Looks: true})
-}
-
-func (i Invoker) invoke(ctx context.Context, name string, event any) error {
-	payload, err := json.Marshal(event)
-	if err != nil {
-		return err
-	}
-	_, err = i.Lambda.Invoke(ctx, &lambda.InvokeInput{
-		FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: payload,
-	})
-	return err
 }
 
 // Until is when the work of an invocation must be over: a little before Lambda
