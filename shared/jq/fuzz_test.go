@@ -119,10 +119,15 @@ func ofAnyType(record map[string]any) map[string]seeding.Types {
 // differsByIntent reports whether a program has what like15 does not make alike: the
 // words of an error, which catch sees, and are each implementation's own; and the key of
 // a pattern, which may be a list that null has nothing at. gojq has no @base32,
-// and another form of an apostrophe in @html.
+// and another form of an apostrophe in @html. And where several arguments of a call
+// give several results each, theirs come in another order.
 func differsByIntent(text string) bool {
-	return strings.Contains(text, "catch") || strings.Contains(text, "@base32") || strings.Contains(text, "html") || keyOfPattern.MatchString(text)
+	return strings.Contains(text, "catch") || strings.Contains(text, "@base32") || strings.Contains(text, "html") || keyOfPattern.MatchString(text) ||
+		strings.Contains(text, ";") && several.MatchString(text)
 }
+
+// several is what gives several results.
+var several = regexp.MustCompile(`,|\[\s*\]|\.\.|range|recurse|repeat|while|until|paths|splits|scan|match|limit|skip|combinations|values|scalars|capture`)
 
 var keyOfPattern = regexp.MustCompile(`as\s*[\[{][^|]*\(`)
 
