@@ -1,5 +1,6 @@
-// Builds the console into ../dist. Every file there is compressed with gzip, and the
-// script, which is most of what is loaded, with brotli too. They are served as they are. The same sources give the same bytes; it does nothing if none changed.
+// Builds the console into ../dist. Every file there is compressed, with gzip and, but
+// for the page itself, with brotli, and served as it is. The same sources give the same
+// bytes; it does nothing if none changed.
 //
 //   node build.mjs            build
 //   node build.mjs --types    only what is made of the API's document, for tsc and tests
@@ -39,7 +40,7 @@ mkdirSync(dist, { recursive: true });
 function put(name, type, content) {
   const full = `${name}-${hash(content)}.${type}`;
   writeFileSync(join(dist, `${full}.gz`), gzipSync(content, { level: 9 }));
-  if (type === "js") writeFileSync(join(dist, `${full}.br`), brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }));
+  writeFileSync(join(dist, `${full}.br`), brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }));
   return full;
 }
 
