@@ -123,8 +123,11 @@ func ofAnyType(record map[string]any) map[string]seeding.Types {
 // give several results each, theirs come in another order.
 func differsByIntent(text string) bool {
 	return strings.Contains(text, "catch") || strings.Contains(text, "@base32") || strings.Contains(text, "html") || keyOfPattern.MatchString(text) ||
-		strings.Contains(text, ";") && several.MatchString(text)
+		strings.Contains(text, ";") && several.MatchString(text) || large.MatchString(text)
 }
+
+// large are numbers that a float64 does not hold.
+var large = regexp.MustCompile(`\d{16}|\d[eE]`)
 
 // several is what gives several results.
 var several = regexp.MustCompile(`,|\[\s*\]|\.\.|range|recurse|repeat|while|until|paths|splits|scan|match|limit|skip|combinations|values|scalars|capture`)
