@@ -433,3 +433,14 @@ func TestOrdinaryWorkIsAllowed(t *testing.T) {
 		}
 	}
 }
+
+// A regular expression is valid by itself, not only within what is put around it.
+func TestRegularExpressionsAreValidAlone(t *testing.T) {
+	for _, pattern := range []string{`)(`, `)`, `(`, `a)|(b`, `[`} {
+		m := canonical()
+		m.VID = fmt.Sprintf("vid | sub(%q; \"\")", pattern)
+		if _, err := (jq.Mappings{}).Compile(m); err == nil {
+			t.Errorf("%s: compiled", pattern)
+		}
+	}
+}

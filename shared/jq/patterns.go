@@ -64,10 +64,14 @@ func compilePattern(key patternKey) (*pattern, string) {
 			return nil, fmt.Sprintf("has an unknown flag: %q", flag)
 		}
 	}
-	text := "(?" + flags + ":" + unicodeClasses(key.text) + ")"
+	text := unicodeClasses(key.text)
 	if len(text) > 2*maxPattern {
 		return nil, "has too many classes such as \\w"
 	}
+	if _, err := syntax.Parse(text, syntax.Perl); err != nil { // alone: ")(" is valid within a group
+		return nil, notAvailable(key.text, err)
+	}
+	text = "(?" + flags + ":" + text + ")"
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, notAvailable(key.text, err)
