@@ -111,3 +111,31 @@ test("styles know no left and right, and are short", () => {
   }
   assert.ok(lines < 600, `${lines} lines`);
 });
+
+// What the API says, by the sentences of its document. English is its own.
+const api = JSON.parse(readFileSync(join(web, "..", "..", "api", "connectors", "openapi.json"), "utf8"));
+const parameters = (text: string) => [...new Set(text.match(/\{\w+\}/g))].sort();
+
+test("every sentence of the API is there in each language, with its parameters", async () => {
+  const { english: sentencesOf } = await import("../document.mjs" as string);
+  for (const name of languages.filter((one) => one !== "en")) {
+    const translated = JSON.parse(read(`locales/sentences/${name}.json`)) as Record<string, string>;
+    assert.deepEqual(Object.keys(translated).sort(), sentencesOf(api), `${name}: other sentences than the document has`);
+    for (const [sentence, text] of Object.entries(translated)) {
+      assert.deepEqual(parameters(text), parameters(sentence), `${name}: ${text}`);
+      assert.ok(text.trim() === text && text !== "", `${name}: ${sentence}`);
+    }
+  }
+});
+
+test("every error of a field is there in each language, with parameters that it has", () => {
+  const codes = api["x-codes"] as Record<string, string>;
+  for (const name of languages.filter((one) => one !== "en")) {
+    const translated = JSON.parse(read(`locales/errors/${name}.json`)) as Record<string, string>;
+    assert.deepEqual(Object.keys(translated).sort(), Object.keys(codes).sort(), `${name}: other codes than the document has`);
+    for (const [code, text] of Object.entries(translated)) {
+      const has = codes[code]!.match(/\w+/g)!;
+      for (const one of parameters(text)) assert.ok(has.includes(one.slice(1, -1)), `${name} ${code}: ${one}`);
+    }
+  }
+});
