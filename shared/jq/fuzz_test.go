@@ -46,7 +46,7 @@ func FuzzLikeAnotherJq(f *testing.F) {
 				t.Errorf("%s: is not the same for every record", text)
 			}
 		}
-		if differsByIntent(text) {
+		if differsByIntent(text) || changes.MatchString(text) {
 			return
 		}
 		want, wantFailed, ok := boundedGojq(text, value)
@@ -58,10 +58,10 @@ func FuzzLikeAnotherJq(f *testing.F) {
 		if errA != nil || errB != nil {
 			t.Fatalf("%s: %v, %v", text, errA, errB)
 		}
+		if failed && wantFailed {
+			return // what came before the error is used by nobody
+		}
 		if !alike(read(t, a), read(t, b)) || failed != wantFailed {
-			if failed != wantFailed && changes.MatchString(text) {
-				return
-			}
 			t.Errorf("%s:\n got %.300s, failed %t\nwant %.300s, failed %t", text, a, failed, b, wantFailed)
 		}
 	})
@@ -134,9 +134,9 @@ var several = regexp.MustCompile(`,|\[\s*\]|\.\.|range|recurse|repeat|while|unti
 
 var keyOfPattern = regexp.MustCompile(`as\s*[\[{][^|]*\(`)
 
-// changes is what a program has in which something is changed. gojq takes .a + 0 for
-// .a, which can be changed; jq does not. And it looks at keys by which something is
-// deleted from null, which has nothing.
+// changes is what a program has in which something is changed: tables compare these.
+// gojq takes .a + 0 for .a, which can be changed; jq does not. And it looks at keys by
+// which something is deleted from null, which has nothing.
 var changes = regexp.MustCompile(`[^=!<>]=[^=]|path|del|pick|map_values|walk`)
 
 // boundedGojq is ofGojq for programs that may be of no use to gojq, or take it long.
