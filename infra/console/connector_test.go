@@ -50,7 +50,7 @@ func TestClicksOfAConnector(t *testing.T) {
 			page.Fill(browser.Field("Numbers of registrants"), "12, 14\n15 14")
 			page.See(browser.Text("3 registrants, each counted once"))
 			page.Click(browser.Button("Import"))
-			page.See(browser.Text("The import is opened. Import of 3 listed registrants."), browser.Link("Import of 3 listed registrants"))
+			page.See(browser.Text("The import is opened. Import of 3 listed registrants.")) // it may be over already
 		}},
 	} {
 		if clicks := page.Clicks(c.do); clicks != c.clicks {
