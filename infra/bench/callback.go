@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -163,18 +165,28 @@ func (m *measurer) memory(ctx context.Context, r *report) error {
 		return err
 	}
 	defer tables.Drop(ctx, m.db.Client())
-	keys := httptest.NewServer(http.HandlerFunc(serveKey))
-	defer keys.Close()
+	tablesAt, err := url.Parse(m.db.Endpoint())
+	if err != nil {
+		return err
+	}
+	database := httputil.NewSingleHostReverseProxy(tablesAt)
+	emulator := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "secretsmanager.") {
+			serveKey(w)
+		} else {
+			database.ServeHTTP(w, r)
+		}
+	}))
+	defer emulator.Close()
 	idle := list[slices.IndexFunc(list, func(b *binary) bool { return b.name == "callback" })]
 	large := &binary{name: idle.name, path: idle.path, variables: idle.variables, event: string(payload), reply: fmt.Sprintf(`{\"rows\":%d}`, seeding.MaxBatch)}
 	var peaks [2]float64
 	for i, b := range []*binary{idle, large} {
-		b.environment = []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + keys.URL}
 		b.look = func(function *exec.Cmd) (err error) {
 			peaks[i], err = peakMemory(function.Process.Pid)
 			return err
 		}
-		took, err := b.start(ctx, m.db.Endpoint(), tables)
+		took, err := b.start(ctx, emulator.URL, tables)
 		b.look = nil
 		if err != nil {
 			return fmt.Errorf("callback of 5 MB: %w", err)
@@ -187,7 +199,7 @@ func (m *measurer) memory(ctx context.Context, r *report) error {
 }
 
 // serveKey is Secrets Manager with one secret, of one version.
-func serveKey(w http.ResponseWriter, _ *http.Request) {
+func serveKey(w http.ResponseWriter) {
 	key := inprocess.Keyring("capability").Key()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	_ = json.NewEncoder(w).Encode(map[string]any{

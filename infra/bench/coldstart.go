@@ -34,9 +34,8 @@ type binary struct {
 	reply  string // what its reply must contain
 	took   []time.Duration
 
-	variables   []string              // that the template gives it, by name
-	environment []string              // beyond them
-	look        func(*exec.Cmd) error // reads from the process after its reply
+	variables []string              // that the template gives it, by name
+	look      func(*exec.Cmd) error // reads from the process after its reply
 }
 
 // median from the start of the process to its first reply.
@@ -158,7 +157,7 @@ func (b *binary) deployed(tables inprocess.Tables) (environment []string) {
 		}
 		environment = append(environment, name+"="+value)
 	}
-	return append(environment, b.environment...)
+	return environment
 }
 
 // start runs the function once behind a bare Runtime API: one event, and then
