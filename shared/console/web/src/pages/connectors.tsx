@@ -1,6 +1,7 @@
 // The list of connectors, which is the home page: what needs somebody stands first.
 import { useRef, useState } from "preact/hooks";
-import { call, type Schemas } from "../api.ts";
+import type { Schemas } from "../api.ts";
+import { connectorPages } from "../connectors.ts";
 import { lacking } from "../parts/controls.tsx";
 import { healthOf, HealthOf, order } from "../parts/health.tsx";
 import { Page } from "../parts/page.tsx";
@@ -20,17 +21,9 @@ export function sorted(connectors: Summary[]): Summary[] {
   return [...connectors].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
 }
 
-const most = 100; // of a page of the API
-
 // all reads every page. The reply is the same object while nothing changes.
 async function all(before: { pages: unknown[]; list: Summary[] } | undefined) {
-  const pages: Schemas["ConnectorSummary"][][] = [];
-  let cursor: string | undefined;
-  do {
-    const { data } = await call("listConnectors", { query: { limit: most, cursor } });
-    pages.push(data.connectors);
-    cursor = data.next;
-  } while (cursor);
+  const pages = await connectorPages();
   if (before && before.pages.length === pages.length && pages.every((page, at) => page === before.pages[at])) return before;
   return { pages, list: pages.flat() };
 }

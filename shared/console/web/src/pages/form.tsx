@@ -2,6 +2,7 @@
 // what is typed are the API's.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Away, call, Refused, type Schemas } from "../api.ts";
+import { connectorPages } from "../connectors.ts";
 import { type Group, groups, type Pointer, same, type Values, valuesOf } from "../form/configuration.ts";
 import { type Difference, differences, merged } from "../form/conflict.ts";
 import { Conflict } from "../form/conflict-view.tsx";
@@ -221,14 +222,7 @@ function withoutSecrets(values: Values): Values {
 
 // named are the connectors of a name.
 async function named(name: string): Promise<Schemas["ConnectorSummary"][]> {
-  const found: Schemas["ConnectorSummary"][] = [];
-  let cursor: string | undefined;
-  do {
-    const { data } = await call("listConnectors", { query: { limit: 100, cursor } });
-    found.push(...data.connectors.filter((one) => one.name === name));
-    cursor = data.next;
-  } while (cursor);
-  return found;
+  return (await connectorPages()).flat().filter((one) => one.name === name);
 }
 
 // lastChanged is who changed a connector last; "" if that cannot be told.

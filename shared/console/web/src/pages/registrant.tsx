@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { call, Refused, type Schemas } from "../api.ts";
+import { connectorPages } from "../connectors.ts";
 import { useAction } from "../parts/action.ts";
 import { isOver, Lines, useCheck } from "../parts/check.tsx";
 import { ConnectorPage } from "../parts/connector.tsx";
@@ -195,18 +196,12 @@ function RunLink({ connector, run }: { connector: string; run: string }) {
   return <a href={to(["connectors", connector, "runs", run])}>{t("event.run")}</a>;
 }
 
-type Summary = Pick<Schemas["ConnectorSummary"], "id" | "name">;
+type Summary = Schemas["ConnectorSummary"];
 type Found = { connector: Summary; known: Known };
 
 // everywhere asks every connector, some at a time.
 async function everywhere(registrant: number): Promise<{ connectors: Summary[]; found: Found[] }> {
-  const connectors: Summary[] = [];
-  let cursor: string | undefined;
-  do {
-    const { data }: { data: { connectors: Summary[]; next?: string } } = await call("listConnectors", { query: { limit: 100, cursor } });
-    connectors.push(...data.connectors);
-    cursor = data.next;
-  } while (cursor);
+  const connectors = (await connectorPages()).flat();
   if (connectors.length < 2) return { connectors, found: [] };
   const found: Found[] = [];
   const left = [...connectors];
