@@ -52,6 +52,103 @@ func opened(t *testing.T, b *browser.Browser, change ...string) *browser.Page {
 	return page
 }
 
+// of opens a page with a body and a script.
+func of(t *testing.T, b *browser.Browser, body, script string) *browser.Page {
+	t.Helper()
+	return opened(t, b, document, `<!doctype html><html lang="en"><title>A page</title><body><p id="said"></p><main>`+body+`</main><script>
+		const said = (text) => { document.getElementById("said").textContent += text + " "; };
+		const once = (on, kind, act) => on.addEventListener(kind, act, { once: true, capture: true });
+		const save = () => document.getElementById("save");`+script+`</script></body></html>`)
+}
+
+// A page may change between looking where something is and acting there. What is done
+// meets what was meant, once, and nothing else.
+func TestAnActMeetsWhatIsMeant(t *testing.T) {
+	const two = `<p><button id="save" onclick="said('saved')">Save</button></p><p><button onclick="said('deleted')">Delete</button></p>`
+	click := func(p *browser.Page) { p.Click(browser.Button("Save")) }
+	fill := func(p *browser.Page) {
+		p.Fill(browser.Field("Name"), "Tom")
+		p.Until("", "(said([...document.querySelectorAll('input')].map((one) => one.value).join('/')), true)")
+	}
+	const fields = `<p><label>Name <input id="name"></label> <label>Other <input id="other"></label></p>`
+	b := browser.Start(t)
+	for name, c := range map[string]struct {
+		body, script string
+		do           func(*browser.Page)
+		want         string
+	}{
+		"all moves down as the mouse comes": {
+			two, `once(document, "mousemove", () => save().closest("main").prepend(save().closest("p").nextElementSibling))`, click, "saved ",
+		},
+		"all moves down as the mouse is pressed": {
+			two, `once(window, "mousedown", () => save().closest("main").prepend(save().closest("p").nextElementSibling))`, click, "saved ",
+		},
+		"it is drawn anew as the mouse is pressed": {two, `once(window, "mousedown", () => save().replaceWith(save().cloneNode(true)))`, click, "saved "},
+		"it moves for a while": {
+			`<div id="space"></div>` + two, `let n = 0; (function move() { if (n++ < 30) { space.style.height = n * 20 + "px"; requestAnimationFrame(move); } })()`, click, "saved ",
+		},
+		"it is covered for a while": {
+			two + `<div id="cover" style="position: fixed; inset: 0"></div>`, `setTimeout(() => cover.remove(), 300)`, click, "saved ",
+		},
+		"a label is clicked for its box": {
+			`<label><input type="checkbox" id="save" style="position: absolute; opacity: 0; pointer-events: none" onclick="said('chosen')">Fast</label>`, "",
+			func(p *browser.Page) { p.Click(browser.Field("Fast")) }, "chosen ",
+		},
+		"a field is drawn anew as it gets the focus": {fields, `const field = document.getElementById("name"); once(field, "focus", () => field.replaceWith(field.cloneNode(true)))`, fill, "Tom/ "},
+		"the focus goes elsewhere once":              {fields, `once(document.getElementById("name"), "select", () => document.getElementById("other").focus())`, fill, "Tom/ "},
+		"a field is emptied": {`<label>Name <input value="old"></label>`, "", func(p *browser.Page) {
+			p.Fill(browser.Field("Name"), "")
+			p.Fill(browser.Field("Name"), "") // it is
+			p.Until("", "(said('<' + document.querySelector('input').value + '>'), true)")
+		}, "<> "},
+		"an option comes later": {
+			`<label>Animal <select onchange="said(this.value)"></select></label>`, `setTimeout(() => document.querySelector("select").add(new Option("Dog")), 300)`,
+			func(p *browser.Page) { p.Choose(browser.Field("Animal"), "Dog") }, "Dog ",
+		},
+		"another address behind #": {
+			`<button onclick="said('at ' + this.title)">Show</button>`,
+			`onhashchange = () => requestAnimationFrame(() => setTimeout(() => { document.querySelector("button").title = location.hash; }))`,
+			func(p *browser.Page) {
+				p.Open(p.Address() + "#one")
+				p.Click(browser.Button("Show"))
+				p.Open(strings.Replace(p.Address(), "#one", "#two", 1))
+				p.Click(browser.Button("Show"))
+				p.Back()
+				p.Click(browser.Button("Show"))
+			}, "at #one at #two at #one ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := of(t, b, c.body, c.script).For(t)
+			if clicks := page.Clicks(func() { c.do(page) }); clicks > 1 && clicks != strings.Count(c.want, "at ") {
+				t.Errorf("%d clicks", clicks)
+			}
+			if got := browser.Evaluate[string](page, "document.getElementById('said').textContent"); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A click that leads to another document has met, and a page that asks before it is left
+// is left.
+func TestAPageIsLeft(t *testing.T) {
+	page := of(t, browser.Start(t), `<button onclick="location = '/other'">Leave</button> <label>Name <input></label>`, `onbeforeunload = (event) => event.preventDefault()`)
+	address := page.Address()
+	page.Fill(browser.Field("Name"), "Tom")
+	if clicks := page.Clicks(func() { page.Click(browser.Button("Leave")) }); clicks != 1 {
+		t.Errorf("%d clicks", clicks)
+	}
+	page.See(browser.Heading("Another page"))
+	page.Open(address)
+	page.Fill(browser.Field("Name"), "Tom")
+	page.Open(address + "other")
+	page.See(browser.Heading("Another page"))
+	if complaints := page.Complaints(); len(complaints) != 0 {
+		t.Error(complaints)
+	}
+}
+
 func axe(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../shared/console/web/node_modules/axe-core/axe.min.js")

@@ -165,13 +165,14 @@ func object(ctx context.Context, node cdp.BackendNodeID) (runtime.RemoteObjectID
 	return reply.Object.ObjectID, nil
 }
 
-// on calls a function of JavaScript on an element.
+// on calls a function of JavaScript on an element. A promise is waited for.
 func on[T any](ctx context.Context, node cdp.BackendNodeID, function string, args ...any) (result T, err error) {
 	handle, err := object(ctx, node)
 	if err != nil {
 		return result, err
 	}
-	return chromedp.Run(ctx, chromedp.CallFunctionOn[T](function, func(p *runtime.CallFunctionOnParams) { p.ObjectID = handle }, args...))
+	wait := true
+	return chromedp.Run(ctx, chromedp.CallFunctionOn[T](function, func(p *runtime.CallFunctionOnParams) { p.ObjectID, p.AwaitPromise = handle, &wait }, args...))
 }
 
 // outline is what can be found on a page, for who reads why a test failed.

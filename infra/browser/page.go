@@ -10,7 +10,6 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
@@ -33,6 +32,7 @@ type tab struct {
 
 	mu         sync.Mutex
 	clicks     int
+	undrawn    bool // what was done last may not be drawn yet
 	complaints []string
 	addresses  []string
 	tokens     map[string]bool
@@ -94,6 +94,14 @@ func (p *Page) note(event any) {
 		if e.Entry.Source != "network" && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
 			complain("%s: %s", e.Entry.Source, e.Entry.Text)
 		}
+	case *cdppage.EventJavascriptDialogOpening:
+		// A page that asks before it is left is left. Others ask nothing this way.
+		if e.Type != "beforeunload" {
+			complain("dialog: %s", e.Message)
+		}
+		go func() { // it is answered while events go on
+			_, _ = chromedp.Call(p.ctx, cdppage.HandleJavaScriptDialog, cdppage.HandleJavaScriptDialogParams{Accept: true})
+		}()
 	case *audits.EventIssueAdded:
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
 			complain("content security policy: %s, %s", d.ViolatedDirective, d.BlockedURL)
@@ -145,7 +153,7 @@ func (p *Page) Clicks(count func()) int {
 	return p.clicks - before
 }
 
-func (p *Page) clicked() { p.mu.Lock(); p.clicks++; p.mu.Unlock() }
+func (p *Page) clicked() { p.mu.Lock(); p.clicks, p.undrawn = p.clicks+1, true; p.mu.Unlock() }
 
 func (p *Page) do(what string, err error) {
 	p.t.Helper()
@@ -166,23 +174,54 @@ func Evaluate[T any](p *Page, expression string) T {
 func (p *Page) Open(address string) {
 	p.t.Helper()
 	p.do(address, chromedp.Do(p.ctx, chromedp.Navigate(address)))
+	p.acted()
+}
+
+// acted says that what the page shows from now on may be the answer to what was done.
+func (p *Page) acted() { p.mu.Lock(); p.undrawn = true; p.mu.Unlock() }
+
+// drawn waits, after something was done, until the page has drawn what that set off by
+// itself: so what it showed before, such as the page at another address behind #, is not
+// taken for the answer. What needs a reply of a server comes later.
+func (p *Page) drawn() {
+	p.mu.Lock()
+	undrawn := p.undrawn
+	p.undrawn = false
+	p.mu.Unlock()
+	if !undrawn {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	// If the page goes elsewhere, there is nothing to wait for.
+	_, _ = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("(async () => {"+frames+"await drawn(); await drawn() })()", chromedp.EvalAwaitPromise))
 }
 
 // Reload loads the page again.
 func (p *Page) Reload() {
 	p.t.Helper()
 	p.do("reload", chromedp.Do(p.ctx, chromedp.Reload()))
+	p.acted()
 }
 
 // Back goes back in the history.
 func (p *Page) Back() {
 	p.t.Helper()
-	Evaluate[any](p, "history.back()")
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	// Where another document comes, the promise ends with this one.
+	_, _ = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`new Promise((done) => {
+		addEventListener("popstate", done, { once: true });
+		history.back();
+	})`, chromedp.EvalAwaitPromise))
+	p.do("back", ctx.Err())
+	p.acted()
 }
 
 // Address is where the page is.
 func (p *Page) Address() string {
 	p.t.Helper()
+	p.drawn()
 	return Evaluate[string](p, "location.href")
 }
 
@@ -224,6 +263,7 @@ const change = `new Promise((resolve) => {
 // until waits until try reports true. While the page goes elsewhere, try may fail.
 func (p *Page) until(what string, try func(context.Context) (bool, error)) {
 	p.t.Helper()
+	p.drawn()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	for {
@@ -294,6 +334,7 @@ func (p *Page) Gone(e Element) {
 // Count is how many of an element are there now.
 func (p *Page) Count(e Element) int {
 	p.t.Helper()
+	p.drawn()
 	all, err := e.found(p.ctx)
 	p.do(e.String(), err)
 	return len(all)
@@ -302,6 +343,7 @@ func (p *Page) Count(e Element) int {
 // Names are the names of all that an element is now.
 func (p *Page) Names(e Element) (names []string) {
 	p.t.Helper()
+	p.drawn()
 	all, err := e.found(p.ctx)
 	p.do(e.String(), err)
 	for _, node := range all {
@@ -329,85 +371,15 @@ func (p *Page) State(e Element) State {
 	}
 }
 
-// middle brings an element into view, and returns its middle; hit says whether a click
-// there meets it.
-const middle = `function () {
-	const element = this.nodeType === Node.TEXT_NODE ? this.parentElement : this;
-	element.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
-	const box = [...element.getClientRects()].find((one) => one.width > 0 && one.height > 0);
-	if (!box) return { x: 0, y: 0, hit: false };
-	const x = box.left + box.width / 2, y = box.top + box.height / 2;
-	const at = document.elementFromPoint(x, y);
-	return { x, y, hit: at !== null && (element.contains(at) || [...(element.labels ?? [])].some((label) => label.contains(at))) };
-}`
-
-// Click clicks an element, once a click meets it.
-func (p *Page) Click(e Element) {
-	p.t.Helper()
-	var place struct {
-		X, Y float64
-		Hit  bool
-	}
-	p.until("a click on "+e.String(), func(ctx context.Context) (bool, error) {
-		all, err := e.found(ctx)
-		if err != nil || len(all) == 0 || property(all[0], "disabled") == "true" {
-			return false, err
-		}
-		place, err = on[struct {
-			X, Y float64
-			Hit  bool
-		}](ctx, all[0].BackendDOMNodeID, middle)
-		return place.Hit, err
-	})
-	p.clicked()
-	for _, kind := range []input.DispatchMouseEventType{"mouseMoved", "mousePressed", "mouseReleased"} {
-		_, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: place.X, Y: place.Y, Button: "left", ClickCount: 1})
-		p.do("a click on "+e.String(), err)
-	}
-}
-
-// Focus gives an element the focus.
-func (p *Page) Focus(e Element) {
-	p.t.Helper()
-	node := p.node(e)
-	_, err := chromedp.Call(p.ctx, dom.Focus, dom.FocusParams{BackendNodeID: node.BackendDOMNodeID})
-	p.do("focus on "+e.String(), err)
-}
-
-// Fill replaces what is in a field.
-func (p *Page) Fill(e Element, text string) {
-	p.t.Helper()
-	p.Focus(e)
-	_, err := on[any](p.ctx, p.node(e).BackendDOMNodeID, `function () { this.select(); }`)
-	p.do("select", err)
-	if text == "" {
-		p.Press(kb.Delete)
-		return
-	}
-	_, err = chromedp.Call(p.ctx, input.InsertText, input.InsertTextParams{Text: text})
-	p.do("type", err)
-}
-
-// Choose chooses an option of a select by its text.
-func (p *Page) Choose(e Element, option string) {
-	p.t.Helper()
-	found, err := on[bool](p.ctx, p.node(e).BackendDOMNodeID, `function (text) {
-		const option = [...this.options].find((one) => one.text === text);
-		if (!option) return false;
-		this.value = option.value;
-		this.dispatchEvent(new Event("input", { bubbles: true }));
-		this.dispatchEvent(new Event("change", { bubbles: true }));
-		return true;
-	}`, option)
-	p.do("choose", err)
-	if !found {
-		p.t.Fatalf("%s has no option %q", e, option)
-	}
-}
-
 // Press presses keys one after the other, as kb names them: "abc", kb.Tab, kb.Enter.
+// They go to what has the focus.
 func (p *Page) Press(keys ...string) {
 	p.t.Helper()
+	p.do("press", press(p.ctx, keys...))
+	p.acted()
+}
+
+func press(ctx context.Context, keys ...string) error {
 	for _, key := range strings.Join(keys, "") {
 		events := kb.Encode(key)
 		for i, event := range events {
@@ -419,21 +391,25 @@ func (p *Page) Press(keys ...string) {
 			if i+1 < len(events) && events[i+1].Type == kb.KeyChar {
 				event.Type, event.Text, event.UnmodifiedText = kb.KeyDown, events[i+1].Text, events[i+1].UnmodifiedText
 			}
-			_, err := chromedp.Call(p.ctx, input.DispatchKeyEvent, *event)
-			p.do("press", err)
+			if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, *event); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // PressWith presses a key while modifiers are held.
 func (p *Page) PressWith(key string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
 	p.do("press", chromedp.Do(p.ctx, chromedp.KeyEvent(key, chromedp.KeyModifiers(modifiers...))))
+	p.acted()
 }
 
 // Focused is the element that has the focus: "link \"Connectors\"".
 func (p *Page) Focused() string {
 	p.t.Helper()
+	p.drawn()
 	focus, err := chromedp.Call(p.ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: "document.activeElement", ObjectGroup: "browser"})
 	p.do("focus", err)
 	tree, err := chromedp.Call(p.ctx, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{ObjectID: focus.Result.ObjectID, FetchRelatives: new(bool)})
