@@ -2,6 +2,7 @@
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { Refused } from "./api.ts";
+import { now } from "./clock.ts";
 import { session, SessionOver } from "./session.ts";
 
 // Whether reading again is paused by the person.
@@ -54,7 +55,7 @@ export function usePolled<T>(key: string, read: (signal: AbortSignal) => Promise
         const data = await latest.current(stop.signal);
         if (stop.signal.aborted) return;
         const changed = data !== mine.data || mine.fault;
-        Object.assign(mine, { data, fault: undefined, asOf: new Date() });
+        Object.assign(mine, { data, fault: undefined, asOf: new Date(now()) });
         failures = 0;
         if (changed) draw(undefined);
         plan(wait());

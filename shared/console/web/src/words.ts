@@ -3,6 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type en from "../locales/en.json";
+import { now as time } from "./clock.ts";
 import { chosenLanguage, chosenZone } from "./settings.ts";
 
 // The languages, by the names that they have for themselves.
@@ -148,7 +149,7 @@ export function exact(at: string | Date, options: Intl.DateTimeFormatOptions = {
 }
 
 // moment is as short as it is clear: the time of day of today, the date and time else.
-export function moment(at: string | Date, now = new Date()): string {
+export function moment(at: string | Date, now = new Date(time())): string {
   const day = (of: string | Date) => exact(of, { dateStyle: "short" });
   return day(at) === day(now) ? exact(at, { timeStyle: "short" }) : exact(at);
 }
@@ -156,7 +157,7 @@ export function moment(at: string | Date, now = new Date()): string {
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["month", 12], ["year", Infinity]];
 
 // relative is how long ago, or in how long.
-export function relative(at: string | Date, now = Date.now()): string {
+export function relative(at: string | Date, now = time()): string {
   let value = (new Date(at).getTime() - now) / 1000;
   for (const [unit, size] of steps) {
     if (Math.abs(Math.round(value)) < size) return format("relative", {}, () => new Intl.RelativeTimeFormat(tag.value, { numeric: "auto" })).format(Math.round(value), unit);

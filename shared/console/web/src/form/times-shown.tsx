@@ -1,4 +1,5 @@
 import { Time } from "../parts/text.tsx";
+import { now } from "../clock.ts";
 import { t, zone } from "../words.ts";
 import { type Values, when } from "./configuration.ts";
 import type { Form } from "./state.ts";
@@ -24,7 +25,7 @@ export function NextRuns({ form }: { form: Form }) {
   const schedule = scheduleOf(form.values.value);
   const stored = form.stored.value;
   const unchanged = stored?.status === "running" && JSON.stringify(schedule) === JSON.stringify(scheduleOf(form.before.value));
-  const times = unchanged ? (stored.next_runs ?? []) : nextRuns(schedule, Date.now(), shown).map((at) => new Date(at).toISOString());
+  const times = unchanged ? (stored.next_runs ?? []) : nextRuns(schedule, now(), shown).map((at) => new Date(at).toISOString());
   return (
     <div class="field">
       <p class="label">{t(unchanged ? "form.next_runs" : "form.next_if_started")}</p>

@@ -2,6 +2,7 @@
 // and what happened.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
+import { now } from "../clock.ts";
 import { What } from "../parts/change.tsx";
 import { type Connector, ConnectorPage } from "../parts/connector.tsx";
 import { Button } from "../parts/controls.tsx";
@@ -101,7 +102,7 @@ function Idle({ of: c }: { of: Connector }) {
     <>
       <p>
         {done && c.status === "running" && t("overview.done")}{" "}
-        {c.status === "running" ? (next ? (Date.parse(next) > Date.now() ? t("overview.next", { at: moment(next) }) : t("overview.due")) : t("overview.no_next")) : t(`overview.${c.status}`)}
+        {c.status === "running" ? (next ? (Date.parse(next) > now() ? t("overview.next", { at: moment(next) }) : t("overview.due")) : t("overview.no_next")) : t(`overview.${c.status}`)}
       </p>
       {last && (
         <p>

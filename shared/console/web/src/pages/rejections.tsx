@@ -4,6 +4,7 @@ import { signal, useComputed } from "@preact/signals";
 import type { TargetedEvent } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
+import { now } from "../clock.ts";
 import { western } from "../digits.ts";
 import { ConnectorPage } from "../parts/connector.tsx";
 import { Button, Select } from "../parts/controls.tsx";
@@ -34,7 +35,7 @@ const tried = signal<Record<string, Record<string, Asked>>>({});
 const drawn = new Map<string, { order: string[]; last: Map<string, Group> }>();
 
 async function readGroups(connector: string): Promise<Counted> {
-  const begun = Date.now();
+  const begun = now();
   const { data } = await call("listGroups", { path: { id: connector } });
   const before = tried.value[connector] ?? {};
   const after = settled(before, data, begun);
@@ -105,7 +106,7 @@ type Ask = (question: Question) => void;
 // them. Some of a group are of none.
 function remember(connector: string, what: Retry, groups: Group[]): void {
   if (what.identifiers) return;
-  tried.value = { ...tried.value, [connector]: asking(tried.value[connector] ?? {}, groups, what, Date.now()) };
+  tried.value = { ...tried.value, [connector]: asking(tried.value[connector] ?? {}, groups, what, now()) };
 }
 
 // questionOf is the question about all of a group.
@@ -297,7 +298,7 @@ function Listed({ connector, filter, counted, ask }: { connector: string; filter
   const group = filter.kind && filter.code ? counted.groups.find((one) => one.kind === filter.kind && one.code === filter.code) : undefined;
   const total = countOf(filter, counted.groups, counted.total) ?? (more.next ? undefined : more.list.length);
   const mark = (ids: number[]) => {
-    const at = moment(new Date());
+    const at = moment(new Date(now()));
     again.value = new Map([...again.value, ...ids.map((id): [number, string] => [id, at])]);
     selected.value = new Set();
   };

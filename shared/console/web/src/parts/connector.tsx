@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { call, Refused, type Schemas } from "../api.ts";
+import { now } from "../clock.ts";
 import { go, to } from "../place.ts";
 import { paused, type Polled, usePolled } from "../polled.ts";
 import { moment, t } from "../words.ts";
@@ -101,7 +102,7 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
     act.run(async () => {
       const { data } = await call("startConnector", { path });
       const next = data.next_runs?.[0];
-      tell(next && Date.parse(next) > Date.now() + soon ? t("connector.started_later", { at: moment(next) }) : t("connector.started"));
+      tell(next && Date.parse(next) > now() + soon ? t("connector.started_later", { at: moment(next) }) : t("connector.started"));
       refresh();
     });
   const stop = () =>

@@ -1,6 +1,7 @@
 // A list as a file for people.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { csv } from "../api.ts";
+import { now as time } from "../clock.ts";
 import { everyPage, type Filter } from "../rejections.ts";
 import { t } from "../words.ts";
 import { Button } from "./controls.tsx";
@@ -25,7 +26,7 @@ export function Download({ connector, filter, name }: { connector: string; filte
       const read = (cursor?: string) => csv("listRejections", { path: { id: connector }, query: cursor ? { cursor } : { ...filter }, signal });
       const { file, rows } = await everyPage(read, (seen) => signal.aborted || set({ state: "reading", rows: seen }));
       if (signal.aborted) return;
-      save(file, `rejections-${new Date().toISOString().slice(0, 10)}.csv`);
+      save(file, `rejections-${new Date(time()).toISOString().slice(0, 10)}.csv`);
       set({ state: "done", rows });
       say(t("csv.done", { count: rows }));
     } catch (fault) {

@@ -1,5 +1,6 @@
 // What pages say of rejections.
 import type { Schemas } from "../api.ts";
+import { now } from "../clock.ts";
 import { to } from "../place.ts";
 import { helpOf, type Kind, recordLink } from "../rejections.ts";
 import * as sentences from "../sentences.ts";
@@ -31,7 +32,7 @@ export function Help({ of }: { of: { kind: Kind; code?: string } }) {
 // Next is when somebody is tried again.
 export function Next({ at }: { at?: string }) {
   if (!at) return <>{t("rejection.next.never")}</>;
-  return Date.parse(at) <= Date.now() ? <>{t("rejection.next.due")}</> : <Time at={at} as="relative" />;
+  return Date.parse(at) <= now() ? <>{t("rejection.next.due")}</> : <Time at={at} as="relative" />;
 }
 
 // RegistrantLink leads to what became of a registrant.

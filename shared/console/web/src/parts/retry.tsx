@@ -1,6 +1,7 @@
 // Trying rejected registrants again: the question with how many these are, and the
 // answer with when they go out.
 import { call, type Schemas } from "../api.ts";
+import { now } from "../clock.ts";
 import { usePolled } from "../polled.ts";
 import { type Kind, requestsOf, type Retry } from "../rejections.ts";
 import * as sentences from "../sentences.ts";
@@ -70,7 +71,7 @@ export function RetryDialog({ connector, what, kind, note, close, done }: Props)
             {count > 0 && kind !== "no_token" && kind !== "set_aside" && <p>{t("retry.unchanged")}</p>}
             {note && <p>{note}</p>}
             {(count > 0 || answer.goes_out.code === "nobody") && <p><Sentence of={sentences.note(answer.goes_out)} /></p>}
-            {counted && Date.now() - Date.parse(counted) > 60_000 && <p>{t("retry.counted", { at: exact(counted) })}</p>}
+            {counted && now() - Date.parse(counted) > 60_000 && <p>{t("retry.counted", { at: exact(counted) })}</p>}
           </>
         )}
       </Loaded>

@@ -1,6 +1,7 @@
 // A run: how far it is, how fast, and its batches.
 import { useEffect, useRef } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
+import { now } from "../clock.ts";
 import { to } from "../place.ts";
 import { paused, usePolled } from "../polled.ts";
 import { figuresOf, line, paceOf, stepsOf } from "../runs.ts";
@@ -174,7 +175,7 @@ export function Pace({ connector, run }: { connector: string; run: Run }) {
         {(of) => {
           const steps = stepsOf(run.started, of.batches);
           const last = steps.at(-1)!;
-          const until = isOpen(run) ? Date.now() : Math.max(last.at, Date.parse(run.completed ?? run.started));
+          const until = isOpen(run) ? now() : Math.max(last.at, Date.parse(run.completed ?? run.started));
           return (
             <>
               {steps.length > 2 && (
