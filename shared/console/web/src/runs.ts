@@ -95,9 +95,10 @@ export function until(entries: Entry[], ends: (string | undefined)[]): Entry[] {
 }
 
 // listedIn are the ids of registrants in a text that a person pasted: numbers between
-// spaces, commas, semicolons or on lines of their own, each once; and what is none.
+// spaces, commas, semicolons or on lines of their own, each once, also in quotes as
+// spreadsheets write them; and what is none.
 export function listedIn(text: string): { ids: number[]; wrong: string[] } {
-  const pieces = western(text).split(/[\s,;\u060c\u061b]+/).filter(Boolean);
+  const pieces = western(text).split(/[\s,;\u060c\u061b]+/).map((piece) => piece.replace(/^["']+|["']+$/g, "")).filter(Boolean);
   const fits = (piece: string) => /^[1-9]\d{0,9}$/.test(piece) && Number(piece) <= 2147483647;
   return {
     ids: [...new Set(pieces.filter(fits).map(Number))],

@@ -48,6 +48,8 @@ test("numbers of registrants may be pasted as they come", () => {
   assert.deepEqual(listedIn("4711, 4712;4713\n\t4711\r\n ٤٧١٤،4715"), { ids: [4711, 4712, 4713, 4714, 4715], wrong: [] });
   assert.deepEqual(listedIn("7 0 -1 1.5 2147483648 id abc abc"), { ids: [7], wrong: ["0", "-1", "1.5", "2147483648", "id", "abc"] });
   assert.deepEqual(listedIn("  \n"), { ids: [], wrong: [] });
+  // As a column of a spreadsheet, or copied from a page in Arabic, brings them.
+  assert.deepEqual(listedIn('\ufeff"ID"\r\n"4711"\r\n\'4712\'\r\n\u200f\u2067٤٧١٣\u2069\u00a04714\r\n""\r\n'), { ids: [4711, 4712, 4713, 4714], wrong: ["ID"] });
 });
 
 test("a repeated request has the key of the first, another one has its own", () => {

@@ -62,6 +62,6 @@ test("an address holds what is shown, whatever is in it", () => {
 });
 
 test("a number is read whatever digits it is typed with", () => {
-  for (const text of ["4711", " ٤٧١١ ", "۴۷۱۱", "४७११"]) assert.equal(western(text), "4711", text);
+  for (const text of ["4711", " ٤٧١١ ", "۴۷۱۱", "४७११", "\u200e4711\u200e", "\ufeff\u200b 4711"]) assert.equal(western(text), "4711", text);
   assert.equal(western("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९"), "012345678901234567890123456789");
 });
