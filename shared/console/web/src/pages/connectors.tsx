@@ -2,13 +2,12 @@
 import { useRef, useState } from "preact/hooks";
 import type { Schemas } from "../api.ts";
 import { connectorPages } from "../connectors.ts";
-import { lacking } from "../parts/controls.tsx";
+import { Button, lacking, LinkButton } from "../parts/controls.tsx";
 import { healthOf, HealthOf, order } from "../parts/health.tsx";
 import { Page } from "../parts/page.tsx";
 import { Loaded } from "../parts/state.tsx";
 import { Steps } from "../parts/steps.tsx";
 import { Count, Machine, Time } from "../parts/text.tsx";
-import { Button } from "../parts/controls.tsx";
 import { to } from "../place.ts";
 import { usePolled } from "../polled.ts";
 import { t } from "../words.ts";
@@ -34,7 +33,7 @@ export function Connectors() {
   return (
     <Page
       title={t("connectors.title")}
-      beside={lacking("createConnector") ? undefined : <a class="button" data-kind="main" href={to(["new"])}>{t("connectors.new")}</a>}
+      beside={<LinkButton main href={to(["new"])} unless={lacking("createConnector")}>{t("connectors.new")}</LinkButton>}
     >
       <Loaded of={polled}>{({ list }) => (list.length ? <Table list={list} /> : <Steps />)}</Loaded>
     </Page>
