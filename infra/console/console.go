@@ -52,6 +52,9 @@ type World struct {
 	// Away: the API does not answer, as when the network fails. The console's own
 	// files and calls do.
 	Away atomic.Bool
+	// Before is the status with which what stands before the API replies, as a gateway or
+	// a firewall does; 0: the API replies.
+	Before atomic.Int32
 
 	api     http.Handler
 	signIn  *signIn
@@ -227,6 +230,10 @@ func (w *World) handler(pages http.Handler) http.Handler {
 			pages.ServeHTTP(rw, r)
 		case w.Away.Load():
 			panic(http.ErrAbortHandler)
+		case w.Before.Load() != 0:
+			status := int(w.Before.Load())
+			rw.WriteHeader(status)
+			_, _ = io.WriteString(rw, `{"message":"`+http.StatusText(status)+`"}`)
 		default:
 			if _, known := w.signIn.caller(bearerOf(r)); !known && r.URL.Path != "/openapi.json" {
 				rw.Header().Set("Content-Type", "application/json")

@@ -53,6 +53,75 @@ func TestSignOutEndsTheSession(t *testing.T) {
 	page.See(browser.Button("Viewer"))
 }
 
+// The browser keeps a page that was left, for its button Back. Of who signed out nothing
+// is there any more.
+func TestBackAfterSignOutShowsNothing(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	page := signedIn(t, b, w, console.Omar, "/")
+	page.Click(browser.Button("Sign out"))
+	page.See(browser.Button("Viewer"))
+	browser.Evaluate[any](page, `{ globalThis.here = true; history.back(); }`)
+	page.Until("another page is shown", `globalThis.here === undefined`)
+	page.See(browser.Button("Viewer")) // it asks again
+}
+
+// Who cannot be signed out is told so, and sees no page that says the contrary.
+func TestSignOutThatFails(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	page := signedIn(t, b, w, console.Omar, "/")
+	browser.Evaluate[any](page, `{ const all = fetch; globalThis.fetch = (at, ...rest) => String(at).includes("logout") ? Promise.resolve(new Response("", { status: 503 })) : all(at, ...rest); }`)
+	page.Click(browser.Button("Sign out"))
+	page.See(browser.Text("You are still signed in: signing out did not work. Try again, or close the browser."), browser.Text("Omar Operator"))
+}
+
+// What stands before the API replies with nothing that the API documents.
+func TestRepliesThatAreNotOfTheAPI(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	page := signedIn(t, b, w, console.Vera, "/")
+	for status, title := range map[int32]string{
+		429: "There are too many requests at once", 503: "The server could not answer", 403: "The request was refused on its way",
+	} {
+		w.Before.Store(status)
+		page.Reload()
+		page.See(browser.Text(title), browser.Button("Sign out"))
+		if page.Count(browser.Button("Try again")) != 1 && status != 403 {
+			t.Errorf("after %d nobody can try again", status)
+		}
+		w.Before.Store(0)
+		page.Reload()
+		page.See(browser.Text("Vera Viewer"), browser.Link(console.Households))
+	}
+	// Who it is becomes known once the API tells it, without loading the page again.
+	w.Before.Store(503)
+	page.Reload()
+	page.See(browser.Text("The server could not answer"))
+	w.Before.Store(0)
+	page.See(browser.Text("Vera Viewer"), browser.Link(console.Households))
+}
+
+// A clock of the browser that is hours wrong changes neither what is told of times, nor
+// how often a token is asked for.
+func TestTheClockOfTheBrowserIsWrong(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	for _, hours := range []string{"5", "-5"} {
+		page := b.Window().For(t)
+		page.Before(quick)
+		page.Before(`{ const right = Date; globalThis.Date = class extends right {
+			constructor(...at) { at.length ? super(...at) : super(Date.now()); }
+			static now() { return right.now() + ` + hours + ` * 3600000; }
+		}; }`)
+		page.Open(w.Address)
+		page.Click(browser.Button(console.Vera.Button))
+		loaded(page)
+		page.See(browser.Role("cell", "").Like(`^in \d+ minutes?$`).In(browser.Row(console.Households)))
+		page.Until("the list is read again and again", `performance.getEntriesByType("resource").filter((one) => /\/connectors(\?|$)/.test(one.name)).length > 4`)
+		if asked := browser.Evaluate[int](page, `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/console/session/token")).length`); asked > 2 {
+			t.Errorf("%s hours: asked for %d tokens", hours, asked)
+		}
+	}
+}
+
 // Two tabs share a session whose refresh token changes each time it is used, and which
 // ends if one is used twice.
 func TestTwoTabsAndARefreshTokenThatCountsOnce(t *testing.T) {

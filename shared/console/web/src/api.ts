@@ -1,6 +1,7 @@
 // The API as the console calls it: by the names of its document, with types of it.
 import type { components, operations as Operations } from "./generated/api.ts";
 import { operations } from "./generated/operations.ts";
+import { heard } from "./clock.ts";
 import { SessionOver, token } from "./session.ts";
 
 export type Schemas = components["schemas"];
@@ -96,6 +97,7 @@ async function sent(where: string, init: RequestInit): Promise<Response> {
     const reply = await fetch(where, { ...init, headers: { ...init.headers, Authorization: `Bearer ${bearer}` }, cache: "no-store" }).catch((error) =>
       Promise.reject(init.signal?.aborted ? error : new Away()),
     );
+    heard(reply);
     if (reply.status !== 401 || refused !== undefined) return reply;
     refused = bearer;
   }
@@ -103,5 +105,5 @@ async function sent(where: string, init: RequestInit): Promise<Response> {
 
 async function refusal(reply: Response): Promise<Refused> {
   const body = await reply.json().catch(() => ({}));
-  return new Refused(reply.status, body.type ? body : { title: reply.statusText, status: reply.status }, Number(reply.headers.get("Retry-After")) || 0);
+  return new Refused(reply.status, body.type ? body : {}, Number(reply.headers.get("Retry-After")) || 0);
 }

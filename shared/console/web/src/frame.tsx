@@ -2,6 +2,7 @@
 import type { ComponentChildren, TargetedEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { western } from "./digits.ts";
+import { useAction } from "./parts/action.ts";
 import { Button, Select } from "./parts/controls.tsx";
 import { LiveRegion } from "./parts/live.tsx";
 import { Page } from "./parts/page.tsx";
@@ -9,6 +10,7 @@ import { meant, Shortcuts } from "./parts/shortcuts.tsx";
 import { Loading } from "./parts/state.tsx";
 import { meet, person } from "./person.ts";
 import { go, place, to } from "./place.ts";
+import { usePolled } from "./polled.ts";
 import { routes } from "./routes.tsx";
 import { announce, label, session, signInAddress, signOut, token } from "./session.ts";
 import { chosenLanguage, chosenZone, isZone, theme } from "./settings.ts";
@@ -19,13 +21,11 @@ export function Frame() {
   const open = ["sign-in", "signed-out"].includes(place.value.path[0] ?? "");
   useEffect(() => {
     if (open) return;
-    token()
-      .then(() => (person.value ? undefined : meet()))
-      .catch(() => undefined); // the session says what is wrong
+    token().catch(() => undefined); // the session says what is wrong
   }, [open]);
   const state = session.value.kind;
   if (open) return <Bare><Entrance /></Bare>;
-  if (state === "starting") return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
+  if (state === "starting" || state === "left") return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
   if (state === "none") {
     location.replace(signInAddress(location.hash || "#/"));
     return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
@@ -99,6 +99,8 @@ export function matched(pattern: string, path: string[]): Record<string, string>
 }
 
 function Bar() {
+  usePolled("me", meet);
+  const out = useAction();
   const { path } = place.value;
   const here = (of: string[]) => (of.includes(path[0] ?? "connectors") ? "page" : undefined);
   return (
@@ -113,13 +115,16 @@ function Bar() {
       </nav>
       <Search />
       <Choices />
-      {person.value && (
-        <p class="person">
-          <bdi>{person.value.name}</bdi>{" "}
-          <span class="role">{person.value.roles.length ? t(`role.${person.value.roles.at(-1)!}`) : t("role.nothing")}</span>{" "}
-          <Button kind="plain" onClick={() => void signOut()}>{t("action.sign_out")}</Button>
-        </p>
-      )}
+      <p class="person">
+        {person.value && (
+          <>
+            <bdi>{person.value.name}</bdi>{" "}
+            <span class="role">{person.value.roles.length ? t(`role.${person.value.roles.at(-1)!}`) : t("role.nothing")}</span>{" "}
+          </>
+        )}
+        <Button kind="plain" onClick={() => out.run(signOut)}>{t("action.sign_out")}</Button>{" "}
+        {out.fault && <span class="error" role="alert">{t("session.stays")}</span>}
+      </p>
     </header>
   );
 }

@@ -2,7 +2,7 @@
 // no translation the English one of the reply is shown, and said to be English.
 import { effect, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
-import { known, language, list as joined, number, t } from "./words.ts";
+import { known, language, list as joined, number, t, type Word } from "./words.ts";
 
 declare const SENTENCES: Record<string, string>; // addresses by language, of the build
 
@@ -99,8 +99,18 @@ export function note(of: Schemas["Saying"]): Said {
 }
 
 export function refusal(of: Refused): { title: Said; detail: Said } {
+  if (!of.problem.type) return unsaid(of.status);
   const found = catalogue.value?.problems[of.name];
   return { title: said(found?.title, of.problem.title), detail: said(found?.description, of.problem.detail) };
+}
+
+// unsaid is for a reply that is none of the API's: of what stands before it, or of an API
+// that broke.
+function unsaid(status: number): { title: Said; detail: Said } {
+  const own = (word: Word): Said => ({ text: t(word, { status: String(status) }), foreign: false });
+  if (status === 429) return { title: own("refused.busy"), detail: own("refused.busy_text") };
+  if (status >= 500) return { title: own("refused.broken"), detail: own("refused.broken_text") };
+  return { title: own("refused.before"), detail: own("refused.before_text") };
 }
 
 export function fieldError(of: Schemas["FieldError"] | Schemas["Warning"]): Said {

@@ -1,6 +1,7 @@
 // The session: the back end holds what can renew it, and the page an access token of a
 // few minutes, in memory only.
 import { signal } from "@preact/signals";
+import { heard, now } from "./clock.ts";
 import { language } from "./words.ts";
 
 export type Session =
@@ -8,6 +9,8 @@ export type Session =
   | { kind: "active"; token: string; expires: number }
   // It was active and is over. What is typed into the page stays.
   | { kind: "over" }
+  // Somebody signed out, and the page is left.
+  | { kind: "left" }
   | { kind: "none" }
   | { kind: "not_set_up"; redirect: string; issuer: string }
   | { kind: "away" };
@@ -25,16 +28,18 @@ const margin = 30_000;
 // token returns an access token that is valid, a fresh one after it was refused.
 export async function token(refused?: string): Promise<string> {
   const valid = () => {
-    const now = session.value;
-    return now.kind === "active" && now.token !== refused && now.expires - Date.now() > margin ? now.token : undefined;
+    const state = session.value;
+    return state.kind === "active" && state.token !== refused && state.expires - now() > margin ? state.token : undefined;
   };
-  // Two tabs must not renew at the same time: where the issuer rotates refresh tokens,
-  // the second use of one ends the session.
-  const alone = <T>(work: () => Promise<T>): Promise<T> => (navigator.locks ? (navigator.locks.request("session", work) as Promise<T>) : work());
   return valid() ?? alone(async () => valid() ?? renewed());
 }
 
+// Two tabs must not renew at the same time: where the issuer rotates refresh tokens, the
+// second use of one ends the session. Nor may one renew what another ends.
+const alone = <T>(work: () => Promise<T>): Promise<T> => (navigator.locks ? (navigator.locks.request("session", work) as Promise<T>) : work());
+
 async function renewed(): Promise<string> {
+  if (session.value.kind === "left") throw new SessionOver();
   let reply: Response;
   try {
     // A page that is left meanwhile must not lose the cookie of the reply: the refresh
@@ -44,6 +49,7 @@ async function renewed(): Promise<string> {
     if (session.value.kind === "starting") session.value = { kind: "away" };
     throw error;
   }
+  heard(reply);
   const body = await reply.json().catch(() => ({}));
   if (typeof body.label === "string") label.value = body.label;
   if (reply.ok) {
@@ -64,17 +70,26 @@ export function signInAddress(to: string): string {
   return `console/session/login?${new URLSearchParams({ to, lang: language.value })}`;
 }
 
-// signOut ends the session here and at the issuer.
+// signOut ends the session here and at the issuer. It fails if somebody stays signed in.
 export async function signOut(): Promise<void> {
-  const reply = await fetch("console/session/logout", { method: "POST", headers: { "X-Console": "1" } });
-  const { address } = reply.ok ? await reply.json() : { address: "" };
-  // The page is left, and what it knows with it; nobody is to be led to the sign-in meanwhile.
+  const address = await alone(async () => {
+    const reply = await fetch("console/session/logout", { method: "POST", headers: { "X-Console": "1" } });
+    if (!reply.ok) throw new Error(`status ${reply.status}`);
+    return (await reply.json()).address as string;
+  });
+  // The browser may keep the page for its button Back: nothing that it knows is to stay
+  // in it, and nobody is to be led to the sign-in meanwhile.
+  session.value = { kind: "left" };
   if (address) location.assign(address);
   else {
     location.hash = "#/signed-out";
     location.reload();
   }
 }
+
+globalThis.addEventListener?.("pageshow", (event) => {
+  if (event.persisted && session.value.kind === "left") location.reload();
+});
 
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("session") : undefined;
 

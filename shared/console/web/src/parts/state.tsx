@@ -53,7 +53,7 @@ export function Fault({ of, again }: { of: Error; again?: () => void }) {
         <p>
           <Sentence of={detail} />
         </p>
-        {of.status >= 500 && button}
+        {(of.status >= 500 || of.status === 429) && button}
       </div>
     );
   }
