@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
+import { gathered } from "../lines.ts";
 import { type Polled, usePolled } from "../polled.ts";
 import * as sentences from "../sentences.ts";
 import { t } from "../words.ts";
@@ -74,7 +75,7 @@ const kinds = { ok: "ok", warning: "look", failure: "failed", not_tried: "none" 
 export function Lines({ of, field }: { of: Schemas["Line"][]; field?: CheckedProps["field"] }) {
   return (
     <ul class="lines">
-      {of.map((line, at) => {
+      {gathered(of).map(({ line, also }, at) => {
         const { text, remedy } = sentences.line(line);
         const link = line.pointer && line.result !== "ok" ? field?.(line.pointer) : undefined;
         return (
@@ -83,6 +84,7 @@ export function Lines({ of, field }: { of: Schemas["Line"][]; field?: CheckedPro
             <span>
               <Sentence of={text} />
               {remedy && <span class="remedy"> <Sentence of={remedy} /></span>}
+              {also > 0 && <span class="remedy"> {t("check.also", { count: also })}</span>}
               {link && <> <a href={link}>{t("check.to_field")}</a></>}
             </span>
           </li>
