@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -253,6 +254,52 @@ func TestAGroupIsSentAgain(t *testing.T) {
 		t.Errorf("the focus is on %s", focus)
 	}
 	clean(t, w, page)
+}
+
+// A group has one code. That all of it are refused again for that is no problem of the
+// connector.
+func TestAGroupThatIsRefusedAgainIsNoProblem(t *testing.T) {
+	w := started(t, console.Options{})
+	at := "/connectors/" + w.Connectors[console.Households]
+	const code = "IDA-MLC-009"
+	var retried struct{ Registrants int }
+	if err := w.As(t.Context(), console.Omar, http.MethodPost, at+"/rejections/retry", map[string]any{"kind": "refused", "code": code}, &retried); err != nil {
+		t.Fatal(err)
+	}
+	for asked := true; asked; {
+		w.Tick(t.Context())
+		var reply struct {
+			Groups []struct {
+				Code       string
+				Count      int
+				AskedAgain *time.Time `json:"asked_again"`
+			}
+		}
+		ask(t, w, at+"/rejections/groups", &reply)
+		asked = false
+		for _, group := range reply.Groups {
+			if group.Code != code {
+				continue
+			}
+			asked = group.AskedAgain != nil
+			if group.Count < 10 {
+				t.Fatal("the demo has too few for this test")
+			}
+		}
+	}
+	var connector struct {
+		Problems map[string]any
+		Figures  struct {
+			LastRun struct{ Totals struct{ Sent, Refused int } } `json:"last_run"`
+		}
+	}
+	ask(t, w, at, &connector)
+	if len(connector.Problems) > 0 {
+		t.Errorf("problems %v", connector.Problems)
+	}
+	if totals := connector.Figures.LastRun.Totals; totals.Sent < 10 || totals.Refused != totals.Sent {
+		t.Errorf("the last run: %+v; it should have sent the group, and all are refused", totals)
+	}
 }
 
 // Some that are selected, and all that a filter selects which no single request means.

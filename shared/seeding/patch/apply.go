@@ -139,6 +139,9 @@ func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ re
 	}
 	_, raised := a.state.Problems[seeding.ProblemIdentity]
 	r, identityRefused = decideSystemic(r, before, raised, a.batch.FingerprintKey)
+	if repeated(r.rejected, before, a.batch.Claimed, a.connector.Version) {
+		r.alike = ""
+	}
 	now := p.Clock.Now()
 	var rejections, over []seeding.Rejection
 	for _, x := range r.rejected {

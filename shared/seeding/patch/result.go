@@ -164,6 +164,19 @@ func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, f
 // largerAnswer is from how many rows on one code for all of them is shown.
 const largerAnswer = 10
 
+// repeated reports whether everybody was rejected for the same before the batch was
+// made, under the configuration that the connector has. Their codes are no news, although
+// a person who tries a group again gives all of a batch one code.
+func repeated(now []rejected, before map[int64]seeding.Rejection, claimed time.Time, configured int) bool {
+	for _, x := range now {
+		last := before[x.who.Identifier]
+		if last.Kind != x.cause.Kind || last.Code != x.cause.Code || last.Configured != configured || !last.LastAttempt.Before(claimed) {
+			return false
+		}
+	}
+	return len(now) > 0
+}
+
 // commonCode is the code that every row of a larger answer has, with the fields
 // that every row names with it; unalike says that the rows, however few, have none
 // in common. A wrong mapping or language looks so, whatever the code blames.

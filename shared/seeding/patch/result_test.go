@@ -479,3 +479,37 @@ func TestOneCodeOnEveryRowOfALargerAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Who is refused again for the same tells nothing new of the connector.
+func TestRepeatedRejectionsAreNoNews(t *testing.T) {
+	claimed := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	const code = "IDA-DEA-001:dob"
+	of := func(identifier int64) rejected {
+		return rejected{seeding.Member{Identifier: identifier}.Subject(), seeding.Cause{Kind: seeding.Refused, Code: code}}
+	}
+	last := func(change func(*seeding.Rejection)) seeding.Rejection {
+		r := seeding.Rejection{Kind: seeding.Refused, Code: code, Configured: 4, LastAttempt: claimed.Add(-time.Hour)}
+		change(&r)
+		return r
+	}
+	same := last(func(*seeding.Rejection) {})
+	for _, c := range []struct {
+		name   string
+		before map[int64]seeding.Rejection
+		want   bool
+	}{
+		{"all of them, for the same", map[int64]seeding.Rejection{1: same, 2: same}, true},
+		{"one for the first time", map[int64]seeding.Rejection{1: same}, false},
+		{"one for another code", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.Code = "IDA-DEA-001:name" })}, false},
+		{"one of another kind", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.Kind = seeding.Invalid })}, false},
+		{"the configuration was changed, and did not help", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.Configured = 3 })}, false},
+		{"by this very answer, which is applied again", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.LastAttempt = claimed })}, false},
+	} {
+		if got := repeated([]rejected{of(1), of(2)}, c.before, claimed, 4); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	if repeated(nil, nil, claimed, 4) {
+		t.Error("nobody was rejected")
+	}
+}
