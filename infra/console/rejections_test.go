@@ -72,6 +72,7 @@ func TestWhatBecameOfARegistrant(t *testing.T) {
 	}
 	page.Click(browser.Button("Ask the registry"))
 	page.See(browser.Text("The registry shows the registrant to the connector's user."), browser.Text("It has a VID."))
+	page.See(browser.Role("StaticText", "").Like(`^It was rejected, and is sent again at [A-Z][a-z]{2} \d`)) // as people write times
 	page.See(browser.Text("It looks through some hundred batches at a time."))
 	page.Click(browser.Button("Search older batches"))
 	page.See(browser.Role("StaticText", "").Like("^All batches are searched: [1-9]"))

@@ -2,7 +2,7 @@
 // no translation the English one of the reply is shown, and said to be English.
 import { effect, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
-import { known, language, list as joined, number, t, type Word } from "./words.ts";
+import { exact, known, language, list as joined, number, t, type Word } from "./words.ts";
 
 declare const SENTENCES: Record<string, string>; // addresses by language, of the build
 
@@ -53,9 +53,12 @@ function filled(text: string, params: object = {}): string {
   });
 }
 
+// The API writes times for machines.
+const instant = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+
 function said(translated: string | undefined, english: string | undefined, params?: object): Said {
-  if (translated !== undefined) return { text: filled(translated, params), foreign: false };
-  return { text: english ?? "", foreign: !language.value.startsWith("en") };
+  const text = translated === undefined ? (english ?? "") : filled(translated, params);
+  return { text: text.replace(instant, (at) => exact(at)), foreign: translated === undefined && !language.value.startsWith("en") };
 }
 
 export function problem(of: Schemas["ConnectorProblem"]): { text: Said; remedy: Said } {
