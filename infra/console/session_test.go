@@ -159,6 +159,23 @@ func TestTwoTabsAreReloaded(t *testing.T) {
 	}
 }
 
+// What somebody sets holds in all tabs, at once and when the page is loaded again.
+func TestASettingHoldsInAllTabs(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	one := signedIn(t, b, w, console.Vera, "/")
+	two := one.Tab()
+	two.Open(w.Address)
+	two.See(browser.Heading("Connectors"))
+	one.Click(browser.Role("DisclosureTriangle", "Settings"))
+	one.Choose(browser.Field("Language"), "العربية")
+	two.See(browser.Heading("الموصِّلات"))
+	one.See(browser.Heading("الموصِّلات"))
+	two.Reload()
+	two.See(browser.Heading("الموصِّلات"))
+	clean(t, w, one)
+	clean(t, w, two)
+}
+
 // A session that ends leaves the page as it is; signing in in another tab goes on.
 func TestASessionThatEndsInMidPage(t *testing.T) {
 	built(t)

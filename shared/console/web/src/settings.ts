@@ -3,8 +3,8 @@ import { effect, signal } from "@preact/signals";
 
 export type Theme = "system" | "light" | "dark";
 
-// stored returns a signal whose value is kept under a name. A browser that refuses
-// storage loses it with the page.
+// stored returns a signal whose value is kept under a name, and is that of all tabs. A
+// browser that refuses storage loses it with the page.
 function stored<T extends string = string>(name: string, preset: NoInfer<T>, valid: (text: string) => boolean) {
   let text: string | null = null;
   try {
@@ -12,7 +12,11 @@ function stored<T extends string = string>(name: string, preset: NoInfer<T>, val
   } catch {
     // storage is switched off
   }
-  const value = signal<T>(text !== null && valid(text) ? (text as T) : preset);
+  const known = (text: string | null) => (text !== null && valid(text) ? (text as T) : preset);
+  const value = signal<T>(known(text));
+  globalThis.addEventListener?.("storage", (event) => {
+    if (event.key === name) value.value = known(event.newValue);
+  });
   effect(() => {
     try {
       if (value.value === preset) localStorage.removeItem(name);
