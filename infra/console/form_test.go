@@ -362,6 +362,46 @@ func TestTheFormByRole(t *testing.T) {
 	}
 }
 
+// While batches are open, their answers belong where they were sent from: the fields that
+// say where that is cannot be changed, and say why. Others can.
+func TestFieldsAreLockedWhileBatchesAreOpen(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	page := signedIn(t, b, w, console.Ada, settings(w, console.Schools))
+	why := browser.Role("StaticText", "").Like(`^It cannot be changed now: \d+ batch(es are| is) under way`)
+	page.See(why)
+	for _, name := range []string{"Address of the registry", "Database"} {
+		field := browser.Field(name)
+		before := page.State(field)
+		page.Focus(field)
+		page.Press("typed")
+		if s := page.State(field); s.Value != before.Value || !strings.Contains(s.Description, "It cannot be changed now") {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	direct := browser.Role("radio", "An address of your own (direct callback)")
+	if s := page.State(direct); !s.Disabled {
+		t.Errorf("%+v", s)
+	}
+	page.Fill(browser.Field("Interval in minutes"), "45")
+	page.Click(save)
+	page.See(browser.Text("Saved. It takes effect with the next batch."))
+	// What was sent is answered, and nothing more is sent.
+	if err := w.As(t.Context(), console.Omar, http.MethodPost, "/connectors/"+w.Connectors[console.Schools]+"/stop", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	page.Gone(why)
+	page.Fill(browser.Field("Database"), "another")
+	page.Click(direct)
+	if s := page.State(direct); !s.Checked {
+		t.Errorf("%+v", s)
+	}
+	if now := read(t, w, w.Connectors[console.Schools]); now.IntervalMinutes != 45 {
+		t.Errorf("%+v", now)
+	}
+	clean(t, w, page)
+}
+
 // A copy has everything but the name and secrets.
 func TestACopyAsksForThePassword(t *testing.T) {
 	w, b := sharedWorld(t), browser.Start(t)
