@@ -197,6 +197,12 @@ func (p *Page) drawn() {
 	_, _ = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void]("(async () => {"+frames+"await drawn(); await drawn() })()", chromedp.EvalAwaitPromise))
 }
 
+// redrawn waits until the page has drawn what changed last, whoever changed it.
+func (p *Page) redrawn() {
+	p.acted()
+	p.drawn()
+}
+
 // Reload loads the page again.
 func (p *Page) Reload() {
 	p.t.Helper()

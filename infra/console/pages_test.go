@@ -1,6 +1,9 @@
 package console_test
 
 import (
+	"flag"
+	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -22,11 +25,28 @@ type view struct {
 	// prepare does what is needed to see it, once per language. It finds elements by
 	// role, because their names are in any language.
 	prepare func(*browser.Page)
+	// picture is the one in infra/pictures, if there is one, and how high it is.
+	picture string
+	height  int64
+}
+
+// renew is for who changed what the pictures of README.md and operators.md show:
+//
+//	go test ./infra/console -run '^TestEveryPage$/^pictured' -pictures
+var renew = flag.Bool("pictures", false, "renew the pictures in infra/pictures")
+
+// pictured is where the picture of a view for the documents is written.
+func (v view) pictured(t *testing.T) string {
+	t.Helper()
+	if *renew {
+		return filepath.Join(root(t), "infra/pictures", v.picture+".png")
+	}
+	return picture(t, "pictured", v.picture)
 }
 
 // views are all pages that there are. A new page is a new line.
 var views = []view{
-	{name: "connectors", as: console.Ada, at: "/", see: []browser.Element{browser.Heading("Connectors"), browser.Link(console.Households), browser.Link("New connector")}},
+	{name: "pictured-list", picture: "list", height: 460, as: console.Ada, at: "/", see: []browser.Element{browser.Heading("Connectors"), browser.Link(console.Households), browser.Link("New connector")}},
 	{name: "connectors-viewer", as: console.Vera, at: "/connectors", see: []browser.Element{browser.Link(console.Fishers)}},
 	{name: "overview-stopped", as: console.Omar, at: "/connectors/{سجل الصيادين}"},
 	{name: "new", as: console.Ada, at: "/new"},
@@ -40,14 +60,18 @@ var views = []view{
 		page.Until("the preview", `document.querySelector("table.cards") !== null`)
 	}},
 	{name: "settings", as: console.Ada, at: "/connectors/{Household registry}/settings"},
-	{name: "rejections", as: console.Omar, at: "/connectors/{Household registry}/rejections"},
+	{name: "pictured-rejections", picture: "rejections", height: 900, as: console.Omar, at: "/connectors/{Household registry}/rejections"},
+	{name: "pictured-form", picture: "form", height: 980, as: console.Ada, at: "/connectors/{Household registry}/settings", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `document.querySelectorAll("aside .actions button")[0].click()`)
+		page.Until("the check is over", `document.querySelector("[role=status]").textContent !== ""`)
+	}},
 	{name: "rejections-list", as: console.Omar, at: "/connectors/{Household registry}/rejections?kind=invalid"},
 	{name: "rejections-retry", as: console.Omar, at: "/connectors/{Household registry}/rejections", prepare: func(page *browser.Page) {
 		browser.Evaluate[any](page, `document.querySelectorAll(".row-actions button")[1].click()`)
 		page.Until("the question", `document.querySelector("dialog strong") !== null`)
 	}},
 	{name: "duplicates", as: console.Omar, at: "/connectors/{Household registry}/duplicates"},
-	{name: "registrant", as: console.Omar, at: "/connectors/{Household registry}/registrants/{registrant}"},
+	{name: "pictured-registrant", picture: "registrant", height: 700, as: console.Omar, at: "/connectors/{Household registry}/registrants/{registrant}"},
 	{name: "registrant-asked", as: console.Omar, at: "/connectors/{Household registry}/registrants/{registrant}", prepare: func(page *browser.Page) {
 		browser.Evaluate[any](page, `[...document.querySelectorAll("main .actions")].at(-1).querySelectorAll("button")[1].click()`)
 		page.Until("the registry's answer", `document.querySelectorAll(".lines li").length >= 6`)
@@ -55,7 +79,7 @@ var views = []view{
 	{name: "registrant-anywhere", as: console.Vera, at: "/registrants/{registrant}"},
 	{name: "overview", as: console.Ada, at: "/connectors/{Household registry}", see: []browser.Element{browser.Heading(console.Households), browser.Heading("Most frequent rejections"), browser.Heading("History")}},
 	{name: "overview-problem", as: console.Vera, at: "/connectors/{Pension register}", see: []browser.Element{browser.Link("Change password")}},
-	{name: "overview-running", as: console.Omar, at: "/connectors/{School meals}", see: []browser.Element{browser.Button("Pause")}, prepare: func(page *browser.Page) {
+	{name: "pictured-run", picture: "run", height: 980, as: console.Omar, at: "/connectors/{School meals}", see: []browser.Element{browser.Button("Pause")}, prepare: func(page *browser.Page) {
 		page.Until("the batches", `(document.querySelector("details.disclosure:not([open]) > summary")?.click(), document.querySelectorAll("details.disclosure tbody tr").length > 0)`)
 	}},
 	{name: "delete", as: console.Ada, at: "/connectors/{Household registry}", prepare: func(page *browser.Page) {
@@ -77,6 +101,12 @@ var views = []view{
 	{name: "signed-in", as: console.Vera, at: "/signed-in", see: []browser.Element{browser.Heading("You are signed in")}},
 }
 
+// spoken shows a page that is open in another language.
+func spoken(page *browser.Page, language, tag, direction string) {
+	browser.Evaluate[any](page, fmt.Sprintf(`(localStorage.setItem("language", %q), dispatchEvent(new StorageEvent("storage", { key: "language", newValue: %[1]q })))`, language))
+	page.Until("the page is in "+language, fmt.Sprintf(`document.documentElement.lang === %q && document.documentElement.dir === %q`, tag, direction))
+}
+
 // Every page in every language, colours and width: nothing that axe-core finds, nothing
 // that stands out sideways, nothing against the content security policy, nothing stored.
 func TestEveryPage(t *testing.T) {
@@ -88,33 +118,51 @@ func TestEveryPage(t *testing.T) {
 	for _, v := range views {
 		t.Run(v.name, func(t *testing.T) {
 			page := pages[v.as].For(t)
-			for _, language := range []string{"en", "ar", "qps-long"} {
-				browser.Evaluate[any](page, `localStorage.setItem("language", "`+language+`")`)
+			for i, l := range []struct{ language, tag, direction string }{{"en", "en", "ltr"}, {"ar", "ar", "rtl"}, {"qps-long", "en", "ltr"}} {
 				page.Size(1200, 900)
-				page.Open("about:blank")
-				page.Open(w.Address + "#" + addressed(t, w, v.at))
+				spoken(page, l.language, l.tag, l.direction)
+				// What was said before is in the language of then, so what prepares a
+				// page is done again.
+				if i == 0 || v.prepare != nil {
+					page.Open("about:blank")
+					page.Open(w.Address + "#" + addressed(t, w, v.at))
+				}
 				loaded(page)
 				if v.prepare != nil {
 					v.prepare(page)
 				}
-				if language == "en" {
+				if l.language == "en" {
 					page.See(v.see...)
+				}
+				if v.picture != "" && l.language == "en" {
+					page.Size(1200, v.height)
+					page.ScreenshotOfWindow(v.pictured(t))
 				}
 				for _, width := range []int64{1200, 420} {
 					page.Size(width, 900)
-					for _, colours := range []string{"light", "dark"} {
-						page.Prefer("prefers-color-scheme", colours)
-						for _, violation := range page.Violations(rules) {
-							t.Errorf("%s, %s, %d: %s", language, colours, width, violation)
-						}
-						page.Screenshot(picture(t, v.name, language, width, colours))
+					where := fmt.Sprintf("%s, %d", l.language, width)
+					for _, violation := range page.Violations(rules) {
+						t.Errorf("%s: %s", where, violation)
 					}
 					for _, out := range page.Overflow() {
-						t.Errorf("%s, %d: %s", language, width, out)
+						t.Errorf("%s: %s", where, out)
 					}
+					if l.language != "qps-long" { // nobody reads it
+						page.Screenshot(picture(t, v.name, l.language, width))
+					}
+					// Other colours change nothing that the other rules look at.
+					page.Prefer("prefers-color-scheme", "dark")
+					for _, violation := range page.Violations(rules, "color-contrast", "link-in-text-block") {
+						t.Errorf("%s, dark: %s", where, violation)
+					}
+					if l.language == "en" && width == 1200 {
+						page.Screenshot(picture(t, v.name, "en", width, "dark"))
+					}
+					page.Prefer("prefers-color-scheme", "light")
 				}
 				clean(t, w, page)
 			}
+			page.Size(1200, 900)
 		})
 	}
 }
