@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"net/http"
 	"os"
+	_ "time/tzdata" // Lambda's image has no time zones
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"

@@ -3,7 +3,6 @@ package seeding
 import (
 	"fmt"
 	"time"
-	_ "time/tzdata" // Lambda's image has no time zones
 )
 
 // JobKind is how often the schedule of a connector begins a run.
