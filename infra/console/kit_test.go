@@ -43,7 +43,7 @@ func root(t *testing.T) string {
 // built fails a test where nothing was built that a browser could show.
 func built(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(root(t), "shared/console/dist/index.html.gz")); err != nil {
+	if _, err := os.Stat(filepath.Join(root(t), "shared/console/dist/index.html.br")); err != nil {
 		t.Fatal("the console was not built: make console")
 	}
 }

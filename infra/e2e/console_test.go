@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -9,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/andybalholm/brotli"
 
 	"openg2p.org/mts-connector/infra/template"
 	"openg2p.org/mts-connector/infra/world/visitor"
@@ -167,7 +168,7 @@ func TestPagesOfTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := v.Get(ctx, stack.ConsoleURL(), "Accept-Encoding: gzip")
+	page, err := v.Get(ctx, stack.ConsoleURL(), "Accept-Encoding: br")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,14 +177,11 @@ func TestPagesOfTheConsole(t *testing.T) {
 		t.Log("the console was not built")
 		expect(t, "status without a build", page.Status, http.StatusServiceUnavailable)
 	} else {
-		reader, err := gzip.NewReader(strings.NewReader(page.Body))
-		if err != nil {
-			t.Fatalf("%d %v: %v", page.Status, page.Header, err)
+		text, err := io.ReadAll(brotli.NewReader(strings.NewReader(page.Body)))
+		if err != nil || !strings.Contains(string(text), "<!doctype html>") || page.Header.Get("Content-Encoding") != "br" || page.Header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%v %d %v %s", err, page.Status, page.Header, text)
 		}
-		if text, err := io.ReadAll(reader); err != nil || !strings.Contains(string(text), "<!doctype html>") || page.Header.Get("Content-Encoding") != "gzip" || page.Header.Get("Cache-Control") != "no-cache" {
-			t.Errorf("%v %v %s", err, page.Header, text)
-		}
-		again, err := v.Get(ctx, stack.ConsoleURL(), "Accept-Encoding: gzip", "If-None-Match: "+page.Header.Get("ETag"))
+		again, err := v.Get(ctx, stack.ConsoleURL(), "Accept-Encoding: br", "If-None-Match: "+page.Header.Get("ETag"))
 		if err != nil || again.Status != http.StatusNotModified || again.Body != "" {
 			t.Errorf("%v %d", err, again.Status)
 		}
@@ -191,7 +189,7 @@ func TestPagesOfTheConsole(t *testing.T) {
 			if name == "index.html" {
 				continue
 			}
-			got, err := v.Get(ctx, "/"+name, "Accept-Encoding: gzip")
+			got, err := v.Get(ctx, "/"+name, "Accept-Encoding: br")
 			if err != nil || got.Status != http.StatusOK || !strings.Contains(got.Header.Get("Cache-Control"), "immutable") {
 				t.Errorf("%s: %v %d %v", name, err, got.Status, got.Header)
 			}

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/andybalholm/brotli"
 
 	"openg2p.org/mts-connector/shared/console"
 	"openg2p.org/mts-connector/shared/outgoing"
@@ -78,7 +79,7 @@ func (w *world) restart() http.Handler { return console.New(w.options) }
 
 func packed(text string) []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z := brotli.NewWriter(&b)
 	_, _ = z.Write([]byte(text))
 	_ = z.Close()
 	return b.Bytes()
@@ -86,9 +87,9 @@ func packed(text string) []byte {
 
 func build() fstest.MapFS {
 	return fstest.MapFS{
-		".gitkeep": {}, "stamp": {Data: []byte("x")}, "index.html.gz": {Data: packed("<!doctype html>")},
-		"main-0123456789.js.gz": {Data: packed("script()")}, "main-0123456789.css.gz": {Data: packed("body{}")},
-		"sentences-ar-0123456789.json.gz": {Data: packed("{}")}, "main-0123456789.js.br": {Data: []byte("by brotli")},
+		".gitkeep": {}, "stamp": {Data: []byte("x")}, "index.html.br": {Data: packed("<!doctype html>")},
+		"main-0123456789.js.br": {Data: packed("script()")}, "main-0123456789.css.br": {Data: packed("body{}")},
+		"sentences-ar-0123456789.json.br": {Data: packed("{}")}, "main-0123456789.js.gz": {Data: []byte("by gzip")},
 	}
 }
 
@@ -560,27 +561,24 @@ func TestFiles(t *testing.T) {
 	for _, c := range []struct {
 		path, accept, status, contentType, encoding, cache, body string
 	}{
-		{"/console", "gzip, deflate, br", "200", "text/html; charset=utf-8", "gzip", "no-cache", "<!doctype html>"},
+		{"/console", "gzip, deflate, br", "200", "text/html; charset=utf-8", "br", "no-cache", "<!doctype html>"},
 		{"/console", "", "200", "text/html; charset=utf-8", "", "no-cache", "<!doctype html>"},
-		{"/console", "br;q=1, gzip;q=0", "200", "text/html; charset=utf-8", "", "no-cache", "<!doctype html>"},
-		{"/console", "*", "200", "text/html; charset=utf-8", "gzip", "no-cache", "<!doctype html>"},
-		{"/console", "gzip;q=0, *", "200", "text/html; charset=utf-8", "", "no-cache", "<!doctype html>"},
-		{"/console/main-0123456789.js", "gzip", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
-		{"/console/main-0123456789.js", "gzip, deflate, br, zstd", "200", "text/javascript; charset=utf-8", "br", forever, "by brotli"},
-		{"/console/main-0123456789.js", "BR", "200", "text/javascript; charset=utf-8", "br", forever, "by brotli"},
-		{"/console/main-0123456789.js", "br;q=0, gzip", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
-		{"/console/main-0123456789.js", "x-gzip", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
-		{"/console/main-0123456789.js", "*", "200", "text/javascript; charset=utf-8", "gzip", forever, "script()"},
+		{"/console", "*", "200", "text/html; charset=utf-8", "", "no-cache", "<!doctype html>"},
+		{"/console/main-0123456789.js", "gzip, deflate", "200", "text/javascript; charset=utf-8", "", forever, "script()"},
+		{"/console/main-0123456789.js", "gzip, deflate, br, zstd", "200", "text/javascript; charset=utf-8", "br", forever, "script()"},
+		{"/console/main-0123456789.js", "BR ; q=0.5", "200", "text/javascript; charset=utf-8", "br", forever, "script()"},
+		{"/console/main-0123456789.js", "br;q=0, *", "200", "text/javascript; charset=utf-8", "", forever, "script()"},
+		{"/console/main-0123456789.js", "br;q=x", "200", "text/javascript; charset=utf-8", "", forever, "script()"},
 		{"/console/main-0123456789.js", "identity", "200", "text/javascript; charset=utf-8", "", forever, "script()"},
-		{"/console/main-0123456789.css", "GZIP ; q=0.5", "200", "text/css; charset=utf-8", "gzip", forever, "body{}"},
+		{"/console/main-0123456789.css", "br", "200", "text/css; charset=utf-8", "br", forever, "body{}"},
 		{"/console/sentences-ar-0123456789.json", "identity", "200", "application/json", "", forever, "{}"},
-		{"/console/main-9876543210.js", "gzip", "404", "application/problem+json", "", "no-store", ""},
-		{"/console/index.html", "gzip", "404", "application/problem+json", "", "no-store", ""},
-		{"/console/stamp", "gzip", "404", "application/problem+json", "", "no-store", ""},
-		{"/console/.gitkeep", "gzip", "404", "application/problem+json", "", "no-store", ""},
-		{"/console/session", "gzip", "404", "application/problem+json", "", "no-store", ""},
-		{"/console/session/other", "gzip", "404", "application/problem+json", "", "no-store", ""},
-		{"/console/x/y", "gzip", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/main-9876543210.js", "br", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/index.html", "br", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/stamp", "br", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/.gitkeep", "br", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/session", "br", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/session/other", "br", "404", "application/problem+json", "", "no-store", ""},
+		{"/console/x/y", "br", "404", "application/problem+json", "", "no-store", ""},
 	} {
 		got := w.ask(h, "GET", c.path, "Accept-Encoding: "+c.accept)
 		header := got.Header()
@@ -591,12 +589,8 @@ func TestFiles(t *testing.T) {
 			continue
 		}
 		body := got.Body.Bytes()
-		if c.encoding == "gzip" {
-			reader, err := gzip.NewReader(got.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _ = io.ReadAll(reader)
+		if c.encoding == "br" {
+			body, _ = io.ReadAll(brotli.NewReader(got.Body))
 		}
 		if string(body) != c.body || header.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("%s for %q: %q", c.path, c.accept, body)
@@ -645,7 +639,7 @@ func TestWithoutABuild(t *testing.T) {
 	if _, err := console.Built(); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"main.js.gz", "main-0123456789.exe.gz", "other.html.gz"} {
+	for _, name := range []string{"main.js.br", "main-0123456789.exe.br", "other.html.br"} {
 		build := build()
 		build[name] = &fstest.MapFile{}
 		if _, err := console.ReadFiles(build); err == nil || !strings.Contains(err.Error(), name) {
@@ -653,7 +647,7 @@ func TestWithoutABuild(t *testing.T) {
 		}
 	}
 	incomplete := build()
-	delete(incomplete, "index.html.gz")
+	delete(incomplete, "index.html.br")
 	if _, err := console.ReadFiles(incomplete); err == nil {
 		t.Error("a build without a page is taken")
 	}

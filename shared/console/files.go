@@ -2,11 +2,9 @@ package console
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,11 +14,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/andybalholm/brotli"
+
 	"openg2p.org/mts-connector/shared/api"
 )
 
-// dist is what `make console` has built: files compressed by gzip, and some by brotli
-// too. Without a build it holds nothing, so that everything else builds.
+// dist is what `make console` has built: files compressed by brotli. Without a build it
+// holds nothing, so that everything else builds.
 //
 //go:embed all:dist
 var dist embed.FS
@@ -29,11 +29,11 @@ var dist embed.FS
 // "index.html", "main-HASH.js".
 type Files map[string]file
 
-// file is one file as it is sent.
+// file is one file. It is there in one form, because two make the function larger by all
+// of them. Browsers take brotli over https; a client that does not gets the file unpacked.
 type file struct {
-	gzip        []byte
-	brotli      []byte // nil if there is none; browsers take it over https
-	tag         string // of the bytes by gzip; of those that are sent it ends with their coding
+	packed      []byte // by brotli
+	tag         string // of the packed bytes; of those that are sent packed it ends with their coding
 	contentType string
 }
 
@@ -61,8 +61,8 @@ func Built() (Files, error) {
 	return ReadFiles(below)
 }
 
-// ReadFiles reads the files of a build, which end in ".gz", and the same ones in ".br",
-// where they are; others are not served. An error names a file that cannot be served.
+// ReadFiles reads the files of a build, which end in ".br"; others are not served. An
+// error names a file that cannot be served.
 func ReadFiles(build fs.FS) (Files, error) {
 	entries, err := fs.ReadDir(build, ".")
 	if err != nil {
@@ -70,40 +70,32 @@ func ReadFiles(build fs.FS) (Files, error) {
 	}
 	files := Files{}
 	for _, entry := range entries {
-		name, compressed := strings.CutSuffix(entry.Name(), ".gz")
+		name, compressed := strings.CutSuffix(entry.Name(), ".br")
 		if !compressed {
 			continue
 		}
 		contentType := contentTypes[path.Ext(name)]
 		if contentType == "" || name != indexName && !hashed.MatchString(name) {
-			return nil, fmt.Errorf("console: the build has %s, which is neither %s.gz nor a file of a known kind with a hash in its name", entry.Name(), indexName)
+			return nil, fmt.Errorf("console: the build has %s, which is neither %s.br nor a file of a known kind with a hash in its name", entry.Name(), indexName)
 		}
 		packed, err := fs.ReadFile(build, entry.Name())
 		if err != nil {
 			return nil, err
 		}
-		brotli, err := fs.ReadFile(build, name+".br")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
 		sum := sha256.Sum256(packed)
-		files[name] = file{packed, brotli, hex.EncodeToString(sum[:8]), contentType}
+		files[name] = file{packed, hex.EncodeToString(sum[:8]), contentType}
 	}
 	if _, there := files[indexName]; len(files) > 0 && !there {
-		return nil, fmt.Errorf("console: the build has no %s.gz", indexName)
+		return nil, fmt.Errorf("console: the build has no %s.br", indexName)
 	}
 	return files, nil
 }
 
-// Sizes are the sizes of the files in bytes as they are sent to browsers over https,
-// which take brotli.
+// Sizes are the sizes of the files in bytes as they are sent to browsers over https.
 func (f Files) Sizes() map[string]int {
 	sizes := map[string]int{}
 	for name, one := range f {
-		sizes[name] = len(one.brotli)
-		if one.brotli == nil {
-			sizes[name] = len(one.gzip)
-		}
+		sizes[name] = len(one.packed)
 	}
 	return sizes
 }
@@ -127,17 +119,12 @@ func (f Files) asset(w http.ResponseWriter, r *http.Request) error {
 	return asset.send(w, r, "public, max-age=31536000, immutable")
 }
 
-// send sends the file, compressed as the client takes it, or 304 if it has it.
+// send sends the file, packed if the client takes it so, or 304 if it has it.
 func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
-	body, tag, coding := f.gzip, `"`+f.tag+`"`, ""
-	switch accepted := codings(r.Header); {
-	case f.brotli != nil && accepted("br"):
-		body, coding = f.brotli, "br"
-	case accepted("gzip"):
-		coding = "gzip"
-	}
-	if coding != "" {
-		tag = `"` + f.tag + "-" + coding + `"`
+	packed := takesBrotli(r.Header)
+	tag := `"` + f.tag + `"`
+	if packed {
+		tag = `"` + f.tag + `-br"`
 	}
 	h := w.Header()
 	h.Set("Cache-Control", cache)
@@ -147,14 +134,12 @@ func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	if coding != "" {
-		h.Set("Content-Encoding", coding)
+	body := f.packed
+	if packed {
+		h.Set("Content-Encoding", "br")
 	} else {
-		reader, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		if body, err = io.ReadAll(reader); err != nil {
+		var err error
+		if body, err = io.ReadAll(brotli.NewReader(bytes.NewReader(body))); err != nil {
 			return err
 		}
 	}
@@ -164,20 +149,20 @@ func (f file) send(w http.ResponseWriter, r *http.Request, cache string) error {
 	return nil
 }
 
-// codings reports which codings the client takes (RFC 9110, 12.5.3): those that are
-// named with a weight above 0, and gzip, which every client has, if "*" is.
-func codings(header http.Header) (accepted func(string) bool) {
-	named := map[string]bool{}
+// takesBrotli reports whether the client names brotli with a weight above 0 (RFC 9110,
+// 12.5.3). "*" is not enough: programs that send it may have no brotli.
+func takesBrotli(header http.Header) bool {
+	takes := false
 	for one := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
 		coding, parameters, _ := strings.Cut(one, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "br") {
+			continue
+		}
 		weight := 1.0
 		if value, found := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q="); found {
 			weight, _ = strconv.ParseFloat(value, 64)
 		}
-		named[strings.TrimPrefix(strings.ToLower(strings.TrimSpace(coding)), "x-")] = weight > 0
+		takes = weight > 0
 	}
-	return func(coding string) bool {
-		takes, known := named[coding]
-		return takes || !known && coding == "gzip" && named["*"]
-	}
+	return takes
 }

@@ -28,7 +28,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 // for right ones.
 func FuzzRequests(f *testing.F) {
 	for _, seed := range [][5]string{
-		{"GET", "/console", "", "", "gzip"},
+		{"GET", "/console", "", "", "br"},
 		{"GET", "/console/main-0123456789.js", "", "", ""},
 		{"GET", "/console/session/login", "to=%23%2Fx&lang=ar", "", ""},
 		{"GET", "/console/session/login", "to=https%3A%2F%2Fevil.example&to=%23%2F", "", ""},

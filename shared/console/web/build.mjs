@@ -1,6 +1,5 @@
-// Builds the console into ../dist. Every file there is compressed, with gzip and, but
-// for the page itself, with brotli, and served as it is. The same sources give the same
-// bytes; it does nothing if none changed.
+// Builds the console into ../dist. Every file there is compressed by brotli and served as
+// it is. The same sources give the same bytes; it does nothing if none changed.
 //
 //   node build.mjs            build
 //   node build.mjs --types    only what is made of the API's document, for tsc and tests
@@ -8,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { brotliCompressSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { fields, operations, sentences, types } from "./document.mjs";
 
@@ -39,8 +38,7 @@ mkdirSync(dist, { recursive: true });
 // put writes a file under a name that changes with its content, and returns that.
 function put(name, type, content) {
   const full = `${name}-${hash(content)}.${type}`;
-  writeFileSync(join(dist, `${full}.gz`), gzipSync(content, { level: 9 }));
-  writeFileSync(join(dist, `${full}.br`), brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }));
+  writeFileSync(join(dist, `${full}.br`), brotliCompressSync(content));
   return full;
 }
 
@@ -78,5 +76,5 @@ const output = (type) => bundle.outputFiles.find((file) => file.path.endsWith(ty
 const page = readFileSync(join(here, "src", "index.html"), "utf8")
   .replace("{script}", put("main", "js", output(".js")))
   .replace("{style}", put("main", "css", output(".css")));
-writeFileSync(join(dist, "index.html.gz"), gzipSync(page, { level: 9 }));
+writeFileSync(join(dist, "index.html.br"), brotliCompressSync(page));
 writeFileSync(stamp, sum);
