@@ -235,3 +235,46 @@ func TestEveryPageByKeyboard(t *testing.T) {
 		})
 	}
 }
+
+// What the API says comes in files that are loaded when they are first needed. Nobody
+// sees English before, neither on a page that is opened nor when the language changes.
+func TestNoEnglishIsSeenInAnotherLanguage(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	const watch = `globalThis.foreign = [];
+		new MutationObserver(() => document.querySelectorAll("#page [lang=en]").forEach((one) => globalThis.foreign.push(one.textContent)))
+			.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });`
+	pages := map[console.Person]*browser.Page{}
+	for _, person := range console.Persons {
+		pages[person] = signedIn(t, b, w, person, "/")
+		pages[person].Before(watch)
+	}
+	for _, v := range views {
+		if v.name == "api" {
+			continue // its calls are described in English, and said to be
+		}
+		t.Run(v.name, func(t *testing.T) {
+			page := pages[v.as].For(t)
+			for _, language := range []string{"hi", "en"} {
+				browser.Evaluate[any](page, `localStorage.setItem("language", "`+language+`")`)
+				page.Open("about:blank")
+				page.Open(w.Address + "#" + addressed(t, w, v.at))
+				loaded(page)
+				if v.prepare != nil {
+					v.prepare(page)
+				}
+				if language == "en" {
+					browser.Evaluate[any](page, `(() => {
+						const choices = document.querySelector("select option[value=fr]").parentElement;
+						choices.value = "fr";
+						choices.dispatchEvent(new Event("change", { bubbles: true }));
+					})()`)
+					page.Until("the page is French", `document.documentElement.lang === "fr"`)
+				}
+				for _, text := range browser.Evaluate[[]string](page, `[...new Set(globalThis.foreign)]`) {
+					t.Errorf("from %s: English was seen: %s", language, text)
+				}
+			}
+			clean(t, w, page)
+		})
+	}
+}

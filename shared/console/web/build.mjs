@@ -9,7 +9,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { minify } from "terser";
 import { fields, operations, sentences, types } from "./document.mjs";
+import { shortened } from "./shorten.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "..", "dist");
@@ -26,7 +28,7 @@ if (process.argv.includes("--types")) process.exit(0);
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
 
 const stamp = join(dist, "stamp");
-const sources = ["package-lock.json", "build.mjs", "document.mjs", ...globSync("{src,styles,locales}/**/*.{ts,tsx,css,html,json}", { cwd: here })].sort();
+const sources = ["package-lock.json", "build.mjs", "document.mjs", "shorten.mjs", ...globSync("{src,styles,locales}/**/*.{ts,tsx,css,html,json}", { cwd: here })].sort();
 const sum = hash(sources.map((name) => hash(readFileSync(join(here, name)))).join());
 if (existsSync(stamp) && readFileSync(stamp, "utf8") === sum) process.exit(0);
 
@@ -35,6 +37,8 @@ for (const name of existsSync(dist) ? readdirSync(dist) : []) {
 }
 mkdirSync(dist, { recursive: true });
 
+const languageOf = (name) => name.replace(/.*[\\/](.*)\.json$/, "$1");
+
 // put writes a file under a name that changes with its content, and returns that.
 function put(name, type, content) {
   const full = `${name}-${hash(content)}.${type}`;
@@ -42,20 +46,17 @@ function put(name, type, content) {
   return full;
 }
 
-// The words of the languages, and what the API says in them, are loaded one at a time.
-const words = {};
-for (const name of globSync("locales/*.json", { cwd: here }).sort()) {
-  const language = name.replace(/.*[\\/](.*)\.json$/, "$1");
-  words[language] = put(`words-${language}`, "json", JSON.stringify(JSON.parse(readFileSync(join(here, name), "utf8"))));
-}
+// What the API says is loaded by language and kind.
 const codes = {};
 for (const name of globSync("locales/sentences/*.json", { cwd: here }).sort()) {
-  const language = name.replace(/.*[\\/](.*)\.json$/, "$1");
+  const language = languageOf(name);
   const read = (folder) => JSON.parse(readFileSync(join(here, "locales", folder, `${language}.json`), "utf8"));
-  const translated = sentences(api, read("sentences"), read("errors"));
-  codes[language] = put(`sentences-${language}`, "json", JSON.stringify(translated));
+  const kinds = Object.entries(sentences(api, read("sentences"), read("errors")));
+  codes[language] = Object.fromEntries(kinds.map(([kind, said]) => [kind, put(`sentences-${kind}-${language}`, "json", JSON.stringify(said))]));
 }
 
+// Offices with Windows 7 and 8.1 end there.
+const target = ["chrome109", "firefox115"];
 const bundle = await esbuild.build({
   absWorkingDir: here,
   entryPoints: ["src/main.tsx", "styles/main.css"],
@@ -65,16 +66,27 @@ const bundle = await esbuild.build({
   write: false,
   format: "esm",
   charset: "utf8",
-  // Offices with Windows 7 and 8.1 end there.
-  target: ["chrome109", "firefox115"],
+  target,
   jsx: "automatic",
   jsxImportSource: "preact",
   legalComments: "none",
-  define: { SENTENCES: JSON.stringify(codes), WORDS: JSON.stringify(words) },
+  define: { SENTENCES: JSON.stringify(codes) },
 });
-const output = (type) => bundle.outputFiles.find((file) => file.path.endsWith(type)).contents;
+const output = (type) => bundle.outputFiles.find((file) => file.path.endsWith(type)).text;
+
+// The words of the languages are loaded one language at a time.
+const { script, packed } = shortened(output(".js"), JSON.parse(readFileSync(join(here, "locales", "en.json"), "utf8")));
+const words = {};
+for (const name of globSync("locales/*.json", { cwd: here }).sort()) {
+  const language = languageOf(name);
+  words[language] = put(`words-${language}`, "json", JSON.stringify(packed(JSON.parse(readFileSync(join(here, name), "utf8")))));
+}
+const whole = await esbuild.transform(script, { charset: "utf8", target, define: { WORDS: JSON.stringify(words) } });
+// terser finds 3 % that esbuild leaves.
+const main = await minify(whole.code, { module: true, ecma: 2020, compress: { passes: 2 } });
+
 const page = readFileSync(join(here, "src", "index.html"), "utf8")
-  .replace("{script}", put("main", "js", output(".js")))
+  .replace("{script}", put("main", "js", main.code))
   .replace("{style}", put("main", "css", output(".css")));
 writeFileSync(join(dist, "index.html.br"), brotliCompressSync(page));
 writeFileSync(stamp, sum);

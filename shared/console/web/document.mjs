@@ -72,21 +72,42 @@ export function english(api) {
   return [...all].sort();
 }
 
-// sentences are the lists with their sentences in another language, as compact as the
-// page reads them, and those of errors in fields, by code. A sentence without a
-// translation is left out: the page then shows the English one of the reply.
+// sentences are the lists with their sentences in another language, in the kinds of
+// kinds.ts and as compact as the page reads them. A sentence without a translation is
+// left out: the page then shows the English one of the reply.
 export function sentences(api, translations, errors) {
-  const walk = (value) => {
-    if (Array.isArray(value)) return value.map(walk);
+  const translated = (value) => {
+    if (Array.isArray(value)) return value.map(translated);
     if (typeof value !== "object" || value === null) return value;
     const made = {};
     for (const [key, inner] of Object.entries(value)) {
-      if (typeof inner === "string" && said.includes(key)) {
-        if (translations[inner]) made[key] = translations[inner];
-      } else made[key] = walk(inner);
+      if (!said.includes(key) || typeof inner !== "string") made[key] = translated(inner);
+      else if (translations[inner]) made[key] = translations[inner];
     }
     return made;
   };
-  const made = [...lists, "x-problems"].map((list) => [list.replace(/^x-/, ""), walk(api[list])]);
-  return Object.fromEntries([...made, ["errors", errors]]);
+  const bare = ({ params, status, ...rest }) => rest;
+  const each = (list, make) => Object.fromEntries(Object.entries(translated(api[list])).map(([code, one]) => [code, make(one)]));
+  const linesWith = (wanted) => each("x-line-codes", (codes) => {
+    const made = Object.entries(codes).map(([code, list]) => [code, together(list.filter((one) => wanted(one.result)))]);
+    return Object.fromEntries(made.filter(([, list]) => list.length > 0));
+  });
+  return {
+    problems: { problems: each("x-problem-codes", (list) => list.map(bare)) },
+    rejections: { rejections: each("x-rejection-codes", bare), notes: each("x-note-codes", bare) },
+    lines: { lines: linesWith((result) => result === "ok") },
+    failures: { failures: linesWith((result) => result !== "ok") },
+    refusals: { refusals: each("x-problems", bare), errors },
+  };
+}
+
+// together makes one of the lines that say the same of several results.
+function together(list) {
+  const made = [];
+  for (const { result, text, remedy } of list) {
+    const same = made.find((other) => other.text === text && other.remedy === remedy);
+    if (same) same.results.push(result);
+    else made.push({ results: [result], text, remedy });
+  }
+  return made;
 }

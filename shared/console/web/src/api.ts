@@ -2,6 +2,7 @@
 import type { components, operations as Operations } from "./generated/api.ts";
 import { operations } from "./generated/operations.ts";
 import { heard } from "./clock.ts";
+import { ready } from "./sentences.ts";
 import { SessionOver, token } from "./session.ts";
 
 export type Schemas = components["schemas"];
@@ -71,6 +72,7 @@ export async function call<O extends Operation>(operation: O, request: Request<O
   if (reply.status === 304 && before) return { data: before.data as Reply<O>, etag: before.etag };
   if (!reply.ok) throw await refusal(reply);
   const data = reply.status === 204 ? undefined : await reply.json().catch(() => Promise.reject(new Away()));
+  await ready(data);
   // A preview shows people, and is not kept.
   if (method === "GET" && etag && operation !== "readPreview") {
     seen.delete(where);
@@ -105,5 +107,6 @@ async function sent(where: string, init: RequestInit): Promise<Response> {
 
 async function refusal(reply: Response): Promise<Refused> {
   const body = await reply.json().catch(() => ({}));
+  if (body.type) await ready({ errors: [body] });
   return new Refused(reply.status, body.type ? body : {}, Number(reply.headers.get("Retry-After")) || 0);
 }

@@ -1,10 +1,13 @@
 // The sentences of the API in the language of the page, by their codes. Where there is
 // no translation the English one of the reply is shown, and said to be English.
-import { effect, signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
-import { exact, known, language, list as joined, number, t, type Word } from "./words.ts";
+import { kindsIn, type Kind } from "./kinds.ts";
+import { alsoLearn, exact, known, language, list as joined, number, t, tag, type Word } from "./words.ts";
 
-declare const SENTENCES: Record<string, string>; // addresses by language, of the build
+// They are files by language and kind, of which those are loaded that a reply needs.
+declare const SENTENCES: Record<string, Partial<Record<Kind, string>>>; // of the build
+const files = typeof SENTENCES === "undefined" ? {} : SENTENCES;
 
 interface Sentence {
   text?: string;
@@ -15,28 +18,51 @@ interface Sentence {
 }
 
 interface Catalogue {
-  "problem-codes": Record<string, (Sentence & { sources: string[] })[]>;
-  "line-codes": Record<string, Record<string, (Sentence & { result: string })[]>>;
-  "rejection-codes": Record<string, Sentence>;
-  "note-codes": Record<string, Sentence>;
-  problems: Record<string, Sentence>;
+  problems: Record<string, (Sentence & { sources: string[] })[]>;
+  rejections: Record<string, Sentence>;
+  notes: Record<string, Sentence>;
+  lines: Lines;
+  failures: Lines;
+  refusals: Record<string, Sentence>;
   errors: Record<string, string>;
 }
 
-const catalogue = signal<Catalogue | undefined>(undefined);
+type Lines = Record<string, Record<string, (Sentence & { results: string[] })[]>>;
 
-effect(() => {
-  const wanted = language.value;
-  const file = SENTENCES[wanted];
-  catalogue.value = undefined;
-  if (!file) return;
-  fetch(`console/${file}`)
-    .then((reply) => (reply.ok ? reply.json() : undefined))
-    .then((read) => {
-      if (wanted === language.value) catalogue.value = read;
-    })
-    .catch(() => undefined); // English is shown
+const catalogues = signal<Record<string, Partial<Catalogue>>>({});
+const catalogue = computed(() => catalogues.value[tag.value]);
+
+const longest = 10_000; // ms
+const wanted = new Set<Kind>(); // by what was read
+const loads = new Map<string, Promise<void>>(); // by file
+
+// learn loads the sentences of a kind in a language. If they do not come English is
+// shown, and the next reply that needs them asks again.
+function learn(name: string, kind: Kind): Promise<void> {
+  const file = files[name]?.[kind];
+  if (!file) return Promise.resolve();
+  let loading = loads.get(file);
+  if (!loading) {
+    loading = fetch(`console/${file}`, { signal: AbortSignal.timeout(longest) })
+      .then((reply) => (reply.ok ? reply.json() : Promise.reject(new Error(`status ${reply.status}`))))
+      .then((read) => {
+        catalogues.value = { ...catalogues.value, [name]: { ...catalogues.value[name], ...read } };
+      })
+      .catch(() => void loads.delete(file));
+    loads.set(file, loading);
+  }
+  return loading;
+}
+
+alsoLearn(async (name) => {
+  await Promise.all([...wanted].map((kind) => learn(name, kind)));
 });
+
+// ready waits until what a reply says can be said in the language of the page.
+export async function ready(reply: unknown): Promise<void> {
+  for (const kind of kindsIn(reply)) wanted.add(kind);
+  await Promise.all([...wanted].map((kind) => learn(tag.value, kind)));
+}
 
 // Said is a text, and whether it is English on a page that is not.
 export interface Said {
@@ -62,20 +88,20 @@ function said(translated: string | undefined, english: string | undefined, param
 }
 
 export function problem(of: Schemas["ConnectorProblem"]): { text: Said; remedy: Said } {
-  const found = catalogue.value?.["problem-codes"][of.code]?.find((one) => one.sources.includes(of.source));
+  const found = catalogue.value?.problems?.[of.code]?.find((one) => one.sources.includes(of.source));
   return { text: said(found?.text, of.text, of.params), remedy: said(found?.remedy, of.remedy, of.params) };
 }
 
 export function line(of: Schemas["Line"]): { text: Said; remedy?: Said } {
-  const own = catalogue.value?.["line-codes"][of.line]?.[of.code];
-  const found: Sentence | undefined = own?.find((one) => one.result === of.result) ?? catalogue.value?.["problem-codes"][of.code]?.[0];
+  const own = catalogue.value?.[of.result === "ok" ? "lines" : "failures"]?.[of.line]?.[of.code];
+  const found: Sentence | undefined = own?.find((one) => one.results.includes(of.result)) ?? catalogue.value?.problems?.[of.code]?.[0];
   return { text: said(lacking(of) ?? found?.text, of.text, of.params), remedy: of.remedy ? said(found?.remedy, of.remedy, of.params) : undefined };
 }
 
 // lacking says in words what MTS would not take, where the line has codes.
 function lacking(of: Schemas["Line"]): string | undefined {
   const codes = (of.params as { codes?: string[] } | undefined)?.codes;
-  const texts = codes?.map((code) => catalogue.value?.["rejection-codes"][code]?.text);
+  const texts = codes?.map((code) => catalogue.value?.rejections?.[code]?.text);
   return texts?.length && texts.every(Boolean) ? t("check.lacking", { reasons: texts.join(" ") }) : undefined;
 }
 
@@ -84,7 +110,7 @@ function lacking(of: Schemas["Line"]): string | undefined {
 export function reasons(of: { reason?: string; reasons?: Schemas["Reasons"] }): Said[] {
   if (!of.reasons) return of.reason ? [said(undefined, of.reason)] : [];
   return of.reasons.map((one) => {
-    const found = catalogue.value?.["rejection-codes"][one.code];
+    const found = catalogue.value?.rejections?.[one.code];
     const fields = (one.params as { fields?: string[] } | undefined)?.fields;
     if (!fields?.length) return said(found?.text, one.text, one.params);
     return said(found?.text_of_fields ?? found?.text, one.text, { ...one.params, fields: fields.map(fieldOfMTS) });
@@ -98,12 +124,12 @@ function fieldOfMTS(name: string): string {
 }
 
 export function note(of: Schemas["Saying"]): Said {
-  return said(catalogue.value?.["note-codes"][of.code]?.text, of.text, of.params);
+  return said(catalogue.value?.notes?.[of.code]?.text, of.text, of.params);
 }
 
 export function refusal(of: Refused): { title: Said; detail: Said } {
   if (!of.problem.type) return unsaid(of.status);
-  const found = catalogue.value?.problems[of.name];
+  const found = catalogue.value?.refusals?.[of.name];
   return { title: said(found?.title, of.problem.title), detail: said(found?.description, of.problem.detail) };
 }
 
@@ -117,5 +143,5 @@ function unsaid(status: number): { title: Said; detail: Said } {
 }
 
 export function fieldError(of: Schemas["FieldError"] | Schemas["Warning"]): Said {
-  return said(catalogue.value?.errors[of.code], of.detail, of.params);
+  return said(catalogue.value?.errors?.[of.code], of.detail, of.params);
 }

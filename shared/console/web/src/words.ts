@@ -53,7 +53,16 @@ async function learn(name: string): Promise<void> {
   if (!file || name in catalogues.value) return;
   const reply = await fetch(`console/${file}`, { signal: AbortSignal.timeout(longest) });
   if (!reply.ok) throw new Error(`status ${reply.status}`);
-  teach(name, await reply.json());
+  const [texts, others] = await reply.json(); // as shorten.mjs packs them
+  await Promise.all(beside.map((load) => load(name)));
+  teach(name, { ...texts, ...others });
+}
+
+const beside: ((name: string) => Promise<void>)[] = [];
+
+// alsoLearn names what is loaded with the words of a language, before the page is in it.
+export function alsoLearn(load: (name: string) => Promise<void>): void {
+  beside.push(load);
 }
 
 // begin loads the words of the language that is wanted, now and whenever it changes. It

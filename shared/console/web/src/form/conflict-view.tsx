@@ -2,10 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../parts/controls.tsx";
 import { Machine } from "../parts/text.tsx";
-import { exact, known, t, zone } from "../words.ts";
+import { exact, t, zone } from "../words.ts";
 import { direct, kinds, type Value, when } from "./configuration.ts";
 import type { Difference } from "./conflict.ts";
-import { choiceOf, labelOf } from "./fields.tsx";
+import { choiceOf, labelOf, whens } from "./fields.tsx";
 
 interface ConflictProps {
   // Who changed it; empty if that is not known.
@@ -73,7 +73,7 @@ export function Conflict({ by, of, save }: ConflictProps) {
 }
 
 function Shown({ field, value }: { field: string; value: Value }) {
-  if (field === when) return <>{t(known(`form.${String(value)}`) ?? "form.none")}</>;
+  if (field === when) return <>{t(whens.find(([one]) => one === value)?.[1] ?? "form.none")}</>;
   if (field === direct) return <>{t(value ? "form.direct" : "form.managed")}</>;
   if (typeof value === "boolean") return <>{t(value ? "form.yes" : "form.no")}</>;
   if (Array.isArray(value)) return <>{value.map((one) => choiceOf(field, String(one))).join(", ") || t("form.none")}</>;

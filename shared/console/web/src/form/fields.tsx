@@ -350,6 +350,9 @@ export function Radios({ fill, field, options, value, choose }: FieldProps & { o
   );
 }
 
+// When a connector recurs, by what a form has for it.
+export const whens: [value: string, text: Word][] = [["interval", "form.interval"], ["daily", "form.daily"], ["once", "form.once"]];
+
 export function WhenChoice({ fill }: { fill: Fill }) {
   const { form } = fill;
   const choose = (value: string) => {
@@ -358,7 +361,7 @@ export function WhenChoice({ fill }: { fill: Fill }) {
     if (value === "daily" && !form.values.value["/time_zone"]) form.set("/time_zone", zone.value === "UTC" ? "" : zone.value);
     form.leave(when);
   };
-  return <Radios fill={fill} field={when} value={String(form.values.value[when])} choose={choose} options={[["interval", "form.interval"], ["daily", "form.daily"], ["once", "form.once"]]} />;
+  return <Radios fill={fill} field={when} value={String(form.values.value[when])} choose={choose} options={whens} />;
 }
 
 export function DirectChoice({ fill }: { fill: Fill }) {

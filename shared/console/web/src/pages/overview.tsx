@@ -102,7 +102,7 @@ function Idle({ of: c }: { of: Connector }) {
     <>
       <p>
         {done && c.status === "running" && t("overview.done")}{" "}
-        {c.status === "running" ? (next ? (Date.parse(next) > now() ? t("overview.next", { at: moment(next) }) : t("overview.due")) : t("overview.no_next")) : t(`overview.${c.status}`)}
+        {c.status === "running" ? (next ? (Date.parse(next) > now() ? t("overview.next", { at: moment(next) }) : t("overview.due")) : t("overview.no_next")) : t(c.status === "completed" ? "overview.completed" : "overview.stopped")}
       </p>
       {last && (
         <p>
