@@ -5,6 +5,7 @@ SHELL := /bin/bash
 BIN := .cache/bin
 NODE := $(CURDIR)/.cache/venv-node/bin/node
 WEB := shared/console/web
+BROWSERS := infra/tools/browsers
 PACKAGES ?= ./...
 
 # The variables of `make run`; see the README.
@@ -29,9 +30,10 @@ run: console ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
 test: console ## Run all tests (PACKAGES=./shared/... for some)
-	@infra/tools/fetch go cc curl jq chromium ministack dynamodb-local gotestsum schemathesis
+	@infra/tools/fetch go cc curl jq chromium ministack dynamodb-local gotestsum schemathesis browsers
 	go vet $(PACKAGES)
 	cd $(WEB) && $(NODE) --test
+	cd $(BROWSERS) && $(NODE) --test
 	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)
 
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
@@ -51,8 +53,9 @@ fuzz: ## Search for inputs that break parsers and the API (EACH=5m for each targ
 	@go run ./infra/fuzz $(if $(EACH),-each $(EACH)) $(if $(API),-api $(API)) $(if $(SEED),-seed $(SEED))
 
 lint: console ## Check code, modules and the template
-	@infra/tools/fetch go lint golangci-lint
+	@infra/tools/fetch go lint golangci-lint browsers
 	cd $(WEB) && $(NODE) node_modules/typescript/bin/tsc --noEmit
+	$(NODE) $(BROWSERS)/check.mjs $(WEB)/../dist/*.br
 	.cache/venv-lint/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- template.yaml
 	go mod tidy -diff
 	go -C infra/tools mod tidy -diff
@@ -69,7 +72,7 @@ build: console ## Build for AWS, into .aws-sam (ARCHITECTURE=x86_64 for Intel)
 		.cache/venv-sam/bin/sam build $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 clean: ## Remove all that was built or fetched
-	rm -rf .aws-sam .build .cache $(WEB)/node_modules $(WEB)/src/generated
+	rm -rf .aws-sam .build .cache $(WEB)/node_modules $(WEB)/src/generated $(BROWSERS)/node_modules
 	git clean -fqX shared/console/dist
 
 # Pins the Python tools of infra/tools/requirements-*.in to their newest versions,
