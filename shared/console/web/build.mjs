@@ -51,7 +51,7 @@ const codes = {};
 for (const name of globSync("locales/sentences/*.json", { cwd: here }).sort()) {
   const language = languageOf(name);
   const read = (folder) => JSON.parse(readFileSync(join(here, "locales", folder, `${language}.json`), "utf8"));
-  const kinds = Object.entries(sentences(api, read("sentences"), read("errors")));
+  const kinds = Object.entries(sentences(api, read("sentences"), read("errors"))).filter(([, said]) => Object.values(said).some((list) => Object.keys(list).length > 0));
   codes[language] = Object.fromEntries(kinds.map(([kind, said]) => [kind, put(`sentences-${kind}-${language}`, "json", JSON.stringify(said))]));
 }
 

@@ -74,7 +74,7 @@ export function english(api) {
 
 // sentences are the lists with their sentences in another language, in the kinds of
 // kinds.ts and as compact as the page reads them. A sentence without a translation is
-// left out: the page then shows the English one of the reply.
+// left out: the page then shows that of the reply.
 export function sentences(api, translations, errors) {
   const translated = (value) => {
     if (Array.isArray(value)) return value.map(translated);
@@ -87,13 +87,12 @@ export function sentences(api, translations, errors) {
     return made;
   };
   const bare = ({ params, status, ...rest }) => rest;
-  const each = (list, make) => Object.fromEntries(Object.entries(translated(api[list])).map(([code, one]) => [code, make(one)]));
-  const linesWith = (wanted) => each("x-line-codes", (codes) => {
-    const made = Object.entries(codes).map(([code, list]) => [code, together(list.filter((one) => wanted(one.result)))]);
-    return Object.fromEntries(made.filter(([, list]) => list.length > 0));
-  });
+  const says = (one) => said.some((member) => one[member]);
+  const full = (made) => Object.fromEntries(Object.entries(made).filter(([, one]) => says(one) || (one.length ?? Object.keys(one).length) > 0));
+  const each = (list, make) => full(Object.fromEntries(Object.entries(translated(api[list])).map(([code, one]) => [code, make(one)])));
+  const linesWith = (wanted) => each("x-line-codes", (codes) => full(Object.fromEntries(Object.entries(codes).map(([code, list]) => [code, together(list.filter((one) => says(one) && wanted(one.result)))]))));
   return {
-    problems: { problems: each("x-problem-codes", (list) => list.map(bare)) },
+    problems: { problems: each("x-problem-codes", (list) => list.filter(says).map(bare)) },
     rejections: { rejections: each("x-rejection-codes", bare), notes: each("x-note-codes", bare) },
     lines: { lines: linesWith((result) => result === "ok") },
     failures: { failures: linesWith((result) => result !== "ok") },

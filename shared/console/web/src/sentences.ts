@@ -1,9 +1,10 @@
-// The sentences of the API in the language of the page, by their codes. Where there is
-// no translation the English one of the reply is shown, and said to be English.
+// The sentences of the API in the language of the page, by their codes, and in the words of
+// the console. English has those alone that the API says in another way to who calls it;
+// else the sentence of the reply is shown, and in other languages said to be English.
 import { computed, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
 import { kindsIn, type Kind } from "./kinds.ts";
-import { alsoLearn, exact, known, language, list as joined, number, t, tag, type Word } from "./words.ts";
+import { alsoLearn, exact, known, list as joined, number, t, tag, type Word } from "./words.ts";
 
 // They are files by language and kind, of which those are loaded that a reply needs.
 declare const SENTENCES: Record<string, Partial<Record<Kind, string>>>; // of the build
@@ -70,6 +71,15 @@ export interface Said {
   foreign: boolean;
 }
 
+// inWords puts what the form calls a field for the name that it has in a configuration,
+// which sentences of the API have: registry.url, token_type.
+export function inWords(text: string): string {
+  return text.replace(/\b[a-z]+(?:[._][a-z]+)+\b/g, (name) => {
+    const word = ["", "registry.", "callback."].map((within) => known(`field.${within}${name}`)).find(Boolean);
+    return word ? t("sentence.field", { field: t(word) }) : name;
+  });
+}
+
 function filled(text: string, params: object = {}): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = (params as Record<string, unknown>)[name];
@@ -83,8 +93,9 @@ function filled(text: string, params: object = {}): string {
 const instant = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 
 function said(translated: string | undefined, english: string | undefined, params?: object): Said {
-  const text = translated === undefined ? (english ?? "") : filled(translated, params);
-  return { text: text.replace(instant, (at) => exact(at)), foreign: translated === undefined && !language.value.startsWith("en") };
+  const foreign = translated === undefined && tag.value !== "en";
+  const text = (translated === undefined ? (english ?? "") : filled(translated, params)).replace(instant, (at) => exact(at));
+  return { text: foreign ? text : inWords(text), foreign };
 }
 
 export function problem(of: Schemas["ConnectorProblem"]): { text: Said; remedy: Said } {

@@ -27,6 +27,11 @@ test("every sentence is in one of the files that the page loads", () => {
   assert.deepEqual(Object.keys(files), ["problems", "rejections", "lines", "failures", "refusals"]);
   const all = JSON.stringify(files);
   for (const text of Object.values(translations)) assert.ok(all.includes(JSON.stringify(text)), text);
+  // English has no file of sentences but those that differ.
+  const few = sentences(api, { "The name is empty.": "There is no name." }, {});
+  assert.deepEqual(few.problems, { problems: {} });
+  assert.deepEqual(few.failures, { failures: {} });
+  assert.deepEqual(few.rejections, { rejections: { "ATS-REQ-003": { text: "There is no name." } }, notes: {} });
   // Each line has its text under its result, in the file for that.
   type Said = { text: string; remedy?: string };
   const by = files as Record<string, Record<string, Record<string, Record<string, (Said & { results: string[] })[]>>>>;

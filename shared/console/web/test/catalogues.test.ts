@@ -4,6 +4,10 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import ts from "typescript";
+import { fields } from "../src/generated/fields.ts";
+import { inWords } from "../src/sentences.ts";
+import { chosenLanguage } from "../src/settings.ts";
+import { teach } from "../src/words.ts";
 
 const web = join(import.meta.dirname, "..");
 const read = (name: string) => readFileSync(join(web, name), "utf8");
@@ -125,6 +129,56 @@ test("every sentence of the API is there in each language, with its parameters",
       assert.deepEqual(parameters(text), parameters(sentence), `${name}: ${text}`);
       assert.ok(text.trim() === text && text !== "", `${name}: ${sentence}`);
     }
+  }
+});
+
+// English is the API's own, but for what it says in another way to who calls it.
+const own = (folder: string) => JSON.parse(read(`locales/${folder}/en.json`)) as Record<string, string>;
+
+test("what the console says in other English words is what the API says, with its parameters", async () => {
+  const { english: sentencesOf } = await import("../document.mjs" as string);
+  const all = sentencesOf(api) as string[];
+  for (const [sentence, text] of Object.entries(own("sentences"))) {
+    assert.ok(all.includes(sentence), `the API does not say: ${sentence}`);
+    assert.deepEqual(parameters(text), parameters(sentence), text);
+  }
+  for (const code of Object.keys(own("errors"))) assert.ok(code in api["x-codes"], code);
+});
+
+// What only who calls the API knows: methods, headers, its paths and lists of codes, and
+// "the API"; and, once the form's word stands for it, the name of a member.
+const path = Object.keys(api.paths).map((one) => one.split("/")[1]!);
+const members = Object.keys(fields).map((one) => one.slice(1).replaceAll("/", ".")).filter((one) => /[._]/.test(one));
+const spoken = new RegExp(
+  [
+    "\\b(?:GET|POST|PUT|PATCH|DELETE)\\b",
+    "\\b(?:If-Match|ETag|Retry-After|Content-Type|Idempotency-Key|Allow lists)\\b",
+    `/(?:${[...new Set(path)].join("|")})\\b`,
+    "\\bx-[a-z]+-codes\\b",
+    "(?:[Tt]he|[Tt]his|[Ll]'|[Cc]ette|[Ll]a|[Ee]sta|واجهة) ?API\\b(?! key)",
+    "\\b[Ss]end the (?:same )?request again\\b",
+    `(?<![.\\w])(?:${members.map((one) => one.replaceAll(".", "\\.")).join("|")})(?![.\\w])`,
+  ].join("|"),
+);
+
+// What another server has to let pass is told to who runs that one, and so is what an API
+// that MTS calls directly may do.
+const elsewhere = [/\/authtoken/, /\{address\}/, /\/web\/dataset/, /receiving API|API destinataire|API receptora|API المستقبِلة/];
+
+test("nothing that the console says is for who calls the API", async () => {
+  const { english: sentencesOf } = await import("../document.mjs" as string);
+  const all = sentencesOf(api) as string[];
+  const descriptions = Object.values(api["x-problems"] as Record<string, { description: string }>).map((one) => one.description);
+  for (const name of languages) {
+    teach(name, catalogues[name]!);
+    chosenLanguage.value = name;
+    const translated = JSON.parse(read(`locales/sentences/${name}.json`)) as Record<string, string>;
+    // In English the detail of the reply stands in for a description.
+    const shown = all.filter((one) => translated[one] !== undefined || !descriptions.includes(one)).map((one) => translated[one] ?? one);
+    // The method of a callback is a field of the form.
+    const errors = Object.entries(JSON.parse(read(`locales/errors/${name}.json`)) as Record<string, string>).filter(([code]) => !code.startsWith("callback_"));
+    const found = [...shown, ...errors.map(([, text]) => text)].map(inWords).filter((text) => spoken.test(text) && !elsewhere.some((one) => one.test(text)));
+    assert.deepEqual(found, [], name);
   }
 });
 
