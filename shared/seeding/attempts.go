@@ -6,18 +6,19 @@ import "time"
 // them: never in the past. What is due now is tried within the interval of the ticks.
 type Attempts struct {
 	State    State
-	Registry RegistryState // as far as problems are asked for
+	Registry RegistryState // as far as something may wait for it
 	MTS      MTSState
 	Now      time.Time
 	Times    Times
 }
 
-// Look is when submit looks at the connector next; zero if nothing is to be done.
+// Look is when submit looks at the connector next, which does nothing before the end of
+// the registry's outage; zero if nothing is to be done.
 func (a Attempts) Look() time.Time {
 	if !a.State.Active() {
 		return time.Time{}
 	}
-	return later(a.State.LooksAt(a.Now, a.Times), a.Now)
+	return later(later(a.State.LooksAt(a.Now, a.Times), a.Now), a.Registry.OutageUntil)
 }
 
 // Probe is when the next attempt is made that may end the problem of a source; zero
@@ -30,7 +31,7 @@ func (a Attempts) Probe(source Source) time.Time {
 		return time.Time{}
 	}
 	_, probe := a.State.Blocked()
-	at := later(later(a.Look(), probe), a.Registry.OutageUntil)
+	at := later(a.Look(), probe)
 	if _, raised := a.State.Problems[ProblemMTS]; raised {
 		at = later(at, a.MTS.NotBefore)
 	}

@@ -63,6 +63,27 @@ func TestNextProbeIsWhenItWillBeMade(t *testing.T) {
 	}
 }
 
+// What is due now waits for the end of an outage that was noted before a start.
+func TestALookWaitsForTheEndOfAnOutage(t *testing.T) {
+	due := seeding.State{Status: seeding.Running, Due: now.Add(-time.Minute)}
+	stopped := due
+	stopped.Status = seeding.Stopped
+	for name, c := range map[string]struct {
+		state        seeding.State
+		outage, want time.Time
+	}{
+		"no outage":              {due, time.Time{}, now},
+		"an outage that goes on": {due, now.Add(time.Minute), now.Add(time.Minute)},
+		"one that is over":       {due, now.Add(-time.Second), now},
+		"stopped":                {stopped, now.Add(time.Minute), time.Time{}},
+	} {
+		a := seeding.Attempts{State: c.state, Registry: seeding.RegistryState{OutageUntil: c.outage}, Now: now, Times: seeding.DefaultTimes()}
+		if got := a.Look(); !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 // When a rejected registrant is tried next: never in the past.
 func TestNextAttemptIsNeverInThePast(t *testing.T) {
 	past, future := now.Add(-time.Hour), now.Add(time.Hour)

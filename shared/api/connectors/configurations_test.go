@@ -324,10 +324,16 @@ func TestNextProbeFollowsTheOutageOfTheRegistry(t *testing.T) {
 			s.want(200, "GET", "/connectors", "").body["connectors"].([]any)[0].(map[string]any),
 		} {
 			problem := body["problems"].(map[string]any)["registry"].(map[string]any)
-			if problem["next_probe"] != want || body["due"] != "2026-11-21T09:00:00Z" {
-				t.Errorf("next probe %v, want %v; due %v", problem["next_probe"], want, body["due"])
+			if problem["next_probe"] != want || body["due"] != want {
+				t.Errorf("next probe %v, due %v, want %v", problem["next_probe"], body["due"], want)
 			}
 		}
+		// A start clears the problem, and not the outage.
+		s.store.states[id] = seeding.State{Connector: id, Registry: key, Status: seeding.Running, Run: "run1", Due: s.now}
+		if body := s.want(200, "POST", path+"/start", "").body; len(body["problems"].(map[string]any)) > 0 || body["due"] != want {
+			t.Errorf("started: %v, due %v, want %v", body["problems"], body["due"], want)
+		}
+		s.store.states[id] = state
 	}
 }
 

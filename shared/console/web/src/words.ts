@@ -163,6 +163,12 @@ export function moment(at: string | Date, now = new Date(time())): string {
   return day(at) === day(now) ? exact(at, { timeStyle: "short" }) : exact(at);
 }
 
+// isLater reports whether a time is so far off that what happens then does not begin now:
+// what is due is done within the minute.
+export function isLater(at: string | undefined, now = time()): boolean {
+  return at !== undefined && Date.parse(at) > now + 60_000;
+}
+
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["month", 12], ["year", Infinity]];
 
 // relative is how long ago, or in how long.

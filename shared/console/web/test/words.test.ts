@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { western } from "../src/digits.ts";
 import { parsed, to } from "../src/place.ts";
 import { chosenLanguage } from "../src/settings.ts";
-import { direction, known, language, list, number, relative, rich, t, teach } from "../src/words.ts";
+import { direction, isLater, known, language, list, number, relative, rich, t, teach } from "../src/words.ts";
 import ar from "../locales/ar.json" with { type: "json" };
 import en from "../locales/en.json" with { type: "json" };
 
@@ -64,4 +64,10 @@ test("an address holds what is shown, whatever is in it", () => {
 test("a number is read whatever digits it is typed with", () => {
   for (const text of ["4711", " ٤٧١١ ", "۴۷۱۱", "४७११", "\u200e4711\u200e", "\ufeff\u200b 4711"]) assert.equal(western(text), "4711", text);
   assert.equal(western("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९"), "012345678901234567890123456789");
+});
+
+test("what is due is done within the minute, and anything else is later", () => {
+  const now = Date.parse("2026-12-01T10:00:00Z");
+  assert.deepEqual(["2026-12-01T09:00:00Z", "2026-12-01T10:01:00Z", "2026-12-01T10:01:01Z"].map((at) => isLater(at, now)), [false, false, true]);
+  assert.equal(isLater(undefined, now), false);
 });

@@ -4,10 +4,9 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { call, Refused, type Schemas } from "../api.ts";
-import { now } from "../clock.ts";
 import { go, to } from "../place.ts";
 import { paused, type Polled, usePolled } from "../polled.ts";
-import { moment, t } from "../words.ts";
+import { isLater, moment, t } from "../words.ts";
 import { type Action, useAction } from "./action.ts";
 import { Checked, failures, lastCheck, Lines } from "./check.tsx";
 import { Button, Dialog, lacking, LinkButton } from "./controls.tsx";
@@ -89,7 +88,6 @@ function AskedCheck({ connector, check }: { connector: string; check: string }) 
   );
 }
 
-const soon = 60_000; // ms
 
 type ActionsProps = { of: Connector; act: Action; refresh: () => void };
 
@@ -101,8 +99,8 @@ function Actions({ of: c, act, refresh }: ActionsProps) {
   const start = () =>
     act.run(async () => {
       const { data } = await call("startConnector", { path });
-      const next = data.next_runs?.[0];
-      tell(next && Date.parse(next) > now() + soon ? t("connector.started_later", { at: moment(next) }) : t("connector.started"));
+      const at = [data.due, data.next_runs?.[0]].find((one) => isLater(one));
+      tell(at ? t("connector.started_later", { at: moment(at) }) : t("connector.started"));
       refresh();
     });
   const stop = () =>

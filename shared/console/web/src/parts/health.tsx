@@ -1,10 +1,10 @@
 import type { Schemas } from "../api.ts";
 import * as sentences from "../sentences.ts";
-import { relative, t, type Word } from "../words.ts";
+import { isLater, moment, relative, t, type Word } from "../words.ts";
 import { Sentence } from "./text.tsx";
 
 // Of the list, or of the connector itself: that tells more of its open run.
-type Summary = Pick<Schemas["ConnectorSummary"], "status" | "problems" | "served" | "run"> & {
+type Summary = Pick<Schemas["ConnectorSummary"], "status" | "problems" | "served" | "run" | "due"> & {
   figures?: Schemas["Figures"];
   open_run?: Pick<Schemas["OpenRun"], "looked" | "expected"> | Pick<Schemas["Run"], "tally" | "left" | "passes">;
 };
@@ -46,6 +46,7 @@ function Clause({ connector, health }: { connector: Summary; health: Health }) {
       return <Sentence of={sentences.problem(problemsOf(connector.problems)[0]!).text} />;
     case "running": {
       const { looked, expected } = reached(connector);
+      if (!looked && isLater(connector.due)) return <>{t("health.clause.waits", { at: moment(connector.due!) })}</>;
       if (looked === undefined) return <>{t("health.clause.begins")}</>;
       return <>{expected ? t("health.clause.of", { looked, expected }) : t("health.clause.looked", { count: looked })}</>;
     }
