@@ -1,7 +1,7 @@
 // The sentences of the API in the language of the page, by their codes, and in the words of
 // the console. English has those alone that the API says in another way to who calls it;
 // else the sentence of the reply is shown, and in other languages said to be English.
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
 import { kindsIn, type Kind } from "./kinds.ts";
 import { alsoLearn, exact, known, list as joined, number, t, tag, type Word } from "./words.ts";
@@ -55,14 +55,17 @@ function learn(name: string, kind: Kind): Promise<void> {
   return loading;
 }
 
-alsoLearn(async (name) => {
-  await Promise.all([...wanted].map((kind) => learn(name, kind)));
-});
+const learnAll = async (name: string) => void (await Promise.all([...wanted].map((kind) => learn(name, kind))));
+
+alsoLearn(learnAll);
+
+// What a reply needed while the language changed.
+effect(() => void learnAll(tag.value));
 
 // ready waits until what a reply says can be said in the language of the page.
 export async function ready(reply: unknown): Promise<void> {
   for (const kind of kindsIn(reply)) wanted.add(kind);
-  await Promise.all([...wanted].map((kind) => learn(tag.value, kind)));
+  await learnAll(tag.value);
 }
 
 // Said is a text, and whether it is English on a page that is not.
