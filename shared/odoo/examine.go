@@ -18,8 +18,7 @@ import (
 // Examine is Open for a check: with a password of its own, and without a session of
 // before, so that what it finds is what is true now.
 func Examine(client *http.Client, c seeding.Connector, password string, now func() time.Time) (*Registry, error) {
-	r := New(client, func(context.Context, seeding.Connector) (string, error) { return password, nil }, now)
-	return r.open(context.Background(), c)
+	return New(client, nil, now).openWith(c, func() (string, error) { return password, nil })
 }
 
 var serie = regexp.MustCompile(`^(saas[~-])?([0-9]{1,2}\.[0-9]{1,2})`)

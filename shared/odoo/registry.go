@@ -58,6 +58,10 @@ func (r *Registries) Open(ctx context.Context, c seeding.Connector) (seeding.Reg
 }
 
 func (r *Registries) open(ctx context.Context, c seeding.Connector) (*Registry, error) {
+	return r.openWith(c, func() (string, error) { return r.passwords(ctx, c) })
+}
+
+func (r *Registries) openWith(c seeding.Connector, secret func() (string, error)) (*Registry, error) {
 	domain, err := ParseDomain(c.Source.Domain)
 	if err != nil {
 		return nil, err
@@ -66,7 +70,7 @@ func (r *Registries) open(ctx context.Context, c seeding.Connector) (*Registry, 
 	if err != nil {
 		return nil, err
 	}
-	password, err := r.passwords(ctx, c)
+	password, err := secret()
 	if err != nil {
 		return nil, fmt.Errorf("password of the registry: %w", err)
 	}
