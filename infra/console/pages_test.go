@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -164,6 +165,32 @@ func TestEveryPage(t *testing.T) {
 			}
 			page.Size(1200, 900)
 		})
+	}
+}
+
+// What people call things, and what they select, may have no place to break.
+func TestLongWordsFitEverywhere(t *testing.T) {
+	built(t)
+	w, b := started(t, console.Options{}), browser.Start(t)
+	err := w.Change(t.Context(), console.Ada, console.Households, func(c map[string]any) {
+		c["name"], c["domain"] = strings.Repeat("W", 100), `[["name", "!=", "`+strings.Repeat("W", 300)+`"]]`
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := signedIn(t, b, w, console.Omar, "/")
+	at := "/connectors/" + w.Connectors[console.Households]
+	for _, address := range []string{"/", at, at + "/changes", at + "/rejections", at + "/imports"} {
+		page.Open("about:blank")
+		page.Open(w.Address + "#" + address)
+		loaded(page)
+		page.See(browser.Text("").Like("^W{100}$"))
+		for _, width := range []int64{1200, 420, 320} {
+			page.Size(width, 900)
+			for _, out := range page.Overflow() {
+				t.Errorf("%s, %d: %s", address, width, out)
+			}
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import { Page } from "./parts/page.tsx";
 import { meant, Shortcuts } from "./parts/shortcuts.tsx";
 import { Loading } from "./parts/state.tsx";
 import { meet, person } from "./person.ts";
-import { go, place, to } from "./place.ts";
+import { go, isWeb, place, to } from "./place.ts";
 import { usePolled } from "./polled.ts";
 import { routes } from "./routes.tsx";
 import { announce, label, session, signInAddress, signOut, token } from "./session.ts";
@@ -198,12 +198,13 @@ function SignedIn() {
 }
 
 function Foot() {
+  const links = person.value?.links;
   return (
     <footer class="frame">
       <p>{t("frame.zone", { zone: zone.value })}</p>
       <p><Shortcuts /></p>
-      {person.value?.links.dashboard && <p><a href={person.value.links.dashboard}>{t("frame.dashboard")}</a></p>}
-      {person.value?.links.runbook && <p><a href={person.value.links.runbook}>{t("frame.runbook")}</a></p>}
+      {isWeb(links?.dashboard) && <p><a href={links.dashboard}>{t("frame.dashboard")}</a></p>}
+      {isWeb(links?.runbook) && <p><a href={links.runbook}>{t("frame.runbook")}</a></p>}
     </footer>
   );
 }

@@ -64,6 +64,12 @@ export function to(path: (string | number)[], query: Record<string, string | und
   return `#/${path.map((piece) => encodeURIComponent(piece)).join("/")}${text && "?" + text}`;
 }
 
+// isWeb reports whether an address is of the web. Another one, such as javascript:, is
+// nothing that a link may lead to.
+export function isWeb(address: string | undefined): address is string {
+  return address !== undefined && /^https?:\/\//i.test(address);
+}
+
 export function go(address: string, replace = false): void {
   if (replace) {
     history.replaceState({ at: position }, "", address);

@@ -1,6 +1,7 @@
 // What the pages of rejections decide: filters, which request tries again whom, what
 // became of it, and files for people.
 import type { Refused, Schemas } from "./api.ts";
+import { isWeb } from "./place.ts";
 
 export type Rejection = Schemas["Rejection"];
 export type Group = Schemas["RejectionGroup"];
@@ -202,6 +203,6 @@ function records(text: string): number {
 // recordLink is the address of a registrant in the registry (Odoo serves
 // /mail/view for all its versions); undefined if that of the registry is no web address.
 export function recordLink(registry: string | undefined, registrant: number): string | undefined {
-  if (!registry || !/^https?:\/\//i.test(registry)) return undefined;
+  if (!isWeb(registry)) return undefined;
   return `${registry.replace(/[?#].*$/s, "").replace(/\/+$/, "")}/mail/view?model=res.partner&res_id=${registrant}`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { western } from "../src/digits.ts";
-import { parsed, to } from "../src/place.ts";
+import { isWeb, parsed, to } from "../src/place.ts";
 import { chosenLanguage } from "../src/settings.ts";
 import { direction, isLater, known, language, list, number, relative, rich, t, teach } from "../src/words.ts";
 import ar from "../locales/ar.json" with { type: "json" };
@@ -59,6 +59,11 @@ test("an address holds what is shown, whatever is in it", () => {
   assert.deepEqual(parsed(address), { path: ["connectors", "a/b"], query: { kind: "invalid", text: "x & y" } });
   assert.deepEqual(parsed(""), { path: [], query: {} });
   assert.deepEqual(parsed("#/%zz?a=1?b=2"), { path: ["%zz"], query: { a: "1?b=2" } });
+});
+
+test("a link leads to the web alone", () => {
+  for (const address of ["https://registry.example", "HTTP://127.0.0.1:8069/odoo"]) assert.equal(isWeb(address), true, address);
+  for (const address of [undefined, "", "javascript:alert(1)", " javascript:alert(1)//https://x", "data:text/html,x", "//registry.example", "registry.example"]) assert.equal(isWeb(address), false, String(address));
 });
 
 test("a number is read whatever digits it is typed with", () => {

@@ -37,11 +37,11 @@ function List({ id }: { id: string }) {
             {changes.map((change) => (
               <tr key={idOf(change)}>
                 <td data-label={t("changes.when")}><Time at={change.at} as="exact" /></td>
-                <td data-label={t("changes.what")}>
+                <td data-label={t("changes.what")} class="long">
                   <What of={{ ...change, fields: undefined }} />{" "}
                   {change.run && <a href={to(["connectors", id, "runs", change.run])}>{t("change.see_run")}</a>}
                 </td>
-                <td data-label={t("changes.fields")}>{change.fields?.length ? <Fields of={change.fields} /> : ""}</td>
+                <td data-label={t("changes.fields")} class="long">{change.fields?.length ? <Fields of={change.fields} /> : ""}</td>
               </tr>
             ))}
           </tbody>

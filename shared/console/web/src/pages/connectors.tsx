@@ -81,7 +81,7 @@ function Row({ of: c }: { of: Summary }) {
   const { tokenised, rejected } = c.figures;
   return (
     <tr>
-      <th scope="row"><a href={to(["connectors", c.id])}><bdi>{c.name}</bdi></a></th>
+      <th scope="row" class="long"><a href={to(["connectors", c.id])}><bdi>{c.name}</bdi></a></th>
       <td data-label={t("connectors.health")}><HealthOf connector={c} /></td>
       <td data-label={t("connectors.source")}><Machine>{hostOf(c.registry_host)}</Machine></td>
       <td data-label={t("connectors.tokenised")} class="number"><Count of={tokenised + (c.open_run?.tokenised ?? 0)} /></td>

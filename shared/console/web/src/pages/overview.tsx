@@ -162,7 +162,7 @@ function Groups({ id }: { id: string }) {
                 <tbody>
                   {largest(groups).map((group) => (
                     <tr key={`${group.kind} ${group.code}`}>
-                      <td data-label={t("overview.reason")}><Why of={group} /></td>
+                      <td data-label={t("overview.reason")} class="long"><Why of={group} /></td>
                       <td class="number" data-label={t("overview.count")}>
                         <a href={to(page, { kind: group.kind, code: group.code })} aria-label={t("overview.show_group", { count: group.count })}><Count of={group.count} /></a>
                       </td>

@@ -176,7 +176,7 @@ function GroupRow({ connector, group, largest, memory, ask }: { connector: strin
   const filter: Filter = { kind, code };
   return (
     <tr>
-      <th scope="row" class="group">
+      <th scope="row" class="group long">
         <span class="hint">{kindOf(kind)}</span>
         <strong>{group.reasons ? <Why of={group} /> : t("rejections.rest", { kind: kindOf(kind) })}</strong>
         <span><Help of={group} /></span>
