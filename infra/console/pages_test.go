@@ -31,7 +31,7 @@ type view struct {
 	height  int64
 }
 
-// renew is for who changed what the pictures of README.md and operators.md show:
+// renew is for who changed what the pictures of README.md and infra/operators.md show:
 //
 //	go test ./infra/console -run '^TestEveryPage$/^pictured' -pictures
 var renew = flag.Bool("pictures", false, "renew the pictures in infra/pictures")
