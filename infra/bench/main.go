@@ -77,6 +77,7 @@ type step struct {
 // steps are all of them. Cold starts come first, while the machine is idle.
 var steps = []step{
 	{"cold", (*measurer).coldStarts},
+	{"page", (*measurer).page},
 	{"callback", (*measurer).callback},
 	{"memory", (*measurer).memory},
 	{"reads", (*measurer).api},

@@ -221,18 +221,18 @@ func (m *measurer) coldStarts(ctx context.Context, r *report) error {
 		return err
 	}
 	functions(r, list)
-	return page(r, list)
+	return served(r, list)
 }
 
-// page reports on the function of the console, and on what a browser loads from it.
-func page(r *report, list []*binary) error {
+// served reports on the function of the console, and on what a browser loads from it.
+func served(r *report, list []*binary) error {
 	const allowed, largest, loaded = 15 * time.Millisecond, 4_000_000, 60_000
 	at := func(name string) *binary {
 		return list[slices.IndexFunc(list, func(b *binary) bool { return b.name == name })]
 	}
-	served, more := at("console"), at("console").median()-at(hello).median()
+	function, more := at("console"), at("console").median()-at(hello).median()
 	r.add("console: cold start", "hello + 15 ms", more <= allowed, "+ %.1f ms", milliseconds(more))
-	r.add("console: zipped", "≤ 4 MB", served.zipped <= largest, "%.2f MB", megabytes(served.zipped))
+	r.add("console: zipped", "≤ 4 MB", function.zipped <= largest, "%.2f MB", megabytes(function.zipped))
 	files, err := console.Built()
 	if err != nil {
 		return err

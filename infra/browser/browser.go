@@ -9,7 +9,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/target"
@@ -37,14 +36,25 @@ func program() (string, error) {
 	return path, nil
 }
 
+// T is what uses a browser: a test, or what measures something in a page. Fatal and
+// Fatalf do not return.
+type T interface {
+	Helper()
+	Context() context.Context
+	Cleanup(do func())
+	Logf(format string, a ...any)
+	Fatal(a ...any)
+	Fatalf(format string, a ...any)
+}
+
 // Browser is Chromium with a profile of its own.
 type Browser struct {
-	t   testing.TB
+	t   T
 	ctx context.Context
 }
 
 // Start starts Chromium for a test, at whose end it ends.
-func Start(t testing.TB) *Browser {
+func Start(t T) *Browser {
 	t.Helper()
 	path, err := program()
 	if err != nil {

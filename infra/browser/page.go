@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/audits"
@@ -23,7 +22,7 @@ import (
 // Page is a tab of the browser. Its methods fail the test if the page is not as they
 // need it; what may still come is waited for.
 type Page struct {
-	t testing.TB
+	t T
 	*tab
 }
 
@@ -38,7 +37,7 @@ type tab struct {
 	tokens     map[string]bool
 }
 
-func open(parent context.Context, t testing.TB, options ...chromedp.ContextOption) *Page {
+func open(parent context.Context, t T, options ...chromedp.ContextOption) *Page {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(parent, options...)
 	t.Cleanup(stop)
@@ -67,7 +66,7 @@ func open(parent context.Context, t testing.TB, options ...chromedp.ContextOptio
 }
 
 // For is the page for another test, such as a part of the one that opened it.
-func (p *Page) For(t testing.TB) *Page { return &Page{t, p.tab} }
+func (p *Page) For(t T) *Page { return &Page{t, p.tab} }
 
 // note keeps what the browser complains about, and where the page sends requests.
 func (p *Page) note(event any) {
