@@ -238,6 +238,13 @@ func (p *Page) Before(script string) {
 	p.do("script", err)
 }
 
+// Forget lets the browser lose the cookie of a name that the page's address has.
+func (p *Page) Forget(cookie string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, network.DeleteCookies, network.DeleteCookiesParams{Name: cookie, URL: p.Address()})
+	p.do("forget "+cookie, err)
+}
+
 // Size sets the size of the window, in CSS pixels.
 func (p *Page) Size(width, height int64) {
 	p.t.Helper()

@@ -36,6 +36,12 @@ type Options struct {
 	Tick   time.Duration // how often what the schedules do every minute is done; 1 s by default
 	Empty  bool          // there is no connector
 	Log    io.Writer     // of the functions; nowhere by default
+
+	// Issuer starts where people sign in to the console at a base address, with access
+	// tokens of a lifetime; by default the local one. Reuse is how often that one takes a
+	// refresh token again (see local.IssuerOptions).
+	Issuer func(ctx context.Context, base string, bearer time.Duration) (Issuer, error)
+	Reuse  int
 }
 
 // World is what stands behind a console.
@@ -95,7 +101,7 @@ func Start(ctx context.Context, o Options) (*World, error) {
 	}
 	ctx, w.stop = context.WithCancel(ctx)
 	base := strings.TrimSuffix(w.Address, "/console")
-	if w.signIn, err = startSignIn(ctx, base, o.Bearer); err != nil {
+	if w.signIn, err = startSignIn(ctx, base, o); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -249,8 +255,15 @@ func (w *World) handler(pages http.Handler) http.Handler {
 // Pass puts the clock of the functions and of the API forward.
 func (w *World) Pass(d time.Duration) { w.clock.forward.Add(int64(d)) }
 
-// EndSessions ends the sessions of everybody, and no access token is valid any more.
-func (w *World) EndSessions() { w.signIn.end() }
+// EndSessions ends the sessions of everybody at the issuer, and no access token is valid
+// any more.
+func (w *World) EndSessions(ctx context.Context) error {
+	defer w.Expire()
+	return w.signIn.EndSessions(ctx)
+}
+
+// Expire lets the access tokens that were used so far end.
+func (w *World) Expire() { w.signIn.expire() }
 
 // Issuer is the address of the issuer of tokens.
 func (w *World) Issuer() string { return w.signIn.Address() }

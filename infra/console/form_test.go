@@ -218,7 +218,9 @@ func TestASessionThatEndsInMidForm(t *testing.T) {
 	w, b := started(t, console.Options{}), browser.Start(t)
 	page := signedIn(t, b, w, console.Ada, "/new")
 	fillIn(page, "Typed before")
-	w.EndSessions()
+	if err := w.EndSessions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	page.Click(save)
 	over := browser.Text("You were away for a while. Sign in again; what you typed is still here.")
 	page.See(over, browser.Role("StaticText", "").Like("^Nothing was saved, because your session is over"))

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/browser"
 	"openg2p.org/mts-connector/infra/console"
+	"openg2p.org/mts-connector/infra/console/signin"
 	"openg2p.org/mts-connector/infra/template"
 )
 
@@ -40,12 +40,9 @@ func root(t *testing.T) string {
 	return folder
 }
 
-// built fails a test where nothing was built that a browser could show.
 func built(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(root(t), "shared/console/dist/index.html.br")); err != nil {
-		t.Fatal("the console was not built: make console")
-	}
+	signin.Built(t)
 }
 
 // axe is the text of axe-core.
@@ -58,18 +55,9 @@ func axe(t *testing.T) string {
 	return string(text)
 }
 
-// quick makes the page's longer waits 20 times shorter, so that what is polled every
-// 10 s comes every half.
-const quick = `{ const wait = setTimeout; globalThis.setTimeout = (f, ms, ...args) => wait(f, ms > 1000 ? ms / 20 : ms, ...args); }`
-
-// window opens the console at an address behind #, where nobody is signed in.
 func window(t *testing.T, b *browser.Browser, w *console.World, at string) *browser.Page {
 	t.Helper()
-	page := b.Window().For(t)
-	page.Before(quick)
-	page.Size(1200, 900)
-	page.Open(w.Address + "#" + at)
-	return page
+	return signin.Window(t, b, w, at)
 }
 
 // signedIn opens the console at an address behind #, and signs in.
@@ -81,36 +69,11 @@ func signedIn(t *testing.T, b *browser.Browser, w *console.World, as console.Per
 	return page
 }
 
-// loaded waits until the page shows what it reads.
-func loaded(page *browser.Page) {
-	page.Until("the page is loaded", `document.querySelector("#page main h1") !== null && document.querySelector("[aria-busy=true]") === null`)
-}
+func loaded(page *browser.Page) { signin.Loaded(page) }
 
-// clean fails the test if a page broke what holds for every page: no error and no
-// breach of the content security policy; nothing stored but settings; no token in any
-// address.
 func clean(t *testing.T, w *console.World, page *browser.Page) {
 	t.Helper()
-	for _, complaint := range page.Complaints() {
-		t.Error(complaint)
-	}
-	for _, kept := range page.Stored() {
-		if !slices.Contains([]string{"localStorage language", "localStorage theme", "localStorage time-zone"}, kept) {
-			t.Errorf("the browser keeps %s", kept)
-		}
-	}
-	for _, token := range page.Tokens() {
-		for _, address := range slices.Concat(page.Addresses(), w.Requests(), []string{page.Address()}) {
-			if strings.Contains(address, token) {
-				t.Errorf("%s has an access token", strings.ReplaceAll(address, token, "TOKEN"))
-			}
-		}
-	}
-	for _, address := range page.Addresses() {
-		if !strings.HasPrefix(address, strings.TrimSuffix(w.Address, "/console")) && !strings.HasPrefix(address, w.Issuer()) && !strings.HasPrefix(address, "data:") {
-			t.Errorf("a request leaves the deployment: %s", address)
-		}
-	}
+	signin.Clean(t, w, page)
 }
 
 func picture(t *testing.T, parts ...any) string {

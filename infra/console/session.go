@@ -45,12 +45,32 @@ func (p Person) caller() connectors.Caller {
 	return connectors.Caller{Name: strings.ToLower(first), Claim: "sub", Shown: p.Name, Role: p.Role}
 }
 
-// audience of the access tokens.
-const audience = "mts-connector"
+// Audience of the access tokens.
+const Audience = "mts-connector"
 
-// signIn is the local issuer, and what API Gateway checks of its tokens.
+// Issuer is where people sign in. It has the three persons.
+type Issuer interface {
+	// Address is the issuer as its tokens name it.
+	Address() string
+	// Console is the id and the secret of the console's client.
+	Console() (id, secret string)
+	// EndSessions ends the sessions of everybody, as an administrator of the issuer does.
+	EndSessions(ctx context.Context) error
+	// Stop is called at the end of the world.
+	Stop()
+}
+
+// localIssuer is the one of `make run`.
+type localIssuer struct{ *local.Issuer }
+
+func (i localIssuer) EndSessions(context.Context) error {
+	i.Issuer.EndSessions()
+	return nil
+}
+
+// signIn is the issuer, and what API Gateway checks of its tokens.
 type signIn struct {
-	*local.Issuer
+	Issuer
 	keys *jose.JSONWebKeySet
 
 	mu   sync.Mutex
@@ -58,22 +78,39 @@ type signIn struct {
 }
 
 // startSignIn starts an issuer for the console at a base address.
-func startSignIn(ctx context.Context, base string, bearer time.Duration) (*signIn, error) {
-	issuer, err := local.StartIssuer(ctx, local.IssuerOptions{Audience: audience, Console: base, SessionLifetime: bearer})
+func startSignIn(ctx context.Context, base string, o Options) (*signIn, error) {
+	if o.Issuer == nil {
+		o.Issuer = func(ctx context.Context, base string, bearer time.Duration) (Issuer, error) {
+			i, err := local.StartIssuer(ctx, local.IssuerOptions{Audience: Audience, Console: base, SessionLifetime: bearer, Reuse: o.Reuse})
+			return localIssuer{i}, err
+		}
+	}
+	issuer, err := o.Issuer(ctx, base, o.Bearer)
 	if err != nil {
 		return nil, err
 	}
 	s := &signIn{Issuer: issuer, keys: &jose.JSONWebKeySet{}, over: map[string]bool{}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, issuer.Address()+"/keys", http.NoBody)
-	if err != nil {
+	var document struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := read(ctx, issuer.Address()+"/.well-known/openid-configuration", &document); err != nil {
 		return nil, err
+	}
+	return s, read(ctx, document.Keys, s.keys)
+}
+
+// read reads a JSON document.
+func read(ctx context.Context, address string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return err
 	}
 	reply, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = reply.Body.Close() }()
-	return s, json.NewDecoder(reply.Body).Decode(s.keys)
+	return json.NewDecoder(reply.Body).Decode(into)
 }
 
 // caller is whose a bearer is. It is false for one that API Gateway would refuse.
@@ -92,7 +129,7 @@ func (s *signIn) caller(bearer string) (connectors.Caller, bool) {
 	if err := token.Claims(s.keys, &claims, &more); err != nil {
 		return connectors.Caller{}, false
 	}
-	if claims.ValidateWithLeeway(jwt.Expected{Issuer: s.Address(), AnyAudience: jwt.Audience{audience}, Time: time.Now()}, 0) != nil {
+	if claims.ValidateWithLeeway(jwt.Expected{Issuer: s.Address(), AnyAudience: jwt.Audience{Audience}, Time: time.Now()}, 0) != nil {
 		return connectors.Caller{}, false
 	}
 	s.mu.Lock()
@@ -104,9 +141,8 @@ func (s *signIn) caller(bearer string) (connectors.Caller, bool) {
 	return connectors.Caller{Name: claims.Subject, Claim: "sub", Shown: more.Name, Role: roles.Of(more.Access.Roles)}, true
 }
 
-// end ends all sessions, and the access tokens that were used.
-func (s *signIn) end() {
-	s.EndSessions()
+// expire lets the access tokens that were used end.
+func (s *signIn) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for bearer := range s.over {

@@ -9,48 +9,20 @@ import (
 
 	"openg2p.org/mts-connector/infra/browser"
 	"openg2p.org/mts-connector/infra/console"
+	"openg2p.org/mts-connector/infra/console/signin"
+	"openg2p.org/mts-connector/infra/local"
 )
 
-func TestSignInByEachRole(t *testing.T) {
-	w, b := sharedWorld(t), browser.Start(t)
-	for _, person := range console.Persons {
-		t.Run(person.Button, func(t *testing.T) {
-			page := signedIn(t, b, w, person, "/")
-			page.See(browser.Text(person.Name), browser.Heading("Connectors"), browser.Link(console.Households))
-			if may := page.Count(browser.Link("New connector")) == 1; may != (person == console.Ada) {
-				t.Errorf("%s has a link to a new connector: %v", person.Name, may)
-			}
-			page.Reload()
-			page.See(browser.Text(person.Name))
-			clean(t, w, page)
-		})
+// At the local issuer, whose sessions end when a refresh token comes twice, and at one
+// that takes it again.
+func TestSignIn(t *testing.T) {
+	issuer := signin.Issuer{
+		Enter: func(page *browser.Page, as console.Person) { page.Click(browser.Button(as.Button)) },
+		Asks:  browser.Button("Viewer"),
 	}
-}
-
-func TestADeepLinkLeadsThroughSignIn(t *testing.T) {
-	w, b := sharedWorld(t), browser.Start(t)
-	page := signedIn(t, b, w, console.Vera, "/nothing/4711?kind=refused&code=a%20b")
-	page.See(browser.Heading("There is no such page"))
-	if at := page.Address(); at != w.Address+"#/nothing/4711?kind=refused&code=a%20b" {
-		t.Error(at)
-	}
-	page.Click(browser.Link("Connectors").In(browser.Role("navigation", "Main")))
-	page.See(browser.Heading("Connectors"))
-	if focus := page.Focused(); focus != `heading "Connectors"` {
-		t.Errorf("the focus is on %s", focus)
-	}
-	page.Back()
-	page.See(browser.Heading("There is no such page"))
-	clean(t, w, page)
-}
-
-func TestSignOutEndsTheSession(t *testing.T) {
-	w, b := sharedWorld(t), browser.Start(t)
-	page := signedIn(t, b, w, console.Omar, "/")
-	page.Click(browser.Button("Sign out"))
-	page.See(browser.Button("Viewer")) // the issuer asks who it is
-	page.Open(w.Address)
-	page.See(browser.Button("Viewer"))
+	issuer.Test(t)
+	issuer.Reuse = local.Reuse
+	t.Run("a renewal that is cut short", issuer.CutShort)
 }
 
 // The browser keeps a page that was left, for its button Back. Of who signed out nothing
@@ -59,7 +31,7 @@ func TestBackAfterSignOutShowsNothing(t *testing.T) {
 	w, b := sharedWorld(t), browser.Start(t)
 	page := signedIn(t, b, w, console.Omar, "/")
 	page.Click(browser.Button("Sign out"))
-	page.See(browser.Button("Viewer"))
+	page.See(browser.Heading("You are signed out"))
 	browser.Evaluate[any](page, `{ globalThis.here = true; history.back(); }`)
 	page.Until("another page is shown", `globalThis.here === undefined`)
 	page.See(browser.Button("Viewer")) // it asks again
@@ -106,7 +78,7 @@ func TestTheClockOfTheBrowserIsWrong(t *testing.T) {
 	w, b := sharedWorld(t), browser.Start(t)
 	for _, hours := range []string{"5", "-5"} {
 		page := b.Window().For(t)
-		page.Before(quick)
+		page.Before(signin.Quick)
 		page.Before(`{ const right = Date; globalThis.Date = class extends right {
 			constructor(...at) { at.length ? super(...at) : super(Date.now()); }
 			static now() { return right.now() + ` + hours + ` * 3600000; }
@@ -118,43 +90,6 @@ func TestTheClockOfTheBrowserIsWrong(t *testing.T) {
 		page.Until("the list is read again and again", `performance.getEntriesByType("resource").filter((one) => /\/connectors(\?|$)/.test(one.name)).length > 4`)
 		if asked := browser.Evaluate[int](page, `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/console/session/token")).length`); asked > 2 {
 			t.Errorf("%s hours: asked for %d tokens", hours, asked)
-		}
-	}
-}
-
-// Two tabs share a session whose refresh token changes each time it is used, and which
-// ends if one is used twice.
-func TestTwoTabsAndARefreshTokenThatCountsOnce(t *testing.T) {
-	built(t)
-	// The page renews what is valid for 30 s or less: here, each call asks for a new token.
-	w, b := started(t, console.Options{Bearer: 20 * time.Second}), browser.Start(t)
-	one := signedIn(t, b, w, console.Omar, "/")
-	two := one.Tab()
-	two.Before(quick)
-	two.Open(w.Address)
-	for _, page := range []*browser.Page{one, two} {
-		page.Until("it reads again and again", `performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/console/session/token")).length > 8`)
-	}
-	for _, page := range []*browser.Page{one, two} {
-		page.See(browser.Link(console.Households), browser.Text("Omar Operator"))
-		if page.Count(browser.Link("Sign in")) > 0 {
-			t.Error("the session is over")
-		}
-		clean(t, w, page)
-	}
-}
-
-// Both are loaded again and again at the same time.
-func TestTwoTabsAreReloaded(t *testing.T) {
-	w, b := sharedWorld(t), browser.Start(t)
-	one := signedIn(t, b, w, console.Omar, "/")
-	two := one.Tab()
-	two.Open(w.Address)
-	for range 4 {
-		one.Reload()
-		two.Reload()
-		for _, page := range []*browser.Page{one, two} {
-			page.See(browser.Link(console.Households), browser.Text("Omar Operator"))
 		}
 	}
 }
@@ -174,28 +109,6 @@ func TestASettingHoldsInAllTabs(t *testing.T) {
 	two.See(browser.Heading("الموصِّلات"))
 	clean(t, w, one)
 	clean(t, w, two)
-}
-
-// A session that ends leaves the page as it is; signing in in another tab goes on.
-func TestASessionThatEndsInMidPage(t *testing.T) {
-	built(t)
-	w, b := started(t, console.Options{}), browser.Start(t)
-	page := signedIn(t, b, w, console.Omar, "/")
-	page.Fill(browser.Field("Registrant number"), "4711")
-	w.EndSessions()
-	over := browser.Text("You were away for a while. Sign in again; what you typed is still here.")
-	page.See(over, browser.Link(console.Households))
-	if typed := page.State(browser.Field("Registrant number")).Value; typed != "4711" {
-		t.Errorf("what was typed is now %q", typed)
-	}
-	other := page.Opens(func() { page.Click(browser.Link("Sign in")) })
-	other.Click(browser.Button("Operator"))
-	other.See(browser.Heading("You are signed in"))
-	page.Gone(over)
-	if typed := page.State(browser.Field("Registrant number")).Value; typed != "4711" {
-		t.Errorf("what was typed is now %q", typed)
-	}
-	clean(t, w, page)
 }
 
 // Figures that cannot be read again stay, and say of when they are.

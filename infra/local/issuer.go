@@ -45,6 +45,9 @@ type IssuerOptions struct {
 	// SessionLifetime is how long their access tokens are valid. Default:
 	// SessionLifetime.
 	SessionLifetime time.Duration
+	// Reuse is how often a refresh token may be used again before the next one was used:
+	// its reply may have been lost. Default: never.
+	Reuse int
 }
 
 // The id of the client for programs.
@@ -73,7 +76,7 @@ func StartIssuer(ctx context.Context, o IssuerOptions) (*Issuer, error) {
 		secret:   rand.Text(),
 		keys:     jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}},
 		signer:   signer,
-		signIns:  newSignIns(o.Console, cmp.Or(o.SessionLifetime, SessionLifetime)),
+		signIns:  newSignIns(o),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -38,13 +39,15 @@ var people = []person{
 func (p person) button() string { return strings.ToUpper(p.role[:1]) + p.role[1:] }
 
 // signIns are the code flow and its sessions (OpenID Connect Core 1.0, 3.1; RFC 7636;
-// RFC 9700, 4.14.2). A refresh token counts once; one that is used again ends its
-// session, because somebody else has it. There is no session of the browser at the
+// RFC 9700, 4.14.2). A refresh token counts once, and some times more until the next one
+// was used; one that is used again otherwise ends its session, because somebody else has
+// it. There is no session of the browser at the
 // issuer: each sign-in shows the page.
 type signIns struct {
 	console  string // base address of the API, below which the console is; "" is none
 	secret   string
 	lifetime time.Duration
+	reuse    int
 
 	mu       sync.Mutex
 	codes    map[string]grant
@@ -62,14 +65,33 @@ type grant struct {
 
 // signedIn is a session.
 type signedIn struct {
-	person  person
-	scopes  []string
-	current string // the refresh token that counts; "" once it has ended
+	person person
+	scopes []string
+	ended  bool
+	// The refresh tokens that count: those for which the one before them was given, and
+	// that one itself, if it was not used again too often.
+	next     []string
+	former   string
+	repeated int
 }
 
-func newSignIns(console string, lifetime time.Duration) *signIns {
+// use reports whether a refresh token counts. One that does not ends the session.
+func (s *signedIn) use(token string, reuse int) bool {
+	switch {
+	case s.ended:
+	case slices.Contains(s.next, token):
+		s.former, s.repeated, s.next = token, 0, nil
+	case s.former == token && s.repeated < reuse:
+		s.repeated++
+	default:
+		s.ended = true
+	}
+	return !s.ended
+}
+
+func newSignIns(o IssuerOptions) *signIns {
 	return &signIns{
-		console: strings.TrimSuffix(console, "/"), secret: rand.Text(), lifetime: lifetime,
+		console: strings.TrimSuffix(o.Console, "/"), secret: rand.Text(), lifetime: cmp.Or(o.SessionLifetime, SessionLifetime), reuse: o.Reuse,
 		codes: map[string]grant{}, sessions: map[string]*signedIn{},
 	}
 }
@@ -77,8 +99,8 @@ func newSignIns(console string, lifetime time.Duration) *signIns {
 // redirect is where the console takes the code.
 func (s *signIns) redirect() string { return s.console + "/console/session/callback" }
 
-// page is where the console is.
-func (s *signIns) page() string { return s.console + "/console" }
+// signedOut is where the console takes people who have signed out.
+func (s *signIns) signedOut() string { return s.console + "/console/session/signed-out" }
 
 // knows reports whether a client and its secret are the console's.
 func (s *signIns) knows(id, secret string) bool {
@@ -94,7 +116,7 @@ func (i *Issuer) EndSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, session := range s.sessions {
-		session.current = ""
+		session.ended = true
 	}
 }
 
@@ -176,7 +198,7 @@ func (i *Issuer) redeem(w http.ResponseWriter, form url.Values) {
 	case "authorization_code":
 		code, there := s.codes[form.Get("code")]
 		if there && code.session != nil {
-			code.session.current = "" // a code that comes twice was stolen (RFC 6749, 4.1.2)
+			code.session.ended = true // a code that comes twice was stolen (RFC 6749, 4.1.2)
 		}
 		sum := sha256.Sum256([]byte(form.Get("code_verifier")))
 		if !there || code.session != nil || time.Now().After(code.until) || form.Get("redirect_uri") != code.redirect ||
@@ -190,10 +212,7 @@ func (i *Issuer) redeem(w http.ResponseWriter, form url.Values) {
 	case "refresh_token":
 		token := form.Get("refresh_token")
 		session := s.sessions[token]
-		if session == nil || session.current != token {
-			if session != nil {
-				session.current = "" // used again
-			}
+		if session == nil || !session.use(token, s.reuse) {
 			refuse(w, http.StatusBadRequest, "invalid_grant")
 			return
 		}
@@ -203,11 +222,12 @@ func (i *Issuer) redeem(w http.ResponseWriter, form url.Values) {
 	}
 }
 
-// grant gives new tokens of a session, whose former refresh token counts no more.
+// grant gives new tokens of a session.
 func (i *Issuer) grant(w http.ResponseWriter, session *signedIn, nonce string) {
 	s, p, now := i.signIns, session.person, time.Now()
-	session.current = rand.Text()
-	s.sessions[session.current] = session
+	refresh := rand.Text()
+	session.next = append(session.next, refresh)
+	s.sessions[refresh] = session
 	access := i.access(p.subject, ConsoleClient, []string{p.role}, session.scopes, s.lifetime, map[string]any{"name": p.name, "preferred_username": p.subject})
 	half := sha256.Sum256([]byte(access))
 	claims := map[string]any{
@@ -220,7 +240,7 @@ func (i *Issuer) grant(w http.ResponseWriter, session *signedIn, nonce string) {
 	w.Header().Set("Cache-Control", "no-store")
 	reply(w, http.StatusOK, map[string]any{
 		"access_token": access, "token_type": "Bearer", "expires_in": int(s.lifetime.Seconds()),
-		"refresh_token": session.current, "id_token": i.Sign(claims), "scope": strings.Join(session.scopes, " "),
+		"refresh_token": refresh, "id_token": i.Sign(claims), "scope": strings.Join(session.scopes, " "),
 	})
 }
 
@@ -238,7 +258,7 @@ func (i *Issuer) revoke(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if session := s.sessions[r.PostForm.Get("token")]; session != nil {
-		session.current = ""
+		session.ended = true
 	}
 	w.WriteHeader(http.StatusOK) // also for a token that it does not know
 }
@@ -247,8 +267,8 @@ func (i *Issuer) revoke(w http.ResponseWriter, r *http.Request) {
 // 1.0, 2), if the address is its.
 func (i *Issuer) endSession(w http.ResponseWriter, r *http.Request) {
 	s, asked := i.signIns, r.URL.Query()
-	if asked.Get("client_id") == ConsoleClient && s.console != "" && asked.Get("post_logout_redirect_uri") == s.page() {
-		w.Header().Set("Location", s.page())
+	if asked.Get("client_id") == ConsoleClient && s.console != "" && asked.Get("post_logout_redirect_uri") == s.signedOut() {
+		w.Header().Set("Location", s.signedOut())
 		w.WriteHeader(http.StatusFound)
 		return
 	}

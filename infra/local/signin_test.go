@@ -227,6 +227,42 @@ func TestRefreshTokensRotateAndAUsedOneEndsTheSession(t *testing.T) {
 	}
 }
 
+// A reply that was lost, or two pages that renew at once: a refresh token may come again
+// until one of those that were given for it was used, but not without end.
+func TestRefreshTokensThatMayComeAgain(t *testing.T) {
+	i, err := local.StartIssuer(t.Context(), local.IssuerOptions{Audience: local.Audience, Console: console, Reuse: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Stop)
+	refresh := func(token string) (string, bool) {
+		status, got := ask(t, i, "/token", "grant_type", "refresh_token", "refresh_token", token)
+		return got.Refresh, status == http.StatusOK
+	}
+	for name, c := range map[string]struct {
+		uses string // of tokens: the first one, those given for it (a, b, c), and one given for a
+		ok   bool   // the last use
+	}{
+		"again": {"11", true}, "and again": {"111", true}, "too often": {"1111", false}, "the session too": {"1111a", false},
+		"the last of those given": {"11b", true}, "the first of those given": {"11a", true}, "after the next was used": {"1a1", false},
+		"two of those given": {"11ab", false}, "the next as well": {"1aaa", true},
+	} {
+		first := redeemed(t, i, "viewer").Refresh
+		tokens := map[byte]string{'1': first}
+		ok := false
+		for at := range len(c.uses) {
+			var next string
+			next, ok = refresh(tokens[c.uses[at]])
+			if c.uses[at] == '1' && ok {
+				tokens['a'+byte(strings.Count(c.uses[:at], "1"))] = next
+			}
+		}
+		if ok != c.ok {
+			t.Errorf("%s: %v", name, ok)
+		}
+	}
+}
+
 func TestSessionsEnd(t *testing.T) {
 	i := issuer(t)
 	refresh := func(token string) int {
@@ -248,8 +284,8 @@ func TestSessionsEnd(t *testing.T) {
 		t.Error("a session goes on")
 	}
 	for query, want := range map[string]string{
-		url.Values{"client_id": {local.ConsoleClient}, "post_logout_redirect_uri": {console + "/console"}}.Encode():           console + "/console",
-		url.Values{"client_id": {local.ConsoleClient}, "post_logout_redirect_uri": {"https://evil.example/console"}}.Encode(): "",
+		url.Values{"client_id": {local.ConsoleClient}, "post_logout_redirect_uri": {console + "/console/session/signed-out"}}.Encode():           console + "/console/session/signed-out",
+		url.Values{"client_id": {local.ConsoleClient}, "post_logout_redirect_uri": {"https://evil.example/console/session/signed-out"}}.Encode(): "",
 		"": "",
 	} {
 		response, err := browser.Get(i.Address() + "/end-session?" + query)

@@ -55,6 +55,10 @@ type Options struct {
 // it.
 type OtherIssuer struct{ Address, ClientID, ClientSecret string }
 
+// Reuse is how often the issuer takes a refresh token again (see IssuerOptions), as in the
+// realm of infra/keycloak.
+const Reuse = 3
+
 // Audience is the audience of the tokens that the API accepts.
 const Audience = "mts-connector"
 
@@ -124,7 +128,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	var zips map[string][]byte
 	group, ctx2 := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		s.issuer, err = StartIssuer(ctx2, IssuerOptions{Audience: Audience, Console: s.proxy.Address(), SessionLifetime: o.SessionLifetime})
+		s.issuer, err = StartIssuer(ctx2, IssuerOptions{Audience: Audience, Console: s.proxy.Address(), SessionLifetime: o.SessionLifetime, Reuse: Reuse})
 		return err
 	})
 	group.Go(func() (err error) {

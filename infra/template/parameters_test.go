@@ -152,7 +152,7 @@ func TestParametersOfTheConsole(t *testing.T) {
 		}
 	}
 	const base = `{"Fn::If":["OwnConsoleBase",{"Fn::GetAtt":["Api","ApiEndpoint"]},{"Ref":"ConsoleBase"}]}`
-	for output, path := range map[string]string{"ConsoleAddress": "/console", "ConsoleRedirect": "/console/session/callback"} {
+	for output, path := range map[string]string{"ConsoleAddress": "/console", "ConsoleRedirect": "/console/session/callback", "ConsoleSignedOut": "/console/session/signed-out"} {
 		if got, want := text(s.Outputs[output]["Value"]), `{"Fn::Join":["",[`+base+`,"`+path+`"]]}`; got != want {
 			t.Errorf("%s is %s, want %s", output, got, want)
 		}

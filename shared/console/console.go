@@ -51,6 +51,7 @@ type Options struct {
 //	GET  /console/<name>-<hash>.<…>  its script and style
 //	GET  /console/session/login      302 to the issuer
 //	GET  /console/session/callback   302 to the page, signed in or with a reason why not
+//	GET  /console/session/signed-out 302 to the page, after the issuer has ended its session
 //	POST /console/session/token      an access token
 //	POST /console/session/logout     ends the session
 //
@@ -66,12 +67,13 @@ func New(o Options) http.Handler {
 	}
 	handler := api.API{
 		Routes: map[string]api.Methods{
-			"/console":                  {"GET": o.Files.index},
-			"/console/{file}":           {"GET": o.Files.asset},
-			"/console/session/login":    {"GET": s.login},
-			"/console/session/callback": {"GET": s.callback},
-			"/console/session/token":    {"POST": s.token},
-			"/console/session/logout":   {"POST": s.logout},
+			"/console":                    {"GET": o.Files.index},
+			"/console/{file}":             {"GET": o.Files.asset},
+			"/console/session/login":      {"GET": s.login},
+			"/console/session/callback":   {"GET": s.callback},
+			"/console/session/signed-out": {"GET": s.signedOut},
+			"/console/session/token":      {"POST": s.token},
+			"/console/session/logout":     {"POST": s.logout},
 		},
 		Elsewhere:  "There is nothing at this path. The console is at /console, without a slash at the end.",
 		Translate:  func(*http.Request, error) *api.Problem { return failed() },

@@ -137,7 +137,11 @@ const own = "X-Console: 1"
 const (
 	loginCookie   = "__Host-login-mts"
 	sessionCookie = "__Host-session-mts"
+	accessCookie  = "__Host-access-mts"
 )
+
+// fresh asks for an access token that nobody has yet.
+const fresh = "token?after=9999-12-31T23:59:59Z"
 
 // begin asks for the way to the issuer, and returns what the browser brings back.
 func (w *world) begin(h http.Handler, query string) (callback url.Values, asked url.Values) {
@@ -163,6 +167,8 @@ func (w *world) signIn(h http.Handler, to string) string {
 
 type reply struct {
 	Token, Expires, Label, Code, Detail, Redirect, Issuer, Address string
+	Person                                                         string
+	SignedOut                                                      string `json:"signed_out"`
 	Status                                                         int
 }
 
@@ -210,7 +216,7 @@ func TestASessionFromSignInToSignOut(t *testing.T) {
 	}
 
 	kept := w.cookies[sessionCookie]
-	answer, body := w.post(h, "token", own, "Sec-Fetch-Site: same-origin")
+	answer, body := w.post(h, fresh, own, "Sec-Fetch-Site: same-origin")
 	if answer.Code != http.StatusOK || body.Token != "access-2" || body.Label != "TEST" || body.Expires != w.now.Add(5*time.Minute).Format(time.RFC3339) {
 		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
@@ -221,17 +227,20 @@ func TestASessionFromSignInToSignOut(t *testing.T) {
 		t.Errorf("discovery is read %d times", w.issuer.calls["/.well-known/openid-configuration"])
 	}
 
-	answer, body = w.post(h, "logout", own)
-	want := w.issuer.address() + "/end?client_id=mts-console&post_logout_redirect_uri=" + url.QueryEscape(base+"/console") + "&theme=x"
+	answer, body = w.post(h, "logout?lang=ar", own)
+	want := w.issuer.address() + "/end?client_id=mts-console&post_logout_redirect_uri=" + url.QueryEscape(base+"/console/session/signed-out") + "&theme=x&ui_locales=ar"
 	if answer.Code != http.StatusOK || body.Address != want {
 		t.Errorf("%d %q, want %q", answer.Code, body.Address, want)
 	}
-	if w.cookies[sessionCookie] != "" || len(w.issuer.refresh) != 0 {
+	if len(w.cookies) != 0 || len(w.issuer.refresh) != 0 {
 		t.Errorf("cookies %v, refresh tokens %v", w.cookies, w.issuer.refresh)
+	}
+	if got := w.ask(h, "GET", "/console/session/signed-out?state=x"); got.Code != http.StatusFound || got.Header().Get("Location") != base+"/console#/signed-out" {
+		t.Errorf("%d %v", got.Code, got.Header())
 	}
 	// Who had copied the cookie has no session either.
 	w.cookies[sessionCookie] = kept
-	if answer, body := w.post(h, "token", own); answer.Code != http.StatusUnauthorized || body.Code != "not_signed_in" || w.cookies[sessionCookie] != "" {
+	if answer, body := w.post(h, "token", own); answer.Code != http.StatusUnauthorized || body.Code != "session_ended" {
 		t.Errorf("%d %+v", answer.Code, body)
 	}
 }
@@ -247,8 +256,9 @@ func TestFlagsOfTheCookies(t *testing.T) {
 	}
 	code, asked := w.issuer.authorize(got.Header().Get("Location"))
 	got = w.ask(h, "GET", "/console/session/callback?"+url.Values{"code": {code}, "state": {asked.Get("state")}}.Encode())
-	if c := got.Header().Values("Set-Cookie"); len(c) != 2 || !strings.HasPrefix(c[0], loginCookie+"=; Path=/; Max-Age=0;") ||
-		!strings.HasPrefix(c[1], sessionCookie+"=") || !strings.HasSuffix(c[1], "; Path=/; HttpOnly; Secure; SameSite=Strict") {
+	if c := got.Header().Values("Set-Cookie"); len(c) != 3 || !strings.HasPrefix(c[0], loginCookie+"=; Path=/; Max-Age=0;") ||
+		!strings.HasPrefix(c[1], sessionCookie+"=") || !strings.HasSuffix(c[1], "; Path=/; HttpOnly; Secure; SameSite=Strict") ||
+		!strings.HasPrefix(c[2], accessCookie+"=") || !strings.HasSuffix(c[2], "; Path=/; HttpOnly; Secure; SameSite=Strict") {
 		t.Errorf("%q", c)
 	}
 	w.options.Base = "https://api.example.org"
@@ -384,6 +394,21 @@ func TestForeignTargetsAreDropped(t *testing.T) {
 		"#/x\r\nLocation: y":            "#/x%0D%0ALocation:%20y",
 		"#/%zz":                         "#/",
 		"#//evil.example":               "#//evil.example",
+		"/\\evil.example":               "#/",
+		"/\t/evil.example#/":            "#/",
+		"javascript:alert(1)":           "#/",
+		"javascript:alert(1)#/":         "#/",
+		"data:text/html,x#/":            "#/",
+		"%2f%2fevil.example":            "#/",
+		"%23/x":                         "#/",
+		" #/x":                          "#/",
+		"\t#/x":                         "#/",
+		"\n#/x":                         "#/",
+		"\x00#/x":                       "#/",
+		"@evil.example#/":               "#/",
+		".evil.example#/":               "#/",
+		":80#/":                         "#/",
+		"#/\t//evil.example":            "#/%09//evil.example",
 		"#/" + strings.Repeat("x", 999): "#/",
 	} {
 		w := newWorld(t)
@@ -416,7 +441,7 @@ func TestTokens(t *testing.T) {
 		"no header":             {func(*world) {}, nil, 403, "cross_site", true},
 		"another site":          {func(*world) {}, []string{own, "Sec-Fetch-Site: cross-site"}, 403, "cross_site", true},
 		"same site":             {func(*world) {}, []string{own, "Sec-Fetch-Site: same-site"}, 403, "cross_site", true},
-		"ended at the issuer":   {func(w *world) { w.issuer.refresh = map[string]bool{} }, []string{own}, 401, "not_signed_in", false},
+		"ended at the issuer":   {func(w *world) { w.issuer.refresh = map[string]bool{} }, []string{own}, 401, "session_ended", true},
 		"issuer broken":         {func(w *world) { w.issuer.status["/token"] = 503 }, []string{own}, 502, "issuer_away", true},
 		"issuer gone":           {func(w *world) { w.issuer.server.Close() }, []string{own}, 502, "issuer_away", true},
 		"other secret":          {func(w *world) { w.secret = "former" }, []string{own}, 409, "not_set_up", true},
@@ -432,11 +457,11 @@ func TestTokens(t *testing.T) {
 			w := newWorld(t)
 			w.signIn(w.restart(), "")
 			c.change(w)
-			got, body := w.post(w.restart(), "token", c.headers...)
+			got, body := w.post(w.restart(), fresh, c.headers...)
 			if got.Code != c.status || body.Code != c.code || (w.cookies[sessionCookie] != "") != c.kept {
 				t.Errorf("%d %s, cookies %v", got.Code, got.Body, w.cookies)
 			}
-			if body.Code == "not_set_up" && (body.Redirect != base+"/console/session/callback" || body.Issuer != w.issuer.address()) {
+			if body.Code == "not_set_up" && (body.Redirect != base+"/console/session/callback" || body.SignedOut != base+"/console/session/signed-out" || body.Issuer != w.issuer.address()) {
 				t.Errorf("%s", got.Body)
 			}
 			for _, secret := range []string{"refresh-", "access-", clientSecret, "Vera"} {
@@ -462,9 +487,107 @@ func TestEndOfAnAccessToken(t *testing.T) {
 		w := newWorld(t)
 		w.signIn(w.restart(), "")
 		w.issuer.reply = c.reply
-		if got, body := w.post(w.restart(), "token", own); body.Expires != w.now.Add(c.after).Format(time.RFC3339) {
+		if got, body := w.post(w.restart(), fresh, own); body.Expires != w.now.Add(c.after).Format(time.RFC3339) {
 			t.Errorf("%s: %s", name, got.Body)
 		}
+	}
+}
+
+// An access token is handed out again while it is valid and younger than the page's, so
+// that a page that is loaded again uses no refresh token.
+func TestAnAccessTokenIsHandedOutAgain(t *testing.T) {
+	after := func(d time.Duration) string {
+		return "token?" + url.Values{"after": {seedingtest.Now.Add(d).Format(time.RFC3339)}}.Encode()
+	}
+	const again, renewed = "access-1", "access-2"
+	for name, c := range map[string]struct {
+		change func(*world)
+		call   string
+		token  string // "": no session
+	}{
+		"a page that has none":        {func(*world) {}, "token", again},
+		"again on another instance":   {func(w *world) { w.post(w.restart(), "token", own) }, "token", again},
+		"the page's ends earlier":     {func(*world) {}, after(5*time.Minute - time.Second), again},
+		"the page has this one":       {func(*world) {}, after(5 * time.Minute), renewed},
+		"another page has renewed it": {func(w *world) { w.now = w.now.Add(time.Minute); w.post(w.restart(), fresh, own) }, after(5 * time.Minute), renewed},
+		"rubbish for a time":          {func(*world) {}, "token?after=%00&after=x", again},
+		"ten seconds are left":        {func(w *world) { w.now = w.now.Add(290 * time.Second) }, "token", again},
+		"nine seconds are left":       {func(w *world) { w.now = w.now.Add(291 * time.Second) }, "token", renewed},
+		"it is over":                  {func(w *world) { w.now = w.now.Add(time.Hour) }, "token", renewed},
+		"the issuer is away":          {func(w *world) { w.issuer.server.Close() }, "token", again},
+		"tampered":                    {func(w *world) { w.cookies[accessCookie] = tampered(w.cookies[accessCookie]) }, "token", renewed},
+		"a session for it":            {func(w *world) { w.cookies[accessCookie] = w.cookies[sessionCookie] }, "token", renewed},
+		"dropped":                     {func(w *world) { delete(w.cookies, accessCookie) }, "token", renewed},
+		"no session":                  {func(w *world) { delete(w.cookies, sessionCookie) }, "token", ""},
+		"it for a session":            {func(w *world) { w.cookies[sessionCookie] = w.cookies[accessCookie] }, "token", ""},
+		"a session of somebody else there": {func(w *world) {
+			held := w.cookies[accessCookie]
+			w.issuer.claims = map[string]any{"sub": "u2"}
+			w.signIn(w.restart(), "")
+			w.cookies[accessCookie] = held
+		}, "token", "access-3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signIn(w.restart(), "")
+			c.change(w)
+			if got, body := w.post(w.restart(), c.call, own); body.Token != c.token || (c.token == "") != (got.Code == http.StatusUnauthorized) {
+				t.Errorf("%d %s, want %s", got.Code, got.Body, c.token)
+			}
+		})
+	}
+}
+
+// What is too long to be kept is asked for each time, and the one before is not handed
+// out for it.
+func TestAnAccessTokenThatIsTooLongToBeKept(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(w.restart(), "")
+	long := strings.Repeat("x", 2500)
+	w.issuer.reply = map[string]any{"access_token": long, "id_token": nil}
+	for range 2 {
+		if got, body := w.post(w.restart(), fresh, own); body.Token != long || w.cookies[accessCookie] != "" || w.cookies[sessionCookie] == "" {
+			t.Errorf("%d, cookies %v", got.Code, w.cookies)
+		}
+	}
+}
+
+// The page learns whose token it has, as an id, at each of them.
+func TestWhoseTokenItIs(t *testing.T) {
+	w := newWorld(t)
+	h := w.restart()
+	w.issuer.claims = map[string]any{"sub": "u1"}
+	w.signIn(h, "")
+	for _, call := range []string{"token", fresh, "token"} {
+		if _, body := w.post(h, call, own); body.Person != "u1" {
+			t.Errorf("%+v", body)
+		}
+	}
+	w.issuer.claims = map[string]any{"sub": "u2"}
+	w.signIn(h, "")
+	for _, call := range []string{"token", fresh, "token"} {
+		if _, body := w.post(h, call, own); body.Person != "u2" {
+			t.Errorf("%+v", body)
+		}
+	}
+}
+
+// Two pages that use one refresh token at once: the one that is refused leaves the
+// cookie that the other one got, and finds its token when it asks again.
+func TestARefusedRefreshTokenLeavesTheCookie(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(w.restart(), "")
+	former := w.cookies[sessionCookie]
+	w.post(w.restart(), fresh, own)
+	renewed := w.cookies[sessionCookie]
+	access := w.cookies[accessCookie]
+	w.cookies[sessionCookie] = former
+	if got, body := w.post(w.restart(), fresh, own); got.Code != http.StatusUnauthorized || body.Code != "session_ended" || w.cookies[sessionCookie] != former || w.cookies[accessCookie] != access {
+		t.Errorf("%d %s, cookies %v", got.Code, got.Body, w.cookies)
+	}
+	w.cookies[sessionCookie] = renewed
+	if got, body := w.post(w.restart(), "token", own); body.Token != "access-2" {
+		t.Errorf("%d %s", got.Code, got.Body)
 	}
 }
 

@@ -27,7 +27,17 @@ type loginState struct {
 
 // sessionState is the session.
 type sessionState struct {
-	Refresh string `json:"refresh"` // the refresh token
+	Refresh string `json:"refresh"`          // the refresh token
+	Person  string `json:"person,omitempty"` // the subject of the ID token
+}
+
+// accessState is an access token that a page may have as long as it is valid. So a page
+// that is loaded again uses no refresh token, which would end the session if two pages
+// did so at once.
+type accessState struct {
+	Token   string `json:"token"`
+	Expires int64  `json:"expires"` // seconds since 1970
+	Person  string `json:"person,omitempty"`
 }
 
 const (
@@ -36,6 +46,9 @@ const (
 	// longestCookie is what browsers keep of a cookie, with its name and attributes
 	// (RFC 6265, 6.1).
 	longestCookie = 4096
+	// longestAccess is what is kept of an access token. It goes with every call of the API
+	// beside the session and the bearer, and API Gateway takes 10,240 bytes of headers.
+	longestAccess = 2500
 )
 
 // errTooLong says that what has to be kept does not fit into a cookie.
@@ -122,6 +135,7 @@ func newCookies(base string, s sealer) cookies {
 const (
 	forLogin   = "login"
 	forSession = "session"
+	forAccess  = "access"
 )
 
 func (c cookies) name(purpose string) string { return "__Host-" + purpose + c.suffix }
@@ -132,8 +146,11 @@ func (c cookies) set(ctx context.Context, w http.ResponseWriter, purpose string,
 	if err != nil {
 		return err
 	}
-	cookie := c.cookie(purpose, text)
-	if len(cookie.String()) > longestCookie {
+	cookie, longest := c.cookie(purpose, text), longestCookie
+	if purpose == forAccess {
+		longest = longestAccess
+	}
+	if len(cookie.String()) > longest {
 		return errTooLong
 	}
 	http.SetCookie(w, cookie)

@@ -126,7 +126,11 @@ func (i *issuer) trusts(address string) bool {
 type granted struct {
 	access, refresh string
 	expires         time.Time
+	person          string // the subject of the ID token that was verified
 }
+
+// state is what is kept of the access token.
+func (g granted) state() accessState { return accessState{g.access, g.expires.Unix(), g.person} }
 
 // exchange redeems a code (RFC 6749, 4.1.3; OpenID Connect Core 1.0, 3.1.3). The ID
 // token must be of the issuer, for the client, and have the nonce.
@@ -155,7 +159,9 @@ func (i *issuer) exchange(ctx context.Context, e *endpoints, config oauth2.Confi
 	if token.RefreshToken == "" {
 		return granted{}, errors.Join(errRefused, errors.New("no refresh token"))
 	}
-	return i.granted(token), nil
+	got := i.granted(token)
+	got.person = id.Subject
+	return got, nil
 }
 
 // refresh redeems a refresh token (RFC 6749, 6). The one that it returns is the same
@@ -205,7 +211,7 @@ func (i *issuer) granted(token *oauth2.Token) granted {
 	} else if end, found := expiry(token.AccessToken); found {
 		expires = end
 	}
-	return granted{token.AccessToken, token.RefreshToken, expires}
+	return granted{access: token.AccessToken, refresh: token.RefreshToken, expires: expires}
 }
 
 // expiry is the claim exp of an access token that is a JWT. Nothing is decided by it.

@@ -27,6 +27,7 @@ type session struct {
 // Codes of problems, and the reasons with which the page is told that a sign-in failed.
 const (
 	codeSignedOut = "not_signed_in"
+	codeEnded     = "session_ended" // the issuer refuses the refresh token
 	codeNotSetUp  = "not_set_up"
 	codeAway      = "issuer_away"
 	codeCrossSite = "cross_site"
@@ -41,10 +42,13 @@ const (
 // refusal is a problem that a program tells by its code.
 type refusal struct {
 	*api.Problem
-	Code     string `json:"code"`
-	Label    string `json:"label,omitempty"`
-	Redirect string `json:"redirect,omitempty"` // what the issuer must be told of the console
-	Issuer   string `json:"issuer,omitempty"`
+	Code  string `json:"code"`
+	Label string `json:"label,omitempty"`
+	// What the issuer must be told of the console: where it sends people who have signed
+	// in, and who have signed out.
+	Redirect  string `json:"redirect,omitempty"`
+	SignedOut string `json:"signed_out,omitempty"`
+	Issuer    string `json:"issuer,omitempty"`
 }
 
 // refuse replies with a refusal, and logs those that somebody should look at.
@@ -56,8 +60,10 @@ func (s *session) refuse(w http.ResponseWriter, r *http.Request, code string, ca
 	switch code {
 	case codeSignedOut:
 		reply.Problem = problem(http.StatusUnauthorized, "Not signed in", "There is no session, or it has ended. Sign in.")
+	case codeEnded:
+		reply.Problem = problem(http.StatusUnauthorized, "The session has ended", "The issuer has ended the session, or another page has renewed it at the same time. Try once more, then sign in.")
 	case codeNotSetUp:
-		reply.Redirect, reply.Issuer = s.callbackAddress(), s.Issuer
+		reply.Redirect, reply.SignedOut, reply.Issuer = s.callbackAddress(), s.signedOutAddress(), s.Issuer
 		// Not 5xx: anybody can ask, and an alarm counts those.
 		reply.Problem = problem(http.StatusConflict, "Sign-in is not set up", "The deployment has no client secret for the console. Make a confidential client at the issuer with this redirect address, and deploy with ConsoleClientId and ConsoleClientSecret.")
 		if errors.Is(cause, errClient) {
@@ -121,6 +127,8 @@ var (
 )
 
 func (s *session) callbackAddress() string { return s.page + "/session/callback" }
+
+func (s *session) signedOutAddress() string { return s.page + "/session/signed-out" }
 
 // secret is the client secret, or errNoSecret. Without one there are no keys either.
 func (s *session) secret(ctx context.Context) (string, error) {
@@ -236,7 +244,7 @@ func (s *session) callback(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		var got granted
 		if got, err = s.issuer.exchange(ctx, found, config, query.Get("code"), login); err == nil {
-			err = s.cookies.set(ctx, w, forSession, sessionState{got.refresh})
+			err = s.keep(ctx, w, got)
 		}
 	}
 	if err != nil {
@@ -271,7 +279,12 @@ func own(r *http.Request) bool {
 	return r.Header.Get("X-Console") == "1" && (from == "" || from == "same-origin")
 }
 
-// token is an access token for the API.
+// leastLeft is for how long an access token must still be valid to be handed out again.
+const leastLeft = 10 * time.Second
+
+// token is an access token for the API: the one that was handed out last, if it is still
+// valid and younger than the one that the page has; else a new one. A page says by the
+// parameter after when its own one ends.
 func (s *session) token(w http.ResponseWriter, r *http.Request) error {
 	if !own(r) {
 		s.refuse(w, r, codeCrossSite, nil)
@@ -284,27 +297,57 @@ func (s *session) token(w http.ResponseWriter, r *http.Request) error {
 		s.refuse(w, r, code(err), err)
 		return nil
 	}
+	var held accessState
+	if s.cookies.get(ctx, r, forAccess, &held) == nil && held.Person == kept.Person {
+		expires := time.Unix(held.Expires, 0)
+		after, _ := time.Parse(time.RFC3339, r.URL.Query().Get("after")) // else long ago
+		if expires.Sub(s.Clock.Now()) >= leastLeft && expires.After(after) {
+			s.handOut(w, held)
+			return nil
+		}
+	}
 	_, config, err := s.config(ctx)
 	if err != nil {
 		s.refuse(w, r, code(err), err)
 		return nil
 	}
 	got, err := s.issuer.refresh(ctx, config, kept.Refresh)
-	if err == nil && got.refresh != kept.Refresh {
-		err = s.cookies.set(ctx, w, forSession, sessionState{got.refresh})
+	if err == nil {
+		got.person = kept.Person
+		err = s.keep(ctx, w, got)
 	}
 	switch reason := code(err); {
 	case err == nil:
-		api.Reply(w, http.StatusOK, map[string]string{
-			"token": got.access, "expires": got.expires.UTC().Format(time.RFC3339), "label": s.Label,
-		})
+		s.handOut(w, got.state())
 	case reason == reasonRefused:
-		s.cookies.drop(w, forSession)
-		s.refuse(w, r, codeSignedOut, nil)
+		// The cookie stays: a page that used the refresh token at the same time may have
+		// put the next one there meanwhile.
+		s.refuse(w, r, codeEnded, nil)
 	default:
 		s.refuse(w, r, reason, err)
 	}
 	return nil
+}
+
+// handOut replies with an access token, and whose it is.
+func (s *session) handOut(w http.ResponseWriter, held accessState) {
+	api.Reply(w, http.StatusOK, map[string]string{
+		"token": held.Token, "expires": time.Unix(held.Expires, 0).UTC().Format(time.RFC3339), "person": held.Person, "label": s.Label,
+	})
+}
+
+// keep seals what the issuer has granted into the cookies. An access token that is too
+// long for one is asked for each time.
+func (s *session) keep(ctx context.Context, w http.ResponseWriter, got granted) error {
+	if err := s.cookies.set(ctx, w, forSession, sessionState{got.refresh, got.person}); err != nil {
+		return err
+	}
+	err := s.cookies.set(ctx, w, forAccess, got.state())
+	if errors.Is(err, errTooLong) {
+		s.cookies.drop(w, forAccess)
+		return nil
+	}
+	return err
 }
 
 // kept is the session of a request: errNoSecret where nobody can have one, errSignedOut
@@ -334,12 +377,13 @@ func (s *session) logout(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
 	defer cancel()
 	s.cookies.drop(w, forSession)
+	s.cookies.drop(w, forAccess)
 	address := ""
 	if found, config, err := s.config(ctx); err == nil {
 		var kept sessionState
 		held := s.cookies.get(ctx, r, forSession, &kept) == nil
 		if found.endSession != "" {
-			address = s.endSession(found.endSession)
+			address = s.endSession(found.endSession, r.URL.Query().Get("lang"))
 		}
 		if held && found.revocation != "" {
 			if err := s.issuer.revoke(ctx, found, config, kept.Refresh); err != nil {
@@ -353,17 +397,27 @@ func (s *session) logout(w http.ResponseWriter, r *http.Request) error {
 
 // endSession is where the browser goes to end the session at the issuer (OpenID Connect
 // RP-Initiated Logout 1.0, 2). It names the client and not the ID token, because an
-// address is kept by browsers and logs; some issuers ask the person then.
-func (s *session) endSession(endpoint string) string {
+// address is kept by browsers and logs; some issuers ask the person then, in a language.
+func (s *session) endSession(endpoint, lang string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return ""
 	}
 	query := u.Query()
 	query.Set("client_id", s.ClientID)
-	query.Set("post_logout_redirect_uri", s.page)
+	query.Set("post_logout_redirect_uri", s.signedOutAddress())
+	if language.MatchString(lang) {
+		query.Set("ui_locales", lang)
+	}
 	u.RawQuery = query.Encode()
 	return u.String()
+}
+
+// signedOut is where the issuer sends the browser after that. It ends nothing, because
+// every page can send a browser here.
+func (s *session) signedOut(w http.ResponseWriter, _ *http.Request) error {
+	redirect(w, s.page+"#/signed-out")
+	return nil
 }
 
 // same compares secrets in constant time.

@@ -18,10 +18,11 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/console"
+	"openg2p.org/mts-connector/infra/local"
 )
 
 func main() {
-	var o console.Options
+	o := console.Options{Reuse: local.Reuse}
 	flag.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address to listen on")
 	flag.StringVar(&o.Label, "label", "TEST", "what the deployment is called")
 	flag.DurationVar(&o.Bearer, "bearer", 5*time.Minute, "how long an access token is valid")

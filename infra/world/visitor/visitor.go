@@ -73,6 +73,10 @@ func (v *Visitor) Submit(ctx context.Context, address string, form url.Values) (
 	return v.ask(ctx, http.MethodPost, address, form.Encode(), []string{"Content-Type: application/x-www-form-urlencoded"})
 }
 
+// Fresh is the call of the session by which a page gets an access token that it cannot
+// have yet.
+const Fresh = "token?after=9999-12-31T23:59:59Z"
+
 // Post makes a call of the session as the page does, with further headers.
 func (v *Visitor) Post(ctx context.Context, call string, headers ...string) (Reply, error) {
 	return v.ask(ctx, http.MethodPost, "/session/"+call, "", append([]string{"X-Console: 1", "Sec-Fetch-Site: same-origin"}, headers...))

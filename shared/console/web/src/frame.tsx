@@ -9,10 +9,10 @@ import { Page } from "./parts/page.tsx";
 import { meant, Shortcuts } from "./parts/shortcuts.tsx";
 import { Loading } from "./parts/state.tsx";
 import { meet, person } from "./person.ts";
-import { go, isWeb, place, to } from "./place.ts";
+import { go, isWeb, leaving, place, to } from "./place.ts";
 import { usePolled } from "./polled.ts";
 import { routes } from "./routes.tsx";
-import { announce, label, session, signInAddress, signOut, token } from "./session.ts";
+import { label, session, signInAddress, signOut, token } from "./session.ts";
 import { chosenLanguage, chosenZone, isZone, theme } from "./settings.ts";
 import { Entrance } from "./pages/entrance.tsx";
 import { languages, t, zone } from "./words.ts";
@@ -24,9 +24,10 @@ export function Frame() {
     token().catch(() => undefined); // the session says what is wrong
   }, [open]);
   const state = session.value.kind;
-  if (open) return <Bare><Entrance /></Bare>;
-  if (state === "starting" || state === "left") return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
-  if (state === "none") {
+  if (open || state === "signed_out") return <Bare><Entrance /></Bare>;
+  if (state === "starting") return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
+  // Nothing is shown yet that could be kept.
+  if (state === "none" || (state === "over" && !person.value)) {
     location.replace(signInAddress(location.hash || "#/"));
     return <Bare><Page title={t("app.name")}><Loading /></Page></Bare>;
   }
@@ -37,6 +38,7 @@ export function Frame() {
       <Skip />
       <Bar />
       {state === "over" && <Over />}
+      {state === "other" && <Other />}
       <Shown />
       <Foot />
       <LiveRegion />
@@ -116,13 +118,13 @@ function Bar() {
       <Search />
       <Choices />
       <p class="person">
-        {person.value && (
+        {person.value && session.value.kind !== "other" && (
           <>
             <bdi>{person.value.name}</bdi>{" "}
             <span class="role">{person.value.roles.length ? t(`role.${person.value.roles.at(-1)!}`) : t("role.nothing")}</span>{" "}
           </>
         )}
-        <Button kind="plain" onClick={() => out.run(signOut)}>{t("action.sign_out")}</Button>{" "}
+        <Button kind="plain" onClick={() => leaving(() => out.run(signOut))}>{t("action.sign_out")}</Button>{" "}
         {out.fault && <span class="error" role="alert">{t("session.stays")}</span>}
       </p>
     </header>
@@ -187,8 +189,18 @@ function Over() {
   );
 }
 
+// Other says that the session is somebody else's, and leaves the page as it is. Nothing
+// more is read or saved in it, so that nobody does so in another one's name.
+function Other() {
+  return (
+    <div class="notice over" data-kind="look" role="alert">
+      <p>{t("session.other")}</p>
+      <p><Button kind="main" onClick={() => location.reload()}>{t("session.load_again")}</Button></p>
+    </div>
+  );
+}
+
 function SignedIn() {
-  useEffect(announce, []);
   return (
     <Page title={t("session.signed_in")}>
       <p>{t("session.close_tab")}</p>

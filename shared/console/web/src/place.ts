@@ -14,6 +14,15 @@ export function guarded(ask: typeof guard): void {
   guard = ask;
 }
 
+// leaving does what takes the page away, after it was asked about.
+export function leaving(leave: () => void): void {
+  if (!guard) return leave();
+  guard(() => {
+    guard = undefined;
+    leave();
+  });
+}
+
 // Where the entry that is shown stands in the history of the page. An entry without a
 // number is new.
 let position: number = globalThis.history?.state?.at ?? 0;

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Button, Dialog } from "../parts/controls.tsx";
 import { guarded } from "../place.ts";
+import { session } from "../session.ts";
 import { t } from "../words.ts";
 
 // Leaving asks before what is typed is lost: on another page, and when the tab is
@@ -10,6 +11,7 @@ export function Leaving({ dirty }: { dirty: boolean }) {
   useEffect(() => {
     if (!dirty) return;
     const unload = (event: BeforeUnloadEvent) => {
+      if (session.value.kind === "signed_out") return; // it was asked before that
       event.preventDefault();
       event.returnValue = ""; // Chrome 109 asks for this one only
     };

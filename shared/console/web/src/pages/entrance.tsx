@@ -9,7 +9,7 @@ import { known, t } from "../words.ts";
 export function Entrance() {
   const now = session.value;
   const { path, query } = place.value;
-  if (now.kind === "not_set_up") return <SetUp redirect={now.redirect} issuer={now.issuer} />;
+  if (now.kind === "not_set_up") return <SetUp {...now} />;
   if (now.kind === "away") {
     return (
       <Page title={t("app.name")}>
@@ -20,7 +20,7 @@ export function Entrance() {
   }
   const reason = path[0] === "sign-in" && query.reason ? (known(`sign_in.${query.reason}`) ?? "sign_in.refused") : undefined;
   return (
-    <Page title={path[0] === "signed-out" ? t("session.signed_out") : t("action.sign_in")}>
+    <Page title={path[0] === "signed-out" || now.kind === "signed_out" ? t("session.signed_out") : t("action.sign_in")}>
       {reason && <p class="notice" data-kind="failed" role="alert">{t(reason)}</p>}
       <p>
         <a class="button" data-kind="main" href={signInAddress("#/")}>{t("action.sign_in")}</a>
@@ -30,13 +30,14 @@ export function Entrance() {
 }
 
 // SetUp is for who deploys: what has to be told to the issuer.
-function SetUp({ redirect, issuer }: { redirect: string; issuer: string }) {
+function SetUp({ redirect, signedOut, issuer }: { redirect: string; signedOut: string; issuer: string }) {
   return (
     <Page title={t("set_up.title")}>
       <p>{t("set_up.text")}</p>
       <ol>
         <li>{t("set_up.client")} <Machine>{issuer}</Machine></li>
         <li>{t("set_up.redirect")} <Machine>{redirect}</Machine></li>
+        <li>{t("set_up.signed_out")} <Machine>{signedOut}</Machine></li>
         <li>{t("set_up.audience")}</li>
         <li>{t("set_up.deploy")} <Machine>ConsoleClientSecret</Machine></li>
       </ol>
