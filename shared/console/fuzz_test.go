@@ -24,7 +24,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 // Whatever is asked for: nothing panics, while the issuer and the deployment work there
 // is no 5xx, no redirect leads elsewhere than to the issuer's sign-in or into the page,
 // no reply or cookie shows a secret, and only a right reply of the issuer makes a
-// session. In the seeds and what is made of them, LOGIN, SESSION, STATE and CODE stand
+// session. In the seeds and what is made of them, LOGIN, SESSION, ACCESS, STATE and CODE stand
 // for right ones.
 func FuzzRequests(f *testing.F) {
 	for _, seed := range [][5]string{
@@ -38,6 +38,11 @@ func FuzzRequests(f *testing.F) {
 		{"POST", "/console/session/token", "", "__Host-session-mts=SESSION", "same-origin"},
 		{"POST", "/console/session/token", "", "__Host-session-mts=LOGIN; __Host-session-mts=SESSION", "none"},
 		{"POST", "/console/session/logout", "", "__Host-session-mts=SESSION", ""},
+		{"POST", "/console/session/token", "after=2026-11-21T12:10:00Z", "__Host-session-mts=SESSION; __Host-access-mts=ACCESS", "same-origin"},
+		{"POST", "/console/session/token", "", "__Host-session-mts=ACCESS; __Host-access-mts=SESSION", "same-origin"},
+		{"POST", "/console/session/logout", "lang=ar&lang=x", "__Host-session-mts=x; __Host-session-mts=SESSION", "same-origin"},
+		{"GET", "/console/session/signed-out", "state=x", "", "bytes=0-1"},
+		{"HEAD", "/console", "", "", "bytes=0-1"},
 		{"PUT", "/console/session/", "a=%zz", "a=b;;\"", "\x00"},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
@@ -53,10 +58,11 @@ func FuzzRequests(f *testing.F) {
 		h := console.New(w.options)
 		w.signIn(h, "")
 		callback, _ := w.begin(h, "")
-		fill := strings.NewReplacer("LOGIN", w.cookies[loginCookie], "SESSION", w.cookies[sessionCookie], "STATE", callback.Get("state"), "CODE", callback.Get("code"))
+		fill := strings.NewReplacer("LOGIN", w.cookies[loginCookie], "SESSION", w.cookies[sessionCookie], "ACCESS", w.cookies[accessCookie], "STATE", callback.Get("state"), "CODE", callback.Get("code"))
 
 		request.URL = &url.URL{Path: path, RawQuery: fill.Replace(query)}
-		request.Header = http.Header{"Cookie": {fill.Replace(cookie)}, "X-Console": {"1"}, "Sec-Fetch-Site": {header}, "Accept-Encoding": {header}, "If-None-Match": {header}}
+		request.Header = http.Header{"Cookie": {fill.Replace(cookie)}, "X-Console": {"1"}, "Sec-Fetch-Site": {header}, "Accept-Encoding": {header}, "If-None-Match": {header}, "Range": {header}, "X-Forwarded-Host": {header}}
+		request.Host = header
 		got := httptest.NewRecorder()
 		h.ServeHTTP(got, request)
 
