@@ -42,7 +42,9 @@ const Client = "mts-console"
 var Roles = []string{"viewer", "operator", "administrator"}
 
 // names of the people, by their roles.
-var names = map[string][2]string{"viewer": {"vera", "Vera"}, "operator": {"omar", "Omar"}, "administrator": {"ada", "Ada"}}
+var names = map[string][3]string{
+	"viewer": {"vera", "Vera", "Viewer"}, "operator": {"omar", "Omar", "Operator"}, "administrator": {"ada", "Ada", "Administrator"},
+}
 
 // Server is a running Keycloak, whose database is in memory.
 type Server struct {
@@ -50,6 +52,7 @@ type Server struct {
 
 	address   string
 	passwords map[string]string // by role
+	password  string            // of the administrator of Keycloak
 	process   *exec.Cmd
 	ended     chan struct{}
 	lock      *os.File
@@ -68,7 +71,7 @@ func Start(ctx context.Context, console string) (*Server, error) {
 	if _, err := os.Stat(filepath.Join(home, "stamp")); err != nil {
 		return nil, errors.New("there is no Keycloak: infra/tools/fetch keycloak")
 	}
-	s := &Server{Secret: rand.Text(), passwords: map[string]string{}, ended: make(chan struct{})}
+	s := &Server{Secret: rand.Text(), password: rand.Text(), passwords: map[string]string{}, ended: make(chan struct{})}
 	if s.lock, err = os.Create(filepath.Join(home, "lock")); err != nil {
 		return nil, err
 	}
@@ -101,7 +104,8 @@ func (s *Server) run(ctx context.Context, home, console string) error {
 	s.address = "http://127.0.0.1:" + port
 	s.process = exec.CommandContext(ctx, "sh", filepath.Join(home, "bin", "kc.sh"), "start", "--optimized", "--import-realm",
 		"--http-enabled=true", "--http-host=127.0.0.1", "--http-port="+port, "--hostname="+s.address)
-	s.process.Env = append(os.Environ(), "CONSOLE_BASE="+console, "CONSOLE_SECRET="+s.Secret)
+	s.process.Env = append(os.Environ(), "CONSOLE_BASE="+console, "CONSOLE_SECRET="+s.Secret,
+		"KC_BOOTSTRAP_ADMIN_USERNAME="+administrator, "KC_BOOTSTRAP_ADMIN_PASSWORD="+s.password)
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	s.process.Cancel = s.kill
@@ -125,7 +129,7 @@ func (s *Server) populated() ([]byte, error) {
 	for _, role := range Roles {
 		s.passwords[role] = rand.Text()
 		users = append(users, map[string]any{
-			"username": names[role][0], "firstName": names[role][1], "lastName": "Example", "email": names[role][0] + "@example.org",
+			"username": names[role][0], "firstName": names[role][1], "lastName": names[role][2], "email": names[role][0] + "@example.org",
 			"enabled": true, "emailVerified": true, "realmRoles": []string{role},
 			"credentials": []any{map[string]any{"type": "password", "value": s.passwords[role]}},
 		})
