@@ -48,6 +48,20 @@ export class Refused extends Error {
 // effect is not known.
 export class Away extends Error {}
 
+// Calls under way, and who waits for the first one to end.
+let underWay = 0;
+let ended: () => void;
+const firstEnd = new Promise<void>((resolve) => (ended = resolve));
+
+// afterFirst is over when what a page shows first was read and is drawn, or when the page
+// reads nothing. What is wanted besides waits for it.
+export async function afterFirst(): Promise<void> {
+  const drawn = () => new Promise((resolve) => setTimeout(resolve));
+  await drawn();
+  if (underWay > 0) await firstEnd;
+  await drawn();
+}
+
 // What GET replied last, by address; a reply that did not change is not sent again.
 const seen = new Map<string, { etag: string; data: unknown }>();
 const remembered = 50;
@@ -61,6 +75,14 @@ export function address<O extends Operation>(operation: O, request: Request<O> =
 
 // call makes a call. It throws Refused, Away, or SessionOver.
 export async function call<O extends Operation>(operation: O, request: Request<O> = {}): Promise<Answer<O>> {
+  underWay++;
+  return answered(operation, request).finally(() => {
+    underWay--;
+    ended();
+  });
+}
+
+async function answered<O extends Operation>(operation: O, request: Request<O>): Promise<Answer<O>> {
   const where = address(operation, request);
   const { method } = operations[operation];
   const before = method === "GET" ? seen.get(where) : undefined;

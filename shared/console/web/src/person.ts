@@ -1,11 +1,12 @@
 // Who is signed in, and what this person may do.
 import { computed, signal } from "@preact/signals";
-import { call, type Operation, type Schemas } from "./api.ts";
+import { afterFirst, call, type Operation, type Schemas } from "./api.ts";
 import { operations } from "./generated/operations.ts";
 
 export const person = signal<Schemas["Me"] | undefined>(undefined);
 
 export async function meet(): Promise<void> {
+  await afterFirst();
   person.value = (await call("readMe")).data;
 }
 

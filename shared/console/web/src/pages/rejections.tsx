@@ -2,7 +2,7 @@
 // address holds.
 import { signal, useComputed } from "@preact/signals";
 import type { TargetedEvent } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { call, type Schemas } from "../api.ts";
 import { now } from "../clock.ts";
 import { western } from "../digits.ts";
@@ -302,6 +302,9 @@ function Listed({ connector, filter, counted, ask }: { connector: string; filter
     again.value = new Map([...again.value, ...ids.map((id): [number, string] => [id, at])]);
     selected.value = new Set();
   };
+  const reasons = !group;
+  // A thousand rows are not compared each time that the groups are counted.
+  const table = useMemo(() => <Table connector={connector} list={more.list} filter={filter} reasons={reasons} selected={selected} again={again} />, [more.list, reasons]);
   return (
     <>
       <p><a href={to(["connectors", connector, "rejections"])}>{t("rejections.back")}</a></p>
@@ -318,7 +321,7 @@ function Listed({ connector, filter, counted, ask }: { connector: string; filter
         </div>
       )}
       <Paged of={more} total={total} empty={<p>{t("rejections.none_match")}</p>}>
-        {(list) => <Table connector={connector} list={list} filter={filter} reasons={!group} selected={selected} again={again} />}
+        {() => table}
       </Paged>
     </>
   );
