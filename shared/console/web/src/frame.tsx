@@ -101,7 +101,7 @@ export function matched(pattern: string, path: string[]): Record<string, string>
 }
 
 function Bar() {
-  usePolled("me", meet);
+  const met = usePolled("me", meet);
   const out = useAction();
   const { path } = place.value;
   const here = (of: string[]) => (of.includes(path[0] ?? "connectors") ? "page" : undefined);
@@ -117,7 +117,7 @@ function Bar() {
       </nav>
       <Search />
       <Choices />
-      <p class="person">
+      <p class="person" aria-busy={!person.value && !met.fault}>
         {person.value && session.value.kind !== "other" && (
           <>
             <bdi>{person.value.name}</bdi>{" "}

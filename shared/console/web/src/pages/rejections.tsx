@@ -237,7 +237,7 @@ function FilterForm({ connector, filter }: { connector: string; filter: Filter }
     go(to(["connectors", connector, "rejections"], Object.values(query).some(Boolean) ? query : { view: "list" }));
   };
   return (
-    <details>
+    <details class="disclosure">
       <summary>{t("filter.title")}</summary>
       <form onSubmit={submit} class="filter">
         <Select label={t("filter.kind")} value={kind} onChange={setKind} options={[["", t("filter.any")], ...kinds.map((one): [string, string] => [one, kindOf(one)])]} />
