@@ -5,7 +5,7 @@ import "maps"
 // Counters say what the simulator has seen since it was made; a restart keeps
 // them.
 type Counters struct {
-	Posts             int   `json:"posts"`             // POSTs to /authtoken/json
+	Posts             int   `json:"posts"`             // POSTs to /authtoken/json and /authtoken/odk
 	PostsAccepted     int   `json:"postsAccepted"`     // of them, those that got a request identifier
 	BytesReceived     int64 `json:"bytesReceived"`     // bodies of those POSTs
 	RecordsReceived   int   `json:"recordsReceived"`   // in accepted POSTs, invalid ones included

@@ -138,14 +138,14 @@ func write(w http.ResponseWriter, out reply) {
 	w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) //nolint:errcheck // the client is gone
 }
 
-const statusPath = "/authtoken/status/"
+const statusPath, odkPath = "/authtoken/status/", "/authtoken/odk"
 
 // methodOf is the one method of a known path. Paths are taken literally.
 func methodOf(path string) (method string, known bool) {
 	switch {
 	case path == "/ping":
 		return http.MethodGet, true
-	case path == "/authtoken/json":
+	case path == "/authtoken/json", path == odkPath:
 		return http.MethodPost, true
 	case strings.HasPrefix(path, statusPath):
 		id := path[len(statusPath):]
@@ -175,7 +175,7 @@ func (w *worker) route(r *http.Request, body []byte) (out reply, accepted *reque
 	case strings.HasPrefix(path, statusPath):
 		return w.status(path[len(statusPath):]), nil
 	}
-	return w.post(r.Header.Get("Content-Type"), body)
+	return w.post(r.Header.Get("Content-Type"), body, path == odkPath)
 }
 
 func slashRedirect(r *http.Request) string {

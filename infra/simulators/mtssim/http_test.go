@@ -26,7 +26,6 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/", 404, notFound, ""},
 		{"POST", "//authtoken/json", 404, notFound, ""},
 		{"POST", "/authtoken/csv", 404, notFound, ""},
-		{"POST", "/authtoken/odk", 404, notFound, ""},
 		{"GET", "/authtoken/file/x", 404, notFound, ""},
 		{"GET", "/authtoken/status", 404, notFound, ""},
 		{"GET", "/authtoken/status/", 404, notFound, ""},

@@ -1,12 +1,11 @@
 // Package mtssim simulates MOSIP Token Seeder 1.1.0 (branch develop) on the
-// wire: POST /authtoken/json, GET /authtoken/status/{id} and GET /ping, its
+// wire: POST /authtoken/json and /authtoken/odk, GET /authtoken/status/{id} and GET /ping, its
 // replicas and their workers, its callbacks, its speed and its failures. The rules
 // are those of facts/mts.md; where the facts are silent the stricter reading is taken, so
 // that a client which works here is not surprised by the real one. Texts that
 // Python itself words (about malformed JSON or a wrong type) are not reproduced.
 //
-// Left out: /authtoken/csv, /authtoken/odk, /authtoken/file,
-// /authtoken/authfields and sync mode (all 404). A request for a download is
+// Left out: /authtoken/csv, /authtoken/file, /authtoken/authfields and sync mode (all 404). A request for a download is
 // processed but cannot be fetched. Requests with csv output are validated and
 // processed, and then end as error_making_callback_request.
 //

@@ -8,17 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// post is POST /authtoken/json.
-func (w *worker) post(contentType string, body []byte) (reply, *request) {
+// post is POST /authtoken/json or, with the records that ODK Central has, POST
+// /authtoken/odk.
+func (w *worker) post(contentType string, body []byte, odk bool) (reply, *request) {
 	w.sim.count(func(c *Counters) {
 		c.Posts++
 		c.BytesReceived += int64(len(body))
 	})
-	value, out := w.parse(contentType, body)
+	value, out := w.parse(contentType, body, odk)
 	if out.status != 0 {
 		return out, nil
 	}
-	s, refusal := readSubmission(value)
+	s, refusal := readSubmission(value, odk)
+	if refusal == nil && odk {
+		s.authdata, refusal = pull(w.ctx, w.sim.options.Dial, s.odk)
+	}
 	if refusal != nil {
 		return w.errorReply(refusal), nil
 	}
@@ -43,8 +47,11 @@ func (w *worker) post(contentType string, body []byte) (reply, *request) {
 }
 
 // parse reads a body as the framework does. A reply of status 0 is none.
-func (w *worker) parse(contentType string, body []byte) (map[string]any, reply) {
+func (w *worker) parse(contentType string, body []byte, odk bool) (map[string]any, reply) {
 	missing := w.errorReply(refused(http.StatusBadRequest, "ATS-REQ-102", "invalid input. missing request body"))
+	if odk {
+		missing = w.errorReply(internal("'NoneType' object has no attribute 'request'"))
+	}
 	if len(body) == 0 {
 		return nil, missing
 	}

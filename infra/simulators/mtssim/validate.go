@@ -19,7 +19,7 @@ const (
 	defaultLanguage = "eng"
 )
 
-// submission is what an acceptable body of POST /authtoken/json asks for.
+// submission is what an acceptable body of a POST asks for.
 type submission struct {
 	output   string
 	delivery string
@@ -28,6 +28,7 @@ type submission struct {
 	format   *program // nil: the output as it is
 	callback callback
 	authdata []map[string]any
+	odk      odkConfig // instead of authdata
 }
 
 // errorReply is a reply without a request identifier.
@@ -217,9 +218,9 @@ func (f *form) boolean(object map[string]any, key string) bool {
 	return false
 }
 
-// readSubmission checks the body of POST /authtoken/json, in the order in which
-// MTS does.
-func readSubmission(envelope map[string]any) (*submission, *errorReply) {
+// readSubmission checks the body of POST /authtoken/json or /authtoken/odk, in the order
+// in which MTS does.
+func readSubmission(envelope map[string]any, odk bool) (*submission, *errorReply) {
 	f := &form{}
 	f.text(envelope, "id", true, "")
 	f.text(envelope, "version", true, "")
@@ -228,6 +229,11 @@ func readSubmission(envelope map[string]any) (*submission, *errorReply) {
 	s := &submission{}
 	if request, ok := f.object(envelope, "request", true); ok {
 		f.request(s, request)
+		if odk {
+			s.odk = f.odkConfig(request)
+		} else {
+			s.authdata = f.authdata(request)
+		}
 	}
 	if out := f.outcome(); out != nil {
 		return nil, out
@@ -267,7 +273,6 @@ func (f *form) request(s *submission, request map[string]any) {
 	s.language = f.language(request)
 	s.format = f.outputFormat(request)
 	f.callbackProperties(s, request)
-	s.authdata = f.authdata(request)
 }
 
 // choice reads output and deliverytype. A missing one is a schema error here,
