@@ -84,6 +84,13 @@ func (m Member) Subject() Subject { return Subject{Member: m} }
 // submitted from From on and before To. Such a batch has no members.
 type Window struct{ From, To time.Time }
 
+// Bounds are the two moments as MTS and ODK Central take them. They count to the
+// millisecond, as Central stores when it received a submission (facts/odk.md 5.5).
+func (w Window) Bounds() (from, to string) {
+	const layout = "2006-01-02T15:04:05.000Z"
+	return w.From.UTC().Format(layout), w.To.UTC().Format(layout)
+}
+
 // HasPart reports whether the totals count this part of an answer.
 func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 

@@ -120,3 +120,14 @@ func TestWhichPartsOfAnAnswerAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// Windows that meet share no submission and leave none out, whatever the zone and the
+// digits of the moment at which they meet.
+func TestWindowBounds(t *testing.T) {
+	meet := time.Date(2026, 11, 27, 20, 30, 0, 137_999_999, time.FixedZone("", 8*3600))
+	_, before := seeding.Window{From: meet.Add(-time.Hour), To: meet}.Bounds()
+	after, _ := seeding.Window{From: meet, To: meet.Add(time.Hour)}.Bounds()
+	if want := "2026-11-27T12:30:00.137Z"; before != want || after != want {
+		t.Errorf("%s and %s, want %s", before, after, want)
+	}
+}
