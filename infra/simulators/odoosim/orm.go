@@ -117,6 +117,10 @@ var methods = map[string]method{
 		}},
 	"unlink": {records: true, writes: true,
 		write: func(t *tx, m *model, ids []int64, _ map[string]any) (any, *exception) { return true, t.unlink(m, ids) }},
+	"mts_action_trigger": {of: connectorModel, records: true, writes: true,
+		write: func(t *tx, _ *model, ids []int64, _ map[string]any) (any, *exception) {
+			return nothing{}, t.trigger(ids)
+		}},
 	// enable_registrant stands for the methods that return nothing: its reply
 	// has neither result nor error (facts/odoo.md A1.3).
 	"enable_registrant": {of: partnerModel, records: true, writes: true,

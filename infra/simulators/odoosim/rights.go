@@ -90,6 +90,8 @@ var rights = map[string]map[string][]string{
 	companyModel: {"read": {groupInternal}},
 	userModel:    {"read": {groupInternal}},
 
+	connectorModel: {"read": {groupInternal}, "write": {groupInternal}, "create": {groupInternal}, "unlink": {groupInternal}},
+	cronModel:      {"read": {groupSettings}, "write": {groupSettings}, "create": {groupSettings}, "unlink": {groupSettings}},
 	parameterModel: {"read": {groupSettings}, "write": {groupSettings}, "create": {groupSettings}, "unlink": {groupSettings}},
 }
 

@@ -65,6 +65,9 @@ func (db *database) seedSystem(now stamp) {
 	named(db.types, TokenType, map[string]any{nameField: "MOSIP UIN TOKEN"})
 	named(db.types, NationalType, map[string]any{nameField: "NATIONAL ID"})
 	named(db.tables[parameterModel], 1, map[string]any{"key": "database.uuid", "value": rand.Text()})
+	if db.tables[connectorModel] != nil {
+		db.seedMTS(named)
+	}
 	for id, code := range []string{"M", "F", "O"} {
 		named(db.tables[genderModel], int64(id+1), map[string]any{"code": code, "value": genders[code], "active": true})
 	}

@@ -42,6 +42,9 @@ type Options struct {
 	// REST is the line of g2p_registry_rest_api that is installed: REST15 or REST17;
 	// none by default.
 	REST string
+	// MTS is a registry with the modules mts_connector and g2p_mts: Odoo's own
+	// connectors.
+	MTS bool
 	// JSON2 adds Odoo 19's JSON-2, for users with an API key.
 	JSON2 bool
 	// NoIndex leaves g2p_reg_id without indexes on partner_id and value, as the

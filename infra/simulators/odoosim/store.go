@@ -1,6 +1,7 @@
 package odoosim
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -123,6 +124,9 @@ func newDatabase(name string, o Options) *database {
 		userModel:    newTable(newNamedModel(userModel, "Users", "name", field{name: "login", label: "Login", kind: charKind})),
 		parameterModel: newTable(newModel(parameterModel, "System Parameter", "key",
 			field{name: "key", label: "Key", kind: charKind}, field{name: "value", label: "Value", kind: textKind})),
+	}
+	if o.MTS {
+		maps.Copy(db.tables, mtsTables())
 	}
 	return db
 }

@@ -16,6 +16,8 @@ func (t *tx) defaults(m *model) map[string]any {
 			"is_registrant": false, "is_group": false, "color": int64(0), "registration_date": t.today()}
 	case phoneModel:
 		return map[string]any{"date_collected": t.today()}
+	case connectorModel:
+		return connectorDefaults()
 	}
 	return nil
 }
@@ -135,6 +137,9 @@ func (t *tx) unlink(m *model, ids []int64) *exception {
 		if !t.user.sees(m, r) {
 			return t.hidden("unlink", m, r)
 		}
+		if m.name == connectorModel && t.atWork(r) {
+			return raise("odoo.exceptions.AccessError", "Due to security restrictions, you are not allowed to delete '%s' (%s) records.", m.label, m.name)
+		}
 		if m.name == partnerModel {
 			if id < firstRegistrant {
 				return stillUsed(t.db.tables[userModel].model, "res_users_partner_id_fkey")
@@ -220,6 +225,8 @@ func (t *tx) constraints(m *model, ids []int64, written map[string]bool) *except
 		return t.identifierRules(ids, written)
 	case typeModel:
 		return t.typeRules(ids, written)
+	case connectorModel:
+		return t.connectorRules(ids)
 	}
 	return nil
 }
