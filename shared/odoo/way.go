@@ -80,8 +80,12 @@ var arguments = map[string]string{
 func (w *bearerWay) call(ctx context.Context, s *session, r request, result any) (reply, error) {
 	body := map[string]any{}
 	maps.Copy(body, r.kwargs)
-	if name := arguments[r.method]; name != "" {
+	name, known := arguments[r.method]
+	switch {
+	case name != "":
 		body[name] = r.arg
+	case !known && r.arg != nil: // a method of a model's own, which takes records
+		body["ids"] = r.arg
 	}
 	return s.exchange(ctx, posting{
 		path:   "/json/2/" + r.model + "/" + r.method,
