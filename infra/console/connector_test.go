@@ -320,3 +320,19 @@ func TestCommandsOfTheAPI(t *testing.T) {
 	}
 	clean(t, w, page)
 }
+
+// What the last run came to is one figure, wherever it stands: who was rejected unsent
+// counts, too.
+func TestTheLastRunHasTheSameFiguresEverywhere(t *testing.T) {
+	w, b := sharedWorld(t), browser.Start(t)
+	page := signedIn(t, b, w, console.Vera, addressed(t, w, "/connectors/{"+console.Fishers+"}"))
+	told := browser.Role("StaticText", "").Like(`^\s*Tokenised: `)
+	page.Until("above and in the history", `document.querySelector("main").innerText.split("Tokenised: ").length > 2`)
+	figures := page.Names(told)
+	for _, one := range figures {
+		if strings.TrimSpace(one) != strings.TrimSpace(figures[0]) {
+			t.Errorf("one run has the figures %q", figures)
+		}
+	}
+	clean(t, w, page)
+}

@@ -18,7 +18,7 @@ export function figuresOf(run: Pick<Run, "totals" | "tally" | "left">): Figures 
   return { tokenised, rejected: rejectedOf(run.totals) + run.tally.invalid, waiting: pending, left: run.left };
 }
 
-export function rejectedOf(totals: Schemas["Totals"]): number {
+function rejectedOf(totals: Schemas["Totals"]): number {
   return totals.refused + totals.duplicate + totals.conflict + totals.no_token;
 }
 

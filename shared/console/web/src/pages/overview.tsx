@@ -15,7 +15,7 @@ import { Count, Machine, Sentence, Time } from "../parts/text.tsx";
 import { to } from "../place.ts";
 import { usePolled } from "../polled.ts";
 import { remedyOf } from "../remedies.ts";
-import { byDay, type Entry, figuresOf, rejectedOf, timelineOf, until } from "../runs.ts";
+import { byDay, type Entry, figuresOf, timelineOf, until } from "../runs.ts";
 import * as sentences from "../sentences.ts";
 import { exact, known, moment, relative, t } from "../words.ts";
 
@@ -106,12 +106,19 @@ function Idle({ of: c }: { of: Connector }) {
       </p>
       {last && (
         <p>
-          <a href={to(["connectors", c.id, "runs", last.id])}>{t("overview.last_run", { when: relative(last.completed) })}</a>{" "}
-          {t("overview.last_totals", { tokenised: last.totals.tokenised, rejected: rejectedOf(last.totals) })}
+          <a href={to(["connectors", c.id, "runs", last.id])}>{t("overview.last_run", { when: relative(last.completed) })}</a> <Outcome key={last.id} connector={c.id} run={last.id} />
         </p>
       )}
     </>
   );
+}
+
+// Outcome is what a run that is over came to, with those who were rejected unsent.
+function Outcome({ connector, run }: { connector: string; run: string }) {
+  const { data } = usePolled(`outcome ${run}`, async () => (await call("readRun", { path: { id: connector, run } })).data);
+  if (!data) return null;
+  const { tokenised, rejected } = figuresOf(data);
+  return <>{t("overview.last_totals", { tokenised, rejected })}</>;
 }
 
 function Imports({ of: c }: { of: Connector }) {
