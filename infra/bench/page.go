@@ -62,23 +62,23 @@ func (m *measurer) build(ctx context.Context, r *report) error {
 		case entry.IsDir() && (path == web+"/node_modules" || path == web+"/src/generated"):
 			return fs.SkipDir
 		case entry.IsDir():
-			return os.MkdirAll(filepath.Join(m.dir, "console", path), 0o755)
+			return os.MkdirAll(filepath.Join(m.dir, "web", path), 0o755)
 		}
 		content, err := fs.ReadFile(from, path)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(m.dir, "console", path), content, 0o644)
+		return os.WriteFile(filepath.Join(m.dir, "web", path), content, 0o644)
 	}
 	for _, name := range []string{web, filepath.Dir(document)} {
-		if err := os.MkdirAll(filepath.Join(m.dir, "console", name), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(m.dir, "web", name), 0o755); err != nil {
 			return err
 		}
 		if err := fs.WalkDir(from, name, copied); err != nil {
 			return err
 		}
 	}
-	folder := filepath.Join(m.dir, "console", web)
+	folder := filepath.Join(m.dir, "web", web)
 	if err := os.Symlink(filepath.Join(root, web, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
 		return err
 	}
