@@ -35,8 +35,10 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 	all, ctx := errgroup.WithContext(r.Context())
 	all.Go(func() (err error) {
 		attempts, err = s.attempts(ctx, state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
-		if err == nil && len(state.Problems) == 0 && !attempts.Look().After(attempts.Now) {
-			// A start clears the problem of an outage, and not the outage.
+		begins := state.Run == "" || r.Method != http.MethodGet
+		if err == nil && begins && len(state.Problems) == 0 && !attempts.Look().After(attempts.Now) {
+			// A start clears the problem of an outage, and not the outage. Under an open
+			// run the next attempt raises it again.
 			attempts.Registry, err = s.Store.RegistryState(ctx, state.Registry)
 		}
 		return err
