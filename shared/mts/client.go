@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -167,7 +166,7 @@ func refusal(status int, r reply) error {
 		fault.Kind = seeding.Unknown
 	}
 	if fault.Code == "" {
-		fault.Code = fmt.Sprintf("HTTP-%d", status)
+		fault.Code = seeding.HTTPCode(status)
 	}
 	return fault
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -111,16 +110,14 @@ func (r refusal) ofData() *seeding.Fault {
 func (r refusal) fault() *seeding.Fault {
 	switch {
 	case r.status >= 500 && r.status != http.StatusNotImplemented || r.status == http.StatusTooManyRequests:
-		return fault(seeding.Unreachable, httpCode(r.status))
+		return fault(seeding.Unreachable, seeding.HTTPCode(r.status))
 	case r.code == "404.2", r.code == "404.3", !r.central && (r.status == http.StatusNotFound || r.status < 300):
 		return fault(seeding.RefusedRequest, NotCentral)
 	case r.code != "":
 		return fault(seeding.RefusedRequest, "ODK-"+r.code)
 	}
-	return fault(seeding.RefusedRequest, httpCode(r.status))
+	return fault(seeding.RefusedRequest, seeding.HTTPCode(r.status))
 }
-
-func httpCode(status int) string { return fmt.Sprintf("HTTP-%d", status) }
 
 // noReply is the fault of a call that only reads and got no reply, or one that breaks
 // off.

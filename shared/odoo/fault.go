@@ -3,7 +3,6 @@ package odoo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -128,7 +127,7 @@ func (e *rpcError) fault(writes bool) *seeding.Fault {
 	case e.cooling():
 		class = tooManyTries
 	case e.Code == http.StatusNotFound:
-		kind, class = seeding.RefusedSchema, httpCode(e.Code) // Odoo 19's reply for a model that does not exist
+		kind, class = seeding.RefusedSchema, seeding.HTTPCode(e.Code) // Odoo 19's reply for a model that does not exist
 	case e.Code == codeSessionExpired:
 		kind = seeding.RefusedSignIn
 	case known:
@@ -207,7 +206,7 @@ func (e *rpcError) signInFault(database string) *seeding.Fault {
 	case e.class() == "AccessError" && strings.HasPrefix(e.Data.Message, "Database not found"): // Odoo 19
 		return noDatabase()
 	case e.Code == http.StatusNotFound:
-		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(e.Code)}
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.HTTPCode(e.Code)}
 	}
 	fault := e.fault(false)
 	if fault.Kind == seeding.RefusedRights || fault.Kind == seeding.RefusedData {
@@ -250,7 +249,7 @@ func noReply(writes bool, err error) error {
 	}](err)
 	_, wrong := errors.AsType[*notAsked](err)
 	switch {
-	case !writes && (wrong || ok && failed.Code() == "AnswerTooLarge"):
+	case !writes && (wrong || ok && failed.Code() == seeding.CodeTooLarge):
 		// It is there, and what it sends cannot be used. That is no outage: it
 		// concerns this call, and keeps no other connector waiting.
 		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: failed.Code(), Cause: err}
@@ -263,5 +262,3 @@ func noReply(writes bool, err error) error {
 	}
 	return unanswered(writes, "BadAnswer", err)
 }
-
-func httpCode(status int) string { return fmt.Sprintf("HTTP-%d", status) }

@@ -37,19 +37,19 @@ func notOdoo(writes bool, resp *http.Response) error {
 	status := resp.StatusCode
 	switch {
 	case status == http.StatusTooManyRequests:
-		return &seeding.Fault{Kind: seeding.Unreachable, Code: httpCode(status)}
+		return &seeding.Fault{Kind: seeding.Unreachable, Code: seeding.HTTPCode(status)}
 	case status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired:
 		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: proxyPassword}
 	case status >= 300 && status < 400:
 		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: redirect(resp)}
 	case status >= 400 && status < 500 && status != http.StatusRequestTimeout:
-		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(status)}
+		return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.HTTPCode(status)}
 	case status < 300 && isHTML(resp):
 		return unanswered(writes, webPage, nil)
 	case status < 300:
 		return unanswered(writes, "BadAnswer", nil)
 	}
-	return unanswered(writes, httpCode(status), nil) // for instance Odoo's 500 in HTML (facts/odoo.md A1.4)
+	return unanswered(writes, seeding.HTTPCode(status), nil) // for instance Odoo's 500 in HTML (facts/odoo.md A1.4)
 }
 
 func isHTML(resp *http.Response) bool {
@@ -64,7 +64,7 @@ func usual(address *url.URL, port string) bool { return address.Port() == "" || 
 func redirect(resp *http.Response) string {
 	to, err := resp.Location()
 	if err != nil || to.Host == "" {
-		return httpCode(resp.StatusCode)
+		return seeding.HTTPCode(resp.StatusCode)
 	}
 	from := resp.Request.URL
 	path := strings.ToLower(to.Path)

@@ -234,7 +234,7 @@ func within(callContext map[string]any, fields []string) map[string]any {
 // that the registry does not have.
 func (r *Registry) blame(err error, read []map[string]any) error {
 	fault := seeding.FaultOf(err)
-	if fault.Code == "AnswerTooLarge" {
+	if fault.Code == seeding.CodeTooLarge {
 		fault.Field = largest(r.fields, read)
 		return fault
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // A registry is not trusted: it may be broken, taken over, or not the registry at
@@ -38,7 +40,7 @@ func (e *notAsked) NotSent() bool { return false }
 func (e *notAsked) Code() string { return e.code }
 
 func tooLarge(text string, args ...any) error {
-	return &notAsked{"AnswerTooLarge", fmt.Sprintf(text, args...)}
+	return &notAsked{seeding.CodeTooLarge, fmt.Sprintf(text, args...)}
 }
 
 func unexpected(text string) error { return &notAsked{"BadAnswer", text} }

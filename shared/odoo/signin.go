@@ -81,7 +81,7 @@ func (s *session) findWay(ctx context.Context) (way, error) {
 func absent(err error) bool {
 	fault, ok := errors.AsType[*seeding.Fault](err)
 	return ok && fault.Kind == seeding.RefusedRequest &&
-		slices.Contains([]string{httpCode(http.StatusForbidden), httpCode(http.StatusNotFound), httpCode(http.StatusMethodNotAllowed)}, fault.Code)
+		slices.Contains([]string{seeding.HTTPCode(http.StatusForbidden), seeding.HTTPCode(http.StatusNotFound), seeding.HTTPCode(http.StatusMethodNotAllowed)}, fault.Code)
 }
 
 func refused(err error, code string) bool {
@@ -98,7 +98,7 @@ func (s *session) byPassword(ctx context.Context) (way, error) {
 	}
 	response, err := s.rpc(ctx, "/web/session/authenticate", "", false,
 		map[string]string{"db": s.access.Database, "login": s.access.Username, "password": s.password}, &info)
-	if fault, ok := errors.AsType[*seeding.Fault](err); ok && fault.Code == httpCode(http.StatusInternalServerError) {
+	if fault, ok := errors.AsType[*seeding.Fault](err); ok && fault.Code == seeding.HTTPCode(http.StatusInternalServerError) {
 		return nil, s.explain(ctx, fault)
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *session) byKey(ctx context.Context, key string) (way, error) {
 		case response.err.refusedKey(w):
 			return refusedSignIn(keyRefused)
 		case response.err.class() == "NotFound": // an older Odoo may say so in JSON
-			return &seeding.Fault{Kind: seeding.RefusedRequest, Code: httpCode(http.StatusNotFound)}
+			return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.HTTPCode(http.StatusNotFound)}
 		}
 		return response.err.signInFault(s.access.Database)
 	}
@@ -169,7 +169,7 @@ func (s *session) byExecute(ctx context.Context, secret string, key bool) (way, 
 	w := &executeWay{secret: secret, key: key, cookie: s.databaseCookie(ctx)}
 	var uid any
 	response, err := s.service(ctx, "common", "login", w.cookie, false, []any{s.access.Database, s.access.Username, secret}, &uid)
-	if fault, ok := errors.AsType[*seeding.Fault](err); ok && fault.Code == httpCode(http.StatusInternalServerError) && s.missesDatabase(ctx) {
+	if fault, ok := errors.AsType[*seeding.Fault](err); ok && fault.Code == seeding.HTTPCode(http.StatusInternalServerError) && s.missesDatabase(ctx) {
 		return nil, noDatabase()
 	}
 	if err != nil {

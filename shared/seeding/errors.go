@@ -54,6 +54,9 @@ func (f *Fault) TooLarge() bool { return f.Kind == RefusedRequest && f.Code == C
 // CodeTooLarge is the code of such a fault.
 const CodeTooLarge = "AnswerTooLarge"
 
+// HTTPCode is the code of a fault of which only the status of the reply is known.
+func HTTPCode(status int) string { return fmt.Sprintf("HTTP-%d", status) }
+
 // FaultKind is what a fault means for the state.
 type FaultKind int
 
