@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/centralsim"
+	"openg2p.org/mts-connector/infra/simulators/program"
 )
 
 func main() {
@@ -57,11 +58,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		fmt.Fprintln(out, "expected", string(expected))
 	}
-	server := &http.Server{Handler: central, ReadHeaderTimeout: 10 * time.Second}
-	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
-	fmt.Fprintf(out, "listening http://%s\n", listener.Addr())
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return program.Serve(ctx, &http.Server{Handler: central, ReadHeaderTimeout: 10 * time.Second}, listener, out)
 }

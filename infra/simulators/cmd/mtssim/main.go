@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/infra/simulators/program"
 )
 
 func main() {
@@ -55,11 +56,5 @@ func run(ctx context.Context, address string, options mtssim.Options) error {
 	defer simulator.Close()
 	server := &http.Server{Handler: simulator, ReadHeaderTimeout: time.Minute}
 	simulator.Attach(server)
-	defer context.AfterFunc(ctx, func() { server.Close() })()
-
-	fmt.Printf("listening http://%s\n", listener.Addr())
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return program.Serve(ctx, server, listener, os.Stdout)
 }

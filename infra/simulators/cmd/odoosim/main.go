@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/simulators/program"
 )
 
 func main() {
@@ -59,14 +60,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: registry, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		_ = server.Close()
-	}()
-	fmt.Fprintf(out, "listening http://%s\n", listener.Addr())
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return program.Serve(ctx, &http.Server{Handler: registry, ReadHeaderTimeout: 10 * time.Second}, listener, out)
 }

@@ -88,7 +88,6 @@ function AskedCheck({ connector, check }: { connector: string; check: string }) 
   );
 }
 
-
 type ActionsProps = { of: Connector; act: Action; refresh: () => void };
 
 function Actions({ of: c, act, refresh }: ActionsProps) {
