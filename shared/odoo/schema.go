@@ -9,6 +9,7 @@ import (
 // schema is what must be known of a registry before identifiers can be read.
 type schema struct {
 	vid, token int64 // the identifier types
+	submission int64 // 0 of a connector without ODK
 	hasStatus  bool  // lines after 15.0 mark identifiers valid or invalid
 }
 
@@ -22,7 +23,7 @@ func (s *session) loadSchema(ctx context.Context) (schema, error) {
 	}
 	var found schema
 	var err error
-	if found.vid, found.token, err = s.types(ctx); err != nil {
+	if found.vid, found.token, found.submission, err = s.types(ctx); err != nil {
 		return schema{}, err
 	}
 	var fields map[string]any
@@ -41,21 +42,38 @@ func (s *session) loadSchema(ctx context.Context) (schema, error) {
 	return found, nil
 }
 
-// types finds the two identifier types by their names. Each name must be there
-// exactly once; otherwise tokens could be written under a wrong type.
-func (s *session) types(ctx context.Context) (vid, token int64, err error) {
-	found, err := s.typesByName(ctx, []string{s.access.VIDType, s.access.TokenType}, 100)
+// types finds the identifier types by their names. Each name must be there exactly
+// once; otherwise tokens could be written under a wrong type. Registrants of ODK hold no
+// VID, so there its type need not be there.
+func (s *session) types(ctx context.Context) (vid, token, submission int64, err error) {
+	a := s.access
+	names := []string{a.VIDType, a.TokenType}
+	if a.SubmissionType != "" {
+		names = append(names, a.SubmissionType)
+	}
+	found, err := s.typesByName(ctx, names, 100)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
-	vids, tokens := found[s.access.VIDType], found[s.access.TokenType]
+	single := func(name string) int64 {
+		if ids := found[name]; len(ids) == 1 {
+			return ids[0]
+		}
+		return 0
+	}
+	missing := func(code, name string) (int64, int64, int64, error) {
+		return 0, 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: code, Field: name}
+	}
+	vid, token, submission = single(a.VIDType), single(a.TokenType), single(a.SubmissionType)
 	switch {
-	case len(vids) != 1:
-		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "vid_type", Field: s.access.VIDType}
-	case len(tokens) != 1 || tokens[0] == vids[0]:
-		return 0, 0, &seeding.Fault{Kind: seeding.RefusedTypes, Code: "token_type", Field: s.access.TokenType}
+	case vid == 0 && a.SubmissionType == "":
+		return missing("vid_type", a.VIDType)
+	case token == 0, token == vid:
+		return missing("token_type", a.TokenType)
+	case a.SubmissionType != "" && (submission == 0 || submission == token || submission == vid):
+		return missing("submission_type", a.SubmissionType)
 	}
-	return vids[0], tokens[0], nil
+	return vid, token, submission, nil
 }
 
 // typesByName returns all identifier types of each name, which are at most so many.

@@ -55,7 +55,8 @@ type Batch struct {
 	RowKey         string    // id of the key of its rows
 	FingerprintKey string    // id of the key of its fingerprints
 	Members        []Member  // of a batch of registrants
-	Window         Window    // of a batch of submissions
+	Window         Window    // of a batch of submissions; zero of one by their ids
+	Submissions    []string  // ids of a batch of these
 	Count          int       // of records; stays when the batch is closed and its members are dropped
 	Parts          []string
 	Totals         Totals

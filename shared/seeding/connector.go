@@ -19,6 +19,7 @@ type Connector struct {
 	MTS      MTSAccess
 	Registry RegistryAccess
 	Source   RegistrySource
+	ODK      ODKSource // of a connector whose registrants come of submissions; the zero ODKSource for none
 	Delivery Delivery
 	Schedule Schedule
 	Output   Output
@@ -47,9 +48,13 @@ type RegistryAccess struct {
 	Username  string
 	VIDType   string
 	TokenType string
+	// SubmissionType is the type under which a registrant keeps the id of the submission
+	// that it came of, by which that is known to be done; "" of a connector without ODK.
+	SubmissionType string
 }
 
-// RegistrySource takes registrants from the registry itself.
+// RegistrySource takes registrants from the registry itself. Of a connector of ODK
+// only Mapping and Mandatory count, for the fields of its form.
 type RegistrySource struct {
 	Domain    string   // Odoo's filter: a JSON array as text
 	Fields    []string // to read of each registrant
@@ -100,6 +105,7 @@ func (c Connector) MTSKey() string { return MTSKey(c.MTS.URL) }
 // Names of the secret fields of a connector.
 const (
 	RegistryPassword     = "registry-password"
+	ODKPassword          = "odk-password"
 	CallbackPassword     = "callback-password"
 	CallbackClientSecret = "callback-client-secret"
 	CallbackToken        = "callback-token"

@@ -95,6 +95,30 @@ func ParseCorrelationKey(text string) (m Member, mac RowMAC, p Fingerprint, ok b
 	return m, mac, p, CorrelationKey(m, mac, p) == text // numbers and base64 can be written in several ways
 }
 
+// WindowMACOf proves that a row of a submission was asked for with this batch, under
+// the form and the mapping that the connector has: MTS reads submissions itself, so what
+// was sent of each is not known when the batch is claimed.
+func WindowMACOf(k Key, batch string, c Connector) RowMAC {
+	m := c.Source.Mapping
+	return RowMAC(k.sum("window", batch, c.ODK.ODataURL, m.VID, strings.Join(m.Name, "\x00"), m.Gender, m.DOB, m.PhoneNumber, m.EmailID, strings.Join(m.FullAddress, "\x00"))[:8])
+}
+
+// WindowKey goes to MTS in the Output Format of a batch of submissions, sealed as
+// correlation keys are, and comes back in each row: "w.<MAC in base64url>".
+func WindowKey(mac RowMAC) string { return windowKey + base64.RawURLEncoding.EncodeToString(mac[:]) }
+
+const windowKey = "w."
+
+// ParseWindowKey returns ok false for what WindowKey cannot have made.
+func ParseWindowKey(text string) (mac RowMAC, ok bool) {
+	encoded, found := strings.CutPrefix(text, windowKey)
+	code := decodeText(encoded)
+	if !found || len(code) != len(mac) {
+		return mac, false
+	}
+	return RowMAC(code), true
+}
+
 // MaxBatch is how many records a batch has at most.
 const MaxBatch = 1000
 

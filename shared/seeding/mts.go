@@ -34,6 +34,7 @@ type Request struct {
 	TimeoutSeconds int
 	OutputFormat   string
 	Records        []RequestRecord
+	Pull           *Pull // in place of Records
 }
 
 // RequestRecord is one registrant for MTS: its seven canonical fields as texts,
@@ -74,3 +75,10 @@ func (s MTSStatus) String() string { return mtsStatusNames[s] }
 // per record. Users' jq is sent to MTS for a direct callback only, after it was
 // checked: there it could crash the worker or read its environment (facts/mts.md W11).
 const OutputFormat = `[.input.key,.output.status,.output.token,.output.errorCode,.output.errorMessage]`
+
+// WindowFormat is the jq program for a batch of submissions: the same cells, with the
+// sealed WindowKey, and the id and the edits of the submission in front of them. The
+// sealed key has no character that jq's texts write otherwise.
+func WindowFormat(sealed string) string {
+	return `["` + sealed + `",.input.__id,(.input.__system.edits|tostring),.output.status,.output.token,.output.errorCode,.output.errorMessage]`
+}

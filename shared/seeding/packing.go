@@ -159,6 +159,40 @@ func UnpackFingerprints(packed []byte) (list []Fingerprint, err error) {
 	return list, nil
 }
 
+// PackTexts packs the ids of submissions.
+func PackTexts(texts []string) []byte {
+	if len(texts) == 0 {
+		return nil
+	}
+	var plain []byte
+	for _, text := range texts {
+		plain = appendText(plain, text)
+	}
+	return deflate(plain)
+}
+
+// UnpackTexts is the inverse of PackTexts.
+func UnpackTexts(packed []byte) (texts []string, err error) {
+	if len(packed) == 0 {
+		return nil, nil
+	}
+	if packed[0] != packedForm2 {
+		return nil, ErrDamaged
+	}
+	plain, err := inflate(packed[1:])
+	if err != nil {
+		return nil, err
+	}
+	for in := bytes.NewBuffer(plain); in.Len() > 0; {
+		text, err := readText(in)
+		if err != nil || len(texts) == maxMembers {
+			return nil, ErrDamaged
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
 // unpack reads the form and the members, with which all packed data begin, and
 // returns the rest.
 func unpack(packed []byte) (form byte, rest *bytes.Buffer, members []Member, err error) {

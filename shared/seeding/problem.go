@@ -16,6 +16,7 @@ const (
 	ProblemTypes    Source = "types"       // an identifier type of the configuration does not exist
 	ProblemWrite    Source = "write"       // it refuses to create tokens, whoever they are for
 	ProblemUnlink   Source = "unlink"      // it refuses to remove VIDs
+	ProblemODK      Source = "odk"         // ODK Central cannot be reached, or refuses that the form is read
 	ProblemMTS      Source = "mts"         // MTS cannot be reached or refuses our requests
 	ProblemReply    Source = "mts_reply"   // MTS does not say that it took a request, and may have taken it
 	ProblemAnswers  Source = "answers"     // MTS takes requests and never answers

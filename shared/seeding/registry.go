@@ -66,6 +66,13 @@ type Registry interface {
 	// no error.
 	Remove(ctx context.Context, identifiers []int64) error
 
+	// Submissions returns the identifiers of the connector's submission type whose value
+	// is one of the ids, whoever holds them.
+	Submissions(ctx context.Context, ids []string) ([]Identifier, error)
+	// CreateRegistrants creates registrants with all that they hold, all or none of them,
+	// in one call, and returns their ids in the same order.
+	CreateRegistrants(ctx context.Context, list []NewRegistrant) ([]int64, error)
+
 	// Kinds returns what the connector's fields are; those that registrants do not have
 	// are left out.
 	Kinds(ctx context.Context) (map[string]FieldKind, error)
@@ -104,6 +111,21 @@ type NewToken struct {
 	// and description of identifiers leaves them out.
 	Expiry              string // YYYY-MM-DD
 	Status, Description string
+}
+
+// NewRegistrant is an individual that is created of a submission.
+type NewRegistrant struct {
+	Submission  string            // id, which it keeps under the connector's submission type
+	Token       NewToken          // without a registrant
+	Values      map[string]string // by the registry's names of fields; none is empty, and a name is there
+	Phones      []Phone
+	Identifiers []NewIdentifier // of other types
+}
+
+// NewIdentifier is an identifier of a registrant that is to be created.
+type NewIdentifier struct {
+	Type   int64
+	Values map[string]string // by the registry's names of fields; none is empty
 }
 
 // Input is a registrant for an Output Format.

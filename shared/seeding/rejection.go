@@ -24,7 +24,8 @@ const (
 type Rejection struct {
 	Registry  string
 	Connector string
-	Subject   // the identifier is the one that holds the VID
+	Subject             // the identifier is the one that holds the VID
+	Received  time.Time // of a submission: when Central received it
 
 	Kind           RejectionKind
 	Code           string      // of MTS, MOSIP or the registry: "ATS-REQ-012", "IDA-MLC-009", "ValidationError"

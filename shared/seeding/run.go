@@ -16,19 +16,22 @@ const (
 // Run is one processing of a connector's registrants: up to three passes over
 // the VIDs of the registry, from the lowest identifier to the highest.
 type Run struct {
-	ID          string
-	Connector   string
-	Kind        RunKind
-	Registry    string    // RegistryKey of the connector, of an import; "" of a recurring run
-	Selection   Selection // of an import
-	Version     int       // of the configuration that it runs under
-	Due         time.Time // of a recurring run: when it was to begin; zero if a version before opened it
-	Started     time.Time
-	Cursor      int64 // the last identifier looked at in this pass
-	PassOver    bool  // the pass has seen the last identifier
-	Passes      int   // passes begun, without those of probes
+	ID        string
+	Connector string
+	Kind      RunKind
+	Registry  string    // RegistryKey of the connector, of an import; "" of a recurring run
+	Selection Selection // of an import
+	Looks     Looks     // of a run of a connector of ODK
+	Version   int       // of the configuration that it runs under
+	Due       time.Time // of a recurring run: when it was to begin; zero if a version before opened it
+	Started   time.Time
+	// Cursor is the last identifier looked at in this pass. Of a connector of ODK it is
+	// the moment down to which its spans were looked at, in milliseconds since 1970.
+	Cursor      int64
+	PassOver    bool // the pass has seen the last identifier
+	Passes      int  // passes begun, without those of probes
 	PassStarted time.Time
-	Expected    int // VIDs of the registry when the first pass began; those that a later one is to send; 0: not known
+	Expected    int // VIDs, or submissions, of the registry when the first pass began; those that a later one is to send; 0: not known
 	Completed   time.Time
 	Ending      Ending // of a completed run
 	Tally       Tally  // what submit counted; batches have totals of their own

@@ -10,6 +10,7 @@ import (
 type Selection struct {
 	Listed int    // how many registrants a person listed; 0 if a domain selects them
 	Domain string // of the import alone, as in RegistrySource; "" is the connector's
+	Window Window // of a connector of ODK; the zero Window is everything
 }
 
 // Whole reports whether the run looks at everybody whom the connector may send.

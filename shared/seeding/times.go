@@ -10,6 +10,7 @@ import (
 // tests need not wait as long.
 type Times struct {
 	PageLimit      time.Duration // time limit for reading one page of the registry
+	WindowLag      time.Duration // by which windows of ODK end before Central's now
 	PostBase       time.Duration // time limit of a POST: base plus a share per record
 	PostPerRecord  time.Duration
 	DeadlineBase   time.Duration // of a batch: base plus four times the measured time per record
@@ -36,6 +37,7 @@ type Times struct {
 func DefaultTimes() Times {
 	return Times{
 		PageLimit:      60 * time.Second,
+		WindowLag:      time.Minute,
 		PostBase:       30 * time.Second,
 		PostPerRecord:  60 * time.Millisecond,
 		DeadlineBase:   2 * time.Minute,
@@ -100,7 +102,7 @@ func Average(before, elapsed time.Duration, records int) time.Duration {
 func ParseTimes(text string) (Times, error) {
 	t := DefaultTimes()
 	names := map[string]*time.Duration{
-		"page_limit": &t.PageLimit, "post_base": &t.PostBase, "post_per_record": &t.PostPerRecord,
+		"page_limit": &t.PageLimit, "window_lag": &t.WindowLag, "post_base": &t.PostBase, "post_per_record": &t.PostPerRecord,
 		"deadline_base": &t.DeadlineBase, "overdue_base": &t.OverdueBase, "record_first": &t.RecordFirst,
 		"run_lease": &t.RunLease, "tick_limit": &t.TickLimit, "turn": &t.Turn, "rest_max": &t.RestMax,
 		"answer_wait": &t.AnswerWait, "poll": &t.Poll,

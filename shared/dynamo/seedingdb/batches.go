@@ -423,6 +423,7 @@ func encodeBatch(b seeding.Batch) dynamo.Item {
 		it["connector"], it["run"] = dynamo.Text(b.Ref.Connector), dynamo.Text(b.Ref.Run)
 		it["members"] = dynamo.Binary(seeding.PackMembers(b.Members))
 		it["prints"] = dynamo.Binary(seeding.PackFingerprints(b.Fingerprints))
+		it["submissions"] = dynamo.Binary(seeding.PackTexts(b.Submissions))
 	} else {
 		it["registry"] = dynamo.Text(b.Ref.Registry)
 		it["registrants"] = packRegistrants(b.Members)
@@ -489,6 +490,9 @@ func decodeBatch(ref seeding.BatchRef) func(dynamo.Item) (seeding.Batch, error) 
 			b.Members = members
 			if b.Fingerprints, err = seeding.UnpackFingerprints(r.Binary("prints")); err != nil {
 				r.Damaged("prints")
+			}
+			if b.Submissions, err = seeding.UnpackTexts(r.Binary("submissions")); err != nil {
+				r.Damaged("submissions")
 			}
 		} else {
 			b.Ref.Registry = r.Text("registry")

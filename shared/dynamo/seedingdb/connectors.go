@@ -85,10 +85,13 @@ type storedRegistry struct {
 	Username  string `json:"username"`
 	VIDType   string `json:"vid_type"`
 	TokenType string `json:"token_type"`
+
+	SubmissionType string `json:"submission_type,omitempty"` // of ODK
 }
 
 type storedSource struct {
-	Registry storedRegistrySource `json:"registry"`
+	Registry storedRegistrySource `json:"registry"` // of ODK only mapping and mandatory fields count
+	ODK      storedODK            `json:"odk,omitzero"`
 }
 
 type storedRegistrySource struct {
@@ -97,6 +100,14 @@ type storedRegistrySource struct {
 	OneByOne  bool          `json:"one_by_one,omitempty"`
 	Mapping   storedMapping `json:"mapping"`
 	Mandatory []string      `json:"mandatory"`
+}
+
+// storedODK is the form that registrants come from; absent if they come from the registry.
+type storedODK struct {
+	BaseURL  string    `json:"base_url"`
+	ODataURL string    `json:"odata_url"`
+	Email    string    `json:"email"`
+	Received time.Time `json:"received,omitzero"`
 }
 
 type storedMapping struct {
@@ -191,7 +202,7 @@ func configurationOf(c seeding.Connector) configuration {
 		Registry: storedRegistry(c.Registry),
 		Source: storedSource{Registry: storedRegistrySource{
 			Domain: c.Source.Domain, Fields: c.Source.Fields, OneByOne: c.Source.OneByOne, Mapping: storedMapping(c.Source.Mapping), Mandatory: c.Source.Mandatory,
-		}},
+		}, ODK: storedODK(c.ODK)},
 		Delivery: deliveryOf(c.Delivery),
 		Schedule: storedScheduleOf(c.Schedule),
 		Output: storedOutput{
@@ -213,6 +224,7 @@ func (c configuration) connector() seeding.Connector {
 		Source: seeding.RegistrySource{
 			Domain: source.Domain, Fields: source.Fields, OneByOne: source.OneByOne, Mapping: seeding.Mapping(source.Mapping), Mandatory: source.Mandatory,
 		},
+		ODK:      seeding.ODKSource(c.Source.ODK),
 		Delivery: c.Delivery.delivery(),
 		Schedule: c.Schedule.schedule(),
 		Output: seeding.Output{

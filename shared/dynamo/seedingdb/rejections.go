@@ -198,7 +198,7 @@ func encodeRejection(r seeding.Rejection) dynamo.Item {
 		"registrant": dynamo.Number(r.Registrant), "kind": dynamo.Text(string(r.Kind)), "code": dynamo.Text(r.Code),
 		"holder": dynamo.Number(r.Holder), "configured": dynamo.Number(r.Configured), "printKey": dynamo.Text(r.FingerprintKey),
 		"attempts": dynamo.Number(r.Attempts), "next": dynamo.Instant(r.Next), "since": dynamo.Instant(r.LastAttempt),
-		"version": dynamo.Number(r.Version + 1),
+		"version": dynamo.Number(r.Version + 1), "received": dynamo.Instant(r.Received),
 	}
 	if r.Since.Before(r.LastAttempt) { // else it is the same
 		it["first"] = dynamo.Instant(r.Since)
@@ -225,6 +225,7 @@ func decodeRejection(registry string) func(dynamo.Item) (seeding.Rejection, erro
 			Next:           r.Instant("next"),
 			LastAttempt:    r.Instant("since"),
 			Version:        r.Int("version"),
+			Received:       r.Instant("received"),
 		}
 		rejection.Since = cmp.Or(r.Instant("first"), rejection.LastAttempt)
 		if p := r.Binary("print"); len(p) == len(rejection.Fingerprint) {

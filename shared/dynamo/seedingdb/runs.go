@@ -164,6 +164,10 @@ func runProgress(r seeding.Run) dynamo.Change {
 			":fence": dynamo.Number(r.Fence), ":before": dynamo.Number(r.SentBefore), ":again": dynamo.Number(r.Again),
 		},
 	}
+	if r.Looks.Planned {
+		c.Update += ", #looks = :looks"
+		c.Values[":looks"] = encodeLooks(r.Looks)
+	}
 	var over []string
 	for _, number := range r.Outdated() {
 		for _, name := range namesOf(number) {
@@ -234,6 +238,7 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 	it := dynamo.OmitZero(dynamo.Item{
 		"kind": dynamo.Text(string(kind)), "registry": dynamo.Text(r.Registry),
 		"listed": dynamo.Number(r.Selection.Listed), "domain": dynamo.Text(r.Selection.Domain),
+		"from": dynamo.Instant(r.Selection.Window.From), "to": dynamo.Instant(r.Selection.Window.To),
 		"version": dynamo.Number(r.Version), "started": dynamo.Instant(r.Started), "cursor": dynamo.Number(r.Cursor),
 		"over": dynamo.Flag(r.PassOver), "passes": dynamo.Number(r.Passes), "pass": dynamo.Instant(r.PassStarted), "due": dynamo.Instant(r.Due),
 		"expected": dynamo.Number(r.Expected),
@@ -242,6 +247,9 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 		"holding": dynamo.Number(r.Tally.Holding), "stayed": dynamo.Number(r.Tally.Rejected),
 		"not_found": dynamo.Number(r.Tally.NotFound), "no_vid": dynamo.Number(r.Tally.NoVID), "unseen": dynamo.Text(string(r.Unseen)),
 	})
+	if r.Looks.Planned {
+		it["looks"] = encodeLooks(r.Looks)
+	}
 	it["fence"] = dynamo.Number(r.Fence)
 	it["counted"] = dynamo.Flag(true) // a version before did not count batches in their run
 	return it
@@ -259,7 +267,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		Connector:   strings.TrimPrefix(key.Partition, runs("")),
 		Kind:        cmp.Or(seeding.RunKind(r.Text("kind")), seeding.Recurring),
 		Registry:    r.Text("registry"),
-		Selection:   seeding.Selection{Listed: r.Int("listed"), Domain: r.Text("domain")},
+		Selection:   seeding.Selection{Listed: r.Int("listed"), Domain: r.Text("domain"), Window: seeding.Window{From: r.Instant("from"), To: r.Instant("to")}},
 		Version:     r.Int("version"),
 		Due:         r.Instant("due"),
 		Started:     r.Instant("started"),
@@ -283,6 +291,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		SentBefore: r.Int("before"),
 		Again:      r.Int("again"),
 		Uncounted:  !r.Flag("counted"),
+		Looks:      decodeLooks(r),
 	}
 	for _, name := range r.Names() {
 		text, ok := strings.CutPrefix(name, "n_")

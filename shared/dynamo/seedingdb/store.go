@@ -9,6 +9,7 @@
 //	C#<connector>                 list#<run>#<registrant>   part of the list of an import, by its last registrant
 //	C#<connector>                 order#<key>               import that a request with an Idempotency-Key opened; has a TTL
 //	C#<connector>#<run>           <batch>                   closed batch, without members
+//	C#<connector>                 coverage                  what of its form a connector of ODK has looked at
 //	R#<registry>#open             <batch>                   open batch, members packed
 //	R#<registry>#rejections       <identifier>#<connector>  rejection
 //	registries                    <registry>                claim counter, patch lease, outage, pace of calls
@@ -49,6 +50,7 @@ var (
 	_ seeding.Batches        = (*Store)(nil)
 	_ seeding.Rejections     = (*Store)(nil)
 	_ seeding.RegistryStates = (*Store)(nil)
+	_ seeding.Coverages      = (*Store)(nil)
 	_ seeding.MTSStates      = (*Store)(nil)
 	_ seeding.Answers        = (*Store)(nil)
 	_ seeding.AnswerInbox    = (*Inbox)(nil)

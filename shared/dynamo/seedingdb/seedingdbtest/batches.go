@@ -285,7 +285,7 @@ func (s *suite) closing() {
 	s.ok(s.store.Claim(s.ctx, claim), "claim")
 	full.State, full.Closed = seeding.Failed, t0
 	s.ok(s.store.Close(s.ctx, full), "close")
-	full.Members, full.Fingerprints = nil, nil
+	full.Members, full.Fingerprints, full.Submissions = nil, nil, nil
 	got, err = s.store.Batch(s.ctx, full.Ref)
 	s.ok(err, "batch")
 	s.same(got, full, "a batch with every field")

@@ -70,6 +70,8 @@ func RunContract(t *testing.T, open func(t *testing.T) Tables) {
 		{"cancelling", (*suite).cancelling},
 		{"imports and stops", (*suite).importsAndStops},
 		{"submissions", (*suite).submissions},
+		{"coverage", (*suite).coverage},
+		{"rejections of submissions", (*suite).ofSubmissions},
 		{"counted runs", (*suite).countedRuns},
 		{"periods", (*suite).periods},
 		{"open runs", (*suite).openRuns},
