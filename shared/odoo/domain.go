@@ -188,24 +188,6 @@ func appendConjuncts(conjuncts [][]any, list []any, ends []int, at int) [][]any 
 	return append(conjuncts, list[at:ends[at]])
 }
 
-// operators has the generation of Odoo that brought each: 14 for all that are
-// older (odoo/osv/expression.py of 14 to 18, odoo/orm/domains.py of 19).
-var operators = map[string]int{
-	"=": 14, "!=": 14, "<": 14, "<=": 14, ">": 14, ">=": 14, "=?": 14,
-	"like": 14, "not like": 14, "ilike": 14, "not ilike": 14, "=like": 14, "=ilike": 14,
-	"in": 14, "not in": 14, "child_of": 14, "parent_of": 14,
-	"any": 17, "not any": 17,
-	"not =like": 19, "not =ilike": 19,
-}
-
-// spellings are written in the one way that every generation takes: Odoo 14 to 18
-// have no "==", and "<>" is to go after 19.
-var spellings = map[string]string{"==": "=", "<>": "!="}
-
-// Odoo 19 uses these itself, and refuses them in a domain that comes from outside
-// (odoo/orm/domains.py, INTERNAL_CONDITION_OPERATORS).
-var internal = map[string]string{"any!": "any", "not any!": "not any"}
-
 // A part after the first may begin with a digit: it can be a property.
 var fieldPath = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
 

@@ -94,7 +94,7 @@ func (r *Registry) Line(ctx context.Context) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case found.hasStatus:
+	case found.later:
 		return "17.0", nil
 	}
 	return "15.0", nil
@@ -137,10 +137,9 @@ func (r *Registry) FieldKinds(ctx context.Context) (map[string]string, error) {
 
 // May reports whether the user has a right: to records of the model at all, and to the
 // given one by the rules for records, unless it is 0. Odoo is asked
-// and nothing is tried: check_access_rights and check_access_rule are in 14 to 19,
-// has_access takes their place from 18 on.
+// and nothing is tried.
 func (r *Registry) May(ctx context.Context, right seeding.Right, record int64) (bool, error) {
-	allowed, err := r.asks(ctx, request{model: right.Model, method: "check_access_rights", arg: right.Operation, kwargs: map[string]any{"raise_exception": false}})
+	allowed, err := r.asks(ctx, request{model: right.Model, method: accessRights, arg: right.Operation, kwargs: map[string]any{"raise_exception": false}})
 	if isSchema(err) {
 		allowed, err = r.asks(ctx, hasAccess(right, []int64{}))
 	}
@@ -148,7 +147,7 @@ func (r *Registry) May(ctx context.Context, right seeding.Right, record int64) (
 		return allowed, err
 	}
 	one := []int64{record}
-	err = r.session.call(ctx, request{model: right.Model, method: "check_access_rule", arg: one, kwargs: map[string]any{"operation": right.Operation}}, nil)
+	err = r.session.call(ctx, request{model: right.Model, method: accessRule, arg: one, kwargs: map[string]any{"operation": right.Operation}}, nil)
 	switch {
 	case err == nil:
 		return true, nil
@@ -163,7 +162,7 @@ func (r *Registry) May(ctx context.Context, right seeding.Right, record int64) (
 }
 
 func hasAccess(right seeding.Right, ids []int64) request {
-	return request{model: right.Model, method: "has_access", arg: ids, kwargs: map[string]any{"operation": right.Operation}}
+	return request{model: right.Model, method: newAccess, arg: ids, kwargs: map[string]any{"operation": right.Operation}}
 }
 
 // asks makes a call that is answered with yes or no. A refusal for want of rights is

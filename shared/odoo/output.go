@@ -94,7 +94,7 @@ func (r *Registry) Details(ctx context.Context, w seeding.Wanted) (seeding.Detai
 	if err != nil {
 		return d, err
 	}
-	d.Later = schema.hasStatus
+	d.Later = schema.later
 	if len(w.Types) > 0 {
 		if d.Types, err = r.typesNamed(ctx, w.Types); err != nil {
 			return d, err

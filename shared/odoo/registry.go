@@ -160,7 +160,7 @@ func (r *Registry) vidsAfter(after int64, s schema) []any {
 		[]any{"id", ">", after},
 		"|", []any{"expiry_date", "=", false}, []any{"expiry_date", ">=", r.now().UTC().Format(time.DateOnly)},
 	}
-	if s.hasStatus {
+	if s.later {
 		domain = append(domain, "|", []any{"status", "=", false}, []any{"status", "=", "valid"})
 	}
 	return domain
@@ -494,12 +494,9 @@ func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s sche
 	values := make([]map[string]any, len(tokens))
 	for i, t := range tokens {
 		values[i] = map[string]any{"partner_id": t.Registrant, "id_type": s.token, "value": t.Value}
-		for _, more := range []struct {
-			name, value string
-			there       bool
-		}{{"expiry_date", t.Expiry, true}, {"status", t.Status, s.hasStatus}, {"description", t.Description, s.hasStatus}} {
-			if more.value != "" && more.there {
-				values[i][more.name] = more.value
+		for name, value := range map[string]string{"expiry_date": t.Expiry, "status": t.Status, "description": t.Description} {
+			if value != "" && s.has(name) {
+				values[i][name] = value
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package odoo
 
 import (
 	"context"
+	"slices"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -10,8 +11,11 @@ import (
 type schema struct {
 	vid, token int64 // the identifier types
 	submission int64 // 0 of a connector without ODK
-	hasStatus  bool  // lines after 15.0 mark identifiers valid or invalid
+	later      bool  // it has laterFields
 }
+
+// has reports whether identifiers have a field that some lines have not.
+func (s schema) has(field string) bool { return s.later || !slices.Contains(laterFields, field) }
 
 // loadSchema returns the schema. It asks the registry only if it is not known.
 func (s *session) loadSchema(ctx context.Context) (schema, error) {
@@ -28,14 +32,14 @@ func (s *session) loadSchema(ctx context.Context) (schema, error) {
 	}
 	var fields map[string]any
 	err = s.call(ctx, request{model: identifierModel, method: "fields_get",
-		arg: []string{"status"}, kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
+		arg: laterFields[:1], kwargs: map[string]any{"attributes": []string{"type"}}}, &fields)
 	if err != nil {
 		return schema{}, err
 	}
 	if fields == nil {
 		return schema{}, unanswered(false, "BadAnswer", nil)
 	}
-	_, found.hasStatus = fields["status"]
+	_, found.later = fields[laterFields[0]]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.schema = &found

@@ -47,7 +47,7 @@ func newPartner(one seeding.NewRegistrant, s schema) map[string]any {
 	add := func(values map[string]any) []any { return []any{0, 0, values} }
 	token := map[string]any{"id_type": s.token, "value": one.Token.Value}
 	for name, value := range map[string]string{"expiry_date": one.Token.Expiry, "status": one.Token.Status, "description": one.Token.Description} {
-		if value != "" && (name == "expiry_date" || s.hasStatus) {
+		if value != "" && s.has(name) {
 			token[name] = value
 		}
 	}

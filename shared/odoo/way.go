@@ -73,7 +73,7 @@ func (w *bearerWay) refusal() string { return "KeyRefused" }
 // named ones only.
 var arguments = map[string]string{
 	"search_read": "domain", "search_count": "domain", "fields_get": "allfields", "create": "vals_list", "unlink": "ids", "read": "ids",
-	"check_access_rights": "operation", "check_access_rule": "ids", "has_access": "ids", "get_param": "key",
+	accessRights: "operation", accessRule: "ids", newAccess: "ids", "get_param": "key",
 	"write": "ids", "load": "fields",
 }
 
