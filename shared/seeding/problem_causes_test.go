@@ -2,6 +2,7 @@ package seeding_test
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,13 @@ func TestEachCauseOfAFailedCallIsNamed(t *testing.T) {
 		if unknown := seeding.ReplyProblem(&seeding.Fault{Code: code}); unknown != d {
 			t.Errorf("%s of a request that may have been taken: %+v", code, unknown)
 		}
+	}
+	for _, code := range append(slices.Clone(codesOfCalls), "HTTP-421", "ODK-501.4", "Nothing known") {
+		d := seeding.ODKProblem(&seeding.Fault{Kind: seeding.Unreachable, Code: code})
+		if strings.Contains(d.Text+d.Remedy, "registry") || strings.Contains(d.Text+d.Remedy, "mts_url") {
+			t.Errorf("%s: %+v", code, d)
+		}
+		of("ODK Central", code, d)
 	}
 	of("MTS", "another", seeding.ReplyProblem(&seeding.Fault{}))
 	for _, code := range []string{"HTTP-301", "HTTP-302", "HTTP-307", "HTTP-401", "HTTP-403", "HTTP-404", "HTTP-413", "AnswerTooLarge"} {
