@@ -131,6 +131,26 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// What MTS evaluates itself it must take, whatever a record holds: the mapping that it
+// is given has texts or nothing for every field (facts/mts.md W12).
+func TestTextsOnly(t *testing.T) {
+	const in = `{"text":" 6104 ","empty":"","int":35,"big":639171234567,"decimal":12.5,"zero":0,"true":true,"false":false,"list":["a"],"none":[],"object":{"a":"b"},"nothing":null}`
+	for path, want := range map[string]seeding.Value{
+		"text": has(" 6104 "), "empty": has(""), "int": has("35"), "big": has("639171234567"), "decimal": has("12.5"), "zero": has("0"),
+		"true": absent, "false": absent, "list": absent, "none": absent, "object": absent, "nothing": absent, "missing": absent,
+		"text, .int": has(" 6104 "), "nothing, .int": absent, "missing // .int": has("35"), "int # of somebody": has("35"),
+		"text | ascii_downcase": has(" 6104 "), "int as $x | $x+1": has("36"), "text.below": absent,
+	} {
+		m := seeding.Mapping{VID: path, Name: []string{path}, Gender: path, DOB: path, PhoneNumber: path, EmailID: path, FullAddress: []string{path}}
+		d := compile(t, m.Texts()).Map(record(t, in))
+		for i, got := range []seeding.Value{d.VID, d.Name, d.Gender, d.DOB, d.PhoneNumber, d.EmailID, d.FullAddress} {
+			if got != want {
+				t.Errorf("%s of %s: %+v", seeding.MTSFields[i], path, got)
+			}
+		}
+	}
+}
+
 func TestNumbersOfGo(t *testing.T) {
 	m := canonical()
 	m.PhoneNumber = "p"

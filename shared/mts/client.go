@@ -30,8 +30,10 @@ func New(client *http.Client, now func() time.Time) *Client {
 
 var _ seeding.MTS = (*Client)(nil)
 
-// Submit posts a batch: JSON in, one bulk JSON callback out. The POST is never
-// repeated here, because MTS would process it again (facts/mts.md W19).
+// Submit posts a batch: records or where to fetch them in, one bulk JSON callback out.
+// The POST is never repeated here, because MTS would process it again (facts/mts.md
+// W19). MTS fetches before it answers; a failure of that kind is a 400 ATS-REQ-23, "no
+// submissions", or a 500 (facts/odk.md 15.2).
 func (c *Client) Submit(ctx context.Context, s seeding.Request) (string, error) {
 	// Who sends bounds what the requests take together, so a buffer holds each.
 	var body bytes.Buffer
@@ -40,7 +42,11 @@ func (c *Client) Submit(ctx context.Context, s seeding.Request) (string, error) 
 	if err := encoder.Encode(c.envelope(s)); err != nil {
 		return "", &seeding.Fault{Kind: seeding.RefusedRequest, Code: "Encoding", Cause: err}
 	}
-	status, response, err := c.call(ctx, http.MethodPost, s.MTSURL, &body, "json")
+	path := "json"
+	if s.Pull != nil {
+		path = "odk"
+	}
+	status, response, err := c.call(ctx, http.MethodPost, s.MTSURL, &body, path)
 	if err != nil {
 		return "", err
 	}

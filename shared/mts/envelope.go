@@ -6,7 +6,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// envelope of POST authtoken/json (facts/mts.md 1.1). The mapping is left out where
+// envelope of POST authtoken/json and authtoken/odk (facts/mts.md 1.1, 1.3). The mapping is left out where
 // records carry MTS's own names already.
 type envelope struct {
 	ID          string  `json:"id"`
@@ -23,7 +23,19 @@ type request struct {
 	Language     string             `json:"lang,omitempty"`
 	OutputFormat string             `json:"outputFormat,omitempty"` // never false, which MTS would run as jq (facts/mts.md D2)
 	Callback     callbackProperties `json:"callbackProperties"`
-	Records      []any              `json:"authdata"`
+	Records      []any              `json:"authdata,omitempty"`
+	ODK          *odkConfig         `json:"odkconfig,omitempty"` // in place of records
+}
+
+// odkConfig tells which submissions MTS fetches from ODK Central (facts/mts.md 2.6). It
+// takes the address as it is, and adds the window to it where there is one.
+type odkConfig struct {
+	BaseURL  string `json:"baseurl"`
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	ODataURL string `json:"odataurl"`
+	From     string `json:"startdate,omitempty"`
+	To       string `json:"enddate,omitempty"`
 }
 
 // mapping names the members of a record (facts/mts.md 2.3). Ours are plain names.
@@ -100,6 +112,10 @@ func (c *Client) envelope(s seeding.Request) envelope {
 			Records:      make([]any, len(s.Records)),
 		},
 	}
+	if s.Pull != nil {
+		e.Request.Mapping = mappingOfPull(s.Pull.Mapping.Texts())
+		e.Request.ODK = odkConfigOf(*s.Pull)
+	}
 	if s.Direct != nil {
 		e.Request.Mapping = mappingOf(s.Direct.Names)
 		e.Request.Callback = direct(*s.Direct)
@@ -135,6 +151,20 @@ func mappingOf(names map[string]string) *mapping {
 		VID: names["vid"], Name: []string{names["name"]}, Gender: names["gender"], DOB: names["dob"],
 		PhoneNumber: names["phoneNumber"], EmailID: names["emailId"], FullAddress: []string{names["fullAddress"]},
 	}
+}
+
+func mappingOfPull(m seeding.Mapping) *mapping {
+	return &mapping{
+		VID: m.VID, Name: m.Name, Gender: m.Gender, DOB: m.DOB, PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: m.FullAddress,
+	}
+}
+
+func odkConfigOf(p seeding.Pull) *odkConfig {
+	c := odkConfig{BaseURL: p.BaseURL, Email: p.Email, Password: p.Password, ODataURL: p.ODataURL}
+	if !p.Window.Empty() {
+		c.From, c.To = p.Window.Bounds()
+	}
+	return &c
 }
 
 // direct is how MTS calls an address of the connector's own.

@@ -41,6 +41,26 @@ type Outcome struct {
 	Doubts   []Flaw   // what in it is probably not meant
 }
 
+// Texts is the mapping for a record of which MTS, and not we, evaluates the fields: each
+// result is a text or null. A number becomes its digits. One other value would make MTS
+// fail the whole batch (facts/mts.md W12). The line break ends a comment.
+func (m Mapping) Texts() Mapping {
+	text := func(program string) string {
+		return program + "\n|if type==\"string\" then . elif type==\"number\" then tostring else null end"
+	}
+	texts := func(programs []string) []string {
+		all := make([]string, len(programs))
+		for i, program := range programs {
+			all[i] = text(program)
+		}
+		return all
+	}
+	return Mapping{
+		VID: text(m.VID), Name: texts(m.Name), Gender: text(m.Gender), DOB: text(m.DOB),
+		PhoneNumber: text(m.PhoneNumber), EmailID: text(m.EmailID), FullAddress: texts(m.FullAddress),
+	}
+}
+
 // Sought is what an expression looks for in a record. Records in which it stands
 // are more likely to fit than any others.
 type Sought struct {
