@@ -41,15 +41,17 @@ func endpointOf(store receive.Answers) (handler http.Handler, bearer string, row
 }
 
 // Whatever the body of a callback is: nothing panics, the reply is 200 or a refusal,
-// what is stored are rows of members of the batch, none twice, and it takes little
-// memory. In the seeds and what is made of them, KEY1 and KEY2 stand for the
-// correlation keys of its members.
+// what is stored are rows of members of the batch, or of submissions under its own key,
+// none twice, and it takes little memory. In the seeds and what is made of them, KEY1
+// and KEY2 stand for the correlation keys of its members, WINDOW for that of submissions.
 func FuzzBodies(f *testing.F) {
 	for _, body := range []string{
 		`[["KEY1","processed","123456789012345678901234567890123456",null,null],["KEY2","error",null,"IDA-MLC-009","Invalid VID"]]`,
 		`[["KEY1","error",null,"ATS-REQ-103","IDA-MLC-009::Invalid VID,IDA-DEA-001::name Ana"],null]`, `[["KEY1","invalid","1","ATS-REQ-012","dob"],["KEY1","processed","",null,null]]`,
 		`[["KEY1","processed",12,null,null]]`, `[["KEY2","processed","1",null]]`, `{"KEY1":[]}`, `[["KEY1x","processed","1",null,null]]`, `[]`, `null`, `[[[[["KEY1"]]]]]`, `["KEY1"]`, "\ufeff[]",
 		`[["KEY1","processed","1",null,null],["KEY1","processed","2",null,null],["KEY2","processed","3",null,null],["KEY2","error","","",""]]`, `[["7.9.AAAAAAAAAAAAAAAA","processed","1",null,null]]`,
+		`[["WINDOW","uuid:1","0","processed","1",null,null],["WINDOW","uuid:1","2","error",null,"IDA-MLC-009","x"],["WINDOW","b","null","invalid",null,null,null]]`,
+		`[["WINDOW","","0","processed","1",null,null],["KEY1","b","0","processed","1",null,null],["WINDOW","processed","1",null,null],["WINDOW","\u0000","-1","processed","1",null,null]]`,
 	} {
 		f.Add([]byte(body), "application/json", false)
 		f.Add([]byte(body), "text/plain", true)
@@ -60,6 +62,7 @@ func FuzzBodies(f *testing.F) {
 		for i, key := range sealed {
 			body = bytes.ReplaceAll(body, fmt.Appendf(nil, "KEY%d", i+1), []byte(key))
 		}
+		body = bytes.ReplaceAll(body, []byte("WINDOW"), []byte(seeding.Seal(seedingtest.Key("k1"), "b1", seeding.WindowKey(windowMAC))))
 		r := httptest.NewRequest(http.MethodPost, "/callback/b1", bytes.NewReader(body))
 		r.Header["Content-Type"], r.Header["Authorization"] = []string{contentType}, []string{"Bearer " + bearer}
 		if chunked {
@@ -76,6 +79,8 @@ func FuzzBodies(f *testing.F) {
 		checkStored(t, w, stored, rows)
 	})
 }
+
+var windowMAC = seeding.RowMAC{1, 2, 3, 4, 5, 6, 7, 8}
 
 // checkStored checks a reply, and that what was stored are rows of the batch.
 func checkStored(t *testing.T, w *httptest.ResponseRecorder, stored parts, members []seeding.Row) {
@@ -95,16 +100,16 @@ func checkStored(t *testing.T, w *httptest.ResponseRecorder, stored parts, membe
 		if err != nil || len(found) == 0 || len(found) > len(members) {
 			t.Fatalf("%d rows, %v", len(found), err)
 		}
-		seen := map[int64]bool{}
+		seen := map[seeding.Subject]bool{}
 		for _, row := range found {
-			known := false
+			known := row.Submission != "" && row.Member == seeding.Member{} && row.MAC == windowMAC && row.Fingerprint != seeding.Fingerprint{}
 			for _, m := range members {
 				known = known || m.Member == row.Member && m.MAC == row.MAC && m.Fingerprint == row.Fingerprint
 			}
-			if !known || seen[row.Identifier] || len(row.Token) > seeding.MostToken+1 || strings.ContainsAny(row.Code, " \n") {
+			if !known || seen[row.Subject] || len(row.Token) > seeding.MostToken+1 || strings.ContainsAny(row.Code, " \n") {
 				t.Errorf("a row for nobody, a second one, or a text: %+v", row)
 			}
-			seen[row.Identifier] = true
+			seen[row.Subject] = true
 		}
 	}
 }

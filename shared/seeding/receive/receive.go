@@ -13,7 +13,10 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -69,7 +72,8 @@ func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte)
 	if len(all) == 0 {
 		return 0, ErrMalformed
 	}
-	// At most seeding.MaxBatch rows: one part, below DynamoDB's 400 KB.
+	// At most seeding.MaxBatch rows: one part, below DynamoDB's 400 KB even if ids and
+	// tokens are as long as may be, and nothing could be compressed.
 	packed := seeding.PackRows(all)
 	hash := sha256.Sum256(packed)
 	part := seeding.AnswerPart{
@@ -84,7 +88,8 @@ func (in *Inbox) Receive(ctx context.Context, batch, bearer string, body []byte)
 
 // readRows reads the array that OutputFormat makes. It leaves out what is no row
 // of the batch: an element is null where MTS's jq failed (facts/mts.md 3.5). There
-// is one row for each correlation key, one with a token before any other. Rows
+// is one row for each correlation key, and for each submission, one with a token
+// before any other. Rows
 // are sorted, so that a repeat in another order has the same content.
 //
 // MTS sends one element for each record. Twice as many are read and no more, so
@@ -108,6 +113,9 @@ func readRows(body []byte, grant seeding.Grant) []seeding.Row {
 			continue
 		}
 		key := rowKey{row.Subject, row.MAC, row.Fingerprint}
+		if row.Submission != "" { // what it was made from is told by MTS alone
+			key.fingerprint = seeding.Fingerprint{}
+		}
 		if other, known := found[key]; (known || len(found) < grant.Count) && (!known || before(row, other)) {
 			found[key] = row
 		}
@@ -132,26 +140,29 @@ func before(a, b seeding.Row) bool {
 
 func compareRows(a, b seeding.Row) int {
 	return cmp.Or(
-		cmp.Compare(a.Identifier, b.Identifier), cmp.Compare(a.Registrant, b.Registrant),
+		cmp.Compare(a.Identifier, b.Identifier), cmp.Compare(a.Registrant, b.Registrant), cmp.Compare(a.Submission, b.Submission),
 		bytes.Compare(a.MAC[:], b.MAC[:]), bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]),
 		cmp.Compare(a.Status, b.Status), cmp.Compare(a.Token, b.Token), cmp.Compare(a.Code, b.Code))
 }
 
-func parseRow(element json.RawMessage, grant seeding.Grant) (seeding.Row, bool) {
+// parseRow reads an element of the array: five cells of a registrant
+// (seeding.OutputFormat), or seven of a submission (seeding.WindowFormat).
+func parseRow(element json.RawMessage, grant seeding.Grant) (row seeding.Row, ok bool) {
 	var cells []string // null is empty
-	if len(element) > maxElement || json.Unmarshal(element, &cells) != nil || len(cells) != 5 {
+	if len(element) > maxElement || json.Unmarshal(element, &cells) != nil {
 		return seeding.Row{}, false
 	}
-	sealed, status, token, code, message := cells[0], cells[1], cells[2], cells[3], cells[4]
-	key, ok := grant.Unseal(sealed)
+	switch len(cells) {
+	case 5:
+		row, ok = registrantOf(grant, cells[0])
+	case 7:
+		row, ok = submissionOf(grant, cells[0], cells[1], cells[2])
+	}
 	if !ok {
 		return seeding.Row{}, false
 	}
-	member, mac, fingerprint, ok := seeding.ParseCorrelationKey(key)
-	if !ok {
-		return seeding.Row{}, false
-	}
-	row := seeding.Row{Subject: member.Subject(), MAC: mac, Fingerprint: fingerprint}
+	said := cells[len(cells)-4:]
+	status, token, code, message := said[0], said[1], said[2], said[3]
 	switch status {
 	case "processed":
 		row.Status, row.Token = seeding.RowProcessed, token[:min(len(token), maxToken)]
@@ -166,6 +177,46 @@ func parseRow(element json.RawMessage, grant seeding.Grant) (seeding.Row, bool) 
 		row.Code = rowCode(code, message)
 	}
 	return row, true
+}
+
+// registrantOf reads whom a row is about, and what it was made from.
+func registrantOf(grant seeding.Grant, sealed string) (row seeding.Row, ok bool) {
+	key, ok := grant.Unseal(sealed)
+	if !ok {
+		return row, false
+	}
+	member, mac, fingerprint, ok := seeding.ParseCorrelationKey(key)
+	return seeding.Row{Subject: member.Subject(), MAC: mac, Fingerprint: fingerprint}, ok
+}
+
+// submissionOf does the same for a row of a submission. One that was never edited may
+// have null for its edits.
+func submissionOf(grant seeding.Grant, sealed, id, edits string) (row seeding.Row, ok bool) {
+	key, ok := grant.Unseal(sealed)
+	if !ok {
+		return row, false
+	}
+	mac, ok := seeding.ParseWindowKey(key)
+	if !ok || !isSubmissionID(id) {
+		return row, false
+	}
+	count := 0
+	if edits != "null" {
+		n, err := strconv.ParseInt(edits, 10, 32)
+		if err != nil || n < 0 {
+			return row, false
+		}
+		count = int(n)
+	}
+	return seeding.Row{Subject: seeding.Subject{Submission: id}, MAC: mac, Fingerprint: seeding.EditsFingerprint(count)}, true
+}
+
+// maxSubmissionID is how many bytes an id may have. Central stores up to 64 characters
+// (facts/odk.md 9).
+const maxSubmissionID = 255
+
+func isSubmissionID(id string) bool {
+	return id != "" && len(id) <= maxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 var codePattern = regexp.MustCompile(`[A-Z]{2,4}[-_][A-Z]{2,4}[-_]\d{2,4}`)
