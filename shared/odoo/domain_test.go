@@ -16,7 +16,9 @@ import (
 const (
 	vidType   = "MOSIP VID"
 	tokenType = "MOSIP UIN TOKEN"
-	usual     = `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`
+
+	submissionType = "ODK SUBMISSION"
+	usual          = `[["is_registrant","=",true],["reg_ids.id_type","=like","MOSIP VID"],"!",["reg_ids.id_type","=like","MOSIP UIN TOKEN"]]`
 )
 
 func TestParseDomain(t *testing.T) {

@@ -144,7 +144,7 @@ func wellKnown(then func(call) reply) func(call) reply {
 	return func(c call) reply {
 		switch {
 		case c.Model == "g2p.id.type":
-			return result(`[{"id":1,"name":"MOSIP VID"},{"id":2,"name":"MOSIP UIN TOKEN"}]`)
+			return result(`[{"id":1,"name":"MOSIP VID"},{"id":2,"name":"MOSIP UIN TOKEN"},{"id":4,"name":"ODK SUBMISSION"}]`)
 		case c.Method == "fields_get":
 			return result(`{}`)
 		}

@@ -469,36 +469,37 @@ func (r *Registry) Create(ctx context.Context, tokens []seeding.NewToken) error 
 	if len(tokens) == 0 {
 		return nil
 	}
-	before, err := r.session.loadSchema(ctx)
+	return r.session.writeTyped(ctx, func(s schema) error { return r.create(ctx, tokens, s) })
+}
+
+// writeTyped makes a call that writes identifiers of the schema's types. If it is
+// refused, either a type does not exist any more, or the data is bad: Odoo's error is
+// the same. So the schema is read again, and with another one the call is repeated.
+func (s *session) writeTyped(ctx context.Context, write func(schema) error) error {
+	before, err := s.loadSchema(ctx)
 	if err != nil {
 		return err
 	}
-	refused := r.create(ctx, tokens, before)
+	refused := write(before)
 	if kind := seeding.FaultOf(refused).Kind; refused == nil || (kind != seeding.RefusedData && kind != seeding.RefusedSchema) {
 		return refused
 	}
-	// Either the type does not exist any more, or the data is bad: Odoo's error
-	// is the same.
-	r.session.forget()
-	now, err := r.session.loadSchema(ctx)
+	s.forget()
+	now, err := s.loadSchema(ctx)
 	switch {
 	case err != nil && seeding.FaultOf(err).Kind == seeding.RefusedTypes:
 		return err
-	case err != nil || now.token == before.token:
+	case err != nil || now == before:
 		return refused
 	}
-	return r.create(ctx, tokens, now)
+	return write(now)
 }
 
 func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s schema) error {
 	values := make([]map[string]any, len(tokens))
 	for i, t := range tokens {
-		values[i] = map[string]any{"partner_id": t.Registrant, "id_type": s.token, "value": t.Value}
-		for name, value := range map[string]string{"expiry_date": t.Expiry, "status": t.Status, "description": t.Description} {
-			if value != "" && s.has(name) {
-				values[i][name] = value
-			}
-		}
+		values[i] = tokenValues(t, s)
+		values[i]["partner_id"] = t.Registrant
 	}
 	var ids []int64
 	err := r.session.call(ctx, request{model: identifierModel, method: "create", arg: values, writes: true}, &ids)
@@ -506,6 +507,17 @@ func (r *Registry) create(ctx context.Context, tokens []seeding.NewToken, s sche
 		return &seeding.Fault{Kind: seeding.Unknown, Code: "BadAnswer"}
 	}
 	return err
+}
+
+// tokenValues are the fields of a token, as far as the registry has them.
+func tokenValues(t seeding.NewToken, s schema) map[string]any {
+	values := map[string]any{"id_type": s.token, "value": t.Value}
+	for name, value := range map[string]string{"expiry_date": t.Expiry, "status": t.Status, "description": t.Description} {
+		if value != "" && s.has(name) {
+			values[name] = value
+		}
+	}
+	return values
 }
 
 // Remove succeeds even if some identifiers do not exist any more

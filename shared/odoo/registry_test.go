@@ -67,13 +67,33 @@ func TestRequests(t *testing.T) {
 		{"create", func(ctx context.Context, r seeding.Registry) (any, error) {
 			return nil, r.Create(ctx, []seeding.NewToken{{Registrant: 7, Value: "T7"}, {Registrant: 9, Value: "T9"}})
 		}, `[301,302]`, `g2p.reg.id create [[{"id_type":2,"partner_id":7,"value":"T7"},{"id_type":2,"partner_id":9,"value":"T9"}]] {}`, nil},
+		{"submissions", func(ctx context.Context, r seeding.Registry) (any, error) {
+			return r.Submissions(ctx, []string{"uuid:1", "uuid:2"})
+		}, `[{"id":206,"partner_id":[7,"REYES, JOSÉ"],"id_type":[4,"ODK SUBMISSION"],"value":"uuid:1"},
+			{"id":207,"partner_id":[8,"X"],"id_type":[4,"ODK SUBMISSION"],"value":"uuid:3"},
+			{"id":208,"partner_id":[9,"X"],"id_type":[2,"MOSIP UIN TOKEN"],"value":"uuid:2"}]`,
+			`g2p.reg.id search_read [[["value","in",["uuid:1","uuid:2"]],["id_type","=",4]]] {` + fields + `}`,
+			[]seeding.Identifier{{ID: 206, Registrant: 7, Value: "uuid:1"}}},
+		{"new registrants", func(ctx context.Context, r seeding.Registry) (any, error) {
+			return r.CreateRegistrants(ctx, []seeding.NewRegistrant{
+				{Submission: "uuid:1", Token: seeding.NewToken{Value: "T1"}, Values: map[string]string{"name": "Ana"}},
+				{Submission: "uuid:2", Token: seeding.NewToken{Value: "T2", Expiry: "2027-01-02", Status: "valid"}, Values: map[string]string{"name": "Ben"},
+					Phones:      []seeding.Phone{{Number: "+63", Collected: "2026-01-02"}},
+					Identifiers: []seeding.NewIdentifier{{Type: 9, Values: map[string]string{"value": "N1"}}}},
+			})
+		}, `[301,302]`, `res.partner create [[{"is_group":false,"is_registrant":true,"name":"Ana","reg_ids":[[0,0,{"id_type":2,"value":"T1"}],[0,0,{"id_type":4,"value":"uuid:1"}]]},` +
+			`{"is_group":false,"is_registrant":true,"name":"Ben","phone_number_ids":[[0,0,{"date_collected":"2026-01-02","phone_no":"+63"}]],` +
+			`"reg_ids":[[0,0,{"expiry_date":"2027-01-02","id_type":2,"value":"T2"}],[0,0,{"id_type":4,"value":"uuid:2"}],[0,0,{"id_type":9,"value":"N1"}]]}]] {}`,
+			[]int64{301, 302}},
 		{"remove", func(ctx context.Context, r seeding.Registry) (any, error) {
 			return nil, r.Remove(ctx, []int64{201, 203})
 		}, `true`, `g2p.reg.id unlink [[201,203]] {}`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t, wellKnown(func(call) reply { return result(test.reply) }))
-			got, err := test.run(t.Context(), open(t, f.connector()))
+			c := f.connector()
+			c.Registry.SubmissionType = submissionType
+			got, err := test.run(t.Context(), open(t, c))
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v", got, err)
 			}
@@ -303,9 +323,20 @@ func TestCreateWhenTheTypeIsGone(t *testing.T) {
 func TestUnexpectedRepliesToWrites(t *testing.T) {
 	for _, value := range []string{`[301]`, `[301,302,303]`, `[]`, `301`, `null`, `false`, `{}`, `"x"`} {
 		f := newFake(t, wellKnown(func(call) reply { return result(value) }))
-		r := open(t, f.connector())
+		c := f.connector()
+		c.Registry.SubmissionType = submissionType
+		r := open(t, c)
 		check(t, r.Create(t.Context(), []seeding.NewToken{{Registrant: 7, Value: "A"}, {Registrant: 8, Value: "B"}}), seeding.Unknown, "BadAnswer")
+		_, err := r.CreateRegistrants(t.Context(), []seeding.NewRegistrant{{Submission: "a"}, {Submission: "b"}})
+		check(t, err, seeding.Unknown, "BadAnswer")
 		check(t, r.Remove(t.Context(), []int64{1}), seeding.Unknown, "BadAnswer")
+	}
+	for _, value := range []string{`[301,301]`, `[301,0]`, `[-1,302]`} {
+		f := newFake(t, wellKnown(func(call) reply { return result(value) }))
+		c := f.connector()
+		c.Registry.SubmissionType = submissionType
+		_, err := open(t, c).CreateRegistrants(t.Context(), []seeding.NewRegistrant{{Submission: "a"}, {Submission: "b"}})
+		check(t, err, seeding.Unknown, "BadAnswer")
 	}
 	f := newFake(t, wellKnown(func(call) reply {
 		return reply{status: 200, kind: "application/json", body: `{"jsonrpc":"2.0","id":1}`} // a method that returns None

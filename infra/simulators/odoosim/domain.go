@@ -479,7 +479,7 @@ func (e *env) related(f *field, domain []any) (node, *exception) {
 	}
 	e.work.subselects = append(e.work.subselects, other)
 	if f.kind == one2many {
-		return node{test: e.someChild(sub.test), looks: 1}, nil
+		return node{test: someChild(other, sub.test), looks: 1}, nil
 	}
 	return node{test: func(r *row) truth {
 		id, ok := f.get(r).(int64)
@@ -491,14 +491,13 @@ func (e *env) related(f *field, domain []any) (node, *exception) {
 	}}, nil
 }
 
-// someChild is `id IN (SELECT partner_id FROM g2p_reg_id WHERE …)`.
-func (e *env) someChild(test func(*row) truth) func(*row) truth {
-	regs := e.db.regs
-	column := regs.model.column("partner_id")
+// someChild is `id IN (SELECT partner_id FROM g2p_reg_id WHERE …)`, or the same of
+// phone numbers.
+func someChild(other *table, test func(*row) truth) func(*row) truth {
 	return func(r *row) truth {
-		regIDs, _ := regs.having(column, r.id)
-		for _, id := range regIDs {
-			if test(regs.rows[id]) == yes {
+		children, _ := other.ofPartner(r.id)
+		for _, id := range children {
+			if test(other.rows[id]) == yes {
 				return yes
 			}
 		}
@@ -506,12 +505,12 @@ func (e *env) someChild(test func(*row) truth) func(*row) truth {
 	}
 }
 
-// children is a term on reg_ids itself.
+// children is a term on a one2many itself.
 func (e *env) children(f *field, op string, right any) (node, *exception) {
-	regs := e.db.regs
-	e.work.subselects = append(e.work.subselects, regs)
+	other := e.db.tables[f.relation]
+	e.work.subselects = append(e.work.subselects, other)
 	if right == false {
-		some := e.someChild(func(*row) truth { return yes })
+		some := someChild(other, func(*row) truth { return yes })
 		if negative(op) {
 			return node{test: some, looks: 1}, nil
 		}
@@ -525,17 +524,21 @@ func (e *env) children(f *field, op string, right any) (node, *exception) {
 		positive = opposite[op]
 	}
 	switch v := right.(type) {
-	case string: // the display name of an identifier is its registrant's
-		sub, err = e.where(regs.model, []any{[]any{"partner_id", positive, v}})
+	case string:
+		name := "phone_no"
+		if other == e.db.regs { // the display name of an identifier is its registrant's
+			name = "partner_id"
+		}
+		sub, err = e.where(other.model, []any{[]any{name, positive, v}})
 	case []any:
-		sub, err = e.column(regs.model.named["id"], []any{"id", "in", v})
+		sub, err = e.column(other.model.named["id"], []any{"id", "in", v})
 	default:
-		sub, err = e.column(regs.model.named["id"], []any{"id", "in", []any{number(v)}})
+		sub, err = e.column(other.model.named["id"], []any{"id", "in", []any{number(v)}})
 	}
 	if err != nil {
 		return node{}, err
 	}
-	some := e.someChild(sub.test)
+	some := someChild(other, sub.test)
 	if negative(op) {
 		e.work.subplans++
 		return node{test: func(r *row) truth { return yes - some(r) }}, nil

@@ -272,7 +272,7 @@ func (e *env) read(m *model, ids []int64, names any, bare bool) (any, *exception
 	e.work.scan(len(records))
 	for _, f := range fields {
 		if f.kind == one2many { // SELECT … WHERE partner_id IN (the page)
-			rows := len(e.db.regs.ids)
+			rows := len(e.db.tables[f.relation].ids)
 			if e.indexed {
 				rows = len(records)
 			}

@@ -26,24 +26,38 @@ func age(today string, birthdate any) string {
 	return strconv.Itoa(years)
 }
 
-// commands executes the commands that were written to reg_ids. Changes are made
-// at once; removals are made before additions, whatever their order
-// (facts/odoo.md A2).
+// commands executes the commands that were written to what partners hold.
 func (t *tx) commands(m *model, partners []int64, vals map[string]any) *exception {
-	list, ok := vals["reg_ids"].([]any)
-	if m.name != partnerModel || !ok {
+	if m.name != partnerModel {
 		return nil
 	}
-	regs := t.db.regs.model
+	for _, f := range m.fields {
+		list, given := vals[f.name].([]any)
+		if f.kind != one2many || !given {
+			continue
+		}
+		if err := t.command(f, partners, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// command executes the commands that were written to a one2many. Changes are made at
+// once; removals are made before additions, whatever their order (facts/odoo.md A2).
+func (t *tx) command(f *field, partners []int64, list []any) *exception {
+	tab := t.db.tables[f.relation]
+	held := tab.model
+	unknown := func() *exception { return valueError("Wrong value for %s.%s", partnerModel, f.name) }
 	var remove []int64
 	var add []map[string]any
 	// cut takes identifiers away from their registrant, which is refused, because
 	// every identifier must have one.
 	cut := func(keep map[int64]bool, only int64) *exception {
 		for _, partner := range partners {
-			for _, r := range t.identifiers(partner) {
+			for _, r := range t.children(tab, partner) {
 				if !keep[r.id] && (only == 0 || only == r.id) {
-					return t.write(regs, []int64{r.id}, map[string]any{"partner_id": false})
+					return t.write(held, []int64{r.id}, map[string]any{"partner_id": false})
 				}
 			}
 		}
@@ -52,7 +66,7 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *exceptio
 	for _, item := range list {
 		command, _ := item.([]any)
 		if len(command) == 0 {
-			return valueError("Wrong value for %s.reg_ids", m.name)
+			return unknown()
 		}
 		argument := func(i int) any {
 			if i < len(command) {
@@ -78,13 +92,13 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *exceptio
 				add = append(add, made)
 			}
 		case "1":
-			err = t.write(regs, []int64{id}, values)
+			err = t.write(held, []int64{id}, values)
 		case "2":
 			remove = append(remove, id)
 		case "3":
 			err = cut(nil, id)
 		case "4":
-			err = t.write(regs, []int64{id}, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
+			err = t.write(held, []int64{id}, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
 		case "5":
 			err = cut(nil, 0)
 		case "6":
@@ -98,21 +112,21 @@ func (t *tx) commands(m *model, partners []int64, vals map[string]any) *exceptio
 				keep[id] = true
 			}
 			if err = cut(keep, 0); err == nil && len(ids) > 0 {
-				err = t.write(regs, ids, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
+				err = t.write(held, ids, map[string]any{"partner_id": jsonID(partners[len(partners)-1])})
 			}
 		default:
-			err = valueError("Wrong value for %s.reg_ids", m.name)
+			err = unknown()
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := t.unlink(regs, remove); err != nil {
+	if err := t.unlink(held, remove); err != nil {
 		return err
 	}
 	if len(add) == 0 {
 		return nil
 	}
-	_, err := t.create(regs, add)
+	_, err := t.create(held, add)
 	return err
 }

@@ -138,6 +138,7 @@ func newPartnerModel(encrypted bool) *model {
 		field{name: "disabled", label: "Date Disabled", kind: datetimeKind},
 		field{name: "disabled_reason", label: "Reason for Disabling", kind: textKind},
 		field{name: "reg_ids", label: "Registrant IDs", kind: one2many, relation: regModel},
+		field{name: "phone_number_ids", label: "Phone Numbers", kind: one2many, relation: phoneModel},
 		field{name: "is_registrant", label: "Registrant", kind: boolKind},
 		field{name: "is_group", label: "Group", kind: boolKind},
 		field{name: "company_id", label: "Company", kind: many2one, relation: companyModel, required: true},

@@ -83,6 +83,11 @@ func (t *table) having(column int, key any) (ids []int64, ok bool) {
 	return keys[key], ok
 }
 
+// ofPartner are the records that belong to a partner: the column of a one2many.
+func (t *table) ofPartner(id int64) (ids []int64, ok bool) {
+	return t.having(t.model.column("partner_id"), id)
+}
+
 func insert(ids []int64, id int64) []int64 {
 	if n := len(ids); n == 0 || ids[n-1] < id {
 		return append(ids, id)
@@ -150,7 +155,13 @@ type tx struct {
 	*env
 	changes map[*table]map[int64]*change
 	ids     map[*table][]int64 // changed ids, in order
-	owned   map[int64][]int64  // partner: identifiers made here or moved to it
+	owned   map[owner][]int64  // identifiers, or phone numbers, made here or moved to a partner
+}
+
+// owner is a partner with the table of what it owns.
+type owner struct {
+	tab     *table
+	partner int64
 }
 
 // change is a row as this transaction read it (nil: the row is new) and as it
@@ -158,7 +169,7 @@ type tx struct {
 type change struct{ old, now *row }
 
 func newTx(e *env) *tx {
-	return &tx{env: e, changes: map[*table]map[int64]*change{}, ids: map[*table][]int64{}, owned: map[int64][]int64{}}
+	return &tx{env: e, changes: map[*table]map[int64]*change{}, ids: map[*table][]int64{}, owned: map[owner][]int64{}}
 }
 
 func (t *tx) get(tab *table, id int64) *row {
@@ -180,21 +191,24 @@ func (t *tx) set(tab *table, id int64, now *row) {
 		t.ids[tab] = append(t.ids[tab], id)
 	}
 	c.now = now
-	if now != nil && tab == t.db.regs {
+	if now != nil && (tab == t.db.regs || tab == t.db.phones) {
 		if partner, ok := now.v[tab.model.column("partner_id")].(int64); ok {
-			t.owned[partner] = append(t.owned[partner], id)
+			t.owned[owner{tab, partner}] = append(t.owned[owner{tab, partner}], id)
 		}
 	}
 }
 
-// identifiers are the rows of a registrant that the transaction sees.
-func (t *tx) identifiers(partner int64) []*row {
-	column := t.db.regs.model.column("partner_id")
-	regIDs, _ := t.db.regs.having(column, partner)
+// identifiers are those of a registrant that the transaction sees.
+func (t *tx) identifiers(partner int64) []*row { return t.children(t.db.regs, partner) }
+
+// children are the rows of a one2many that the transaction sees.
+func (t *tx) children(tab *table, partner int64) []*row {
+	column := tab.model.column("partner_id")
+	committed, _ := tab.ofPartner(partner)
 	var rows []*row
 	seen := map[int64]bool{}
-	for _, id := range slices.Concat(regIDs, t.owned[partner]) {
-		if r := t.get(t.db.regs, id); r != nil && !seen[id] && r.v[column] == partner {
+	for _, id := range slices.Concat(committed, t.owned[owner{tab, partner}]) {
+		if r := t.get(tab, id); r != nil && !seen[id] && r.v[column] == partner {
 			seen[id] = true
 			rows = append(rows, r)
 		}

@@ -139,10 +139,10 @@ func (f *field) show(e *env, r *row, bare bool) (any, *exception) {
 	}
 	switch f.kind {
 	case one2many:
-		regIDs, _ := e.db.regs.having(e.db.regs.model.column("partner_id"), r.id)
-		ids := make([]int64, len(regIDs)) // newest first: the model's order
-		for i, id := range regIDs {
-			ids[len(regIDs)-1-i] = id
+		children, _ := e.db.tables[f.relation].ofPartner(r.id)
+		ids := make([]int64, len(children)) // newest first: the model's order
+		for i, id := range children {
+			ids[len(children)-1-i] = id
 		}
 		return ids, nil
 	case many2many:

@@ -68,6 +68,9 @@ func Run(t *testing.T, target Target) {
 		"what an Output Format sees":         (*suite).inputs,
 		"what an Output Format writes":       (*suite).individuals,
 		"a token with its details":           (*suite).tokenDetails,
+		"registrants of submissions":         (*suite).submissions,
+		"submissions without a VID type":     (*suite).submissionsWithoutVIDs,
+		"new registrants, all or none":       (*suite).newRegistrants,
 	} {
 		t.Run(name, func(t *testing.T) { test(newSuite(t, target), t) })
 	}
