@@ -43,6 +43,7 @@ func (s *Server) State() State {
 //
 //	GET  state
 //	POST faults           Faults; what is left out stays as it is
+//	GET  submissions      of DemoForm: every Entry
 //	POST populate         {"submissions", "seed"}: answers the Expectation
 //	POST users            {"email", "password", "project", "role"}
 //	POST password         {"email", "password"}
@@ -56,6 +57,13 @@ func (s *Server) State() State {
 func (s *Server) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_simulator/state", func(w http.ResponseWriter, _ *http.Request) { answerWith(w, s.State(), true) })
+	mux.HandleFunc("GET /_simulator/submissions", func(w http.ResponseWriter, _ *http.Request) {
+		if form := s.Form(1, DemoForm); form != nil {
+			answerWith(w, form.Entries(), true)
+			return
+		}
+		answerWith(w, nil, false)
+	})
 	mux.HandleFunc("POST /_simulator/faults", func(w http.ResponseWriter, r *http.Request) {
 		faults := s.Faults()
 		decoder := json.NewDecoder(r.Body)

@@ -791,6 +791,10 @@ func TestAdministration(t *testing.T) {
 	if status, text, _ := c.do("GET", "/_simulator/state", "", ""); status != 200 || !strings.Contains(text, `"submissions":3`) {
 		t.Error(text)
 	}
+	post("edit", `{"project":1,"form":"reg","id":"`+c.form.Entries()[0].ID+`","answers":{"vid":"7"}}`, 204)
+	if status, text, _ := c.do("GET", "/_simulator/submissions", "", ""); status != 200 || strings.Count(text, `"kind":"plain"`) != 3 || !strings.Contains(text, `"edits":1,"answers":{"vid":"7"}`) {
+		t.Error(text)
+	}
 }
 
 // The demonstration has every kind, the same for the same seed, and its windows add up.
@@ -812,6 +816,12 @@ func TestPopulate(t *testing.T) {
 	}
 	if sum != 400 || len(e.Kinds) != 400 || len(e.Made) != 11 || e.Duplicates == 0 || one.Form(1, centralsim.DemoForm).Len() != 400 {
 		t.Errorf("%+v", e)
+	}
+	entries := one.Form(1, centralsim.DemoForm).Entries()
+	for i, entry := range entries {
+		if entry.Kind != e.Kinds[entry.ID] || i > 0 && entry.Received.Before(entries[i-1].Received) || entry.Received.Before(e.From) || !entry.Received.Before(e.To) {
+			t.Errorf("%+v", entry)
+		}
 	}
 	more := one.Populate(10, 8)
 	if one.Form(1, centralsim.DemoForm).Len() != 410 || more.Submissions != 10 {

@@ -101,7 +101,8 @@ func Registration() []Field {
 
 // Populate adds n submissions to DemoForm of the first project, which it makes if there
 // is none, with the users. The same seed makes the same submissions, one a second until
-// now; every twentieth shares its millisecond with the one before.
+// two minutes ago, so that a window that ends a little before now has them all; every
+// twentieth shares its millisecond with the one before.
 func (s *Server) Populate(n int, seed uint64) Expectation {
 	form := s.demoForm()
 	rng := rand.New(rand.NewPCG(seed, 0x6f646b))
@@ -123,7 +124,7 @@ func (s *Server) Populate(n int, seed uint64) Expectation {
 	people := s.people
 	s.people += int64(n)
 	s.mu.Unlock()
-	end := s.options.Now().Truncate(time.Millisecond)
+	end := s.options.Now().Add(-2 * time.Minute).Truncate(time.Millisecond)
 	e := Expectation{Submissions: n, Made: map[Kind]int{}, Invalid: map[Kind]int{}, Refused: map[Kind]int{},
 		From: end.Add(-time.Duration(n) * time.Second), To: end, Kinds: make(map[string]Kind, n)}
 	at := e.From
@@ -208,7 +209,7 @@ func makeSubmission(rng *rand.Rand, kind Kind, person int64, i int, at time.Time
 		NoAddress: "where/address", NoVID: "vid"}[kind]; missing != "" {
 		delete(answers, missing)
 	}
-	one := Submission{Answers: answers, At: at, ID: fmt.Sprintf("uuid:%08x-%04x-4000-8000-%012x", rng.Uint32(), rng.IntN(1<<16), person)}
+	one := Submission{kind: kind, Answers: answers, At: at, ID: fmt.Sprintf("uuid:%08x-%04x-4000-8000-%012x", rng.Uint32(), rng.IntN(1<<16), person)}
 	if rng.IntN(5) == 0 {
 		one.Rows = map[string][]Row{"child": {{Answers: map[string]string{"name": pick(givenNames["Male"])}}}}
 	}

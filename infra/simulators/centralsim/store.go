@@ -210,6 +210,8 @@ type Submission struct {
 	Hidden      bool
 	By          string // e-mail address of who sent it; "" is nobody known
 	Attachments int    // expected, and none is there yet
+
+	kind Kind
 }
 
 type submission struct {
@@ -226,6 +228,7 @@ type submission struct {
 	review   string
 	version  string
 	by       *user
+	kind     Kind
 	hidden   bool
 	answers  string // packed
 	rows     []row
@@ -301,7 +304,7 @@ func (t *Table) Submit(n Submission) string {
 	number := s.next()
 	t.insert(&submission{
 		id: n.ID, instance: n.ID, number: number, event: number, date: date, hidden: n.Hidden, version: t.form.version,
-		by: s.users[strings.ToLower(n.By)], answers: pack(n.Answers), rows: packRows("", n.Rows), expected: n.Attachments,
+		by: s.users[strings.ToLower(n.By)], kind: n.kind, answers: pack(n.Answers), rows: packRows("", n.Rows), expected: n.Attachments,
 	})
 	return n.ID
 }
@@ -407,6 +410,28 @@ func (t *Table) Len() (n int) {
 	return n
 }
 
+// Entry is a submission as the simulator keeps it.
+type Entry struct {
+	ID       string            `json:"id"`
+	Kind     Kind              `json:"kind"` // "" if Populate did not make it
+	Received time.Time         `json:"received"`
+	Edits    int               `json:"edits"`
+	Answers  map[string]string `json:"answers"`
+}
+
+// Entries are the submissions that can be read, the oldest first.
+func (t *Table) Entries() []Entry {
+	t.sim.mu.Lock()
+	defer t.sim.mu.Unlock()
+	entries := []Entry{}
+	for _, x := range t.list {
+		if !x.hidden && x.deleted == 0 {
+			entries = append(entries, Entry{x.id, x.kind, time.UnixMicro(x.date).UTC().Truncate(time.Millisecond), x.edits, unpack(x.answers)})
+		}
+	}
+	return entries
+}
+
 // Answers are the answers of a submission, and whether there is one.
 func (t *Table) Answers(id string) (map[string]string, bool) {
 	t.sim.mu.Lock()
@@ -415,12 +440,16 @@ func (t *Table) Answers(id string) (map[string]string, bool) {
 	if one == nil {
 		return nil, false
 	}
+	return unpack(one.answers), true
+}
+
+func unpack(packed string) map[string]string {
 	all := map[string]string{}
-	for packed := one.answers; packed != ""; {
+	for packed != "" {
 		var pair string
 		pair, packed, _ = strings.Cut(packed, endOfAnswer)
 		path, text, _ := strings.Cut(pair, endOfPath)
 		all[strings.TrimPrefix(path, "/")] = text
 	}
-	return all, true
+	return all
 }
