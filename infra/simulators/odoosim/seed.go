@@ -10,11 +10,12 @@ import (
 // user of it would. These methods work on the first database, check no rules, and
 // set the write dates of what they change.
 
-// The identifier types of every new database.
+// The identifier types of every new database, and one with Options.Submissions.
 const (
-	VIDType      int64 = 1 // "MOSIP VID", ^\d{16}$
-	TokenType    int64 = 2 // "MOSIP UIN TOKEN"
-	NationalType int64 = 3 // "NATIONAL ID"
+	VIDType        int64 = 1 // "MOSIP VID", ^\d{16}$
+	TokenType      int64 = 2 // "MOSIP UIN TOKEN"
+	NationalType   int64 = 3 // "NATIONAL ID"
+	SubmissionType int64 = 4 // "ODK SUBMISSION"
 )
 
 // Registrant is a partner to add; empty text is an empty field.
@@ -39,7 +40,7 @@ type Identifier struct {
 	Status string `json:"status,omitempty"`
 }
 
-func (db *database) seedSystem(now stamp) {
+func (db *database) seedSystem(now stamp, submissions bool) {
 	named := func(tab *table, id int64, values map[string]any) {
 		r := &row{id: id, v: make([]any, tab.model.width)}
 		for k, v := range values {
@@ -64,6 +65,9 @@ func (db *database) seedSystem(now stamp) {
 	named(db.types, VIDType, map[string]any{nameField: "MOSIP VID", "id_validation": `^\d{16}$`})
 	named(db.types, TokenType, map[string]any{nameField: "MOSIP UIN TOKEN"})
 	named(db.types, NationalType, map[string]any{nameField: "NATIONAL ID"})
+	if submissions {
+		named(db.types, SubmissionType, map[string]any{nameField: "ODK SUBMISSION"})
+	}
 	named(db.tables[parameterModel], 1, map[string]any{"key": "database.uuid", "value": rand.Text()})
 	if db.tables[connectorModel] != nil {
 		db.seedMTS(named)

@@ -30,6 +30,9 @@ type Options struct {
 	Databases []string
 	// Status adds the fields status and description that later lines have.
 	Status bool
+	// Submissions adds the identifier type under which registrants keep the id of the
+	// submission that they came of.
+	Submissions bool
 	// Encrypted is a registry with the module g2p_registry_encryption, which
 	// shows a placeholder in place of names and addresses wherever not exactly
 	// one registrant is read.
@@ -141,7 +144,7 @@ func New(o Options) *Server {
 	}
 	for _, name := range o.Databases {
 		db := newDatabase(name, o)
-		db.seedSystem(s.clock())
+		db.seedSystem(s.clock(), s.options.Submissions)
 		s.databases[name] = db
 		if s.main == nil {
 			s.main = db

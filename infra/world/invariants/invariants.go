@@ -19,6 +19,7 @@ import (
 // Holding is what one registrant holds: values of its identifiers by type.
 type Holding struct {
 	VIDs, Tokens []string
+	Submissions  []string // ids of submissions that it came of; one, if all is well
 	Others       []string // identifiers that the connector must not touch
 }
 
@@ -30,6 +31,8 @@ func HoldingOf(identifiers []odoosim.Identifier) (h Holding) {
 			h.VIDs = append(h.VIDs, i.Value)
 		case odoosim.TokenType:
 			h.Tokens = append(h.Tokens, i.Value)
+		case odoosim.SubmissionType:
+			h.Submissions = append(h.Submissions, i.Value)
 		default:
 			h.Others = append(h.Others, i.Value)
 		}
@@ -75,6 +78,10 @@ const (
 	// Rejections.
 	Undecided // who has a VID and no token is rejected, or nothing has to be done
 	Forgotten // a rejection that can end by itself has a next attempt
+	// Submissions.
+	SecondPerson // no submission makes two registrants, and no registrant comes of two
+	VIDStored    // no VID of a submission gets into the registry
+	DecidedTwice // who has a token is not rejected
 	// Requests and totals.
 	SentAgain  // no VID is sent more often than it has to be
 	Overstated // totals do not say more than the registry shows

@@ -41,13 +41,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	noIndex := flags.Bool("no-index", false, "no indexes on partner_id and value of g2p_reg_id, as shipped")
 	status := flags.Bool("status", false, "a later line, whose identifiers have a status")
 	rest := flags.String("rest", "", "line of g2p_registry_rest_api that is installed: 15.0 or 17.0")
+	submissions := flags.Bool("submissions", false, "with the identifier type ODK SUBMISSION")
 	mts := flags.Bool("mts", false, "with Odoo's own connectors: the modules mts_connector and g2p_mts")
 	databases := flags.String("databases", "g2p", "database names, comma-separated")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	registry := odoosim.New(odoosim.Options{
-		Databases: strings.Split(*databases, ","), Pace: *pace, NoIndex: *noIndex, Status: *status, REST: *rest, MTS: *mts,
+		Databases: strings.Split(*databases, ","), Pace: *pace, NoIndex: *noIndex, Status: *status, REST: *rest, MTS: *mts, Submissions: *submissions,
 	})
 	if *registrants > 0 {
 		expected, err := json.Marshal(registry.Populate(*registrants, *seed))
