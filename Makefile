@@ -11,6 +11,7 @@ PACKAGES ?= ./...
 # The variables of `make run`; see the README.
 export MTSC_ONCE := $(ONCE)
 export MTSC_REGISTRANTS := $(REGISTRANTS)
+export MTSC_SOURCE := $(SOURCE)
 export MTSC_PACE := $(PACE)
 export MTSC_WORKERS := $(WORKERS)
 export MTSC_REPLICAS := $(REPLICAS)
@@ -24,7 +25,7 @@ console: ## Build the console into shared/console/dist; nothing is done if no so
 	@infra/tools/fetch console
 	@cd $(WEB) && $(NODE) build.mjs
 
-run: console ## Start everything on this machine with a demo (ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=https://…)
+run: console ## Start everything on this machine with a demo (SOURCE=odk ONCE=1 REGISTRANTS=50000 PACE=real WORKERS=4 REPLICAS=2 ALLOW=10.0.0.0/8 CALLBACK_BASE=https://…)
 	@infra/tools/fetch go ministack
 	@echo "building"
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run

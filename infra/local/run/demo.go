@@ -9,10 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"openg2p.org/mts-connector/infra/local"
-	"openg2p.org/mts-connector/infra/simulators/mtssim"
-	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/deployed"
-	"openg2p.org/mts-connector/infra/world/waiting"
 )
 
 // seed of the demo's registry, which is the same every time.
@@ -28,13 +25,13 @@ type demo struct {
 	world             *deployed.World
 	mtsSimulator      *simulator
 	registrySimulator *simulator
+	centralSimulator  *simulator // nil without SOURCE=odk
 
 	mts, registry deployed.Client // of the simulators' administration
 	startedIn     time.Duration
 
+	people    people
 	connector *deployed.Connector
-	expected  odoosim.Expectation
-	before    []odoosim.Entry
 }
 
 // start builds and starts everything, concurrently.
@@ -54,13 +51,20 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		d.registrySimulator, err = startSimulator(ctx2, "odoosim")
+		d.registrySimulator, err = startSimulator(ctx2, "odoosim", "-submissions")
 		return err
 	})
+	if s.odk {
+		group.Go(func() (err error) {
+			d.centralSimulator, err = startSimulator(ctx2, "centralsim")
+			return err
+		})
+	}
 	err := group.Wait()
 	if err == nil {
 		d.mts = deployed.Client{Name: "the MTS simulator", Address: d.mtsSimulator.address}
 		d.registry = deployed.Client{Name: "the registry simulator", Address: d.registrySimulator.address}
+		d.people = d.source()
 		err = d.checkCallbackBase(ctx)
 	}
 	if err != nil {
@@ -77,6 +81,18 @@ func (d *demo) stop() {
 	}
 	d.mtsSimulator.stop()
 	d.registrySimulator.stop()
+	d.centralSimulator.stop()
+}
+
+// source is where the people are.
+func (d *demo) source() people {
+	if d.settings.odk {
+		return &submissions{
+			mts: d.mts, registry: d.registry, central: deployed.Client{Name: "the ODK Central simulator", Address: d.centralSimulator.address},
+			mtsURL: d.mtsSimulator.address, registryURL: d.registrySimulator.address, centralURL: d.centralSimulator.address,
+		}
+	}
+	return &registrants{mts: d.mts, registry: d.registry, mtsURL: d.mtsSimulator.address, registryURL: d.registrySimulator.address}
 }
 
 // checkCallbackBase makes sure that the callback address that the user gave leads
@@ -95,23 +111,31 @@ func (d *demo) checkCallbackBase(ctx context.Context) error {
 	return nil
 }
 
-// run populates the registry, lets a connector process it, and makes the report.
+// run makes the people, lets a connector process them, and makes the report.
 func (d *demo) run(ctx context.Context, show *progress) (*report, error) {
-	show.say(fmt.Sprintf("a registry of %s registrants", number(d.settings.registrants)))
-	if err := d.populate(ctx); err != nil {
+	what := "a registry of %s registrants"
+	if d.settings.odk {
+		what = "an ODK Central with %s submissions, and an empty registry"
+	}
+	show.say(fmt.Sprintf(what, number(d.settings.registrants)))
+	if err := d.people.populate(ctx, d.settings.registrants); err != nil {
 		return nil, err
 	}
-	if err := d.create(ctx); err != nil {
+	if err := d.registry.Call(ctx, http.MethodPost, "/_simulator/reset-tallies", nil, nil); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.connector, err = d.world.API.Create(ctx, d.people.configuration()); err != nil {
 		return nil, err
 	}
 	ticking, stop := context.WithCancel(ctx)
 	group, ticking := errgroup.WithContext(ticking)
 	defer stop()
-	changed := make(chan change, 1)
 	group.Go(func() error {
-		c, err := d.changeVIDDuringRun(ticking)
-		changed <- c
-		return err
+		if err := d.people.disturb(ticking); err != nil && ticking.Err() == nil {
+			return err
+		}
+		return nil
 	})
 	group.Go(func() error { d.tick(ticking, tickDuringRun, show); return nil })
 
@@ -129,58 +153,7 @@ func (d *demo) run(ctx context.Context, show *progress) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.report(ctx, last, <-changed, took)
-}
-
-// populate makes the registrants and remembers them.
-func (d *demo) populate(ctx context.Context) error {
-	order := map[string]int{"registrants": d.settings.registrants, "seed": seed}
-	if err := d.registry.Call(ctx, http.MethodPost, "/_simulator/populate", order, &d.expected); err != nil {
-		return err
-	}
-	if err := d.registry.Call(ctx, http.MethodGet, "/_simulator/registrants", nil, &d.before); err != nil {
-		return err
-	}
-	return d.registry.Call(ctx, http.MethodPost, "/_simulator/reset-tallies", nil, nil)
-}
-
-// create creates the demo connector; everything else has its default.
-func (d *demo) create(ctx context.Context) (err error) {
-	d.connector, err = d.world.API.Create(ctx,
-		deployed.Configuration("Demo", d.mtsSimulator.address, d.registrySimulator.address, "g2p", "admin"))
-	return err
-}
-
-// changeVIDDuringRun gives one registrant another person's VID after it was sent
-// and before it is answered. The lowest VIDs are sent first, so the registrant
-// with the lowest VID that can get a token is in the first batch; and that batch
-// is claimed before MTS receives its first POST.
-func (d *demo) changeVIDDuringRun(ctx context.Context) (change, error) {
-	c := change{vid: odoosim.DemoVID(9_999_999_999, 1, odoosim.Normal)}
-	lowest := int64(0)
-	for _, entry := range d.before {
-		for _, i := range entry.Identifiers {
-			if entry.Kind == odoosim.Plain && i.Type == odoosim.VIDType && (lowest == 0 || i.ID < lowest) {
-				lowest, c.registrant = i.ID, entry.Registrant
-			}
-		}
-	}
-	if c.registrant == 0 {
-		return change{}, nil
-	}
-	for ctx.Err() == nil {
-		var state mtssim.State
-		err := d.mts.Call(ctx, http.MethodGet, "/_simulator/state", nil, &state)
-		if err != nil && ctx.Err() == nil {
-			return change{}, err
-		}
-		if state.Counters.Posts > 0 {
-			path := fmt.Sprintf("/_simulator/registrants/%d/vid", c.registrant)
-			return c, d.registry.Call(ctx, http.MethodPost, path, map[string]string{"value": c.vid}, nil)
-		}
-		waiting.Pause(ctx, 5*time.Millisecond)
-	}
-	return change{}, nil // the run ended, and nothing was sent
+	return d.report(ctx, last, took)
 }
 
 // tick does what the schedules do, until ctx ends. A tick that fails is shown;

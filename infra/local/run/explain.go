@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 )
 
 // explain prints how to use what is running.
@@ -17,15 +19,19 @@ func (d *demo) explain(out io.Writer) {
 	if d.settings.callbackBase != "" {
 		back = "MTS calls back at " + d.settings.callbackBase
 	}
+	central := ""
+	if d.centralSimulator != nil {
+		central = fmt.Sprintf("\n  demo ODK Central  %s (form %s; %s/%s may read it)", d.centralSimulator.address, centralsim.DemoForm, centralsim.DemoUser, centralsim.DemoPassword)
+	}
 	fmt.Fprint(out, strings.NewReplacer(
 		"{console}", d.world.ConsoleURL(), "{api}", d.world.APIURL(), "{token}", d.world.Token(), "{connector}", d.connector.ID,
 		"{issuer}", d.world.Issuer().Address(), "{id}", id, "{secret}", secret,
-		"{registry}", d.registrySimulator.address, "{mts}", d.mtsSimulator.address, "{reach}", reach, "{back}", back,
+		"{registry}", d.registrySimulator.address, "{mts}", d.mtsSimulator.address, "{reach}", reach, "{back}", back, "{central}", central,
 	).Replace(`It keeps running, with a tick every few seconds, until Ctrl-C.
 
   API               {api}/connectors
   demo registry     {registry} (database g2p, admin/admin)
-  demo MTS          {mts}
+  demo MTS          {mts}{central}
 
 Look at the demo: how many batches are under way and may be, what came of each
 run, how fast an open run is and when it should end, who is rejected (the token is

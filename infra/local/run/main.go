@@ -1,7 +1,8 @@
 // Program run is `make run`: it starts the whole connector on this machine, with
 // a simulated MTS and a simulated registry as separate programs, lets a demo
-// connector process the registry, and prints a reconciliation report about every
-// registrant. Then it keeps running, or ends with ONCE=1.
+// connector process the registry, or with SOURCE=odk the submissions of a simulated
+// ODK Central, and prints a reconciliation report about everyone. Then it keeps
+// running, or ends with ONCE=1.
 package main
 
 import (

@@ -27,7 +27,7 @@ type snapshot struct {
 	tokenised int           // by the registry, since the start
 	rejected  int           // by the API
 	pending   int           // VIDs in the registry that are to be removed
-	looked    int           // VIDs that the run has read
+	looked    int           // VIDs or submissions that the run has read
 	width     int           // how many batches may be under way at MTS
 	underWay  int           // how many are
 	timeLeft  time.Duration // to the expected end; 0 while it is not known
@@ -92,9 +92,9 @@ func (d *demo) look(ctx context.Context) (s snapshot, err error) {
 		}
 	}
 	s.batches = s.mts.Counters.PostsAccepted
-	s.tokenised = s.registry.Tokens - (d.expected.Tokens - d.expected.NewTokens)
+	s.tokenised = d.people.tokenised(s.registry)
 	s.rejected = s.run.Tally.Invalid + s.run.Totals.Rejected()
-	s.pending = max(0, s.registry.VIDs-d.expected.VIDsLeft)
+	s.pending = d.people.pending(s.registry)
 	s.looked = s.run.Tally.Looked
 	s.width, s.underWay = document.Width, document.UnderWay.All
 	if end := s.run.ExpectedEnd; end != nil {

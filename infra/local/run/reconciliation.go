@@ -11,12 +11,14 @@ import (
 	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
-// outcome is what happened to a registrant, in the order of the report. From
-// pending on, none should occur.
+// outcome is what happened to a registrant, or came of a submission, in the order of
+// the report. From pending on, none should occur.
 type outcome int
 
 const (
-	tokenised       outcome = iota // has the token of its VID, and the VID is removed
+	created         outcome = iota // a registrant came of the submission, with the token of its VID
+	createdEdited                  // the same, with the VID of its edited version
+	tokenised                      // has the token of its VID, and the VID is removed
 	newVIDTokenised                // the same, with the VID that it was given during the run
 	vidRemoved                     // had a token before, and the VID is removed
 	rejected                       // with kind and code
@@ -29,9 +31,14 @@ const (
 	otherGone                      // has other identifiers than before, besides VID and token
 	missing                        // is no longer in the registry
 	added                          // was not in the registry at the start
+	undecided                      // nothing came of the submission
+	wronglyCreated                 // not one registrant with the right token came of it
+	strange                        // a registrant came of no submission
 )
 
 var outcomeTexts = map[outcome]string{
+	created:         "a registrant was created, with its token",
+	createdEdited:   "the same, with the token of the VID to which it was edited during the run",
 	tokenised:       "tokenised, and the VID removed",
 	newVIDTokenised: "tokenised with the new VID that it was given during the run, and the VID removed",
 	vidRemoved:      "had a token already; the VID removed",
@@ -45,6 +52,9 @@ var outcomeTexts = map[outcome]string{
 	otherGone:       "has other identifiers than before, besides VID and token",
 	missing:         "no longer in the registry",
 	added:           "was not in the registry at the start",
+	undecided:       "neither a registrant nor a rejection came of it",
+	wronglyCreated:  "what came of it is not one registrant, with its token and not rejected",
+	strange:         "registrants that came of no submission",
 }
 
 // line is one line of the report. Every registrant belongs to exactly one.
@@ -138,6 +148,11 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 			misplaced++
 		}
 	}
+	return sorted(actual, expected), misplaced
+}
+
+// sorted are the lines in which somebody is or should be.
+func sorted(actual, expected map[line]int) (lines []counted) {
 	for l := range expected {
 		actual[l] += 0
 	}
@@ -147,7 +162,7 @@ func (e evidence) registrants() (lines []counted, misplaced int) {
 	slices.SortFunc(lines, func(a, b counted) int {
 		return cmp.Or(cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.kind, b.kind), cmp.Compare(a.code, b.code))
 	})
-	return lines, misplaced
+	return lines
 }
 
 // holders are, by person, which of its registrants should have the token: one that
@@ -242,9 +257,9 @@ func person(entry odoosim.Entry) string {
 }
 
 // reasons are the API's texts for the lines of rejections.
-func (e evidence) reasons() map[line]string {
+func reasons(rejections []deployed.RejectionDocument) map[line]string {
 	reasons := map[line]string{}
-	for _, r := range e.rejections {
+	for _, r := range rejections {
 		reasons[line{rejected, r.Kind, r.Code}] = r.Reason
 	}
 	return reasons

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,18 +14,13 @@ import (
 	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
-// report is the reconciliation report of the demo: what happened to every
-// registrant, the registry as a whole, and what it took.
+// report is the reconciliation report of the demo: what happened to everyone, the
+// registry as a whole, and what it took.
 type report struct {
-	lines     []counted
-	reasons   map[line]string
-	misplaced int
-	registry  []invariants.Figure // must be as expected
-	totals    []invariants.Figure // of the run beside the truth; after faults they may differ
-	open      []invariants.Figure // what should not be under way any more
-	problems  []string
+	account
+	open     []invariants.Figure // what should not be under way any more
+	problems []string
 
-	expected  odoosim.Expectation
 	last      snapshot
 	states    map[string]int // batches by how they were closed
 	startedIn time.Duration
@@ -34,32 +28,26 @@ type report struct {
 }
 
 // report collects the evidence and makes the report.
-func (d *demo) report(ctx context.Context, last snapshot, changed change, took time.Duration) (*report, error) {
-	e := evidence{before: d.before, changed: changed}
-	if err := d.registry.Call(ctx, http.MethodGet, "/_simulator/registrants", nil, &e.after); err != nil {
+func (d *demo) report(ctx context.Context, last snapshot, took time.Duration) (*report, error) {
+	rejections, err := d.connector.Rejections(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	if e.rejections, err = d.connector.Rejections(ctx); err != nil {
+	account, err := d.people.account(ctx, rejections, last.run, last.mts.Counters.RecordsReceived)
+	if err != nil {
 		return nil, err
 	}
 	batches, err := d.connector.Batches(ctx, last.run.ID)
 	if err != nil {
 		return nil, err
 	}
-	r := &report{
-		expected: d.expected, last: last, startedIn: d.startedIn, took: took,
-		reasons: e.reasons(), states: map[string]int{},
-	}
+	r := &report{account: account, last: last, startedIn: d.startedIn, took: took, states: map[string]int{}}
 	for _, b := range batches {
 		r.states[b.State]++
 	}
 	for _, p := range last.problems {
 		r.problems = append(r.problems, p.Text)
 	}
-	r.lines, r.misplaced = e.registrants()
-	r.registry = e.registry(d.expected)
-	r.totals = e.totals(last.run, last.mts.Counters.RecordsReceived, d.expected)
 	r.open = []invariants.Figure{
 		{What: "open batches", Actual: last.run.OpenBatches},
 		{What: "answers in the table", Actual: last.answers},
@@ -79,15 +67,15 @@ func (r *report) verdict() error {
 				where = append(where, fmt.Sprintf("%s instead of %s %s", number(l.actual), number(l.expected), l.text(r.reasons)))
 			}
 		}
-		differs = append(differs, fmt.Sprintf("%s registrants are not where they should be (%s)", number(r.misplaced), strings.Join(where, "; ")))
+		differs = append(differs, fmt.Sprintf("%s %s are not where they should be (%s)", number(r.misplaced), r.who, strings.Join(where, "; ")))
 	}
 	for _, f := range slices.Concat(r.registry, r.open) {
 		if f.Actual != f.Expected {
 			differs = append(differs, fmt.Sprintf("%s: %s instead of %s", f.What, number(f.Actual), number(f.Expected)))
 		}
 	}
-	if r.sum() != r.expected.Registrants {
-		differs = append(differs, fmt.Sprintf("the report has %s registrants of %s", number(r.sum()), number(r.expected.Registrants)))
+	if r.sum() != r.all {
+		differs = append(differs, fmt.Sprintf("the report has %s %s of %s", number(r.sum()), r.who, number(r.all)))
 	}
 	if !r.last.finished {
 		differs = append(differs, fmt.Sprintf("the run was not finished when nothing had changed for %s", patience))
@@ -116,11 +104,11 @@ func (r *report) print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%11s %11s  %-7s %s\n", number(actual), number(expected), mark, text)
 	}
-	head("Reconciliation report: every registrant", "registrants", "expected")
+	head("Reconciliation report: every one of the "+r.who, r.who, "expected")
 	for _, l := range r.lines {
 		row(l.actual, l.expected, l.text(r.reasons))
 	}
-	row(r.sum(), r.expected.Registrants, "in all, each in one line")
+	row(r.sum(), r.all, "in all, each in one line")
 
 	head("The registry now", "actual", "expected")
 	for _, f := range slices.Concat(r.registry, r.open) {
@@ -152,8 +140,11 @@ func (r *report) printEffort(out io.Writer) {
 	fmt.Fprintf(out, "  batches   %s, in %d passes; at most %d were seen under way, and the width was at most %d\n",
 		strings.Join(closed, ", "), r.last.run.Passes, r.last.underWay, r.last.width)
 	fmt.Fprintf(out, "  records   %.1f per second, from the start of the connector to the end\n", float64(r.last.run.Totals.Sent)/max(r.took.Seconds(), 0.001))
-	fmt.Fprintf(out, "  MTS       %s POSTs with %s records, %.3f per registrant to send; %s status requests\n",
-		number(c.Posts), number(c.RecordsReceived), float64(c.RecordsReceived)/float64(max(r.expected.Submitted, 1)), number(c.StatusRequests))
+	fmt.Fprintf(out, "  MTS       %s POSTs with %s records, %.3f for each to send; %s status requests\n",
+		number(c.Posts), number(c.RecordsReceived), float64(c.RecordsReceived)/float64(max(r.toSend, 1)), number(c.StatusRequests))
+	for _, text := range r.effort {
+		fmt.Fprintf(out, "  %s\n", text)
+	}
 	fmt.Fprintf(out, "  registry  %s calls, %.1f per 1,000 tokenised, sign-in included\n",
 		number(r.last.registry.Total.Calls), 1000*float64(r.last.registry.Total.Calls)/float64(max(r.last.tokenised, 1)))
 	for _, method := range slices.Sorted(maps.Keys(calls)) {

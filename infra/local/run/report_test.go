@@ -4,18 +4,20 @@ import (
 	"strings"
 	"testing"
 
-	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 func TestVerdict(t *testing.T) {
 	good := func() *report {
 		return &report{
-			lines:    []counted{{line{outcome: tokenised}, 9, 9}, {line{rejected, "invalid", "ATS-REQ-012"}, 1, 1}},
-			registry: []invariants.Figure{{What: "tokens", Actual: 9, Expected: 9}},
-			open:     []invariants.Figure{{What: "open batches", Actual: 0, Expected: 0}},
-			totals:   []invariants.Figure{{What: "tokenised", Actual: 8, Expected: 9}}, // may differ
-			expected: odoosim.Expectation{Registrants: 10}, last: snapshot{finished: true},
+			account: account{
+				who: "registrants", all: 10,
+				lines:    []counted{{line{outcome: tokenised}, 9, 9}, {line{rejected, "invalid", "ATS-REQ-012"}, 1, 1}},
+				registry: []invariants.Figure{{What: "tokens", Actual: 9, Expected: 9}},
+				totals:   []invariants.Figure{{What: "tokenised", Actual: 8, Expected: 9}}, // may differ
+			},
+			open: []invariants.Figure{{What: "open batches", Actual: 0, Expected: 0}},
+			last: snapshot{finished: true},
 		}
 	}
 	if err := good().verdict(); err != nil {

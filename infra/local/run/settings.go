@@ -12,7 +12,8 @@ import (
 // settings are the variables of `make run`.
 type settings struct {
 	once         bool
-	registrants  int
+	odk          bool    // people come of submissions at ODK Central, and not from the registry
+	registrants  int     // or submissions
 	pace         float64 // of the MTS: 0 is at once, 1 is the real one's
 	workers      int     // of each replica of the MTS
 	replicas     int     // of the MTS
@@ -39,6 +40,13 @@ func readSettings(env func(string) string) (s settings, err error) {
 		s.once = true
 	default:
 		return s, fmt.Errorf("ONCE=%s: write ONCE=1, or leave it out", text)
+	}
+	switch text := env("MTSC_SOURCE"); text {
+	case "", "registry":
+	case "odk":
+		s.odk = true
+	default:
+		return s, fmt.Errorf("SOURCE=%s: write SOURCE=odk, or leave it out", text)
 	}
 	for _, n := range []struct {
 		name     string

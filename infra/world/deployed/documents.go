@@ -84,8 +84,9 @@ type BatchDocument struct {
 	Totals TotalsDocument `json:"totals"`
 }
 
-// RejectionDocument is a registrant that is rejected.
+// RejectionDocument is a registrant that is rejected, or a submission.
 type RejectionDocument struct {
+	Submission string `json:"submission"`
 	Identifier int64  `json:"identifier"`
 	Registrant int64  `json:"registrant"`
 	Kind       string `json:"kind"`
@@ -102,4 +103,18 @@ func Configuration(name, mtsURL, registryURL, database, password string) map[str
 		"name": name, "mts_url": mtsURL,
 		"registry": map[string]any{"url": registryURL, "database": database, "username": "admin", "password": password},
 	}
+}
+
+// ODKConfiguration is the same with submissions to a form of the first project of an
+// ODK Central. The form has the fields of centralsim.Registration.
+func ODKConfiguration(configuration map[string]any, centralURL, form, email, password string) map[string]any {
+	configuration["input_type"] = "odk"
+	configuration["odk"] = map[string]any{
+		"base_url": centralURL, "odata_url": centralURL + "/v1/projects/1/forms/" + form + ".svc", "email": email, "password": password,
+	}
+	configuration["mapping"] = map[string]any{
+		"vid": "vid", "name": []string{"person.name"}, "gender": "person.gender", "dob": "person.dob",
+		"phoneNumber": "person.phone", "emailId": "person.email", "fullAddress": []string{"where.address"},
+	}
+	return configuration
 }
