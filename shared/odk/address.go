@@ -179,10 +179,7 @@ func parseColumns(query string) (string, error) {
 		if !hasID { // without it no answer could be matched (facts/odk.md 15.4)
 			names = append(names, "__id")
 		}
-		for i, name := range names {
-			names[i] = strings.ReplaceAll(url.QueryEscape(name), "%2F", "/")
-		}
-		parts = append(parts, "$select="+strings.Join(names, ","))
+		parts = append(parts, "$select="+escapeColumns(names))
 	}
 	switch {
 	case expand == "":
@@ -213,22 +210,35 @@ func (a Address) form() string { return a.project() + "/forms/" + url.PathEscape
 
 func (a Address) submissions() string { return a.form() + ".svc/Submissions" }
 
+func escapeColumns(names []string) string {
+	escaped := make([]string, len(names))
+	for i, name := range names {
+		escaped[i] = strings.ReplaceAll(url.QueryEscape(name), "%2F", "/")
+	}
+	return strings.Join(escaped, ",")
+}
+
+// columns are the chosen ones, with those of the system added, by which an edit is seen.
+func (a Address) columns() string {
+	if !strings.HasPrefix(a.Columns, "$select=") {
+		return a.Columns
+	}
+	columns, rest, more := strings.Cut(a.Columns, "&")
+	if !strings.Contains(columns+",", "__system,") {
+		columns += ",__system"
+	}
+	if more {
+		columns += "&" + rest
+	}
+	return columns
+}
+
 // own is the address of submissions for reading them here, with the parameters that
-// are given. Chosen columns have those of the system added.
+// are given.
 func (a Address) own(parameters ...string) string {
 	all := a.submissions() + "?" + strings.Join(parameters, "&")
-	switch {
-	case a.Columns == "":
-		return all
-	case strings.HasPrefix(a.Columns, "$select="):
-		columns, rest, more := strings.Cut(a.Columns, "&")
-		if !strings.Contains(columns+",", "__system,") {
-			columns += ",__system"
-		}
-		if more {
-			columns += "&" + rest
-		}
-		return all + "&" + columns
+	if columns := a.columns(); columns != "" {
+		all += "&" + columns
 	}
-	return all + "&" + a.Columns
+	return all
 }

@@ -123,7 +123,7 @@ func (c *central) submit(n int) {
 
 // read returns the ids of a window, in the order in which they were given.
 func (c *central) read(w seeding.Window) (ids []string, err error) {
-	err = c.at.Read(c.t.Context(), w, func(s odk.Submission) error {
+	err = c.at.Read(c.t.Context(), w, func(s seeding.Submission) error {
 		ids = append(ids, s.ID)
 		return nil
 	})
@@ -185,12 +185,12 @@ func TestReadGivesRecords(t *testing.T) {
 	c := newCentral(t, centralsim.Options{})
 	id := c.form.Submit(centralsim.Submission{Answers: map[string]string{"vid": "0000000000000001", "person/name": "Zoé <b>", "person/big": "9007199254740993"}})
 	c.form.Edit(id, map[string]string{"vid": "0000000000000002", "person/name": "Zoé <b>", "person/big": "9007199254740993"})
-	var got odk.Submission
-	if err := c.at.Read(t.Context(), everything, func(s odk.Submission) error { got = s; return nil }); err != nil {
+	var got seeding.Submission
+	if err := c.at.Read(t.Context(), everything, func(s seeding.Submission) error { got = s; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	person, _ := got.Record["person"].(map[string]any)
-	if got.ID != id || !got.Date.Equal(start) || got.Edits != 1 || got.Review != "edited" || got.Record["vid"] != "0000000000000002" ||
+	if got.ID != id || !got.Received.Equal(start) || got.Edits != 1 || got.Record["vid"] != "0000000000000002" ||
 		person["name"] != "Zoé <b>" || fmt.Sprint(person["big"]) != "9007199254740992" {
 		t.Errorf("%+v %v", got, got.Record)
 	}
@@ -203,7 +203,7 @@ func TestReadGivesRecords(t *testing.T) {
 		t.Error("an empty window:", ids, err)
 	}
 	stop := errors.New("enough")
-	if err := c.at.Read(t.Context(), everything, func(odk.Submission) error { return stop }); !errors.Is(err, stop) {
+	if err := c.at.Read(t.Context(), everything, func(seeding.Submission) error { return stop }); !errors.Is(err, stop) {
 		t.Error("the error of the function:", err)
 	}
 }
@@ -217,8 +217,8 @@ func TestChosenColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	chosen := c.users.Open(address, reader, password)
-	err = chosen.Read(t.Context(), everything, func(s odk.Submission) error {
-		if s.ID == "" || s.Date.IsZero() || len(s.Record) != 3 {
+	err = chosen.Read(t.Context(), everything, func(s seeding.Submission) error {
+		if s.ID == "" || s.Received.IsZero() || len(s.Record) != 3 {
 			t.Error(s.Record)
 		}
 		return nil
@@ -347,7 +347,7 @@ func TestWindowsAddUp(t *testing.T) {
 	}
 }
 
-func TestByID(t *testing.T) {
+func TestReadSome(t *testing.T) {
 	c := newCentral(t, centralsim.Options{})
 	var ids []string
 	for i := range 400 {
@@ -361,7 +361,7 @@ func TestByID(t *testing.T) {
 	c.form.Delete("deleted")
 	c.requests()
 	found := map[string]int{}
-	err := c.at.ByID(t.Context(), slices.Concat(ids, odd, ids[:3]), func(s odk.Submission) error { found[s.ID]++; return nil })
+	err := c.at.ReadSome(t.Context(), slices.Concat(ids, odd, ids[:3]), func(s seeding.Submission) error { found[s.ID]++; return nil })
 	if len(found) != 403 || err != nil {
 		t.Error(len(found), err)
 	}
@@ -375,10 +375,10 @@ func TestByID(t *testing.T) {
 			t.Errorf("%d bytes", len(address))
 		}
 	}
-	if err := c.at.ByID(t.Context(), []string{"a", "b'c"}, nil); codeOf(err) != odk.NotAskable || len(c.requests()) != 0 {
+	if err := c.at.ReadSome(t.Context(), []string{"a", "b'c"}, nil); codeOf(err) != odk.NotAskable || len(c.requests()) != 0 {
 		t.Error(err)
 	}
-	if err := c.at.ByID(t.Context(), nil, nil); err != nil || len(c.requests()) != 0 {
+	if err := c.at.ReadSome(t.Context(), nil, nil); err != nil || len(c.requests()) != 0 {
 		t.Error(err)
 	}
 }
@@ -687,7 +687,7 @@ func TestCauses(t *testing.T) {
 				ctx = t.Context()
 			}
 			read := 0
-			err := c.at.Read(ctx, everything, func(odk.Submission) error { read++; return nil })
+			err := c.at.Read(ctx, everything, func(seeding.Submission) error { read++; return nil })
 			f, ok := errors.AsType[*seeding.Fault](err)
 			switch {
 			case err == nil:
@@ -779,7 +779,7 @@ func TestMemoryOfAWindow(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	before, most, read := heap(), int64(0), 0
-	err := c.at.Read(t.Context(), everything, func(odk.Submission) error {
+	err := c.at.Read(t.Context(), everything, func(seeding.Submission) error {
 		if read++; read%500 == 250 {
 			most = max(most, heap()-before)
 		}

@@ -86,10 +86,10 @@ func TestEndlessReplies(t *testing.T) {
 		asked := map[string]func() error{
 			"Count": func() error { _, err := central.Count(t.Context(), everything); return err },
 			"Read": func() error {
-				return central.Read(t.Context(), everything, func(odk.Submission) error { return nil })
+				return central.Read(t.Context(), everything, func(seeding.Submission) error { return nil })
 			},
 			"ByID": func() error {
-				return central.ByID(t.Context(), []string{"a", "b"}, func(odk.Submission) error { return nil })
+				return central.ReadSome(t.Context(), []string{"a", "b"}, func(seeding.Submission) error { return nil })
 			},
 			"Form": func() error { _, err := central.Form(t.Context()); return err },
 		}
@@ -148,7 +148,7 @@ func TestWrongReplies(t *testing.T) {
 		`[]`: odk.BadAnswer, `null`: odk.BadAnswer, `"x"`: odk.BadAnswer, `<html>`: odk.BadAnswer, `{"message":"x"}`: odk.BadAnswer,
 	} {
 		central := reading(t, &scripted{body: func() io.Reader { return strings.NewReader(text) }}, odk.DefaultLimits)
-		err := central.Read(t.Context(), everything, func(odk.Submission) error { return nil })
+		err := central.Read(t.Context(), everything, func(seeding.Submission) error { return nil })
 		if codeOf(err) != want {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
@@ -173,7 +173,7 @@ func FuzzReply(f *testing.F) {
 		}
 		central := reading(t, &scripted{body: func() io.Reader { return strings.NewReader(text) }, status: status}, limits)
 		given := 0
-		err := central.Read(t.Context(), everything, func(s odk.Submission) error {
+		err := central.Read(t.Context(), everything, func(s seeding.Submission) error {
 			if s.ID == "" || s.Record["__id"] != s.ID {
 				t.Errorf("a submission without its id")
 			}
@@ -197,7 +197,7 @@ func FuzzReply(f *testing.F) {
 		_, _, err = central.Tag(t.Context(), everything, `W/"eventhash:0"`)
 		errs = append(errs, err)
 		_, _, err = central.SingleSignOn(t.Context())
-		errs = append(errs, err, central.ByID(t.Context(), []string{"a"}, func(odk.Submission) error { return nil }))
+		errs = append(errs, err, central.ReadSome(t.Context(), []string{"a"}, func(seeding.Submission) error { return nil }))
 		for _, err := range errs {
 			if f, ok := errors.AsType[*seeding.Fault](err); err != nil && (!ok || f.Code == "" || len(f.Code) > 40) {
 				t.Errorf("%v", err)

@@ -110,7 +110,7 @@ func TestMTSReadsTheSame(t *testing.T) {
 	w := seeding.Window{From: e.From.Add(50 * time.Second), To: e.To}
 	var ids []string
 	vids := map[string]string{}
-	err := c.at.Read(t.Context(), w, func(s odk.Submission) error {
+	err := c.at.Read(t.Context(), w, func(s seeding.Submission) error {
 		ids = append(ids, s.ID)
 		vids[s.ID], _ = s.Record["vid"].(string)
 		return nil

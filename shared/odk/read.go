@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -32,7 +30,7 @@ func (c *Central) Count(ctx context.Context, w seeding.Window) (int, error) {
 // function is returned as it is. Without an error what was given is all, as many as
 // Central counted at the last page; a Tag shows whether some came while as many went.
 // Otherwise the fault is WindowChanged, or says what is wrong with the reply.
-func (c *Central) Read(ctx context.Context, w seeding.Window, each func(Submission) error) error {
+func (c *Central) Read(ctx context.Context, w seeding.Window, each func(seeding.Submission) error) error {
 	r := reading{central: c, filter: filterOf(w), each: each, rows: c.limits.PageRows, firsts: map[string]bool{}}
 	for {
 		done, err := r.next(ctx)
@@ -49,7 +47,7 @@ func (c *Central) Read(ctx context.Context, w seeding.Window, each func(Submissi
 type reading struct {
 	central *Central
 	filter  string
-	each    func(Submission) error
+	each    func(seeding.Submission) error
 
 	rows      int // of a page
 	last      string
@@ -70,7 +68,7 @@ func (r *reading) next(ctx context.Context) (done bool, err error) {
 	if keep {
 		r.ids = map[string]bool{}
 	}
-	p, err := c.page(ctx, c.address.own(parameters...), r.rows, c.limits, func(s Submission) error {
+	p, err := c.page(ctx, c.address.own(parameters...), r.rows, c.limits, func(s seeding.Submission) error {
 		if keep {
 			r.ids[s.ID] = true
 		}
@@ -113,7 +111,7 @@ func (r *reading) whole(ctx context.Context) error {
 	}
 	limits := c.limits
 	limits.PageBytes *= int64(count/max(1, limits.PageRows) + 1)
-	p, err := c.page(ctx, c.address.own("$count=true", "$filter="+r.filter), count+limits.PageRows, limits, func(s Submission) error {
+	p, err := c.page(ctx, c.address.own("$count=true", "$filter="+r.filter), count+limits.PageRows, limits, func(s seeding.Submission) error {
 		if r.ids[s.ID] {
 			return nil
 		}
@@ -151,7 +149,7 @@ func isCode(err error, code string) bool {
 
 // page reads one list. How far it came is said also with an error, which is a fault
 // but for that of the function.
-func (c *Central) page(ctx context.Context, address string, most int, limits Limits, each func(Submission) error) (page, error) {
+func (c *Central) page(ctx context.Context, address string, most int, limits Limits, each func(seeding.Submission) error) (page, error) {
 	p := page{count: -1}
 	err := c.session.get(ctx, address, nil, func(resp *http.Response) (err error) {
 		if resp.StatusCode != http.StatusOK {
@@ -180,22 +178,16 @@ func isJSON(resp *http.Response) bool {
 	return strings.HasPrefix(kind, "application/json")
 }
 
-// Askable reports whether a filter can name an id. Forms may send others (facts/odk.md
-// 5.8, 9).
-func Askable(id string) bool {
-	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.Contains(id, "'") && !strings.ContainsFunc(id, unicode.IsControl)
-}
-
 // maxAddress is how long an address may be: nginx refuses one above 8 KB, and the
 // request line has more in it.
 const maxAddress = 7500
 
-// ByID gives those of some submissions that are there to a function, in as few calls as
+// ReadSome gives those of some submissions that are there to a function, in as few calls as
 // addresses may be long. Those that are not given are deleted or not there. For its
-// errors see Read; an id that is not Askable is refused before any call.
-func (c *Central) ByID(ctx context.Context, ids []string, each func(Submission) error) error {
+// errors see Read; an id that is not seeding.Askable is refused before any call.
+func (c *Central) ReadSome(ctx context.Context, ids []string, each func(seeding.Submission) error) error {
 	for _, id := range ids {
-		if !Askable(id) {
+		if !seeding.Askable(id) {
 			return fault(seeding.RefusedData, NotAskable)
 		}
 	}
@@ -216,6 +208,14 @@ type group struct {
 	size   int
 }
 
+// or stands between the conditions of a filter.
+const or = "%20or%20"
+
+// named is the condition that a submission has an id.
+func named(id string) string {
+	return "__id%20eq%20'" + strings.ReplaceAll(url.QueryEscape(id), "+", "%20") + "'"
+}
+
 // groups puts ids into filters that an address can hold. An id that is there twice is
 // asked for once.
 func (c *Central) groups(ids []string) (all []group) {
@@ -227,8 +227,7 @@ func (c *Central) groups(ids []string) (all []group) {
 			continue
 		}
 		seen[id] = true
-		condition := "__id%20eq%20'" + strings.ReplaceAll(url.QueryEscape(id), "+", "%20") + "'"
-		const or = "%20or%20"
+		condition := named(id)
 		if g.size > 0 && (len(g.filter)+len(or)+len(condition) > room || g.size == c.limits.PageRows) {
 			all, g = append(all, g), group{}
 		}

@@ -4,23 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
-
-// Submission is one as OData shows it.
-type Submission struct {
-	ID     string    // __id, the same for all its versions
-	Date   time.Time // when Central received it
-	Edits  int
-	Review string // approved, edited, …; "" for none
-	// Record is all of it, as MTS sees it. Numbers are json.Number.
-	Record map[string]any
-}
 
 // page is what one reply was, besides its submissions.
 type page struct {
@@ -34,7 +23,6 @@ type page struct {
 const (
 	maxNesting = 64
 	maxDigits  = 400 // of a number; that of the largest float has 309
-	maxID      = 255 // bytes; forms may send up to 64 characters
 )
 
 // tooLarge is the error of a reply beyond its limits. Code is like that of a failure of
@@ -92,7 +80,7 @@ func (b *budget) Read(p []byte) (int, error) {
 // What was given before an error is right, and may not be all. Only a reply that ends
 // where its JSON ends, with the context that stands after the list, is without error
 // (facts/odk.md 14). A page is returned with an error too: how far it came.
-func readPage(body io.Reader, limits Limits, most int, each func(Submission) error) (page, error) {
+func readPage(body io.Reader, limits Limits, most int, each func(seeding.Submission) error) (page, error) {
 	p := page{count: -1}
 	b := &budget{Reader: body, all: limits.PageBytes, step: limits.RecordBytes}
 	b.next()
@@ -175,7 +163,7 @@ type ignored struct{}
 
 func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
-func (p *page) readList(d *json.Decoder, b *budget, limits Limits, most int, each func(Submission) error) error {
+func (p *page) readList(d *json.Decoder, b *budget, limits Limits, most int, each func(seeding.Submission) error) error {
 	if err := expect(d, '['); err != nil {
 		return err
 	}
@@ -210,35 +198,31 @@ func (p *page) readList(d *json.Decoder, b *budget, limits Limits, most int, eac
 
 // readSubmission reads a record. One without an id is none: a service document has rows
 // too.
-func readSubmission(raw []byte) (Submission, error) {
+func readSubmission(raw []byte) (s seeding.Submission, err error) {
 	if !utf8.Valid(raw) {
-		return Submission{}, wanting("not UTF-8")
+		return s, wanting("not UTF-8")
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var s Submission
-	if d.Decode(&s.Record) != nil || s.Record == nil || !acceptable(s.Record, 1) {
-		return Submission{}, wanting("a row that is no record")
+	if d.Decode(&s.Record) != nil || s.Record == nil || !acceptable(map[string]any(s.Record), 1) {
+		return s, wanting("a row that is no record")
 	}
 	s.ID, _ = s.Record["__id"].(string)
-	if s.ID == "" || len(s.ID) > maxID {
-		return Submission{}, wanting("a row without an id")
+	if s.ID == "" || len(s.ID) > seeding.MaxSubmissionID {
+		return s, wanting("a row without an id")
 	}
 	system, _ := s.Record["__system"].(map[string]any)
 	if date, ok := system["submissionDate"].(string); ok {
 		t, err := time.Parse(time.RFC3339Nano, date)
 		if err != nil {
-			return Submission{}, wanting("a date that is none")
+			return s, wanting("a date that is none")
 		}
-		s.Date = t
+		s.Received = t
 	}
-	s.Review, _ = system["reviewState"].(string)
 	if n, ok := system["edits"].(json.Number); ok {
-		edits, err := wholeNumber(n)
-		if err != nil {
-			return Submission{}, err
+		if s.Edits, err = wholeNumber(n); err != nil {
+			return s, err
 		}
-		s.Edits = edits
 	}
 	return s, nil
 }
@@ -265,9 +249,4 @@ func acceptable(v any, depth int) bool {
 		}
 	}
 	return true
-}
-
-// String has nothing of the record.
-func (s Submission) String() string {
-	return fmt.Sprintf("submission with %d members", len(s.Record))
 }

@@ -27,7 +27,10 @@ type session struct {
 	signIn sync.Mutex // held while signing in, so that concurrent calls do it once
 	mu     sync.Mutex // guards the fields below
 	token  string
-	clock  Clock // as the last sign-in has shown it
+	clock  Clock            // as the last sign-in has shown it
+	fields map[string]known // by the addresses of forms
+	// noSelect is set once Central has shown that it cannot choose columns.
+	noSelect bool
 }
 
 // get asks for something below Central and has the reply used. A session that has ended

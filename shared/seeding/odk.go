@@ -5,8 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ODKSource takes the submissions to one form of an ODK Central. MTS fetches them
@@ -60,6 +64,9 @@ type Form interface {
 	ReadSome(ctx context.Context, ids []string, each func(Submission) error) error
 }
 
+// CountMark begins a mark that is made of a count.
+const CountMark = "n:"
+
 // SubmissionRef is a submission without its fields.
 type SubmissionRef struct {
 	ID       string    // the same for all its versions
@@ -73,6 +80,20 @@ type Submission struct {
 	SubmissionRef
 	Record Record
 }
+
+// String has nothing of the record.
+func (s Submission) String() string { return fmt.Sprintf("submission with %d members", len(s.Record)) }
+
+// Askable reports whether a filter of ODK Central can name the id of a submission. Forms
+// may send others (facts/odk.md 5.8, 9).
+func Askable(id string) bool {
+	return id != "" && len(id) <= MaxSubmissionID && utf8.ValidString(id) &&
+		!strings.Contains(id, "'") && !strings.ContainsFunc(id, unicode.IsControl)
+}
+
+// MaxSubmissionID is how long the id of a submission may be, in bytes; forms may send up
+// to 64 characters.
+const MaxSubmissionID = 255
 
 // Fingerprint shows whether a submission was edited. It is no secret, and never zero.
 func (s SubmissionRef) Fingerprint() Fingerprint { return EditsFingerprint(s.Edits) }
