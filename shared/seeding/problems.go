@@ -478,3 +478,18 @@ func RegistryUnusable(cause error) *Unusable {
 		"Save the connector's configuration anew, with the password.",
 	), cause}
 }
+
+// FormUnusable is the error of a form of ODK Central that cannot be opened: the password
+// is missing, or the addresses cannot be used.
+func FormUnusable(cause error) *Unusable {
+	if IsNotFound(cause) {
+		return &Unusable{describe("odk_password_missing",
+			"The password of ODK Central is not stored.",
+			"Enter odk.password in the connector's configuration again.",
+		), cause}
+	}
+	return &Unusable{describe("odk_unusable",
+		"The form of ODK Central cannot be opened as it is configured, or the password cannot be read.",
+		"Save the connector's configuration anew, with odk.odata_url as Central shows it and with odk.password.",
+	), cause}
+}
