@@ -20,6 +20,7 @@ import (
 	"openg2p.org/mts-connector/shared/function/invoke"
 	"openg2p.org/mts-connector/shared/gateway"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
@@ -49,6 +50,7 @@ func main() {
 		},
 		Conditions:   odoo.Conditions,
 		CheckAddress: func(a seeding.Address) error { return calls.Check(a.Scheme, a.Host) },
+		FormAddress:  odk.Addresses,
 		Invoker:      invoke.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()},
 		Now:          function.Clock{}.Now,
 		NewID:        function.NewID,

@@ -44,6 +44,16 @@ func ParseAddress(base, odata string) (Address, error) {
 	return parseAddress(central, strings.TrimSpace(odata))
 }
 
+// Addresses are the addresses of a Central and of a form of it in the form in which they
+// are compared and stored; for the error see ParseAddress.
+func Addresses(base, odata string) (baseURL, odataURL string, err error) {
+	a, err := ParseAddress(base, odata)
+	if err != nil {
+		return "", "", err
+	}
+	return a.Base.String(), a.String(), nil
+}
+
 // example is how an address looks.
 const example = "one such as https://central.example.org/v1/projects/1/forms/registration.svc"
 

@@ -33,6 +33,16 @@ func faultCodes() []string {
 	return slices.Compact(codes)
 }
 
+// odkCodes are those of the faults of ODK Central, with some that stand for all others.
+func odkCodes() []string {
+	codes := []string{"{fault}", "HTTP-{status}", "ODK-{code}"}
+	for _, table := range []map[string]texts{causes, odkCauses} {
+		codes = slices.AppendSeq(codes, maps.Keys(table))
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
 // Problems are all problems of connectors, each once for a source.
 func Problems() (all []Raised) {
 	add := func(source Source, d Description) {
@@ -63,6 +73,13 @@ func Problems() (all []Raised) {
 		add(ProblemRead, braced(d))
 		add(ProblemReply, braced(ReplyProblem(&Fault{Code: code})))
 	}
+	for _, code := range odkCodes() {
+		for _, kind := range []FaultKind{RefusedRequest, Unreachable} {
+			d := ODKProblem(&Fault{Kind: kind, Code: code, Field: "{field}"})
+			d.Text = strings.ReplaceAll(d.Text, "("+code+")", "({fault})")
+			add(ProblemODK, d)
+		}
+	}
 	for _, raised := range []Raised{
 		{ProblemIdentity, saidByAny(IdentityRefused)},
 		{ProblemIdentity, TokensMisshapen}, {ProblemIdentity, TokensMade}, {ProblemIdentity, TokensAlike},
@@ -83,6 +100,8 @@ func Problems() (all []Raised) {
 		{ProblemConfig, RegistryUnusable(ErrNotFound).Description},
 		{ProblemConfig, RegistryUnusable(&AddressError{Reason: "…"}).Description},
 		{ProblemConfig, RegistryUnusable(nil).Description},
+		{ProblemConfig, FormUnusable(ErrNotFound).Description},
+		{ProblemConfig, FormUnusable(nil).Description},
 	} {
 		add(raised.Source, raised.Description)
 	}
@@ -140,7 +159,8 @@ func Meanings() iter.Seq2[string, Meaning] {
 func Lines() (all []Line) {
 	for _, source := range []PasswordSource{PasswordOfOther, PasswordMissing} {
 		line, _ := source.Line(nil)
-		all = append(all, line)
+		ofODK, _ := source.ODKLine(nil)
+		all = append(all, line, ofODK)
 	}
-	return append(all, ConnectorGone, NoMTS, NoRegistry)
+	return append(all, ConnectorGone, NoMTS, NoRegistry, NoODK)
 }

@@ -76,9 +76,10 @@ func (c Connector) IsDirect() bool { return c.Delivery.Direct != nil }
 
 // EndsBatchesOf reports whether a change from a former configuration must wait until no
 // batch is open: what they are answered with goes to the former registry, or, with the
-// former callback, is written there by an Output Format that the new one has not.
+// former callback, is written there by an Output Format that the new one has not. What
+// is pulled from a form is matched with that form.
 func (c Connector) EndsBatchesOf(former Connector) bool {
-	return former.RegistryKey() != c.RegistryKey() || former.IsDirect() != c.IsDirect()
+	return former.RegistryKey() != c.RegistryKey() || former.FormKey() != c.FormKey() || former.IsDirect() != c.IsDirect()
 }
 
 // DirectCallback is the part of a Request about a direct callback.

@@ -79,29 +79,39 @@ const (
 	PasswordMissing PasswordSource = "no_password"
 )
 
-// About is the configuration that the inquiry is about, and where its password comes
-// from. stored is its connector as it is now, zero for a draft of a new one. A stored
-// password goes only to the registry that it was stored for, or whoever may ask could
-// send it to one of their own.
-func (q Inquiry) About(stored Connector) (Connector, PasswordSource) {
+// Passwords are where the passwords come from with which an inquiry signs in.
+type Passwords struct{ Registry, ODK PasswordSource }
+
+// About is the configuration that the inquiry is about, and where its passwords come
+// from. stored is its connector as it is now, zero for a draft of a new one, and given
+// are the secrets that came with the draft. A stored password goes only to the registry,
+// or the account of ODK Central, that it was stored for, or whoever may ask could send it
+// to a server of their own.
+func (q Inquiry) About(stored Connector, given map[string]string) (Connector, Passwords) {
 	if q.Draft == nil {
-		return stored, PasswordStored
+		return stored, Passwords{PasswordStored, PasswordStored}
 	}
 	c := *q.Draft
-	c.ID, c.Version, c.Secrets = q.ID, 0, nil
+	c.ID, c.Version, c.Secrets = q.ID, 0, map[string]string{}
 	if q.Connector != "" {
 		c.ID, c.Version = q.Connector, stored.Version
 	}
-	switch {
-	case q.Given:
-		return c, PasswordGiven
-	case stored.Secrets[RegistryPassword] == "":
-		return c, PasswordMissing
-	case !stored.Registry.SameRegistry(c.Registry):
-		return c, PasswordOfOther
+	source := func(name string, same bool) PasswordSource {
+		switch {
+		case given[name] != "":
+			return PasswordGiven
+		case stored.Secrets[name] == "":
+			return PasswordMissing
+		case !same:
+			return PasswordOfOther
+		}
+		c.Secrets[name] = stored.Secrets[name]
+		return PasswordStored
 	}
-	c.Secrets = stored.Secrets
-	return c, PasswordStored
+	return c, Passwords{
+		Registry: source(RegistryPassword, stored.Registry.SameRegistry(c.Registry)),
+		ODK:      source(ODKPassword, SameODKAccount(stored, c)),
+	}
 }
 
 // AskedStore reads the connector that an inquiry is about.
@@ -111,16 +121,16 @@ type AskedStore interface {
 
 // AskedAbout is Inquiry.About with the connector as it is stored now; ErrNotFound if it
 // was deleted meanwhile.
-func AskedAbout(ctx context.Context, store AskedStore, q Inquiry) (Connector, PasswordSource, error) {
+func AskedAbout(ctx context.Context, store AskedStore, q Inquiry, given map[string]string) (Connector, Passwords, error) {
 	var stored Connector
 	if q.Connector != "" {
 		var err error
 		if stored, err = store.Connector(ctx, q.Connector); err != nil {
-			return Connector{}, "", err
+			return Connector{}, Passwords{}, err
 		}
 	}
-	c, source := q.About(stored)
-	return c, source, nil
+	c, passwords := q.About(stored, given)
+	return c, passwords, nil
 }
 
 // OpenInquiry is what the functions share about an inquiry that is not over: one
@@ -247,8 +257,8 @@ type LookUps struct {
 	ByID, ByRegistrant, ByValue time.Duration
 }
 
-// Line is the line of a sign-in that is not tried; tried is true if there is a password
-// to try. unread is why a stored one could not be read.
+// Line is the line of a sign-in at the registry that is not tried; tried is true if there
+// is a password to try. unread is why a stored one could not be read.
 func (s PasswordSource) Line(unread error) (l Line, tried bool) {
 	l = Line{Name: "sign_in", Result: LineNotTried, Code: string(s), Field: "registry_password"}
 	switch {
@@ -264,6 +274,29 @@ func (s PasswordSource) Line(unread error) (l Line, tried bool) {
 		}
 	case unread != nil:
 		return RegistryUnusable(unread).Line("sign_in", l.Field), false
+	default:
+		return Line{}, true
+	}
+	return l, false
+}
+
+// ODKLine is the same of the sign-in at ODK Central.
+func (s PasswordSource) ODKLine(unread error) (l Line, tried bool) {
+	l = Line{Name: "odk_sign_in", Result: LineNotTried, Code: string(s), Field: "odk_password"}
+	switch {
+	case s == PasswordOfOther:
+		l.Code = "another_account"
+		l.Description = Description{
+			Text:   "Not tried: the password is stored for another Central, account or MTS.",
+			Remedy: "Give the password with the draft. A stored one is sent only to the Central that it was stored for, and to its MTS.",
+		}
+	case s == PasswordMissing:
+		l.Description = Description{
+			Text:   "Not tried: there is no password.",
+			Remedy: "Give the password of the account with the draft.",
+		}
+	case unread != nil:
+		return FormUnusable(unread).Line("odk_sign_in", l.Field), false
 	default:
 		return Line{}, true
 	}
@@ -324,5 +357,8 @@ var (
 	}}
 	NoRegistry = Line{Name: "registry", Result: LineNotTried, Code: "missing", Field: "registry_url", Description: Description{
 		Text: "Not tried: address, database or user of the registry are missing.", Remedy: "Write registry.url, registry.database and registry.username.",
+	}}
+	NoODK = Line{Name: "odk_reach", Result: LineNotTried, Code: "missing", Field: "odk_base_url", Description: Description{
+		Text: "Not tried: address, form or account of ODK Central are missing.", Remedy: "Write odk.base_url, odk.odata_url and odk.email.",
 	}}
 )

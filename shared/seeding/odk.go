@@ -24,8 +24,17 @@ type ODKSource struct {
 }
 
 // FromODK reports whether registrants come of submissions to a form, and not from
-// the registry.
-func (c Connector) FromODK() bool { return c.ODK.BaseURL != "" }
+// the registry. A draft may still lack the address of Central.
+func (c Connector) FromODK() bool { return c.ODK.BaseURL != "" || c.Registry.SubmissionType != "" }
+
+// SameODKAccount reports whether the password of ODK Central that is stored for one
+// connector goes nowhere else with another: to the same account of the same Central, and
+// by the same MTS, which gets it with every request.
+func SameODKAccount(stored, c Connector) bool {
+	_, wrong := ParseAddress(c.ODK.BaseURL)
+	return wrong == nil && normalAddress(stored.ODK.BaseURL) == normalAddress(c.ODK.BaseURL) &&
+		stored.ODK.Email == c.ODK.Email && stored.MTSKey() == c.MTSKey()
+}
 
 // FormKey identifies the form of the connector; "" if its registrants come from the
 // registry.

@@ -35,7 +35,7 @@ func odkProblem(f *Fault) Description {
 	case strings.HasPrefix(f.Code, "HTTP-"):
 		return describe("odk_answered_instead",
 			"A web server or proxy answers in place of ODK Central ("+f.Code+").",
-			"Check that Central is up, that odk.base_url is its address, and that what stands before it lets GET and POST below /v1 pass.",
+			"Check that Central is up, that odk.base_url is its address, and that what stands before it lets all calls below /v1 pass.",
 		)
 	case f.Kind == Unreachable || f.Kind == Unknown:
 		return describe("odk_unreachable",

@@ -71,6 +71,7 @@ func newHosts(before, after seeding.Connector) (attributes []any) {
 	for _, host := range []struct{ name, before, after string }{
 		{"mts_host", before.MTS.URL, after.MTS.URL},
 		{"registry_host", before.Registry.URL, after.Registry.URL},
+		{"odk_host", before.ODK.BaseURL, after.ODK.BaseURL},
 		{"callback_host", direct(before).URL, direct(after).URL},
 		{"callback_auth_host", direct(before).Auth.URL, direct(after).Auth.URL},
 	} {
@@ -144,7 +145,7 @@ func hostChanges(c seeding.Connector) (changes []seeding.FieldChange) {
 
 // shownWords are fields whose texts are words of a list, times or zones.
 var shownWords = []string{
-	"language", "job_type", "daily_at", "time_zone", "starts", "ends",
+	"input_type", "language", "job_type", "daily_at", "time_zone", "starts", "ends", "odk.received_from",
 	"callback.http_method", "callback.auth_type", "token_shape.alphabet",
 }
 
@@ -189,13 +190,14 @@ func fieldsOf(c seeding.Connector) map[string]any {
 }
 
 func differences(prefix string, before, after map[string]any) (changes []seeding.FieldChange) {
-	all := maps.Clone(after)
+	all := map[string]any{}
+	maps.Copy(all, after)
 	maps.Copy(all, before)
 	for name := range all {
 		inner, isObject := before[name].(map[string]any)
 		innerAfter, staysObject := after[name].(map[string]any)
 		switch {
-		case isObject && staysObject:
+		case isObject && (staysObject || after[name] == nil), staysObject && before[name] == nil:
 			changes = append(changes, differences(prefix+name+".", inner, innerAfter)...)
 		case !reflect.DeepEqual(before[name], after[name]):
 			change := seeding.FieldChange{Name: prefix + name, Before: shown(prefix+name, before[name]), After: shown(prefix+name, after[name])}

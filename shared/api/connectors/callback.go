@@ -64,6 +64,7 @@ func (d callbackDocument) callback(secret callbackSecretsBody) setup.Callback {
 // stored, with their names in the document.
 var secretFields = []struct{ field, name string }{
 	{seeding.RegistryPassword, "registry.password"},
+	{seeding.ODKPassword, "odk.password"},
 	{seeding.CallbackPassword, "callback.auth_password"},
 	{seeding.CallbackClientSecret, "callback.auth_client_secret"},
 	{seeding.CallbackToken, "callback.auth_token"},
@@ -71,9 +72,9 @@ var secretFields = []struct{ field, name string }{
 }
 
 // newSecrets are the secrets that come with a configuration, by their field.
-func newSecrets(password string, c setup.Callback) map[string]string {
+func newSecrets(password, odkPassword string, c setup.Callback) map[string]string {
 	given := map[string]string{
-		seeding.RegistryPassword: password, seeding.CallbackPassword: c.Password,
+		seeding.RegistryPassword: password, seeding.ODKPassword: odkPassword, seeding.CallbackPassword: c.Password,
 		seeding.CallbackClientSecret: c.ClientSecret, seeding.CallbackToken: c.Token,
 	}
 	if len(c.Headers) > 0 {

@@ -9,11 +9,11 @@ import (
 
 // askCheck begins a check of a stored connector or of a draft.
 func (s *service) askCheck(w http.ResponseWriter, r *http.Request) error {
-	q, password, err := s.inquiry(w, r, seeding.CheckInquiry)
+	q, given, err := s.inquiry(w, r, seeding.CheckInquiry)
 	if err != nil {
 		return err
 	}
-	return s.beginCheck(w, r, q, password)
+	return s.beginCheck(w, r, q, given)
 }
 
 // checkConnector begins a check of the connector that the path names.
@@ -22,7 +22,7 @@ func (s *service) checkConnector(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.beginCheck(w, r, s.asked(r, seeding.CheckInquiry, c.ID, previewBody{}), "")
+	return s.beginCheck(w, r, s.asked(r, seeding.CheckInquiry, c.ID, previewBody{}), nil)
 }
 
 // checkRegistrant begins a look at what the registry says of a registrant now. It is a
@@ -38,11 +38,11 @@ func (s *service) checkRegistrant(w http.ResponseWriter, r *http.Request) error 
 	}
 	q := s.asked(r, seeding.RegistrantInquiry, c.ID, previewBody{})
 	q.Registrants = []int64{registrant}
-	return s.beginCheck(w, r, q, "")
+	return s.beginCheck(w, r, q, nil)
 }
 
-func (s *service) beginCheck(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) error {
-	q, err := s.ask(w, r, q, password)
+func (s *service) beginCheck(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, given map[string]string) error {
+	q, err := s.ask(w, r, q, given)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 	var attempts seeding.Attempts
 	var run *runDocument
 	var found seeding.RegistryFound
+	var doneUntil *time.Time
 	all, ctx := errgroup.WithContext(r.Context())
 	all.Go(func() (err error) {
 		attempts, err = s.attempts(ctx, state, known{map[string]seeding.MTSState{}, map[string]seeding.RegistryState{}})
@@ -44,6 +45,9 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 		return err
 	})
 	all.Go(func() (err error) { run, err = s.openRun(ctx, state); return err })
+	if c.FromODK() {
+		all.Go(func() (err error) { doneUntil, err = s.doneUntil(ctx, c); return err })
+	}
 	all.Go(func() (err error) {
 		found, err = s.Store.Found(ctx, c.RegistryKey())
 		if seeding.IsNotFound(err) {
@@ -56,6 +60,9 @@ func (s *service) reply(w http.ResponseWriter, r *http.Request, status int, c se
 	}
 	w.Header().Set("ETag", api.ETag(c.Version))
 	document := newConnectorDocument(c, attempts)
+	if document.ODK != nil {
+		document.ODK.DoneUntil = doneUntil
+	}
 	document.Warnings, document.OpenRun, document.RegistryVersion = warnings, run, newVersionDocument(found)
 	api.Reply(w, status, document)
 	return nil

@@ -46,10 +46,12 @@ type Options struct {
 	// CheckAddress returns why MTS or a registry must not be called at an
 	// address, in words for the user. nil: any may be called.
 	CheckAddress func(seeding.Address) error
-	Invoker      Invoker
-	Now          func() time.Time
-	NewID        func() string // 26 letters and digits that nobody can guess
-	Log          *slog.Logger
+	// FormAddress is setup.Rules.FormAddress.
+	FormAddress func(base, odata string) (baseURL, odataURL string, err error)
+	Invoker     Invoker
+	Now         func() time.Time
+	NewID       func() string // 26 letters and digits that nobody can guess
+	Log         *slog.Logger
 	// Caller is who made a request, and what they may do. By default nobody may
 	// anything.
 	Caller     func(*http.Request) Caller
@@ -165,7 +167,7 @@ func translate(r *http.Request, err error) *api.Problem {
 	case errors.Is(err, seeding.ErrOpenBatches) && r.Method == http.MethodDelete:
 		return api.NewProblem(openBatches, "Batches of this connector are under way, or submit is at work on it, and answers are still to be written. "+untilNoneIsOpen+"delete it.")
 	case errors.Is(err, seeding.ErrOpenBatches):
-		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry and the callback as they are configured now. "+untilNoneIsOpen+"change address or database of the registry, or to or from a direct callback.")
+		return api.NewProblem(openBatches, "Batches of this connector are under way, and their answers belong to the registry, the form and the callback as they are configured now. "+untilNoneIsOpen+"change address or database of the registry, or the form of ODK Central, or to or from a direct callback.")
 	case errors.Is(err, seeding.ErrLeaseHeld):
 		return api.NewProblem(inUse, "The connector is in use by a run. Try again in a minute.")
 	}

@@ -9,11 +9,17 @@ import (
 
 	"openg2p.org/mts-connector/shared/api"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
+)
+
+// Values of input_type.
+const (
+	fromRegistry = "registry"
+	fromODK      = "odk"
 )
 
 // Members that have one value today. Others come with later features.
 const (
-	inputType    = "registry"
 	outputType   = "json"
 	deliveryType = "callback"
 	httpMethod   = "POST" // of the managed callback, as the next
@@ -81,6 +87,7 @@ type configurationDocument struct {
 	Fields          []string         `json:"fields"`
 	Callback        callbackDocument `json:"callback"`
 	Registry        registryDocument `json:"registry"`
+	ODK             *odkDocument     `json:"odk,omitempty"`
 	MandatoryFields []string         `json:"mandatory_fields"`
 	BatchMaximum    int              `json:"batch_maximum"`
 	WidthMaximum    int              `json:"width_maximum"`
@@ -179,8 +186,8 @@ func newProblemDocuments(a seeding.Attempts) map[seeding.Source]problemDocument 
 
 func newConfigurationDocument(c seeding.Connector) configurationDocument {
 	m := c.Source.Mapping
-	return configurationDocument{
-		Name: c.Name, MTSURL: c.MTS.URL, InputType: inputType,
+	d := configurationDocument{
+		Name: c.Name, MTSURL: c.MTS.URL, InputType: fromRegistry,
 		Mapping: mappingDocument{
 			VID: m.VID, Name: list(m.Name), Gender: m.Gender, DOB: m.DOB,
 			PhoneNumber: m.PhoneNumber, EmailID: m.EmailID, FullAddress: list(m.FullAddress),
@@ -196,6 +203,11 @@ func newConfigurationDocument(c seeding.Connector) configurationDocument {
 		MandatoryFields: list(c.Source.Mandatory), BatchMaximum: c.MTS.BatchMaximum, WidthMaximum: c.MTS.WidthMaximum, RemoveVIDs: c.Output.RemoveVIDs,
 		TokenShape: shapeDocument(c.Output.TokenShape.OrMOSIP()),
 	}
+	if c.FromODK() {
+		d.InputType, d.ODK = fromODK, newODKDocument(c)
+		d.Domain, d.Fields = setup.DefaultDomain(c.Registry), setup.Defaults().Source.Fields // they do not count
+	}
+	return d
 }
 
 // list is never null, because in a request null means the default.
@@ -219,6 +231,7 @@ type runDocument struct {
 	ID        string             `json:"id"`
 	Kind      seeding.RunKind    `json:"kind"`
 	Selection *selectionDocument `json:"selection,omitempty"` // of an import
+	Looks     *looksDocument     `json:"looks,omitempty"`     // of a connector of ODK
 	State     string             `json:"state"`               // open, completed or cancelled
 	EndedBy   seeding.Ending     `json:"ended_by,omitempty"`  // if it had not looked at everybody
 	Cancelled bool               `json:"cancelled,omitempty"` // an open run that ends with the batches under way
@@ -243,8 +256,9 @@ type runDocument struct {
 
 // selectionDocument is whom an import takes.
 type selectionDocument struct {
-	Registrants int    `json:"registrants,omitempty"` // how many were listed
-	Domain      string `json:"domain,omitempty"`
+	Registrants int             `json:"registrants,omitempty"` // how many were listed
+	Domain      string          `json:"domain,omitempty"`
+	Window      *windowDocument `json:"window,omitempty"` // of a connector of ODK
 }
 
 type tallyDocument struct {
@@ -294,10 +308,10 @@ func newRunDocument(r seeding.Run, p seeding.Progress) runDocument {
 	}
 	var selection *selectionDocument
 	if r.Kind == seeding.Import {
-		selection = &selectionDocument{Registrants: r.Selection.Listed, Domain: r.Selection.Domain}
+		selection = &selectionDocument{Registrants: r.Selection.Listed, Domain: r.Selection.Domain, Window: newWindowDocument(r.Selection.Window)}
 	}
 	return runDocument{
-		ID: r.ID, Kind: cmp.Or(r.Kind, seeding.Recurring), Selection: selection, State: state, EndedBy: r.Ending, Version: r.Version,
+		ID: r.ID, Kind: cmp.Or(r.Kind, seeding.Recurring), Selection: selection, Looks: newLooksDocument(r.Looks), State: state, EndedBy: r.Ending, Version: r.Version,
 		Started: r.Started, Completed: moment(r.Completed), Passes: r.Passes,
 		Tally: tallyDocument(r.Tally), Note: note(r.WhyNobody()), Totals: newTotalsDocument(r.Totals, r.Again), OpenBatches: open, Left: left,
 		RecordsPerSecond: thousandths(p.PerSecond), ExpectedEnd: wholeSecond(p.End),
@@ -312,25 +326,31 @@ func wholeSecond(t time.Time) *time.Time {
 }
 
 type batchDocument struct {
-	ID       string             `json:"id"`
-	State    seeding.BatchState `json:"state"`
-	Count    int                `json:"count"`
-	Totals   totalsDocument     `json:"totals"`
-	Claimed  time.Time          `json:"claimed"`
-	Deadline time.Time          `json:"deadline"`
-	Closed   *time.Time         `json:"closed,omitempty"`
+	ID    string             `json:"id"`
+	State seeding.BatchState `json:"state"`
+	Count int                `json:"count"`
+	// Of a connector of ODK: one of the two.
+	Window      *windowDocument `json:"window,omitempty"`
+	Submissions int             `json:"submissions,omitempty"`
+
+	Totals   totalsDocument `json:"totals"`
+	Claimed  time.Time      `json:"claimed"`
+	Deadline time.Time      `json:"deadline"`
+	Closed   *time.Time     `json:"closed,omitempty"`
 }
 
 func newBatchDocument(b seeding.Batch) batchDocument {
 	return batchDocument{
-		ID: b.Ref.Batch, State: b.State, Count: b.Count, Totals: newTotalsDocument(b.SoFar(), 0),
+		ID: b.Ref.Batch, State: b.State, Count: b.Count, Window: newWindowDocument(b.Window), Submissions: len(b.Submissions), Totals: newTotalsDocument(b.SoFar(), 0),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),
 	}
 }
 
 type rejectionDocument struct {
-	Identifier  int64                 `json:"identifier"` // in the registry, that holds the VID
-	Registrant  int64                 `json:"registrant"`
+	Identifier  *int64                `json:"identifier,omitempty"` // in the registry, that holds the VID
+	Registrant  *int64                `json:"registrant,omitempty"`
+	Submission  string                `json:"submission,omitempty"` // in place of both, of a connector of ODK
+	Received    *time.Time            `json:"received,omitempty"`
 	Kind        seeding.RejectionKind `json:"kind"`
 	Code        string                `json:"code,omitempty"`   // several are joined by commas
 	Fields      []string              `json:"fields,omitempty"` // those of MTS's fields that MOSIP named
@@ -349,9 +369,15 @@ func newRejectionDocument(x seeding.Rejection, c seeding.Connector, a seeding.At
 		codes, named = append(codes, code), append(named, fields...)
 	}
 	slices.Sort(named)
-	return rejectionDocument{
-		Identifier: x.Identifier, Registrant: x.Registrant, Kind: x.Kind,
+	d := rejectionDocument{
+		Kind: x.Kind,
 		Code: strings.Join(codes, ","), Fields: slices.Compact(named), reasonsDocument: reasonsOf(x, c),
 		Attempts: x.Attempts, NextAttempt: moment(a.Rejected(x)), Since: x.Since, LastAttempt: x.LastAttempt, Holder: x.Holder,
 	}
+	if x.Submission != "" {
+		d.Submission, d.Received = x.Submission, moment(x.Received)
+	} else {
+		d.Identifier, d.Registrant = &x.Identifier, &x.Registrant
+	}
+	return d
 }

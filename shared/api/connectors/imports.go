@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -36,6 +37,7 @@ const (
 type importBody struct {
 	Registrants []int64         `json:"registrants"`
 	Domain      json.RawMessage `json:"domain"`
+	Window      *windowBody     `json:"window"`
 }
 
 // openImport opens an import, also of a connector that is stopped.
@@ -48,13 +50,13 @@ func (s *service) openImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	registrants, domain, err := s.readImport(w, r, c)
+	registrants, selection, err := s.readImport(w, r, c)
 	if err != nil {
 		return err
 	}
 	order := seeding.Order{
-		Registrants: registrants, Key: key, Digest: digestOf(registrants, domain),
-		Run: seeding.Run{ID: s.NewID(), Kind: seeding.Import, Selection: seeding.Selection{Listed: len(registrants), Domain: domain}},
+		Registrants: registrants, Key: key, Digest: digestOf(registrants, selection),
+		Run: seeding.Run{ID: s.NewID(), Kind: seeding.Import, Selection: selection},
 	}
 	change := s.change(r, seeding.ChangeImport, c)
 	change.Run = order.Run.ID
@@ -88,17 +90,18 @@ func idempotencyKey(r *http.Request) (string, error) {
 }
 
 // readImport reads whom an import is to take. The registrants are sorted, each once.
-func (s *service) readImport(w http.ResponseWriter, r *http.Request, c seeding.Connector) (registrants []int64, domain string, err error) {
+func (s *service) readImport(w http.ResponseWriter, r *http.Request, c seeding.Connector) (registrants []int64, selection seeding.Selection, err error) {
 	var body importBody
 	wrong, err := openapi.Read(w, r, &body)
 	if err != nil {
-		return nil, "", err
+		return nil, selection, err
 	}
+	checkImportOf(c, body, &wrong)
 	if body.Domain != nil && body.Registrants != nil {
 		wrong.Add("/domain", api.Flaw{Code: "together", Params: api.Params{"with": "registrants"}, Detail: "cannot be given together with registrants"})
 	}
-	var flaw *api.Flaw
-	if domain, flaw = domainOf(body.Domain, ""); flaw != nil {
+	domain, flaw := domainOf(body.Domain, "")
+	if flaw != nil {
 		wrong.Add("/domain", *flaw)
 	}
 	if domain != "" && !wrong.Touch("/domain") {
@@ -111,12 +114,32 @@ func (s *service) readImport(w http.ResponseWriter, r *http.Request, c seeding.C
 			}
 		}
 	}
-	return distinct(body.Registrants), domain, wrong.Err()
+	registrants = distinct(body.Registrants)
+	window := body.Window.read(&wrong)
+	return registrants, seeding.Selection{Listed: len(registrants), Domain: domain, Window: window}, wrong.Err()
+}
+
+// checkImportOf: an import of a connector of ODK takes a window, one of the registry
+// registrants or a domain.
+func checkImportOf(c seeding.Connector, body importBody, wrong *api.FieldErrors) {
+	of, refused := fromRegistry, map[string]bool{"/window": body.Window != nil}
+	if c.FromODK() {
+		of, refused = fromODK, map[string]bool{"/registrants": body.Registrants != nil, "/domain": body.Domain != nil}
+	}
+	for _, pointer := range slices.Sorted(maps.Keys(refused)) {
+		if refused[pointer] && !wrong.Touch(pointer) {
+			wrong.Add(pointer, api.Flaw{Code: "odk_import", Params: api.Params{"input_type": of}, Detail: "cannot be given to a connector of input_type " + of})
+		}
+	}
 }
 
 // digestOf tells requests for imports apart.
-func digestOf(registrants []int64, domain string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s", registrants, domain))
+func digestOf(registrants []int64, s seeding.Selection) string {
+	text := fmt.Appendf(nil, "%d\n%s", registrants, s.Domain)
+	if s.Window != (seeding.Window{}) {
+		text = fmt.Appendf(text, "\n%d %d", s.Window.From.UnixMilli(), s.Window.To.UnixMilli())
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 

@@ -54,33 +54,33 @@ const usualCount = 10
 
 // inquiry reads a request about a stored connector or a draft. Whoever asks about a
 // draft, and so about addresses of their own, must be an administrator.
-func (s *service) inquiry(w http.ResponseWriter, r *http.Request, kind seeding.InquiryKind) (q seeding.Inquiry, password string, err error) {
+func (s *service) inquiry(w http.ResponseWriter, r *http.Request, kind seeding.InquiryKind) (q seeding.Inquiry, given map[string]string, err error) {
 	body := inquiryBody{previewBody: previewBody{Count: usualCount}}
 	wrong, err := openapi.Read(w, r, &body)
 	if err != nil {
-		return q, "", err
+		return q, nil, err
 	}
 	if body.Configuration != nil {
 		if err := s.needs(r, Administrator); err != nil {
-			return q, "", err
+			return q, nil, err
 		}
 	} else if body.Connector == "" && !wrong.Touch("/connector") && !wrong.Touch("/configuration") {
 		wrong.Add("/connector", api.Flaw{Code: "required", Detail: "is required, or a configuration"})
 	}
 	if err := wrong.Err(); err != nil {
-		return q, "", err
+		return q, nil, err
 	}
 	q = s.asked(r, kind, body.Connector, body.previewBody)
 	before, err := s.before(r, body.Connector)
 	if err != nil || body.Configuration == nil {
-		return q, "", err
+		return q, nil, err
 	}
 	d, err := s.draftOf(body.Configuration, before)
 	if err != nil {
-		return q, "", err
+		return q, nil, err
 	}
 	if err := s.mended(d.wrong).Err(); err != nil {
-		return q, "", err
+		return q, nil, err
 	}
 	if d.wrong.Touch("/mts_url") {
 		d.connector.MTS.URL = ""
@@ -90,9 +90,20 @@ func (s *service) inquiry(w http.ResponseWriter, r *http.Request, kind seeding.I
 			d.connector.Registry.URL = ""
 		}
 	}
+	for _, member := range []string{"/odk/base_url", "/odk/odata_url", "/odk/email"} {
+		if d.wrong.Touch(member) {
+			d.connector.ODK.BaseURL = ""
+		}
+	}
 	d.connector.Secrets = nil // whether stored ones may be used is decided when it is worked off
-	q.Draft, q.Given = &d.connector, d.password != ""
-	return q, d.password, nil
+	given = map[string]string{}
+	for _, name := range []string{seeding.RegistryPassword, seeding.ODKPassword} {
+		if value := d.secrets[name]; value != "" {
+			given[name] = value
+		}
+	}
+	q.Draft, q.Given = &d.connector, len(given) > 0
+	return q, given, nil
 }
 
 // asked is an inquiry of whoever makes the request.
@@ -115,7 +126,7 @@ func (s *service) asker(r *http.Request) string {
 }
 
 // missing are the codes of what is only missing.
-var missing = []string{"required", "password_required", "password_again", "auth_required", "auth_who", "required_with", "secret_again"}
+var missing = []string{"required", "password_required", "password_again", "auth_required", "auth_who", "required_with", "secret_again", "odk_required"}
 
 // mended are the errors of a draft that keep it from being looked at: what is only
 // missing does not, because a form can be checked while it is filled in.
@@ -132,7 +143,7 @@ func (s *service) mended(wrong api.FieldErrors) (left api.FieldErrors) {
 // this order nothing is left over, whatever ends on the way: submit ends an inquiry
 // that lacks its secrets, and deletes those that are there. A lost invocation is made
 // up for by the next tick.
-func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) (seeding.Inquiry, error) {
+func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, given map[string]string) (seeding.Inquiry, error) {
 	ctx := r.Context()
 	q, err := s.Store.Ask(ctx, q)
 	if errors.Is(err, seeding.ErrManyInquiries) {
@@ -141,7 +152,7 @@ func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry,
 	if err != nil {
 		return q, err
 	}
-	if q, err = s.keepSecrets(ctx, q, password); err != nil {
+	if q, err = s.keepSecrets(ctx, q, given); err != nil {
 		return q, err
 	}
 	if err := s.Invoker.InvokeInquiry(ctx, q.ID); err != nil {
@@ -156,7 +167,7 @@ func (s *service) ask(w http.ResponseWriter, r *http.Request, q seeding.Inquiry,
 
 // keepSecrets stores what an inquiry needs in secret, and deletes it again if the inquiry
 // is over by then: nobody else would.
-func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, password string) (seeding.Inquiry, error) {
+func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, given map[string]string) (seeding.Inquiry, error) {
 	makesKey := q.Kind == seeding.PreviewInquiry
 	if !makesKey && !q.Given {
 		return q, nil
@@ -169,7 +180,7 @@ func (s *service) keepSecrets(ctx context.Context, q seeding.Inquiry, password s
 		}
 	}
 	if q.Given {
-		if err := s.InquirySecrets.KeepGiven(storing, q.ID, map[string]string{seeding.RegistryPassword: password}); err != nil {
+		if err := s.InquirySecrets.KeepGiven(storing, q.ID, given); err != nil {
 			return q, err
 		}
 	}

@@ -15,11 +15,11 @@ import (
 
 // askPreview begins a preview of a stored connector or of a draft.
 func (s *service) askPreview(w http.ResponseWriter, r *http.Request) error {
-	q, password, err := s.inquiry(w, r, seeding.PreviewInquiry)
+	q, given, err := s.inquiry(w, r, seeding.PreviewInquiry)
 	if err != nil {
 		return err
 	}
-	return s.beginPreview(w, r, q, password)
+	return s.beginPreview(w, r, q, given)
 }
 
 // previewConnector begins a preview of the connector that the path names.
@@ -36,15 +36,15 @@ func (s *service) previewConnector(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return s.beginPreview(w, r, s.asked(r, seeding.PreviewInquiry, c.ID, body), "")
+	return s.beginPreview(w, r, s.asked(r, seeding.PreviewInquiry, c.ID, body), nil)
 }
 
-func (s *service) beginPreview(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, password string) error {
+func (s *service) beginPreview(w http.ResponseWriter, r *http.Request, q seeding.Inquiry, given map[string]string) error {
 	if q.Asker == "" {
 		return api.NewProblem(noName, "A preview shows data of registrants, so only who asked for it gets it, and the token does not say who that is. "+
 			"The issuer of the tokens has to give them the claim sub (of a person), or client_id or azp (of a program).")
 	}
-	q, err := s.ask(w, r, q, password)
+	q, err := s.ask(w, r, q, given)
 	if err != nil {
 		return err
 	}

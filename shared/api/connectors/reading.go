@@ -19,7 +19,6 @@ import (
 // has no id, version and times; of its secrets it names those that stay.
 type draft struct {
 	connector seeding.Connector
-	password  string            // of the registry; "" when not given
 	secrets   map[string]string // all that are new, by their field
 	wrong     api.FieldErrors   // everything that is wrong, in form and meaning
 	doubtful  []warningDocument
@@ -56,13 +55,19 @@ func (s *service) draftOf(configuration json.RawMessage, before *seeding.Connect
 // meaning.
 func (s *service) check(body configurationBody, secret secretsBody, wrong api.FieldErrors, before *seeding.Connector) draft {
 	callback := body.Callback.callback(secret.Callback)
-	d := draft{connector: body.connector(), password: secret.Registry.Password, secrets: newSecrets(secret.Registry.Password, callback), wrong: wrong}
+	d := draft{connector: body.connector(), wrong: wrong}
+	odkPassword := ""
+	if secret.ODK != nil && body.InputType == fromODK {
+		odkPassword = secret.ODK.Password
+	}
+	d.secrets = newSecrets(secret.Registry.Password, odkPassword, callback)
 	d.connector.Delivery = callback.Delivery(before)
 	d.connector.Schedule = body.schedule(&d.wrong)
 	var flaw *api.Flaw
 	if d.connector.Source.Domain, flaw = domainOf(body.Domain, setup.DefaultDomain(d.connector.Registry)); flaw != nil {
 		d.wrong.Add("/domain", *flaw)
 	}
+	d.connector = body.withODK(d.connector, secret.ODK != nil, before, &d.wrong)
 	d.connector.Output.Format = outputFormatOf(body.OutputFormat)
 	if shape := d.connector.Output.TokenShape; shape.Longest < shape.Shortest && !wrong.Touch("/token_shape/longest") && !wrong.Touch("/token_shape/shortest") {
 		d.wrong.Add("/token_shape/longest", api.Flaw{Code: "longest", Detail: "must not be less than shortest"})
@@ -70,7 +75,8 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	formal := d.wrong
 	rules := s.rules()
 	proposal := setup.Proposal{
-		Connector: d.connector, Before: before, PasswordGiven: d.password != "", Password: d.password, Now: s.Now(), Callback: callback,
+		Connector: d.connector, Before: before, PasswordGiven: secret.Registry.Password != "", Password: secret.Registry.Password, Now: s.Now(), Callback: callback,
+		ODKPasswordGiven: odkPassword != "", ODKPassword: odkPassword,
 		Unread: func(f setup.Field) bool { return formal.Touch(pointer(f)) },
 	}
 	found, doubtful := rules.Check(proposal)
@@ -81,7 +87,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 	for _, finding := range doubtful {
 		d.doubtful = append(d.doubtful, warningDocument{pointer(finding.Field), flawOf(finding)})
 	}
-	d.connector = setup.Normalise(d.connector)
+	d.connector = rules.Normalise(d.connector)
 	d.connector.Secrets = proposal.Kept()
 	if before != nil {
 		d.connector.Secrets[seeding.RegistryPassword] = before.Secrets[seeding.RegistryPassword]
@@ -91,7 +97,7 @@ func (s *service) check(body configurationBody, secret secretsBody, wrong api.Fi
 
 // rules are those about the meaning of a configuration.
 func (s *service) rules() setup.Rules {
-	return setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, Conditions: s.Conditions, CheckAddress: s.CheckAddress, Distance: openapi.Distance}
+	return setup.Rules{Mappings: s.Mappings, CheckDomain: s.CheckDomain, Conditions: s.Conditions, CheckAddress: s.CheckAddress, FormAddress: s.FormAddress, Distance: openapi.Distance}
 }
 
 // pointers say where the document has the fields that rules check. Below the
@@ -114,6 +120,14 @@ var pointers = map[setup.Field]string{
 	setup.Starts:           "/starts",
 	setup.Ends:             "/ends",
 	setup.OutputFormat:     "/output_format",
+
+	setup.ODK:            "/odk",
+	setup.ODKBaseURL:     "/odk/base_url",
+	setup.ODKODataURL:    "/odk/odata_url",
+	setup.ODKEmail:       "/odk/email",
+	setup.ODKPassword:    "/odk/password",
+	setup.SubmissionType: "/odk/submission_type",
+	setup.OneByOne:       "/registry/read_one_by_one",
 
 	setup.CallbackURL:          "/callback/url",
 	setup.CallbackMethod:       "/callback/http_method",
@@ -155,6 +169,7 @@ type configurationBody struct {
 func newConfigurationBody() (configurationBody, secretsBody) {
 	body := configurationBody{configurationDocument: newConfigurationDocument(setup.Defaults())}
 	body.IntervalMinutes = 0 // its default depends on the other members
+	body.ODK = &odkDocument{SubmissionType: setup.DefaultSubmissionType}
 	return body, secretsBody{}
 }
 
@@ -164,6 +179,9 @@ type secretsBody struct {
 		Password string `json:"password"`
 	} `json:"registry"`
 	Callback callbackSecretsBody `json:"callback"`
+	ODK      *struct {           // nil if it is not given at all
+		Password string `json:"password"`
+	} `json:"odk"`
 }
 
 // connector is the configuration in the words of the domain, without its Domain, its

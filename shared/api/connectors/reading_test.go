@@ -203,7 +203,7 @@ func TestWrongFields(t *testing.T) {
 		"shapes that are none": {[]any{"token_shape", map[string]any{"alphabet": "any", "shortest": 16, "longest": 101, "pattern": ".*"}}, map[string]string{
 			"/token_shape/alphabet": "base64url", "/token_shape/shortest": "from 17 to 100", "/token_shape/longest": "from 17 to 100", "/token_shape/pattern": "not a field"}},
 		"a shape that nothing has": {[]any{"token_shape", map[string]any{"shortest": 40, "longest": 30}}, map[string]string{"/token_shape/longest": "less than shortest"}},
-		"what comes later":         {[]any{"input_type", "odk"}, map[string]string{"/input_type": "comes later"}},
+		"ODK without its form":     {[]any{"input_type", "odk"}, map[string]string{"/odk": "is required with input_type odk"}},
 		"a direct callback without an address": {[]any{"callback.http_method", "GET", "callback.auth_type", "odoo", "callback.in_bulk", true, "callback.auth_url", "https://registry.example.org/web",
 			"callback.auth_database", "g2p", "callback.auth_username", "u", "callback.auth_password", "hunter2", "callback.auth_client_id", "c", "callback.auth_client_secret", "hunter2",
 			"callback.auth_token", "hunter2", "callback.extra_headers", map[string]any{"X-Key": "hunter2"}}, map[string]string{

@@ -210,7 +210,7 @@ func decodeFilter(text string) seeding.RejectionFilter {
 	return newFilter(parts[0], parts[1], parts[2], parts[3])
 }
 
-var columns = []string{"identifier", "registrant", "kind", "code", "fields", "reason", "attempts", "next_attempt", "since", "last_attempt", "holder"}
+var columns = []string{"identifier", "registrant", "kind", "code", "fields", "reason", "attempts", "next_attempt", "since", "last_attempt", "holder", "submission", "received"}
 
 // replyCSV writes a page as CSV (RFC 4180), as many rows as fit into a reply. The
 // next page is in the header Link.
@@ -259,14 +259,27 @@ func row(x rejectionDocument) []string {
 	if x.Holder != 0 {
 		holder = strconv.FormatInt(x.Holder, 10)
 	}
+	received := ""
+	if x.Received != nil {
+		received = x.Received.UTC().Format(time.RFC3339Nano)
+	}
 	cells := []string{
-		strconv.FormatInt(x.Identifier, 10), strconv.FormatInt(x.Registrant, 10), string(x.Kind), x.Code, strings.Join(x.Fields, "+"), x.Reason,
+		number(x.Identifier), number(x.Registrant), string(x.Kind), x.Code, strings.Join(x.Fields, "+"), x.Reason,
 		strconv.Itoa(x.Attempts), attempt, x.Since.UTC().Format(time.RFC3339), x.LastAttempt.UTC().Format(time.RFC3339), holder,
+		x.Submission, received,
 	}
 	for i := range cells {
 		cells[i] = harmless(cells[i])
 	}
 	return cells
+}
+
+// number is a number as a cell, empty if there is none.
+func number(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
 }
 
 // harmless is a cell that no spreadsheet takes for a formula: an apostrophe stands
@@ -308,7 +321,7 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 	for _, g := range count.Groups() {
 		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, LastAttempt: g.LastTried, Configured: state.Version}
 		document := groupDocument{
-			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: list(g.Registrants),
+			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: seen(g.Registrants),
 			NextAttempt: moment(attempts.Rejected(example)),
 		}
 		if g.Code != "" {
@@ -328,6 +341,11 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 		Complete bool            `json:"complete"` // false: there are more, which nobody has counted yet
 	}{found, count.Total, count.At.UTC(), complete})
 	return nil
+}
+
+// seen are the examples of a group; of submissions it has none.
+func seen(registrants []int64) []int64 {
+	return list(slices.DeleteFunc(slices.Clone(registrants), func(id int64) bool { return id == 0 }))
 }
 
 // count counts the rejections of a connector: afresh if they are few and soon found,
@@ -360,8 +378,9 @@ func (s *service) count(ctx context.Context, state seeding.State) (count seeding
 }
 
 type duplicateDocument struct {
-	Registrants []int64   `json:"registrants"` // two: who is rejected, and who holds the token
-	Identifier  int64     `json:"identifier"`  // of the first, that holds its VID
+	Registrants []int64   `json:"registrants"`          // who is rejected, if it is a registrant, and who holds the token
+	Identifier  int64     `json:"identifier,omitempty"` // of the first, that holds its VID
+	Submission  string    `json:"submission,omitempty"` // that is rejected, in place of the first
 	Since       time.Time `json:"since"`
 }
 
@@ -382,7 +401,11 @@ func (s *service) duplicates(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := []duplicateDocument{}
 	for _, x := range found {
-		list = append(list, duplicateDocument{Registrants: []int64{x.Registrant, x.Holder}, Identifier: x.Identifier, Since: x.Since})
+		d := duplicateDocument{Registrants: []int64{x.Registrant, x.Holder}, Identifier: x.Identifier, Since: x.Since}
+		if x.Submission != "" {
+			d = duplicateDocument{Registrants: []int64{x.Holder}, Submission: x.Submission, Since: x.Since}
+		}
+		list = append(list, d)
 	}
 	api.Reply(w, http.StatusOK, struct {
 		Duplicates []duplicateDocument `json:"duplicates"`

@@ -105,7 +105,7 @@ func TestRejectionsAsCSV(t *testing.T) {
 		t.Errorf("%d rows on %d pages", len(rows), pages)
 	}
 	at := s.now.Add(-25_000 * time.Minute).Format(time.RFC3339)
-	if want := []string{"1", "1000", "invalid", "ATS-REQ-012", "", "The date of birth is missing. The mapping reads it from: birthdate.", "1", "", at, s.now.Add(-time.Second).Format(time.RFC3339), ""}; !slices.Equal(rows[0], want) {
+	if want := []string{"1", "1000", "invalid", "ATS-REQ-012", "", "The date of birth is missing. The mapping reads it from: birthdate.", "1", "", at, s.now.Add(-time.Second).Format(time.RFC3339), "", "", ""}; !slices.Equal(rows[0], want) {
 		t.Errorf("%q", rows[0])
 	}
 	if rows[1][3] != "'=HYPERLINK(1)" || rows[2][10] != "7" || rows[4][4] != "dob" {

@@ -51,20 +51,20 @@ func (d scheduleDocument) schedule(wrong *api.FieldErrors) seeding.Schedule {
 	if s.Interval == 0 && s.Daily == "" && !s.OneTime() {
 		s.Interval = setup.Defaults().Schedule.Interval
 	}
-	for _, bound := range []struct {
-		pointer, text string
-		at            *time.Time
-	}{{"/starts", d.Starts, &s.Starts}, {"/ends", d.Ends, &s.Ends}} {
-		if bound.text == "" || wrong.Touch(bound.pointer) {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339, bound.text)
-		if err != nil { // the 31st of February
-			wrong.Add(bound.pointer, api.Flaw{Code: "time", Detail: timeWanted})
-		}
-		*bound.at = at.UTC()
-	}
+	s.Starts, s.Ends = readTime("/starts", d.Starts, wrong), readTime("/ends", d.Ends, wrong)
 	return s
+}
+
+// readTime reads a member whose form is checked; zero if it is left out or wrong.
+func readTime(pointer, text string, wrong *api.FieldErrors) time.Time {
+	if text == "" || wrong.Touch(pointer) {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil { // the 31st of February
+		wrong.Add(pointer, api.Flaw{Code: "time", Detail: timeWanted})
+	}
+	return at.UTC()
 }
 
 const timeWanted = `must be a date and time with its offset, such as "2026-12-01T06:00:00Z" or "2026-12-01T09:00:00+03:00"`

@@ -14,6 +14,7 @@ import (
 
 	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/secrets/secretstest"
@@ -51,11 +52,12 @@ func newService(t *testing.T) *service {
 			}
 			return nil
 		},
-		Conditions: odoo.Conditions,
-		Now:        func() time.Time { return s.now },
-		Caller:     func(*http.Request) connectors.Caller { return s.caller },
-		NewID:      func() string { serial++; return fmt.Sprintf("C%025d", serial) },
-		Log:        slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Conditions:  odoo.Conditions,
+		FormAddress: odk.Addresses,
+		Now:         func() time.Time { return s.now },
+		Caller:      func(*http.Request) connectors.Caller { return s.caller },
+		NewID:       func() string { serial++; return fmt.Sprintf("C%025d", serial) },
+		Log:         slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	s.handler = contract().Handler(t, connectors.New(s.options))
 	t.Cleanup(func() {

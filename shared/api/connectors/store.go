@@ -92,6 +92,8 @@ type Store interface {
 	Inquiry(ctx context.Context, id string, now time.Time) (seeding.Inquiry, error)
 	FetchInquiry(ctx context.Context, q seeding.Inquiry, state seeding.InquiryState, now time.Time) error
 	Found(ctx context.Context, registry string) (seeding.RegistryFound, error)
+	// Coverage of a connector of ODK is what of its form is done.
+	Coverage(ctx context.Context, connector string) (seeding.Coverage, error)
 }
 
 // Secrets keeps the secret fields of connectors. The API cannot read them.

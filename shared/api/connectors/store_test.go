@@ -2,6 +2,7 @@ package connectors_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type store struct {
 	registries map[string]seeding.RegistryState
 	inquiries  map[string]seeding.Inquiry
 	found      map[string]seeding.RegistryFound
+	coverages  map[string]seeding.Coverage
 	fail       map[string]failure
 	calls      int
 	mostRead   int // rejections for a page; 0 is all
@@ -288,6 +290,14 @@ func (s *store) RunBatches(_ context.Context, registry, connector, run string) (
 
 func (s *store) Found(_ context.Context, registry string) (seeding.RegistryFound, error) {
 	return read(s, "Found", s.found, registry)
+}
+
+func (s *store) Coverage(_ context.Context, connector string) (seeding.Coverage, error) {
+	c, err := read(s, "Coverage", s.coverages, connector)
+	if errors.Is(err, seeding.ErrNotFound) {
+		return seeding.Coverage{Connector: connector}, nil
+	}
+	return c, err
 }
 
 func (s *store) MTSState(_ context.Context, key string) (m seeding.MTSState, err error) {

@@ -52,11 +52,17 @@ func (s *service) validate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if before != nil && !d.wrong.Touch("/registry") && !d.wrong.Touch("/callback") {
+	if before != nil && !d.wrong.Touch("/registry") && !d.wrong.Touch("/callback") && !d.wrong.Touch("/odk") && !d.wrong.Touch("/input_type") {
 		err := s.checkOpenBatches(r.Context(), *before, d.connector)
 		if errors.Is(err, seeding.ErrOpenBatches) {
 			place, belong := "/registry", "the registry"
-			if before.RegistryKey() == d.connector.RegistryKey() {
+			switch {
+			case before.RegistryKey() != d.connector.RegistryKey():
+			case before.FromODK() != d.connector.FromODK():
+				place, belong = "/input_type", "the form"
+			case before.FormKey() != d.connector.FormKey():
+				place, belong = "/odk/odata_url", "the form"
+			default:
 				place, belong = "/callback/url", "the callback"
 			}
 			d.wrong.Add(place, api.Flaw{Code: "open_batches",

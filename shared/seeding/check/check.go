@@ -95,7 +95,7 @@ func (r *report) add(lines ...seeding.Line) {
 
 // Answer implements inquire.Answerer.
 func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[string]string, show func([]seeding.Line) error) ([]seeding.Line, []byte, error) {
-	c, source, err := seeding.AskedAbout(ctx, k.Store, q)
+	c, passwords, err := seeding.AskedAbout(ctx, k.Store, q, secrets)
 	if seeding.IsNotFound(err) {
 		return []seeding.Line{seeding.ConnectorGone}, nil, nil
 	}
@@ -111,7 +111,7 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[str
 	if direct := c.Delivery.Direct; direct != nil && direct.Auth.URL != "" {
 		r.add(tokenLine(limited(ctx, func(ctx context.Context) error { return k.Reach(ctx, direct.Auth.URL) })))
 	}
-	err = k.registry(ctx, r, c, source, secrets)
+	err = k.registry(ctx, r, c, passwords.Registry, secrets)
 	if err == nil {
 		err = r.err
 	}

@@ -45,7 +45,7 @@ const readLimit = 100 * time.Second
 func (p *Previewer) Answer(ctx context.Context, q seeding.Inquiry, secrets map[string]string, _ func([]seeding.Line) error) ([]seeding.Line, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	c, source, err := seeding.AskedAbout(ctx, p.Store, q)
+	c, passwords, err := seeding.AskedAbout(ctx, p.Store, q, secrets)
 	if seeding.IsNotFound(err) {
 		return []seeding.Line{seeding.ConnectorGone}, nil, nil
 	}
@@ -55,7 +55,7 @@ func (p *Previewer) Answer(ctx context.Context, q seeding.Inquiry, secrets map[s
 	if c.Registry.URL == "" {
 		return []seeding.Line{seeding.NoRegistry}, nil, nil
 	}
-	registry, line, err := p.open(ctx, q, c, source, secrets)
+	registry, line, err := p.open(ctx, q, c, passwords.Registry, secrets)
 	if line != nil || err != nil {
 		return lines(line), nil, err
 	}

@@ -114,7 +114,8 @@ func (c Callback) takes(s secret, delivery seeding.Delivery) bool {
 // of OAuth may have none.
 func (s secret) needed() bool { return s.field != CallbackClientSecret }
 
-// Kept are the versions of the callback's secrets that stay as they are.
+// Kept are the versions of the secrets of ODK Central and of the callback that stay as
+// they are.
 func (p Proposal) Kept() map[string]string {
 	kept := map[string]string{}
 	if p.Before == nil {
@@ -124,6 +125,9 @@ func (p Proposal) Kept() map[string]string {
 		if version := p.Before.Secrets[s.name]; version != "" && !s.given && p.Callback.takes(s, p.Connector.Delivery) {
 			kept[s.name] = version
 		}
+	}
+	if version := p.Before.Secrets[seeding.ODKPassword]; version != "" && !p.ODKPasswordGiven && p.Connector.FromODK() {
+		kept[seeding.ODKPassword] = version
 	}
 	return kept
 }
@@ -135,6 +139,9 @@ func (r Rules) checkCallback(p Proposal) (wrong, doubtful []Finding) {
 	}
 	if p.Callback.URL == "" {
 		return checkManaged(p), nil
+	}
+	if p.Connector.FromODK() { // checkODK has found it
+		return nil, nil
 	}
 	wrong = append(wrong, r.checkCallAddresses(p)...)
 	wrong = append(wrong, checkAuth(p)...)

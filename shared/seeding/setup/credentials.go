@@ -24,6 +24,8 @@ func checkCredentials(p Proposal) (doubtful []Finding) {
 	}{
 		{RegistryUsername, p.Connector.Registry.Username, ". If it was copied with the name, enter the name by hand"},
 		{RegistryPassword, p.Password, ". It is a part of the password, unless this is an API key. If it was copied with the password, enter the password by hand"},
+		{ODKEmail, p.Connector.ODK.Email, ". If it was copied with the address, enter the address by hand"},
+		{ODKPassword, p.ODKPassword, part},
 		{CallbackUsername, callback.Username, ". If it was copied with the name, enter the name by hand"},
 		{CallbackDatabase, callback.Database, ". If it was copied with the name, enter the name by hand"},
 		{CallbackClientID, callback.ClientID, ". If it was copied with the id, enter the id by hand"},

@@ -29,7 +29,7 @@ func domainOf(vidType, tokenType string) string {
 // other identifier types.
 func (r Rules) checkDomain(p Proposal) (found, doubtful []Finding) {
 	domain, registry := p.Connector.Source.Domain, p.Connector.Registry
-	if !p.readable(Domain) || domain == DefaultDomain(registry) {
+	if !p.readable(Domain) || domain == DefaultDomain(registry) || p.Connector.FromODK() {
 		return nil, nil
 	}
 	if err := r.CheckDomain(domain); err != nil {

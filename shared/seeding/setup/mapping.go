@@ -14,6 +14,7 @@ import (
 // doubtful is what can be saved nevertheless.
 func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 	source := p.Connector.Source
+	ofForm := p.Connector.FromODK()
 	known := typesOf(source.Fields)
 	names := newSpelling(known, r.Distance)
 	for _, name := range seeding.MTSFields {
@@ -35,17 +36,22 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 			if !p.readable(at) {
 				continue
 			}
+			known, names := known, names
+			if ofForm {
+				known = r.readBy(expression)
+				names = newSpelling(known, r.Distance)
+			}
 			outcome, err := r.Mappings.Foresee(expression, known)
 			switch {
 			case err != nil:
 				found = append(found, because(at, err, "expression_refused"))
-			case !p.readable(Fields) || unused:
+			case !p.readable(Fields) || unused && !ofForm:
 			default:
 				flaw, doubt := judge(outcome, name, source.Fields, names)
-				if flaw == nil {
+				if flaw == nil && !ofForm {
 					flaw, doubt = r.unusual(expression, known, name), true
 				}
-				if flaw == nil && len(outcome.Doubts) == 0 {
+				if flaw == nil && !ofForm && len(outcome.Doubts) == 0 {
 					flaw = r.tried(expression, outcome, known, name)
 				}
 				switch {
@@ -68,6 +74,19 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 		}
 	}
 	return found, doubtful
+}
+
+// readBy are the fields of a form that an expression reads. What a form has is not known
+// when a configuration is saved, so each may be there and hold anything; a check asks
+// ODK Central.
+func (r Rules) readBy(expression string) map[string]seeding.Types {
+	known := map[string]seeding.Types{}
+	if outcome, err := r.Mappings.Foresee(expression, nil); err == nil {
+		for _, name := range outcome.Reads {
+			known[name] = seeding.AnyType
+		}
+	}
+	return known
 }
 
 // takenBy are the types that a field of MTS takes.

@@ -25,8 +25,14 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 	}
 	doubt := func(f *seeding.Flaw) { doubtful = append(doubtful, Finding{OutputFormat, *f}) }
 	known := typesOf(c.Source.Fields)
+	if c.FromODK() { // what a form has is not known yet
+		for _, name := range program.Foresee(nil).Reads {
+			known[name] = seeding.AnyType
+		}
+		known["id"], known["vid"] = seeding.AnyType, seeding.AnyType
+	}
 	outcome := program.Foresee(known)
-	if p.readable(Fields) {
+	if p.readable(Fields) && !c.FromODK() {
 		if missing := unselected(outcome, c.Source.Fields, newSpelling(known, r.Distance)); missing != nil {
 			doubt(missing)
 		}
@@ -106,15 +112,22 @@ type trial struct {
 
 // tryOutput tries an Output Format on made-up records.
 func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
-	for i, record := range madeUp(c.Source) {
-		owner := seeding.OutputOwner{
-			Registrant: int64(madeUpID), VID: madeUpVID, Token: madeUpToken(c),
-			VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
-		}
+	owner := seeding.OutputOwner{
+		Registrant: int64(madeUpID), VID: madeUpVID, Token: madeUpToken(c),
+		VIDType: c.Registry.VIDType, TokenType: c.Registry.TokenType,
+	}
+	records := madeUp(c.Source)
+	if c.FromODK() {
+		owner.Registrant, records = 0, madeUpSubmissions(c)
+	}
+	for i, record := range records {
 		result, err := program.Evaluate(seeding.OutputDocument{Input: record, VID: owner.VID, Status: "processed", Token: owner.Token})
 		var update seeding.Update
 		if err == nil {
 			update, err = seeding.ReadUpdate(result)
+		}
+		if err == nil && c.FromODK() {
+			err = ofNobody(update)
 		}
 		if err == nil {
 			_, err = update.Resolve(owner)
@@ -145,6 +158,9 @@ func wrongOutput(err error, tokenType string) (wrong *seeding.Flaw, depends bool
 	switch {
 	case errors.Is(err, seeding.ErrOutputSpent):
 		return flaw("output_work", "needs too much work: it makes something too large, or does not end"), false
+	case errors.Is(err, errNamesRegistrant):
+		return flaw("output_odk", "names a registrant, by partner_id, id or updateId, and a submission has none yet; it must give an individual without them: name, given_name, family_name, addl_name, "+
+			"gender, birthdate, birth_place, registration_date, email, address, phone_numbers [{phone_no}], ids [{id_type, value}]"), false
 	case !given:
 		return flaw("output_fails", "fails for a registrant whose token came"), true
 	}

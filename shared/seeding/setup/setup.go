@@ -76,7 +76,10 @@ type Proposal struct {
 	Before        *seeding.Connector // what it replaces; nil for a new connector
 	PasswordGiven bool               // a new password of the registry comes with it
 	Password      string             // this password, if one is given and known
-	Callback      Callback           // what the connector's Delivery is made of
+	// The same of ODK Central.
+	ODKPasswordGiven bool
+	ODKPassword      string
+	Callback         Callback // what the connector's Delivery is made of
 	// Unread reports whether a field, or a part of it, has the wrong form. A
 	// rule that needs such a field finds nothing. nil: all could be read.
 	Unread func(Field) bool
@@ -116,6 +119,10 @@ type Rules struct {
 	// CheckAddress returns why an address must not be called, as far as that is
 	// known before it is resolved, in words for the user. nil: any may be called.
 	CheckAddress func(seeding.Address) error
+	// FormAddress gives the addresses of an ODK Central, and of a form of it, the form in
+	// which they are compared and stored; its error is a *seeding.AddressError about the
+	// second. nil: they are not looked at.
+	FormAddress func(base, odata string) (baseURL, odataURL string, err error)
 	// Distance is how many letters two names, of 64 bytes at most, are apart:
 	// most+1 if more than most.
 	Distance func(a, b string, most int) int
@@ -125,6 +132,7 @@ type Rules struct {
 // is probably not meant.
 func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	wrong = append(wrong, r.checkAddresses(p)...)
+	wrong = append(wrong, r.checkODK(p)...)
 	wrong = append(wrong, checkTypes(p)...)
 	wrong = append(wrong, checkPassword(p)...)
 	wrong = append(wrong, checkSchedule(p)...)
@@ -161,7 +169,7 @@ func checkPassword(p Proposal) []Finding {
 
 // checkFields: without one there is nothing to map.
 func checkFields(p Proposal) []Finding {
-	if p.readable(Fields) && len(p.Connector.Source.Fields) == 0 {
+	if p.readable(Fields) && len(p.Connector.Source.Fields) == 0 && !p.Connector.FromODK() {
 		return []Finding{find(Fields, "no_fields", "must name one field at least")}
 	}
 	return nil

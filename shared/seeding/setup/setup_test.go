@@ -12,6 +12,7 @@ import (
 
 	"openg2p.org/mts-connector/shared/api/openapi"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -27,8 +28,9 @@ func rules() setup.Rules {
 			}
 			return nil
 		},
-		Conditions: odoo.Conditions,
-		Distance:   openapi.Distance,
+		Conditions:  odoo.Conditions,
+		FormAddress: odk.Addresses,
+		Distance:    openapi.Distance,
 	}
 }
 
