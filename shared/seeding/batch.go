@@ -55,8 +55,8 @@ type Batch struct {
 	RowKey         string    // id of the key of its rows
 	FingerprintKey string    // id of the key of its fingerprints
 	Members        []Member  // of a batch of registrants
-	Window         Window    // of a batch of submissions; zero of one by their ids
-	Submissions    []string  // ids of a batch of these
+	Window         Window    // of a batch of submissions: when Central received them
+	Submissions    []string  // their ids, of one that has not all of its window
 	Count          int       // of records; stays when the batch is closed and its members are dropped
 	Parts          []string
 	Totals         Totals
@@ -78,8 +78,35 @@ type Subject struct {
 	Submission string
 }
 
+// Key is the subject as rejections are stored by it: a registrant by the identifier that
+// holds its VID, which another registrant may hold by now.
+func (s Subject) Key() Subject {
+	s.Registrant = 0
+	return s
+}
+
 // Subject is the member as a subject.
 func (m Member) Subject() Subject { return Subject{Member: m} }
+
+// Alone is whom a batch of one record is about; ok is false of any other.
+func (b Batch) Alone() (who Subject, ok bool) {
+	switch {
+	case len(b.Members) == 1:
+		return b.Members[0].Subject(), true
+	case len(b.Submissions) == 1:
+		return Subject{Submission: b.Submissions[0]}, true
+	}
+	return Subject{}, false
+}
+
+// ReceivedAlone is when Central received the submission of a batch of one; zero of any
+// other.
+func (b Batch) ReceivedAlone() time.Time {
+	if len(b.Submissions) == 1 {
+		return b.Window.From
+	}
+	return time.Time{}
+}
 
 // Window is the content of a batch that MTS fetches from ODK itself: everything
 // submitted from From on and before To. Such a batch has no members.

@@ -170,7 +170,10 @@ func (w Window) Empty() bool { return !w.From.Before(w.To) }
 
 // Takes reports whether an open batch of submissions takes this one.
 func (b Batch) Takes(s SubmissionRef) bool {
-	return b.Window.Has(s.Received) || slices.Contains(b.Submissions, s.ID)
+	if len(b.Submissions) > 0 {
+		return slices.Contains(b.Submissions, s.ID)
+	}
+	return b.Window.Has(s.Received)
 }
 
 // RejectionsOfSubmissions is what ODK adds to Rejections.

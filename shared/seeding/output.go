@@ -360,12 +360,14 @@ func wholeNumber(v any) (string, bool) {
 	return "", false
 }
 
-// OutputOwner is the registrant whose token came, as the registry has it.
+// OutputOwner is whose token came: a registrant, as the registry has it, or a
+// submission, and the registrant that it completes, 0 for a new one.
 type OutputOwner struct {
 	Registrant int64
 	VID, Token string // as CleanVID and CleanToken return them
+	Submission string
 
-	VIDType, TokenType string
+	VIDType, TokenType, SubmissionType string
 }
 
 // Resolve decides whether an update is about its own registrant, as far as that can be
@@ -388,6 +390,10 @@ func (u Update) Resolve(o OutputOwner) (NewToken, error) {
 			if CleanVID(i.Value) != o.VID {
 				return token, outputError(CodeOutputOther, "ids")
 			}
+		case o.SubmissionType:
+			if i.Value != o.Submission {
+				return token, outputError(CodeOutputOther, "ids")
+			}
 		}
 	}
 	if !found {
@@ -396,9 +402,12 @@ func (u Update) Resolve(o OutputOwner) (NewToken, error) {
 	return token, nil
 }
 
-// Others are the identifiers that an update sets besides the token and the VID.
+// Others are the identifiers that an update sets besides the token, the VID and the id
+// of the submission.
 func (u Update) Others(o OutputOwner) []TypedValue {
-	return slices.DeleteFunc(slices.Clone(u.Identifiers), func(i TypedValue) bool { return i.Type == o.TokenType || i.Type == o.VIDType })
+	return slices.DeleteFunc(slices.Clone(u.Identifiers), func(i TypedValue) bool {
+		return i.Type == o.TokenType || i.Type == o.VIDType || i.Type == o.SubmissionType
+	})
 }
 
 // Rights are those that writing an update needs, besides those that every token needs.
@@ -419,9 +428,11 @@ func (u Update) Rights(o OutputOwner) (rights []Right) {
 	return rights
 }
 
-// NamesVID reports whether an update with an updateId names its owner's VID by it.
-func (u Update) NamesVID(o OutputOwner) bool {
-	return CleanVID(u.UpdateID) == o.VID && (u.UpdateType == "" || u.UpdateType == o.VIDType)
+// NamesOwn reports whether an update with an updateId names its owner by it: its VID, or
+// its submission.
+func (u Update) NamesOwn(o OutputOwner) bool {
+	return CleanVID(u.UpdateID) == o.VID && (u.UpdateType == "" || u.UpdateType == o.VIDType) ||
+		o.Submission != "" && u.UpdateID == o.Submission && (u.UpdateType == "" || u.UpdateType == o.SubmissionType)
 }
 
 // Unread are the members of a result that are in none of its shapes, so that nobody

@@ -211,22 +211,40 @@ func nextAttempt(r Rejection, times Times) time.Time {
 // RejectionReader is what RejectionsOf calls of Rejections.
 type RejectionReader interface {
 	Rejections(ctx context.Context, registry string, from, to int64) ([]Rejection, error)
+	RejectionsOfSubmissions
 }
 
-// RejectionsOf returns the rejections that the connector of a batch has of
-// the identifiers, by identifier, and maybe of others between them.
-func RejectionsOf(ctx context.Context, store RejectionReader, ref BatchRef, identifiers []int64) (map[int64]Rejection, error) {
-	mine := map[int64]Rejection{}
-	if len(identifiers) == 0 {
-		return mine, nil
+// RejectionsOf returns the rejections that the connector of a batch has of subjects, by
+// their keys (Subject.Key), and maybe of others.
+func RejectionsOf(ctx context.Context, store RejectionReader, ref BatchRef, subjects []Subject) (map[Subject]Rejection, error) {
+	var identifiers []int64
+	var submissions []string
+	for _, who := range subjects {
+		if who.Submission != "" {
+			submissions = append(submissions, who.Submission)
+		} else {
+			identifiers = append(identifiers, who.Identifier)
+		}
 	}
-	list, err := store.Rejections(ctx, ref.Registry, slices.Min(identifiers), slices.Max(identifiers))
-	if IgnoreDamaged(err) != nil {
-		return nil, err
+	var list []Rejection
+	if len(identifiers) > 0 {
+		found, err := store.Rejections(ctx, ref.Registry, slices.Min(identifiers), slices.Max(identifiers))
+		if IgnoreDamaged(err) != nil {
+			return nil, err
+		}
+		list = found
 	}
+	if len(submissions) > 0 {
+		found, err := store.RejectionsOfSubmissions(ctx, ref.Registry, ref.Connector, submissions)
+		if IgnoreDamaged(err) != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	mine := map[Subject]Rejection{}
 	for _, r := range list {
 		if r.Connector == ref.Connector {
-			mine[r.Identifier] = r
+			mine[r.Key()] = r
 		}
 	}
 	return mine, nil

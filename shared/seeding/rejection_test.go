@@ -95,6 +95,7 @@ type rejections struct {
 	fails    error
 	asked    int
 	from, to int64
+	ids      []string
 }
 
 func (r *rejections) Rejections(_ context.Context, registry string, from, to int64) ([]seeding.Rejection, error) {
@@ -105,43 +106,70 @@ func (r *rejections) Rejections(_ context.Context, registry string, from, to int
 	}), r.fails
 }
 
+func (r *rejections) RejectionsOfSubmissions(_ context.Context, registry, connector string, ids []string) ([]seeding.Rejection, error) {
+	r.ids = ids
+	return slices.DeleteFunc(slices.Clone(r.list), func(x seeding.Rejection) bool {
+		return x.Registry != registry || x.Connector != connector || !slices.Contains(ids, x.Submission)
+	}), r.fails
+}
+
 // The rejections of a batch's own connector, read with one call.
 func TestRejectionsOf(t *testing.T) {
 	of := func(connector string, identifier int64) seeding.Rejection {
-		return seeding.Rejection{Registry: ref.Registry, Connector: connector, Subject: seeding.Member{Identifier: identifier}.Subject()}
+		return seeding.Rejection{Registry: ref.Registry, Connector: connector, Subject: seeding.Member{Registrant: 1, Identifier: identifier}.Subject()}
+	}
+	at := func(identifier int64) seeding.Subject { // where another registrant has it by now
+		return seeding.Member{Registrant: 2, Identifier: identifier}.Subject()
 	}
 	mine, others := of(ref.Connector, 5), of("c2", 7)
 	storage := errors.New("storage")
 	for _, c := range []struct {
-		name        string
-		identifiers []int64
-		want        []seeding.Rejection
-		from, to    int64
-		fails       error
+		name     string
+		subjects []seeding.Subject
+		want     []seeding.Rejection
+		from, to int64
+		fails    error
 	}{
 		{"of nobody: nothing is asked", nil, nil, 0, 0, nil},
-		{"of one who has one", []int64{5}, []seeding.Rejection{mine}, 5, 5, nil},
-		{"of one whom another connector rejected", []int64{7}, nil, 7, 7, nil},
-		{"of several, in whatever order", []int64{9, 3, 5}, []seeding.Rejection{mine}, 3, 9, nil},
-		{"the store fails", []int64{5}, nil, 5, 5, storage},
+		{"of one who has one", []seeding.Subject{at(5)}, []seeding.Rejection{mine}, 5, 5, nil},
+		{"of one whom another connector rejected", []seeding.Subject{at(7)}, nil, 7, 7, nil},
+		{"of several, in whatever order", []seeding.Subject{at(9), at(3), at(5)}, []seeding.Rejection{mine}, 3, 9, nil},
+		{"the store fails", []seeding.Subject{at(5)}, nil, 5, 5, storage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := &rejections{list: []seeding.Rejection{mine, others}, fails: c.fails}
-			got, err := seeding.RejectionsOf(t.Context(), store, ref, c.identifiers)
+			got, err := seeding.RejectionsOf(t.Context(), store, ref, c.subjects)
 			if !errors.Is(err, c.fails) || c.fails == nil && (err != nil || got == nil) {
 				t.Fatalf("%v, error %v", got, err)
 			}
-			if asked := min(len(c.identifiers), 1); store.asked != asked || store.from != c.from || store.to != c.to {
+			if asked := min(len(c.subjects), 1); store.asked != asked || store.from != c.from || store.to != c.to {
 				t.Errorf("asked %d times, for %d to %d", store.asked, store.from, store.to)
 			}
 			if len(got) != len(c.want) {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 			for _, want := range c.want {
-				if got[want.Identifier] != want {
-					t.Errorf("of %d %+v, want %+v", want.Identifier, got[want.Identifier], want)
+				if got[want.Key()] != want {
+					t.Errorf("of %d %+v, want %+v", want.Identifier, got, want)
 				}
 			}
 		})
+	}
+}
+
+// Those of submissions are read by their ids, beside those of registrants.
+func TestRejectionsOfSubmissions(t *testing.T) {
+	of := func(submission string) seeding.Rejection {
+		return seeding.Rejection{Registry: ref.Registry, Connector: ref.Connector, Subject: seeding.Subject{Submission: submission}}
+	}
+	store := &rejections{list: []seeding.Rejection{of("uuid:1"), of("uuid:2"), {Registry: ref.Registry, Connector: ref.Connector, Subject: seeding.Member{Identifier: 5}.Subject()}}}
+	who := []seeding.Subject{{Submission: "uuid:1"}, {Submission: "uuid:3"}}
+	got, err := seeding.RejectionsOf(t.Context(), store, ref, who)
+	if err != nil || len(got) != 1 || got[who[0]] != of("uuid:1") || store.asked > 0 || !slices.Equal(store.ids, []string{"uuid:1", "uuid:3"}) {
+		t.Errorf("%v, %v, asked for %q and %d ranges", got, err, store.ids, store.asked)
+	}
+	got, err = seeding.RejectionsOf(t.Context(), store, ref, append(who, seeding.Member{Registrant: 9, Identifier: 5}.Subject()))
+	if err != nil || len(got) != 2 {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -133,7 +133,7 @@ func subjectSet(rows []seeding.Row) map[seeding.Subject]bool {
 // have their token now. It returns the result with the decision about codes that
 // blame the system, and whether they are the connector's problem.
 func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ result, identityRefused bool, err error) {
-	before, err := seeding.RejectionsOf(ctx, p.Store, a.batch.Ref, r.identifiers())
+	before, err := seeding.RejectionsOf(ctx, p.Store, a.batch.Ref, r.subjects())
 	if err != nil {
 		return r, false, err
 	}
@@ -145,11 +145,18 @@ func (p *Patcher) writeRejections(ctx context.Context, a answer, r result) (_ re
 	now := p.Clock.Now()
 	var rejections, over []seeding.Rejection
 	for _, x := range r.rejected {
-		rejections = append(rejections, x.cause.Reject(
-			a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, before[x.who.Identifier], now, p.Times))
+		rejection := x.cause.Reject(a.batch.Ref.Registry, a.connector.ID, x.who, a.connector.Version, before[x.who.Key()], now, p.Times)
+		rejection.Received = x.received
+		rejections = append(rejections, rejection)
 	}
 	for _, who := range r.resolved {
-		if rejection, found := before[who.Identifier]; found {
+		if rejection, found := before[who.Key()]; found {
+			over = append(over, rejection)
+		}
+	}
+	for _, who := range r.missing { // a row may name a submission of another window
+		rejection, found := before[who.Key()]
+		if found && a.batch.Takes(seeding.SubmissionRef{ID: who.Submission, Received: rejection.Received}) {
 			over = append(over, rejection)
 		}
 	}
@@ -177,7 +184,7 @@ func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, e
 	b := a.batch
 	b.State, b.Answered, b.Closed = seeding.Patched, a.received(), now
 	b.Totals = b.Totals.Plus(r.totals)
-	b.Totals.Sent = b.Count
+	b.Totals.Sent = b.Count - r.gone
 	b.Parts = append(slices.Clone(b.Parts), fresh...)
 	err = p.Store.Close(ctx, b)
 	if errors.Is(err, seeding.ErrConflict) {
@@ -288,7 +295,7 @@ func (p *Patcher) updateProblems(ctx context.Context, t *turn, a answer, r resul
 	case identityRefused && r.rubbish != "":
 		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.RubbishTokens(r.rubbish))
 	case identityRefused:
-		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused.SaidBy(r.systemic[0].Code))
+		return p.raise(ctx, a, seeding.ProblemIdentity, seeding.IdentityRefused.SaidBy(r.systemic[0].row.Code))
 	case r.alike != "":
 		return p.raise(ctx, a, seeding.ProblemAlike, seeding.RefusedAlike.SaidBy(r.alike))
 	case policySuspicious(r.totals, r.notTokens):

@@ -248,7 +248,7 @@ func arrivals(b seeding.Batch, h holdings, first seeding.FirstHolders, shape see
 		if len(held) == 0 {
 			if there { // who lost the VID is found by no pass, and needs no rejection
 				cause.Kind, cause.Code = seeding.NoToken, seeding.CodeNotArrived
-				found.missing = append(found.missing, rejected{m.Subject(), cause})
+				found.missing = append(found.missing, rejected{who: m.Subject(), cause: cause})
 			}
 			continue
 		}
@@ -257,7 +257,7 @@ func arrivals(b seeding.Batch, h holdings, first seeding.FirstHolders, shape see
 			cause.Kind, cause.Code = seeding.Conflict, code
 			found.totals.Conflict++
 			if there {
-				found.contested = append(found.contested, rejected{m.Subject(), cause})
+				found.contested = append(found.contested, rejected{who: m.Subject(), cause: cause})
 			}
 			continue
 		}
@@ -265,7 +265,7 @@ func arrivals(b seeding.Batch, h holdings, first seeding.FirstHolders, shape see
 			cause.Kind, cause.Code, cause.Holder = seeding.Duplicate, seeding.CodeHeldByOther, holder
 			found.totals.Duplicate++
 			if there {
-				found.contested = append(found.contested, rejected{m.Subject(), cause})
+				found.contested = append(found.contested, rejected{who: m.Subject(), cause: cause})
 			}
 			continue
 		}

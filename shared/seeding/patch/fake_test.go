@@ -41,6 +41,7 @@ type fake struct {
 	lease      seeding.RegistryState
 	mts        seeding.MTSState
 	registry   *registry
+	form       []seeding.Submission
 	measured   map[string]float64
 	watch      func() // is called with every call, if it is set
 }
@@ -101,7 +102,7 @@ func (f *fake) patch(t *testing.T) {
 
 func (f *fake) patcher() *Patcher {
 	return &Patcher{
-		Store: f, Registries: f, RowKeys: keyring{f}, Expressions: jq.Mappings{}, Meter: f, Clock: f,
+		Store: f, Registries: f, Forms: f, RowKeys: keyring{f}, Expressions: jq.Mappings{}, Meter: f, Clock: f,
 		Times: seeding.DefaultTimes(), NewID: func() string { return "me" }, Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -162,6 +163,46 @@ func (f *fake) Measure(m seeding.Metric, value float64, kind string) { f.measure
 
 func (f *fake) Open(context.Context, seeding.Connector) (seeding.Registry, error) {
 	return f.registry, f.begin("Open")
+}
+
+func (f *fake) OpenForm(context.Context, seeding.Connector) (seeding.Form, error) {
+	return fakeForm{fake: f}, f.begin("OpenForm")
+}
+
+// fakeForm reads the submissions of the fake.
+type fakeForm struct {
+	seeding.Form
+	fake *fake
+}
+
+func (r fakeForm) Read(_ context.Context, w seeding.Window, each func(seeding.Submission) error) error {
+	return r.read("Read", each, func(s seeding.Submission) bool { return w.Has(s.Received) })
+}
+
+func (r fakeForm) ReadSome(_ context.Context, ids []string, each func(seeding.Submission) error) error {
+	return r.read("ReadSome", each, func(s seeding.Submission) bool { return slices.Contains(ids, s.ID) })
+}
+
+// read gives the newest first, as Central does. What happens during "half" happens
+// between two of them.
+func (r fakeForm) read(call string, each func(seeding.Submission) error, of func(seeding.Submission) bool) error {
+	if err := r.fake.begin(call); err != nil {
+		return err
+	}
+	for _, s := range slices.Backward(r.fake.form) {
+		if !of(s) {
+			continue
+		}
+		if err := each(s); err != nil {
+			return err
+		}
+		if happens := r.fake.during["half"]; happens != nil {
+			if err := happens(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (f *fake) Connector(_ context.Context, id string) (seeding.Connector, error) {
@@ -296,7 +337,16 @@ func (f *fake) Rejections(_ context.Context, _ string, from, to int64) ([]seedin
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(f.rejections), func(r seeding.Rejection) bool {
-		return r.Identifier < from || r.Identifier > to
+		return r.Submission != "" || r.Identifier < from || r.Identifier > to
+	}), nil
+}
+
+func (f *fake) RejectionsOfSubmissions(_ context.Context, _, connector string, ids []string) ([]seeding.Rejection, error) {
+	if err := f.begin("RejectionsOfSubmissions"); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(f.rejections), func(r seeding.Rejection) bool {
+		return r.Connector != connector || !slices.Contains(ids, r.Submission)
 	}), nil
 }
 
@@ -329,7 +379,7 @@ func (f *fake) DeleteRejections(_ context.Context, rejections []seeding.Rejectio
 }
 
 func (f *fake) forget(r seeding.Rejection) {
-	f.rejections = slices.DeleteFunc(f.rejections, func(x seeding.Rejection) bool { return x.Identifier == r.Identifier })
+	f.rejections = slices.DeleteFunc(f.rejections, func(x seeding.Rejection) bool { return x.Key() == r.Key() })
 }
 
 func (f *fake) TakePatch(_ context.Context, _, owner string, at, until time.Time) (seeding.RegistryState, error) {

@@ -87,6 +87,9 @@ func withInvalid(registrant int64, code string) seeding.Row {
 type registry struct {
 	seeding.Registry
 	vids, tokens identifiers
+	submissions  identifiers // ids of submissions that registrants keep
+	newcomers    []seeding.NewRegistrant
+	refuseNew    func(seeding.NewRegistrant) error // nil takes everybody
 
 	// For Output Formats. Whoever is not in persons is not seen.
 	persons map[int64]map[string]string // texts by name, as the registry has them
@@ -167,9 +170,59 @@ func (r *registry) Create(_ context.Context, tokens []seeding.NewToken) error {
 
 // Types and genders of this registry.
 var (
-	someTypes = map[string]int64{"NATIONAL ID": 3, "PASSPORT": 4}
+	someTypes = map[string]int64{"NATIONAL ID": 3, "PASSPORT": 4, submissionType: 5}
 	someCodes = map[string]string{"M": "Male", "F": "Female"}
 )
+
+// submissionType is the type of the ids of submissions.
+const submissionType = "ODK SUBMISSION"
+
+func (r *registry) Tokens(_ context.Context, registrants []int64) ([]seeding.Identifier, error) {
+	if err := r.begins("Tokens"); err != nil {
+		return nil, err
+	}
+	return filter(r.tokens, func(i seeding.Identifier) bool { return slices.Contains(registrants, i.Registrant) }), nil
+}
+
+func (r *registry) Submissions(_ context.Context, ids []string) ([]seeding.Identifier, error) {
+	if err := r.begins("Submissions"); err != nil {
+		return nil, err
+	}
+	return filter(r.submissions, func(i seeding.Identifier) bool { return slices.Contains(ids, i.Value) }), nil
+}
+
+// firstNew is the id of the first registrant that is created.
+const firstNew = 1000
+
+func (r *registry) CreateRegistrants(_ context.Context, list []seeding.NewRegistrant) (ids []int64, err error) {
+	if err := r.begins("CreateRegistrants"); err != nil {
+		return nil, err
+	}
+	for _, one := range list {
+		if r.refuseNew != nil {
+			if err := r.refuseNew(one); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, one := range list {
+		id := int64(firstNew + len(r.newcomers))
+		r.newcomers = append(r.newcomers, one)
+		r.tokens = append(r.tokens, holds(id, one.Token.Value))
+		r.submissions = append(r.submissions, keeps(id, one.Submission))
+		if r.persons == nil {
+			r.persons = map[int64]map[string]string{}
+		}
+		r.persons[id] = one.Values
+		ids = append(ids, id)
+	}
+	return ids, r.ends("CreateRegistrants")
+}
+
+// keeps is the id of a submission that a registrant keeps.
+func keeps(registrant int64, submission string) seeding.Identifier {
+	return seeding.Identifier{ID: 5000 + registrant, Registrant: registrant, Value: submission}
+}
 
 func (r *registry) Inputs(_ context.Context, ids []int64) (map[int64]seeding.Input, error) {
 	if err := r.begins("Inputs"); err != nil {
@@ -211,6 +264,11 @@ func (r *registry) Details(_ context.Context, w seeding.Wanted) (seeding.Details
 			d.Genders[code] = value
 		}
 	}
+	for _, i := range r.submissions {
+		if w.Held && slices.Contains(w.Registrants, i.Registrant) {
+			d.Identifiers = append(d.Identifiers, seeding.HeldIdentifier{Identifier: i, Type: submissionType})
+		}
+	}
 	for _, i := range r.others {
 		if w.Held && slices.Contains(w.Registrants, i.Registrant) || slices.Contains(w.Values, i.Value) {
 			d.Identifiers = append(d.Identifiers, i)
@@ -240,7 +298,11 @@ func (r *registry) Write(_ context.Context, changes []seeding.Edit) error {
 			}
 		case seeding.AddIdentifier:
 			for name, id := range someTypes {
-				if id == c.Type {
+				switch {
+				case id != c.Type:
+				case name == submissionType:
+					r.submissions = append(r.submissions, keeps(c.ID, c.Values["value"]))
+				default:
 					r.others = append(r.others, heldOther(c.ID, name, c.Values["value"]))
 				}
 			}
@@ -283,7 +345,7 @@ func filter(list identifiers, keep func(seeding.Identifier) bool) identifiers {
 
 func (k kind) String() string {
 	return [...]string{
-		pending: "pending", held: "held", done: "done", replaced: "replaced", vidReplaced: "vidReplaced",
+		pending: "pending", gone: "gone", held: "held", done: "done", replaced: "replaced", vidReplaced: "vidReplaced",
 		otherToken: "otherToken", notToken: "notToken", duplicate: "duplicate", twin: "twin", create: "create", emptyToken: "emptyToken",
 		refused: "refused", systemic: "systemic", written: "written", writtenVIDGone: "writtenVIDGone",
 		writtenReplaced: "writtenReplaced", contested: "contested", notWritten: "notWritten", notSet: "notSet", unusable: "unusable", twinOfWritten: "twinOfWritten",

@@ -2,6 +2,7 @@ package patch
 
 import (
 	"slices"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -71,6 +72,7 @@ type kind int
 const (
 	// Decided by the look-up.
 	pending     kind = iota // nothing: a later pass finds its registrant
+	gone                    // a submission that is not there any more: nobody is left to be decided about
 	held                    // the registrant holds this token, and its VID still fits: tokenised before
 	done                    // it holds this token, and no VID
 	replaced                // it holds this token, and another VID than was sent; no decision
@@ -102,6 +104,8 @@ type verdict struct {
 	at     int64  // identifier under which a conflict is listed, if not the row's
 	holder int64  // of a duplicate: who holds the token
 	code   string // of the registry's refusal, of what is held and is no token, or of the Output Format's result
+
+	received time.Time // of a submission
 }
 
 // judge gives a verdict for each row. Rows that are forged, or older than what
@@ -159,14 +163,21 @@ func judgeRow(row seeding.Row, h holdings, p proof, shape seeding.TokenShape, op
 		if other, found := h.otherHolder(row.Token, row.Registrant); found {
 			v.kind, v.holder = duplicate, other
 		}
-	case row.Status == seeding.RowProcessed:
-		v.kind = emptyToken
-	case blame == seeding.BlameSystem:
-		v.kind = systemic
 	default:
-		v.kind = refused
+		v.kind = withoutToken(row, blame)
 	}
 	return v
+}
+
+// withoutToken is what becomes of a row without a token.
+func withoutToken(row seeding.Row, blame seeding.Blame) kind {
+	switch {
+	case row.Status == seeding.RowProcessed:
+		return emptyToken
+	case blame == seeding.BlameSystem:
+		return systemic
+	}
+	return refused
 }
 
 // alikeLimit is how many rows with the same code blame the system and not single

@@ -41,6 +41,9 @@ type proposal struct {
 	own    seeding.OutputOwner
 	update seeding.Update
 	token  seeding.NewToken
+	// lenient leaves out what the registry would refuse: nobody asked for each of the
+	// fields.
+	lenient bool
 }
 
 // wanted is what the registry must be asked before the proposals can be written.
@@ -50,8 +53,11 @@ func wanted(proposals []proposal) (w seeding.Wanted, needed bool) {
 	for _, p := range proposals {
 		others := p.update.Others(p.own)
 		u := p.update
-		if named := u.Shape == seeding.ByIdentifierShape && !u.NamesVID(p.own); named || len(others) > 0 || len(u.Fields) > 0 || len(u.Phones) > 0 {
-			w.Registrants = append(w.Registrants, p.row.Registrant)
+		if named := u.Shape == seeding.ByIdentifierShape && !u.NamesOwn(p.own); named || len(others) > 0 || len(u.Fields) > 0 || len(u.Phones) > 0 {
+			needed = true
+			if p.own.Registrant != 0 {
+				w.Registrants = append(w.Registrants, p.own.Registrant)
+			}
 			w.Held = w.Held || named || len(others) > 0
 			w.Phones = w.Phones || len(u.Phones) > 0
 		}
@@ -69,14 +75,21 @@ func wanted(proposals []proposal) (w seeding.Wanted, needed bool) {
 	w.Registrants = slices.Compact(w.Registrants)
 	w.Fields, w.Types = slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(types))
 	w.Values, w.Genders = slices.Sorted(maps.Keys(values)), slices.Sorted(maps.Keys(genders))
-	return w, len(w.Registrants) > 0
+	return w, needed
 }
 
 // errNotSeen: the registry does not show the registrant. A later pass finds it.
 var errNotSeen = errors.New("registrant is not seen")
 
-// taken are the identifiers that proposals of one answer add, by type and value.
-type taken map[[2]string]int64
+// taken are the identifiers that proposals of one answer add, by type and value, with
+// who adds them.
+type taken map[[2]string]adder
+
+// adder is a registrant, or a submission of which one is created or completed.
+type adder struct {
+	registrant int64
+	submission string
+}
 
 // compare decides what a proposal changes. The error is an *OutputError, or
 // errNotSeen.
@@ -89,7 +102,7 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 		return nil
 	}
 	mine := func(i seeding.HeldIdentifier) bool { return i.Registrant == p.own.Registrant }
-	if u.Shape == seeding.ByIdentifierShape && !u.NamesVID(p.own) && held(func(i seeding.HeldIdentifier) bool {
+	if u.Shape == seeding.ByIdentifierShape && !u.NamesOwn(p.own) && held(func(i seeding.HeldIdentifier) bool {
 		return mine(i) && strings.TrimSpace(i.Value) == u.UpdateID && (u.UpdateType == "" || u.UpdateType == i.Type)
 	}) == nil {
 		return nil, &seeding.OutputError{Code: seeding.CodeOutputOther, Member: "updateId"}
@@ -108,11 +121,11 @@ func (p proposal) compare(d seeding.Details, adds taken, now time.Time) ([]seedi
 			return nil, &seeding.OutputError{Code: seeding.CodeOutputValue, Member: "id_type"}
 		}
 		key := [2]string{i.Type, i.Value}
-		adder, another := adds[key]
-		if another && adder != p.own.Registrant || held(func(h seeding.HeldIdentifier) bool { return !mine(h) && h.Type == i.Type && h.Value == i.Value }) != nil {
+		me := adder{p.own.Registrant, p.own.Submission}
+		if other, another := adds[key]; another && other != me || held(func(h seeding.HeldIdentifier) bool { return !mine(h) && h.Type == i.Type && h.Value == i.Value }) != nil {
 			return nil, &seeding.OutputError{Code: seeding.CodeOutputOther, Member: "ids"}
 		}
-		adds[key] = p.own.Registrant
+		adds[key] = me
 		values := identifierValues(i, d.Later)
 		if has := held(func(h seeding.HeldIdentifier) bool { return mine(h) && h.Type == i.Type }); has == nil {
 			changes = append(changes, seeding.Edit{Kind: seeding.AddIdentifier, ID: p.own.Registrant, Type: idType, Values: values})
@@ -159,7 +172,7 @@ func (p proposal) fields(d seeding.Details, now time.Time) (map[string]string, e
 		return set, nil
 	}
 	current, seen := d.Fields[p.own.Registrant]
-	if !seen {
+	if !seen && p.own.Registrant != 0 {
 		return nil, errNotSeen
 	}
 	for name, text := range p.update.Fields {
@@ -177,7 +190,10 @@ func (p proposal) fields(d seeding.Details, now time.Time) (map[string]string, e
 		case "registration_date":
 			refused = !d.Later && text > now.UTC().Format(time.DateOnly)
 		}
-		if refused {
+		switch {
+		case refused && p.lenient:
+			continue
+		case refused:
 			return nil, &seeding.OutputError{Code: seeding.CodeOutputValue, Member: name}
 		}
 		if current[name] != text {
@@ -225,6 +241,12 @@ func (p *Patcher) planned(ctx context.Context, t *turn, a answer, reads reader, 
 	if err != nil {
 		return nil, err
 	}
+	return plans, a.judgeResults(rows, verdicts, failed)
+}
+
+// judgeResults changes the verdicts on rows whose results cannot be written. The error
+// is an *outputUnusable if that is so of all.
+func (a answer) judgeResults(rows []seeding.Row, verdicts []verdict, failed map[seeding.Subject]string) error {
 	for i, v := range verdicts {
 		code, is := failed[v.row.Subject]
 		switch {
@@ -237,9 +259,9 @@ func (p *Patcher) planned(ctx context.Context, t *turn, a answer, reads reader, 
 	}
 	_, writeRefused := a.state.Problems[seeding.ProblemWrite]
 	if code := failsAlike(rows, failed); code != "" && (writeRefused || len(rows) >= largerAnswer) {
-		return nil, &outputUnusable{code}
+		return &outputUnusable{code}
 	}
-	return plans, nil
+	return nil
 }
 
 // failsAlike is the code with which all rows failed, or "".
@@ -355,7 +377,7 @@ func (e evaluator) propose(ctx context.Context, reads reader, rows []seeding.Row
 			failed[row.Subject] = seeding.OutputCode(err) // "" for who is not seen
 			continue
 		}
-		list = append(list, proposal{row, o, update, token})
+		list = append(list, proposal{row: row, own: o, update: update, token: token})
 	}
 	return list, nil
 }

@@ -27,6 +27,7 @@ type Store interface {
 	Close(ctx context.Context, b seeding.Batch) error
 
 	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
+	RejectionsOfSubmissions(ctx context.Context, registry, connector string, ids []string) ([]seeding.Rejection, error)
 	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
 	DeleteRejections(ctx context.Context, rejections []seeding.Rejection) error
 
@@ -47,6 +48,7 @@ type Store interface {
 type Patcher struct {
 	Store       Store
 	Registries  seeding.Registries
+	Forms       seeding.Forms
 	RowKeys     seeding.Keyring
 	Expressions Expressions
 	Meter       seeding.Meter
@@ -348,13 +350,17 @@ func (p *Patcher) process(ctx context.Context, t *turn, parts []seeding.AnswerPa
 		t.failing[a.connector.ID] = t.failing[a.connector.ID] || w == failedWaits
 		return proceed, true, nil
 	}
-	out, err = p.apply(ctx, t, a)
+	if a.connector.FromODK() {
+		out, err = p.applySubmissions(ctx, t, a)
+	} else {
+		out, err = p.apply(ctx, t, a)
+	}
 	return out, false, err
 }
 
 // refusesConnector are the problems of a connector, or of its registry with it, with
 // which all its answers fail alike.
-var refusesConnector = []seeding.Source{seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig}
+var refusesConnector = []seeding.Source{seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig, seeding.ProblemODK}
 
 // waiting is whether an answer is to be processed yet.
 type waiting int
@@ -480,14 +486,18 @@ func (p *Patcher) clearSetAside(ctx context.Context, t *turn) error {
 	return nil
 }
 
-// setAside rejects the members of a batch whose answer cannot be processed. A
-// closed batch has no members; the next pass finds its registrants.
+// setAside rejects those of a batch whose answer cannot be processed: its members, or
+// the submission of one that was sent alone. Of a closed batch, and of a window, nobody
+// is rejected: the next pass finds them.
 func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) ([]seeding.Rejection, error) {
-	var identifiers []int64
+	var list []seeding.Subject
 	for _, m := range b.Members {
-		identifiers = append(identifiers, m.Identifier)
+		list = append(list, m.Subject())
 	}
-	before, err := seeding.RejectionsOf(ctx, p.Store, b.Ref, identifiers)
+	if who, alone := b.Alone(); alone {
+		list = []seeding.Subject{who}
+	}
+	before, err := seeding.RejectionsOf(ctx, p.Store, b.Ref, list)
 	if err != nil {
 		return nil, err
 	}
@@ -497,9 +507,10 @@ func (p *Patcher) setAside(ctx context.Context, b seeding.Batch, now time.Time) 
 	}
 	cause := seeding.Cause{Kind: seeding.SetAside, Code: seeding.CodeSetAside}
 	var rejected []seeding.Rejection
-	for _, m := range b.Members {
-		who := m.Subject()
-		rejected = append(rejected, cause.Reject(b.Ref.Registry, b.Ref.Connector, who, configured, before[m.Identifier], now, p.Times))
+	for _, who := range list {
+		r := cause.Reject(b.Ref.Registry, b.Ref.Connector, who, configured, before[who.Key()], now, p.Times)
+		r.Received = b.ReceivedAlone()
+		rejected = append(rejected, r)
 	}
 	return rejected, nil
 }

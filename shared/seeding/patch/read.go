@@ -87,7 +87,7 @@ func genuine(parts []seeding.AnswerPart, subjects map[seeding.Subject]bool, h ho
 	for f := range maps.Values(best) {
 		kept = append(kept, f.row)
 	}
-	withoutShared(kept, h)
+	withoutShared(kept, func(row seeding.Row) string { return h.vids[row.Identifier].Value })
 	slices.SortFunc(kept, func(x, y seeding.Row) int {
 		return cmp.Or(cmp.Compare(x.Registrant, y.Registrant), cmp.Compare(x.Identifier, y.Identifier))
 	})
@@ -111,7 +111,7 @@ func withoutRubbish(row seeding.Row, vid string, shape seeding.TokenShape) seedi
 // withoutShared does the same to tokens that different VIDs have in common, each at
 // least three, if they are on most of the rows that have one. Two registrants of one
 // person have one token, and so have many with one VID.
-func withoutShared(rows []seeding.Row, h holdings) {
+func withoutShared(rows []seeding.Row, vidOf func(seeding.Row) string) {
 	tokens := 0
 	vids := map[string]map[string]bool{}
 	for _, row := range rows {
@@ -122,7 +122,7 @@ func withoutShared(rows []seeding.Row, h holdings) {
 		if vids[row.Token] == nil {
 			vids[row.Token] = map[string]bool{}
 		}
-		if vid := seeding.CleanVID(h.vids[row.Identifier].Value); vid != "" {
+		if vid := seeding.CleanVID(vidOf(row)); vid != "" {
 			vids[row.Token][vid] = true
 		}
 	}

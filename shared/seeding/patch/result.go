@@ -11,12 +11,15 @@ import (
 // result is the sum of the verdicts on an answer.
 type result struct {
 	totals   seeding.Totals
-	entered  []time.Time       // when the VIDs of those counted as tokenised were entered
+	entered  []time.Time       // when the VIDs of those counted as tokenised were entered, or their submissions received
+	form     bool              // the form was read
+	gone     int               // submissions of the batch that are not there any more
 	remove   []int64           // VIDs
 	resolved []seeding.Subject // their rejection is over
+	missing  []seeding.Subject // not there any more, as far as the batch tells
 	rejected []rejected
-	systemic []seeding.Row // their codes blame the system; not decided yet
-	answered bool          // MOSIP answered for a registrant, so its licence and service work
+	systemic []verdict // their codes blame the system; not decided yet
+	answered bool      // MOSIP answered for a registrant, so its licence and service work
 
 	notTokens int    // conflicts with what is no token
 	shaped    bool   // a token came
@@ -28,8 +31,9 @@ type result struct {
 
 // rejected is a subject with the cause of its rejection.
 type rejected struct {
-	who   seeding.Subject
-	cause seeding.Cause
+	who      seeding.Subject
+	cause    seeding.Cause
+	received time.Time // of a submission
 }
 
 // sum adds up verdicts. If the totals of the batch count the answer already,
@@ -47,14 +51,17 @@ func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) re
 		if counted && v.kind < written {
 			continue
 		}
+		if v.kind == gone {
+			r.missing = append(r.missing, v.row.Subject)
+		}
 		r.answered = r.answered || v.answered()
 		if v.kind == systemic {
-			r.systemic = append(r.systemic, v.row)
+			r.systemic = append(r.systemic, v)
 			if seeding.IsRubbish(v.row.Code) {
 				r.rubbish = v.row.Code
 			}
 		}
-		r.shaped = r.shaped || v.kind != pending && v.row.Token != ""
+		r.shaped = r.shaped || v.kind != pending && v.kind != gone && v.row.Token != ""
 		r.totals = r.totals.Plus(v.totals())
 		if v.kind == notToken {
 			r.notTokens++
@@ -62,12 +69,15 @@ func sum(verdicts []verdict, h holdings, fingerprintKey string, counted bool) re
 		if entered := h.vids[v.row.Identifier].Created; v.totals().Tokenised > 0 && !entered.IsZero() {
 			r.entered = append(r.entered, entered)
 		}
+		if v.totals().Tokenised > 0 && !v.received.IsZero() {
+			r.entered = append(r.entered, v.received)
+		}
 		if cause, found := v.cause(fingerprintKey); found {
 			who := v.row.Subject
 			if v.at != 0 {
 				who.Identifier = v.at
 			}
-			r.rejected = append(r.rejected, rejected{who, cause})
+			r.rejected = append(r.rejected, rejected{who, cause, v.received})
 		}
 	}
 	return r
@@ -136,15 +146,15 @@ func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
 // were answered. Where rubbish came for a token only a token counts as an answer: who
 // sends rubbish may also refuse somebody.
 //
-// before are the present rejections by identifier; raised says whether there is
+// before are the present rejections by subject (seeding.RejectionsOf); raised says whether there is
 // the problem "identity". problem says whether to raise it.
-func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, fingerprintKey string) (_ result, problem bool) {
-	known := func(row seeding.Row) bool { return before[row.Identifier].Systemic() }
-	unknown := func(row seeding.Row) bool { return !known(row) }
+func decideSystemic(r result, before map[seeding.Subject]seeding.Rejection, raised bool, fingerprintKey string) (_ result, problem bool) {
+	known := func(v verdict) bool { return before[v.row.Subject.Key()].Systemic() }
+	unknown := func(v verdict) bool { return !known(v) }
 	few := len(r.systemic) < alikeLimit && !slices.ContainsFunc(r.systemic, unknown)
-	for _, row := range r.systemic {
+	for _, v := range r.systemic {
 		answered := r.answered
-		if seeding.IsRubbish(row.Code) {
+		if seeding.IsRubbish(v.row.Code) {
 			answered = r.shaped
 		}
 		// A probe is one registrant; it does not show that the problem is over.
@@ -152,9 +162,9 @@ func decideSystemic(r result, before map[int64]seeding.Rejection, raised bool, f
 		if !answered && !few {
 			continue
 		}
-		cause, _ := verdict{row: row, kind: systemic}.cause(fingerprintKey)
-		r.rejected = append(r.rejected, rejected{row.Subject, cause})
-		if known(row) {
+		cause, _ := v.cause(fingerprintKey)
+		r.rejected = append(r.rejected, rejected{v.row.Subject, cause, v.received})
+		if known(v) {
 			r.totals.Refused++ // otherwise it stays pending, and the next pass sends it
 		}
 	}
@@ -167,9 +177,9 @@ const largerAnswer = 10
 // repeated reports whether everybody was rejected for the same before the batch was
 // made, under the configuration that the connector has. Their codes are no news, although
 // a person who tries a group again gives all of a batch one code.
-func repeated(now []rejected, before map[int64]seeding.Rejection, claimed time.Time, configured int) bool {
+func repeated(now []rejected, before map[seeding.Subject]seeding.Rejection, claimed time.Time, configured int) bool {
 	for _, x := range now {
-		last := before[x.who.Identifier]
+		last := before[x.who.Key()]
 		if last.Kind != x.cause.Kind || last.Code != x.cause.Code || last.Configured != configured || !last.LastAttempt.Before(claimed) {
 			return false
 		}
@@ -183,7 +193,7 @@ func repeated(now []rejected, before map[int64]seeding.Rejection, claimed time.T
 func commonCode(verdicts []verdict) (text string, unalike bool) {
 	rows, codes := 0, map[string]int{}
 	for _, v := range verdicts {
-		if v.kind == pending { // it fits nobody
+		if v.kind == pending || v.kind == gone { // it fits nobody
 			continue
 		}
 		rows++
@@ -230,18 +240,16 @@ func commonCode(verdicts []verdict) (text string, unalike bool) {
 	return seeding.JoinCodes(common), false
 }
 
-// identifiers of all whose rejections are to be read.
-func (r result) identifiers() (ids []int64) {
+// subjects are all whose rejections are to be read.
+func (r result) subjects() (list []seeding.Subject) {
 	for _, x := range r.rejected {
-		ids = append(ids, x.who.Identifier)
+		list = append(list, x.who)
 	}
-	for _, who := range r.resolved {
-		ids = append(ids, who.Identifier)
+	list = append(append(list, r.resolved...), r.missing...)
+	for _, v := range r.systemic {
+		list = append(list, v.row.Subject)
 	}
-	for _, row := range r.systemic {
-		ids = append(ids, row.Identifier)
-	}
-	return ids
+	return list
 }
 
 // complete reports whether all parts of one callback are there, or were counted.
@@ -285,6 +293,9 @@ func problemsOver(r result, raised map[seeding.Source]seeding.Problem, wrote, cl
 	shaped, answered := r.shaped && r.rubbish == "", r.answered
 	if _, rubbish := raised[seeding.ProblemTokens]; rubbish || r.rubbish != "" {
 		answered = shaped
+	}
+	if r.form {
+		over = append(over, seeding.ProblemODK)
 	}
 	if wrote {
 		over = append(over, seeding.ProblemWrite)

@@ -22,7 +22,7 @@ func rejects(f seeding.Cause, at int64) []rejected {
 	who := sentRow(1).Subject
 	who.Identifier = at
 	f.Fingerprint, f.FingerprintKey = sentRow(1).Fingerprint, fingerprintKey
-	return []rejected{{who, f}}
+	return []rejected{{who: who, cause: f}}
 }
 
 // What a verdict of each kind comes to. The identifier that was sent is 101, the
@@ -46,6 +46,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		measured bool // the time from the VID's entry to the token
 		remove   bool // the VID that was sent
 		resolved bool // its rejection, if there is one, is over
+		missing  bool // it is not there any more
 		answered bool // it shows that MOSIP answers
 		systemic bool // it waits for the decision about all such rows
 		unread   bool // its token says nothing of the shape of tokens any more
@@ -57,6 +58,7 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		want    outcome
 	}{
 		{"nothing: it stays pending", verdict{row: gotToken, kind: pending}, outcome{}},
+		{"not there any more: it stays pending, and its rejection is over", verdict{row: gotToken, kind: gone}, outcome{missing: true, unread: true}},
 		{"tokenised before, and the VID is left to remove", verdict{row: gotToken, kind: held},
 			outcome{totals: tokenised, measured: true, remove: true, resolved: true, answered: true}},
 		{"done before: it was counted then", verdict{row: gotToken, kind: done},
@@ -115,8 +117,11 @@ func TestWhatAVerdictComesTo(t *testing.T) {
 		if o.resolved {
 			r.resolved = []seeding.Subject{v.row.Subject}
 		}
+		if o.missing {
+			r.missing = []seeding.Subject{v.row.Subject}
+		}
 		if o.systemic {
-			r.systemic = []seeding.Row{v.row}
+			r.systemic = []verdict{v}
 		}
 		if v.kind == notToken && !o.unread {
 			r.notTokens = 1
@@ -183,10 +188,14 @@ func TestVerdictsAreAddedUp(t *testing.T) {
 		t.Errorf("%d rejected, %d systemic, answered %v", len(got.rejected), len(got.systemic), got.answered)
 	}
 	// Rejections are read of all who may have one, or get one.
-	if ids := slices.Sorted(slices.Values(got.identifiers())); !slices.Equal(ids, []int64{101, 102, 103, 105, 106}) {
+	var ids []int64
+	for _, who := range got.subjects() {
+		ids = append(ids, who.Identifier)
+	}
+	if slices.Sort(ids); !slices.Equal(ids, []int64{101, 102, 103, 105, 106}) {
 		t.Errorf("reads the rejections of %v", ids)
 	}
-	if empty := sum(nil, newHoldings(nil, nil, nil), fingerprintKey, false); !reflect.DeepEqual(empty, result{}) || empty.identifiers() != nil {
+	if empty := sum(nil, newHoldings(nil, nil, nil), fingerprintKey, false); !reflect.DeepEqual(empty, result{}) || empty.subjects() != nil {
 		t.Errorf("no verdicts come to %+v", empty)
 	}
 }
@@ -194,19 +203,19 @@ func TestVerdictsAreAddedUp(t *testing.T) {
 // Codes of the system: of these registrants while others are answered, of the
 // system where nobody is (infra/protocol.md, "Patch" 6).
 func TestCodesOfTheSystem(t *testing.T) {
-	before := func(registrants ...int64) map[int64]seeding.Rejection { // met such a code before, while others were answered
-		m := map[int64]seeding.Rejection{}
+	before := func(registrants ...int64) map[seeding.Subject]seeding.Rejection { // met such a code before, while others were answered
+		m := map[seeding.Subject]seeding.Rejection{}
 		for _, r := range registrants {
-			m[sentVID(r).ID] = seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001"}
+			m[subjectOf(sentVID(r).ID)] = seeding.Rejection{Kind: seeding.Refused, Code: "AUT_BAS_001"}
 		}
 		return m
 	}
-	refusedForData := map[int64]seeding.Rejection{sentVID(1).ID: {Kind: seeding.Refused, Code: "IDA-MLC-004"}}
+	refusedForData := map[seeding.Subject]seeding.Rejection{subjectOf(sentVID(1).ID): {Kind: seeding.Refused, Code: "IDA-MLC-004"}}
 	for _, c := range []struct {
 		name        string
 		registrants []int64 // with a code of the system in this answer
 		answered    bool    // another row shows that MOSIP answers
-		before      map[int64]seeding.Rejection
+		before      map[seeding.Subject]seeding.Rejection
 		raised      bool // the problem "identity"
 		rejected    bool // all of them
 		counted     int  // as refused; the others stay pending
@@ -238,9 +247,9 @@ func TestCodesOfTheSystem(t *testing.T) {
 			var want []rejected
 			for _, registrant := range c.registrants {
 				row := withError(registrant, fmt.Sprintf("IDA-MPA-00%d", registrant))
-				r.systemic = append(r.systemic, row)
+				r.systemic = append(r.systemic, verdict{row: row, kind: systemic})
 				if c.rejected {
-					want = append(want, rejected{row.Subject, seeding.Cause{
+					want = append(want, rejected{who: row.Subject, cause: seeding.Cause{
 						Kind: seeding.Refused, Code: row.Code, Fingerprint: row.Fingerprint, FingerprintKey: fingerprintKey,
 					}})
 				}
@@ -252,6 +261,11 @@ func TestCodesOfTheSystem(t *testing.T) {
 			}
 		})
 	}
+}
+
+// subjectOf is whom a rejection at an identifier is about, as it is looked up.
+func subjectOf(identifier int64) seeding.Subject {
+	return seeding.Member{Identifier: identifier}.Subject()
 }
 
 // part is part n of an answer of so many parts.
@@ -485,7 +499,7 @@ func TestRepeatedRejectionsAreNoNews(t *testing.T) {
 	claimed := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	const code = "IDA-DEA-001:dob"
 	of := func(identifier int64) rejected {
-		return rejected{seeding.Member{Identifier: identifier}.Subject(), seeding.Cause{Kind: seeding.Refused, Code: code}}
+		return rejected{who: subjectOf(identifier), cause: seeding.Cause{Kind: seeding.Refused, Code: code}}
 	}
 	last := func(change func(*seeding.Rejection)) seeding.Rejection {
 		r := seeding.Rejection{Kind: seeding.Refused, Code: code, Configured: 4, LastAttempt: claimed.Add(-time.Hour)}
@@ -495,15 +509,15 @@ func TestRepeatedRejectionsAreNoNews(t *testing.T) {
 	same := last(func(*seeding.Rejection) {})
 	for _, c := range []struct {
 		name   string
-		before map[int64]seeding.Rejection
+		before map[seeding.Subject]seeding.Rejection
 		want   bool
 	}{
-		{"all of them, for the same", map[int64]seeding.Rejection{1: same, 2: same}, true},
-		{"one for the first time", map[int64]seeding.Rejection{1: same}, false},
-		{"one for another code", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.Code = "IDA-DEA-001:name" })}, false},
-		{"one of another kind", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.Kind = seeding.Invalid })}, false},
-		{"the configuration was changed, and did not help", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.Configured = 3 })}, false},
-		{"by this very answer, which is applied again", map[int64]seeding.Rejection{1: same, 2: last(func(r *seeding.Rejection) { r.LastAttempt = claimed })}, false},
+		{"all of them, for the same", map[seeding.Subject]seeding.Rejection{subjectOf(1): same, subjectOf(2): same}, true},
+		{"one for the first time", map[seeding.Subject]seeding.Rejection{subjectOf(1): same}, false},
+		{"one for another code", map[seeding.Subject]seeding.Rejection{subjectOf(1): same, subjectOf(2): last(func(r *seeding.Rejection) { r.Code = "IDA-DEA-001:name" })}, false},
+		{"one of another kind", map[seeding.Subject]seeding.Rejection{subjectOf(1): same, subjectOf(2): last(func(r *seeding.Rejection) { r.Kind = seeding.Invalid })}, false},
+		{"the configuration was changed, and did not help", map[seeding.Subject]seeding.Rejection{subjectOf(1): same, subjectOf(2): last(func(r *seeding.Rejection) { r.Configured = 3 })}, false},
+		{"by this very answer, which is applied again", map[seeding.Subject]seeding.Rejection{subjectOf(1): same, subjectOf(2): last(func(r *seeding.Rejection) { r.LastAttempt = claimed })}, false},
 	} {
 		if got := repeated([]rejected{of(1), of(2)}, c.before, claimed, 4); got != c.want {
 			t.Errorf("%s: %v", c.name, got)

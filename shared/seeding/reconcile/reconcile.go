@@ -26,6 +26,7 @@ type Store interface {
 	Close(ctx context.Context, b seeding.Batch) error
 
 	Rejections(ctx context.Context, registry string, from, to int64) ([]seeding.Rejection, error)
+	RejectionsOfSubmissions(ctx context.Context, registry, connector string, ids []string) ([]seeding.Rejection, error)
 	PutRejections(ctx context.Context, rejections []seeding.Rejection) (conflicts int, err error)
 
 	RegistryStates(ctx context.Context) ([]seeding.RegistryState, error)
@@ -300,7 +301,7 @@ func (r *Reconciler) lose(ctx context.Context, b seeding.Batch, e evidence, mts 
 	now := r.Clock.Now()
 	b.State, b.Closed = seeding.Lost, now
 	b.Totals.Sent = b.Count
-	if len(b.Members) == 1 {
+	if _, alone := b.Alone(); alone {
 		rejected, err := r.lostAlone(ctx, b, now)
 		if err != nil {
 			return err
@@ -364,11 +365,11 @@ func (r *Reconciler) ask(ctx context.Context, b seeding.Batch, known round) find
 	return unknownToMTS
 }
 
-// lostAlone writes that a registrant was sent alone and lost. The first time it
+// lostAlone writes that one record was sent alone and lost. The first time it
 // is due again at once; the second time it is rejected.
 func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Time) (rejected bool, err error) {
-	who := b.Members[0].Subject()
-	before, err := seeding.RejectionsOf(ctx, r.Store, b.Ref, []int64{who.Identifier})
+	who, _ := b.Alone()
+	before, err := seeding.RejectionsOf(ctx, r.Store, b.Ref, []seeding.Subject{who})
 	if err != nil {
 		return false, err
 	}
@@ -377,7 +378,8 @@ func (r *Reconciler) lostAlone(ctx context.Context, b seeding.Batch, now time.Ti
 		return false, err
 	}
 	cause := seeding.Cause{Kind: seeding.NoToken, Code: seeding.CodeNoAnswer}
-	rejection := cause.Reject(b.Ref.Registry, b.Ref.Connector, who, state.Version, before[who.Identifier], now, r.Times)
+	rejection := cause.Reject(b.Ref.Registry, b.Ref.Connector, who, state.Version, before[who.Key()], now, r.Times)
+	rejection.Received = b.ReceivedAlone()
 	_, err = r.Store.PutRejections(ctx, []seeding.Rejection{rejection})
 	return rejection.Attempts >= seeding.LostAloneLimit, err
 }

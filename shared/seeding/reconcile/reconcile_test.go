@@ -113,13 +113,19 @@ func (w *world) Close(_ context.Context, b seeding.Batch) error {
 }
 
 func (w *world) Rejections(_ context.Context, _ string, from, to int64) ([]seeding.Rejection, error) {
-	return slices.DeleteFunc(slices.Clone(w.rejections), func(r seeding.Rejection) bool { return r.Identifier < from || r.Identifier > to }), w.fails["Rejections"]
+	return slices.DeleteFunc(slices.Clone(w.rejections), func(r seeding.Rejection) bool { return r.Submission != "" || r.Identifier < from || r.Identifier > to }), w.fails["Rejections"]
+}
+
+func (w *world) RejectionsOfSubmissions(_ context.Context, _, connector string, ids []string) ([]seeding.Rejection, error) {
+	return slices.DeleteFunc(slices.Clone(w.rejections), func(r seeding.Rejection) bool {
+		return r.Connector != connector || !slices.Contains(ids, r.Submission)
+	}), w.fails["Rejections"]
 }
 
 func (w *world) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
 	w.rejections = append(slices.DeleteFunc(w.rejections, func(old seeding.Rejection) bool {
 		return slices.ContainsFunc(rejections, func(r seeding.Rejection) bool {
-			return r.Identifier == old.Identifier && r.Connector == old.Connector
+			return r.Key() == old.Key() && r.Connector == old.Connector
 		})
 	}), rejections...)
 	return 0, w.fails["PutRejections"]
@@ -472,6 +478,50 @@ func TestLostAlone(t *testing.T) {
 			}
 			if got := w.measured[seeding.MetricRejected]; got != float64(c.noToken) {
 				t.Errorf("%v measured as rejected, want %d", got, c.noToken)
+			}
+		})
+	}
+}
+
+// A submission that was sent alone and lost is rejected with the time at which it was
+// received, so that it is looked at again. Of a window nobody is: one of many may be to
+// blame.
+func TestSubmissionsThatWereLost(t *testing.T) {
+	received := now.Add(-24 * time.Hour)
+	window := seeding.Window{From: received, To: received.Add(time.Hour)}
+	for _, c := range []struct {
+		name        string
+		submissions []string
+		attempts    int // before
+		want        []string
+		noToken     int
+	}{
+		{"one, for the first time", []string{"uuid:1"}, 0, []string{"uuid:1 1"}, 0},
+		{"one, for the second time", []string{"uuid:1"}, 1, []string{"uuid:1 2"}, 1},
+		{"two, by their ids", []string{"uuid:1", "uuid:2"}, 0, nil, 0},
+		{"a window", nil, 0, nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			b := overdueBatch("b1")
+			b.Members, b.Window, b.Submissions, b.Count = nil, window, c.submissions, max(1, len(c.submissions))
+			w.open = []seeding.Batch{b}
+			if c.attempts > 0 {
+				w.rejections = []seeding.Rejection{{Registry: "r1", Connector: "c1", Subject: seeding.Subject{Submission: "uuid:1"}, Kind: seeding.NoToken, Attempts: c.attempts, Version: 4}}
+			}
+			w.says[b.RequestID] = seeding.StatusUnknown
+			if _, err := w.reconciler().checkOverdue(t.Context(), []seeding.RegistryState{{Key: "r1"}}); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range w.rejections {
+				got = append(got, fmt.Sprintf("%s %d", r.Submission, r.Attempts))
+				if !r.Received.Equal(received) || r.Kind != seeding.NoToken {
+					t.Errorf("%+v", r)
+				}
+			}
+			if !slices.Equal(got, c.want) || len(w.closed) != 1 || w.closed[0].Totals.NoToken != c.noToken || w.closed[0].Totals.Sent != b.Count {
+				t.Errorf("rejections %q, closed %+v", got, w.closed)
 			}
 		})
 	}

@@ -29,6 +29,7 @@ class Registrant(models.Model):
     disabled_reason = fields.Text("Reason for Disabling")
     tags_ids = fields.Many2many("g2p.registrant.tags", string="Registrant Tags")
     reg_ids = fields.One2many("g2p.reg.id", "partner_id", "Registrant IDs")
+    phone_number_ids = fields.One2many("g2p.phone.number", "partner_id", "Phone Numbers")
 
     @api.depends("birthdate")
     def _compute_age(self):
