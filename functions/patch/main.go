@@ -16,6 +16,7 @@ import (
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
@@ -36,11 +37,13 @@ func main() {
 
 	clock := function.Clock{}
 	secretsManager := secretsmanager.NewFromConfig(cfg)
-	clients := odoo.New(outgoing.New(calls), secrets.Connectors(secretsManager, stack.ConnectorSecrets()).RegistryPassword, clock.Now)
+	client, passwords := outgoing.New(calls), secrets.Connectors(secretsManager, stack.ConnectorSecrets())
+	clients := odoo.New(client, passwords.RegistryPassword, clock.Now)
 	clients.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	patcher := &patch.Patcher{
 		Store:       seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers),
 		Registries:  clients,
+		Forms:       odk.Forms{Client: odk.New(client, clock.Now), Password: passwords.ODKPassword},
 		Expressions: jq.Mappings{},
 		RowKeys:     secrets.NewKeyring(secretsManager, stack.RowKey()),
 		Meter:       function.Meter{Out: os.Stdout, Stack: string(stack), Now: clock.Now},

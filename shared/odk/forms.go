@@ -58,6 +58,9 @@ func (f Forms) Pull(ctx context.Context, c seeding.Connector, b seeding.Batch, r
 		BaseURL: central.address.Base.String(), Email: c.ODK.Email, Password: central.session.password,
 		Window: b.Window, Mapping: c.Source.Mapping, Submissions: b.Submissions,
 	}
+	if len(b.Submissions) > 0 {
+		pull.Window = seeding.Window{} // MTS would add it as a second filter
+	}
 	pull.ODataURL, err = central.address.pulled(columns, b.Submissions)
 	return pull, err
 }

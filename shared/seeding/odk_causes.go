@@ -49,21 +49,6 @@ func odkProblem(f *Fault) Description {
 	)
 }
 
-// FormUnusable is the error of a form that cannot be opened: the password of its account
-// is missing, or its address cannot be used.
-func FormUnusable(cause error) *Unusable {
-	if IsNotFound(cause) {
-		return &Unusable{describe("odk_password_missing",
-			"The password of the account at ODK Central is not stored.",
-			"Enter odk.password in the connector's configuration again.",
-		), cause}
-	}
-	return &Unusable{describe("odk_unusable",
-		"The form at ODK Central cannot be opened as it is configured, or the password of its account cannot be read.",
-		"Save the connector's configuration anew, with odk.password.",
-	), cause}
-}
-
 // odkCauses are what codes of shared/odk mean. {name} is the field that the fault names.
 var odkCauses = map[string]texts{
 	// Sign-in.

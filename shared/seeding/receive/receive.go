@@ -211,12 +211,8 @@ func submissionOf(grant seeding.Grant, sealed, id, edits string) (row seeding.Ro
 	return seeding.Row{Subject: seeding.Subject{Submission: id}, MAC: mac, Fingerprint: seeding.EditsFingerprint(count)}, true
 }
 
-// maxSubmissionID is how many bytes an id may have. Central stores up to 64 characters
-// (facts/odk.md 9).
-const maxSubmissionID = 255
-
 func isSubmissionID(id string) bool {
-	return id != "" && len(id) <= maxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	return id != "" && len(id) <= seeding.MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 var codePattern = regexp.MustCompile(`[A-Z]{2,4}[-_][A-Z]{2,4}[-_]\d{2,4}`)
