@@ -19,6 +19,7 @@ import (
 	"openg2p.org/mts-connector/shared/function/invoke"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
@@ -71,18 +72,26 @@ func main() {
 		Every:           function.Every,
 		Log:             log,
 	}
+	rules := setup.Rules{Mappings: jq.Mappings{}}
 	desk := &inquire.Desk{
 		Store: store,
 		Answerers: map[seeding.InquiryKind]inquire.Answerer{
 			seeding.CheckInquiry: &check.Checker{
 				Store: store, Password: password, Ping: seeder.Ping, Reach: seeder.Reach, Clock: clock,
-				OutputRights: setup.Rules{Mappings: jq.Mappings{}}.OutputRights,
+				OutputRights: rules.OutputRights, FormPaths: rules.FormPaths, ODKPassword: connectorSecrets.ODKPassword,
+				OpenODK: func(c seeding.Connector, password string) (check.Central, error) {
+					return odk.Examine(client, c, password, clock.Now)
+				},
 				Open: func(c seeding.Connector, password string) (check.Registry, error) {
 					return odoo.Examine(client, c, password, clock.Now)
 				},
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
 				Store: store, Password: password, Foreseer: submitter, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
+				Submissions: store, Now: clock.Now, ODKPassword: connectorSecrets.ODKPassword,
+				OpenForm: func(c seeding.Connector, password string) (seeding.Form, error) {
+					return odk.Examine(client, c, password, clock.Now)
+				},
 				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) {
 					return registries.Known(ctx, c)
 				},

@@ -252,3 +252,6 @@ func (a Address) own(parameters ...string) string {
 	}
 	return all
 }
+
+// slashed is the path of a field as Central writes it, without its first slash.
+func slashed(path string) string { return strings.ReplaceAll(path, ".", "/") }

@@ -62,9 +62,12 @@ func (r *Registries) open(ctx context.Context, c seeding.Connector) (*Registry, 
 }
 
 func (r *Registries) openWith(c seeding.Connector, secret func() (string, error)) (*Registry, error) {
-	domain, err := ParseDomain(c.Source.Domain)
-	if err != nil {
-		return nil, err
+	var domain Domain
+	var err error
+	if !c.FromODK() { // of which it does not count
+		if domain, err = ParseDomain(c.Source.Domain); err != nil {
+			return nil, err
+		}
 	}
 	address, err := seeding.ParseAddress(c.Registry.URL)
 	if err != nil {

@@ -50,6 +50,8 @@ type PreviewAnswer struct {
 // stands.
 type PreviewRow struct {
 	Registrant, Identifier int64
+	Submission             string    // of a connector of ODK, in place of both
+	Received               time.Time // by ODK Central
 	Fate                   Fate
 	Kind                   RejectionKind // of a rejection
 	Code                   string

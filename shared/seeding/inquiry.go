@@ -331,6 +331,8 @@ func FieldOf(f *Fault) string {
 	switch {
 	case f.Kind == RefusedTypes && f.Code == "token_type":
 		return "token_type"
+	case f.Kind == RefusedTypes && f.Code == "submission_type":
+		return "submission_type"
 	case f.Kind == RefusedTypes:
 		return "vid_type"
 	case f.Code == "NoSuchDomainField", f.Code == "NoSuchOperator", slices.Contains(valueRefusals, f.Code):

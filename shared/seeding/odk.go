@@ -190,3 +190,13 @@ type Coverages interface {
 	// SaveCoverage writes it if the stored Version is still the same.
 	SaveCoverage(ctx context.Context, c Coverage) error
 }
+
+// FormFound is what a check finds of a form.
+type FormFound struct {
+	Open        bool // it takes new submissions
+	Submissions int  // that can be read
+	// VID is what keeps VIDs from being read out of their field, and Missing are fields
+	// that the form has not.
+	VID     *Fault
+	Missing []string
+}

@@ -159,8 +159,10 @@ type previewAnswerDocument struct {
 }
 
 type previewRowDocument struct {
-	Registrant int64                 `json:"registrant"`
+	Registrant int64                 `json:"registrant,omitempty"`
 	Identifier int64                 `json:"identifier,omitempty"`
+	Submission string                `json:"submission,omitempty"` // of a connector of ODK, in place of both
+	Received   *time.Time            `json:"received,omitempty"`
 	Outcome    seeding.Fate          `json:"outcome"`
 	Kind       seeding.RejectionKind `json:"kind,omitempty"`
 	Code       string                `json:"code,omitempty"`
@@ -190,7 +192,7 @@ func newPreviewAnswer(a seeding.PreviewAnswer, c seeding.Connector) *previewAnsw
 	d := &previewAnswerDocument{Registrants: []previewRowDocument{}, Outcomes: a.Fates, Looked: a.VIDs, Sampled: a.Sampled, Mapping: []partDocument{}}
 	for _, row := range a.Rows {
 		r := previewRowDocument{
-			Registrant: row.Registrant, Identifier: row.Identifier, Outcome: row.Fate, Kind: row.Kind, Code: row.Code, Holder: row.Holder, Next: moment(row.Next),
+			Registrant: row.Registrant, Identifier: row.Identifier, Submission: row.Submission, Received: moment(row.Received), Outcome: row.Fate, Kind: row.Kind, Code: row.Code, Holder: row.Holder, Next: moment(row.Next),
 		}
 		if row.Kind != "" {
 			r.reasonsDocument = reasonsOf(seeding.Rejection{Kind: row.Kind, Code: row.Code, Holder: row.Holder, Configured: c.Version}, c)

@@ -11,7 +11,9 @@ import (
 // made-up values of their parameters: for the document of the API.
 func Lines() (all []seeding.Line) {
 	all = append(all, mtsLine(nil), tokenLine(nil), registryLine(nil))
+	all = append(all, odkLines()...)
 	lines := behindRegistry(seeding.Connector{Output: seeding.Output{Format: "."}})
+	lines = append(lines, registrants)
 	for _, w := range []why{notReached, notSignedIn, noTypes, notRead} {
 		all = append(all, notTried(w, lines...)...)
 	}
@@ -29,7 +31,7 @@ func Lines() (all []seeding.Line) {
 		databaseLine(seeding.RegistryFound{}, nil, nil, nil),
 		databaseLine(seeding.RegistryFound{Registry: "r", Identity: "i", Exact: true}, nil,
 			[]seeding.RegistryFound{{Registry: "s", Identity: "i", Exact: true}}, []seeding.State{{Registry: "s", Connector: "c"}}),
-		typesLine(nil),
+		typesLine(false, nil),
 		modulesLine(false, false, nil), modulesLine(true, true, nil), modulesLine(true, false, nil),
 		readLine(seen{looked: 200}, nil),
 	)

@@ -64,6 +64,13 @@ type Checker struct {
 	Ping func(ctx context.Context, mtsURL string) error
 	// Reach asks whether a web server answers at an address, and sends no secret there.
 	Reach func(ctx context.Context, address string) error
+	// OpenODK opens the form of a configuration with a password. It makes no call.
+	OpenODK func(c seeding.Connector, password string) (Central, error)
+	// ODKPassword is Password, of ODK Central.
+	ODKPassword func(ctx context.Context, c seeding.Connector) (string, error)
+	// FormPaths are the fields of the form that a mapping reads, as far as they can be
+	// told; that of VIDs is "" if it cannot.
+	FormPaths func(c seeding.Connector) (vid string, paths []string)
 	// OutputRights are the rights that writing what an Output Format gives needs, besides
 	// those that every token needs. known is false if that cannot be told.
 	OutputRights func(c seeding.Connector) (rights []seeding.Right, known bool)
@@ -110,6 +117,9 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, secrets map[str
 	}
 	if direct := c.Delivery.Direct; direct != nil && direct.Auth.URL != "" {
 		r.add(tokenLine(limited(ctx, func(ctx context.Context) error { return k.Reach(ctx, direct.Auth.URL) })))
+	}
+	if c.FromODK() {
+		k.odk(ctx, r, c, passwords.ODK, secrets)
 	}
 	err = k.registry(ctx, r, c, passwords.Registry, secrets)
 	if err == nil {
@@ -173,8 +183,12 @@ func (k *Checker) registry(ctx context.Context, r *report, c seeding.Connector, 
 	if err := k.compare(ctx, r, found, err); err != nil {
 		return err
 	}
-	r.add(typesLine(typesErr))
-	k.reading(ctx, r, c, registry, typesErr)
+	r.add(typesLine(c.FromODK(), typesErr))
+	if c.FromODK() {
+		k.creating(ctx, r, c, registry, typesErr)
+	} else {
+		k.reading(ctx, r, c, registry, typesErr)
+	}
 	return nil
 }
 
@@ -197,6 +211,35 @@ func (k *Checker) compare(ctx context.Context, r *report, found seeding.Registry
 		}
 	}
 	return nil
+}
+
+// creating looks at the rights to create registrants of submissions.
+func (k *Checker) creating(ctx context.Context, r *report, c seeding.Connector, registry Registry, typesErr error) {
+	if typesErr != nil {
+		r.add(notTried(noTypes, behindTypes(c)...)...)
+		return
+	}
+	may := func(right seeding.Right) (may bool, err error) {
+		err = limited(ctx, func(ctx context.Context) (err error) { may, err = registry.May(ctx, right, 0); return err })
+		return may, err
+	}
+	creates, err := may(seeding.CreateIdentifiers)
+	r.add(createLine(creates, false, err))
+	all := true
+	for _, right := range rightsToRegistrants {
+		if allowed, failed := may(right); failed != nil {
+			err = failed
+		} else if !allowed {
+			all = false
+		}
+	}
+	r.add(registrantsLine(all, err))
+	if writesMore(c) {
+		r.add(k.writes(c, may))
+	}
+	var looks seeding.LookUps
+	err = limited(ctx, func(ctx context.Context) (err error) { looks, err = registry.LookUps(ctx, 0); return err })
+	r.add(indexLines(looks, err)...)
 }
 
 // reading looks at what is read of registrants, and at the rights to write.

@@ -44,12 +44,18 @@ const (
 
 // behindRegistry are the lines that need a registry that is reached.
 func behindRegistry(c seeding.Connector) []string {
+	if c.FromODK() {
+		return append([]string{signIn, version, database, types}, behindTypes(c)...)
+	}
 	return append([]string{signIn, version, database, types, modules, fields}, behindTypes(c)...)
 }
 
 // behindTypes are the lines that need the identifier types.
 func behindTypes(c seeding.Connector) []string {
 	lines := []string{read, selects, create, remove}
+	if c.FromODK() {
+		lines = []string{create, registrants}
+	}
 	if writesMore(c) {
 		lines = append(lines, write)
 	}
@@ -199,7 +205,10 @@ func databaseLine(found seeding.RegistryFound, err error, all []seeding.Registry
 		map[string]any{"exact": found.Exact, "unchecked": len(users)})
 }
 
-func typesLine(err error) seeding.Line {
+func typesLine(three bool, err error) seeding.Line {
+	if err == nil && three {
+		return ok(types, "all_found", "All three identifier types are there, each once.", nil)
+	}
 	if err == nil {
 		return ok(types, "found", "Both identifier types are there, each once.", nil)
 	}

@@ -30,9 +30,15 @@ type Previewer struct {
 	Open func(c seeding.Connector, password string) (seeding.Registry, error)
 	// Password returns the stored password that a configuration names.
 	Password func(ctx context.Context, c seeding.Connector) (string, error)
-	Foreseer seeding.Foreseer
-	Mappings seeding.Mappings
-	Outputs  seeding.Outputs
+	// OpenForm opens the form of a configuration with a password. It makes no call.
+	OpenForm func(c seeding.Connector, password string) (seeding.Form, error)
+	// ODKPassword is Password, of ODK Central.
+	ODKPassword func(ctx context.Context, c seeding.Connector) (string, error)
+	Submissions SubmissionStore
+	Now         func() time.Time
+	Foreseer    seeding.Foreseer
+	Mappings    seeding.Mappings
+	Outputs     seeding.Outputs
 }
 
 // sample is how many VIDs are looked at.
@@ -59,7 +65,20 @@ func (p *Previewer) Answer(ctx context.Context, q seeding.Inquiry, secrets map[s
 	if line != nil || err != nil {
 		return lines(line), nil, err
 	}
-	answer, err := p.look(ctx, q, c, registry)
+	var answer seeding.PreviewAnswer
+	if c.FromODK() {
+		form, line := p.form(ctx, c, passwords.ODK, secrets)
+		if line != nil {
+			return lines(line), nil, nil
+		}
+		var failed error
+		answer, failed, err = p.lookAtForm(ctx, q, c, form, registry)
+		if line := formFailure(failed); line != nil {
+			return lines(line), nil, nil
+		}
+	} else {
+		answer, err = p.look(ctx, q, c, registry)
+	}
 	if line := failure(err); line != nil {
 		return lines(line), nil, nil
 	}

@@ -156,6 +156,36 @@ func emptySubmission() seeding.Record {
 	}}
 }
 
+// FormPaths are the fields of the form that a mapping reads, each once, such as
+// "person.name": those of simple paths, and of other expressions the fields that they
+// begin with. What is not mandatory and mapped as by default need not be there. The
+// field of VIDs is "" if it is no simple path.
+func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
+	if simplePath.MatchString(c.Source.Mapping.VID) {
+		vid = c.Source.Mapping.VID
+	}
+	for _, field := range seeding.MTSFields {
+		expressions := expressionsOf(c.Source.Mapping, field)
+		if field != "vid" && !slices.Contains(c.Source.Mandatory, field) && slices.Equal(expressions, expressionsOf(Defaults().Source.Mapping, field)) {
+			continue
+		}
+		for _, expression := range expressions {
+			reads := []string{expression}
+			if !simplePath.MatchString(expression) {
+				outcome, err := r.Mappings.Foresee(expression, nil)
+				if err != nil {
+					continue
+				}
+				reads = outcome.Reads
+			}
+			paths = append(paths, reads...)
+		}
+	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { return strings.HasPrefix(path, "__") || !simplePath.MatchString(path) })
+	slices.Sort(paths)
+	return vid, slices.Compact(paths)
+}
+
 var errNamesRegistrant = errors.New("names a registrant")
 
 // ofNobody checks that an update is an individual: a submission has no registrant yet
