@@ -9,6 +9,13 @@ import (
 // read them.
 var odkServer = server{"odk", "ODK Central", "ODK Central", "odk.base_url"}
 
+// CodeNothingPulled is the code with which MTS says that it pulled no submission
+// (facts/mts.md 2.6). There is no request then.
+const CodeNothingPulled = "ATS-REQ-23"
+
+// CodeNotAskable is the code of a submission whose id no address can name (Askable).
+const CodeNotAskable = "NotAskable"
+
 // NoSubmissions is the code of a fault of an MTS that reads no submission in a window in
 // which ODK Central counts some (facts/odk.md 15.2).
 const NoSubmissions = "NoSubmissions"
@@ -122,7 +129,7 @@ var odkCauses = map[string]texts{
 		"Submissions came or went while ODK Central was read.",
 		"Nothing needs to be done: it is read again. If that does not end, look for what restores, deletes or imports submissions of the form all the time.",
 	},
-	"NotAskable": {
+	CodeNotAskable: {
 		"A submission of the form has an id that cannot be asked for at ODK Central, such as one with an apostrophe.",
 		"Let the form make the ids of its submissions itself (meta/instanceID), as forms do if nothing is said of it. Submissions with such ids must be sent anew, with other ids.",
 	},

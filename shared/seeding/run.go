@@ -187,7 +187,7 @@ func (r Run) WhyNobody() Nobody {
 		return ""
 	case !r.PassOver && !r.Completed.IsZero():
 		return EndedEarly
-	case !r.PassOver:
+	case !r.PassOver, t.Looked == 0 && r.Looks.Planned: // nothing changed at the form
 		return ""
 	case t.Looked == 0:
 		return NoVID

@@ -103,6 +103,7 @@ func (s *Store) DeleteConnector(ctx context.Context, id string, version int, now
 		return []dynamo.Write{
 			s.connectors.ToDelete(dynamo.Change{Key: configKey(id), Condition: "#version = :read", Values: values}),
 			s.connectors.ToDelete(dynamo.Change{Key: stateKey(id), Condition: "#version = :read AND " + dynamo.LeaseFree, Values: values}),
+			s.connectors.ToDelete(dynamo.Change{Key: coverageKey(id)}),
 			check,
 		}, err
 	})

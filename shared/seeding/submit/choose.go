@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -95,14 +94,8 @@ func (s *Submitter) choose(ctx context.Context, v view, wave room) (selection, e
 	if v.run.Cursor == 0 && v.run.Expected == 0 && !chosen.run.PassOver && v.run.Selection.Listed == 0 {
 		chosen.run.Expected = s.expected(limited, registry, chosen.run)
 	}
-	over := v.state.Raised(seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig)
-	if err := s.Store.ClearProblems(ctx, c.ID, over, s.Clock.Now()); err != nil {
+	if err := s.registryAnswers(ctx, v, state); err != nil {
 		return selection{}, err
-	}
-	if state.OutageAttempts > 0 {
-		if err := s.Store.NoteOutage(ctx, state.Key, time.Time{}, 0); err != nil {
-			return selection{}, err
-		}
 	}
 	return chosen, nil
 }
@@ -118,9 +111,9 @@ func (s *Submitter) readDirect(ctx context.Context, registry seeding.Registry, r
 }
 
 // retried is when somebody last asked for another attempt at rejected registrants, by
-// kind. Who lists registrants for an import asks for one at each.
+// kind. Who lists registrants for an import, or imports submissions, asks for one at each.
 func (v view) retried() seeding.Retried {
-	if v.run.Selection.Listed == 0 {
+	if v.run.Selection.Listed == 0 && !(v.connector.FromODK() && v.run.Kind == seeding.Import) {
 		return v.state.Retried
 	}
 	retried := maps.Clone(v.state.Retried)
@@ -179,6 +172,9 @@ func membersOf(open []seeding.Batch) map[int64]bool {
 // chooseFailed raises a problem of the connector if no batch could be made. A
 // failure of the storage is returned.
 func (s *Submitter) chooseFailed(ctx context.Context, v view, err error) (next, error) {
+	if e, ok := errors.AsType[*atCentral](err); ok {
+		return s.centralFailed(ctx, v, e.fault)
+	}
 	if fault, ok := errors.AsType[*seeding.Fault](err); ok {
 		return s.registryFailed(ctx, v, fault)
 	}

@@ -54,6 +54,15 @@ type fake struct {
 	status     seeding.MTSStatus // what MTS says of any request
 	measured   map[string]float64
 
+	central    *central // of a connector of ODK
+	coverage   seeding.Coverage
+	settled    map[string]bool           // submissions that are held
+	registered []seeding.Identifier      // ids of submissions, by who holds them
+	refused    []string                  // submissions that MOSIP refuses
+	pulled     [][]seeding.SubmissionRef // what MTS read, by request
+	nextID     int                       // of another submitter
+	idStep     int
+
 	beat     func() // what is called at every interval
 	interval time.Duration
 	nextBeat time.Time
@@ -79,13 +88,14 @@ func newFake() *fake {
 
 // submitter is one that works on the fake.
 func (f *fake) submitter() *Submitter {
-	ids := 0
+	ids := f.nextID
 	return &Submitter{
-		Store: f, Registries: f, MTS: f, Mappings: f, Meter: f, Clock: f,
+		Store: f, Registries: f, MTS: f, Mappings: f, Forms: f, Meter: f, Clock: f,
+		Reads:          func(seeding.Mapping) ([]string, bool) { return []string{"vid"}, true },
 		CapabilityKeys: seedingtest.Keyring{seedingtest.Key("capability")}, RowKeys: seedingtest.Keyring{seedingtest.Key("row")},
 		FingerprintKeys: seedingtest.Keyring{formerKey, currentKey},
 		Times:           seeding.DefaultTimes(), CallbackBase: "http://callback/", Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }, Go: f.beside, Every: f.every,
+		NewID: func() string { ids++; f.nextID += f.idStep; return fmt.Sprintf("id%d", ids) }, Go: f.beside, Every: f.every,
 	}
 }
 
@@ -516,7 +526,7 @@ func (f *fake) RejectionsAt(_ context.Context, _ string, identifiers []int64) (f
 func (f *fake) PutRejections(_ context.Context, rejections []seeding.Rejection) (int, error) {
 	for _, r := range rejections {
 		f.rejections = slices.DeleteFunc(f.rejections, func(old seeding.Rejection) bool {
-			return old.Connector == r.Connector && old.Identifier == r.Identifier
+			return old.Connector == r.Connector && old.Subject == r.Subject
 		})
 	}
 	f.rejections = append(f.rejections, rejections...)
@@ -532,7 +542,7 @@ func (f *fake) ListRejections(_ context.Context, _, connector string, filter see
 	if err := f.begin("ListRejections"); err != nil {
 		return nil, "", err
 	}
-	mark := func(r seeding.Rejection) string { return fmt.Sprintf("%012d", r.Identifier) }
+	mark := func(r seeding.Rejection) string { return fmt.Sprintf("%012d%s", r.Identifier, r.Submission) }
 	for _, r := range f.rejections {
 		if r.Connector == connector && filter.Has(r) && mark(r) > after {
 			list = append(list, r)
@@ -625,8 +635,9 @@ func (r fakeRegistry) Visible(_ context.Context, ids []int64) (inUse, archived [
 }
 
 func (r fakeRegistry) Tokens(_ context.Context, registrants []int64) (tokens []seeding.Identifier, err error) {
+	wanted := setOf(registrants)
 	for _, token := range r.fake.tokens {
-		if slices.Contains(registrants, token.Registrant) {
+		if wanted[token.Registrant] {
 			tokens = append(tokens, token)
 		}
 	}
@@ -694,6 +705,16 @@ func (f *fake) SavePace(_ context.Context, _ string, read, next seeding.Pace) er
 func (f *fake) Submit(_ context.Context, r seeding.Request) (string, error) {
 	f.posts = append(f.posts, r)
 	err := f.begin("Submit")
+	if r.Pull != nil {
+		pulled := f.pull(r.Pull)
+		if err == nil && len(pulled) == 0 {
+			err = &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.CodeNothingPulled}
+		}
+		if fault := seeding.FaultOf(err); err != nil && fault.Kind != seeding.Unknown {
+			pulled = nil
+		}
+		f.pulled = append(f.pulled, pulled)
+	}
 	if f.holds {
 		held := make(chan struct{})
 		f.held = append(f.held, held)

@@ -32,6 +32,13 @@ func (p *passRead) add(before, after seeding.Run, staying []seeding.Rejection) {
 	p.cursor = after.Cursor
 }
 
+// goesOn moves what a plan has counted along with the cursor of its run.
+func (p *passRead) goesOn(before, after seeding.Run) {
+	if p.whole(before) {
+		p.cursor = after.Cursor
+	}
+}
+
 // whole reports whether everything up to the cursor of the run is counted.
 func (p *passRead) whole(r seeding.Run) bool {
 	return p.run == r.ID && p.started == r.PassStarted.UnixMilli() && p.cursor == r.Cursor
@@ -63,22 +70,29 @@ func (s *Submitter) countRejections(ctx context.Context, v view, sent bool) (*se
 		return nil, nil
 	}
 	count := v.posts.read.count
-	for after := ""; sent || !v.posts.read.whole(*v.run); {
-		const page = 990 // and one more to see whether others follow: a request of the store
-		list, next, err := s.Store.ListRejections(ctx, v.connector.RegistryKey(), v.connector.ID, seeding.RejectionFilter{}, after, page)
-		if err != nil {
+	if sent || !v.posts.read.whole(*v.run) {
+		count = seeding.RejectionCount{}
+		if err := s.eachRejection(ctx, v.connector, count.Add); err != nil {
 			return nil, err
-		}
-		if after == "" {
-			count = seeding.RejectionCount{} // not that of a part
-		}
-		for _, r := range list {
-			count.Add(r)
-		}
-		if after = next; after == "" {
-			break
 		}
 	}
 	count.At = s.Clock.Now()
 	return &count, nil
+}
+
+// eachRejection gives the rejections of a connector to a function, page after page.
+func (s *Submitter) eachRejection(ctx context.Context, c seeding.Connector, each func(seeding.Rejection)) error {
+	for after := ""; ; {
+		const page = 990 // and one more to see whether others follow: a request of the store
+		list, next, err := s.Store.ListRejections(ctx, c.RegistryKey(), c.ID, seeding.RejectionFilter{}, after, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			each(r)
+		}
+		if after = next; after == "" {
+			return nil
+		}
+	}
 }

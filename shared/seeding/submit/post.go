@@ -18,13 +18,14 @@ type post struct {
 
 // posts are the POSTs that one call of Work began.
 type posts struct {
-	read   passRead // beside them, by the steps
-	all    sync.WaitGroup
-	mu     sync.Mutex
-	count  int  // under way
-	bytes  int  // of their requests
-	raised bool // one of them raised "mts" or "mts_reply"; the states that were read do not have it
-	failed error
+	read     passRead            // beside them, by the steps
+	rejected []seeding.Rejection // of submissions, as the last plan read them
+	all      sync.WaitGroup
+	mu       sync.Mutex
+	count    int  // under way
+	bytes    int  // of their requests
+	raised   bool // one of them raised "mts" or "mts_reply"; the states that were read do not have it
+	failed   error
 }
 
 // begin runs a POST beside the others.
@@ -113,15 +114,15 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 			room.candidates = tokenProbe
 		}
 	}
-	chosen, err := s.choose(ctx, v, room)
+	parts, looked, err := s.parts(ctx, v, room, sizes)
 	if err != nil {
 		return s.chooseFailed(ctx, v, err)
 	}
-	if len(chosen.chosen) == 0 {
-		moved, err := s.saveRun(ctx, chosen.run)
+	if len(parts) == 0 {
+		moved, err := s.saveRun(ctx, looked)
 		return next{due: now, again: true, moved: moved}, errors.Join(err, s.endWaiting(ctx, v), s.probeMTS(ctx, v))
 	}
-	wave, n, err := s.claimWave(ctx, v, chosen.split(sizes), sizes)
+	wave, n, err := s.claimWave(ctx, v, parts, sizes)
 	for _, one := range wave {
 		v.posts.begin(s.Go, one)
 	}
@@ -129,6 +130,21 @@ func (s *Submitter) send(ctx context.Context, v view) (next, error) {
 		v.posts.wait()
 	}
 	return n, err
+}
+
+// parts are the batches of a wave, and the run if there are none.
+func (s *Submitter) parts(ctx context.Context, v view, room room, sizes sizes) (parts []part, looked seeding.Run, err error) {
+	if v.connector.FromODK() {
+		return s.partsOfSubmissions(ctx, v, room.candidates, sizes)
+	}
+	chosen, err := s.choose(ctx, v, room)
+	if err != nil {
+		return nil, seeding.Run{}, err
+	}
+	for _, one := range chosen.split(sizes) {
+		parts = append(parts, s.partOf(v.connector, one))
+	}
+	return parts, chosen.run, nil
 }
 
 // post sends a claimed batch. A POST is never repeated. The error is a failure of
@@ -141,6 +157,9 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 	cancel()
 	if err != nil {
 		fault := seeding.FaultOf(err)
+		if request.Pull != nil && fault.Kind == seeding.RefusedRequest && fault.Code == seeding.CodeNothingPulled {
+			return s.nothingPulled(ctx, v, batch, log)
+		}
 		if fault.Kind == seeding.Unreachable || fault.Kind == seeding.RefusedRequest {
 			return s.notTaken(ctx, v, batch, fault, log)
 		}
@@ -160,6 +179,11 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 	s.Meter.Measure(seeding.MetricSubmitted, float64(batch.Count), "")
 	if v.mts.Attempts > 0 || !v.mts.NotBefore.IsZero() || v.posts.haveRaised() {
 		if err := s.Store.NoteMTS(ctx, v.mts.Key, time.Time{}, 0); err != nil {
+			return err
+		}
+	}
+	if request.Pull != nil {
+		if err := s.Store.ClearProblems(ctx, v.state.Connector, v.state.Raised(seeding.ProblemODK), s.Clock.Now()); err != nil {
 			return err
 		}
 	}
@@ -190,54 +214,74 @@ func (s *Submitter) probeMTS(ctx context.Context, v view) error {
 	return s.clearMTS(ctx, v)
 }
 
-// prepare makes the batch, and the request with its records and its capability, or
-// with what MTS needs for a direct callback. full is how many a batch may have now.
-func (s *Submitter) prepare(ctx context.Context, v view, chosen selection, full int) (seeding.Batch, seeding.Request, error) {
-	c := v.connector
-	ref := seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: chosen.run.ID, Batch: s.NewID()}
-	batch := seeding.Batch{
-		Ref: ref, State: seeding.Claimed, MTS: v.mts.Key, MTSURL: c.MTS.URL,
-		Size: full, FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen),
-	}
-	for _, x := range chosen.chosen {
-		batch.Members = append(batch.Members, x.member)
-	}
+// prepare makes the batch, and its request. full is how many a batch may have now.
+func (s *Submitter) prepare(ctx context.Context, v view, p part, full int) (seeding.Batch, seeding.Request, error) {
+	c, batch := v.connector, p.batch
+	batch.Ref = seeding.BatchRef{Registry: c.RegistryKey(), Connector: c.ID, Run: p.run.ID, Batch: s.NewID()}
+	batch.State, batch.MTS, batch.MTSURL, batch.Size = seeding.Claimed, v.mts.Key, c.MTS.URL, full
 	request := seeding.Request{MTSURL: c.MTS.URL, Language: c.MTS.Language, TimeoutSeconds: c.Delivery.TimeoutSeconds}
-	if c.IsDirect() {
-		return s.prepareDirect(ctx, c, chosen.chosen, batch, request)
-	}
-	capability, err1 := s.CapabilityKeys.Current(ctx)
-	rowKey, err2 := s.RowKeys.Current(ctx)
-	if err := errors.Join(err1, err2); err != nil {
-		return seeding.Batch{}, seeding.Request{}, seeding.KeysUnusable(err)
-	}
-	batch.RowKey = rowKey.ID
-	request.CallbackURL = seeding.CallbackAddress(s.CallbackBase, ref.Batch)
-	request.Bearer = seeding.Capability(capability, ref, batch.Count, s.Clock.Now().Add(s.Times.CapabilityLife))
-	request.OutputFormat = seeding.OutputFormat
-	for _, x := range chosen.chosen {
-		request.Records = append(request.Records, record(x, rowKey, capability, ref.Batch))
+	if err := p.ask(ctx, &batch, &request); err != nil {
+		return seeding.Batch{}, seeding.Request{}, err
 	}
 	return batch, request, nil
 }
 
-// prepareDirect adds what is special to a direct callback. There is no capability and
-// no correlation key, because nothing comes back to us.
-func (s *Submitter) prepareDirect(ctx context.Context, c seeding.Connector, chosen []candidate, batch seeding.Batch, request seeding.Request) (seeding.Batch, seeding.Request, error) {
+// partOf is the batch of registrants that were chosen for one.
+func (s *Submitter) partOf(c seeding.Connector, chosen selection) part {
+	batch := seeding.Batch{FingerprintKey: chosen.fingerprintKey, Count: len(chosen.chosen)}
+	for _, x := range chosen.chosen {
+		batch.Members = append(batch.Members, x.member)
+	}
+	ask := func(ctx context.Context, b *seeding.Batch, r *seeding.Request) error {
+		if c.IsDirect() {
+			return s.askDirectly(ctx, c, chosen.chosen, b, r)
+		}
+		keys, err := s.answeredHere(ctx, b, r)
+		if err != nil {
+			return err
+		}
+		r.OutputFormat = seeding.OutputFormat
+		for _, x := range chosen.chosen {
+			r.Records = append(r.Records, record(x, keys.row, keys.capability, b.Ref.Batch))
+		}
+		return nil
+	}
+	return part{batch: batch, run: chosen.run, counter: chosen.counter, bytes: bytesOf(chosen.chosen), ask: ask}
+}
+
+// batchKeys are those under which a batch is sent that is answered here.
+type batchKeys struct{ capability, row seeding.Key }
+
+// answeredHere has MTS call us back, with a capability for the batch.
+func (s *Submitter) answeredHere(ctx context.Context, b *seeding.Batch, r *seeding.Request) (batchKeys, error) {
+	capability, err1 := s.CapabilityKeys.Current(ctx)
+	rowKey, err2 := s.RowKeys.Current(ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		return batchKeys{}, seeding.KeysUnusable(err)
+	}
+	b.RowKey = rowKey.ID
+	r.CallbackURL = seeding.CallbackAddress(s.CallbackBase, b.Ref.Batch)
+	r.Bearer = seeding.Capability(capability, b.Ref, b.Count, s.Clock.Now().Add(s.Times.CapabilityLife))
+	return batchKeys{capability, rowKey}, nil
+}
+
+// askDirectly makes the request of a direct callback. There is no capability and no
+// correlation key, because nothing comes back to us.
+func (s *Submitter) askDirectly(ctx context.Context, c seeding.Connector, chosen []candidate, b *seeding.Batch, r *seeding.Request) error {
 	secrets, err := s.CallbackSecrets(ctx, c)
 	if err != nil {
-		return seeding.Batch{}, seeding.Request{}, seeding.CallbackUnusable(err)
+		return seeding.CallbackUnusable(err)
 	}
-	batch.Direct, batch.Tracking = true, c.Delivery.Tracking(batch.Count)
-	request.OutputFormat = c.Output.Format
-	request.Direct = &seeding.DirectCallback{Delivery: *c.Delivery.Direct, Secrets: secrets, Names: seeding.DirectNames(c.Source.Fields)}
+	b.Direct, b.Tracking = true, c.Delivery.Tracking(b.Count)
+	r.OutputFormat = c.Output.Format
+	r.Direct = &seeding.DirectCallback{Delivery: *c.Delivery.Direct, Secrets: secrets, Names: seeding.DirectNames(c.Source.Fields)}
 	for _, x := range chosen {
-		batch.Fingerprints = append(batch.Fingerprints, x.fingerprint)
+		b.Fingerprints = append(b.Fingerprints, x.fingerprint)
 		sent := demographicsOf(x)
 		sent.Fields = x.extra.fields
-		request.Records = append(request.Records, sent)
+		r.Records = append(r.Records, sent)
 	}
-	return batch, request, nil
+	return nil
 }
 
 // record is the record of a registrant for MTS.

@@ -3,7 +3,6 @@ package submit
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"time"
 
@@ -89,6 +88,9 @@ func (s *Submitter) endPass(ctx context.Context, v view) (next, error) {
 	if err != nil {
 		return next{}, err
 	}
+	if err := s.saveCoverage(ctx, v, pending); err != nil {
+		return next{}, err
+	}
 	if run, err = s.complete(ctx, run, rejections); err != nil {
 		return next{}, err
 	}
@@ -129,7 +131,8 @@ func unawaitedProblems(problems map[seeding.Source]seeding.Problem, run seeding.
 	for source, p := range problems {
 		switch source {
 		case seeding.ProblemWrite, seeding.ProblemIdentity, seeding.ProblemAnswers, seeding.ProblemCallback, seeding.ProblemTokens,
-			seeding.ProblemSetAside, seeding.ProblemAlike, seeding.ProblemPolicy, seeding.ProblemDelivery, seeding.ProblemArrival:
+			seeding.ProblemSetAside, seeding.ProblemAlike, seeding.ProblemPolicy, seeding.ProblemDelivery, seeding.ProblemArrival,
+			seeding.ProblemODK: // that MTS cannot read it; we do
 			if !sent && !p.Since.After(run.PassStarted) {
 				over = append(over, source)
 			}
@@ -175,16 +178,16 @@ func (s *Submitter) clearUnawaited(ctx context.Context, v view, sent bool) error
 		over = slices.DeleteFunc(over, func(s seeding.Source) bool { return s == seeding.ProblemSetAside })
 	}
 	if slices.ContainsFunc(over, func(s seeding.Source) bool { return rejectedFor[s] != nil }) {
-		rejections, err := s.Store.Rejections(ctx, v.connector.RegistryKey(), 0, math.MaxInt64)
-		if seeding.IgnoreDamaged(err) != nil {
+		about := map[seeding.Source]bool{} // those that somebody is rejected for
+		err := s.eachRejection(ctx, v.connector, func(r seeding.Rejection) {
+			for source, isAbout := range rejectedFor {
+				about[source] = about[source] || isAbout(r)
+			}
+		})
+		if err != nil {
 			return err
 		}
-		over = slices.DeleteFunc(over, func(source seeding.Source) bool {
-			about := rejectedFor[source]
-			return about != nil && slices.ContainsFunc(rejections, func(r seeding.Rejection) bool {
-				return r.Connector == v.connector.ID && about(r)
-			})
-		})
+		over = slices.DeleteFunc(over, func(source seeding.Source) bool { return about[source] })
 	}
 	return s.Store.ClearProblems(ctx, v.connector.ID, over, s.Clock.Now())
 }

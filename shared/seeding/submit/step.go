@@ -30,6 +30,7 @@ const (
 	awaitClose                // wait for a batch to be closed
 	awaitSlot                 // wait for a slot at MTS, or for a batch to be closed
 	endPass                   // the pass has seen the last identifier
+	planLooks                 // decide what a run of a connector of ODK looks at
 	send                      // the next batch
 )
 
@@ -82,12 +83,17 @@ func (v view) ends(now time.Time) (why seeding.Ending, ends bool) {
 		return seeding.EndedByCancel, true
 	case imports && !v.run.Started.After(v.state.Halted), !imports && v.state.Status != seeding.Running:
 		return seeding.EndedByStop, true
-	case imports && v.run.Registry != v.connector.RegistryKey(), !imports && v.run.Version != v.connector.Version:
+	case (!imports || v.ofForm()) && v.run.Version != v.connector.Version, imports && v.run.Registry != v.connector.RegistryKey():
 		return seeding.EndedByChange, true
 	case !imports && schedule.OneTime() && schedule.Over(now):
 		return seeding.EndedByItsTime, true
 	}
 	return seeding.Finished, false
+}
+
+// ofForm reports whether the run is about a form: its moments mean nothing in another.
+func (v view) ofForm() bool {
+	return v.connector.FromODK() || v.run.Looks.Planned || v.run.Selection.Window != (seeding.Window{})
 }
 
 // begin decides for a connector without an open recurring run.
@@ -116,6 +122,8 @@ func continueRun(v view, now time.Time) plan {
 		return plan{do: pause, due: v.registry.OutageUntil, moves: true} // who found the outage shows it
 	case blocked && probe.After(now):
 		return plan{do: pause, due: probe}
+	case v.connector.FromODK() && !v.run.Looks.Planned:
+		return plan{do: planLooks}
 	case probes && len(v.open) > 0, v.run.PassOver && slices.ContainsFunc(v.open, ofRun):
 		return plan{do: awaitClose, moves: slices.ContainsFunc(v.open, inTime)}
 	case v.run.PassOver:
@@ -178,6 +186,8 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string, p
 		n.goes = p.do == awaitSlot && n.again
 	case endPass:
 		n, err = s.endPass(ctx, v)
+	case planLooks:
+		n, err = s.plan(ctx, v)
 	default:
 		n, err = s.send(ctx, v)
 	}

@@ -56,14 +56,22 @@ type Store interface {
 
 	NextAnswer(ctx context.Context, registry, after string) (ref seeding.BatchRef, found bool, err error)
 	HasAnswer(ctx context.Context, registry, batch string) (bool, error)
+
+	RejectionsOfSubmissions(ctx context.Context, registry, connector string, ids []string) ([]seeding.Rejection, error)
+	Coverage(ctx context.Context, connector string) (seeding.Coverage, error)
+	SaveCoverage(ctx context.Context, c seeding.Coverage) error
 }
 
 // Submitter does the work of connectors, step by step.
 type Submitter struct {
-	Store           Store
-	Registries      seeding.Registries
-	MTS             seeding.MTS
-	Mappings        seeding.Mappings
+	Store      Store
+	Registries seeding.Registries
+	MTS        seeding.MTS
+	Forms      Forms // of connectors of ODK
+	Mappings   seeding.Mappings
+	// Reads are the fields of a record that a mapping reads; known is false if it may
+	// read others.
+	Reads           func(m seeding.Mapping) (names []string, known bool)
 	CapabilityKeys  seeding.Keyring
 	RowKeys         seeding.Keyring
 	FingerprintKeys seeding.Keyring

@@ -8,9 +8,19 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
+// part is one batch of a wave that is to be claimed.
+type part struct {
+	batch   seeding.Batch // what it holds, and how many
+	run     seeding.Run   // after it
+	counter int64         // of the registry, when it is claimed
+	bytes   int           // of its request, about
+	// ask makes the request of the batch, which has its reference.
+	ask func(ctx context.Context, b *seeding.Batch, r *seeding.Request) error
+}
+
 // claimWave claims batches, and returns their POSTs. These must be begun whatever
 // the error is.
-func (s *Submitter) claimWave(ctx context.Context, v view, parts []selection, sizes sizes) (wave []post, n next, err error) {
+func (s *Submitter) claimWave(ctx context.Context, v view, parts []part, sizes sizes) (wave []post, n next, err error) {
 	n.due = s.Clock.Now()
 	for i, part := range parts {
 		batch, request, err := s.prepare(ctx, v, part, sizes.of(i))
@@ -32,7 +42,7 @@ func (s *Submitter) claimWave(ctx context.Context, v view, parts []selection, si
 		claimed := v
 		claimed.open = nil // not needed any more, and large
 		send := func() error { return s.post(ctx, claimed, claim.Batch, request) }
-		wave = append(wave, post{bytesOf(part.chosen), send})
+		wave = append(wave, post{part.bytes, send})
 	}
 	return wave, n, nil
 }
@@ -59,9 +69,27 @@ func (s sizes) of(i int) int {
 	return s.others
 }
 
-// split makes the selections of single batches. If fewer were chosen than there is
-// room for, the batches are made smaller before they become fewer, though not so
-// small that they say nothing about the size.
+// shares are the batches into which a wave is split, one after the other. If fewer were
+// chosen than there is room for, the batches are made smaller before they become fewer,
+// though not so small that they say nothing about the size.
+type shares struct {
+	sizes
+	begun bool
+}
+
+// next is the size of the next batch if so many are left, which are not none.
+func (s *shares) next(left int) (size int) {
+	if !s.begun && (s.first > s.others || s.count == 1) {
+		size = min(s.first, left)
+	} else {
+		s.count = min(s.count, max(1, 2*left/max(1, s.others)))
+		size = (left + max(1, s.count) - 1) / max(1, s.count)
+	}
+	s.begun, s.count = true, s.count-1
+	return size
+}
+
+// split makes the selections of single batches.
 func (c selection) split(z sizes) (parts []selection) {
 	add := func(n int) {
 		part := c
@@ -76,14 +104,8 @@ func (c selection) split(z sizes) (parts []selection) {
 		}
 		parts = append(parts, part)
 	}
-	if z.first > z.others || z.count == 1 {
-		add(min(z.first, len(c.chosen)))
-		z.count--
-	}
-	for ; len(c.chosen) > 0; z.count-- {
-		batches := min(z.count, max(1, 2*len(c.chosen)/z.others))
-		z.count = batches
-		add((len(c.chosen) + batches - 1) / batches)
+	for shares := (shares{sizes: z}); len(c.chosen) > 0; {
+		add(shares.next(len(c.chosen)))
 	}
 	return parts
 }
