@@ -109,7 +109,7 @@ func (s SubmissionRef) Fingerprint() Fingerprint { return EditsFingerprint(s.Edi
 
 // EditsFingerprint is the fingerprint of a submission that was edited so often.
 func EditsFingerprint(edits int) (p Fingerprint) {
-	binary.BigEndian.PutUint32(p[:], uint32(min(max(edits, 0), 1<<31-2))+1) //nolint:gosec // it is in the range
+	binary.BigEndian.PutUint32(p[:], uint32(min(max(edits, 0), 1<<31-2))+1)
 	return p
 }
 

@@ -113,7 +113,7 @@ func (s *Submitter) readDirect(ctx context.Context, registry seeding.Registry, r
 // retried is when somebody last asked for another attempt at rejected registrants, by
 // kind. Who lists registrants for an import, or imports submissions, asks for one at each.
 func (v view) retried() seeding.Retried {
-	if v.run.Selection.Listed == 0 && !(v.connector.FromODK() && v.run.Kind == seeding.Import) {
+	if asksAll := v.run.Selection.Listed > 0 || v.connector.FromODK() && v.run.Kind == seeding.Import; !asksAll {
 		return v.state.Retried
 	}
 	retried := maps.Clone(v.state.Retried)

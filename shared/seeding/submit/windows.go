@@ -134,6 +134,9 @@ type group struct {
 	blocked, unnamed bool // one is in a batch; one that is to be sent cannot be named
 }
 
+// stuck reports whether one can be sent neither by its id nor with a window.
+func (g group) stuck() bool { return g.unnamed && (g.blocked || g.to-g.from > seeding.MaxBatch) }
+
 func groups(rows []row) (list []group) {
 	for i, r := range rows {
 		if n := len(list); n == 0 || r.apart || !millisecond(r.Received).Has(rows[list[n-1].from].Received) {
@@ -158,7 +161,7 @@ func groups(rows []row) (list []group) {
 func units(rows []row) (list []unit, err error) {
 	all, segment := groups(rows), 0
 	for len(all) > 0 {
-		if all[0].unnamed && (all[0].blocked || all[0].to-all[0].from > seeding.MaxBatch) {
+		if all[0].stuck() {
 			return nil, &seeding.Fault{Kind: seeding.RefusedData, Code: seeding.CodeNotAskable}
 		}
 		if all[0].blocked {
@@ -166,7 +169,7 @@ func units(rows []row) (list []unit, err error) {
 			continue
 		}
 		end := 1
-		for end < len(all) && !all[end].blocked && !rows[all[end].from].apart && !(all[end].unnamed && all[end].to-all[end].from > seeding.MaxBatch) {
+		for end < len(all) && !all[end].blocked && !rows[all[end].from].apart && !all[end].stuck() {
 			end++
 		}
 		segment++
