@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,16 @@ func SameODKAccount(stored, c Connector) bool {
 	_, wrong := ParseAddress(c.ODK.BaseURL)
 	return wrong == nil && normalAddress(stored.ODK.BaseURL) == normalAddress(c.ODK.BaseURL) &&
 		stored.ODK.Email == c.ODK.Email && stored.MTSKey() == c.MTSKey()
+}
+
+// FormID is the id of the form, which people know it by.
+func (o ODKSource) FormID() string {
+	_, text, _ := strings.Cut(o.ODataURL, "/forms/")
+	text, _, _ = strings.Cut(text, ".svc")
+	if id, err := url.PathUnescape(text); err == nil {
+		return id
+	}
+	return text
 }
 
 // FormKey identifies the form of the connector; "" if its registrants come from the

@@ -47,6 +47,7 @@ type State struct {
 	// What lists show of the configuration; empty if a version before saved it.
 	Name                  string
 	MTSHost, RegistryHost string // scheme, host and port
+	ODKHost, ODKForm      string // of a connector of ODK: Central's, and the id of the form
 }
 
 // Active reports whether submit has anything to do for the connector: it is

@@ -52,6 +52,8 @@ type summaryDocument struct {
 	OpenRun      *openRunDocument                   `json:"open_run,omitempty"`
 	MTSHost      string                             `json:"mts_host"` // scheme, host and port
 	RegistryHost string                             `json:"registry_host"`
+	ODKHost      string                             `json:"odk_host,omitempty"` // of a connector of ODK
+	ODKForm      string                             `json:"odk_form,omitempty"` // the id of its form
 	Figures      figuresDocument                    `json:"figures"`
 }
 
@@ -132,6 +134,7 @@ func (s *service) summary(ctx context.Context, state seeding.State, known known)
 	return summaryDocument{
 		ID: state.Connector, Version: state.Version, Name: state.Name, Status: state.Status, Problems: newProblemDocuments(a),
 		Due: lookOf(a), Served: moment(state.Served), Run: state.Run, OpenRun: openRunOf(state), MTSHost: state.MTSHost, RegistryHost: state.RegistryHost,
+		ODKHost: state.ODKHost, ODKForm: state.ODKForm,
 		Figures: newFiguresDocument(state.Figures),
 	}, nil
 }

@@ -43,6 +43,9 @@ func TestConnectorOfODKIsSavedAndRead(t *testing.T) {
 	if form["password_set"] != true || form["submission_type"] != "ODK SUBMISSION" || form["received_from"] != "2026-01-01T19:04:05.678Z" || form["done_until"] != nil || read.body["input_type"] != "odk" {
 		t.Errorf("%v", form)
 	}
+	if listed := s.want(200, "GET", "/connectors", "").body["connectors"].([]any)[0].(map[string]any); listed["odk_host"] != "https://central.example.org:443" || listed["odk_form"] != "registration" {
+		t.Errorf("%v", listed)
+	}
 	before := s.store.connectors[id]
 	s.want(200, "PUT", path, read.Body.String(), "If-Match", `"1"`)
 	after := s.store.connectors[id]

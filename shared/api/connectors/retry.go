@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -19,6 +20,7 @@ type retryBody struct {
 	Code        string                `json:"code"`
 	Identifiers []int64               `json:"identifiers"`
 	Registrants []int64               `json:"registrants"`
+	Submissions []string              `json:"submissions"`
 	DryRun      bool                  `json:"dry_run"`
 }
 
@@ -30,6 +32,7 @@ type retryDocument struct {
 	Code        string                 `json:"code,omitempty"`
 	Identifiers *int                   `json:"identifiers,omitempty"` // of those that were named, how many are rejected
 	Registrants *int                   `json:"registrants,omitempty"`
+	Submissions *int                   `json:"submissions,omitempty"`
 	Count       *int                   `json:"count,omitempty"`    // of a dry run: how many rejections these are
 	Counted     *time.Time             `json:"counted,omitempty"`  // when they were, if not just now
 	Complete    *bool                  `json:"complete,omitempty"` // of a dry run, false: there may be more
@@ -71,8 +74,8 @@ func (s *service) departure(ctx context.Context, c seeding.Connector) (departure
 	return d, nil
 }
 
-// retry makes rejections due now: those of the given identifiers or registrants,
-// those of a kind, or of a kind and its codes, or, with {}, all of them. Who was
+// retry makes rejections due now: those of the given identifiers, registrants or
+// submissions, those of a kind, or of a kind and its codes, or, with {}, all of them. Who was
 // rejected for its data is rejected again if they did not change. A dry run only
 // counts them.
 func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
@@ -93,6 +96,9 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	together("identifiers", "kind", body.Identifiers != nil && body.Kind != "")
 	together("registrants", "kind", body.Registrants != nil && body.Kind != "")
 	together("registrants", "identifiers", body.Registrants != nil && body.Identifiers != nil)
+	together("submissions", "kind", body.Submissions != nil && body.Kind != "")
+	together("submissions", "identifiers", body.Submissions != nil && body.Identifiers != nil)
+	together("submissions", "registrants", body.Submissions != nil && body.Registrants != nil)
 	if body.Code != "" && body.Kind == "" && !wrong.Touch("/kind") {
 		wrong.Add("/code", api.Flaw{Code: "needs", Params: api.Params{"member": "kind"}, Detail: "needs kind beside it; the groups of rejections show both"})
 	}
@@ -103,7 +109,7 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 		return err
-	case body.Identifiers != nil || body.Registrants != nil:
+	case body.Identifiers != nil || body.Registrants != nil || body.Submissions != nil:
 		return s.retrySome(w, r, c, body, departs)
 	case body.DryRun:
 		return s.countRetried(w, r, c, body.group(), departs)
@@ -144,7 +150,7 @@ func (s *service) countRetried(w http.ResponseWriter, r *http.Request, c seeding
 	return nil
 }
 
-// retrySome is for identifiers or registrants that are named.
+// retrySome is for identifiers, registrants or submissions that are named.
 func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Connector, body retryBody, departs departureDocument) (err error) {
 	var list []seeding.Rejection
 	complete := true
@@ -163,6 +169,9 @@ func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Co
 	for _, id := range distinct(body.Identifiers) {
 		list = append(list, seeding.Rejection{Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Member{Identifier: id}.Subject()})
 	}
+	for _, id := range distinct(body.Submissions) {
+		list = append(list, seeding.Rejection{Registry: c.RegistryKey(), Connector: c.ID, Subject: seeding.Subject{Submission: id}})
+	}
 	document := retryDocument{departureDocument: departs}
 	var found int
 	status := http.StatusAccepted
@@ -179,11 +188,18 @@ func (s *service) retrySome(w http.ResponseWriter, r *http.Request, c seeding.Co
 	if found == 0 && complete {
 		document.GoesOut, document.NextRun = sayingDocument{Code: string(nobodyGoes), Text: departures[nobodyGoes]}, nil
 	}
-	if document.Identifiers = &found; body.Registrants != nil {
-		document.Identifiers, document.Registrants = nil, &found
+	switch {
+	case body.Registrants != nil:
+		document.Registrants = &found
+	case body.Submissions != nil:
+		document.Submissions = &found
+	default:
+		document.Identifiers = &found
 	}
 	api.Reply(w, status, document)
 	return nil
 }
 
-func distinct(ids []int64) []int64 { return slices.Compact(slices.Sorted(slices.Values(ids))) }
+func distinct[ID cmp.Ordered](ids []ID) []ID {
+	return slices.Compact(slices.Sorted(slices.Values(ids)))
+}

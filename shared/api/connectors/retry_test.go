@@ -27,6 +27,12 @@ func TestRetry(t *testing.T) {
 	if a.body["identifiers"] != 2.0 || !s.store.rejections[0].Next.Equal(s.now) || !s.store.rejections[1].Next.IsZero() {
 		t.Errorf("%v %+v", a.body, s.store.rejections)
 	}
+	s.store.rejections = append(s.store.rejections, seeding.Rejection{
+		Registry: registry, Connector: id, Subject: seeding.Subject{Submission: "uuid:1"}, Kind: seeding.Refused})
+	a = s.want(http.StatusAccepted, "POST", path, `{"submissions": ["uuid:2", "uuid:1", "uuid:1"]}`)
+	if a.body["submissions"] != 1.0 || a.body["identifiers"] != nil || !s.store.rejections[3].Next.Equal(s.now) {
+		t.Errorf("%v %+v", a.body, s.store.rejections)
+	}
 	s.want(http.StatusAccepted, "POST", path, `{"kind": "duplicate"}`)
 	s.want(http.StatusAccepted, "POST", path, `{}`)
 	again := s.store.states[id].Retried
@@ -42,6 +48,10 @@ func TestRetry(t *testing.T) {
 		`{"registrants": [1], "identifiers": [1]}`:              "/registrants",
 		`{"registrants": [-1, 7, "x"]}`:                         "/registrants/0 /registrants/2",
 		`{"code": "IDA-MLC-009"}`:                               "/code",
+		`{"submissions": ["a"], "kind": "refused"}`:             "/submissions",
+		`{"submissions": ["a"], "identifiers": [1]}`:            "/submissions",
+		`{"submissions": ["a"], "registrants": [1]}`:            "/submissions",
+		`{"submissions": ["", 1]}`:                              "/submissions/0 /submissions/1",
 		`{"kind": "refused", "code": "IDA MLC"}`:                "/code",
 		`{"kind": "sad", "code": "IDA-MLC"}`:                    "/kind",
 		`{"dry_run": 1}`:                                        "/dry_run",

@@ -88,7 +88,8 @@ func (s *store) CreateConnector(_ context.Context, c seeding.Connector, changes 
 		}
 		s.connectors[c.ID] = c
 		s.states[c.ID] = seeding.State{Connector: c.ID, Registry: c.RegistryKey(), MTS: c.MTSKey(), Version: c.Version, Status: seeding.Stopped,
-			Name: c.Name, MTSHost: seeding.Origin(c.MTS.URL), RegistryHost: seeding.Origin(c.Registry.URL)}
+			Name: c.Name, MTSHost: seeding.Origin(c.MTS.URL), RegistryHost: seeding.Origin(c.Registry.URL),
+			ODKHost: seeding.Origin(c.ODK.BaseURL), ODKForm: c.ODK.FormID()}
 		return s.note(changes)
 	})
 }
@@ -152,6 +153,7 @@ func (s *store) ReplaceConnector(_ context.Context, c seeding.Connector, now tim
 			state.Due = now
 		}
 		state.Name, state.MTSHost, state.RegistryHost = c.Name, seeding.Origin(c.MTS.URL), seeding.Origin(c.Registry.URL)
+		state.ODKHost, state.ODKForm = seeding.Origin(c.ODK.BaseURL), c.ODK.FormID()
 		s.connectors[c.ID], s.states[c.ID] = c, state
 		return s.note(changes)
 	})
@@ -365,10 +367,10 @@ func (s *store) CountRejections(_ context.Context, list []seeding.Rejection) (fo
 	return found, err
 }
 
-// rejection is the stored one of that registry, connector and identifier, or nil.
+// rejection is the stored one of that registry, connector and subject, or nil.
 func (s *store) rejection(r seeding.Rejection) *seeding.Rejection {
 	i := slices.IndexFunc(s.rejections, func(x seeding.Rejection) bool {
-		return x.Registry == r.Registry && x.Connector == r.Connector && x.Identifier == r.Identifier
+		return x.Registry == r.Registry && x.Connector == r.Connector && x.Identifier == r.Identifier && x.Submission == r.Submission
 	})
 	if i < 0 {
 		return nil

@@ -52,13 +52,14 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 		moved := dynamo.Change{
 			Key: stateKey(c.ID),
 			Update: "SET #version = :version, #registry = :registry, #mts = :mts," +
-				" #name = :name, #mtsHost = :mtsHost, #registryHost = :registryHost," +
+				" #name = :name, #mtsHost = :mtsHost, #registryHost = :registryHost, #odkHost = :odkHost, #odkForm = :odkForm," +
 				" #problems = :none, #nudge = :now, #moved = :now",
 			Condition: "#version = :read",
 			Values: dynamo.Item{
 				":read": read, ":version": dynamo.Number(c.Version),
 				":registry": dynamo.Text(c.RegistryKey()), ":mts": dynamo.Text(c.MTSKey()), ":name": dynamo.Text(c.Name),
 				":mtsHost": dynamo.Text(seeding.Origin(c.MTS.URL)), ":registryHost": dynamo.Text(seeding.Origin(c.Registry.URL)),
+				":odkHost": dynamo.Text(seeding.Origin(c.ODK.BaseURL)), ":odkForm": dynamo.Text(c.ODK.FormID()),
 				":none": noProblems(), ":now": dynamo.Instant(now),
 			},
 		}

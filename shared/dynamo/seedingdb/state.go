@@ -181,6 +181,7 @@ func newState(c seeding.Connector) dynamo.Item {
 		"version": dynamo.Number(c.Version), "status": dynamo.Text(string(seeding.Stopped)),
 		"due": dynamo.Number(0), "fence": dynamo.Number(0), "problems": noProblems(),
 		"name": dynamo.Text(c.Name), "mtsHost": dynamo.Text(seeding.Origin(c.MTS.URL)), "registryHost": dynamo.Text(seeding.Origin(c.Registry.URL)),
+		"odkHost": dynamo.Text(seeding.Origin(c.ODK.BaseURL)), "odkForm": dynamo.Text(c.ODK.FormID()),
 	}
 }
 
@@ -212,6 +213,7 @@ func decodeState(it dynamo.Item) (seeding.State, error) {
 		Figures:    decodeFigures(r),
 		Name:       r.Text("name"),
 		MTSHost:    r.Text("mtsHost"), RegistryHost: r.Text("registryHost"),
+		ODKHost: r.Text("odkHost"), ODKForm: r.Text("odkForm"),
 	}
 	if nudge := r.Instant("nudge"); !nudge.IsZero() && nudge.Before(state.Due) {
 		state.Due = nudge

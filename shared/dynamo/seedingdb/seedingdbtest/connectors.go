@@ -13,6 +13,7 @@ import (
 func (s *suite) configurations() {
 	full := filled[seeding.Connector]()
 	full.ID, full.Version = s.id("full"), 1
+	full.ODK.ODataURL = "https://central.example/v1/projects/7/forms/a%20form.svc/Submissions"
 	s.ok(s.store.CreateConnector(s.ctx, full), "create")
 	got, err := s.store.Connector(s.ctx, full.ID)
 	s.ok(err, "read")
@@ -22,7 +23,8 @@ func (s *suite) configurations() {
 	s.same(state, seeding.State{
 		Connector: full.ID, Registry: full.RegistryKey(), MTS: full.MTSKey(), Version: 1,
 		Status: seeding.Stopped, Problems: map[seeding.Source]seeding.Problem{},
-		Name: full.Name, MTSHost: full.MTS.URL, RegistryHost: full.Registry.URL, // which are no addresses here
+		Name: full.Name, MTSHost: full.MTS.URL, RegistryHost: full.Registry.URL, ODKHost: full.ODK.BaseURL, // which are no addresses here
+		ODKForm: "a form",
 	}, "first state")
 	s.fails(s.store.CreateConnector(s.ctx, full), seeding.ErrConflict, "create twice")
 
