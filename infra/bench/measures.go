@@ -237,8 +237,8 @@ func served(r *report, list []*binary) error {
 	if err != nil {
 		return err
 	}
-	// A browser loads the files of one language; what says that something failed or was
-	// refused only where it did.
+	// A browser loads the files of one language; what says that something failed, was
+	// refused or is of ODK only where it is.
 	every, always, failed := 0, map[string]int{}, map[string]int{}
 	for name, size := range files.Sizes() {
 		parts := strings.Split(name, "-")
@@ -259,7 +259,7 @@ func served(r *report, list []*binary) error {
 	r.add("console: all that a browser loads of every page where nothing failed, compressed, in English; in the language that has most", "≤ 60 kB",
 		every+always[most] <= loaded, "%.1f kB; %.1f kB (%s)", float64(every+always["en"])/1e3, float64(every+always[most])/1e3, most)
 	most = slices.MaxFunc(slices.Collect(maps.Keys(failed)), func(a, b string) int { return cmp.Compare(failed[a], failed[b]) })
-	r.note("What the console says of problems, checks that failed and refusals is loaded when one is shown: %.1f kB more for all of it (%s).", float64(failed[most])/1e3, most)
+	r.note("What the console says of problems, checks that failed, refusals and connectors of ODK is loaded when one is shown: %.1f kB more for all of it (%s).", float64(failed[most])/1e3, most)
 	return nil
 }
 

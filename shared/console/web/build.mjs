@@ -39,21 +39,18 @@ mkdirSync(dist, { recursive: true });
 
 const languageOf = (name) => name.replace(/.*[\\/](.*)\.json$/, "$1");
 
-// put writes a file under a name that changes with its content, and returns that.
-function put(name, type, content) {
-  const full = `${name}-${hash(content)}.${type}`;
+// put writes a file under a name that changes with its content, or with a mark, and
+// returns that.
+function put(name, type, content, mark = hash(content)) {
+  const full = `${name}-${mark}.${type}`;
   writeFileSync(join(dist, `${full}.br`), brotliCompressSync(content));
   return full;
 }
 
-// What the API says is loaded by language and kind.
-const codes = {};
-for (const name of globSync("locales/sentences/*.json", { cwd: here }).sort()) {
-  const language = languageOf(name);
-  const read = (folder) => JSON.parse(readFileSync(join(here, "locales", folder, `${language}.json`), "utf8"));
-  const kinds = Object.entries(sentences(api, read("sentences"), read("errors"))).filter(([, said]) => Object.values(said).some((list) => Object.keys(list).length > 0));
-  codes[language] = Object.fromEntries(kinds.map(([kind, said]) => [kind, put(`sentences-${kind}-${language}`, "json", JSON.stringify(said))]));
-}
+const read = (language, folder = "") => JSON.parse(readFileSync(join(here, "locales", folder, `${language}.json`), "utf8"));
+const languages = globSync("locales/*.json", { cwd: here }).map(languageOf).sort();
+// Words that come with what the API says, by its kinds.
+const later = ["odk", "problems", "refusals"];
 
 // Offices with Windows 7 and 8.1 end there.
 const target = ["chrome109", "firefox115"];
@@ -70,20 +67,29 @@ const bundle = await esbuild.build({
   jsx: "automatic",
   jsxImportSource: "preact",
   legalComments: "none",
-  define: { SENTENCES: JSON.stringify(codes) },
 });
 const output = (type) => bundle.outputFiles.find((file) => file.path.endsWith(type)).text;
 
-// The words of the languages are loaded one language at a time.
-const { script, packed } = shortened(output(".js"), JSON.parse(readFileSync(join(here, "locales", "en.json"), "utf8")));
+// The words of the languages are loaded one language at a time, and what the API says by
+// language and kind. The files of that have one mark: the script would have to know one
+// for each.
+const { script, packed, numbered } = shortened(output(".js"), read("en"), Object.assign({}, ...later.map((kind) => read("en", kind))));
 const words = {};
-for (const name of globSync("locales/*.json", { cwd: here }).sort()) {
-  const language = languageOf(name);
-  words[language] = put(`words-${language}`, "json", JSON.stringify(packed(JSON.parse(readFileSync(join(here, name), "utf8")))));
+const codes = {};
+const said = [];
+for (const language of languages) {
+  words[language] = put(`words-${language}`, "json", JSON.stringify(packed(read(language))));
+  const all = sentences(api, read(language, "sentences"), read(language, "errors"));
+  for (const kind of later) all[kind].words = numbered(read(language, kind));
+  const kinds = Object.entries(all).filter(([, one]) => Object.values(one).some((list) => Object.keys(list).length > 0));
+  codes[language] = kinds.map(([kind]) => kind);
+  for (const [kind, one] of kinds) said.push([`sentences-${kind}-${language}`, JSON.stringify(one)]);
 }
-const whole = await esbuild.transform(script, { charset: "utf8", target, define: { WORDS: JSON.stringify(words) } });
+const mark = hash(said.join());
+for (const [name, content] of said) put(name, "json", content, mark);
+const whole = await esbuild.transform(script, { charset: "utf8", target, define: { WORDS: JSON.stringify(words), SENTENCES: JSON.stringify(codes), MARK: JSON.stringify(mark) } });
 // terser finds 3 % that esbuild leaves.
-const main = await minify(whole.code, { module: true, ecma: 2020, compress: { passes: 2 } });
+const main = await minify(whole.code, { module: true, ecma: 2020, compress: { passes: 2, unsafe_arrows: true, if_return: false } });
 
 const page = readFileSync(join(here, "src", "index.html"), "utf8")
   .replace("{script}", put("main", "js", main.code))

@@ -32,20 +32,16 @@ export function fields(api) {
       for (const [name, inner] of Object.entries(schema.properties)) walk(`${pointer}/${name}`, inner);
       return;
     }
-    const { type, enum: allowed, default: preset, minLength, maxLength, minimum, maximum, maxItems } = schema;
+    const { enum: allowed, default: preset, minimum, maximum } = schema;
     const words = schema.items?.enum;
-    found[pointer] = { type, allowed, preset, minLength, maxLength, minimum, maximum, maxItems, words };
+    found[pointer] = { allowed, preset, minimum, maximum, words };
   };
   for (const [name, schema] of Object.entries(api.components.schemas.NewConnector.properties)) walk(`/${name}`, schema);
   return `${note}export interface Field {
-  type?: string | string[];
   allowed?: readonly string[];
   preset?: unknown;
-  minLength?: number;
-  maxLength?: number;
   minimum?: number;
   maximum?: number;
-  maxItems?: number;
   words?: readonly string[];
 }\n\nexport const fields: Record<string, Field> = ${JSON.stringify(found, null, 2)};\n`;
 }
@@ -89,13 +85,15 @@ export function sentences(api, translations, errors) {
   const bare = ({ params, status, ...rest }) => rest;
   const says = (one) => said.some((member) => one[member]);
   const full = (made) => Object.fromEntries(Object.entries(made).filter(([, one]) => says(one) || (one.length ?? Object.keys(one).length) > 0));
-  const each = (list, make) => full(Object.fromEntries(Object.entries(translated(api[list])).map(([code, one]) => [code, make(one)])));
-  const linesWith = (wanted) => each("x-line-codes", (codes) => full(Object.fromEntries(Object.entries(codes).map(([code, list]) => [code, together(list.filter((one) => says(one) && wanted(one.result)))]))));
+  const each = (list, make) => full(Object.fromEntries(Object.entries(translated(api[list])).map(([code, one]) => [code, make(one, code)])));
+  const linesWith = (wanted) => each("x-line-codes", (codes, line) => full(Object.fromEntries(Object.entries(codes).map(([code, list]) => [code, together(list.filter((one) => says(one) && wanted(line, one.result)))]))));
+  const ofODK = (line) => line.startsWith("odk_");
   return {
     problems: { problems: each("x-problem-codes", (list) => list.filter(says).map(bare)) },
     rejections: { rejections: each("x-rejection-codes", bare), notes: each("x-note-codes", bare) },
-    lines: { lines: linesWith((result) => result === "ok") },
-    failures: { failures: linesWith((result) => result !== "ok") },
+    lines: { lines: linesWith((line, result) => !ofODK(line) && result === "ok") },
+    failures: { failures: linesWith((line, result) => !ofODK(line) && result !== "ok") },
+    odk: { odk: linesWith(ofODK) },
     refusals: { refusals: each("x-problems", bare), errors },
   };
 }

@@ -1,6 +1,6 @@
 // The kinds of sentences that the API says, and which of them a reply has.
 
-export type Kind = "problems" | "rejections" | "lines" | "failures" | "refusals";
+export type Kind = "problems" | "rejections" | "lines" | "failures" | "refusals" | "odk";
 
 const kindOf: Record<string, Kind> = {
   problems: "problems",
@@ -9,6 +9,7 @@ const kindOf: Record<string, Kind> = {
   wrong: "rejections",
   errors: "refusals",
   warnings: "refusals",
+  odk: "odk", // of a connector, and a problem of one
 };
 
 interface Line {

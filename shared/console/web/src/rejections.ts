@@ -6,9 +6,21 @@ import { isWeb } from "./place.ts";
 export type Rejection = Schemas["Rejection"];
 export type Group = Schemas["RejectionGroup"];
 export type Kind = Schemas["RejectionKind"];
-export type Retry = Pick<Partial<Schemas["Retry"]>, "kind" | "code" | "identifiers">;
+export type Retry = Pick<Partial<Schemas["Retry"]>, "kind" | "code" | "identifiers" | "submissions">;
 
 export const kinds: Kind[] = ["invalid", "refused", "duplicate", "conflict", "no_token", "set_aside"];
+
+// What a rejection is named by: the submission, or the identifier that holds the VID.
+export type Id = string | number;
+
+export const idOf = ({ submission, identifier }: Pick<Rejection, "submission" | "identifier">): Id => submission ?? identifier!;
+
+// namesOf are the rejections that a retry names one by one, and some is a retry that does.
+export const namesOf = ({ identifiers, submissions }: Retry): Id[] | undefined => submissions ?? identifiers;
+
+export function some(ids: Id[]): Retry {
+  return typeof ids[0] === "string" ? { submissions: ids as string[] } : { identifiers: ids as number[] };
+}
 
 // A filter of rejections as the API takes it: since in UTC, texts as in an address.
 export interface Filter {
@@ -78,7 +90,7 @@ export function helpOf({ kind, code = "" }: { kind: Kind; code?: string }): Kind
   return kind === "refused" ? "refused_here" : undefined;
 }
 
-// The most identifiers of one request.
+// The most that one request names.
 export const atOnce = 100;
 
 // inParts cuts a list into parts of the size of one request.
@@ -149,9 +161,10 @@ export function settled(before: Record<string, Asked>, reply: { groups: Group[];
   return after;
 }
 
-// requestsOf are the requests of a retry: of many identifiers as many as it needs.
+// requestsOf are the requests of a retry: of many names as many as it needs.
 export function requestsOf(what: Retry): Retry[] {
-  return what.identifiers ? inParts(what.identifiers).map((identifiers) => ({ identifiers })) : [what];
+  const names = namesOf(what);
+  return names ? inParts(names).map(some) : [what];
 }
 
 // everyPage reads all pages of CSV into one file: the line of names only once. seen is

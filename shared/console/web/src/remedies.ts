@@ -3,7 +3,7 @@ import type { Schemas } from "./api.ts";
 import { to } from "./place.ts";
 
 export interface Remedy {
-  word: "remedy.password" | "remedy.registry" | "remedy.mts" | "remedy.callback" | "remedy.settings" | "remedy.rejections" | "remedy.duplicates";
+  word: "remedy.password" | "remedy.registry" | "remedy.mts" | "remedy.odk" | "remedy.callback" | "remedy.settings" | "remedy.rejections" | "remedy.duplicates";
   link: string;
 }
 
@@ -16,6 +16,7 @@ const fields: Partial<Record<Source, [Remedy["word"], string]>> = {
   types: ["remedy.registry", "/registry/vid_type"],
   mts: ["remedy.mts", "/mts_url"],
   mts_reply: ["remedy.mts", "/mts_url"],
+  odk: ["remedy.odk", "/odk/base_url"],
   delivery: ["remedy.callback", "/callback/url"],
   arrival: ["remedy.callback", "/callback/url"],
   token_shape: ["remedy.settings", "/token_shape"],

@@ -4,10 +4,11 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { Refused, Schemas } from "./api.ts";
 import { kindsIn, type Kind } from "./kinds.ts";
-import { alsoLearn, exact, known, list as joined, number, t, tag, type Word } from "./words.ts";
+import { alsoLearn, exact, known, list as joined, number, t, tag, teachLater, teachODK, type Word } from "./words.ts";
 
 // They are files by language and kind, of which those are loaded that a reply needs.
-declare const SENTENCES: Record<string, Partial<Record<Kind, string>>>; // of the build
+declare const SENTENCES: Record<string, Kind[]>; // of the build
+declare const MARK: string; // in their names
 const files = typeof SENTENCES === "undefined" ? {} : SENTENCES;
 
 interface Sentence {
@@ -24,6 +25,7 @@ interface Catalogue {
   notes: Record<string, Sentence>;
   lines: Lines;
   failures: Lines;
+  odk: Lines;
   refusals: Record<string, Sentence>;
   errors: Record<string, string>;
 }
@@ -40,13 +42,14 @@ const loads = new Map<string, Promise<void>>(); // by file
 // learn loads the sentences of a kind in a language. If they do not come English is
 // shown, and the next reply that needs them asks again.
 function learn(name: string, kind: Kind): Promise<void> {
-  const file = files[name]?.[kind];
-  if (!file) return Promise.resolve();
+  if (!files[name]?.includes(kind)) return Promise.resolve();
+  const file = `sentences-${kind}-${name}-${MARK}.json`;
   let loading = loads.get(file);
   if (!loading) {
     loading = fetch(`console/${file}`, { signal: AbortSignal.timeout(longest) })
       .then((reply) => (reply.ok ? reply.json() : Promise.reject(new Error(`status ${reply.status}`))))
-      .then((read) => {
+      .then(({ words, ...read }) => {
+        (kind === "odk" ? teachODK : teachLater)(name, words);
         catalogues.value = { ...catalogues.value, [name]: { ...catalogues.value[name], ...read } };
       })
       .catch(() => void loads.delete(file));
@@ -78,7 +81,7 @@ export interface Said {
 // which sentences of the API have: registry.url, token_type.
 export function inWords(text: string): string {
   return text.replace(/\b[a-z]+(?:[._][a-z]+)+\b/g, (name) => {
-    const word = ["", "registry.", "callback."].map((within) => known(`field.${within}${name}`)).find(Boolean);
+    const word = ["", "registry.", "callback.", "odk."].map((within) => known(`field.${within}${name}`)).find(Boolean);
     return word ? t("sentence.field", { field: t(word) }) : name;
   });
 }
@@ -107,7 +110,8 @@ export function problem(of: Schemas["ConnectorProblem"]): { text: Said; remedy: 
 }
 
 export function line(of: Schemas["Line"]): { text: Said; remedy?: Said } {
-  const own = catalogue.value?.[of.result === "ok" ? "lines" : "failures"]?.[of.line]?.[of.code];
+  const kind = of.line.startsWith("odk_") ? "odk" : of.result === "ok" ? "lines" : "failures";
+  const own = catalogue.value?.[kind]?.[of.line]?.[of.code];
   const found: Sentence | undefined = own?.find((one) => one.results.includes(of.result)) ?? catalogue.value?.problems?.[of.code]?.[0];
   return { text: said(lacking(of) ?? found?.text, of.text, of.params), remedy: of.remedy ? said(found?.remedy, of.remedy, of.params) : undefined };
 }

@@ -3,8 +3,12 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type en from "../locales/en.json";
+import type odk from "../locales/odk/en.json";
+import type problems from "../locales/problems/en.json";
+import type refusals from "../locales/refusals/en.json";
 import { now as time } from "./clock.ts";
 import { chosenLanguage, chosenZone } from "./settings.ts";
+import { ofODK } from "./source.ts";
 
 // The languages, by the names that they have for themselves.
 export const languages: Record<string, string> = { en: "English", fr: "Français", ar: "العربية", es: "Español", hi: "हिन्दी" };
@@ -19,7 +23,7 @@ const files = typeof WORDS === "undefined" ? {} : WORDS;
 const pseudo = ["qps-long", "qps-mirrored"];
 
 type Plain<K> = K extends `${infer P}_${"zero" | "one" | "two" | "few" | "many" | "other"}` ? P : K;
-export type Word = Plain<keyof typeof en>;
+export type Word = Plain<keyof typeof en | keyof typeof odk | keyof typeof problems | keyof typeof refusals>;
 export type Params = Record<string, string | number>;
 
 // The language that is wanted: the one that was chosen, else the browser's, else English.
@@ -43,6 +47,19 @@ export const language = computed(() => {
 // teach gives the words of a language.
 export function teach(name: string, words: Record<string, string>): void {
   catalogues.value = { ...catalogues.value, [name]: words };
+}
+
+// Words by language that come later: with the first reply that needs them. Some of those
+// that come with a connector of ODK stand for others, where a page is about one.
+const later = signal<Record<string, Record<string, string>>>({});
+const forODK = signal<Record<string, Record<string, string>>>({});
+
+export function teachLater(name: string, words: Record<string, string>): void {
+  later.value = { ...later.value, [name]: { ...later.value[name], ...words } };
+}
+
+export function teachODK(name: string, words: Record<string, string>): void {
+  forODK.value = { ...forODK.value, [name]: words };
 }
 
 const longest = 10_000; // ms
@@ -85,7 +102,11 @@ export const direction = computed(() => (language.value === "ar" || language.val
 // The tag that the browser's own functions are given.
 export const tag = computed(() => tagOf(language.value));
 
-const catalogue = computed(() => catalogues.value[tag.value] ?? {});
+const catalogue = computed(() => {
+  const words = { ...later.value[tag.value], ...catalogues.value[tag.value] };
+  const others = forODK.value[tag.value];
+  return ofODK.value ? { ...words, ...others } : { ...others, ...words };
+});
 
 const plural = computed(() => new Intl.PluralRules(tag.value));
 

@@ -12,7 +12,10 @@ import { teach } from "../src/words.ts";
 const web = join(import.meta.dirname, "..");
 const read = (name: string) => readFileSync(join(web, name), "utf8");
 const languages = globSync("locales/*.json", { cwd: web }).map((name) => name.slice("locales/".length, -".json".length));
-const catalogues = Object.fromEntries(languages.map((name) => [name, JSON.parse(read(`locales/${name}.json`)) as Record<string, string>]));
+// The words of all pages, and those that come later (see build.mjs).
+const parts = ["", "odk/", "problems/", "refusals/"];
+const partOf = (part: string, name: string) => JSON.parse(read(`locales/${part}${name}.json`)) as Record<string, string>;
+const catalogues = Object.fromEntries(languages.map((name) => [name, Object.assign({}, ...parts.map((part) => partOf(part, name))) as Record<string, string>]));
 const english = catalogues.en!;
 
 const suffix = /_(zero|one|two|few|many|other)$/;
@@ -24,10 +27,12 @@ test("a language has the words of English in just the forms that it needs", () =
   assert.deepEqual(languages.sort(), ["ar", "en", "es", "fr", "hi"]);
   for (const name of languages) {
     const forms = new Intl.PluralRules(name).resolvedOptions().pluralCategories;
-    const wanted = [...new Set(Object.keys(english).map(baseOf))].flatMap((base) => (plurals.has(base) ? forms.map((form) => `${base}_${form}`) : [base]));
-    const has = Object.keys(catalogues[name]!);
-    assert.deepEqual(wanted.filter((key) => !has.includes(key)), [], `${name} lacks words`);
-    assert.deepEqual(has.filter((key) => !wanted.includes(key)), [], `${name} has words that English has not`);
+    for (const part of parts) {
+      const wanted = [...new Set(Object.keys(partOf(part, "en")).map(baseOf))].flatMap((base) => (plurals.has(base) ? forms.map((form) => `${base}_${form}`) : [base]));
+      const has = Object.keys(partOf(part, name));
+      assert.deepEqual(wanted.filter((key) => !has.includes(key)), [], `${part}${name} lacks words`);
+      assert.deepEqual(has.filter((key) => !wanted.includes(key)), [], `${part}${name} has words that English has not`);
+    }
   }
 });
 
@@ -45,8 +50,19 @@ test("a word has the parameters that it has in English", () => {
   }
 });
 
+// Where a page puts in the same parameters, whatever it is about, and finds the same forms.
+test("a word for ODK is said as the one that it stands for", () => {
+  const [all, odk] = [partOf("", "en"), partOf("odk/", "en")];
+  const shared = Object.keys(odk).filter((key) => key in all);
+  assert.ok(shared.length > 20);
+  for (const key of shared) assert.deepEqual(placeholders(odk[key]!), placeholders(all[key]!), key);
+  const forms = (catalogue: Record<string, string>, base: string) => Object.keys(catalogue).filter((key) => baseOf(key) === base).sort();
+  for (const base of new Set(shared.map(baseOf))) assert.deepEqual(forms(odk, base), forms(all, base), base);
+  for (const part of ["problems/", "refusals/"]) assert.deepEqual(Object.keys(partOf(part, "en")).filter((key) => key in all || key in odk), [], `${part} says a word again`);
+});
+
 test("catalogues are sorted, so that two people who add words rarely meet", () => {
-  for (const name of languages) {
+  for (const name of parts.flatMap((part) => languages.map((language) => part + language))) {
     const keys = [...read(`locales/${name}.json`).matchAll(/^ {2}"([^"]+)":/gm)].map((match) => match[1]!);
     assert.equal(new Set(keys).size, keys.length, `${name} has a key twice`);
     assert.deepEqual(keys, [...keys].sort(), `${name} is not sorted`);

@@ -7,6 +7,7 @@ import { latest } from "../src/form/latest.ts";
 import { instant, local, nextRuns, reached, type Schedule } from "../src/form/times.ts";
 import { fields } from "../src/generated/fields.ts";
 import en from "../locales/en.json" with { type: "json" };
+import odkWords from "../locales/odk/en.json" with { type: "json" };
 
 const document = JSON.parse(readFileSync(new URL("../../../api/connectors/openapi.json", import.meta.url), "utf8"));
 const example = document.paths["/connectors/{id}"].get.responses["200"].content["application/json"].example;
@@ -26,7 +27,7 @@ test("every member of a configuration has a field in the form, and its label", (
   const members = Object.keys(fields).sort();
   assert.deepEqual([...pointers, ...Object.keys(standsFor)].sort(), members);
   assert.equal(new Set(pointers).size, pointers.length);
-  for (const pointer of pointers) assert.ok(`field.${pointer.slice(1).replaceAll("/", ".")}` in en, pointer);
+  for (const pointer of pointers) assert.ok(`field.${pointer.slice(1).replaceAll("/", ".")}` in { ...en, ...odkWords }, pointer);
 });
 
 test("the form asks for five fields, and for a password", () => {
@@ -105,6 +106,37 @@ test("when and how to sign in decide what is sent", () => {
   assert.deepEqual(configurationOf(filled({ ...all, [direct]: false })).callback, { timeout_seconds: 30 });
 });
 
+const ofODK = (changes: Values = {}): Values =>
+  filled({
+    "/input_type": "odk",
+    "/odk/base_url": "https://central.example.org",
+    "/odk/odata_url": "https://central.example.org/v1/projects/1/forms/reg.svc",
+    "/odk/email": "mts@example.org",
+    "/odk/password": "another password",
+    ...changes,
+  });
+
+test("the source decides which groups count", () => {
+  const registry = configurationOf(ofODK({ "/input_type": "registry" }));
+  assert.deepEqual(["odk" in registry, "fields" in registry, "read_one_by_one" in (registry.registry as object)], [false, true, true]);
+  // Whatever was typed before for the other source is not sent.
+  const body = configurationOf(ofODK({ "/domain": "[]", [direct]: true, "/callback/url": "https://api.example.org", "/registry/read_one_by_one": true }));
+  for (const pointer of ["/domain", "/fields", "/registry/read_one_by_one", "/callback/url", "/odk/received_from"]) assert.equal(at(body, pointer), undefined, pointer);
+  assert.deepEqual(body.callback, { timeout_seconds: 30 });
+  assert.deepEqual(body.odk, {
+    base_url: "https://central.example.org", odata_url: "https://central.example.org/v1/projects/1/forms/reg.svc",
+    email: "mts@example.org", password: "another password", submission_type: "ODK SUBMISSION",
+  });
+  assert.equal(at(configurationOf(ofODK({ "/odk/received_from": "2026-11-01T00:00:00Z" })), "/odk/received_from"), "2026-11-01T00:00:00Z");
+});
+
+test("a stored connector of ODK is sent back as it is, without its passwords", () => {
+  const odk = { base_url: "https://central.example.org", odata_url: "https://central.example.org/v1/projects/1/forms/reg.svc/Submissions", email: "mts@example.org", submission_type: "ODK SUBMISSION", received_from: "2026-11-01T00:00:00Z" };
+  const body = configurationOf(valuesOf({ ...example, input_type: "odk", odk: { ...odk, password_set: true, done_until: "2026-11-28T00:00:00Z" } }));
+  assert.deepEqual(body.odk, odk);
+  assert.equal(body.input_type, "odk");
+});
+
 test("extra headers stay, are put anew, or are removed", () => {
   const headers = (rows: Values[string]) => at(configurationOf(filled({ [direct]: true, "/callback/extra_headers": rows })), "/callback/extra_headers");
   assert.equal(headers(undefined), undefined);
@@ -137,6 +169,9 @@ test("a pointer of the API leads to the field that is to blame", () => {
   assert.equal(owner("/callback/extra_headers/X-Key", called), "/callback/extra_headers");
   assert.equal(owner("/callback/auth_token", called), "/callback/auth_type");
   assert.equal(owner("/callback", called), "/callback/url");
+  // Where the other source is chosen, the choice is what leads there.
+  for (const [pointer, field] of [["/odk", "/odk/base_url"], ["/odk/password", "/odk/password"], ["/domain", "/input_type"], ["/callback/url", "/input_type"], ["/callback", "/callback/timeout_seconds"]] as const) assert.equal(owner(pointer, ofODK()), field, pointer);
+  assert.equal(owner("/odk/email", values), "/input_type");
   assert.equal(entry("/fields/1", configurationOf(values)), "given_name");
   assert.equal(entry("/mapping/name/1", configurationOf(values)), "family_name");
   assert.equal(entry("/mapping/name", configurationOf(values)), "");

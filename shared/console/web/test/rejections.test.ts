@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arranged, asking, countOf, dayOf, everyPage, filterOf, type Group, helpOf, inParts, recordLink, requestsOf, retryOf, settled, startOfDay } from "../src/rejections.ts";
+import { arranged, asking, countOf, dayOf, everyPage, filterOf, type Group, helpOf, idOf, inParts, namesOf, recordLink, requestsOf, retryOf, settled, some, startOfDay } from "../src/rejections.ts";
 
 const group = (kind: Group["kind"], code: string | undefined, count: number, more: Partial<Group> = {}): Group => ({
   kind, code, count, oldest: "2026-11-12T09:14:00Z", newest: "2026-11-28T09:00:00Z", registrants: [4711], ...more,
@@ -49,6 +49,12 @@ test("those of a filter are tried again by one request only if it means exactly 
   const many = requestsOf({ identifiers: Array.from({ length: 250 }, (_, at) => at + 1) });
   assert.deepEqual(many.map((one) => one.identifiers!.length), [100, 100, 50]);
   assert.deepEqual(requestsOf({ kind: "refused" }), [{ kind: "refused" }]);
+  // Submissions are named by their ids, in as many requests.
+  const rejection = { kind: "refused" as const, reason: "", reasons: [{ code: "x", text: "x" }], attempts: 1, since: "", last_attempt: "" };
+  assert.deepEqual(some([{ ...rejection, submission: "uuid:1" }, { ...rejection, submission: "uuid:2" }].map(idOf)), { submissions: ["uuid:1", "uuid:2"] });
+  assert.deepEqual(some([{ ...rejection, identifier: 12, registrant: 4 }].map(idOf)), { identifiers: [12] });
+  assert.deepEqual(requestsOf({ submissions: Array.from({ length: 101 }, (_, at) => `uuid:${at}`) }).map((one) => one.submissions!.length), [100, 1]);
+  assert.deepEqual([namesOf({ submissions: ["a"] }), namesOf({ identifiers: [1] }), namesOf({ kind: "refused" })], [["a"], [1], undefined]);
 });
 
 test("advice is given where the reason has none", () => {

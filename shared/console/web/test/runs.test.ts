@@ -65,5 +65,6 @@ test("a repeated request has the key of the first, another one has its own", () 
 test("a problem leads to what can put it right", () => {
   assert.deepEqual(remedyOf("c", { source: "sign_in" }), { word: "remedy.password", link: "#/connectors/c/settings?field=%2Fregistry%2Fpassword" });
   assert.deepEqual(remedyOf("c", { source: "set_aside" }), { word: "remedy.rejections", link: "#/connectors/c/rejections?kind=set_aside" });
+  assert.deepEqual(remedyOf("c", { source: "odk" }), { word: "remedy.odk", link: "#/connectors/c/settings?field=%2Fodk%2Fbase_url" });
   assert.equal(remedyOf("c", { source: "invocation" }), undefined);
 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { western } from "../src/digits.ts";
-import { isWeb, parsed, to } from "../src/place.ts";
+import { hash, isWeb, parsed, to } from "../src/place.ts";
 import { chosenLanguage } from "../src/settings.ts";
-import { direction, isLater, known, language, list, number, relative, rich, t, teach } from "../src/words.ts";
+import { chosen, met } from "../src/source.ts";
+import { direction, isLater, known, language, list, number, relative, rich, t, teach, teachODK } from "../src/words.ts";
 import ar from "../locales/ar.json" with { type: "json" };
 import en from "../locales/en.json" with { type: "json" };
+import odk from "../locales/odk/en.json" with { type: "json" };
 
 teach("en", en);
 teach("ar", ar);
@@ -24,6 +26,30 @@ test("a word that is made of a code is known in every language, in whatever form
     assert.deepEqual([known("nav.api"), known("list.new"), known("list.newer")], ["nav.api", "list.new", undefined]);
   }
   assert.equal(t("list.new", { count: 2 }), ar["list.new_two"].replace("{{count}}", number(2)));
+});
+
+test("a page about a connector of ODK has its words, and no other page", () => {
+  chosenLanguage.value = "en";
+  teachODK("en", odk);
+  met({ id: "c", input_type: "odk" });
+  met({ id: "d", input_type: "registry" });
+  const at = (address: string) => {
+    hash.value = address;
+    return [t("batch.count"), t("retry.answer", { count: 1 }), t("retry.answer", { count: 2 })];
+  };
+  const [ofODK, others] = [["Submissions", "1 submission is tried again.", "2 submissions are tried again."], ["Registrants", "1 registrant is tried again.", "2 registrants are tried again."]];
+  assert.deepEqual(at("#/connectors/c/rejections?kind=refused"), ofODK);
+  for (const address of ["#/", "#/connectors", "#/connectors/d/runs", "#/registrants/c", "#/new"]) assert.deepEqual(at(address), others, address);
+  chosen.value = true; // in the form
+  assert.deepEqual(at("#/new"), ofODK);
+  chosen.value = false;
+  assert.deepEqual(at("#/connectors/c/settings"), others);
+  chosen.value = undefined;
+  // What only ODK has a word for is known everywhere, as in what a problem says on the list.
+  assert.deepEqual([at("#/"), known("field.odk.email"), t("field.odk.email")], [others, "field.odk.email", "ODK User email"]);
+  // It is not of ODK any more.
+  met({ id: "c", input_type: "registry" });
+  assert.deepEqual(at("#/connectors/c"), others);
 });
 
 test("a language that is not known is English, a region is its language", () => {

@@ -40,7 +40,8 @@ export type Kind =
 
 // The fields in the order of the form, which is that of Odoo's.
 export const groups = {
-  source: { "/name": "line", "/input_type": "fixed" },
+  source: { "/name": "line", "/input_type": "choice" },
+  odk: { "/odk/base_url": "line", "/odk/odata_url": "line", "/odk/email": "line", "/odk/password": "secret", "/odk/received_from": "moment" },
   mts: { "/mts_url": "line" },
   registry: { "/registry/url": "line", "/registry/database": "line", "/registry/username": "line", "/registry/password": "secret" },
   sent: {
@@ -78,6 +79,7 @@ export const groups = {
     "/language": "text",
     "/registry/vid_type": "text",
     "/registry/token_type": "text",
+    "/odk/submission_type": "text",
     "/registry/read_one_by_one": "switch",
     "/batch_maximum": "whole",
     "/width_maximum": "whole",
@@ -111,13 +113,20 @@ const ways: Record<string, readonly string[]> = {
 
 const recurring: Record<string, When> = { "/interval_minutes": "interval", "/daily_at": "daily", "/time_zone": "daily" };
 
+// ofODK reports whether what is sent comes from ODK Central.
+export const ofODK = (values: Values) => values["/input_type"] === "odk";
+
+// What counts for one of the sources alone, besides all of a direct callback.
+const ofRegistry = ["/fields", "/domain", "/registry/read_one_by_one"];
+
 // visible reports whether a field means something beside what is chosen. What cannot
 // be seen is not sent.
 export function visible(pointer: string, values: Values): boolean {
+  if (ofODK(values) ? ofRegistry.includes(pointer) : pointer.startsWith("/odk/")) return false;
   if (pointer in recurring) return values[when] === recurring[pointer];
   if (pointer.startsWith("/callback/") && pointer !== "/callback/timeout_seconds") {
     const way = ways[pointer];
-    return values[direct] === true && (!way || way.includes(String(values["/callback/auth_type"])));
+    return values[direct] === true && !ofODK(values) && (!way || way.includes(String(values["/callback/auth_type"])));
   }
   return true;
 }
@@ -231,6 +240,7 @@ export function owner(pointer: string, values: Values): string {
     (pointer ? pointers.find((one) => one.startsWith(`${pointer}/`) && visible(one, values)) : undefined);
   if (!found || visible(found, values)) return found ?? "";
   if (found in recurring) return when;
+  if (found.startsWith("/odk/") || ofODK(values)) return "/input_type";
   return values[direct] === true ? "/callback/auth_type" : direct;
 }
 

@@ -6,7 +6,7 @@ import { Button } from "../parts/controls.tsx";
 import { Machine, Sentence } from "../parts/text.tsx";
 import * as sentences from "../sentences.ts";
 import { known, number, t, type Word, zone } from "../words.ts";
-import { direct, entry, type Header, type Kind, kinds, standsFor, unfinished, visible, when, type When } from "./configuration.ts";
+import { direct, entry, type Header, type Kind, kinds, ofODK, standsFor, unfinished, visible, when, type When } from "./configuration.ts";
 import type { Flaw, Form } from "./state.ts";
 import { instant, local } from "./times.ts";
 
@@ -19,9 +19,9 @@ export interface Fill {
   locked?: string;
 }
 
-// What must wait while batches are under way: their answers belong to the registry and
-// the callback as they are.
-const waiting = ["/registry/url", "/registry/database", direct];
+// What must wait while batches are under way: their answers belong to the source, the
+// registry and the callback as they are.
+const waiting = ["/input_type", "/odk/odata_url", "/registry/url", "/registry/database", direct];
 
 export const idOf = (field: string) => `field${field.replaceAll("/", "-")}`;
 
@@ -161,6 +161,7 @@ function isStored(form: Form, field: string): boolean {
   const c = form.stored.value;
   if (!c) return false;
   if (field === "/registry/password") return c.registry.password_set;
+  if (field === "/odk/password") return c.odk?.password_set === true;
   const name = `${field.split("/").pop()}_set`;
   return (c.callback as unknown as Record<string, unknown>)[name] === true;
 }
@@ -364,8 +365,21 @@ export function WhenChoice({ fill }: { fill: Fill }) {
   return <Radios fill={fill} field={when} value={String(form.values.value[when])} choose={choose} options={whens} />;
 }
 
+// SourceChoice is a choice of the source. The words for ODK come before its fields.
+export function SourceChoice({ fill }: { fill: Fill }) {
+  const { form } = fill;
+  const field = "/input_type";
+  const choose = async (value: string) => {
+    await sentences.ready({ [value]: [value] });
+    form.set(field, value);
+    form.leave(field);
+  };
+  return <Radios fill={fill} field={field} value={String(form.values.value[field])} choose={(value) => void choose(value)} options={[["registry", "choice.input_type.registry"], ["odk", "choice.input_type.odk"]]} />;
+}
+
 export function DirectChoice({ fill }: { fill: Fill }) {
   const { form } = fill;
+  if (ofODK(form.values.value)) return null;
   return (
     <Radios fill={fill} field={direct} value={form.values.value[direct] ? "direct" : "managed"} choose={(value) => (form.set(direct, value === "direct"), form.leave(direct))}
       options={[["managed", "form.managed"], ["direct", "form.direct"]]} />

@@ -83,7 +83,7 @@ function Row({ of: c }: { of: Summary }) {
     <tr>
       <th scope="row" class="long"><a href={to(["connectors", c.id])}><bdi>{c.name}</bdi></a></th>
       <td data-label={t("connectors.health")}><HealthOf connector={c} /></td>
-      <td data-label={t("connectors.source")}><Machine>{hostOf(c.registry_host)}</Machine></td>
+      <td data-label={t("connectors.source")}>{c.odk_host && <><Machine>{`${c.odk_form} · ${hostOf(c.odk_host)}`}</Machine> <span class="arrow" aria-hidden="true">→</span> </>}<Machine>{hostOf(c.registry_host)}</Machine></td>
       <td data-label={t("connectors.tokenised")} class="number"><Count of={tokenised + (c.open_run?.tokenised ?? 0)} /></td>
       <td data-label={t("connectors.rejected")} class="number">
         {rejected === undefined ? t("connectors.unknown") : rejected === 0 ? <Count of={0} /> : <a href={to(["connectors", c.id, "rejections"])} aria-label={t("connectors.rejected_of", { count: rejected, name: c.name })}><Count of={rejected} /></a>}

@@ -1,12 +1,14 @@
-// Pairs of registrants that hold one token: probably the same person twice. The registry
-// is where they are looked at; nothing here merges them.
+// Pairs of registrants that hold one token, or of a submission and a registrant: probably
+// the same person twice. They are looked at in the registry and in ODK Central; nothing
+// here merges them.
 import { call } from "../api.ts";
 import { ConnectorPage } from "../parts/connector.tsx";
 import { Paged, useMore } from "../parts/more.tsx";
-import { RecordLink } from "../parts/rejection.tsx";
+import { RecordLink, Submission } from "../parts/rejection.tsx";
 import { Machine, Time } from "../parts/text.tsx";
 import { to } from "../place.ts";
 import { recordLink } from "../rejections.ts";
+import { ofODK } from "../source.ts";
 import { t } from "../words.ts";
 
 export function Duplicates({ id }: { id: string }) {
@@ -19,7 +21,8 @@ export function Duplicates({ id }: { id: string }) {
 
 interface Pair {
   registrants: number[];
-  identifier: number;
+  identifier?: number;
+  submission?: string;
   since: string;
 }
 
@@ -41,16 +44,16 @@ function Pairs({ connector, registry }: { connector: string; registry: string })
                 <th scope="col">{t("duplicates.rejected")}</th>
                 <th scope="col">{t("duplicates.holder")}</th>
                 <th scope="col">{t("rejections.since")}</th>
-                <th scope="col">{t("duplicates.story")}</th>
+                {!ofODK.value && <th scope="col">{t("duplicates.story")}</th>}
               </tr>
             </thead>
             <tbody>
-              {pairs.map(({ registrants: [rejected = 0, holder = 0], identifier, since }) => (
-                <tr key={identifier}>
-                  <th scope="row" data-label={t("duplicates.rejected")}><Record registry={registry} registrant={rejected} /></th>
+              {pairs.map(({ registrants: [rejected = 0, holder = rejected], identifier, submission, since }) => (
+                <tr key={submission ?? identifier}>
+                  <th scope="row" data-label={t("duplicates.rejected")}>{submission ? <Submission id={submission} /> : <Record registry={registry} registrant={rejected} />}</th>
                   <td data-label={t("duplicates.holder")}><Record registry={registry} registrant={holder} /></td>
                   <td data-label={t("rejections.since")}><Time at={since} /></td>
-                  <td><a href={to(["connectors", connector, "registrants", rejected])}>{t("registrant.story", { registrant: String(rejected) })}</a></td>
+                  {!submission && <td><a href={to(["connectors", connector, "registrants", rejected])}>{t("registrant.story", { registrant: String(rejected) })}</a></td>}
                 </tr>
               ))}
             </tbody>

@@ -1,14 +1,23 @@
 // What stands where nobody is signed in: the way in, why it failed, or how it is set up.
+import { useEffect, useState } from "preact/hooks";
 import { Button } from "../parts/controls.tsx";
 import { Page } from "../parts/page.tsx";
+import { Loading } from "../parts/state.tsx";
 import { Machine } from "../parts/text.tsx";
 import { place } from "../place.ts";
+import { ready } from "../sentences.ts";
 import { session, signInAddress } from "../session.ts";
 import { known, t } from "../words.ts";
 
 export function Entrance() {
   const now = session.value;
   const { path, query } = place.value;
+  const failed = now.kind === "not_set_up" || (path[0] === "sign-in" && query.reason);
+  const [told, tell] = useState(false);
+  useEffect(() => {
+    if (failed) void ready({ errors: [failed] }).then(() => tell(true));
+  }, [failed]);
+  if (failed && !told) return <Page title={t("app.name")}><Loading /></Page>;
   if (now.kind === "not_set_up") return <SetUp {...now} />;
   if (now.kind === "away") {
     return (

@@ -1,12 +1,12 @@
 // The form of a connector: a new one, a copy, or one that is stored. All rules about
 // what is typed are the API's.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Away, call, Refused, type Schemas } from "../api.ts";
 import { connectorPages } from "../connectors.ts";
-import { type Group, groups, type Pointer, same, type Values, valuesOf } from "../form/configuration.ts";
+import { type Group, groups, ofODK, type Pointer, same, type Values, valuesOf } from "../form/configuration.ts";
 import { type Difference, differences, merged } from "../form/conflict.ts";
 import { Conflict } from "../form/conflict-view.tsx";
-import { Chips, DirectChoice, Field, type Fill, FlawOf, useLead, WhenChoice } from "../form/fields.tsx";
+import { Chips, DirectChoice, Field, type Fill, FlawOf, SourceChoice, useLead, WhenChoice } from "../form/fields.tsx";
 import { Inquiry, To } from "../form/inquiry.tsx";
 import { Leaving } from "../form/leaving.tsx";
 import { type Connector, Form } from "../form/state.ts";
@@ -20,6 +20,7 @@ import { Fault, Loaded } from "../parts/state.tsx";
 import { go, guarded, to } from "../place.ts";
 import { usePolled } from "../polled.ts";
 import { SessionOver } from "../session.ts";
+import { chosen } from "../source.ts";
 import { t } from "../words.ts";
 
 // New is the form of a connector that is not there yet, or of a copy of another one.
@@ -68,6 +69,12 @@ function Filled({ of, copy = false, field, refresh }: FilledProps) {
   const stored = form.stored.value;
   const why = lacking(stored ? "replaceConnector" : "createConnector");
   const dirty = form.dirty;
+  const odk = ofODK(form.values.value);
+
+  useLayoutEffect(() => {
+    chosen.value = odk;
+    return () => void (chosen.value = undefined);
+  }, [odk]);
 
   // Nothing is typed: what somebody else saved is shown at once.
   useEffect(() => {
@@ -216,7 +223,7 @@ function NotSaved({ of, stored }: { of: Error; stored: boolean }) {
 }
 
 function withoutSecrets(values: Values): Values {
-  const secrets = ["/registry/password", "/callback/auth_token", "/callback/auth_password", "/callback/auth_client_secret"];
+  const secrets = ["/odk/password", "/registry/password", "/callback/auth_token", "/callback/auth_password", "/callback/auth_client_secret"];
   return { ...values, ...Object.fromEntries(secrets.map((secret) => [secret, ""])), "/callback/extra_headers": undefined };
 }
 
@@ -239,15 +246,19 @@ function Groups({ fill }: { fill: Fill }) {
   const { form } = fill;
   const all = (group: Group) => Object.keys(groups[group]).map((field) => <Field key={field} fill={fill} field={field} />);
   const some = (...fields: Pointer[]) => fields.map((field) => <Field key={field} fill={fill} field={field} />);
+  const odk = ofODK(form.values.value);
   const selected = (form.body.fields as string[] | undefined) ?? [];
   const mapping = Object.keys(groups.sent).filter((field) => field.startsWith("/mapping/"));
   const callback = Object.keys(groups.back).filter((field) => field.startsWith("/callback/") && field !== "/callback/timeout_seconds");
   return (
     <>
       <h2>{t("form.source")}</h2>
-      {all("source")}
+      {some("/name")}
+      <SourceChoice fill={fill} />
       <h2>{t("form.mts")}</h2>
       {all("mts")}
+      {odk && <h2>{t("choice.input_type.odk")}</h2>}
+      {all("odk")}
       <h2>{t("form.registry")}</h2>
       {all("registry")}
       <h2>{t("form.sent")}</h2>
@@ -255,13 +266,13 @@ function Groups({ fill }: { fill: Fill }) {
       <h3>{t("form.mapping")}</h3>
       <p class="hint">{t("form.mapping_text")}</p>
       {mapping.map((field) => <Field key={field} fill={fill} field={field} />)}
-      <Chips fill={fill} into={mapping} names={["vid", ...selected]} label={t("form.insert_mapping")} />
+      {!odk && <Chips fill={fill} into={mapping} names={["vid", ...selected]} label={t("form.insert_mapping")} />}
       {some("/domain")}
-      <Chips fill={fill} into={["/domain"]} names={selected} label={t("form.insert_domain")} />
+      {!odk && <Chips fill={fill} into={["/domain"]} names={selected} label={t("form.insert_domain")} />}
       {some("/mandatory_fields")}
       <h2>{t("form.back")}</h2>
       {some("/output_type", "/delivery_type", "/output_format")}
-      <Chips fill={fill} into={["/output_format"]} names={[".output.token", ".output.status", ".input.vid", ".input.id", ...selected.filter((name) => name !== "id").map((name) => `.input.${name}`)]} label={t("form.insert_output")} />
+      <Chips fill={fill} into={["/output_format"]} names={[".output.token", ".output.status", ...(odk ? [".input.__id"] : [".input.vid", ".input.id", ...selected.filter((name) => name !== "id").map((name) => `.input.${name}`)])]} label={t("form.insert_output")} />
       <DirectChoice fill={fill} />
       {callback.map((field) => <Field key={field} fill={fill} field={field} />)}
       {some("/callback/timeout_seconds")}

@@ -104,6 +104,7 @@ function Idle({ of: c }: { of: Connector }) {
         {done && c.status === "running" && t("overview.done")}{" "}
         {c.status === "running" ? (next ? (Date.parse(next) > now() ? t("overview.next", { at: moment(next) }) : t("overview.due")) : t("overview.no_next")) : t(c.status === "completed" ? "overview.completed" : "overview.stopped")}
       </p>
+      {c.odk?.done_until && <p>{t("overview.done_until", { at: moment(c.odk.done_until) })}</p>}
       {last && (
         <p>
           <a href={to(["connectors", c.id, "runs", last.id])}>{t("overview.last_run", { when: relative(last.completed) })}</a> <Outcome key={last.id} connector={c.id} run={last.id} />

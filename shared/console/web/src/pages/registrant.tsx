@@ -75,7 +75,7 @@ function Story({ connector, registry, registrant }: { connector: string; registr
         // What is known now is read again and again; what pages added to it stays.
         const known: Known = older ? { ...now, rejections: merged(now, older.known), complete: older.known.complete, next: older.known.next } : now;
         const state = stateOf(known, past, lines);
-        const identifiers = (known.rejections ?? []).map((one) => one.identifier);
+        const identifiers = (known.rejections ?? []).flatMap((one) => one.identifier ?? []);
         const further = () => extend({ known, past });
         return (
           <>

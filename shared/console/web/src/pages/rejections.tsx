@@ -10,13 +10,14 @@ import { ConnectorPage } from "../parts/connector.tsx";
 import { Button, Select } from "../parts/controls.tsx";
 import { Download } from "../parts/download.tsx";
 import { say, tell } from "../parts/live.tsx";
-import { brief, Help, kindOf, Next, RegistrantLink, Why } from "../parts/rejection.tsx";
+import { brief, Help, kindOf, Next, RegistrantLink, Submission, Why } from "../parts/rejection.tsx";
 import { RetryDialog } from "../parts/retry.tsx";
 import { Fault, Loaded } from "../parts/state.tsx";
 import { Count, Machine, Time } from "../parts/text.tsx";
 import { go, to } from "../place.ts";
 import { usePolled } from "../polled.ts";
-import { arranged, type Asked, asking, countOf, dayOf, type Filter, filterOf, type Group, isRegistrant, keyOf, kinds, type Rejection, type Retry, retryOf, settled, startOfDay } from "../rejections.ts";
+import { arranged, type Asked, asking, countOf, dayOf, type Filter, filterOf, type Group, type Id, idOf, isRegistrant, keyOf, kinds, namesOf, type Rejection, type Retry, retryOf, settled, some, startOfDay } from "../rejections.ts";
+import { ofODK } from "../source.ts";
 import { exact, moment, number, t, zone } from "../words.ts";
 import { useAction } from "../parts/action.ts";
 import { Paged, useMore } from "../parts/more.tsx";
@@ -105,7 +106,7 @@ type Ask = (question: Question) => void;
 // remember keeps of which groups those are who are tried again, to tell what becomes of
 // them. Some of a group are of none.
 function remember(connector: string, what: Retry, groups: Group[]): void {
-  if (what.identifiers) return;
+  if (namesOf(what)) return;
   tried.value = { ...tried.value, [connector]: asking(tried.value[connector] ?? {}, groups, what, now()) };
 }
 
@@ -181,7 +182,7 @@ function GroupRow({ connector, group, largest, memory, ask }: { connector: strin
         <strong>{group.reasons ? <Why of={group} /> : t("rejections.rest", { kind: kindOf(kind) })}</strong>
         <span><Help of={group} /></span>
         {code && <span class="hint"><Machine>{code}</Machine></span>}
-        {count > 0 && (
+        {count > 0 && group.registrants.length > 0 && (
           <span>
             {t("rejections.examples")} {group.registrants.map((one) => <span key={one}><RegistrantLink connector={connector} registrant={one} /> </span>)}
           </span>
@@ -245,11 +246,11 @@ function FilterForm({ connector, filter }: { connector: string; filter: Filter }
           <label for={ids.day}>{t("filter.since")}</label>
           <input id={ids.day} ref={day} type="date" defaultValue={filter.since && dayOf(filter.since, zone.value)} />
         </div>
-        <div class="field">
+        {!ofODK.value && <div class="field">
           <label for={ids.registrant}>{t("search.label")}</label>
           {wrong && <span id={ids.wrong} class="error" role="alert">{t("search.wrong")}</span>}
           <input id={ids.registrant} ref={registrant} inputMode="numeric" autocomplete="off" defaultValue={filter.registrant} aria-invalid={wrong} aria-describedby={wrong ? ids.wrong : undefined} />
-        </div>
+        </div>}
         <div class="field"><button type="submit">{t("filter.apply")}</button></div>
       </form>
     </details>
@@ -291,15 +292,15 @@ function Listed({ connector, filter, counted, ask }: { connector: string; filter
     const { data } = await call("listRejections", { path: { id: connector }, query: cursor ? { cursor, limit } : { ...filter, limit }, signal });
     return { list: data.rejections, next: data.next };
   });
-  const selected = useRef(signal<ReadonlySet<number>>(new Set())).current;
-  const again = useRef(signal<ReadonlyMap<number, string>>(new Map())).current;
+  const selected = useRef(signal<ReadonlySet<Id>>(new Set())).current;
+  const again = useRef(signal<ReadonlyMap<Id, string>>(new Map())).current;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const group = filter.kind && filter.code ? counted.groups.find((one) => one.kind === filter.kind && one.code === filter.code) : undefined;
   const total = countOf(filter, counted.groups, counted.total) ?? (more.next ? undefined : more.list.length);
-  const mark = (ids: number[]) => {
+  const mark = (ids: Id[]) => {
     const at = moment(new Date(now()));
-    again.value = new Map([...again.value, ...ids.map((id): [number, string] => [id, at])]);
+    again.value = new Map([...again.value, ...ids.map((id): [Id, string] => [id, at])]);
     selected.value = new Set();
   };
   const reasons = !group;
@@ -316,7 +317,7 @@ function Listed({ connector, filter, counted, ask }: { connector: string; filter
       {more.list.length > 0 && (
         <div class="actions">
           <Download connector={connector} filter={filter} />
-          <AllAgain connector={connector} filter={filter} total={total} ask={ask} done={() => mark(more.list.map((one) => one.identifier))} />
+          <AllAgain connector={connector} filter={filter} total={total} ask={ask} done={() => mark(more.list.map(idOf))} />
           <SelectedAgain selected={selected} kind={filter.kind} ask={ask} done={mark} />
         </div>
       )}
@@ -327,14 +328,14 @@ function Listed({ connector, filter, counted, ask }: { connector: string; filter
   );
 }
 
-type Selection = { value: ReadonlySet<number> };
-type Marks = { value: ReadonlyMap<number, string> };
+type Selection = { value: ReadonlySet<Id> };
+type Marks = { value: ReadonlyMap<Id, string> };
 
-function SelectedAgain({ selected, kind, ask, done }: { selected: Selection; kind?: Question["kind"]; ask: Ask; done: (ids: number[]) => void }) {
+function SelectedAgain({ selected, kind, ask, done }: { selected: Selection; kind?: Question["kind"]; ask: Ask; done: (ids: Id[]) => void }) {
   const count = selected.value.size;
   const question = () => {
-    const identifiers = [...selected.value];
-    ask({ what: { identifiers }, kind, done: () => done(identifiers) });
+    const ids = [...selected.value];
+    ask({ what: some(ids), kind, done: () => done(ids) });
   };
   return <Button makes="retryRejections" unless={count ? undefined : t("retry.select_first")} onClick={question}>{t("retry.selected", { count })}</Button>;
 }
@@ -359,18 +360,17 @@ function AllAgain({ connector, filter, total, ask, done }: { connector: string; 
   );
 }
 
-// named are the rejections of a filter by their identifiers; undefined if these are too
-// many.
+// named are the rejections of a filter by their names; undefined if these are too many.
 async function named(connector: string, filter: Filter): Promise<Retry | undefined> {
-  const identifiers: number[] = [];
+  const ids: Id[] = [];
   let cursor: string | undefined;
   do {
     const { data }: { data: { rejections: Rejection[]; next?: string } } = await call("listRejections", { path: { id: connector }, query: cursor ? { cursor, limit: 500 } : { ...filter, limit: 500 } });
-    identifiers.push(...data.rejections.map((one) => one.identifier));
-    if (identifiers.length > mostNamed) return undefined;
+    ids.push(...data.rejections.map(idOf));
+    if (ids.length > mostNamed) return undefined;
     cursor = data.next;
   } while (cursor);
-  return { identifiers };
+  return some(ids);
 }
 
 interface TableProps {
@@ -400,36 +400,37 @@ function Table({ connector, list, filter, reasons, selected, again }: TableProps
         </tr>
       </thead>
       <tbody>
-        {list.map((one) => <Row key={one.identifier} connector={connector} of={one} reasons={reasons} holders={holders} selected={selected} again={again} />)}
+        {list.map((one) => <Row key={idOf(one)} connector={connector} of={one} reasons={reasons} holders={holders} selected={selected} again={again} />)}
       </tbody>
     </table>
   );
 }
 
 function SelectAll({ list, selected }: { list: Rejection[]; selected: Selection }) {
-  const all = list.every((one) => selected.value.has(one.identifier));
+  const all = list.every((one) => selected.value.has(idOf(one)));
   return (
     <label>
-      <input type="checkbox" checked={all} onChange={() => (selected.value = new Set(all ? [] : list.map((one) => one.identifier)))} />
+      <input type="checkbox" checked={all} onChange={() => (selected.value = new Set(all ? [] : list.map(idOf)))} />
       <span class="for-readers">{t("rejections.select_all", { count: list.length })}</span>
     </label>
   );
 }
 
 function Row({ connector, of, reasons, holders, selected, again }: { connector: string; of: Rejection; reasons: boolean; holders: boolean; selected: Selection; again: Marks }) {
+  const id = idOf(of);
   // A row is drawn again only if what is selected of it changed.
-  const on = useComputed(() => selected.value.has(of.identifier)).value;
-  const asked = useComputed(() => again.value.get(of.identifier)).value;
+  const on = useComputed(() => selected.value.has(id)).value;
+  const asked = useComputed(() => again.value.get(id)).value;
   const toggle = () => {
     const after = new Set(selected.value);
-    if (!after.delete(of.identifier)) after.add(of.identifier);
+    if (!after.delete(id)) after.add(id);
     selected.value = after;
   };
   return (
     <tr>
-      <td><input type="checkbox" checked={on} onChange={toggle} aria-label={t("rejections.select", { registrant: String(of.registrant) })} /></td>
-      <th scope="row" data-label={t("rejections.registrant")}><RegistrantLink connector={connector} registrant={of.registrant} /></th>
-      <td data-label={t("rejections.identifier")}><Machine>{of.identifier}</Machine></td>
+      <td><input type="checkbox" checked={on} onChange={toggle} aria-label={t("rejections.select", { registrant: of.submission ?? String(of.registrant) })} /></td>
+      <th scope="row" data-label={t("rejections.registrant")}>{of.submission ? <Submission id={of.submission} /> : <RegistrantLink connector={connector} registrant={of.registrant} />}</th>
+      <td data-label={t("rejections.identifier")}>{of.received ? <Time at={of.received} as="exact" /> : of.identifier && <Machine>{of.identifier}</Machine>}</td>
       {reasons && <td data-label={t("rejections.reason")}><Why of={of} /></td>}
       <td data-label={t("rejections.since")}><Time at={of.since} /></td>
       <td data-label={t("rejections.attempts")} class="number">{number(of.attempts)}</td>

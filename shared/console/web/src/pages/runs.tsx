@@ -7,7 +7,7 @@ import { Button, Dialog } from "../parts/controls.tsx";
 import { tell } from "../parts/live.tsx";
 import { focusHeading } from "../parts/page.tsx";
 import { PagedList } from "../parts/paged.tsx";
-import { isOpen, Pace, Pause, Progress, type Run as OneRun, StateOf, useEnd, whom } from "../parts/run.tsx";
+import { isOpen, Pace, Pause, Progress, type Run as OneRun, StateOf, useEnd, whom, windowOf } from "../parts/run.tsx";
 import { Fault, Loaded } from "../parts/state.tsx";
 import { Count, Machine, Time } from "../parts/text.tsx";
 import { to } from "../place.ts";
@@ -94,6 +94,7 @@ function Shown({ connector, run, refresh }: { connector: Connector; run: OneRun;
       )}
       <Pace connector={connector.id} run={run} />
       <Tally run={run} />
+      {run.looks && <Looks of={run.looks} />}
       {run.selection?.registrants !== undefined && <Listed connector={connector.id} run={run} />}
     </>
   );
@@ -153,6 +154,35 @@ function Tally({ run }: { run: OneRun }) {
           );
         })}
       </dl>
+    </section>
+  );
+}
+
+// Looks is at what of a form a run of ODK looks.
+function Looks({ of }: { of: NonNullable<OneRun["looks"]> }) {
+  return (
+    <section>
+      <h2>{t("looks.title")}</h2>
+      {of.spans.length === 0 ? (
+        <p>{t("looks.nothing", { at: moment(of.until) })}</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t("batch.window")}</th>
+              <th scope="col" class="number">{t("batch.count")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {of.spans.map((span) => (
+              <tr key={span.from}>
+                <th scope="row">{windowOf(span)}</th>
+                <td data-label={t("batch.count")} class="number"><Count of={span.count} /></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
     </section>
   );
 }

@@ -6,6 +6,7 @@ import { useState } from "preact/hooks";
 import { call, Refused, type Schemas } from "../api.ts";
 import { go, to } from "../place.ts";
 import { paused, type Polled, usePolled } from "../polled.ts";
+import { met } from "../source.ts";
 import { isLater, moment, t } from "../words.ts";
 import { type Action, useAction } from "./action.ts";
 import { Checked, failures, lastCheck, Lines } from "./check.tsx";
@@ -30,7 +31,12 @@ export const works = (c: Connector) => Boolean(c.open_run || c.imports?.length);
 // useConnector reads a connector every 3 s while a run is open, every 10 s else.
 export function useConnector(id: string): Polled<Connector> {
   const before = latest?.id === id ? latest : undefined;
-  const polled = usePolled(`connector ${id}`, async () => (latest = (await call("readConnector", { path: { id } })).data), (c) => (c && works(c) ? 3_000 : 10_000));
+  const read = async () => {
+    const { data } = await call("readConnector", { path: { id } });
+    met(data);
+    return (latest = data);
+  };
+  const polled = usePolled(`connector ${id}`, read, (c) => (c && works(c) ? 3_000 : 10_000));
   return { ...polled, data: polled.data ?? before };
 }
 

@@ -36,9 +36,14 @@ export function Next({ at }: { at?: string }) {
 }
 
 // RegistrantLink leads to what became of a registrant.
-export function RegistrantLink({ connector, registrant }: { connector: string; registrant: number }) {
+export function RegistrantLink({ connector, registrant = 0 }: { connector: string; registrant?: number }) {
   if (registrant < 1) return <>{t("rejection.no_registrant")}</>;
   return <a href={to(["connectors", connector, "registrants", registrant])}><Machine>{registrant}</Machine></a>;
+}
+
+// Submission is the id of one, which Central finds it by. A click selects all of it.
+export function Submission({ id }: { id: string }) {
+  return <span class="whole"><Machine>{id}</Machine></span>;
 }
 
 // RecordLink leads to a registrant's record in the registry, in another tab.

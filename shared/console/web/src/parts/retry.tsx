@@ -3,7 +3,7 @@
 import { call, type Schemas } from "../api.ts";
 import { now } from "../clock.ts";
 import { usePolled } from "../polled.ts";
-import { type Kind, requestsOf, type Retry } from "../rejections.ts";
+import { type Kind, namesOf, requestsOf, type Retry } from "../rejections.ts";
 import * as sentences from "../sentences.ts";
 import { exact, t } from "../words.ts";
 import { useAction } from "./action.ts";
@@ -26,7 +26,7 @@ async function asked(connector: string, what: Retry, dry: boolean): Promise<Aske
   const sum: Asked = { count: 0, complete: true, answer: undefined! };
   for (const body of requestsOf(what)) {
     const { data } = await call("retryRejections", { path: { id: connector }, body: dry ? { ...body, dry_run: true } : body });
-    sum.count += data.count ?? data.identifiers ?? data.registrants ?? 0;
+    sum.count += data.count ?? data.identifiers ?? data.submissions ?? data.registrants ?? 0;
     if (data.complete === false) sum.complete = false;
     if (data.counted) sum.counted = data.counted;
     if (!sum.answer || data.goes_out.code !== "nobody") sum.answer = data;
@@ -54,7 +54,7 @@ export function RetryDialog({ connector, what, kind, note, close, done }: Props)
   const send = () =>
     act.run(async () => {
       const { count, answer } = await asked(connector, what, false);
-      const number = what.identifiers ? count : (found?.count ?? count);
+      const number = namesOf(what) ? count : (found?.count ?? count);
       const text = [t("retry.answer", { count: number }), sentences.note(answer.goes_out).text];
       close();
       done((answer.goes_out.code === "nobody" ? text.slice(1) : text).join(" "));

@@ -6,7 +6,7 @@ import { to } from "../place.ts";
 import { paused, usePolled } from "../polled.ts";
 import { figuresOf, line, paceOf, stepsOf } from "../runs.ts";
 import * as sentences from "../sentences.ts";
-import { moment, t } from "../words.ts";
+import { exact, moment, t } from "../words.ts";
 import { Bar, type Part } from "./bar.tsx";
 import { Button } from "./controls.tsx";
 import { Tag } from "./health.tsx";
@@ -23,8 +23,15 @@ export const isOpen = (run: Run) => run.state === "open";
 // whom says whom a run takes.
 export function whom(run: Run): string {
   if (run.kind === "recurring") return t("run.recurring");
+  if (run.selection?.window) return t("run.window", { window: windowOf(run.selection.window) });
   if (run.selection?.registrants) return t("run.listed", { count: run.selection.registrants });
   return run.selection?.domain ? t("run.filtered") : t("run.everybody");
+}
+
+// windowOf says within which times ODK Central received submissions.
+export function windowOf({ from, to }: { from: string; to: string }): string {
+  const at = (time: string) => exact(time, { dateStyle: "medium", timeStyle: "medium" });
+  return Date.parse(from) > 0 ? t("window.between", { from: at(from), to: at(to) }) : t("window.before", { to: at(to) });
 }
 
 // StateOf is the state of a run in a word, and why it ended early.
@@ -127,6 +134,7 @@ function Table({ connector, run }: { connector: string; run: Run }) {
 
 function BatchTable({ of: { batches, complete } }: { of: Batches }) {
   if (!batches.length) return <p>{t("run.no_batches")}</p>;
+  const windows = batches.some((batch) => batch.window || batch.submissions);
   return (
     <>
       {!complete && <p>{t("run.first_batches", { count: batches.length })}</p>}
@@ -135,6 +143,7 @@ function BatchTable({ of: { batches, complete } }: { of: Batches }) {
           <tr>
             <th scope="col">{t("batch.sent_at")}</th>
             <th scope="col">{t("batch.state")}</th>
+            {windows && <th scope="col">{t("batch.window")}</th>}
             <th scope="col" class="number">{t("batch.count")}</th>
             <th scope="col" class="number">{t("runs.tokenised")}</th>
             <th scope="col" class="number">{t("runs.rejected")}</th>
@@ -146,6 +155,7 @@ function BatchTable({ of: { batches, complete } }: { of: Batches }) {
             <tr key={batch.id}>
               <th scope="row"><Time at={batch.claimed} /></th>
               <td data-label={t("batch.state")}>{batchState(batch)}</td>
+              {windows && <td data-label={t("batch.window")}>{batch.window ? windowOf(batch.window) : t("batch.by_id")}</td>}
               <td data-label={t("batch.count")} class="number"><Count of={batch.count} /></td>
               <td data-label={t("runs.tokenised")} class="number"><Count of={batch.totals.tokenised} /></td>
               <td data-label={t("runs.rejected")} class="number"><Count of={batch.totals.refused + batch.totals.duplicate + batch.totals.conflict + batch.totals.no_token} /></td>
