@@ -14,6 +14,7 @@ type Latency struct {
 	ListScan     time.Duration // per row examined and member of the longest "in" list, if the rows are scanned
 	Look         time.Duration // per row examined once for every registrant (facts/odoo.md B3)
 	Create       time.Duration // per record, without the look-up of the uniqueness rule
+	Partner      time.Duration // per partner created, besides
 	Write        time.Duration // per record
 	Unlink       time.Duration // per record
 }
@@ -24,12 +25,13 @@ func Measured() Latency {
 		Call: 12 * time.Millisecond, Session: 5 * time.Millisecond,
 		Login: 26 * time.Millisecond, Authenticate: 46 * time.Millisecond,
 		Row: 45 * time.Microsecond, Scan: 110 * time.Nanosecond, ListScan: 2 * time.Nanosecond, Look: 45 * time.Nanosecond,
-		Create: 400 * time.Microsecond, Write: 150 * time.Microsecond, Unlink: 50 * time.Microsecond,
+		Create: 400 * time.Microsecond, Partner: 3500 * time.Microsecond, Write: 150 * time.Microsecond, Unlink: 50 * time.Microsecond,
 	}
 }
 
 // work is what one call did.
 type work struct {
+	partners                          int // created
 	fixed                             time.Duration
 	returned, created, wrote, deleted int
 	examined, looked                  int64 // rows; looked: those of a look per registrant
@@ -73,6 +75,7 @@ func (w *work) computing(l Latency) time.Duration {
 		time.Duration(w.returned)*l.Row +
 		time.Duration(w.sorted)*l.Row/10 +
 		time.Duration(w.created)*l.Create +
+		time.Duration(w.partners)*l.Partner +
 		time.Duration(w.wrote)*l.Write +
 		time.Duration(w.deleted)*l.Unlink
 }

@@ -54,6 +54,9 @@ func (t *tx) create(m *model, list []map[string]any) ([]int64, *exception) {
 		}
 		ids = append(ids, r.id)
 		t.work.created++
+		if m.name == partnerModel {
+			t.work.partners++
+		}
 	}
 	for i, vals := range list {
 		if err := t.commands(m, ids[i:i+1], vals); err != nil {
