@@ -31,9 +31,9 @@ func Measured() Latency {
 
 // work is what one call did.
 type work struct {
-	partners                          int // created
 	fixed                             time.Duration
 	returned, created, wrote, deleted int
+	partners                          int   // created
 	examined, looked                  int64 // rows; looked: those of a look per registrant
 	sorted                            int
 	longestList                       int

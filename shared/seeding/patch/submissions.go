@@ -12,7 +12,7 @@ import (
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
-// Answers to batches of submissions (infra/protocol.md, "ODK"). What was sent is not
+// Answers to batches of submissions (infra/protocol.md, "Answers about submissions"). What was sent is not
 // known here: MTS read the form itself. So the form is read again, once, and what a
 // submission says today is used for a row only if it was not edited since MTS read it.
 // The registry says which submissions are done: a registrant keeps the id of its

@@ -120,7 +120,7 @@ func TestSubmissionsBecomeRegistrants(t *testing.T) {
 	}
 }
 
-// What the registry holds decides: the table of infra/protocol.md, "ODK".
+// What the registry holds decides: the table of infra/protocol.md, "Answers about submissions".
 func TestWhatARegistryHoldsOfASubmission(t *testing.T) {
 	one := map[string]string{"T1": "uuid:1"}
 	tokenised := seeding.Totals{Sent: 1, Tokenised: 1}
