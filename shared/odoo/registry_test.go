@@ -92,7 +92,9 @@ func TestRequests(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFake(t, wellKnown(func(call) reply { return result(test.reply) }))
 			c := f.connector()
-			c.Registry.SubmissionType = submissionType
+			if strings.Contains(test.request, "uuid:") {
+				c.Registry.SubmissionType = submissionType
+			}
 			got, err := test.run(t.Context(), open(t, c))
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v", got, err)
@@ -345,6 +347,19 @@ func TestUnexpectedRepliesToWrites(t *testing.T) {
 	check(t, r.Remove(t.Context(), []int64{1}), seeding.Unknown, "BadAnswer")
 	_, err := r.Tokens(t.Context(), []int64{7})
 	check(t, err, seeding.Unreachable, "BadAnswer")
+}
+
+// No domain selects registrants of submissions, so whatever a connector of ODK has for
+// one does not keep its registry from being opened.
+func TestOpenOfAConnectorOfODK(t *testing.T) {
+	f := newFake(t, wellKnown(func(call) reply { return result(`[]`) }))
+	for _, domain := range []string{"", "none", usual} {
+		c := f.connector()
+		c.ODK.BaseURL, c.Registry.SubmissionType, c.Source.Domain = "https://odk.example", submissionType, domain
+		if _, err := open(t, c).Submissions(t.Context(), []string{"uuid:1"}); err != nil {
+			t.Errorf("%q: %v", domain, err)
+		}
+	}
 }
 
 func TestOpen(t *testing.T) {
