@@ -47,7 +47,7 @@ const (
 	// WindowChanged: submissions came or went while the window was read.
 	WindowChanged = "WindowChanged"
 	// NotAskable: an id that a filter cannot name.
-	NotAskable = seeding.CodeNotAskable
+	NotAskable = "NotAskable"
 )
 
 func fault(kind seeding.FaultKind, code string) *seeding.Fault {

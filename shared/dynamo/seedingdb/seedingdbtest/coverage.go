@@ -26,6 +26,13 @@ func (s *suite) coverage() {
 	s.fails(s.store.SaveCoverage(s.ctx, older), seeding.ErrConflict, "save what was read before")
 	full.Spans[1].To = full.Spans[1].To.Add(time.Hour)
 	s.ok(s.store.SaveCoverage(s.ctx, full), "save what was read")
+
+	gone := s.connector("gone")
+	s.ok(s.store.SaveCoverage(s.ctx, seeding.Coverage{Connector: gone.ID, Form: "form"}), "save that of a connector")
+	s.ok(s.store.DeleteConnector(s.ctx, gone.ID, 1, after(time.Hour)), "delete the connector")
+	read, err = s.store.Coverage(s.ctx, gone.ID)
+	s.ok(err, "coverage of a deleted connector")
+	s.same(read, seeding.Coverage{Connector: gone.ID}, "coverage of a deleted connector")
 }
 
 // ofSubmissions: rejections of submissions are found by their ids.
