@@ -125,6 +125,9 @@ func (v verdict) cause(fingerprintKey string) (seeding.Cause, bool) {
 		c.Kind, c.Code = seeding.Refused, seeding.CodeEmptyToken
 	case refused, systemic:
 		c.Kind, c.Code = seeding.Refused, v.row.Code
+		if v.row.Submission != "" && v.row.Status == seeding.RowInvalid { // MTS read it, and MOSIP was not asked
+			c.Kind = seeding.Invalid
+		}
 	case notWritten:
 		c.Kind, c.Code = seeding.Refused, "ODOO-"+v.code
 	case notSet:

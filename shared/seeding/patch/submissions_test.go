@@ -209,7 +209,7 @@ func TestSubmissionsWithoutToken(t *testing.T) {
 		says(f.rowOf(4), seeding.RowProcessed, "", ""), says(f.rowOf(5), seeding.RowProcessed, "not a token", ""))
 	f.patch(t)
 	f.accounts().check(t, map[string]string{"T1": "uuid:1"}, map[string]string{
-		"uuid:2": "refused IDA-MLC-009:vid 0", "uuid:3": "refused ATS-REQ-012 0", "uuid:4": "refused MTSC-EMPTY-TOKEN 0", "uuid:5": "refused MTSC-TOKEN-SHAPE 0",
+		"uuid:2": "refused IDA-MLC-009:vid 0", "uuid:3": "invalid ATS-REQ-012 0", "uuid:4": "refused MTSC-EMPTY-TOKEN 0", "uuid:5": "refused MTSC-TOKEN-SHAPE 0",
 	}, seeding.Totals{Sent: 5, Tokenised: 1, Refused: 3})
 	if _, raised := f.state.Problems[seeding.ProblemTokens]; !raised {
 		t.Errorf("problems %v", f.state.Problems)
