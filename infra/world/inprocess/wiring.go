@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"time"
 
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/shared/callback"
 	"openg2p.org/mts-connector/shared/dynamo/seedingdb"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/secrets/secretstest"
@@ -37,6 +39,8 @@ type Surroundings struct {
 	Calls  *http.Client // to registries
 	// Password is the one to a registry; nil is the simulator's.
 	Password func(context.Context, seeding.Connector) (string, error)
+	// ODKPassword is the one to an ODK Central; nil is the simulator's.
+	ODKPassword func(context.Context, seeding.Connector) (string, error)
 	// CallbackSecrets are those of direct callbacks; nil is none.
 	CallbackSecrets func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error)
 	// Inquiries keeps what inquiries need in secret; nil is one in memory.
@@ -62,6 +66,9 @@ func Wire(s Surroundings) Functions {
 	capability, rows, prints := Keyring("capability"), Keyring("row"), Keyring("fingerprint")
 	if s.Password == nil {
 		s.Password = func(context.Context, seeding.Connector) (string, error) { return "admin", nil }
+	}
+	if s.ODKPassword == nil {
+		s.ODKPassword = func(context.Context, seeding.Connector) (string, error) { return centralsim.DemoPassword, nil }
 	}
 	if s.CallbackSecrets == nil {
 		s.CallbackSecrets = func(context.Context, seeding.Connector) (seeding.CallbackSecrets, error) {
@@ -100,6 +107,7 @@ func Wire(s Surroundings) Functions {
 
 // newDesk is the desk of submit.
 func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries) *inquire.Desk {
+	rules := setup.Rules{Mappings: jq.Mappings{}}
 	return &inquire.Desk{
 		Store: s.Store, Secrets: s.Inquiries, Invoker: s.Invoker, Clock: s.Clock, Times: s.Times, NewID: function.NewID,
 		Every: s.Invoker.clock.Every, Log: s.Log,
@@ -111,13 +119,20 @@ func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries
 					return err
 				},
 				Reach:        func(context.Context, string) error { return nil },
-				OutputRights: setup.Rules{Mappings: jq.Mappings{}}.OutputRights,
+				OutputRights: rules.OutputRights, FormPaths: rules.FormPaths, ODKPassword: s.ODKPassword,
+				OpenODK: func(c seeding.Connector, password string) (check.Central, error) {
+					return odk.Examine(s.Calls, c, password, s.Clock.Now)
+				},
 				Open: func(c seeding.Connector, password string) (check.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)
 				},
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
 				Store: s.Store, Password: s.Password, Foreseer: foreseer, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
+				Submissions: s.Store, Now: s.Clock.Now, ODKPassword: s.ODKPassword,
+				OpenForm: func(c seeding.Connector, password string) (seeding.Form, error) {
+					return odk.Examine(s.Calls, c, password, s.Clock.Now)
+				},
 				Stored: func(ctx context.Context, c seeding.Connector) (seeding.Registry, error) { return stored.Known(ctx, c) },
 				Open: func(c seeding.Connector, password string) (seeding.Registry, error) {
 					return odoo.Examine(s.Calls, c, password, s.Clock.Now)

@@ -18,6 +18,7 @@ func Lines() (all []seeding.Line) {
 		rejects = seeding.Rejection{Kind: seeding.Refused, Code: "IDA-DEA-001"}
 		later   = rejects
 	)
+	all = append(all, fromForm)
 	later.Next = time.Date(2026, time.December, 1, 6, 0, 0, 0, time.UTC)
 	fate := func(f seeding.Fate, r seeding.Rejection) found {
 		return found{there: true, selected: true, vids: vids, foreseen: []seeding.Foreseen{{Fate: f, Rejection: r}}}

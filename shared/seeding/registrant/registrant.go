@@ -63,6 +63,9 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, _ map[string]st
 	case err != nil:
 		return nil, nil, err
 	}
+	if c.FromODK() {
+		return []seeding.Line{fromForm}, nil, nil
+	}
 	registry, err := k.Open(ctx, c)
 	if err != nil {
 		return []seeding.Line{seeding.RegistryUnusable(err).Line(person, "registry_url")}, nil, nil
@@ -76,6 +79,12 @@ func (k *Checker) Answer(ctx context.Context, q seeding.Inquiry, _ map[string]st
 	}
 	return lines(f, c, state), nil, nil
 }
+
+// fromForm is the line of a connector that takes no registrants of the registry.
+var fromForm = seeding.Line{Name: person, Result: seeding.LineNotTried, Code: "from_form", Description: seeding.Description{
+	Text:   "Not tried: the connector takes submissions to a form, and sends no registrants of the registry.",
+	Remedy: "Look at the preview of the connector, and at the rejections of its submissions.",
+}}
 
 // look reads what there is of a registrant. The error is a *seeding.Fault, or of the
 // storage.

@@ -1,0 +1,81 @@
+package setup_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
+)
+
+func completeODK() seeding.Connector {
+	c := complete()
+	c.ODK = seeding.ODKSource{BaseURL: "https://central.example.org", ODataURL: "https://central.example.org/v1/projects/1/forms/reg.svc", Email: "reader@example.org"}
+	c.Registry.SubmissionType = setup.DefaultSubmissionType
+	c.Source.Domain, c.Source.Fields, c.Source.OneByOne = "", nil, false
+	c.Source.Mapping = seeding.Mapping{VID: "vid", Name: []string{"person.name", "person.family"}, Gender: `person | .gender | ascii_downcase`, DOB: "person.dob", PhoneNumber: "phone", EmailID: "email", FullAddress: []string{"where.address"}}
+	c.Source.Mandatory = []string{"name", "dob"}
+	return c
+}
+
+// What a form has is not known when a configuration is saved, so nothing that may be
+// there is wrong or doubtful.
+func TestMappingOfAFormNeedsNoFields(t *testing.T) {
+	p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true}
+	if found := append(wrong(p), doubtful(p)...); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+	for expression, want := range map[string]string{
+		`person.first_name // .person.name`: "", `who[0]`: "", `person | to_entries[0].value`: "", `meta.instanceID`: "",
+		`|"Female"`: "reads no field", `person | select(false)`: "can give no text", `person | length | . > 3`: "can give no text", `person..x)`: "",
+	} {
+		p := p
+		p.Connector.Source.Mapping.Gender = expression
+		found := wrong(p)
+		isRefused := expression == `person..x)`
+		if (len(found) == 0) != (want == "" && !isRefused) || want != "" && !strings.Contains(found[0].Text, want) {
+			t.Errorf("%s: %v", expression, found)
+		}
+	}
+}
+
+// The fields that a check looks for at ODK Central.
+func TestPathsOfAForm(t *testing.T) {
+	c := completeODK()
+	vid, paths := rules().FormPaths(c)
+	if want := []string{"person", "person.dob", "person.family", "person.name", "vid", "where.address"}; vid != "vid" || !slices.Equal(paths, want) {
+		t.Errorf("%s %v", vid, paths)
+	}
+	c.Source.Mapping.VID, c.Source.Mapping.Gender, c.Source.Mandatory = `ids | .[0]`, "__system.reviewState", []string{"phoneNumber"}
+	vid, paths = rules().FormPaths(c)
+	if want := []string{"ids", "person.dob", "person.family", "person.name", "phone", "where.address"}; vid != "" || !slices.Equal(paths, want) {
+		t.Errorf("%q %v", vid, paths)
+	}
+}
+
+// An Output Format makes an individual of a submission, which has no registrant yet.
+func TestOutputOfASubmission(t *testing.T) {
+	const ids = `ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]`
+	for format, want := range map[string]string{
+		`{name: .input.person.name, birthdate: .input.person.dob, ` + ids + `}`:              "",
+		`.input.person as $p | {name: ($p.name // "?"), ` + ids + `}`:                        "",
+		`{given_name: .input.person.given.first, ` + ids + `}`:                               "",
+		`{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`:          "output_odk",
+		`{partner_id: 4, name: "A", ` + ids + `}`:                                            "output_odk",
+		`[{updateId: .input.vid, name: .input.person.name, ` + ids + `}]`:                    "output_odk",
+		`{name: .input.person.name}`:                                                         "output_without_token",
+		`{name: .input.person.name, ids: [{id_type: "MOSIP UIN TOKEN", value: .input.vid}]}`: "output_without_token",
+		`[range(100000000)]`: "output_work",
+	} {
+		p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true}
+		p.Connector.Output.Format = format
+		found := wrong(p)
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Code != want) {
+			t.Errorf("%s: %v, want %q", format, found, want)
+		}
+		if shape := rules().Shape(p.Connector); want == "" && shape != seeding.IndividualShape {
+			t.Errorf("%s: %s", format, shape)
+		}
+	}
+}
