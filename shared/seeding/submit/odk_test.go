@@ -184,10 +184,10 @@ func TestEditedAndDeletedWhileMTSHasThem(t *testing.T) {
 	}
 }
 
-// D4 and D3: MTS says "no submissions" of every failure. It is believed only if Central
+// MTS says "no submissions" of every failure. It is believed only if Central
 // counts none; else nothing is taken for done, the problem says so, and everything is
-// sent when MTS can read again.
-func TestD4WindowOfARefusedPullIsPulledAgain(t *testing.T) {
+// sent when MTS can read again (facts/mts.md D4).
+func TestWindowOfARefusedPullIsPulledAgain(t *testing.T) {
 	f := newODK()
 	f.fill(100, time.Minute)
 	fails := true
@@ -233,9 +233,9 @@ func TestNothingIsLeftToPull(t *testing.T) {
 	}
 }
 
-// D5: after a POST of unknown outcome the batch stays open until its answer or its
-// deadline, and nobody is sent twice meanwhile.
-func TestD5UnknownOutcomeOfAPullIsNotRepeated(t *testing.T) {
+// After a POST of unknown outcome the batch stays open until its answer or its
+// deadline, and nobody is sent twice meanwhile (facts/mts.md D5).
+func TestUnknownOutcomeOfAPullIsNotRepeated(t *testing.T) {
 	f := newODK()
 	f.fill(40, time.Minute)
 	f.during["Submit"] = func() error {
@@ -255,9 +255,9 @@ func TestD5UnknownOutcomeOfAPullIsNotRepeated(t *testing.T) {
 	f.everyoneOnce(t)
 }
 
-// D6: what is older than the start of the connector, and what came in a gap between its
+// What is older than the start of the connector, and what came in a gap between its
 // runs, is pulled too, up to now and not from then on.
-func TestD6NothingBeforeOrBetweenRunsIsLeftOut(t *testing.T) {
+func TestNothingBeforeOrBetweenRunsIsLeftOut(t *testing.T) {
 	f := newODK()
 	f.fill(10, time.Minute)
 	f.central.receive(time.Date(2019, 3, 1, 0, 0, 0, 0, time.UTC), "years ago")
@@ -270,9 +270,9 @@ func TestD6NothingBeforeOrBetweenRunsIsLeftOut(t *testing.T) {
 	f.everyoneOnce(t)
 }
 
-// D7: windows go by Central's clock, however far it is from ours, and end before its
+// Windows go by Central's clock, however far it is from ours, and end before its
 // now, because submissions can become visible after their date.
-func TestD7WindowsGoByTheClockOfCentral(t *testing.T) {
+func TestWindowsGoByTheClockOfCentral(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour, 90 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			f := newODK()
@@ -294,9 +294,9 @@ func TestD7WindowsGoByTheClockOfCentral(t *testing.T) {
 	}
 }
 
-// D8 and D9: what fails again and again holds up nobody, and what is under way is not
+// What fails again and again holds up nobody, and what is under way is not
 // sent again.
-func TestD8RejectedSubmissionsHoldUpNobody(t *testing.T) {
+func TestRejectedSubmissionsHoldUpNobody(t *testing.T) {
 	f := newODK()
 	f.fill(60, time.Minute)
 	for i := range 50 {
