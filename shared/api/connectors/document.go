@@ -340,6 +340,9 @@ type batchDocument struct {
 }
 
 func newBatchDocument(b seeding.Batch) batchDocument {
+	if len(b.Submissions) > 0 { // it has not all of its window
+		b.Window = seeding.Window{}
+	}
 	return batchDocument{
 		ID: b.Ref.Batch, State: b.State, Count: b.Count, Window: newWindowDocument(b.Window), Submissions: len(b.Submissions), Totals: newTotalsDocument(b.SoFar(), 0),
 		Claimed: b.Claimed, Deadline: b.Deadline, Closed: moment(b.Closed),

@@ -116,6 +116,9 @@ func (f *fake) OpenForm(context.Context, seeding.Connector) (seeding.Form, error
 
 // Pull implements Forms.
 func (f *fake) Pull(_ context.Context, c seeding.Connector, b seeding.Batch, reads []string) (seeding.Pull, error) {
+	if len(b.Submissions) > 0 {
+		b.Window = seeding.Window{}
+	}
 	return seeding.Pull{BaseURL: c.ODK.BaseURL, ODataURL: "select=" + strings.Join(reads, ","), Password: "secret", Window: b.Window, Submissions: b.Submissions},
 		f.begin("Pull")
 }

@@ -323,7 +323,7 @@ func (s *Submitter) countThere(ctx context.Context, c seeding.Connector, b seedi
 	if err != nil {
 		return 0, err
 	}
-	if !b.Window.Empty() {
+	if len(b.Submissions) == 0 {
 		n, err = form.Count(limited, b.Window)
 		return n, ofCentral(err)
 	}

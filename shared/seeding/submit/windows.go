@@ -26,9 +26,11 @@ type batchCut struct {
 
 // batch has what the batch holds, and nothing else.
 func (c batchCut) batch() seeding.Batch {
-	b := seeding.Batch{Count: len(c.rows)}
+	b := seeding.Batch{
+		Count:  len(c.rows),
+		Window: seeding.Window{From: millisecond(c.rows[len(c.rows)-1].Received).From, To: millisecond(c.rows[0].Received).To},
+	}
 	if c.window {
-		b.Window = seeding.Window{From: millisecond(c.rows[len(c.rows)-1].Received).From, To: millisecond(c.rows[0].Received).To}
 		return b
 	}
 	for _, r := range c.rows {

@@ -45,6 +45,11 @@ func cutText(cuts []batchCut) string {
 		if c.window {
 			text = fmt.Sprintf("[%d,%d)=%d", b.Window.From.Sub(dawn).Milliseconds(), b.Window.To.Sub(dawn).Milliseconds(), b.Count)
 		}
+		for _, r := range c.rows { // also of one by ids: rejections are looked at again by it
+			if !b.Window.Has(r.Received) {
+				text += " without " + r.ID
+			}
+		}
 		if c.rest {
 			text += fmt.Sprintf("|%d", c.cursor.Sub(dawn).Milliseconds())
 		}
