@@ -128,7 +128,7 @@ func TestEverySentenceHasACode(t *testing.T) {
 	}
 	sentences := []string{"text", "remedy", "detail", "reason", "title"}
 	data := []string{
-		"address", "api_version", "batch", "claim", "code", "connector", "domain", "fault", "field", "id", "issuer", "mts_host", "name", "odoo", "openg2p",
+		"address", "api_version", "batch", "claim", "code", "connector", "domain", "fault", "field", "id", "issuer", "mts_host", "name", "odk_form", "odk_host", "odoo", "openg2p",
 		"output_format", "parameter", "pointer", "region", "registry_host", "result", "retry", "shape", "stack", "subject", "submission",
 	}
 	found := map[string]bool{}
