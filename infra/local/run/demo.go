@@ -10,6 +10,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/local"
 	"openg2p.org/mts-connector/infra/world/deployed"
+	"openg2p.org/mts-connector/infra/world/programs"
 )
 
 // seed of the demo's registry, which is the same every time.
@@ -23,9 +24,9 @@ const patience = 15 * time.Minute
 type demo struct {
 	settings          settings
 	world             *deployed.World
-	mtsSimulator      *simulator
-	registrySimulator *simulator
-	centralSimulator  *simulator // nil without SOURCE=odk
+	mtsSimulator      *programs.Simulator
+	registrySimulator *programs.Simulator
+	centralSimulator  *programs.Simulator // nil without SOURCE=odk
 
 	mts, registry deployed.Client // of the simulators' administration
 	startedIn     time.Duration
@@ -46,24 +47,24 @@ func start(ctx context.Context, s settings, show *progress) (*demo, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		d.mtsSimulator, err = startSimulator(ctx2, "mtssim", "-pace", fmt.Sprint(s.pace),
+		d.mtsSimulator, err = programs.Start(ctx2, "mtssim", "-pace", fmt.Sprint(s.pace),
 			"-workers", fmt.Sprint(s.workers), "-replicas", fmt.Sprint(s.replicas), "-processors", fmt.Sprint(processors))
 		return err
 	})
 	group.Go(func() (err error) {
-		d.registrySimulator, err = startSimulator(ctx2, "odoosim", "-submissions")
+		d.registrySimulator, err = programs.Start(ctx2, "odoosim", "-submissions")
 		return err
 	})
 	if s.odk {
 		group.Go(func() (err error) {
-			d.centralSimulator, err = startSimulator(ctx2, "centralsim")
+			d.centralSimulator, err = programs.Start(ctx2, "centralsim")
 			return err
 		})
 	}
 	err := group.Wait()
 	if err == nil {
-		d.mts = deployed.Client{Name: "the MTS simulator", Address: d.mtsSimulator.address}
-		d.registry = deployed.Client{Name: "the registry simulator", Address: d.registrySimulator.address}
+		d.mts = deployed.Client{Name: "the MTS simulator", Address: d.mtsSimulator.Address}
+		d.registry = deployed.Client{Name: "the registry simulator", Address: d.registrySimulator.Address}
 		d.people = d.source()
 		err = d.checkCallbackBase(ctx)
 	}
@@ -79,20 +80,20 @@ func (d *demo) stop() {
 	if d.world != nil {
 		d.world.Stop()
 	}
-	d.mtsSimulator.stop()
-	d.registrySimulator.stop()
-	d.centralSimulator.stop()
+	d.mtsSimulator.Stop()
+	d.registrySimulator.Stop()
+	d.centralSimulator.Stop()
 }
 
 // source is where the people are.
 func (d *demo) source() people {
 	if d.settings.odk {
 		return &submissions{
-			mts: d.mts, registry: d.registry, central: deployed.Client{Name: "the ODK Central simulator", Address: d.centralSimulator.address},
-			mtsURL: d.mtsSimulator.address, registryURL: d.registrySimulator.address, centralURL: d.centralSimulator.address,
+			mts: d.mts, registry: d.registry, central: deployed.Client{Name: "the ODK Central simulator", Address: d.centralSimulator.Address},
+			mtsURL: d.mtsSimulator.Address, registryURL: d.registrySimulator.Address, centralURL: d.centralSimulator.Address,
 		}
 	}
-	return &registrants{mts: d.mts, registry: d.registry, mtsURL: d.mtsSimulator.address, registryURL: d.registrySimulator.address}
+	return &registrants{mts: d.mts, registry: d.registry, mtsURL: d.mtsSimulator.Address, registryURL: d.registrySimulator.Address}
 }
 
 // checkCallbackBase makes sure that the callback address that the user gave leads

@@ -21,12 +21,12 @@ func (d *demo) explain(out io.Writer) {
 	}
 	central := ""
 	if d.centralSimulator != nil {
-		central = fmt.Sprintf("\n  demo ODK Central  %s (form %s; %s/%s may read it)", d.centralSimulator.address, centralsim.DemoForm, centralsim.DemoUser, centralsim.DemoPassword)
+		central = fmt.Sprintf("\n  demo ODK Central  %s (form %s; %s/%s may read it)", d.centralSimulator.Address, centralsim.DemoForm, centralsim.DemoUser, centralsim.DemoPassword)
 	}
 	fmt.Fprint(out, strings.NewReplacer(
 		"{console}", d.world.ConsoleURL(), "{api}", d.world.APIURL(), "{token}", d.world.Token(), "{connector}", d.connector.ID,
 		"{issuer}", d.world.Issuer().Address(), "{id}", id, "{secret}", secret,
-		"{registry}", d.registrySimulator.address, "{mts}", d.mtsSimulator.address, "{reach}", reach, "{back}", back, "{central}", central,
+		"{registry}", d.registrySimulator.Address, "{mts}", d.mtsSimulator.Address, "{reach}", reach, "{back}", back, "{central}", central,
 	).Replace(`It keeps running, with a tick every few seconds, until Ctrl-C.
 
   API               {api}/connectors

@@ -82,9 +82,12 @@ func Wire(s Surroundings) Functions {
 	registries := func() *odoo.Registries {
 		return odoo.New(s.Calls, s.Password, s.Clock.Now)
 	}
+	forms := func() odk.Forms {
+		return odk.Forms{Client: odk.New(s.Calls, s.Clock.Now), Password: s.ODKPassword}
+	}
 	functions := Functions{
 		Submitter: &submit.Submitter{
-			Store: s.Store, Registries: registries(), MTS: s.MTS, Mappings: jq.Mappings{},
+			Store: s.Store, Registries: registries(), Forms: forms(), MTS: s.MTS, Mappings: jq.Mappings{}, Reads: jq.Mappings{}.Reads,
 			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints, CallbackSecrets: s.CallbackSecrets,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 			Go: s.Invoker.Go, Every: s.Invoker.clock.Every,
@@ -93,7 +96,7 @@ func Wire(s Surroundings) Functions {
 			CapabilityKeys: capability, Answers: streamed{s.Inbox, s.Stream}, Clock: s.Clock, Times: s.Times,
 		}, s.Log),
 		Patcher: &patch.Patcher{
-			Store: s.Store, Registries: registries(), RowKeys: rows, Expressions: jq.Mappings{},
+			Store: s.Store, Registries: registries(), Forms: forms(), RowKeys: rows, Expressions: jq.Mappings{},
 			Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 		},
 		Reconciler: &reconcile.Reconciler{
@@ -172,4 +175,22 @@ func Connector(name, mtsURL, registryURL string, now time.Time) seeding.Connecto
 	c.Secrets = map[string]string{seeding.RegistryPassword: "v1"}
 	c.Created, c.Updated = now, now
 	return c
+}
+
+// FromODK makes a connector one of the form that a simulated Central has from Populate,
+// as the API saves it.
+func FromODK(c *seeding.Connector, centralURL string) error {
+	address, err := odk.ParseAddress(centralURL, centralURL+"/v1/projects/1/forms/"+centralsim.DemoForm+".svc")
+	if err != nil {
+		return err
+	}
+	c.ODK = seeding.ODKSource{BaseURL: address.Base.String(), ODataURL: address.String(), Email: centralsim.DemoUser}
+	c.Registry.SubmissionType = "ODK SUBMISSION"
+	c.Secrets[seeding.ODKPassword] = "v1"
+	c.Source.Domain, c.Source.Fields = "", nil
+	c.Source.Mapping = seeding.Mapping{
+		VID: "vid", Name: []string{"person.name"}, Gender: "person.gender", DOB: "person.dob",
+		PhoneNumber: "person.phone", EmailID: "person.email", FullAddress: []string{"where.address"},
+	}
+	return nil
 }

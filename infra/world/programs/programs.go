@@ -1,4 +1,5 @@
-package main
+// Package programs runs the simulators as programs of their own.
+package programs
 
 import (
 	"bytes"
@@ -14,15 +15,15 @@ import (
 	"openg2p.org/mts-connector/infra/template"
 )
 
-// simulator is a running program of infra/simulators/cmd.
-type simulator struct {
+// Simulator is a running program of infra/simulators/cmd.
+type Simulator struct {
+	Address string
 	process *tool.Process
-	address string
 }
 
-// startSimulator builds a simulator into a folder of its own, starts it there
+// Start builds a simulator into a folder of its own, starts it there
 // and waits until it prints its address. It ends with this process.
-func startSimulator(ctx context.Context, name string, args ...string) (*simulator, error) {
+func Start(ctx context.Context, name string, args ...string) (*Simulator, error) {
 	dir, err := os.MkdirTemp("", name+"-")
 	if err != nil {
 		return nil, err
@@ -36,10 +37,10 @@ func startSimulator(ctx context.Context, name string, args ...string) (*simulato
 	if err != nil {
 		return nil, err
 	}
-	s := &simulator{process: process}
+	s := &Simulator{process: process}
 	err = process.Ready(ctx, 5*time.Minute, func(context.Context) bool {
-		s.address = listening(filepath.Join(dir, "log"))
-		return s.address != ""
+		s.Address = listening(filepath.Join(dir, "log"))
+		return s.Address != ""
 	})
 	if err != nil {
 		process.Stop()
@@ -48,7 +49,8 @@ func startSimulator(ctx context.Context, name string, args ...string) (*simulato
 	return s, nil
 }
 
-func (s *simulator) stop() {
+// Stop ends it; nil is one that was never started.
+func (s *Simulator) Stop() {
 	if s != nil {
 		s.process.Stop()
 	}
