@@ -20,6 +20,7 @@ import (
 	"openg2p.org/mts-connector/shared/api/openapi/openapitest"
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/secrets/secretstest"
@@ -72,7 +73,7 @@ func newAdministratorOf(t *testing.T, o options) *administrator {
 	f := newFaults()
 	passwords := secrets.Connectors(crashingSecrets{a.secrets, f}, "stack/connectors/")
 	inquiries := secrets.Inquiries(crashingSecrets{a.secrets, f}, "stack/inquiries/")
-	o.faults, o.password, o.callback, o.inquiries = f, passwords.RegistryPassword, passwords.Callback, inquiries
+	o.faults, o.password, o.odkPassword, o.callback, o.inquiries = f, passwords.RegistryPassword, passwords.ODKPassword, passwords.Callback, inquiries
 	a.world = newWorld(t, o)
 	contract, err := openapitest.New(connectors.Document().Text())
 	if err != nil {
@@ -85,7 +86,7 @@ func newAdministratorOf(t *testing.T, o options) *administrator {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
-		Conditions: odoo.Conditions,
+		Conditions: odoo.Conditions, FormAddress: odk.Addresses,
 	}))
 	return a
 }

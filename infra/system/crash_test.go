@@ -194,7 +194,7 @@ func (n crashingNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	point := ""
 	switch {
-	case strings.HasSuffix(r.URL.Path, "/authtoken/json"):
+	case strings.HasSuffix(r.URL.Path, "/authtoken/json"), strings.HasSuffix(r.URL.Path, "/authtoken/odk"):
 		point = "MTS POST"
 	default:
 		if method := registryCall(r); method != "" {

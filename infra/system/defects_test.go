@@ -477,26 +477,6 @@ func TestD16SecretsAreStoredAsSecretsOnly(t *testing.T) {
 func (w *world) stored() string {
 	w.Helper()
 	var text strings.Builder
-	var write func(types.AttributeValue)
-	write = func(v types.AttributeValue) {
-		switch v := v.(type) {
-		case *types.AttributeValueMemberS:
-			text.WriteString(v.Value + "\n")
-		case *types.AttributeValueMemberB:
-			text.Write(v.Value)
-		case *types.AttributeValueMemberM:
-			for name, member := range v.Value {
-				text.WriteString(name + " ")
-				write(member)
-			}
-		case *types.AttributeValueMemberL:
-			for _, member := range v.Value {
-				write(member)
-			}
-		default:
-			fmt.Fprintln(&text, v)
-		}
-	}
 	for _, table := range []string{w.tables.Connectors, w.tables.Answers} {
 		pages := dynamodb.NewScanPaginator(w.client.(*dynamodb.Client), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
 		for pages.HasMorePages() {
@@ -505,7 +485,10 @@ func (w *world) stored() string {
 				w.Fatal(err)
 			}
 			for _, item := range page.Items {
-				write(&types.AttributeValueMemberM{Value: item})
+				for _, one := range texts(&types.AttributeValueMemberM{Value: item}) {
+					text.Write(one)
+					text.WriteByte('\n')
+				}
 			}
 		}
 	}

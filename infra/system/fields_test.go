@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -26,7 +27,7 @@ func (w *world) receiver() (url string, calls *received) {
 	})), calls
 }
 
-// effects are what each field of seeds 000 and 001 does, by its member of the API. Each
+// effects are what each field of the seeds does, by its member of the API. Each
 // is saved through the API and seen at MTS, at the registry or where MTS calls.
 var effects = map[string]func(t *testing.T, a *administrator){
 	"name": func(t *testing.T, a *administrator) {
@@ -45,7 +46,10 @@ var effects = map[string]func(t *testing.T, a *administrator){
 	"input_type": func(t *testing.T, a *administrator) {
 		a.finish(20, a.started(a.created(map[string]any{"input_type": "registry"})))
 		expect(t, "sent from the registry", a.mts.Counters().RecordsReceived, 5)
-		a.refused("input_type", "odk")
+		a.refused("input_type", "csv")
+		a.fillMany(4)
+		a.finish(20, a.started(a.created(a.fromODK(nil))))
+		expect(t, "registrants that came of submissions", len(a.now()), 5+4)
 	},
 	"mapping": func(t *testing.T, a *administrator) {
 		sent := a.sent(map[string]any{"mapping": map[string]any{"name": []string{"family_name"}, "gender": "gender | ascii_downcase"}})
@@ -107,6 +111,40 @@ var effects = map[string]func(t *testing.T, a *administrator){
 		changes["fields"] = []string{"id", "given_name", "family_name", "birthdate", "gender", "email", "phone", "company_id"}
 		expect(t, "address", a.sent(changes)["fullAddress"], any("My Company"))
 	},
+	"odk.base_url": func(t *testing.T, a *administrator) {
+		other := centralsim.New(centralsim.Options{Now: a.clock.Now})
+		other.Populate(0, 1)
+		url := a.network.Serve("other", other)
+		other.Form(1, centralsim.DemoForm).Submit(centralsim.Submission{At: a.clock.Now().Add(-time.Hour), Answers: answersOf(vidOfPerson(1))})
+		a.finish(20, a.started(a.created(a.fromODK(map[string]any{"base_url": url + "/v1/", "odata_url": url + "/v1/projects/1/forms/" + centralsim.DemoForm + ".svc"}))))
+		expect(t, "registrants", len(a.now()), 5+1)
+		expect(t, "requests at another Central", a.central.Counters().Requests, 0)
+		a.refusedByODK("base_url", "central.example.org")
+	},
+	"odk.odata_url": func(t *testing.T, a *administrator) {
+		form := a.central.AddForm(1, centralsim.Definition{ID: "other form", Fields: centralsim.Registration()})
+		form.Submit(centralsim.Submission{At: a.clock.Now().Add(-time.Hour), Answers: answersOf(vidOfPerson(1))})
+		a.fillMany(3)
+		a.finish(20, a.started(a.created(a.fromODK(map[string]any{"odata_url": a.centralURL + "/v1/projects/1/forms/other%20form.svc"}))))
+		expect(t, "registrants", len(a.now()), 5+1)
+		a.refusedByODK("odata_url", a.centralURL+"/v1/projects/1/forms/reg/submissions")
+	},
+	"odk.email": func(t *testing.T, a *administrator) {
+		a.central.AddUser("other@example.org", "other password 7")
+		a.central.Assign("other@example.org", 1, centralsim.Viewer)
+		a.fillMany(3)
+		a.finish(20, a.started(a.created(a.fromODK(map[string]any{"email": "other@example.org", "password": "other password 7"}))))
+		expect(t, "registrants", len(a.now()), 5+3)
+	},
+	"odk.password": func(t *testing.T, a *administrator) {
+		a.central.SetPassword(centralsim.DemoUser, "new password 7")
+		a.fillMany(3)
+		wrong := a.started(a.created(a.fromODK(nil)))
+		a.ticks(3)
+		expect(t, "problem with the former password", a.problems(wrong)[seeding.ProblemODK].Code != "", true)
+		a.finish(20, a.started(a.created(a.fromODK(map[string]any{"password": "new password 7"}))))
+		expect(t, "registrants", len(a.now()), 5+3)
+	},
 	"callback.url": func(t *testing.T, a *administrator) {
 		expect(t, "path", a.calledBack(nil)[0].path, "/in?from=mts")
 	},
@@ -136,6 +174,15 @@ func (a *administrator) refused(member, value string) {
 	a.Helper()
 	status, reply := a.tryCreate(map[string]any{member: value})
 	if status != http.StatusUnprocessableEntity || !slices.Equal(pointers(reply), []string{"/" + member}) {
+		a.Errorf("%s %s: %d %v", member, value, status, reply["errors"])
+	}
+}
+
+// refusedByODK does so for a member of odk.
+func (a *administrator) refusedByODK(member, value string) {
+	a.Helper()
+	status, reply := a.tryCreate(a.fromODK(map[string]any{member: value}))
+	if status != http.StatusUnprocessableEntity || !slices.Contains(pointers(reply), "/odk/"+member) {
 		a.Errorf("%s %s: %d %v", member, value, status, reply["errors"])
 	}
 }
@@ -196,7 +243,7 @@ func TestEachFieldTakesEffect(t *testing.T) {
 	for member, effect := range effects {
 		t.Run(member, func(t *testing.T) {
 			t.Parallel()
-			a := newAdministrator(t)
+			a := newAdministratorOf(t, options{odk: true})
 			a.addRegistrants(5)
 			effect(t, a)
 			a.forgetFailures()
@@ -239,7 +286,7 @@ func fieldsOfSeeds(t *testing.T) map[string]string {
 		}
 	}
 	walk("", document.Components.Schemas["NewConnector"])
-	if len(found) != 19 {
+	if len(found) != 23 {
 		t.Errorf("the document has %d fields of seeds", len(found))
 	}
 	return found

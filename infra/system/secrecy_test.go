@@ -74,8 +74,11 @@ func texts(v types.AttributeValue) (list [][]byte) {
 	case *types.AttributeValueMemberS:
 		return [][]byte{[]byte(v.Value)}
 	case *types.AttributeValueMemberB:
-		inflated, _ := io.ReadAll(flate.NewReader(bytes.NewReader(v.Value)))
-		return [][]byte{v.Value, inflated}
+		list = [][]byte{v.Value}
+		for form := range min(2, len(v.Value)) { // packed data have one byte before
+			inflated, _ := io.ReadAll(flate.NewReader(bytes.NewReader(v.Value[form:])))
+			list = append(list, inflated)
+		}
 	case *types.AttributeValueMemberSS:
 		for _, text := range v.Value {
 			list = append(list, []byte(text))

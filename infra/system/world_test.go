@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/inprocess"
@@ -42,7 +43,10 @@ type world struct {
 	network                          inprocess.Network
 	registry                         *odoosim.Server
 	mts                              *mtssim.Server
+	central                          *centralsim.Server // with options.odk
+	form                             *centralsim.Form
 	registryURL, mtsURL, callbackURL string
+	centralURL                       string
 	kinds                            map[int64]odoosim.Kind // of registrants that were populated
 	start                            invariants.Registry    // at the start, for tests that look at it later
 
@@ -66,6 +70,7 @@ type world struct {
 
 	trouble
 	callbacks
+	centralCalls
 }
 
 // trouble is what goes wrong in a world.
@@ -88,9 +93,12 @@ type options struct {
 	faults    *faults                 // crash points in all that writes
 	inquiries *secrets.InquirySecrets // what inquiries need in secret
 	password  func(context.Context, seeding.Connector) (string, error)
+	// odkPassword is the one to ODK Central; nil is the simulator's at first.
+	odkPassword func(context.Context, seeding.Connector) (string, error)
 	// busyDatabase is for a test that makes DynamoDB throttle.
 	busyDatabase bool
 	local        bool // on DynamoDB Local, and not in memory
+	odk          bool // with an ODK Central, and the identifier type of submissions
 	mts          mtssim.Options
 	odoo         odoosim.Options
 	times        seeding.Times
@@ -141,10 +149,14 @@ func (w *world) startServers(o options) {
 	if o.mts.Identify == nil {
 		o.mts.Identify = w.identify
 	}
+	o.odoo.Submissions = o.odk
 	w.mts, w.registry = mtssim.New(o.mts), odoosim.New(o.odoo)
 	w.Cleanup(w.mts.Close)
 	w.registryURL = w.network.Serve("registry", w.registry)
 	w.mtsURL = w.network.Serve("mts", http.HandlerFunc(w.serveMTS))
+	if o.odk {
+		w.startCentral()
+	}
 }
 
 // identify is the identity system behind MTS, which may hang.
@@ -187,7 +199,7 @@ func (w *world) wire(o options, database dynamo.Client) {
 		Store: w.store, Inbox: seedingdb.NewInbox(database, w.tables.Answers), Stream: w.stream,
 		MTS: mts.New(w.calls, w.clock.Now), Calls: w.calls, Password: o.password, Inquiries: o.inquiries, Invoker: w.invoker,
 		Meter: w.metrics, Clock: w.clock, Times: o.times, Log: function.Log(w.log),
-		CallbackSecrets: o.callback,
+		CallbackSecrets: o.callback, ODKPassword: o.odkPassword,
 	})
 	w.submitter, w.patcher, w.reconciler, w.callback = functions.Submitter, functions.Patcher, functions.Reconciler, functions.Callback
 	w.desk = functions.Desk

@@ -87,7 +87,7 @@ func (s *submissions) account(ctx context.Context, rejections []deployed.Rejecti
 	a = account{who: "submissions", all: s.expected.Submissions, toSend: s.expected.Submissions, reasons: reasons(rejections)}
 	a.lines, a.misplaced = e.submissions()
 	a.registry = e.registry(s.expected)
-	a.totals = invariants.Totals(run.Outcome(), invariants.Observe(e.now, e.start, deployed.ByKind(rejections), received, s.expected.Submissions))
+	a.totals = invariants.Totals(run.Outcome(), invariants.Observe(e.now, e.start, invariants.SentKinds(deployed.ByKind(rejections)), received, s.expected.Submissions))
 	a.effort = []string{fmt.Sprintf("Central   %s calls of everybody, %.1f per 1,000 submissions; of them %s counts, %s lists and %s sign-ins",
 		number(state.Counters.Requests), 1000*float64(state.Counters.Requests)/float64(max(s.expected.Submissions, 1)),
 		number(state.Counters.Counts), number(state.Counters.Lists), number(state.Counters.SignIns))}

@@ -7,6 +7,7 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
+	"openg2p.org/mts-connector/shared/seeding"
 )
 
 // Done says of each submission which registrants hold its id and a token.
@@ -79,4 +80,13 @@ func came(id int64, now Holding, start Registry, made map[string][]string, holde
 		}
 	}
 	return list
+}
+
+// SentKinds are rejections of submissions by kind, as totals count them: MTS reads each
+// submission, so it was sent also where MTS calls it invalid.
+func SentKinds(kinds map[seeding.RejectionKind]int) map[seeding.RejectionKind]int {
+	sent := maps.Clone(kinds)
+	sent[seeding.Refused] += sent[seeding.Invalid]
+	delete(sent, seeding.Invalid)
+	return sent
 }
