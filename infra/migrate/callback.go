@@ -158,6 +158,10 @@ func (p *planner) registry() {
 		}
 		p.say(added, kind.here, "", "the default: the setting %s is not set, or the user may not read it", kind.setting)
 	}
+}
+
+// deletion is what Odoo's job does that deletes VIDs.
+func (p *planner) deletion() {
 	switch deletes := p.site.Deletes; {
 	case deletes == nil:
 		p.set("remove_vids", false)

@@ -28,7 +28,8 @@ const mustBe = "MTS refuses every request with it: it must be a %s"
 // relies on (facts/mts.md 2.3). The API has others.
 var parts = []part{{"vid", false}, {"name", true}, {"gender", false}, {"dob", false}, {"phoneNumber", false}, {"emailId", false}, {"fullAddress", true}}
 
-// mapping carries the mapping over, part by part.
+// mapping carries the mapping over, part by part. selected are the fields that Odoo's
+// connector sends of registrants; of a submission MTS has all.
 func (p *planner) mapping(selected []string) {
 	const field = "mapping"
 	given, kind, why := readMapping(p.old[field])
@@ -79,11 +80,13 @@ func (p *planner) mapping(selected []string) {
 			p.say(left, "", field, "MTS has no %q in its mapping, and passes over it", name)
 		}
 	}
-	if p.neverWorked(mapping, selected) {
+	if !p.odk && p.neverWorked(mapping, selected) {
 		p.say(changed, field, field, "it is Odoo's default, which reads dob and fullAddress. Odoo's connector does not send them, so MTS refuses everybody; the default of this connector fits the fields")
 		return
 	}
-	p.unselected(mapping, selected)
+	if !p.odk {
+		p.unselected(mapping, selected)
+	}
 	switch {
 	case kind == changed:
 		p.change(field, field, mapping, "%s", why)
@@ -92,7 +95,9 @@ func (p *planner) mapping(selected []string) {
 	default:
 		p.take(field, field, mapping)
 	}
-	p.doubts(mapping)
+	if !p.odk {
+		p.doubts(mapping)
+	}
 }
 
 // blank reports whether an expression is, and says so.

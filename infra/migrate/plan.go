@@ -12,12 +12,6 @@ import (
 	"openg2p.org/mts-connector/shared/odoo"
 )
 
-// notYet are the inputs of Odoo's connector that have no counterpart here yet, with the
-// reason that is told.
-var notYet = map[string]string{
-	"odk": "not carried over: ODK source is not there yet",
-}
-
 // plan is what becomes of one of Odoo's connectors.
 type plan struct {
 	ID      int64
@@ -63,31 +57,44 @@ type planner struct {
 	old  record
 	site site
 	wish wishes
+	odk  bool // it takes submissions, and no registrants
 }
 
 // planOf decides what becomes of a connector. It knows no server.
 func planOf(old record, s site, w wishes) plan {
 	id, _ := old["id"].(int)
 	p := &planner{plan: plan{ID: int64(id), Name: old.text("name"), Status: old.text("job_status"), Body: map[string]any{}}, old: old, site: s, wish: w}
+	p.odk = old.text("input_type") == "odk"
 	switch input := old.text("input_type"); {
-	case notYet[input] != "":
-		p.Refused = notYet[input]
-		return p.plan
-	case input != "custom":
+	case p.odk:
+		p.take("input_type", "input_type", "odk")
+	case input == "custom":
+		p.take("input_type", "input_type", "registry")
+	default:
 		p.Refused = fmt.Sprintf("not carried over: input_type is %q, which is none that the module mts_connector has", input)
 		return p.plan
 	}
-	p.take("input_type", "input_type", "registry")
 	p.name()
 	p.mtsURL()
 	p.language()
 	p.schedule()
-	p.domain()
-	selected := p.fields()
-	p.mapping(selected)
-	p.outputs()
-	p.callback()
+	if p.odk {
+		p.form()
+		p.mapping(nil)
+		p.outputs()
+		p.received()
+	} else {
+		p.bounds()
+		p.domain()
+		selected := p.fields()
+		p.mapping(selected)
+		p.outputs()
+		p.callback()
+	}
 	p.registry()
+	if !p.odk {
+		p.deletion()
+	}
 	p.unused()
 	return p.plan
 }
@@ -182,6 +189,9 @@ func (p *planner) schedule() {
 			p.say(left, "interval_minutes", "interval_minutes", "only a recurring job has one")
 		}
 	}
+}
+
+func (p *planner) bounds() {
 	for _, bound := range []string{"start_datetime", "end_datetime"} {
 		if !p.old.empty(bound) {
 			p.say(left, "", bound, "with registrants as input Odoo's connector does not use it; as starts or ends here it would keep runs from beginning, because it is past")
@@ -307,9 +317,13 @@ func (p *planner) outputs() {
 
 // unused are fields that have no counterpart.
 func (p *planner) unused() {
-	for _, field := range []string{"odk_base_url", "odk_odata_url", "odk_email", "odk_password"} {
+	others, why := odkFields, "this connector reads registrants, and Odoo does not use it then"
+	if p.odk {
+		others, why = registryFields, "this connector takes submissions, and Odoo does not use it then"
+	}
+	for _, field := range others {
 		if !p.old.empty(field) {
-			p.say(left, "", field, "this connector reads registrants, and Odoo does not use it then")
+			p.say(left, "", field, "%s", why)
 		}
 	}
 	for _, field := range slices.Sorted(maps.Keys(p.old)) {

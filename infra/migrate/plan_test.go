@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -124,6 +125,106 @@ func TestThePlanOfAConnectorOfEachLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The whole plan of a connector that takes submissions.
+func TestThePlanOfAConnectorOfODK(t *testing.T) {
+	recordedOne := recorded(t, "15.0")[1]
+	base := map[string]any{
+		"name": "Household survey", "mts_url": "http://mosip-token-seeder.mosip-token-seeder", "input_type": "odk", "output_type": "json", "delivery_type": "callback",
+		"mapping": map[string]any{"vid": "vid", "name": []any{"name"}, "gender": "gender", "dob": "dob", "phoneNumber": "phoneNumber", "emailId": "emailId", "fullAddress": []any{"fullAddress"}},
+		"odk": map[string]any{"base_url": "https://central.example.org", "odata_url": "https://central.example.org/v1/projects/1/forms/survey.svc",
+			"email": "mts@example.org", "password": "central secret", "submission_type": "ODK SUBMISSION", "received_from": "2026-10-02T00:00:00Z"},
+		"language": "eng", "job_type": "one_time", "callback": map[string]any{"timeout_seconds": 10},
+		"registry": map[string]any{"url": "https://odoo.example.org", "database": "g2p", "username": "mts", "password": "registry secret", "vid_type": "MOSIP VID", "token_type": "MOSIP UIN TOKEN"},
+	}
+	ofCallback := []string{"left out callback.url callback_url", "left out  callback_httpmethod", "left out  callback_authtype", "left out  callback_auth_url",
+		"left out  callback_auth_database", "left out  callback_auth_username", "left out  callback_auth_password"}
+	ofRegistry := []string{"added registry.url ", "added registry.database ", "added registry.username ", "added registry.password ", "added registry.vid_type ", "added registry.token_type "}
+	for name, c := range map[string]struct {
+		change map[string]any
+		line   string
+		body   map[string]any // what is other; nil is not there
+		steps  []string       // all but those that are taken over, without those of callback and registry
+		says   string
+	}{
+		"as it is": {steps: []string{"added odk.submission_type ", "left out  start_datetime", "changed odk.received_from end_datetime", "CALLBACK", "changed output_format output_format", "REGISTRY"},
+			says: "OpenG2P's own API"},
+		"line 17.0, recurring, never started, with an Output Format": {
+			line: "17.0",
+			change: map[string]any{"is_recurring": "recurring", "interval_minutes": 15, "start_datetime": false, "end_datetime": false,
+				"output_format": "{name: .input.name}", "g2p_search_domain": "[]"},
+			body:  map[string]any{"job_type": "recurring", "interval_minutes": 15, "output_format": "{name: .input.name}", "odk.received_from": nil},
+			steps: []string{"added odk.submission_type ", "changed odk.received_from end_datetime", "CALLBACK", "REGISTRY", "left out  g2p_search_domain"},
+			says:  "begin with the first submission",
+		},
+		"without a password": {
+			change: map[string]any{"odk_password": false},
+			body:   map[string]any{"odk.password": nil},
+			steps:  []string{"to be entered odk.password odk_password", "added odk.submission_type ", "left out  start_datetime", "changed odk.received_from end_datetime", "CALLBACK", "changed output_format output_format", "REGISTRY"},
+		},
+		"a callback of somebody else": {
+			change: map[string]any{"callback_url": "https://tokens.example.org/take"},
+			steps:  []string{"added odk.submission_type ", "left out  start_datetime", "changed odk.received_from end_datetime", "CALLBACK", "changed output_format output_format", "REGISTRY"},
+			says:   "it is no API of OpenG2P",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := maps.Clone(recordedOne)
+			maps.Copy(old, c.change)
+			p := planOf(old, siteOf(cmp.Or(c.line, "15.0")), wished())
+			want := clone(t, base)
+			for here, value := range c.body {
+				object, leaf := want, here
+				if outer, inner, deeper := strings.Cut(here, "."); deeper {
+					object, leaf = want[outer].(map[string]any), inner
+				}
+				if object[leaf] = value; value == nil {
+					delete(object, leaf)
+				}
+			}
+			if got := clone(t, p.Body); p.Refused != "" || !reflect.DeepEqual(got, clone(t, want)) {
+				t.Errorf("%s\n%v\nwant\n%v", p.Refused, got, want)
+			}
+			var steps, wanted []string
+			said := ""
+			for _, s := range p.Steps {
+				if s.Kind != taken {
+					steps = append(steps, fmt.Sprintf("%s %s %s", s.Kind, s.Here, s.There))
+				}
+				said += s.Why + "\n"
+			}
+			for _, s := range c.steps {
+				switch s {
+				case "CALLBACK":
+					wanted = append(wanted, ofCallback...)
+				case "REGISTRY":
+					wanted = append(wanted, ofRegistry...)
+				default:
+					wanted = append(wanted, s)
+				}
+			}
+			if !slices.Equal(steps, wanted) || !strings.Contains(said, c.says) {
+				t.Errorf("steps:\n%s\nwant:\n%s\n%s", strings.Join(steps, "\n"), strings.Join(wanted, "\n"), said)
+			}
+			if more := explained(p, old); len(more) > 0 {
+				t.Errorf("nothing is said of %v", more)
+			}
+		})
+	}
+}
+
+// clone is a body as the API gets it.
+func clone(t *testing.T, body map[string]any) (same map[string]any) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err == nil {
+		err = json.Unmarshal(text, &same)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return same
 }
 
 // explained are the fields of Odoo that have a value and that no step of a plan is
@@ -345,7 +446,7 @@ func TestNoFieldIsPassedOver(t *testing.T) {
 }
 
 func TestWhatIsNotCarriedOver(t *testing.T) {
-	for input, want := range map[any]string{"odk": "ODK source is not there yet", "csv": `input_type is "csv"`, false: `input_type is ""`} {
+	for input, want := range map[any]string{"csv": `input_type is "csv"`, false: `input_type is ""`} {
 		old := recorded(t, "15.0")[1]
 		old["input_type"] = input
 		p := planOf(old, siteOf("15.0"), wished())

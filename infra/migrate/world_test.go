@@ -23,6 +23,7 @@ import (
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/secrets"
@@ -53,8 +54,8 @@ type world struct {
 
 // lines are the simulated Odoos of the two lines.
 var lines = map[string]odoosim.Options{
-	"15.0": {MTS: true, REST: odoosim.REST15},
-	"17.0": {MTS: true, REST: odoosim.REST17, Status: true, Odoo: 17},
+	"15.0": {MTS: true, REST: odoosim.REST15, Submissions: true},
+	"17.0": {MTS: true, REST: odoosim.REST17, Status: true, Odoo: 17, Submissions: true},
 }
 
 const clientSecret = "secret of the client"
@@ -82,7 +83,7 @@ func newWorld(t *testing.T, line string) *world {
 	log := function.Log(&inprocess.Log{})
 	w.wired = inprocess.Wire(inprocess.Surroundings{
 		Store: w.store, Inbox: seedingdb.NewInbox(client, tables.Answers), Stream: w.invoker.InvokePatch,
-		MTS: mts.New(calls, w.clock.Now), Calls: calls, Password: kept.RegistryPassword, CallbackSecrets: kept.Callback,
+		MTS: mts.New(calls, w.clock.Now), Calls: calls, Password: kept.RegistryPassword, ODKPassword: kept.ODKPassword, CallbackSecrets: kept.Callback,
 		Inquiries: inquiries, Invoker: w.invoker, Meter: inprocess.NewMetrics(), Clock: w.clock, Times: times, Log: log,
 	})
 	callback := network.Serve("callback", w.wired.Callback)
@@ -92,7 +93,7 @@ func newWorld(t *testing.T, line string) *world {
 		t.Fatal(err)
 	}
 	api := contract.Handler(t, connectors.New(connectors.Options{
-		Store: w.store, Secrets: kept, InquirySecrets: inquiries, Mappings: jq.Mappings{}, Conditions: odoo.Conditions,
+		Store: w.store, Secrets: kept, InquirySecrets: inquiries, Mappings: jq.Mappings{}, Conditions: odoo.Conditions, FormAddress: odk.Addresses,
 		CheckDomain: func(domain string) error {
 			_, err := odoo.ParseDomain(domain)
 			return err
