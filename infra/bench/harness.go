@@ -43,6 +43,10 @@ type setup struct {
 	format string // the connector's Output Format
 	// around is what the functions see of the database; nil is all of it.
 	around func(dynamo.Client) dynamo.Client
+	// change alters the connector before it is created; nil leaves it.
+	change func(*seeding.Connector) error
+	// wrong lists what is wrong after the run; nil is violations.
+	wrong func(h *harness) []string
 }
 
 const batchSize = 1000
@@ -75,7 +79,7 @@ type harness struct {
 func newHarness(ctx context.Context, db *dynamolocal.Server, s setup) (_ *harness, err error) {
 	h := &harness{
 		setup: s, failure: make(chan error, 1),
-		mts: mtssim.New(mtssim.Options{Pace: s.pace}), registry: odoosim.New(odoosim.Options{Pace: s.pace}),
+		mts: mtssim.New(mtssim.Options{Pace: s.pace}), registry: odoosim.New(odoosim.Options{Pace: s.pace, Submissions: true}),
 	}
 	defer func() {
 		if err != nil {
@@ -117,6 +121,11 @@ func (h *harness) connect(store *seedingdb.Store, inbox seeding.AnswerInbox) {
 
 // prepare creates the connector, and with found the measurements of earlier runs.
 func (h *harness) prepare(ctx context.Context) error {
+	if h.change != nil {
+		if err := h.change(&h.connector); err != nil {
+			return err
+		}
+	}
 	c, now := h.connector, time.Now()
 	if err := h.direct.CreateConnector(ctx, c); err != nil || !h.found {
 		return err
@@ -146,7 +155,11 @@ func (h *harness) run(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("%w; the end of the log:\n%s", err, h.log.Tail(lines))
 	}
 	h.invoker.Wait()
-	if wrong := h.violations(before); len(wrong) > 0 {
+	wrong := h.violations(before)
+	if h.wrong != nil {
+		wrong = h.wrong(h)
+	}
+	if len(wrong) > 0 {
 		return 0, fmt.Errorf("after the run: %s; the end of the log:\n%s", strings.Join(wrong[:min(5, len(wrong))], "; "), h.log.Tail(lines))
 	}
 	runs, _, err := h.direct.ListRuns(ctx, h.connector.ID, "", 1)

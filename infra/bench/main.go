@@ -88,6 +88,8 @@ var steps = []step{
 	{"output", (*measurer).output},
 	{"rows", (*measurer).reads},
 	{"losses", (*measurer).losses},
+	{"odk", (*measurer).submissionsOfODK},
+	{"odk memory", (*measurer).memoryOfODK},
 	{"reconcile", (*measurer).reconcile},
 	{"rejections", (*measurer).fullPass},
 	{"throughput", (*measurer).throughputs},
