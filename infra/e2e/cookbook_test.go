@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/infra/world/invariants"
 )
 
 // recipe is a block of bash of the cookbook, and what stands below it.
@@ -89,6 +92,34 @@ func TestTheReadmesConnectors(t *testing.T) {
 	w.copyAndPaste("README.md", []string{"### A first connector\n", "### Direct callbacks\n"}, 5, registries...)
 	w.checkTokenised(ids)
 	check()
+}
+
+// The README's way from nothing to a finished run over a form of ODK, and an import.
+func TestTheReadmesConnectorOfODK(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{odoo: odoosim.Options{Submissions: true}})
+	ids := w.addNamed(5, odoosim.Normal, nil) // of the first connector
+	central := centralsim.New(centralsim.Options{})
+	central.Populate(0, 1)
+	form := central.Form(1, centralsim.DemoForm)
+	for i := range 5 {
+		form.Submit(centralsim.Submission{At: time.Now().Add(-time.Hour), Answers: map[string]string{
+			"vid": w.nextVID(odoosim.Normal), "person/name": fmt.Sprintf("Ana Reyes %d", i), "person/gender": "Female", "person/dob": "1990-02-03", "where/address": "1 Rizal St",
+		}})
+	}
+	server := httptest.NewServer(central)
+	t.Cleanup(server.Close)
+	start := invariants.RegistryOf(w.registry.Snapshot())
+	w.copyAndPaste("README.md", []string{"### A first connector\n", "### A connector of ODK\n"}, 6,
+		"CENTRAL="+server.URL, "FORM="+server.URL+"/v1/projects/1/forms/"+centralsim.DemoForm+".svc", "ODK_USER="+centralsim.DemoUser, "ODK_PASSWORD="+centralsim.DemoPassword)
+	w.checkTokenised(ids)
+	now := invariants.RegistryOf(w.registry.Snapshot())
+	for _, v := range invariants.Submissions(now, start, nil, form.Entries()) {
+		t.Error(v)
+	}
+	if len(now) != len(start)+5 {
+		t.Errorf("%d registrants", len(now))
+	}
 }
 
 // registriesOfLines are further registries with five registrants each, of the lines of
