@@ -113,7 +113,8 @@ func TestAConnectorOfODKIsMigratedAndGivesTheSameTokens(t *testing.T) {
 			last := w.clock.Now().Add(-time.Hour).Truncate(time.Second)
 			url, form := w.addForm(20, last)
 			form.Submit(centralsim.Submission{ID: "uuid:old", At: last.Add(-time.Millisecond), Answers: map[string]string{"vid": odoosim.DemoVID(9, 1, odoosim.Normal)}})
-			mapping, err := json.Marshal(map[string]any{"vid": "vid", "name": []string{"person.name"}, "gender": "person.gender", "dob": "person.dob", "fullAddress": []string{"where.address"}})
+			mapping, err := json.Marshal(map[string]any{"vid": "vid", "name": []string{"person.name"}, "gender": "person.gender", "dob": "person.dob",
+				"phoneNumber": "person.phone", "emailId": "person.email", "fullAddress": []string{"where.address"}})
 			if err != nil {
 				t.Fatal(err)
 			}
