@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
 	"openg2p.org/mts-connector/infra/world/inprocess"
@@ -22,6 +23,7 @@ import (
 	"openg2p.org/mts-connector/shared/function"
 	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/mts"
+	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/odoo"
 	"openg2p.org/mts-connector/shared/secrets"
 	"openg2p.org/mts-connector/shared/secrets/secretstest"
@@ -52,6 +54,7 @@ type World struct {
 	// them, and nothing else, at https://NAME.
 	Registries map[string]*odoosim.Server
 	MTS        map[string]*mtssim.Server
+	Centrals   map[string]*centralsim.Server
 	// Connectors has the ids of those of the demo, by name.
 	Connectors map[string]string
 
@@ -97,7 +100,7 @@ func Start(ctx context.Context, o Options) (*World, error) {
 	}
 	w := &World{
 		Address: "http://" + listener.Addr().String() + "/console", Registries: map[string]*odoosim.Server{}, MTS: map[string]*mtssim.Server{},
-		Connectors: map[string]string{},
+		Centrals: map[string]*centralsim.Server{}, Connectors: map[string]string{},
 	}
 	ctx, w.stop = context.WithCancel(ctx)
 	base := strings.TrimSuffix(w.Address, "/console")
@@ -163,16 +166,20 @@ func (w *World) Close() {
 func (w *World) wire(ctx context.Context, o Options) error {
 	network := inprocess.Memory{}
 	for _, h := range hosts {
-		if h.mts != nil {
+		switch {
+		case h.mts != nil:
 			simulator := *h.mts
 			simulator.Dial = network.Dial
 			w.MTS[h.name] = mtssim.New(simulator)
 			network.Serve(h.name, w.MTS[h.name])
-			continue
+		case h.central:
+			w.Centrals[h.name] = centralsim.New(centralsim.Options{Domain: "http://" + h.name, Now: w.clock.Now})
+			network.Serve(h.name, w.Centrals[h.name])
+		default:
+			w.Registries[h.name] = odoosim.New(odoosim.Options{Now: w.clock.Now, Submissions: true})
+			w.Registries[h.name].Populate(h.registrants, h.seed)
+			network.Serve(h.name, w.Registries[h.name])
 		}
-		w.Registries[h.name] = odoosim.New(odoosim.Options{Now: w.clock.Now})
-		w.Registries[h.name].Populate(h.registrants, h.seed)
-		network.Serve(h.name, w.Registries[h.name])
 	}
 	client := memory.New()
 	tables, err := inprocess.CreateTables(ctx, client)
@@ -191,7 +198,7 @@ func (w *World) wire(ctx context.Context, o Options) error {
 	log := function.Log(o.Log)
 	w.wired = inprocess.Wire(inprocess.Surroundings{
 		Store: store, Inbox: seedingdb.NewInbox(client, tables.Answers), Stream: w.invoker.InvokePatch,
-		MTS: mts.New(calls, w.clock.Now), Calls: calls, Password: kept.RegistryPassword, CallbackSecrets: kept.Callback,
+		MTS: mts.New(calls, w.clock.Now), Calls: calls, Password: kept.RegistryPassword, ODKPassword: kept.ODKPassword, CallbackSecrets: kept.Callback,
 		Inquiries: inquiries, Invoker: w.invoker, Meter: inprocess.NewMetrics(), Clock: w.clock, Times: times, Log: log,
 	})
 	callback := network.Serve("callback.example", w.wired.Callback)
@@ -202,7 +209,8 @@ func (w *World) wire(ctx context.Context, o Options) error {
 			_, err := odoo.ParseDomain(domain)
 			return err
 		},
-		Invoker: w.invoker, Now: w.clock.Now, NewID: function.NewID, Log: log,
+		FormAddress: odk.Addresses,
+		Invoker:     w.invoker, Now: w.clock.Now, NewID: function.NewID, Log: log,
 		Caller: func(r *http.Request) connectors.Caller {
 			if c, given := r.Context().Value(callerKey{}).(connectors.Caller); given {
 				return c

@@ -9,14 +9,16 @@ import (
 	"net/http/httptest"
 	"time"
 
+	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
 )
 
-// host is a simulator under a name: of MTS, or else of a registry of so many
-// registrants.
+// host is a simulator under a name: of MTS, of ODK Central, or else of a registry of so
+// many registrants.
 type host struct {
 	name        string
 	mts         *mtssim.Options
+	central     bool
 	registrants int
 	seed        int64
 }
@@ -27,25 +29,30 @@ const (
 	Pensions   = "Pension register"   // the registry refuses its password
 	Schools    = "School meals"       // in the middle of a run
 	Fishers    = "سجل الصيادين"       // stopped
+	Surveys    = "Field registration" // of ODK: with registrants of submissions, and rejections
 
 	MTS     = "mts.example"
 	SlowMTS = "mts.slow.example" // takes 1 s for each record
 	Fresh   = "registry.example" // a registry that no connector of the demo has
+	Central = "central.example"  // with one form
 )
 
 var hosts = []host{
 	{name: MTS, mts: &mtssim.Options{Workers: 4}},
 	{name: SlowMTS, mts: &mtssim.Options{Workers: 2, IdentityLatency: time.Second}},
+	{name: Central, central: true},
 	{name: Fresh, registrants: 250, seed: 5},
 	{name: "households.example", registrants: 3000, seed: 1},
 	{name: "pensions.example", registrants: 250, seed: 2},
 	{name: "schools.example", registrants: 1500, seed: 3},
 	{name: "fishers.example", registrants: 250, seed: 4},
+	{name: "surveys.example"},
 }
 
 // RegistryOf has the host of a connector's registry, by its name.
 var RegistryOf = map[string]string{
 	Households: "households.example", Pensions: "pensions.example", Schools: "schools.example", Fishers: "fishers.example",
+	Surveys: "surveys.example",
 }
 
 // Configuration is a connector with the defaults, as a person would send it.
@@ -54,6 +61,22 @@ func Configuration(name, mts, registry string) map[string]any {
 		"name": name, "mts_url": "https://" + mts,
 		"registry": map[string]any{"url": "https://" + registry, "database": "g2p", "username": "admin", "password": "admin"},
 	}
+}
+
+// Form is the OData address of the form of Central, as a person copies it there. MTS
+// reaches it without TLS.
+const Form = "http://" + Central + "/v1/projects/1/forms/" + centralsim.DemoForm + ".svc"
+
+// OfODK is a connector of the form with the defaults, as a person would send it.
+func OfODK(name, mts, registry string) map[string]any {
+	c := Configuration(name, mts, registry)
+	c["input_type"] = "odk"
+	c["odk"] = map[string]any{"base_url": "http://" + Central, "odata_url": Form, "email": centralsim.DemoUser, "password": centralsim.DemoPassword}
+	c["mapping"] = map[string]any{
+		"vid": "vid", "name": []string{"person.name"}, "gender": "person.gender", "dob": "person.dob",
+		"phoneNumber": "person.phone", "emailId": "person.email", "fullAddress": []string{"where.address"},
+	}
+	return c
 }
 
 // As makes a call of the API as a person, past the network. reply may be nil.
@@ -126,8 +149,12 @@ func (w *World) past(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.create(ctx, OfODK(Surveys, MTS, RegistryOf[Surveys])); err != nil {
+		return err
+	}
 	today(74 * time.Hour)
-	for _, name := range []string{Households, Pensions, Fishers} {
+	w.Centrals[Central].Populate(400, 6)
+	for _, name := range []string{Households, Pensions, Fishers, Surveys} {
 		if err := post(Omar, name, "/start", nil); err != nil {
 			return err
 		}
@@ -142,6 +169,11 @@ func (w *World) past(ctx context.Context) error {
 	}
 	today(26 * time.Hour)
 	if err := post(Omar, Households, "/imports", map[string]any{}); err != nil {
+		return err
+	}
+	w.Centrals[Central].Populate(20, 7)
+	window := map[string]any{"from": now.Add(-80 * time.Hour).Truncate(time.Second), "to": now.Add(-70 * time.Hour).Truncate(time.Second)}
+	if err := post(Omar, Surveys, "/imports", map[string]any{"window": window}); err != nil {
 		return err
 	}
 	w.run(ctx, 2)

@@ -54,6 +54,9 @@ func TestTheDemoHasDataForEveryPage(t *testing.T) {
 	if c := shown(console.Fishers); c.Status != "stopped" || c.Figures.Tokenised == 0 {
 		t.Errorf("%s: %+v", console.Fishers, c)
 	}
+	if c := shown(console.Surveys); c.Status != "running" || len(c.Problems) != 0 || c.Figures.Tokenised < 300 || c.Figures.Rejected < 20 {
+		t.Errorf("%s: %+v", console.Surveys, c)
+	}
 	of := "/connectors/" + w.Connectors[console.Households]
 	var list struct {
 		Groups                             []struct{ Kind, Code string }

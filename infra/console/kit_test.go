@@ -91,10 +91,12 @@ func addressed(t *testing.T, w *console.World, at string) string {
 	if strings.Contains(at, "{registrant}") {
 		at = strings.ReplaceAll(at, "{registrant}", fmt.Sprint(rejected(t, w, console.Households)))
 	}
-	if strings.Contains(at, "{run}") {
-		var list struct{ Runs []struct{ ID string } }
-		ask(t, w, "/connectors/"+w.Connectors[console.Schools]+"/runs", &list)
-		at = strings.ReplaceAll(at, "{run}", list.Runs[0].ID)
+	for name, of := range map[string]string{"{run}": console.Schools, "{survey}": console.Surveys} {
+		if strings.Contains(at, name) {
+			var list struct{ Runs []struct{ ID string } }
+			ask(t, w, "/connectors/"+w.Connectors[of]+"/runs", &list)
+			at = strings.ReplaceAll(at, name, list.Runs[len(list.Runs)-1].ID)
+		}
 	}
 	return at
 }

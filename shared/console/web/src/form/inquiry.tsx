@@ -8,7 +8,8 @@ import { Button } from "../parts/controls.tsx";
 import { Tag } from "../parts/health.tsx";
 import { say } from "../parts/live.tsx";
 import { Fault, Loaded } from "../parts/state.tsx";
-import { Machine, Sentence } from "../parts/text.tsx";
+import { Submission } from "../parts/rejection.tsx";
+import { Machine, Sentence, Time } from "../parts/text.tsx";
 import { hash, parsed, place, to } from "../place.ts";
 import { usePolled } from "../polled.ts";
 import * as sentences from "../sentences.ts";
@@ -171,8 +172,11 @@ function Shown({ of: p, form }: { of: Schemas["PreviewAnswer"]; form: Form }) {
           </thead>
           <tbody>
             {p.registrants.map((one) => (
-              <tr key={`${one.registrant} ${one.identifier}`}>
-                <th scope="row"><a href={to(form.stored.value ? ["connectors", form.stored.value.id, "registrants", one.registrant] : ["registrants", one.registrant])}>{one.registrant}</a></th>
+              <tr key={one.submission ?? `${one.registrant} ${one.identifier}`}>
+                <th scope="row">
+                  {one.submission && <Submission id={one.submission} />} {one.received && <Time at={one.received} as="exact" />}
+                  {one.registrant && <a href={to(form.stored.value ? ["connectors", form.stored.value.id, "registrants", one.registrant] : ["registrants", one.registrant])}>{one.registrant}</a>}
+                </th>
                 <td>
                   <Tag kind={outcomes[one.outcome] ?? "none"} word={wordOf(one.outcome)} />
                   {sentences.reasons(one).map((reason, at) => <p key={at}><Sentence of={reason} /></p>)}
