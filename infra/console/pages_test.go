@@ -19,7 +19,7 @@ type view struct {
 	as   console.Person
 	// at is its address behind #. {Household registry} stands for the id of that
 	// connector, {registrant} for somebody whom that of households has rejected, {run} for
-	// the last run of that of schools.
+	// the first run of that of schools, {survey} for that of surveys.
 	at string
 	// see is there when it is ready, in English.
 	see []browser.Element
@@ -92,6 +92,25 @@ var views = []view{
 		page.Until("the list is chosen", `(document.querySelectorAll("input[type=radio]")[1]?.click(), document.querySelector("textarea") !== null)`)
 	}},
 	{name: "changes", as: console.Vera, at: "/connectors/{Household registry}/changes", see: []browser.Element{browser.Text("Ada Administrator")}},
+	{name: "odk-new", as: console.Ada, at: "/new?from={Field registration}", see: []browser.Element{browser.Field("ODK OData URL")}},
+	{name: "odk-settings-checked", as: console.Omar, at: "/connectors/{Field registration}/settings", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `document.querySelectorAll("aside .actions button")[0].click()`)
+		page.Until("the check is over", `document.querySelector("[role=status]").textContent !== ""`)
+	}},
+	{name: "odk-settings-previewed", as: console.Omar, at: "/connectors/{Field registration}/settings", prepare: func(page *browser.Page) {
+		browser.Evaluate[any](page, `document.querySelectorAll("aside .actions button")[1].click()`)
+		page.Until("the preview", `document.querySelector("table.cards") !== null`)
+	}},
+	{name: "odk-overview", as: console.Ada, at: "/connectors/{Field registration}", see: []browser.Element{browser.Heading(console.Surveys), browser.Role("StaticText", "").Like("^What ODK Central received before ")}},
+	{name: "odk-run", as: console.Vera, at: "/connectors/{Field registration}/runs/{survey}", see: []browser.Element{browser.Heading("Submissions to look at"), browser.Heading("What was looked at")}, prepare: func(page *browser.Page) {
+		page.Until("the batches", `(document.querySelector("details.disclosure:not([open]) > summary")?.click(), document.querySelectorAll("details.disclosure tbody tr").length > 0)`)
+	}},
+	{name: "odk-imports", as: console.Omar, at: "/connectors/{Field registration}/imports", see: []browser.Element{browser.Heading("All imports")}, prepare: func(page *browser.Page) {
+		page.Until("the window is chosen", `(document.querySelectorAll("input[type=radio]")[1]?.click(), document.querySelector("input[type=datetime-local]") !== null)`)
+	}},
+	{name: "odk-rejections", as: console.Omar, at: "/connectors/{Field registration}/rejections"},
+	{name: "odk-rejections-list", as: console.Omar, at: "/connectors/{Field registration}/rejections?view=list", see: []browser.Element{browser.Role("rowheader", "").Like("^uuid:")}},
+	{name: "odk-duplicates", as: console.Omar, at: "/connectors/{Field registration}/duplicates", see: []browser.Element{browser.Role("rowheader", "").Like("^uuid:")}},
 	{name: "api", as: console.Vera, at: "/api", see: []browser.Element{browser.Heading("Before the first call")}, prepare: func(page *browser.Page) {
 		page.Until("the commands", `(document.querySelectorAll("main details:not([open]) > summary").forEach((one) => one.click()), document.querySelectorAll("pre").length > 10)`)
 	}},
