@@ -12,7 +12,7 @@ import (
 // other is dropped, so that no log line can leak a record.
 var logged = map[string]bool{
 	"connector": true, "registry": true, "run": true, "batch": true, "inquiry": true,
-	"count": true, "rows": true, "parts": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true,
+	"count": true, "rows": true, "parts": true, "sent": true, "tokenised": true, "rejected": true, "pending": true, "passes": true, "spans": true, "expected": true,
 	"fault": true, "problem": true, "finding": true, "kind": true, "way": true, "why": true,
 	"method": true, "route": true, "status": true, "milliseconds": true,
 	"request": true, "invocation": true, // ids that are in the access log of the API too

@@ -752,7 +752,7 @@ func TestLargePages(t *testing.T) {
 	}
 }
 
-// A window costs few calls: here sign-in, count and two pages.
+// A window costs few calls: here sign-in, count and one page.
 func TestCallsForAWindow(t *testing.T) {
 	c := newCentral(t, centralsim.Options{})
 	c.submit(1000)
@@ -761,7 +761,7 @@ func TestCallsForAWindow(t *testing.T) {
 	if n != 1000 || len(ids) != 1000 || err != nil || errRead != nil {
 		t.Fatal(n, len(ids), err, errRead)
 	}
-	if asked := c.requests(); len(asked) != 4 {
+	if asked := c.requests(); len(asked) != 3 {
 		t.Errorf("%d calls: %v", len(asked), asked)
 	}
 }

@@ -45,7 +45,7 @@ type Limits struct {
 }
 
 // DefaultLimits are those of a new Client. A submission has about 1 KB.
-var DefaultLimits = Limits{PageRows: 500, PageBytes: 8 << 20, RecordBytes: 1 << 20, Silence: 45 * time.Second}
+var DefaultLimits = Limits{PageRows: 1000, PageBytes: 8 << 20, RecordBytes: 1 << 20, Silence: 45 * time.Second}
 
 // New returns a client on an HTTP client that bounds response bodies and repeats
 // requests that may be repeated. Contexts limit the time.

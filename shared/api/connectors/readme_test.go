@@ -68,7 +68,7 @@ func TestReadmeHasTheDefaultsOfFields(t *testing.T) {
 	_, table, _ := strings.Cut(string(text), "<!-- fields:")
 	table, _, _ = strings.Cut(table, "<!-- end of fields -->")
 	rows := regexp.MustCompile("(?m)^\\| \\d+ \\| [^|]+ \\| [^|]+ \\| `([^`]+)` \\| (?:`([^|]+)`|(none[^|]*)) \\|").FindAllStringSubmatch(table, -1)
-	if len(rows) != 19 {
+	if len(rows) != 23 {
 		t.Errorf("the table has %d fields", len(rows))
 	}
 	s := newService(t)

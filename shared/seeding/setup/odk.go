@@ -158,7 +158,8 @@ func emptySubmission() seeding.Record {
 
 // FormPaths are the fields of the form that a mapping reads, each once, such as
 // "person.name": those of simple paths, and of other expressions the fields that they
-// begin with. What is not mandatory and mapped as by default need not be there. The
+// begin with. What is not mandatory and mapped as by default, here or in MTS, need not be
+// there. The
 // field of VIDs is "" if it is no simple path.
 func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
 	if simplePath.MatchString(c.Source.Mapping.VID) {
@@ -166,7 +167,8 @@ func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
 	}
 	for _, field := range seeding.MTSFields {
 		expressions := expressionsOf(c.Source.Mapping, field)
-		if field != "vid" && !slices.Contains(c.Source.Mandatory, field) && slices.Equal(expressions, expressionsOf(Defaults().Source.Mapping, field)) {
+		byDefault := slices.Equal(expressions, expressionsOf(Defaults().Source.Mapping, field)) || slices.Equal(expressions, []string{field})
+		if field != "vid" && !slices.Contains(c.Source.Mandatory, field) && byDefault {
 			continue
 		}
 		for _, expression := range expressions {

@@ -47,6 +47,7 @@ func TestPathsOfAForm(t *testing.T) {
 	if want := []string{"person", "person.dob", "person.family", "person.name", "vid", "where.address"}; vid != "vid" || !slices.Equal(paths, want) {
 		t.Errorf("%s %v", vid, paths)
 	}
+	c.Source.Mapping.EmailID = "emailId" // the default of MTS
 	c.Source.Mapping.VID, c.Source.Mapping.Gender, c.Source.Mandatory = `ids | .[0]`, "__system.reviewState", []string{"phoneNumber"}
 	vid, paths = rules().FormPaths(c)
 	if want := []string{"ids", "person.dob", "person.family", "person.name", "phone", "where.address"}; vid != "" || !slices.Equal(paths, want) {

@@ -71,6 +71,9 @@ func (l looked) toSend() (n int) {
 // leastPage is how many submissions a page has at least: for fewer a call is not worth it.
 const leastPage = 100
 
+// longestPage is how many it has at most: of each a moment and an id are read.
+const longestPage = 2 * maxPage
+
 // lookAtSubmissions reads pages of submissions, the newest first, until the spans of the
 // run are read or the wave is nearly full, as choose does with registrants.
 //
@@ -105,11 +108,11 @@ func (s *Submitter) lookAtSubmissions(ctx context.Context, v view, wanted int) (
 		l.reads = reads
 	}
 	until := s.Clock.Now().Add(s.Times.PageLimit / 2)
-	for most := max(min(wanted, maxPage), leastPage); !l.run.PassOver; most = min(2*most, maxPage) {
+	for most := max(min(wanted, longestPage), leastPage); !l.run.PassOver; most = min(2*most, longestPage) {
 		if err := s.readSubmissions(limited, v, form, registry, open, most, &l); err != nil {
 			return looked{}, err
 		}
-		if left := wanted - l.toSend(); left <= 0 || 2*left <= min(wanted, maxPage) || s.Clock.Now().After(until) {
+		if left := wanted - l.toSend(); left <= 0 || 2*left <= min(wanted, longestPage) || s.Clock.Now().After(until) {
 			break
 		}
 	}
