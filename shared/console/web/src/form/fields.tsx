@@ -374,7 +374,7 @@ export function SourceChoice({ fill }: { fill: Fill }) {
     form.set(field, value);
     form.leave(field);
   };
-  return <Radios fill={fill} field={field} value={String(form.values.value[field])} choose={(value) => void choose(value)} options={[["registry", "choice.input_type.registry"], ["odk", "choice.input_type.odk"]]} />;
+  return <Radios fill={fill} field={field} value={String(form.values.value[field])} choose={(value) => void choose(value)} options={(["registry", "odk"] as const).map((one) => [one, `choice.input_type.${one}`])} />;
 }
 
 export function DirectChoice({ fill }: { fill: Fill }) {
