@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,10 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 				at += "/" + Field(strconv.Itoa(i))
 			}
 			if !p.readable(at) {
+				continue
+			}
+			if ofForm && !isSafe(expression) {
+				found = append(found, find(at, "odk_mapping", safeOnly))
 				continue
 			}
 			known, names := known, names
@@ -75,6 +80,44 @@ func (r Rules) checkMapping(p Proposal) (found, doubtful []Finding) {
 	}
 	return found, doubtful
 }
+
+// What a mapping of a form may be made of. MTS evaluates it, and jq there has no limits: a
+// program could take the memory or the environment of MTS, or never end (facts/mts.md
+// W11). Of these parts each is done in a moment, and gives no more than it is given.
+var (
+	mappingPart = regexp.MustCompile(`^(?:\s+|"(?:[^"\\]|\\["\\/nt])*"|[0-9]{1,4}|\.?[A-Za-z_][A-Za-z0-9_]*|//|==|!=|[|.()\[\]:])`)
+	emptyIndex  = regexp.MustCompile(`\[\s*\]|\.\s*\.`)
+
+	mappingWords = []string{"if", "then", "elif", "else", "end", "and", "or", "not", "null", "true", "false",
+		"ascii_downcase", "ascii_upcase", "ltrimstr", "rtrimstr", "tostring"}
+)
+
+const safeOnly = "may have nothing but paths to fields of the form, such as person.vid, several with // between them, such as vid // .person.vid, and if … then … else … end with == and texts, ascii_downcase, ascii_upcase, ltrimstr, rtrimstr and tostring: with input_type odk MTS evaluates it, which has no limits"
+
+// isSafe reports whether a mapping of a form has only such parts. A name without a dot
+// before it is a field at the beginning, where MTS puts the dot.
+func isSafe(expression string) bool {
+	if emptyIndex.MatchString(withoutTexts(expression)) {
+		return false
+	}
+	for rest := expression; rest != ""; {
+		part := mappingPart.FindString(rest)
+		if part == "" {
+			return false
+		}
+		first := part[0]
+		isName := first == '_' || 'A' <= first && first <= 'Z' || 'a' <= first && first <= 'z'
+		if isName && len(rest) < len(expression) && !slices.Contains(mappingWords, part) {
+			return false
+		}
+		rest = rest[len(part):]
+	}
+	return true
+}
+
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+func withoutTexts(expression string) string { return quoted.ReplaceAllString(expression, `""`) }
 
 // readBy are the fields of a form that an expression reads. What a form has is not known
 // when a configuration is saved, so each may be there and hold anything; a check asks

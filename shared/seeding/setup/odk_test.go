@@ -27,14 +27,36 @@ func TestMappingOfAFormNeedsNoFields(t *testing.T) {
 		t.Errorf("%v", found)
 	}
 	for expression, want := range map[string]string{
-		`person.first_name // .person.name`: "", `who[0]`: "", `person | to_entries[0].value`: "", `meta.instanceID`: "",
-		`|"Female"`: "reads no field", `person | select(false)`: "can give no text", `person | length | . > 3`: "can give no text", `person..x)`: "",
+		`person.first_name // .person.name`: "", `who[0]`: "", `person.sex | if . == "m" then "Male" else "Female" end`: "", `meta.instanceID`: "",
+		`|"Female"`: "reads no field", `person == "a"`: "can give no text", `person..x)`: "",
 	} {
 		p := p
 		p.Connector.Source.Mapping.Gender = expression
 		found := wrong(p)
 		isRefused := expression == `person..x)`
 		if (len(found) == 0) != (want == "" && !isRefused) || want != "" && !strings.Contains(found[0].Text, want) {
+			t.Errorf("%s: %v", expression, found)
+		}
+	}
+}
+
+// MTS evaluates the mapping of a form, without limits.
+func TestMappingOfAFormIsSafeForMTS(t *testing.T) {
+	for expression, safe := range map[string]bool{
+		"vid": true, "person.vid": true, `person["the vid"]`: true, `"my-vid" // .vid`: true, "who[0].vid // .person.vid": true, "vid[0:16]": true,
+		`person.gender | if . == "m" then "Male" elif . == "f" then "Female" else null end`: true, `phone | tostring | ltrimstr("tel:")`: true, `name // "a \"b\", \n [] .."`: true,
+
+		`name | gsub("^\\s*";"")`: false, `name | test("^(\\w+\\s?)*$")`: false, "name | . * 1000000000": false, "name | . + .": false, "name | (., .)": false,
+		`children | .[length*100000000]="x"|.[0]`: false, "vid | [range(tonumber)] | length | tostring": false, "vid | trim": false, "vid | @base64d": false, "..": false,
+		"vid | ..": false, "vid . . ": false, "children[].vid": false, "children[ ].vid": false, "vid | env": false, "vid | input": false, `vid | "\(env)"`: false, "def f: f; f": false,
+		"vid as $x | $x": false, "vid | while(true; .)": false, "vid |= 1": false, "vid | recurse": false, "vid # ": false, "vid?": false, "$ENV": false, "vid | [.[] | .]": false,
+		"vid | limit(1; repeat(.))": false, `vid | import "a" as b; .`: false,
+	} {
+		p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true}
+		p.Connector.Source.Mapping.VID = expression
+		found := wrong(p)
+		refused := slices.ContainsFunc(found, func(f setup.Finding) bool { return f.Code == "odk_mapping" && f.Field == "mapping/vid" })
+		if refused == safe || safe && len(found) > 0 {
 			t.Errorf("%s: %v", expression, found)
 		}
 	}
