@@ -2,6 +2,8 @@ package setup
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,6 +48,9 @@ func (r Rules) checkODK(p Proposal) (wrong []Finding) {
 	if p.readable(ODKBaseURL, ODKODataURL) && r.FormAddress != nil && c.ODK.BaseURL != "" && c.ODK.ODataURL != "" {
 		if _, _, err := r.FormAddress(c.ODK.BaseURL, c.ODK.ODataURL); err != nil {
 			wrong = append(wrong, find(ODKODataURL, "odata_url", strings.TrimPrefix(err.Error(), "the address ")))
+		} else if left := r.unselected(c); left != "" && p.readable(Mapping) {
+			wrong = append(wrong, find(ODKODataURL, "odk_select",
+				fmt.Sprintf("leaves out %q in $select, which the mapping reads: MTS would get no value for anybody. Add it, or leave $select out", left), "field", left))
 		}
 	}
 	if base, err := seeding.ParseAddress(c.ODK.BaseURL); err == nil && r.CheckAddress != nil && p.readable(ODKBaseURL) {
@@ -73,6 +78,30 @@ func (r Rules) checkODK(p Proposal) (wrong []Finding) {
 		wrong = append(wrong, find(OneByOne, "odk_unused", instead))
 	}
 	return wrong
+}
+
+// unselected is a field that the mapping reads and that the $select of the form's
+// address leaves out; "" for none. What is selected brings all that is within it.
+func (r Rules) unselected(c seeding.Connector) string {
+	address, err := url.Parse(c.ODK.ODataURL)
+	if err != nil {
+		return ""
+	}
+	chosen := strings.Split(address.Query().Get("$select"), ",")
+	if len(chosen) == 1 && (chosen[0] == "" || chosen[0] == "*") {
+		return ""
+	}
+	_, paths := r.FormPaths(c)
+	for _, path := range paths {
+		wanted := strings.ReplaceAll(path, ".", "/")
+		if !slices.ContainsFunc(chosen, func(name string) bool {
+			name = strings.TrimSpace(name)
+			return wanted == name || strings.HasPrefix(wanted, name+"/") || strings.HasPrefix(name, wanted+"/")
+		}) {
+			return path
+		}
+	}
+	return ""
 }
 
 // checkODKPassword: it is needed once, and again where it would go to somebody else. MTS

@@ -62,6 +62,31 @@ func TestMappingOfAFormIsSafeForMTS(t *testing.T) {
 	}
 }
 
+// What the address of the form does not select, MTS does not get.
+func TestSelectedFieldsAreThoseOfTheMapping(t *testing.T) {
+	for query, want := range map[string]string{
+		"": "", "?$select=*": "", "?$expand=*": "",
+		"?$select=__id,vid,person,where,phone,email":                                                    "",
+		"?%24select=vid,person%2Fname,person/family,person/gender,person/dob,where/address,phone,email": "",
+		"?$select=vid":               "person",
+		"?$select=vid,person,phone":  "where.address",
+		"?$select=VID,person,where":  "vid",
+		"?$select=vid,persons,where": "person",
+	} {
+		p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true}
+		p.Connector.ODK.ODataURL += "/Submissions" + query
+		got := ""
+		for _, f := range wrong(p) {
+			if f.Code == "odk_select" && f.Field == setup.ODKODataURL {
+				got, _ = f.Params["field"].(string)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+}
+
 // The fields that a check looks for at ODK Central.
 func TestPathsOfAForm(t *testing.T) {
 	c := completeODK()
