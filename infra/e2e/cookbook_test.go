@@ -110,7 +110,7 @@ func TestTheReadmesConnectorOfODK(t *testing.T) {
 	server := httptest.NewServer(central)
 	t.Cleanup(server.Close)
 	start := invariants.RegistryOf(w.registry.Snapshot())
-	w.copyAndPaste("README.md", []string{"### A first connector\n", "### A connector of ODK\n"}, 6,
+	w.copyAndPaste("README.md", []string{"### A first connector\n", "### A connector of ODK\n"}, 5,
 		"CENTRAL="+server.URL, "FORM="+server.URL+"/v1/projects/1/forms/"+centralsim.DemoForm+".svc", "ODK_USER="+centralsim.DemoUser, "ODK_PASSWORD="+centralsim.DemoPassword)
 	w.checkTokenised(ids)
 	now := invariants.RegistryOf(w.registry.Snapshot())
