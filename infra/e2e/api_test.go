@@ -107,7 +107,7 @@ func TestOneReplyNamesEveryWrongField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	got := call(t, "POST", "/connectors", map[string]any{
-		"name": "", "mts_url": "ftp://mts", "input_type": "odk", "output_type": "csv", "output_format": "{unclosed",
+		"name": "", "mts_url": "ftp://mts", "input_type": "csv", "output_type": "csv", "output_format": "{unclosed",
 		"delivery_type": "download", "job_type": "sometimes", "language": "english", "interval_minutes": 0,
 		"batch_maximum": "many", "remove_vids": "yes", "fields": []any{"id", "id", "no field", 7},
 		"domain":           `[["reg_ids.nothing","~~",1]]`,
