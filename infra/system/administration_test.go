@@ -325,7 +325,7 @@ func TestAdministrationCrashPoints(t *testing.T) {
 	expect(t, "secrets left", len(a.secrets.Names()), 0)
 
 	reads := []string{"Connector", "State", "ListStates", "ListRuns", "Run", "RunBatches", "ListBatches", "BatchesWith", "OpenBatches", "MTSState", "RegistryState",
-		"ListRejections", "CountedRejections", "CountRejections", "ListChanges", "Inquiry",
+		"ListRejections", "CountedRejections", "CountRejections", "ListChanges", "Inquiry", "Coverage",
 		"OrderedImport", "ListedPart", "RejectionsAt", "Found"}
 	var points []string
 	for i, port := 0, reflect.TypeFor[connectors.Store](); i < port.NumMethod(); i++ {

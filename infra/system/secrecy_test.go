@@ -155,8 +155,12 @@ func (d *detective) ways() map[string]map[string]any {
 		}
 		return c
 	}
+	form := base(nil)
+	form["input_type"], form["odk"] = "odk", map[string]any{
+		"base_url": d.registryURL, "odata_url": d.registryURL + "/v1/projects/1/forms/reg.svc", "email": "reader@example.org", "password": d.secrets["odk.password"],
+	}
 	return map[string]map[string]any{
-		"managed": base(nil),
+		"managed": base(nil), "form": form,
 		"odoo": base(map[string]any{
 			"auth_type": "odoo", "auth_url": d.registryURL + "/web/session/authenticate", "auth_database": "g2p", "auth_username": "admin", "auth_password": d.secrets["callback.auth_password"],
 		}),
