@@ -106,9 +106,11 @@ func (s Submission) String() string { return fmt.Sprintf("submission with %d mem
 
 // Askable reports whether a filter of ODK Central can name the id of a submission. Forms
 // may send others (facts/odk.md 5.8, 9).
-func Askable(id string) bool {
-	return id != "" && len(id) <= MaxSubmissionID && utf8.ValidString(id) &&
-		!strings.Contains(id, "'") && !strings.ContainsFunc(id, unicode.IsControl)
+func Askable(id string) bool { return IsSubmissionID(id) && !strings.Contains(id, "'") }
+
+// IsSubmissionID reports whether a text may be the id of a submission.
+func IsSubmissionID(id string) bool {
+	return id != "" && len(id) <= MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // MaxSubmissionID is how long the id of a submission may be, in bytes; forms may send up

@@ -331,12 +331,21 @@ func (r *outputReader) date(o map[string]any, member string) string {
 	if text == "" {
 		return ""
 	}
+	date := DateOf(text)
+	if date == "" {
+		r.failWith(CodeOutputValue, member)
+	}
+	return date
+}
+
+// DateOf is a date, with hyphens or in the form of MTS with slashes, as Odoo takes it; ""
+// for what is none.
+func DateOf(text string) string {
 	for _, layout := range []string{"2006-1-2", "2006/1/2"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at.Format(time.DateOnly)
 		}
 	}
-	r.failWith(CodeOutputValue, member)
 	return ""
 }
 

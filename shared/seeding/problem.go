@@ -48,6 +48,9 @@ var OnlyShown = []Source{
 	ProblemUnlink, ProblemPolicy, ProblemTokens, ProblemAlike, ProblemSetAside, ProblemCallback, ProblemReply, ProblemDied, ProblemArrival,
 }
 
+// OfRegistry are the sources of problems that are over once the registry was read.
+var OfRegistry = []Source{ProblemRegistry, ProblemSignIn, ProblemRead, ProblemTypes, ProblemConfig}
+
 // Blocks reports whether only probes are sent while there is such a problem.
 // The others are only shown.
 func (s Source) Blocks() bool { return !slices.Contains(OnlyShown, s) }

@@ -208,10 +208,7 @@ func (p *Patcher) settleRejections(ctx context.Context, a answer, found *arrived
 // clearArrived clears the problems that a look proves to be over; tokens says that it
 // found one.
 func (p *Patcher) clearArrived(ctx context.Context, t *turn, a answer, tokens bool) error {
-	over := []seeding.Source{
-		seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig,
-		seeding.ProblemReply, seeding.ProblemAnswers,
-	}
+	over := slices.Concat(seeding.OfRegistry, []seeding.Source{seeding.ProblemReply, seeding.ProblemAnswers})
 	if tokens {
 		over = append(over, seeding.ProblemDelivery, seeding.ProblemArrival)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -74,7 +73,7 @@ func individualOf(d seeding.Demographics) seeding.Update {
 	} {
 		text := strings.TrimSpace(value.Text)
 		if name == "birthdate" {
-			text = dateOf(text)
+			text = seeding.DateOf(text)
 		}
 		if text != "" {
 			u.Fields[name] = text
@@ -84,17 +83,6 @@ func individualOf(d seeding.Demographics) seeding.Update {
 		u.Phones = []seeding.Phone{{Number: number}}
 	}
 	return u
-}
-
-// dateOf is a date in MTS's form, or in that of a form, as Odoo takes it; "" for what is
-// none.
-func dateOf(text string) string {
-	for _, layout := range []string{"2006/1/2", "2006-1-2"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.Format(time.DateOnly)
-		}
-	}
-	return ""
 }
 
 // readError is the error of a call that reads between calls that write.

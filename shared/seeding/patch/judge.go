@@ -234,12 +234,13 @@ func judgeTwins(verdicts []verdict, created []seeding.Row) []verdict {
 	for _, row := range created {
 		holder[row.Token] = row.Registrant
 	}
-	var twins []verdict
+	return duplicatesOf(holder, verdicts)
+}
+
+// duplicatesOf gives the verdicts on twins of which somebody holds the token now.
+func duplicatesOf(holder map[string]int64, verdicts []verdict) (twins []verdict) {
 	for _, v := range verdicts {
-		if v.kind != twin {
-			continue
-		}
-		if got, known := holder[v.row.Token]; known {
+		if got, known := holder[v.row.Token]; known && v.kind == twin {
 			twins = append(twins, verdict{row: v.row, kind: twinOfWritten, holder: got})
 		}
 	}

@@ -208,32 +208,30 @@ func (r reader) holdersOf(ctx context.Context, rows []seeding.Row) (holders []se
 			wanted = append(wanted, row.Token)
 		}
 	}
-	slices.Sort(wanted)
-	for some := range slices.Chunk(slices.Compact(wanted), mostLooked) {
-		err := r.read(ctx, func(ctx context.Context) error {
-			found, err := r.registry.TokenHolders(ctx, some)
-			holders = append(holders, found...)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return holders, nil
+	return inParts(ctx, r, wanted, r.registry.TokenHolders)
 }
 
-// firstHolders reads who held tokens first, by their usual spellings.
-func (r reader) firstHolders(ctx context.Context, held []seeding.Identifier) (seeding.FirstHolders, error) {
-	var all []seeding.Identifier
-	for some := range slices.Chunk(seeding.TokensOf(held), mostLooked) {
+// inParts looks a list up, each entry once, in as many calls as its length needs.
+func inParts[T cmp.Ordered, R any](ctx context.Context, r reader, list []T, lookUp func(context.Context, []T) ([]R, error)) (all []R, err error) {
+	list = slices.Compact(slices.Sorted(slices.Values(list)))
+	for some := range slices.Chunk(list, mostLooked) {
 		err := r.read(ctx, func(ctx context.Context) error {
-			found, err := r.registry.UsualHolders(ctx, some)
+			found, err := lookUp(ctx, some)
 			all = append(all, found...)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
+	}
+	return all, nil
+}
+
+// firstHolders reads who held tokens first, by their usual spellings.
+func (r reader) firstHolders(ctx context.Context, held []seeding.Identifier) (seeding.FirstHolders, error) {
+	all, err := inParts(ctx, r, seeding.TokensOf(held), r.registry.UsualHolders)
+	if err != nil {
+		return nil, err
 	}
 	return seeding.FirstHoldersOf(all), nil
 }

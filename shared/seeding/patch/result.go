@@ -289,10 +289,7 @@ func freshParts(b seeding.Batch, parts []seeding.AnswerPart) (fresh []string) {
 // says that a token was written, closed that the answer closed its batch. Of an MTS
 // that sends what is no token only tokens count as MOSIP's answer.
 func problemsOver(r result, raised map[seeding.Source]seeding.Problem, wrote, closed bool) []seeding.Source {
-	over := []seeding.Source{
-		seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig,
-		seeding.ProblemCallback, seeding.ProblemReply,
-	}
+	over := slices.Concat(seeding.OfRegistry, []seeding.Source{seeding.ProblemCallback, seeding.ProblemReply})
 	shaped, answered := r.shaped && r.rubbish == "", r.answered
 	if _, rubbish := raised[seeding.ProblemTokens]; rubbish || r.rubbish != "" {
 		answered = shaped

@@ -249,16 +249,9 @@ type submissionHoldings struct {
 // the tokens of rows, and which of them keep the id of a submission.
 func (r reader) lookAtSubmissions(ctx context.Context, c seeding.Connector, rows map[string]seeding.Row) (h submissionHoldings, err error) {
 	h = submissionHoldings{holdings: newHoldings(nil, nil, nil), registrants: map[string]int64{}, keeps: map[int64]bool{}}
-	var keepers []seeding.Identifier
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(rows)), mostLooked) {
-		err := r.read(ctx, func(ctx context.Context) error {
-			found, err := r.registry.Submissions(ctx, some)
-			keepers = append(keepers, found...)
-			return err
-		})
-		if err != nil {
-			return h, err
-		}
+	keepers, err := inParts(ctx, r, slices.Collect(maps.Keys(rows)), r.registry.Submissions)
+	if err != nil {
+		return h, err
 	}
 	tokens, err := r.tokensOf(ctx, keepers)
 	if err != nil {
@@ -291,22 +284,16 @@ func (r reader) lookWhatHoldersKeep(ctx context.Context, c seeding.Connector, ho
 			unknown = append(unknown, i.Registrant)
 		}
 	}
-	slices.Sort(unknown)
-	for some := range slices.Chunk(slices.Compact(unknown), mostLooked) {
-		err := r.read(ctx, func(ctx context.Context) error {
-			d, err := r.registry.Details(ctx, seeding.Wanted{Registrants: some, Held: true})
-			for _, i := range d.Identifiers {
-				if i.Type == c.Registry.SubmissionType {
-					keeps[i.Registrant] = true
-				}
-			}
-			return err
-		})
-		if err != nil {
-			return err
+	held, err := inParts(ctx, r, unknown, func(ctx context.Context, some []int64) ([]seeding.HeldIdentifier, error) {
+		d, err := r.registry.Details(ctx, seeding.Wanted{Registrants: some, Held: true})
+		return d.Identifiers, err
+	})
+	for _, i := range held {
+		if i.Type == c.Registry.SubmissionType {
+			keeps[i.Registrant] = true
 		}
 	}
-	return nil
+	return err
 }
 
 // tokensOf reads the tokens of the registrants of identifiers.
@@ -315,18 +302,7 @@ func (r reader) tokensOf(ctx context.Context, list []seeding.Identifier) (tokens
 	for _, i := range list {
 		registrants = append(registrants, i.Registrant)
 	}
-	slices.Sort(registrants)
-	for some := range slices.Chunk(slices.Compact(registrants), mostLooked) {
-		err := r.read(ctx, func(ctx context.Context) error {
-			found, err := r.registry.Tokens(ctx, some)
-			tokens = append(tokens, found...)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return tokens, nil
+	return inParts(ctx, r, registrants, r.registry.Tokens)
 }
 
 // byValue are the registrants that hold identifiers, by the values of these.
@@ -464,8 +440,7 @@ func dated(verdicts []verdict, found []submission) []verdict {
 	return verdicts
 }
 
-// twinsOf: of several submissions with one token the first got it; then the others are
-// duplicates of its registrant.
+// twinsOf: of several submissions with one token the first got it.
 func twinsOf(verdicts, wrote []verdict) []verdict {
 	holder := map[string]int64{}
 	for _, v := range wrote {
@@ -473,11 +448,5 @@ func twinsOf(verdicts, wrote []verdict) []verdict {
 			holder[v.row.Token] = v.holder
 		}
 	}
-	var twins []verdict
-	for _, v := range verdicts {
-		if got, known := holder[v.row.Token]; v.kind == twin && known {
-			twins = append(twins, verdict{row: v.row, kind: twinOfWritten, holder: got})
-		}
-	}
-	return twins
+	return duplicatesOf(holder, verdicts)
 }

@@ -15,8 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -197,7 +195,7 @@ func submissionOf(grant seeding.Grant, sealed, id, edits string) (row seeding.Ro
 		return row, false
 	}
 	mac, ok := seeding.ParseWindowKey(key)
-	if !ok || !isSubmissionID(id) {
+	if !ok || !seeding.IsSubmissionID(id) {
 		return row, false
 	}
 	count := 0
@@ -209,10 +207,6 @@ func submissionOf(grant seeding.Grant, sealed, id, edits string) (row seeding.Ro
 		count = int(n)
 	}
 	return seeding.Row{Subject: seeding.Subject{Submission: id}, MAC: mac, Fingerprint: seeding.EditsFingerprint(count)}, true
-}
-
-func isSubmissionID(id string) bool {
-	return id != "" && len(id) <= seeding.MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 var codePattern = regexp.MustCompile(`[A-Z]{2,4}[-_][A-Z]{2,4}[-_]\d{2,4}`)

@@ -193,15 +193,10 @@ func millisecond(at time.Time) seeding.Window {
 	return seeding.Window{From: at, To: at.Add(time.Millisecond)}
 }
 
-// registryProblems are those that a look at the registry ends.
-var registryProblems = []seeding.Source{
-	seeding.ProblemRegistry, seeding.ProblemSignIn, seeding.ProblemRead, seeding.ProblemTypes, seeding.ProblemConfig,
-}
-
 // probeRegistry looks whether the registry answers again, for a run that has no other
 // reason to call it.
 func (s *Submitter) probeRegistry(ctx context.Context, v view) error {
-	if len(v.state.Raised(registryProblems...)) == 0 {
+	if len(v.state.Raised(seeding.OfRegistry...)) == 0 {
 		return nil
 	}
 	registry, err := s.Registries.Open(ctx, v.connector)
@@ -220,7 +215,7 @@ func (s *Submitter) probeRegistry(ctx context.Context, v view) error {
 
 // registryAnswers ends the problems of a registry that was read.
 func (s *Submitter) registryAnswers(ctx context.Context, v view, state seeding.RegistryState) error {
-	if err := s.Store.ClearProblems(ctx, v.connector.ID, v.state.Raised(registryProblems...), s.Clock.Now()); err != nil {
+	if err := s.Store.ClearProblems(ctx, v.connector.ID, v.state.Raised(seeding.OfRegistry...), s.Clock.Now()); err != nil {
 		return err
 	}
 	if state.OutageAttempts > 0 {
