@@ -306,6 +306,27 @@ func TestProblemsAreShown(t *testing.T) {
 	}
 }
 
+// What each server's problems are made of is what the API says of them: each reply is
+// held against the contract.
+func TestProblemsOfEachServerAreShown(t *testing.T) {
+	fault := &seeding.Fault{Kind: seeding.Unreachable, Code: "NotCentral", Field: "x_field"}
+	source, ofRegistry := seeding.RegistryProblem(fault, seeding.ProblemRead)
+	for source, d := range map[seeding.Source]seeding.Description{
+		source: ofRegistry, seeding.ProblemMTS: seeding.MTSProblem(fault), seeding.ProblemReply: seeding.ReplyProblem(fault), seeding.ProblemODK: seeding.ODKProblem(fault),
+	} {
+		s := newService(t)
+		path := s.create()
+		state := s.store.states[idOf(path)]
+		state.Problems = map[seeding.Source]seeding.Problem{source: {Code: d.Code, Named: d.Named, Text: d.Text, Remedy: d.Remedy, Since: s.now}}
+		s.store.states[idOf(path)] = state
+		shown := s.want(200, "GET", path, "").body["problems"].(map[string]any)[string(source)].(map[string]any)
+		if params := shown["params"].(map[string]any); params["server"] != d.Named.Server || d.Named.Server == "" {
+			t.Errorf("%s: %v", source, shown)
+		}
+		s.want(200, "GET", "/connectors", "")
+	}
+}
+
 // While the registry is away the next probe is at the end of its outage, which
 // others may have moved since the problem was raised; and no time is in the past.
 func TestNextProbeFollowsTheOutageOfTheRegistry(t *testing.T) {

@@ -431,6 +431,18 @@ func TestMissingIndexIsMeasured(t *testing.T) {
 	}
 }
 
+// Among few identifiers no index is missing, however slow a busy server is.
+func TestSlowAmongFewIsNoMissingIndex(t *testing.T) {
+	for identifiers, want := range map[int]seeding.LineResult{27: seeding.LineOK, 5000: seeding.LineOK, 5001: seeding.LineWarning} {
+		looks := seeding.LookUps{Identifiers: identifiers, ByID: 28 * time.Millisecond, ByRegistrant: 62 * time.Millisecond, ByValue: 62 * time.Millisecond}
+		for _, l := range check.IndexLines(looks, nil) {
+			if l.Result != want {
+				t.Errorf("%s among %d: %s", l.Name, identifiers, l.Result)
+			}
+		}
+	}
+}
+
 // A connector that is deleted while it waits to be checked.
 func TestDeletedConnector(t *testing.T) {
 	w := newWorld(t, odoosim.Options{})
