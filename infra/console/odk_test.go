@@ -177,7 +177,7 @@ func TestAWindowIsImported(t *testing.T) {
 	clean(t, w, page)
 }
 
-// Some submissions are tried again by their ids.
+// A rejected submission is found by its id, and some are tried again by theirs.
 func TestSubmissionsAreTriedAgain(t *testing.T) {
 	built(t)
 	w, b := started(t, still), browser.Start(t)
@@ -190,6 +190,13 @@ func TestSubmissionsAreTriedAgain(t *testing.T) {
 	page.Click(browser.Button("Try again").In(browser.Role("dialog", "Try again")))
 	page.See(browser.Role("StaticText", "").Like("^1 submission is tried again"))
 	page.Press(kb.Escape)
+	id := browser.Evaluate[string](page, `document.querySelectorAll("tbody th .whole")[1].textContent`)
+	page.Click(browser.Role("DisclosureTriangle", "Filter"))
+	page.Fill(browser.Field("Submission ID"), " "+id+" ")
+	page.Press(kb.Enter)
+	page.See(browser.Link("Remove the filter: submission "+id), browser.Text("That is all: 1."), one)
+	page.Reload()
+	page.See(browser.Text("That is all: 1."))
 	clean(t, w, page)
 }
 

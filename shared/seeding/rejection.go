@@ -69,12 +69,13 @@ type RejectionFilter struct {
 	Group
 	Since       time.Time // rejected, and of its kind, since then or later
 	Registrants []int64   // of one of these
+	Submission  string    // of this one
 }
 
 // Has reports whether the filter selects a rejection.
 func (f RejectionFilter) Has(r Rejection) bool {
 	return f.Group.Has(r) && !r.Since.Before(f.Since) &&
-		(len(f.Registrants) == 0 || slices.Contains(f.Registrants, r.Registrant))
+		(len(f.Registrants) == 0 || slices.Contains(f.Registrants, r.Registrant)) && (f.Submission == "" || f.Submission == r.Submission)
 }
 
 // Retried is when somebody last asked for another attempt at the rejections of a

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -96,7 +95,7 @@ func (s *service) readImport(w http.ResponseWriter, r *http.Request, c seeding.C
 	if err != nil {
 		return nil, selection, err
 	}
-	checkImportOf(c, body, &wrong)
+	checkSource(c, &wrong, map[string]bool{"/registrants": body.Registrants != nil, "/domain": body.Domain != nil}, map[string]bool{"/window": body.Window != nil})
 	if body.Domain != nil && body.Registrants != nil {
 		wrong.Add("/domain", api.Flaw{Code: "together", Params: api.Params{"with": "registrants"}, Detail: "cannot be given together with registrants"})
 	}
@@ -117,20 +116,6 @@ func (s *service) readImport(w http.ResponseWriter, r *http.Request, c seeding.C
 	registrants = distinct(body.Registrants)
 	window := body.Window.read(&wrong)
 	return registrants, seeding.Selection{Listed: len(registrants), Domain: domain, Window: window}, wrong.Err()
-}
-
-// checkImportOf: an import of a connector of ODK takes a window, one of the registry
-// registrants or a domain.
-func checkImportOf(c seeding.Connector, body importBody, wrong *api.FieldErrors) {
-	of, refused := fromRegistry, map[string]bool{"/window": body.Window != nil}
-	if c.FromODK() {
-		of, refused = fromODK, map[string]bool{"/registrants": body.Registrants != nil, "/domain": body.Domain != nil}
-	}
-	for _, pointer := range slices.Sorted(maps.Keys(refused)) {
-		if refused[pointer] && !wrong.Touch(pointer) {
-			wrong.Add(pointer, api.Flaw{Code: "odk_import", Params: api.Params{"input_type": of}, Detail: "cannot be given to a connector of input_type " + of})
-		}
-	}
 }
 
 // digestOf tells requests for imports apart.

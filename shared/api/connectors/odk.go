@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -70,6 +71,29 @@ func (s *service) doneUntil(ctx context.Context, c seeding.Connector) (*time.Tim
 		return nil, seeding.IgnoreDamaged(err)
 	}
 	return moment(coverage.Whole().To), nil
+}
+
+// otherSource is wrong with what only connectors of the other source have.
+func otherSource(c seeding.Connector) api.Flaw {
+	of := fromRegistry
+	if c.FromODK() {
+		of = fromODK
+	}
+	return api.Flaw{Code: "other_source", Params: api.Params{"input_type": of}, Detail: "cannot be given to a connector of input_type " + of}
+}
+
+// checkSource refuses the members of a body that are of the other source: those of the
+// registry, or those of ODK, by their pointers, that are given.
+func checkSource(c seeding.Connector, wrong *api.FieldErrors, ofRegistry, ofODK map[string]bool) {
+	refused := ofODK
+	if c.FromODK() {
+		refused = ofRegistry
+	}
+	for _, pointer := range slices.Sorted(maps.Keys(refused)) {
+		if refused[pointer] && !wrong.Touch(pointer) {
+			wrong.Add(pointer, otherSource(c))
+		}
+	}
 }
 
 // windowDocument is a time, without its end.

@@ -65,7 +65,7 @@ func (s *service) rejections(w http.ResponseWriter, r *http.Request) error {
 	if asCSV {
 		most = mostRows
 	}
-	page, filter, err := readRejectionPage(r, c.ID, most)
+	page, filter, err := readRejectionPage(r, c, most)
 	if err != nil {
 		return err
 	}
@@ -151,9 +151,16 @@ func (p rejectionPage) next(mark string) string {
 
 // readRejectionPage reads page and filter from the address. A cursor holds the
 // filter; beside it another one is an error.
-func readRejectionPage(r *http.Request, connector string, most int) (p rejectionPage, f seeding.RejectionFilter, err error) {
-	if p.Page, err = api.ReadPage(r, "rejections of "+connector, most); err != nil {
+func readRejectionPage(r *http.Request, c seeding.Connector, most int) (p rejectionPage, f seeding.RejectionFilter, err error) {
+	if p.Page, err = api.ReadPage(r, "rejections of "+c.ID, most); err != nil {
 		return p, f, err
+	}
+	other := "submission"
+	if c.FromODK() {
+		other = "registrant"
+	}
+	if r.URL.Query().Has(other) {
+		return p, f, api.NewProblem(api.WrongParameters, "The connector has no rejections of this kind.", api.FieldError{Parameter: other, Flaw: otherSource(c)})
 	}
 	f = readFilter(r.URL.Query())
 	p.prefix = encodeFilter(f)
@@ -176,18 +183,30 @@ func readRejectionPage(r *http.Request, connector string, most int) (p rejection
 func readFilter(query url.Values) seeding.RejectionFilter {
 	since := strings.ToUpper(query.Get("since"))    // t and z are allowed, too
 	since = strings.Replace(since, ":60", ":59", 1) // and a leap second, which Go does not read
-	return newFilter(query.Get("kind"), query.Get("code"), since, query.Get("registrant"))
+	return newFilter(query.Get("kind"), query.Get("code"), since, subjectOf(query.Get("registrant"), query.Get("submission")))
 }
 
 // newFilter is a filter of texts; what is empty, or cannot be read, filters nothing.
-func newFilter(kind, code, since, registrant string) (f seeding.RejectionFilter) {
+func newFilter(kind, code, since, subject string) (f seeding.RejectionFilter) {
 	f.Group = seeding.Group{Kind: seeding.RejectionKind(kind), Code: code}
 	f.Since, _ = time.Parse(time.RFC3339, since)
 	f.Since = f.Since.UTC()
-	if id, err := strconv.ParseInt(registrant, 10, 64); err == nil {
+	if submission, is := strings.CutPrefix(subject, submissionPrefix); is {
+		f.Submission, _ = url.QueryUnescape(submission)
+	} else if id, err := strconv.ParseInt(subject, 10, 64); err == nil {
 		f.Registrants = []int64{id}
 	}
 	return f
+}
+
+const submissionPrefix = "s:"
+
+// subjectOf is whom a filter selects, in one line.
+func subjectOf(registrant, submission string) string {
+	if submission != "" {
+		return submissionPrefix + url.QueryEscape(submission)
+	}
+	return registrant
 }
 
 // filterParts are the lines of a filter in a cursor.
@@ -201,7 +220,7 @@ func encodeFilter(f seeding.RejectionFilter) string {
 	if len(f.Registrants) > 0 {
 		registrant = strconv.FormatInt(f.Registrants[0], 10)
 	}
-	return string(f.Kind) + "\n" + f.Code + "\n" + since + "\n" + registrant + "\n"
+	return string(f.Kind) + "\n" + f.Code + "\n" + since + "\n" + subjectOf(registrant, f.Submission) + "\n"
 }
 
 // decodeFilter is the inverse of encodeFilter.

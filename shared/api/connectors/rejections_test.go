@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,44 @@ func TestRejectionsAreFiltered(t *testing.T) {
 	s.want(200, "GET", path+"/rejections?limit=3&kind=refused&cursor="+next, "")
 	s.want(400, "GET", path+"/rejections?limit=3&kind=invalid&cursor="+next, "")
 	s.want(400, "GET", s.create()+"/rejections?cursor="+next, "")
+}
+
+// Submissions of a connector of ODK are found by their ids, also as CSV, and those of the
+// other source are not asked for.
+func TestRejectionsOfASubmission(t *testing.T) {
+	s := newService(t)
+	path := s.want(201, "POST", "/connectors", withODK()).Header().Get("Location")
+	id, registry := idOf(path), s.store.connectors[idOf(path)].RegistryKey()
+	for i, submission := range []string{"uuid:1", "uuid:10", "4711", "s:a&b\n c"} {
+		s.store.rejections = append(s.store.rejections, seeding.Rejection{
+			Registry: registry, Connector: id, Subject: seeding.Subject{Submission: submission}, Kind: []seeding.RejectionKind{seeding.Refused, seeding.Duplicate}[i%2]})
+	}
+	for query, want := range map[string]string{
+		"submission=uuid:1":                   "uuid:1",
+		"submission=uuid:1&kind=refused":      "uuid:1",
+		"submission=uuid:1&kind=duplicate":    "",
+		"submission=4711":                     "4711",
+		"submission=s%3Aa%26b%0A%20c":         "s:a&b\n c",
+		"submission=uuid:2":                   "",
+		"submission=" + url.QueryEscape("ü'"): "",
+	} {
+		list := s.want(200, "GET", path+"/rejections?"+query, "").body["rejections"].([]any)
+		rows, _ := s.csvPages(path, "?"+query)
+		if want == "" && len(list)+len(rows) == 0 {
+			continue
+		}
+		if len(list) != 1 || len(rows) != 1 || list[0].(map[string]any)["submission"] != want || rows[0][11] != want {
+			t.Errorf("%s: %v %q, want %q", query, list, rows, want)
+		}
+	}
+	s.want(400, "GET", path+"/rejections?submission=", "")
+	ofRegistry := s.create()
+	for at, parameter := range map[string]string{path + "/rejections?registrant=1": "registrant", ofRegistry + "/rejections?submission=uuid:1": "submission"} {
+		wrong := s.want(400, "GET", at, "").body["errors"].([]any)[0].(map[string]any)
+		if wrong["parameter"] != parameter || wrong["code"] != "other_source" {
+			t.Errorf("%s: %v", at, wrong)
+		}
+	}
 }
 
 // csvPages reads all pages as CSV, the heads left out.

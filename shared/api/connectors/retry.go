@@ -88,8 +88,9 @@ func (s *service) retry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	checkSource(c, &wrong, map[string]bool{"/identifiers": body.Identifiers != nil, "/registrants": body.Registrants != nil}, map[string]bool{"/submissions": body.Submissions != nil})
 	together := func(name, with string, both bool) {
-		if both {
+		if both && !wrong.Touch("/"+name) {
 			wrong.Add("/"+name, api.Flaw{Code: "together", Params: api.Params{"with": with}, Detail: "cannot be given together with " + with})
 		}
 	}

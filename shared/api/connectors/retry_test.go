@@ -27,12 +27,6 @@ func TestRetry(t *testing.T) {
 	if a.body["identifiers"] != 2.0 || !s.store.rejections[0].Next.Equal(s.now) || !s.store.rejections[1].Next.IsZero() {
 		t.Errorf("%v %+v", a.body, s.store.rejections)
 	}
-	s.store.rejections = append(s.store.rejections, seeding.Rejection{
-		Registry: registry, Connector: id, Subject: seeding.Subject{Submission: "uuid:1"}, Kind: seeding.Refused})
-	a = s.want(http.StatusAccepted, "POST", path, `{"submissions": ["uuid:2", "uuid:1", "uuid:1"]}`)
-	if a.body["submissions"] != 1.0 || a.body["identifiers"] != nil || !s.store.rejections[3].Next.Equal(s.now) {
-		t.Errorf("%v %+v", a.body, s.store.rejections)
-	}
 	s.want(http.StatusAccepted, "POST", path, `{"kind": "duplicate"}`)
 	s.want(http.StatusAccepted, "POST", path, `{}`)
 	again := s.store.states[id].Retried
@@ -62,6 +56,33 @@ func TestRetry(t *testing.T) {
 		if got := strings.Join(slices.Sorted(maps.Keys(a.fieldErrors())), " "); got != pointers {
 			t.Errorf("%s: %s, want %s", body, got, pointers)
 		}
+	}
+}
+
+// Rejections are named by what those of the connector's source have.
+func TestRetryOfSubmissions(t *testing.T) {
+	s := newService(t)
+	ofRegistry, path := s.create(), s.want(201, "POST", "/connectors", withODK()).Header().Get("Location")
+	s.store.rejections = []seeding.Rejection{{
+		Registry: s.store.connectors[idOf(path)].RegistryKey(), Connector: idOf(path), Subject: seeding.Subject{Submission: "uuid:1"}, Kind: seeding.Refused}}
+	a := s.want(202, "POST", path+"/rejections/retry", `{"submissions": ["uuid:2", "uuid:1", "uuid:1"]}`)
+	if a.body["submissions"] != 1.0 || a.body["identifiers"] != nil || !s.store.rejections[0].Next.Equal(s.now) {
+		t.Errorf("%v %+v", a.body, s.store.rejections)
+	}
+	changes := len(s.store.changes)
+	for _, c := range []struct{ path, body, pointer string }{
+		{path, `{"registrants": [1]}`, "/registrants"},
+		{path, `{"identifiers": [1], "dry_run": true}`, "/identifiers"},
+		{ofRegistry, `{"submissions": ["uuid:1"]}`, "/submissions"},
+		{ofRegistry, `{"submissions": ["uuid:1"], "dry_run": true}`, "/submissions"},
+	} {
+		got := s.want(422, "POST", c.path+"/rejections/retry", c.body).fieldErrors()
+		if !strings.HasPrefix(got[c.pointer], "cannot be given to a connector of input_type") || len(got) != 1 {
+			t.Errorf("%s: %v", c.body, got)
+		}
+	}
+	if len(s.store.changes) != changes {
+		t.Error("a retry that was refused changed something")
 	}
 }
 

@@ -138,6 +138,10 @@ const mostExamined = 10_000
 // sort key of the last rejection that was read for the page.
 func (s *Store) ListRejections(ctx context.Context, registry, connector string, filter seeding.RejectionFilter, after string, limit int) (list []seeding.Rejection, next string, err error) {
 	span := dynamo.Span{Partition: rejections(registry), From: after}
+	if filter.Submission != "" { // its key is known
+		key := rejectionKey(seeding.Rejection{Connector: connector, Subject: seeding.Subject{Submission: filter.Submission}}).Sort
+		span.From, span.To = max(after, key), key
+	}
 	span.Filter, span.Values = filterOf(filter)
 	if span.Filter == "" && filter.Code == "" {
 		span.Limit = max(limit+2, 200)

@@ -28,6 +28,7 @@ export interface Filter {
   code?: string;
   since?: string;
   registrant?: string;
+  submission?: string;
 }
 
 // isRegistrant reports whether a text is the number of a registrant, as Odoo counts.
@@ -37,13 +38,14 @@ export function isRegistrant(text: string): boolean {
 
 // filterOf reads a filter of an address. What the API would refuse is left out.
 export function filterOf(query: Record<string, string>): Filter {
-  const { kind, code, since, registrant } = query;
+  const { kind, code, since, registrant, submission } = query;
   const filter: Filter = {};
   if (kinds.includes(kind as Kind)) filter.kind = kind as Kind;
   if (code && /^[!-~]{1,200}$/.test(code)) filter.code = code;
   const at = since && /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : NaN;
   if (!Number.isNaN(at)) filter.since = utc(at);
   if (registrant && isRegistrant(registrant)) filter.registrant = registrant;
+  if (submission && [...submission].length <= 255) filter.submission = submission;
   return filter;
 }
 
@@ -76,10 +78,10 @@ function offset(at: number, zone: string): number {
 }
 
 // retryOf is the request that tries again exactly those that a filter selects;
-// undefined if only naming them one by one does. Those of a registrant are named, because
+// undefined if only naming them one by one does. Those of a registrant, or of a submission, are named, because
 // the API does not look for them among very many.
-export function retryOf({ kind, code, since, registrant }: Filter): Retry | undefined {
-  if (since || registrant || (code && !kind)) return undefined;
+export function retryOf({ kind, code, since, registrant, submission }: Filter): Retry | undefined {
+  if (since || registrant || submission || (code && !kind)) return undefined;
   return kind ? (code ? { kind, code } : { kind }) : {};
 }
 
@@ -106,8 +108,8 @@ export function keyOf(group: Pick<Group, "kind" | "code">): string {
 
 // countOf is how many a filter selects by the counts of the groups; undefined if they
 // cannot tell.
-export function countOf({ kind, code, since, registrant }: Filter, groups: Group[], total: number): number | undefined {
-  if (since || registrant) return undefined;
+export function countOf({ kind, code, since, registrant, submission }: Filter, groups: Group[], total: number): number | undefined {
+  if (since || registrant || submission) return undefined;
   if (!kind && !code) return total;
   const own = groups.filter((group) => (!kind || group.kind === kind) && (!code || group.code === code));
   if (code && own.length === 0) return undefined; // one that is too rare to be listed

@@ -16,6 +16,9 @@ test("a filter is read of the address, and what the API would refuse is left out
     [{ since: "2026-11-28T01:00:00+01:00" }, { since: "2026-11-28T00:00:00Z" }],
     [{ since: "2026-13-45T00:00:00Z" }, {}],
     [{ code: "x".repeat(201), other: "1" }, {}],
+    [{ submission: "uuid:1" }, { submission: "uuid:1" }],
+    [{ submission: "x".repeat(256) }, {}],
+    [{ submission: "" }, {}],
   ];
   for (const [query, filter] of cases) assert.deepEqual(filterOf(query), filter);
 });
@@ -42,7 +45,7 @@ test("those of a filter are tried again by one request only if it means exactly 
   assert.deepEqual(retryOf({}), {});
   assert.deepEqual(retryOf({ kind: "refused" }), { kind: "refused" });
   assert.deepEqual(retryOf({ kind: "invalid", code: "ATS-REQ-010" }), { kind: "invalid", code: "ATS-REQ-010" });
-  for (const filter of [{ code: "X" }, { registrant: "4711" }, { since: "2026-11-28T00:00:00Z" }, { kind: "invalid", since: "2026-11-28T00:00:00Z" }, { kind: "invalid", registrant: "4711" }] as const)
+  for (const filter of [{ code: "X" }, { registrant: "4711" }, { submission: "uuid:1" }, { since: "2026-11-28T00:00:00Z" }, { kind: "invalid", since: "2026-11-28T00:00:00Z" }, { kind: "invalid", registrant: "4711" }] as const)
     assert.equal(retryOf(filter), undefined);
   assert.deepEqual(inParts([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
   assert.deepEqual(inParts([]), []);
@@ -74,6 +77,7 @@ test("groups tell how many a filter selects, if they can", () => {
   assert.equal(countOf({ kind: "duplicate" }, groups, 28), 0);
   assert.equal(countOf({ kind: "invalid", code: "rare" }, groups, 28), undefined);
   assert.equal(countOf({ kind: "invalid", since: "2026-11-28T00:00:00Z" }, groups, 28), undefined);
+  assert.equal(countOf({ submission: "uuid:1" }, groups, 28), undefined);
 });
 
 test("groups do not move while their counts change", () => {

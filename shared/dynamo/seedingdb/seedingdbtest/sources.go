@@ -1,6 +1,7 @@
 package seedingdbtest
 
 import (
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -100,6 +101,20 @@ func (s *suite) submissions() {
 		}
 	}
 	s.same(pages, list, "rejections, identifiers first")
+	for name, c := range map[string]struct {
+		filter seeding.RejectionFilter
+		want   []seeding.Rejection
+	}{
+		"one":                     {seeding.RejectionFilter{Submission: "uuid:0f#1/ü $"}, list[1:2]},
+		"one that begins another": {seeding.RejectionFilter{Submission: "uuid:1"}, nil},
+		"one of another kind":     {seeding.RejectionFilter{Submission: "uuid:1a", Group: seeding.Group{Kind: seeding.SetAside}}, nil},
+		"one longer than a key":   {seeding.RejectionFilter{Submission: strings.Repeat("ü", 255)}, nil},
+	} {
+		got, next, err := s.store.ListRejections(s.ctx, registry, "c", c.filter, "", 1)
+		s.ok(err, name)
+		s.same(got, c.want, name)
+		s.same(next, "", name+": what follows")
+	}
 	inRange, err := s.store.Rejections(s.ctx, registry, 0, 1<<62)
 	s.ok(err, "read")
 	s.same(inRange, list[:1], "rejections of identifiers")

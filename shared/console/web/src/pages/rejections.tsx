@@ -225,16 +225,18 @@ function Share({ of, whole }: { of: number; whole: number }) {
 function FilterForm({ connector, filter }: { connector: string; filter: Filter }) {
   const [kind, setKind] = useState<string>(filter.kind ?? "");
   const day = useRef<HTMLInputElement>(null);
-  const registrant = useRef<HTMLInputElement>(null);
+  const subject = useRef<HTMLInputElement>(null);
   const [wrong, setWrong] = useState(false);
-  const ids = { day: useId(), registrant: useId(), wrong: useId() };
+  const ids = { day: useId(), subject: useId(), wrong: useId() };
   const submit = (event: TargetedEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const number = western(registrant.current?.value ?? "");
-    setWrong(number !== "" && !isRegistrant(number));
-    if (number && !isRegistrant(number)) return;
+    const text = subject.current?.value.trim() ?? "";
+    const whose = ofODK.value ? { submission: text } : { registrant: western(text) };
+    const unfit = !!whose.registrant && !isRegistrant(whose.registrant);
+    setWrong(unfit);
+    if (unfit) return;
     const code = kind === (filter.kind ?? "") ? filter.code : undefined;
-    const query = { kind, code, since: startOfDay(day.current?.value ?? "", zone.value), registrant: number };
+    const query = { kind, code, since: startOfDay(day.current?.value ?? "", zone.value), ...whose };
     go(to(["connectors", connector, "rejections"], Object.values(query).some(Boolean) ? query : { view: "list" }));
   };
   return (
@@ -246,11 +248,11 @@ function FilterForm({ connector, filter }: { connector: string; filter: Filter }
           <label for={ids.day}>{t("filter.since")}</label>
           <input id={ids.day} ref={day} type="date" defaultValue={filter.since && dayOf(filter.since, zone.value)} />
         </div>
-        {!ofODK.value && <div class="field">
-          <label for={ids.registrant}>{t("search.label")}</label>
+        <div class="field">
+          <label for={ids.subject}>{ofODK.value ? t("filter.submission_id") : t("search.label")}</label>
           {wrong && <span id={ids.wrong} class="error" role="alert">{t("search.wrong")}</span>}
-          <input id={ids.registrant} ref={registrant} inputMode="numeric" autocomplete="off" defaultValue={filter.registrant} aria-invalid={wrong} aria-describedby={wrong ? ids.wrong : undefined} />
-        </div>}
+          <input id={ids.subject} ref={subject} inputMode={ofODK.value ? "text" : "numeric"} autocomplete="off" defaultValue={filter.submission ?? filter.registrant} aria-invalid={wrong} aria-describedby={wrong ? ids.wrong : undefined} />
+        </div>
         <div class="field"><button type="submit">{t("filter.apply")}</button></div>
       </form>
     </details>
@@ -263,6 +265,7 @@ function Chips({ connector, filter }: { connector: string; filter: Filter }) {
     code: filter.code,
     since: filter.since && t("filter.since_at", { at: exact(filter.since) }),
     registrant: filter.registrant && t("filter.registrant", { registrant: filter.registrant }),
+    submission: filter.submission && t("filter.submission", { submission: filter.submission }),
   };
   const chosen = (Object.keys(texts) as (keyof Filter)[]).filter((key) => texts[key]);
   if (chosen.length === 0) return null;
