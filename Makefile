@@ -7,6 +7,7 @@ NODE := $(CURDIR)/.cache/venv-node/bin/node
 WEB := shared/console/web
 BROWSERS := infra/tools/browsers
 PACKAGES ?= ./...
+TESTS := $(BIN)/gotestsum --format pkgname --format-hide-empty-pkg --
 
 # The variables of `make run`; see the README.
 export MTSC_ONCE := $(ONCE)
@@ -35,7 +36,8 @@ test: console ## Run all tests (PACKAGES=./shared/... for some)
 	go vet $(PACKAGES)
 	cd $(WEB) && $(NODE) --test
 	cd $(BROWSERS) && $(NODE) --test
-	$(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 80m $(PACKAGES)
+	$(TESTS) -race -timeout 80m $(PACKAGES)
+	go list $(PACKAGES) | grep '/infra/system$$' | xargs -r $(TESTS) -timeout 80m -run CrashPoints
 
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
 	@infra/tools/fetch go ministack
