@@ -141,17 +141,19 @@ const (
 	UnseenCause Nobody = "unknown"      // the registry did not say
 )
 
-// It shows them, or lists no VID.
+// It shows them, or lists no VID; or ODK Central has no submission to look at.
 const (
-	NoVID      Nobody = "no_vid"
-	InBatch    Nobody = "in_batch"    // next to all are in an open batch
-	Holding    Nobody = "holding"     // next to all hold something of the token type
-	Rejected   Nobody = "rejected"    // next to all stay rejected
-	AllInvalid Nobody = "invalid"     // next to all were rejected unsent
-	NotFound   Nobody = "not_found"   // next to all that were listed are not in the registry
-	NoneListed Nobody = "none_listed" // next to all that were listed have no VID
-	PassedOver Nobody = "passed_over" // several of these, and none of them alone
-	EndedEarly Nobody = "ended_early" // the run ended before all VIDs were looked at
+	NoVID        Nobody = "no_vid"
+	NothingNew   Nobody = "nothing_new"   // none is new or was changed since the run before
+	NoneReceived Nobody = "none_received" // none was received in the time of an import
+	InBatch      Nobody = "in_batch"      // next to all are in an open batch
+	Holding      Nobody = "holding"       // next to all hold something of the token type
+	Rejected     Nobody = "rejected"      // next to all stay rejected
+	AllInvalid   Nobody = "invalid"       // next to all were rejected unsent
+	NotFound     Nobody = "not_found"     // next to all that were listed are not in the registry
+	NoneListed   Nobody = "none_listed"   // next to all that were listed have no VID
+	PassedOver   Nobody = "passed_over"   // several of these, and none of them alone
+	EndedEarly   Nobody = "ended_early"   // the run ended before all VIDs were looked at
 )
 
 // UnseenOf is the cause for most of a number of registrants that were not shown,
@@ -187,8 +189,12 @@ func (r Run) WhyNobody() Nobody {
 		return ""
 	case !r.PassOver && !r.Completed.IsZero():
 		return EndedEarly
-	case !r.PassOver, t.Looked == 0 && r.Looks.Planned: // nothing changed at the form
+	case !r.PassOver:
 		return ""
+	case t.Looked == 0 && r.Looks.Planned && r.Kind == Import:
+		return NoneReceived
+	case t.Looked == 0 && r.Looks.Planned:
+		return NothingNew
 	case t.Looked == 0:
 		return NoVID
 	case nextToAll(t.InBatch, t.Looked):

@@ -83,6 +83,9 @@ func TestWhyARunSendsNobody(t *testing.T) {
 		want seeding.Nobody
 	}{
 		"no VID":                         {over(seeding.Tally{}), seeding.NoVID},
+		"nothing at the form":            {seeding.Run{Kind: seeding.Recurring, Looks: seeding.Looks{Planned: true}, PassOver: true}, seeding.NothingNew},
+		"nothing in the time":            {seeding.Run{Kind: seeding.Import, Looks: seeding.Looks{Planned: true}, PassOver: true}, seeding.NoneReceived},
+		"the form is being looked at":    {seeding.Run{Looks: seeding.Looks{Planned: true}}, ""},
 		"all in open batches":            {over(seeding.Tally{Looked: 9, InBatch: 9}), seeding.InBatch},
 		"all hold a token":               {over(seeding.Tally{Looked: 9, Holding: 9, Removed: 9}), seeding.Holding},
 		"all stay rejected":              {over(seeding.Tally{Looked: 9, Rejected: 9}), seeding.Rejected},

@@ -134,6 +134,15 @@ func TestRunsAndBatches(t *testing.T) {
 			t.Errorf("%+v: %v", c.tally, note)
 		}
 	}
+	silent.Tally, silent.Looks.Planned = seeding.Tally{}, true
+	for kind, code := range map[seeding.RunKind]string{seeding.Recurring: "nothing_new", seeding.Import: "none_received"} {
+		silent.Kind = kind
+		s.store.runs["old"] = silent
+		if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(map[string]any); note["code"] != code || !strings.Contains(fmt.Sprint(note["text"]), "ODK Central has no submission") {
+			t.Errorf("%s: %v", kind, note)
+		}
+	}
+	silent.Kind, silent.Looks.Planned = seeding.Recurring, false
 	silent.PassOver = false
 	s.store.runs["old"] = silent
 	if note, _ := s.want(200, "GET", path+"/runs/old", "").body["note"].(map[string]any); note["code"] != "ended_early" || !strings.Contains(fmt.Sprint(note["text"]), "stopped or changed") {

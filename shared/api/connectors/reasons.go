@@ -149,6 +149,8 @@ var notes = map[seeding.Nobody]string{
 	seeding.UnseenCause: "The registry shows next to none of the registrants that were looked at, and did not say why. Check the domain, and the companies and groups of its user.",
 	seeding.NoVID: "The registry lists no VID, so nobody is to be sent: everybody has a token, or nobody brought a VID. " +
 		"Otherwise check registry.vid_type, the status and expiry of these identifiers, and whether the registry's user may read them.",
+	seeding.NothingNew:   "ODK Central has no submission that is new, or was edited, since the run before, so none is sent.",
+	seeding.NoneReceived: "ODK Central has no submission that it received in the time that this import takes, so none is sent.",
 	seeding.InBatch: "Next to all registrants that were looked at are in an open batch already, of this connector or of another that uses the registry, " +
 		"and nobody is sent twice. The next run sends those who get no token by it; GET …/runs/…/batches of either shows it.",
 	seeding.Holding: "Next to all registrants that were looked at hold a token, or something else of its type, and are not sent. " +

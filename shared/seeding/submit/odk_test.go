@@ -60,7 +60,7 @@ func TestARunOfAForm(t *testing.T) {
 	if got := f.called("Form.Now", "Form.Mark", "Form.Count", "Form.Page", "Submissions", "Tokens", "Submit"); !slices.Equal(got, []string{"Form.Now", "Form.Mark"}) {
 		t.Errorf("an idle run calls %q", got)
 	}
-	if idle.Tally.Looked != 0 || idle.WhyNobody() != "" || !idle.PassOver || !f.coverage.Same(before) {
+	if idle.Tally.Looked != 0 || idle.WhyNobody() != seeding.NothingNew || !idle.PassOver || !f.coverage.Same(before) {
 		t.Errorf("idle run %+v", idle)
 	}
 }

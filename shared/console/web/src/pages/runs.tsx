@@ -94,7 +94,7 @@ function Shown({ connector, run, refresh }: { connector: Connector; run: OneRun;
       )}
       <Pace connector={connector.id} run={run} />
       <Tally run={run} />
-      {run.looks && <Looks of={run.looks} />}
+      {run.looks && run.looks.spans.length > 0 && <Looks of={run.looks} />}
       {run.selection?.registrants !== undefined && <Listed connector={connector.id} run={run} />}
     </>
   );
@@ -163,26 +163,22 @@ function Looks({ of }: { of: NonNullable<OneRun["looks"]> }) {
   return (
     <section>
       <h2>{t("looks.title")}</h2>
-      {of.spans.length === 0 ? (
-        <p>{t("looks.nothing", { at: moment(of.until) })}</p>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t("batch.window")}</th>
-              <th scope="col" class="number">{t("batch.count")}</th>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t("batch.window")}</th>
+            <th scope="col" class="number">{t("batch.count")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {of.spans.map((span) => (
+            <tr key={span.from}>
+              <th scope="row">{windowOf(span)}</th>
+              <td data-label={t("batch.count")} class="number"><Count of={span.count} /></td>
             </tr>
-          </thead>
-          <tbody>
-            {of.spans.map((span) => (
-              <tr key={span.from}>
-                <th scope="row">{windowOf(span)}</th>
-                <td data-label={t("batch.count")} class="number"><Count of={span.count} /></td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+          ))}
+        </tbody>
+      </table>
     </section>
   );
 }
