@@ -74,6 +74,7 @@ func (p *program) foresee(fields map[string]seeding.Types, in seeding.Types) see
 	f := &foresight{fields: fields, left: maxForesight}
 	f.outcome.Gives = f.look(f.query(p.query, nil, in))
 	_, f.outcome.Same = same(p.query)
+	f.outcome.Paths = p.fieldPaths(f.outcome.Reads)
 	f.outcome.Doubts = p.doubts
 	return f.outcome
 }

@@ -243,6 +243,20 @@ func (a Address) columns() string {
 	return columns
 }
 
+// chosen are the fields of the form that $select names.
+func (a Address) chosen() (fields []string) {
+	parameters, err := url.ParseQuery(a.Columns)
+	if err != nil {
+		return nil
+	}
+	for name := range strings.SplitSeq(parameters.Get("$select"), ",") {
+		if name != "" && !strings.HasPrefix(name, "__") {
+			fields = append(fields, name)
+		}
+	}
+	return fields
+}
+
 // own is the address of submissions for reading them here, with the parameters that
 // are given.
 func (a Address) own(parameters ...string) string {
@@ -252,6 +266,3 @@ func (a Address) own(parameters ...string) string {
 	}
 	return all
 }
-
-// slashed is the path of a field as Central writes it, without its first slash.
-func slashed(path string) string { return strings.ReplaceAll(path, ".", "/") }

@@ -3,7 +3,6 @@ package odk
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -57,14 +56,30 @@ func (e *Examiner) Look(ctx context.Context, since time.Time, vid string, paths 
 		return found, err
 	}
 	found.Open = form.Open
+	if found.Select, err = e.selects(ctx, all); err != nil {
+		return found, err
+	}
+	found.NoColumns = form.without(e.address.chosen())
 	if vid != "" {
-		found.VID = form.Flaw(slashed(vid))
+		found.VID = form.Flaw(seeding.FieldPath(vid))
 	}
 	for _, path := range paths {
-		full := "/" + slashed(path)
-		if !slices.ContainsFunc(form.Fields, func(f Field) bool { return f.Path == full }) {
+		if len(form.without([]string{seeding.FieldPath(path)})) > 0 {
 			found.Missing = append(found.Missing, path)
 		}
 	}
 	return found, nil
+}
+
+// selects asks for a submission with the columns that the address chooses, as MTS does.
+// wrong is what Central says of them.
+func (e *Examiner) selects(ctx context.Context, w seeding.Window) (wrong *seeding.Fault, err error) {
+	if e.address.Columns == "" {
+		return nil, nil
+	}
+	_, err = e.page(ctx, e.address.own("$top=1", "$count=true", "$filter="+filterOf(w)), 1, e.limits, func(seeding.Submission) error { return nil })
+	if isCode(err, NoColumn) || isCode(err, ColumnOfRepeat) {
+		return seeding.FaultOf(err), nil
+	}
+	return nil, err
 }

@@ -36,6 +36,10 @@ const (
 	NumericField = "NumericField"
 	// NoTextField: the field holds no text, or is in a repeat.
 	NoTextField = "NoTextField"
+	// NoColumn: $select names a field that the form has not.
+	NoColumn = "ODK-400.23"
+	// ColumnOfRepeat: $select names a field within a repeat.
+	ColumnOfRepeat = "ODK-400.24"
 	// ClockApart: the clock of Central is far from this one.
 	ClockApart = "ClockApart"
 	// Silent: Central sent nothing for too long.

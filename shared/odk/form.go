@@ -123,6 +123,16 @@ func (f Form) Flaw(path string) *seeding.Fault {
 	return nil
 }
 
+// without are those of some fields that the form has not.
+func (f Form) without(paths []string) (missing []string) {
+	for _, path := range paths {
+		if !slices.ContainsFunc(f.Fields, func(field Field) bool { return field.Path == "/"+path }) {
+			missing = append(missing, path)
+		}
+	}
+	return missing
+}
+
 // Clock is what a sign-in shows of Central's clocks. Submissions are stamped by that of
 // its database (facts/odk.md 12).
 type Clock struct {

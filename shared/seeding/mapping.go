@@ -34,11 +34,14 @@ const (
 
 // Outcome is what an expression of a mapping can give, whatever a record holds.
 type Outcome struct {
-	Gives    Types    // of its results; 0 if it always fails or gives nothing
-	Reads    []string // the fields of the record that it reads by their names, in order
-	ReadsAny bool     // it reads others too: which, depends on the record
-	Same     bool     // it gives the same for every record
-	Doubts   []Flaw   // what in it is probably not meant
+	Gives Types    // of its results; 0 if it always fails or gives nothing
+	Reads []string // the fields of the record that it reads by their names, in order
+	// Paths are the same fields with what is read within them, such as person.name or
+	// person."full name", as far as the expression tells.
+	Paths    []string
+	ReadsAny bool   // it reads others too: which, depends on the record
+	Same     bool   // it gives the same for every record
+	Doubts   []Flaw // what in it is probably not meant
 }
 
 // Texts is the mapping for a record of which MTS, and not we, evaluates the fields: each

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -204,6 +206,23 @@ type Coverages interface {
 	SaveCoverage(ctx context.Context, c Coverage) error
 }
 
+// FieldPath is the path of a field as ODK Central writes it, person/name of person.name.
+// Of a name in quotes a dot belongs to the name.
+func FieldPath(path string) string {
+	return pathPart.ReplaceAllStringFunc(path, func(part string) string {
+		var name string
+		switch {
+		case part == ".":
+			return "/"
+		case json.Unmarshal([]byte(part), &name) != nil || strings.Contains(name, "/"):
+			return part // no field has such a name
+		}
+		return name
+	})
+}
+
+var pathPart = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\.`)
+
 // FormFound is what a check finds of a form.
 type FormFound struct {
 	Open        bool // it takes new submissions
@@ -212,4 +231,8 @@ type FormFound struct {
 	// that the form has not.
 	VID     *Fault
 	Missing []string
+	// Select is what Central says of the columns that the address chooses, and
+	// NoColumns are those that the form has not.
+	Select    *Fault
+	NoColumns []string
 }

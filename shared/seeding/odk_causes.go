@@ -104,6 +104,10 @@ var odkCauses = map[string]texts{
 		"The form has no such field as $select of odk.odata_url names (ODK-400.23).",
 		"Correct the names in $select, or leave it out. A field within a group is written with / there, such as person/vid.",
 	},
+	"ODK-400.24": {
+		"$select of odk.odata_url names a field within a repeat (ODK-400.24).",
+		"Take it out of $select. Of a repeat a submission has any number of rows, and one submission becomes one registrant; $expand=* in place of $select adds the repeats.",
+	},
 	// What comes.
 	"ClockApart": {
 		"The clock of ODK Central is more than five minutes from the connector's.",

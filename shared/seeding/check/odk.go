@@ -135,6 +135,15 @@ func formLine(found seeding.FormFound, err error) seeding.Line {
 // tell them.
 func formFieldsLine(found seeding.FormFound, paths []string) seeding.Line {
 	switch {
+	case len(found.NoColumns) > 0:
+		line := failed(odkFields, "no_such_column", seeding.Description{
+			Text:   "The form has no such fields, which $select of odk.odata_url names: " + list(found.NoColumns) + ". MTS would read no submissions.",
+			Remedy: "Correct the names in $select, or leave it out. A field within a group is written with / there, such as person/vid.",
+		}, "odk_odata_url")
+		line.Params = map[string]any{"fields": anyOf(found.NoColumns)}
+		return line
+	case found.Select != nil:
+		return odkLine(odkFields, found.Select, "odk_odata_url")
 	case found.VID != nil:
 		return odkLine(odkFields, found.VID, "mapping/vid")
 	case len(found.Missing) > 0:
@@ -181,7 +190,7 @@ func odkLines() (all []seeding.Line) {
 	}
 	all = append(all, reachLine(nil), accountLine(nil),
 		formLine(seeding.FormFound{Submissions: 3100}, nil), formLine(seeding.FormFound{Submissions: 3100, Open: true}, nil),
-		formFieldsLine(seeding.FormFound{Missing: []string{"vid"}}, nil), formFieldsLine(seeding.FormFound{}, []string{"vid"}),
+		formFieldsLine(seeding.FormFound{NoColumns: []string{"vid"}}, nil), formFieldsLine(seeding.FormFound{Missing: []string{"vid"}}, nil), formFieldsLine(seeding.FormFound{}, []string{"vid"}),
 		clockLine(nil), typesLine(true, nil), registrantsLine(true, nil), registrantsLine(false, nil))
 	apart := clockLine(&seeding.Fault{Kind: seeding.RefusedRequest, Code: "ClockApart"})
 	return append(all, apart)

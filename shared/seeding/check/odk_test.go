@@ -86,7 +86,7 @@ func TestAConnectorOfODKThatWorks(t *testing.T) {
 	if n := lines["odk_form"].Params["submissions"]; n != 1 {
 		t.Errorf("%v submissions", n)
 	}
-	if paths := lines["odk_fields"].Params["fields"].([]any); !slices.Equal(paths, []any{"person", "person.gender", "person.name", "vid", "where.address"}) {
+	if paths := lines["odk_fields"].Params["fields"].([]any); !slices.Equal(paths, []any{"person.dob", "person.gender", "person.name", "vid", "where.address"}) {
 		t.Errorf("%v", paths)
 	}
 	// The time from which submissions count, counts here too.
@@ -148,6 +148,26 @@ func TestWhatIsWrongWithAForm(t *testing.T) {
 			map[string]string{"odk_fields": "failure no_field"}, "odk_fields", "mapping/vid", nil},
 		"no other field": {func(w *world) { w.draft.Source.Mapping.Gender = "person.sex" },
 			map[string]string{"odk_fields": "failure no_such_field"}, "odk_fields", "mapping", nil},
+		"a name in quotes": {func(w *world) { w.draft.Source.Mapping.Gender = `person."given name"` },
+			map[string]string{"odk_fields": "failure no_such_field"}, "odk_fields", "mapping", nil},
+		"a VID in quotes": {func(w *world) { w.draft.Source.Mapping.VID = `["VID"]` },
+			map[string]string{"odk_fields": "failure no_field"}, "odk_fields", "mapping/vid", nil},
+		"a VID as a number, in quotes": {func(w *world) {
+			other(w, centralsim.Definition{ID: "int", Fields: field("/number", "int")})
+			w.draft.Source.Mapping.VID = `"number"`
+		}, map[string]string{"odk_fields": "failure numeric_field"}, "odk_fields", "mapping/vid", nil},
+		"a column that the form has not": {func(w *world) {
+			w.draft.ODK.ODataURL += "?$select=__id,vid,person,where,sex"
+		}, map[string]string{"odk_form": "ok readable", "odk_fields": "failure no_such_column"}, "odk_fields", "odk_odata_url", nil},
+		"a column of a repeat": {func(w *world) {
+			w.draft.ODK.ODataURL += "?$select=__id,vid,person,where,child/name"
+		}, map[string]string{"odk_form": "ok readable", "odk_fields": "failure odk_400.24"}, "odk_fields", "odk_odata_url", nil},
+		"a column of the system that Central has not": {func(w *world) {
+			w.draft.ODK.ODataURL += "?$select=__id,vid,person,where,__system/none"
+		}, map[string]string{"odk_fields": "failure odk_400.23"}, "odk_fields", "odk_odata_url", nil},
+		"columns that it has": {func(w *world) {
+			w.draft.ODK.ODataURL += "?$select=__id,vid,person/name,person/gender,where"
+		}, map[string]string{"odk_form": "ok readable", "odk_fields": "ok known"}, "", "", nil},
 		"a clock that is apart": {func(w *world) {
 			w.central.SetFaults(centralsim.Faults{DateAheadMS: int((20 * time.Minute).Milliseconds())})
 		}, map[string]string{"odk_form": "ok readable", "odk_clock": "warning clock_apart"}, "odk_clock", "odk_base_url", nil},

@@ -93,7 +93,7 @@ func (r Rules) unselected(c seeding.Connector) string {
 	}
 	_, paths := r.FormPaths(c)
 	for _, path := range paths {
-		wanted := strings.ReplaceAll(path, ".", "/")
+		wanted := seeding.FieldPath(path)
 		if !slices.ContainsFunc(chosen, func(name string) bool {
 			name = strings.TrimSpace(name)
 			return wanted == name || strings.HasPrefix(wanted, name+"/") || strings.HasPrefix(name, wanted+"/")
@@ -186,14 +186,10 @@ func emptySubmission() seeding.Record {
 }
 
 // FormPaths are the fields of the form that a mapping reads, each once, such as
-// "person.name": those of simple paths, and of other expressions the fields that they
-// begin with. What is not mandatory and mapped as by default, here or in MTS, need not be
-// there. The
-// field of VIDs is "" if it is no simple path.
+// person.name, as far as its expressions tell. What is not mandatory and mapped as by
+// default, here or in MTS, need not be there. The field of VIDs is "" if they may come of
+// several, or of an element of a list.
 func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
-	if simplePath.MatchString(c.Source.Mapping.VID) {
-		vid = c.Source.Mapping.VID
-	}
 	for _, field := range seeding.MTSFields {
 		expressions := expressionsOf(c.Source.Mapping, field)
 		byDefault := slices.Equal(expressions, expressionsOf(Defaults().Source.Mapping, field)) || slices.Equal(expressions, []string{field})
@@ -201,21 +197,23 @@ func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
 			continue
 		}
 		for _, expression := range expressions {
-			reads := []string{expression}
-			if !simplePath.MatchString(expression) {
-				outcome, err := r.Mappings.Foresee(expression, nil)
-				if err != nil {
-					continue
-				}
-				reads = outcome.Reads
+			outcome, err := r.Mappings.Foresee(expression, r.readBy(expression))
+			if err != nil {
+				continue
 			}
-			paths = append(paths, reads...)
+			paths = append(paths, outcome.Paths...)
+			if field == "vid" && len(outcome.Paths) == 1 && !element.MatchString(expression) {
+				vid = outcome.Paths[0]
+			}
 		}
 	}
-	paths = slices.DeleteFunc(paths, func(path string) bool { return strings.HasPrefix(path, "__") || !simplePath.MatchString(path) })
+	paths = slices.DeleteFunc(paths, func(path string) bool { return strings.HasPrefix(path, "__") })
 	slices.Sort(paths)
 	return vid, slices.Compact(paths)
 }
+
+// element matches what takes elements of a list.
+var element = regexp.MustCompile(`\[\s*[0-9:\]]`)
 
 var errNamesRegistrant = errors.New("names a registrant")
 

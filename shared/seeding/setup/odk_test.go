@@ -68,10 +68,10 @@ func TestSelectedFieldsAreThoseOfTheMapping(t *testing.T) {
 		"": "", "?$select=*": "", "?$expand=*": "",
 		"?$select=__id,vid,person,where,phone,email":                                                    "",
 		"?%24select=vid,person%2Fname,person/family,person/gender,person/dob,where/address,phone,email": "",
-		"?$select=vid":               "person",
+		"?$select=vid":               "person.dob",
 		"?$select=vid,person,phone":  "where.address",
 		"?$select=VID,person,where":  "vid",
-		"?$select=vid,persons,where": "person",
+		"?$select=vid,persons,where": "person.dob",
 	} {
 		p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true}
 		p.Connector.ODK.ODataURL += "/Submissions" + query
@@ -91,7 +91,7 @@ func TestSelectedFieldsAreThoseOfTheMapping(t *testing.T) {
 func TestPathsOfAForm(t *testing.T) {
 	c := completeODK()
 	vid, paths := rules().FormPaths(c)
-	if want := []string{"person", "person.dob", "person.family", "person.name", "vid", "where.address"}; vid != "vid" || !slices.Equal(paths, want) {
+	if want := []string{"person.dob", "person.family", "person.gender", "person.name", "vid", "where.address"}; vid != "vid" || !slices.Equal(paths, want) {
 		t.Errorf("%s %v", vid, paths)
 	}
 	c.Source.Mapping.EmailID = "emailId" // the default of MTS
@@ -99,6 +99,28 @@ func TestPathsOfAForm(t *testing.T) {
 	vid, paths = rules().FormPaths(c)
 	if want := []string{"ids", "person.dob", "person.family", "person.name", "phone", "where.address"}; vid != "" || !slices.Equal(paths, want) {
 		t.Errorf("%q %v", vid, paths)
+	}
+}
+
+// A name counts in whatever way it is written.
+func TestPathsOfAFormAreFoundInEachSpelling(t *testing.T) {
+	for expression, want := range map[string][]string{
+		`"my-vid"`:                     {`"my-vid"`},
+		`["my vid"]`:                   {`"my vid"`},
+		`["vid"]`:                      {"vid"},
+		`person."full.name"`:           {`person."full.name"`},
+		`person["vid"] // .vid`:        {"person.vid", "vid"},
+		`person | (."vid" | tostring)`: {"person.vid"},
+		`g | if .kind == "x" then .a.b else .["c"].d end`: {"g.a.b", "g.c.d", "g.kind"},
+		`vid | ltrimstr("PH")`:                            {"vid"},
+	} {
+		c := completeODK()
+		c.Source.Mapping = seeding.Mapping{VID: expression}
+		c.Source.Mandatory = nil
+		vid, paths := rules().FormPaths(c)
+		if !slices.Equal(paths, want) || len(want) == 1 && vid != want[0] || len(want) > 1 && vid != "" {
+			t.Errorf("%s: %q %q, want %q", expression, vid, paths, want)
+		}
 	}
 }
 

@@ -94,11 +94,22 @@ func (c *central) Page(_ context.Context, w seeding.Window, most int) (list []se
 	return slices.Clone(list), more, c.fake.begin("Form.Page", shown(w), fmt.Sprint(most))
 }
 
-func (c *central) Read(context.Context, seeding.Window, func(seeding.Submission) error) error {
-	panic("submit reads no records")
+func (c *central) Read(_ context.Context, w seeding.Window, each func(seeding.Submission) error) error {
+	if err := c.fake.begin("Form.Read", shown(w)); err != nil {
+		return err
+	}
+	for _, s := range c.in(w) {
+		if err := each(seeding.Submission{SubmissionRef: s}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *central) ReadSome(_ context.Context, ids []string, each func(seeding.Submission) error) error {
+	if err := c.fake.begin("Form.ReadSome"); err != nil {
+		return err
+	}
 	for _, s := range c.list {
 		if slices.Contains(ids, s.ID) {
 			if err := each(seeding.Submission{SubmissionRef: s}); err != nil {
@@ -106,7 +117,7 @@ func (c *central) ReadSome(_ context.Context, ids []string, each func(seeding.Su
 			}
 		}
 	}
-	return c.fake.begin("Form.ReadSome")
+	return nil
 }
 
 // OpenForm implements Forms.

@@ -222,6 +222,27 @@ func TestWindowOfARefusedPullIsPulledAgain(t *testing.T) {
 	}
 }
 
+// If Central refuses what MTS asks for, such as a column of $select that the form has
+// not, the problem says so, and not that MTS reads nothing.
+func TestWhatCentralRefusesOfAPullIsTheProblem(t *testing.T) {
+	for _, n := range []int{1, 100} { // by its id, and as a window
+		f := newODK()
+		f.fill(n, time.Minute)
+		f.during["Submit"] = func() error {
+			return &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.CodeNothingPulled}
+		}
+		refused := func() error { return &seeding.Fault{Kind: seeding.RefusedRequest, Code: "ODK-400.23"} }
+		f.during["Form.Read"], f.during["Form.ReadSome"] = refused, refused
+		f.state.Due = f.now
+		if err := f.work(t); err != nil {
+			t.Fatal(err)
+		}
+		if p := f.state.Problems[seeding.ProblemODK]; p.Named.Fault != "ODK-400.23" || len(f.open) != 0 {
+			t.Errorf("%d: problems %+v, %d open", n, f.state.Problems, len(f.open))
+		}
+	}
+}
+
 // "No submissions" of a window whose submissions were deleted meanwhile is no problem.
 func TestNothingIsLeftToPull(t *testing.T) {
 	f := newODK()

@@ -299,14 +299,14 @@ func (s *Submitter) nothingPulled(ctx context.Context, v view, batch seeding.Bat
 	if err := seeding.IgnoreConflict(s.Store.Close(ctx, batch)); err != nil {
 		return err
 	}
-	n, err := s.countThere(ctx, v.connector, batch)
+	there, err := s.stillThere(ctx, v.connector, batch)
 	fault, atForm := asFault(err)
 	switch {
 	case atForm:
 	case err != nil:
 		_, err = s.chooseFailed(ctx, v, err)
 		return err
-	case n == 0: // deleted meanwhile
+	case !there: // deleted meanwhile
 		return nil
 	default:
 		fault = &seeding.Fault{Kind: seeding.RefusedRequest, Code: seeding.NoSubmissions}
@@ -318,18 +318,26 @@ func (s *Submitter) nothingPulled(ctx context.Context, v view, batch seeding.Bat
 // asFault finds the fault of a remote call in an error.
 func asFault(err error) (*seeding.Fault, bool) { return errors.AsType[*seeding.Fault](err) }
 
-// countThere is how many submissions of a batch Central has.
-func (s *Submitter) countThere(ctx context.Context, c seeding.Connector, b seeding.Batch) (n int, err error) {
+// stillThere reports whether Central gives a submission of a batch, read as MTS reads it:
+// what Central refuses then, such as a column, is its error.
+func (s *Submitter) stillThere(ctx context.Context, c seeding.Connector, b seeding.Batch) (there bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, s.Times.PageLimit)
 	defer cancel()
 	form, err := s.openForm(ctx, c)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
+	first := func(seeding.Submission) error { return errOneIsThere }
 	if len(b.Submissions) == 0 {
-		n, err = form.Count(limited, b.Window)
-		return n, ofCentral(err)
+		err = form.Read(limited, b.Window, first)
+	} else {
+		err = form.ReadSome(limited, b.Submissions, first)
 	}
-	err = form.ReadSome(limited, b.Submissions, func(seeding.Submission) error { n++; return nil })
-	return n, ofCentral(err)
+	if errors.Is(err, errOneIsThere) {
+		return true, nil
+	}
+	return false, ofCentral(err)
 }
+
+// errOneIsThere ends reading.
+var errOneIsThere = errors.New("a submission is there")
