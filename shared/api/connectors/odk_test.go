@@ -2,6 +2,7 @@ package connectors_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"reflect"
 	"slices"
@@ -60,6 +61,17 @@ func TestConnectorOfODKIsSavedAndRead(t *testing.T) {
 	other := read.body
 	other["registry"].(map[string]any)["vid_type"] = "VID"
 	s.want(200, "PUT", path, inJSON(other), "If-Match", `"2"`)
+}
+
+// A time to come is accepted, and said beside what was saved.
+func TestReceivedFromTheFutureIsWarnedOf(t *testing.T) {
+	s := newService(t)
+	for at, want := range map[time.Duration]string{-time.Hour: "<nil>", time.Hour: "[map[code:received_future detail:is in the future; until then no submission is taken pointer:/odk/received_from]]"} {
+		saved := s.want(201, "POST", "/connectors", withODK("odk.received_from", s.now.Add(at).Format(time.RFC3339)))
+		if got := fmt.Sprint(saved.body["warnings"]); got != want {
+			t.Errorf("%s: %s", at, got)
+		}
+	}
 }
 
 func inJSON(v any) string {

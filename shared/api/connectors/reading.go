@@ -126,6 +126,7 @@ var pointers = map[setup.Field]string{
 	setup.ODKODataURL:    "/odk/odata_url",
 	setup.ODKEmail:       "/odk/email",
 	setup.ODKPassword:    "/odk/password",
+	setup.ODKReceived:    "/odk/received_from",
 	setup.SubmissionType: "/odk/submission_type",
 	setup.OneByOne:       "/registry/read_one_by_one",
 

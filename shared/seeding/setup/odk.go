@@ -18,6 +18,7 @@ const (
 	ODKODataURL    Field = "odk_odata_url"
 	ODKEmail       Field = "odk_email"
 	ODKPassword    Field = "odk_password"
+	ODKReceived    Field = "odk_received"
 	SubmissionType Field = "submission_type"
 	OneByOne       Field = "read_one_by_one"
 )
@@ -78,6 +79,14 @@ func (r Rules) checkODK(p Proposal) (wrong []Finding) {
 		wrong = append(wrong, find(OneByOne, "odk_unused", instead))
 	}
 	return wrong
+}
+
+// doubtODK: a form may be one for days to come, or the day was mistyped.
+func doubtODK(p Proposal) []Finding {
+	if !p.Connector.FromODK() || !p.readable(ODKReceived) || !p.Connector.ODK.Received.After(p.Now) {
+		return nil
+	}
+	return []Finding{find(ODKReceived, "received_future", "is in the future; until then no submission is taken")}
 }
 
 // unselected is a field that the mapping reads and that the $select of the form's

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
 	"openg2p.org/mts-connector/shared/seeding/setup"
@@ -36,6 +37,31 @@ func TestMappingOfAFormNeedsNoFields(t *testing.T) {
 		isRefused := expression == `person..x)`
 		if (len(found) == 0) != (want == "" && !isRefused) || want != "" && !strings.Contains(found[0].Text, want) {
 			t.Errorf("%s: %v", expression, found)
+		}
+	}
+}
+
+// A time to come is only warned of: a form may be for days to come.
+func TestReceivedFromTheFutureIsAWarning(t *testing.T) {
+	now := time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		received time.Time
+		unread   bool
+		warned   bool
+	}{
+		"none":             {},
+		"before":           {received: now.Add(-time.Hour)},
+		"now":              {received: now},
+		"in a year":        {received: now.AddDate(1, 0, 0), warned: true},
+		"wrong in itself":  {received: now.AddDate(1, 0, 0), unread: true},
+		"in a millisecond": {received: now.Add(time.Millisecond), warned: true},
+	} {
+		p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true, Now: now,
+			Unread: func(f setup.Field) bool { return c.unread && f == setup.ODKReceived }}
+		p.Connector.ODK.Received = c.received
+		found := doubtful(p)
+		if warned := len(found) == 1 && found[0].Field == setup.ODKReceived && found[0].Code == "received_future"; warned != c.warned || !warned && len(found) > 0 || len(wrong(p)) > 0 {
+			t.Errorf("%s: %v %v", name, found, wrong(p))
 		}
 	}
 }

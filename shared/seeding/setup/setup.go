@@ -141,7 +141,7 @@ func (r Rules) Check(p Proposal) (wrong, doubtful []Finding) {
 	ofCallback, doubtfulCallback := r.checkCallback(p)
 	ofOutput, doubtfulOutput := r.checkOutput(p)
 	wrong = slices.Concat(wrong, ofDomain, ofMapping, ofCallback, ofOutput, checkFields(p))
-	return wrong, slices.Concat(doubtAddress(p), doubtful, doubtfulMapping, doubtfulCallback, doubtfulOutput, checkCredentials(p))
+	return wrong, slices.Concat(doubtAddress(p), doubtODK(p), doubtful, doubtfulMapping, doubtfulCallback, doubtfulOutput, checkCredentials(p))
 }
 
 // checkTypes: of the same type, a VID and a token could not be distinguished.
