@@ -1,6 +1,7 @@
 package seeding
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -126,6 +127,34 @@ func (b Batch) HasPart(id string) bool { return slices.Contains(b.Parts, id) }
 // rejections were written before that.
 func (b Batch) HasParts(parts []AnswerPart) bool {
 	return !slices.ContainsFunc(parts, func(p AnswerPart) bool { return !b.HasPart(p.ID()) })
+}
+
+// Fresh is what another answer adds to the totals, so that no record counts twice. A
+// token counts in place of what was said before; anything else counts only of as many as
+// nothing was said of yet.
+func (b Batch) Fresh(said Totals) (add Totals) {
+	t := b.Totals
+	t.Sent = cmp.Or(t.Sent, b.Count) // an open batch has none yet
+	undecided := t.Pending()
+	take := func(n int) int {
+		n = min(n, undecided)
+		undecided -= n
+		return n
+	}
+	add.Tokenised = max(0, min(said.Tokenised, t.Sent-t.Tokenised))
+	replaced := add.Tokenised - take(add.Tokenised)
+	for _, kind := range []struct {
+		add          *int
+		before, said int
+	}{
+		{&add.NoToken, t.NoToken, said.NoToken}, {&add.Refused, t.Refused, said.Refused},
+		{&add.Conflict, t.Conflict, said.Conflict}, {&add.Duplicate, t.Duplicate, said.Duplicate},
+	} {
+		out := min(replaced, kind.before)
+		replaced -= out
+		*kind.add = take(kind.said) - out
+	}
+	return add
 }
 
 // Wait is the time from claim to deadline.

@@ -131,3 +131,25 @@ func TestWindowBounds(t *testing.T) {
 		t.Errorf("%s and %s, want %s", before, after, want)
 	}
 }
+
+// However often a request is answered, each record counts once, and never more than were
+// sent.
+func TestWhatAnotherAnswerAdds(t *testing.T) {
+	type totals = seeding.Totals
+	for name, c := range map[string]struct {
+		before, said, want totals
+	}{
+		"the first answer":                   {totals{}, totals{Tokenised: 2, Refused: 1}, totals{Tokenised: 2, Refused: 1}},
+		"of a lost batch":                    {totals{Sent: 3}, totals{Tokenised: 2, Conflict: 1}, totals{Tokenised: 2, Conflict: 1}},
+		"nothing is left to be said":         {totals{Sent: 3, Tokenised: 3}, totals{Tokenised: 3, Refused: 3}, totals{}},
+		"something is":                       {totals{Sent: 3, Tokenised: 1, Refused: 1}, totals{Refused: 1, Duplicate: 1}, totals{Refused: 1}},
+		"tokens of the refused":              {totals{Sent: 3, Refused: 3}, totals{Tokenised: 3}, totals{Tokenised: 3, Refused: -3}},
+		"a token of one that was given up":   {totals{Sent: 1, NoToken: 1}, totals{Tokenised: 1}, totals{Tokenised: 1, NoToken: -1}},
+		"tokens of the others, and of these": {totals{Sent: 3, Conflict: 1, Duplicate: 1}, totals{Tokenised: 3}, totals{Tokenised: 3, Conflict: -1, Duplicate: -1}},
+		"more than was sent":                 {totals{Sent: 4, Tokenised: 3, Refused: 3}, totals{Tokenised: 3}, totals{Tokenised: 1, Refused: -1}},
+	} {
+		if got := (seeding.Batch{Count: 3, Totals: c.before}).Fresh(c.said); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}

@@ -84,7 +84,7 @@ type Batches interface {
 	// MarkSubmitted writes MTS's request identifier, and when it came, to a
 	// claimed batch.
 	MarkSubmitted(ctx context.Context, ref BatchRef, requestID string, now time.Time) error
-	// CountParts adds totals and parts to a batch, open or closed; ErrConflict
+	// CountParts adds totals (Batch.Fresh) and parts to a batch, open or closed; ErrConflict
 	// if one of the parts is counted already. What comes for a closed batch is added
 	// to its run, too, and to the figures of the connector if the run is completed.
 	CountParts(ctx context.Context, b Batch, parts []string, add Totals) error

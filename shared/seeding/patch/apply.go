@@ -183,7 +183,7 @@ func (p *Patcher) count(ctx context.Context, a answer, r result) (closed bool, e
 	}
 	b := a.batch
 	b.State, b.Answered, b.Closed = seeding.Patched, a.received(), now
-	b.Totals = b.Totals.Plus(r.totals)
+	b.Totals = b.Totals.Plus(b.Fresh(r.totals))
 	b.Totals.Sent = b.Count - r.gone
 	b.Parts = append(slices.Clone(b.Parts), fresh...)
 	err = p.Store.Close(ctx, b)
@@ -211,6 +211,7 @@ func (p *Patcher) countParts(ctx context.Context, b seeding.Batch, fresh []strin
 	if len(fresh) == 0 {
 		return nil
 	}
+	r.totals = b.Fresh(r.totals)
 	err := p.Store.CountParts(ctx, b, fresh, r.totals)
 	if err == nil {
 		p.measure(r, p.Clock.Now())

@@ -331,6 +331,46 @@ func TestRowsOfSubmissionsThatAreNotOfTheBatch(t *testing.T) {
 	}
 }
 
+// An MTS that answers one request again and again, each time with something else, counts
+// nobody twice: a token counts in place of what was said before, and anything else only
+// of those of whom nothing was said yet.
+func TestAnswersOfOneRequestCountEachSubmissionOnce(t *testing.T) {
+	refuses := func(code string) func(f *fake, n int) seeding.Row {
+		return func(f *fake, n int) seeding.Row { return says(f.rowOf(n), seeding.RowError, "", code) }
+	}
+	gives := func(token string) func(f *fake, n int) seeding.Row {
+		return func(f *fake, n int) seeding.Row {
+			return says(f.rowOf(n), seeding.RowProcessed, fmt.Sprintf(token, n), "")
+		}
+	}
+	const n = 3
+	for name, c := range map[string]struct {
+		answers []func(f *fake, n int) seeding.Row
+		totals  seeding.Totals
+	}{
+		"the same refusal in five spellings": {[]func(*fake, int) seeding.Row{refuses("IDA-MLC-009:vid"), refuses("IDA-MLC-009"), refuses("ATS-REQ-012"), refuses("IDA-MLC-002"), refuses("IDA-MLC-018")},
+			seeding.Totals{Sent: n, Refused: n}},
+		"five tokens for each": {[]func(*fake, int) seeding.Row{gives("T%d"), gives("U%d"), gives("V%d"), gives("W%d"), gives("X%d")},
+			seeding.Totals{Sent: n, Tokenised: n}},
+		"refused, and then tokens": {[]func(*fake, int) seeding.Row{refuses("IDA-MLC-009:vid"), gives("T%d"), refuses("IDA-MLC-002"), gives("U%d"), gives("T%d")},
+			seeding.Totals{Sent: n, Tokenised: n}},
+	} {
+		f := newForm(n)
+		for i, answer := range c.answers {
+			var rows []seeding.Row
+			for one := range n {
+				rows = append(rows, answer(f, one+1))
+			}
+			delete(f.answers, batch)
+			f.answered(part(fmt.Sprint("x", i), 1, 1), rows...)
+			f.patch(t)
+		}
+		if got := f.batches[batch].Totals; got != c.totals || len(f.answers) > 0 {
+			t.Errorf("%s: %+v, want %+v", name, got, c.totals)
+		}
+	}
+}
+
 // An answer that comes late, or again, is applied like any other and counts once; what is
 // there is not created again.
 func TestLateAndRepeatedAnswersOfSubmissions(t *testing.T) {
