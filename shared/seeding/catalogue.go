@@ -94,6 +94,7 @@ func Problems() (all []Raised) {
 		{ProblemDied, counted(InvocationsDied(diedLimit))},
 		{ProblemWrite, saidByAny(OutputUnusable(""))},
 		{ProblemWrite, OutputRefused(&Fault{Code: "{fault}"})},
+		{ProblemWrite, RegistrantsRefused(&Fault{Code: "{fault}"})},
 		{ProblemConfig, KeysUnusable(nil).Description},
 		{ProblemConfig, MappingUnusable(&MappingError{Field: "{field}", Text: "…"}).Description},
 		{ProblemConfig, CallbackUnusable(nil).Description},

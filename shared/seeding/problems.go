@@ -272,6 +272,15 @@ func OutputRefused(f *Fault) Description {
 	).naming(Named{Fault: f.Code, Server: registryServer.code})
 }
 
+// RegistrantsRefused is the problem "write" of registrants that come of submissions.
+func RegistrantsRefused(f *Fault) Description {
+	return describe(
+		"registrants_not_written",
+		"The registry refuses that submissions become registrants, whoever it is for"+bracketed(f.Code)+".",
+		"Give the connector's user the rights to create and write registrants (res.partner), to create and write their identifiers (g2p.reg.id), to read and create their phone numbers (g2p.phone.number) and to read genders (gender.type). If it has them, look into the registry's log for the rule or field that refuses; output_format may say what else a registrant is made of.",
+	).naming(Named{Fault: f.Code, Server: registryServer.code})
+}
+
 // bracketed is a code after words, nothing if an error has none.
 func bracketed(code string) string {
 	if code == "" {

@@ -234,7 +234,11 @@ func (k *Checker) creating(ctx context.Context, r *report, c seeding.Connector, 
 		}
 	}
 	r.add(registrantsLine(all, err))
-	if writesMore(c) {
+	switch {
+	case !writesMore(c):
+	case !all:
+		r.add(notTried(noRegistrants, write)...)
+	default:
 		r.add(k.writes(c, may))
 	}
 	var looks seeding.LookUps

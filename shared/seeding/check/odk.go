@@ -183,11 +183,15 @@ func registrantsLine(may bool, err error) seeding.Line {
 	}, registryUser)
 }
 
+// noRegistrants: what an Output Format sets needs registrants first.
+var noRegistrants = why{"no_registrants", seeding.Description{Text: "Not tried, because the user may not create or change registrants.", Remedy: "See the line above."}}
+
 // odkLines are the lines of this file, for the document of the API.
 func odkLines() (all []seeding.Line) {
 	for _, w := range []why{noCentral, noSession, formNotRead} {
 		all = append(all, notTried(w, odkSignIn, odkForm, odkFields, odkClock)...)
 	}
+	all = append(all, notTried(noRegistrants, write)...)
 	all = append(all, reachLine(nil), accountLine(nil),
 		formLine(seeding.FormFound{Submissions: 3100}, nil), formLine(seeding.FormFound{Submissions: 3100, Open: true}, nil),
 		formFieldsLine(seeding.FormFound{NoColumns: []string{"vid"}}, nil), formFieldsLine(seeding.FormFound{Missing: []string{"vid"}}, nil), formFieldsLine(seeding.FormFound{}, []string{"vid"}),

@@ -183,6 +183,10 @@ func TestWhatIsWrongWithAForm(t *testing.T) {
 			map[string]string{"odk_form": "ok readable", "types": "failure no_such_type", "create": "not_tried no_types", "registrants": "not_tried no_types"}, "types", "submission_type", nil},
 		"no right to registrants": {func(w *world) { w.registry.Deny("res.partner", "create") },
 			map[string]string{"create": "ok allowed", "registrants": "failure denied"}, "registrants", "registry_username", nil},
+		"no right to registrants, with an Output Format": {func(w *world) {
+			w.draft.Output.Format = `{name: .input.person.name, ids: [{id_type: "MOSIP UIN TOKEN", value: .output.token}]}`
+			w.registry.Deny("res.partner", "create")
+		}, map[string]string{"registrants": "failure denied", "write": "not_tried no_registrants"}, "registrants", "registry_username", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newODKWorld(t)

@@ -153,6 +153,9 @@ func (p *Patcher) writeFailed(ctx context.Context, t *turn, a answer, err error)
 		return proceed, err // of the lease
 	case ofOutput && (refused || fault.Kind == seeding.RefusedRights || fault.Kind == seeding.RefusedSchema):
 		p.log(a).Warn("registry call failed", "fault", fault.Error(), "problem", string(seeding.ProblemWrite))
+		if a.connector.FromODK() {
+			return p.waitWrite(ctx, a, seeding.RegistrantsRefused(fault))
+		}
 		return p.waitWrite(ctx, a, seeding.OutputRefused(fault))
 	case refused:
 		return p.waitRefused(ctx, a, seeding.ProblemWrite, fault)

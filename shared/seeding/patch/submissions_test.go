@@ -537,7 +537,7 @@ func TestRegistrantsThatTheRegistryRefuses(t *testing.T) {
 		f = newForm(5)
 		f.registry.refuseNew = func(seeding.NewRegistrant) error { return &seeding.Fault{Kind: kind, Code: "AccessError"} }
 		f.patch(t)
-		if _, raised := f.state.Problems[seeding.ProblemWrite]; !raised || len(f.rejections) > 0 || len(f.answers) != 1 {
+		if p := f.state.Problems[seeding.ProblemWrite]; p.Code != "registrants_not_written" || len(f.rejections) > 0 || len(f.answers) != 1 {
 			t.Errorf("%s: problems %v, rejections %v", kind, f.state.Problems, f.rejections)
 		}
 	}
