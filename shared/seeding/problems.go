@@ -181,7 +181,7 @@ func RubbishTokens(code string) Description {
 // RefusedAlike is the problem "alike". The code is SaidBy.
 var RefusedAlike = describe("refused_alike",
 	"Everybody in a batch was refused with the same code.",
-	"That is seldom the data of each: check mapping, domain and language of the connector, and what MTS and MOSIP demand. The registrants are rejected. When the cause is mended, save the connector, or ask for another attempt of all.",
+	"That is seldom the data of each: check the mapping and the language of the connector, whom it takes, and what MTS and MOSIP demand. Everybody in the batch is rejected. When the cause is mended, save the connector, or ask for another attempt of all.",
 )
 
 // RegistryProblem is the problem of a failed call to the registry. op is the

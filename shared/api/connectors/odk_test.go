@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"openg2p.org/mts-connector/shared/api/connectors"
 	"openg2p.org/mts-connector/shared/seeding"
 )
 
@@ -71,6 +72,27 @@ func TestReceivedFromTheFutureIsWarnedOf(t *testing.T) {
 		if got := fmt.Sprint(saved.body["warnings"]); got != want {
 			t.Errorf("%s: %s", at, got)
 		}
+	}
+}
+
+// What people are told of runs and rejections of both sources speaks of no registrant
+// where it may be a submission.
+func TestSentencesOfBothSourcesAreTrueOfSubmissions(t *testing.T) {
+	all := connectors.Notes()
+	for code, text := range connectors.Reasons() {
+		all[code] = text
+	}
+	for _, code := range []string{
+		string(seeding.NothingNew), string(seeding.NoneReceived), string(seeding.InBatch), string(seeding.Holding), string(seeding.Rejected), string(seeding.PassedOver), string(seeding.EndedEarly),
+		string(seeding.ResentNow), string(seeding.ResentInRun), string(seeding.ResentLater), string(seeding.ResentUnblock), string(seeding.ResentNoRun), string(seeding.ResentStarted),
+		string(seeding.Duplicate), seeding.CodeHeldByOther,
+	} {
+		if text := all[code]; text == "" || strings.Contains(strings.ToLower(text), "registrant") {
+			t.Errorf("%s: %q", code, text)
+		}
+	}
+	if d := seeding.RefusedAlike.SaidBy("IDA-MLC-018"); strings.Contains(d.Text+d.Remedy, "registrant") || d.Remedy == "" {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -125,7 +125,7 @@ func TestRunsAndBatches(t *testing.T) {
 		word  string
 	}{
 		{silent.Tally, "tally"}, {seeding.Tally{}, "vid_type"}, {seeding.Tally{Looked: 9, InBatch: 9}, "next run"},
-		{seeding.Tally{Looked: 9, Holding: 9}, "hold a token"}, {seeding.Tally{Looked: 9, Rejected: 9}, "retry"}, {seeding.Tally{Looked: 9, Invalid: 9}, "mapping"},
+		{seeding.Tally{Looked: 9, Holding: 9}, "have a token"}, {seeding.Tally{Looked: 9, Rejected: 9}, "retry"}, {seeding.Tally{Looked: 9, Invalid: 9}, "mapping"},
 		{seeding.Tally{Looked: 9, NotFound: 9}, "listed"}, {seeding.Tally{Looked: 9, NoVID: 9}, "listed"},
 	} {
 		silent.Tally = c.tally

@@ -151,15 +151,15 @@ var notes = map[seeding.Nobody]string{
 		"Otherwise check registry.vid_type, the status and expiry of these identifiers, and whether the registry's user may read them.",
 	seeding.NothingNew:   "ODK Central has no submission that is new, or was edited, since the run before, so none is sent.",
 	seeding.NoneReceived: "ODK Central has no submission that it received in the time that this import takes, so none is sent.",
-	seeding.InBatch: "Next to all registrants that were looked at are in an open batch already, of this connector or of another that uses the registry, " +
+	seeding.InBatch: "Next to all that were looked at are in an open batch already, of this connector or of another that uses the registry, " +
 		"and nobody is sent twice. The next run sends those who get no token by it; GET …/runs/…/batches of either shows it.",
-	seeding.Holding: "Next to all registrants that were looked at hold a token, or something else of its type, and are not sent. " +
-		"With remove_vids their VIDs are removed; /rejections shows what is in the way of that.",
-	seeding.Rejected: "Next to all registrants that were looked at are rejected, and are not due for another attempt. " +
+	seeding.Holding: "Next to all that were looked at have a token in the registry, or something else of its type, and are not sent. " +
+		"With input_type registry and remove_vids their VIDs are removed; /rejections shows what is in the way of that.",
+	seeding.Rejected: "Next to all that were looked at are rejected, and are not due for another attempt. " +
 		"/rejections says why and until when; /rejections/retry makes an attempt with the next run.",
 	seeding.AllInvalid: "Next to all registrants that were looked at lack what MTS demands, and were rejected unsent. /rejections says what; check the mapping, or correct them in the registry.",
 	seeding.PassedOver: "Nobody was left to be sent; the tally counts why: not_selected by the domain, in_batch, holding a token, rejected before, or invalid.",
-	seeding.EndedEarly: "The run ended before it had sent anybody, because it was cancelled, or the connector was stopped or changed. The next run looks at all VIDs anew.",
+	seeding.EndedEarly: "The run ended before it had sent anybody, because it was cancelled, or the connector was stopped or changed. The next run looks at everybody anew.",
 	seeding.NotFound:   "The registry shows its user next to none of the registrants that were listed. Check their ids, and the companies and groups of the user.",
 	seeding.NoneListed: "Next to all registrants that were listed have no VID that is valid, and no token. Check their identifiers, their status and expiry.",
 }
@@ -168,7 +168,7 @@ var notes = map[seeding.Nobody]string{
 var kindReasons = map[seeding.RejectionKind]string{
 	seeding.Invalid:   "Data that MTS demands is missing.",
 	seeding.Refused:   "MOSIP, or the registry, does not accept this registrant's data.",
-	seeding.Duplicate: "Another registrant holds this person's token: both are probably one person. Look at both in the registry, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
+	seeding.Duplicate: "Somebody else in the registry holds this person's token: both are probably one person. Look at both, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
 	seeding.Conflict:  "The registrant holds another token than MOSIP gives now.",
 	seeding.NoToken:   "MTS took this registrant's data and never answered.",
 	seeding.SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
@@ -183,7 +183,7 @@ var reasons = map[string]string{
 	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",
 	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
 	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
-	seeding.CodeHeldByOther: "Another registrant holds this person's token: both are probably one person. Look at both in the registry, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
+	seeding.CodeHeldByOther: "Somebody else in the registry holds this person's token: both are probably one person. Look at both, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
 	seeding.CodeNotArrived: "MTS is done with this registrant's data, and no token arrived in the registry. With a direct callback only the receiving API is told why: " +
 		"look into its log for the errorCode of MOSIP, or for what it refused itself. What is corrected in the registry is sent at once.",
 	seeding.CodeNoAnswer: "MTS took this registrant's data, alone, and never answered.",

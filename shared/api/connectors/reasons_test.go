@@ -21,7 +21,7 @@ func TestReason(t *testing.T) {
 		{seeding.Refused, "IDA-MLC-005", "The VID cannot be used any more: MOSIP says that it expired, was used up, revoked or deactivated."},
 		{seeding.Refused, "IDA-MPA-007", "MOSIP does not know MTS's licence key. Others were answered"},
 		{seeding.Refused, "IDA-XYZ-999", "MOSIP, or the registry,"},
-		{seeding.Duplicate, "", "Another registrant"},
+		{seeding.Duplicate, "", "Somebody else in the registry"},
 		{seeding.Conflict, seeding.CodeVIDChanged, "The VID was changed"},
 	} {
 		if got := reasonOf(c.kind, c.code); !strings.HasPrefix(got, c.want) {

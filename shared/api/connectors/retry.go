@@ -53,10 +53,10 @@ const nobodyGoes seeding.Resending = "nobody"
 var departures = map[seeding.Resending]string{
 	seeding.ResentNow:     "They go out with a run that begins within a minute.",
 	seeding.ResentInRun:   "Those whom the open run has not come to go out with it, the others with the next run.",
-	seeding.ResentLater:   "They go out with the next run. A retry does not begin it early; an import of their registrants sends them now.",
+	seeding.ResentLater:   "They go out with the next run. A retry does not begin it early; an import that takes them sends them now.",
 	seeding.ResentUnblock: "They go out when the problem is over that keeps the connector from sending; the connector shows it, and what to do.",
-	seeding.ResentNoRun:   "No run is to come, so they do not go out by themselves. An import of their registrants sends them now.",
-	seeding.ResentStarted: "The connector is {status}, so they go out once it is started. An import of their registrants sends them now.",
+	seeding.ResentNoRun:   "No run is to come, so they do not go out by themselves. An import that takes them sends them now.",
+	seeding.ResentStarted: "The connector is {status}, so they go out once it is started. An import that takes them sends them now.",
 	nobodyGoes:            "None of them is rejected, so nobody is sent again.",
 }
 
