@@ -20,15 +20,15 @@ type notIn15 struct {
 }
 
 // readAs15 returns why jq 1.5 does not read a program that gojq reads; the error
-// says where.
-func readAs15(text string) (err error) {
+// says where. The user has not written so many bytes before it.
+func readAs15(text string, added int) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			stop, ok := r.(notIn15)
 			if !ok {
 				panic(r)
 			}
-			at := 1 + utf8.RuneCountInString(text[:stop.at])
+			at := 1 + utf8.RuneCountInString(text[min(added, stop.at):stop.at])
 			err = wrong(stop.code, params{"at": at}, "%s (at character %d)", stop.text, at)
 		}
 	}()

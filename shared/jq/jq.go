@@ -56,9 +56,13 @@ func (Mappings) Compile(m seeding.Mapping) (seeding.Mapper, error) {
 
 // Foresee says what an expression can give, whatever is in the fields of a
 // record, of which the types are known; other fields are null. Its error says in
-// words for the user what is wrong with the expression.
+// words for the user what is wrong with the expression. One of a later jq than MTS has
+// is wrong: MTS itself evaluates those of forms. Compile takes it, as before.
 func (Mappings) Foresee(expression string, fields map[string]seeding.Types) (seeding.Outcome, error) {
 	p, err := compile(expression)
+	if err == nil {
+		err = p.check15(expression)
+	}
 	if err != nil {
 		return seeding.Outcome{}, err
 	}

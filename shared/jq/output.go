@@ -34,7 +34,7 @@ func (Mappings) CompileOutput(text string) (seeding.OutputProgram, error) {
 	if err != nil {
 		return nil, notValidOutput(text, err)
 	}
-	if err := readAs15(text); err != nil {
+	if err := readAs15(text, 0); err != nil {
 		return nil, err
 	}
 	c := checker{text: text, patterns: map[patternKey]*pattern{}, sees: ".input and .output", only15: true}

@@ -51,6 +51,15 @@ func compile(text string) (*program, error) {
 	return &program{query, c.patterns, c.doubts}, nil
 }
 
+// check15 returns why jq 1.5 does not take an expression.
+func (p *program) check15(text string) error {
+	c := checker{text: text, patterns: map[patternKey]*pattern{}, sees: "the record", only15: true}
+	if c.query(p.query, nil); c.wrong != nil {
+		return c.wrong
+	}
+	return readAs15("."+text, 1)
+}
+
 // params are what a text names.
 type params = map[string]any
 
