@@ -184,26 +184,18 @@ func (s *service) replace(w http.ResponseWriter, r *http.Request) error {
 }
 
 // checkOpenBatches refuses what must wait for open batches, as the store does, but
-// before a password is stored, which would be of no use.
+// before a password is stored, which would be of no use. Batches may be of a run that
+// has ended.
 func (s *service) checkOpenBatches(ctx context.Context, before, c seeding.Connector) error {
 	if !c.EndsBatchesOf(before) {
 		return nil
 	}
-	state, err := s.Store.State(ctx, before.ID)
-	if err != nil {
+	open, err := s.Store.OpenBatches(ctx, before.RegistryKey())
+	if seeding.IgnoreDamaged(err) != nil {
 		return err
 	}
-	for _, run := range append(slices.Clone(state.Imports), state.Run) {
-		if run == "" {
-			continue
-		}
-		batches, err := s.Store.RunBatches(ctx, before.RegistryKey(), before.ID, run)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(batches, func(b seeding.Batch) bool { return b.State.Open() }) {
-			return seeding.ErrOpenBatches
-		}
+	if slices.ContainsFunc(open, func(b seeding.Batch) bool { return b.Ref.Connector == before.ID }) {
+		return seeding.ErrOpenBatches
 	}
 	return nil
 }

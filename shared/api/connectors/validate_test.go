@@ -74,6 +74,35 @@ func TestValidateSavesNothing(t *testing.T) {
 	}
 }
 
+// Batches that are open keep the registry, also those of a run that has ended: what
+// validate lets pass, PUT must not refuse.
+func TestValidateSaysOfOpenBatchesWhatSavingSays(t *testing.T) {
+	for _, run := range []string{"r1", "r2", ""} { // that is open now
+		s := newService(t)
+		path := s.create()
+		id := idOf(path)
+		s.store.batches = []seeding.Batch{{Ref: seeding.BatchRef{Registry: s.store.connectors[id].RegistryKey(), Connector: id, Run: "r1", Batch: "b1"}, State: seeding.Submitted}}
+		state := s.store.states[id]
+		state.Run = run
+		s.store.states[id] = state
+		for _, change := range [][]any{{"registry.database", "other"}, {"registry.url", "https://other.example.org"}} {
+			a := s.want(200, "POST", "/connectors/validate", draft(id, with(change...)))
+			if found := a.fieldErrors(); len(found) != 1 || !strings.Contains(found["/registry"], "under way") {
+				t.Errorf("run %q: %s", run, a.Body)
+			}
+			s.want(409, "PUT", path, with(change...), "If-Match", `"1"`)
+		}
+		if len(s.secrets.stored(id)) != 1 {
+			t.Errorf("run %q: a refused request stored a password", run)
+		}
+		s.store.batches[0].Ref.Connector = "another"
+		if found := s.want(200, "POST", "/connectors/validate", draft(id, with("registry.database", "other"))).fieldErrors(); len(found) > 0 {
+			t.Errorf("%v", found)
+		}
+		s.want(200, "PUT", path, with("registry.database", "other"), "If-Match", `"1"`)
+	}
+}
+
 func TestValidateOfAnotherRegistryWhileBatchesAreOpen(t *testing.T) {
 	s := newService(t)
 	path := s.create()
