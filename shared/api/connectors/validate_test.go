@@ -122,7 +122,7 @@ func TestValidateOfAnotherRegistryWhileBatchesAreOpen(t *testing.T) {
 	if found := s.want(200, "POST", "/connectors/validate", draft(id, with("name", "x"))).fieldErrors(); len(found) > 0 {
 		t.Errorf("%v", found)
 	}
-	s.store.fail["State"] = failure{err: errors.New("storage")}
+	s.store.fail["OpenBatches"] = failure{err: errors.New("storage")}
 	s.want(500, "POST", "/connectors/validate", draft(id, with("registry.database", "other")))
 }
 
