@@ -1,10 +1,13 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -89,6 +92,44 @@ func (t Table) Search(ctx context.Context, span Span, most int, visit func(Item)
 			return SortKey(in.ExclusiveStartKey), nil
 		}
 	}
+}
+
+// GetSome reads those items of a partition that are there, by their sort keys, in no
+// order. One query reads as many items as are asked for, from the first of them on; of a
+// partition with few others that is all. What it does not reach is read one by one.
+func (t Table) GetSome(ctx context.Context, partition string, sorts []string) (items []Item, err error) {
+	keys := make([]Key, 0, len(sorts))
+	for _, sort := range slices.Compact(slices.Sorted(slices.Values(sorts))) {
+		if key := (Key{partition, sort}); key.valid() {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	span := Span{Partition: partition, From: keys[0].Sort, To: keys[len(keys)-1].Sort, Limit: len(keys)}
+	reached, err := t.Search(ctx, span, len(keys), func(it Item) (bool, error) {
+		if _, asked := slices.BinarySearchFunc(keys, SortKey(it), func(k Key, sort string) int { return cmp.Compare(k.Sort, sort) }); asked {
+			items = append(items, it)
+		}
+		return true, nil
+	})
+	if err != nil || reached == "" {
+		return items, err
+	}
+	var mu sync.Mutex
+	keys = slices.DeleteFunc(keys, func(k Key) bool { return k.Sort <= reached })
+	err = Parallel(ctx, keys, func(ctx context.Context, key Key) error {
+		it, err := t.Get(ctx, key)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		items = append(items, it)
+		return err
+	})
+	return items, err
 }
 
 func (t Table) query(span Span) *dynamodb.QueryInput {

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -130,28 +128,24 @@ func spansOf(list []storedSpan) (spans []seeding.Span) {
 }
 
 // RejectionsOfSubmissions implements seeding.RejectionsOfSubmissions.
-func (s *Store) RejectionsOfSubmissions(ctx context.Context, registry, connector string, ids []string) ([]seeding.Rejection, error) {
-	var (
-		mu      sync.Mutex
-		found   []seeding.Rejection
-		damaged error
-	)
-	err := dynamo.Parallel(ctx, ids, func(ctx context.Context, id string) error {
-		key := rejectionKey(seeding.Rejection{Registry: registry, Connector: connector, Subject: seeding.Subject{Submission: id}})
-		r, err := get(ctx, s, key, decodeRejection(registry))
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case seeding.IsNotFound(err):
-			return nil
-		case errors.Is(err, seeding.ErrDamaged):
+func (s *Store) RejectionsOfSubmissions(ctx context.Context, registry, connector string, ids []string) (found []seeding.Rejection, err error) {
+	sorts := make([]string, len(ids))
+	for i, id := range ids {
+		sorts[i] = rejectionKey(seeding.Rejection{Connector: connector, Subject: seeding.Subject{Submission: id}}).Sort
+	}
+	items, err := s.connectors.GetSome(ctx, rejections(registry), sorts)
+	if err != nil {
+		return nil, err
+	}
+	var damaged error
+	for _, it := range items {
+		r, err := decodeRejection(registry)(it)
+		if err != nil {
 			damaged = err
-			return nil
-		case err == nil:
-			found = append(found, r)
+			continue
 		}
-		return err
-	})
+		found = append(found, r)
+	}
 	slices.SortFunc(found, func(a, b seeding.Rejection) int { return cmp.Compare(a.Submission, b.Submission) })
-	return found, cmp.Or(err, damaged)
+	return found, damaged
 }

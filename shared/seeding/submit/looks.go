@@ -147,9 +147,11 @@ func changed(ctx context.Context, form seeding.Form, c seeding.Coverage, everyth
 		}
 	}
 	for _, w := range c.Fresh(everything.From, everything.To) {
-		now, _, err := form.Mark(ctx, w, "")
-		if err != nil {
-			return nil, ofCentral(err)
+		now := mark
+		if w != everything {
+			if now, _, err = form.Mark(ctx, w, ""); err != nil {
+				return nil, ofCentral(err)
+			}
 		}
 		spans = append(spans, seeding.Span{Window: w, Mark: now})
 	}

@@ -20,6 +20,7 @@ type post struct {
 type posts struct {
 	read     passRead            // beside them, by the steps
 	rejected []seeding.Rejection // of submissions, as the last plan read them
+	formPage formPage            // by the steps, too
 	all      sync.WaitGroup
 	mu       sync.Mutex
 	count    int  // under way

@@ -74,6 +74,14 @@ const leastPage = 100
 // longestPage is how many it has at most: of each a moment and an id are read.
 const longestPage = 2 * maxPage
 
+// pageSize is how many submissions Central is asked for by who looks at some of them.
+func pageSize(most int) int {
+	if most > leastPage {
+		return longestPage
+	}
+	return leastPage
+}
+
 // lookAtSubmissions reads pages of submissions, the newest first, until the spans of the
 // run are read or the wave is nearly full, as choose does with registrants.
 //
@@ -130,16 +138,21 @@ func (s *Submitter) readSubmissions(ctx context.Context, v view, form seeding.Fo
 		l.run.PassOver = true
 		return nil
 	}
-	began := s.Clock.Now()
-	list, down, err := readPage(ctx, form, w, most)
-	if err != nil {
-		return ofCentral(err)
+	page := &v.posts.formPage
+	if !page.reaches(before, w) {
+		began := s.Clock.Now()
+		refs, from, err := readPage(ctx, form, w, pageSize(most))
+		if err != nil {
+			return ofCentral(err)
+		}
+		*page = formPage{before.ID, before.PassStarted, began, seeding.Window{From: from, To: w.To}, refs}
 	}
+	list, down := page.below(w.To, most)
 	k, err := s.knownOf(ctx, v, registry, open, list)
 	if err != nil {
 		return err
 	}
-	if err := s.forget(ctx, v, k, list, seeding.Window{From: down, To: w.To}, began); err != nil {
+	if err := s.forget(ctx, v, k, list, seeding.Window{From: down, To: w.To}, page.began); err != nil {
 		return err
 	}
 	now, retried := s.Clock.Now(), v.retried()

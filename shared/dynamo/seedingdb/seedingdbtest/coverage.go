@@ -1,6 +1,8 @@
 package seedingdbtest
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"openg2p.org/mts-connector/shared/seeding"
@@ -51,4 +53,18 @@ func (s *suite) ofSubmissions() {
 	s.ok(err, "rejections of submissions")
 	first.Version, second.Version = 1, 1
 	s.same(list, []seeding.Rejection{second, first}, "rejections of submissions")
+
+	var others []seeding.Rejection
+	for i := range 12 { // more between the two than one query reads
+		others = append(others, rejection(mine, fmt.Sprintf("s%02d", i)))
+	}
+	_, err = s.store.PutRejections(s.ctx, others)
+	s.ok(err, "put others")
+	long := strings.Repeat("x", 2000)
+	list, err = s.store.RejectionsOfSubmissions(s.ctx, registry, mine, []string{"uuid:1", odd, "uuid:1", "s99", long})
+	s.ok(err, "rejections of submissions among others")
+	s.same(list, []seeding.Rejection{second, first}, "rejections of submissions among others")
+	list, err = s.store.RejectionsOfSubmissions(s.ctx, registry, mine, nil)
+	s.ok(err, "rejections of no submissions")
+	s.same(len(list), 0, "rejections of no submissions")
 }
