@@ -85,7 +85,7 @@ func TestSentencesOfBothSourcesAreTrueOfSubmissions(t *testing.T) {
 	for _, code := range []string{
 		string(seeding.NothingNew), string(seeding.NoneReceived), string(seeding.InBatch), string(seeding.Holding), string(seeding.Rejected), string(seeding.PassedOver), string(seeding.EndedEarly),
 		string(seeding.ResentNow), string(seeding.ResentInRun), string(seeding.ResentLater), string(seeding.ResentUnblock), string(seeding.ResentNoRun), string(seeding.ResentStarted),
-		string(seeding.Duplicate), seeding.CodeHeldByOther,
+		string(seeding.Duplicate), string(seeding.Refused), string(seeding.NoToken), string(seeding.SetAside), seeding.CodeHeldByOther, seeding.CodeNoAnswer, seeding.CodeSetAside,
 	} {
 		if text := all[code]; text == "" || strings.Contains(strings.ToLower(text), "registrant") {
 			t.Errorf("%s: %q", code, text)

@@ -95,7 +95,7 @@ const (
 var furtherReasons = map[string]string{
 	reasonReads:      "The mapping reads it from: {expressions}.",
 	reasonWholeName:  "A group has a whole name only: map \"name\" too, or leave groups out by the domain.",
-	reasonTriedAgain: "Others were answered, so this registrant is tried again.",
+	reasonTriedAgain: "Others were answered, so this person is tried again.",
 }
 
 // reads says from what the mapping takes a field that is missing or empty; nothing for
@@ -167,29 +167,29 @@ var notes = map[seeding.Nobody]string{
 // kindReasons are for rejections whose code is not in reasons.
 var kindReasons = map[seeding.RejectionKind]string{
 	seeding.Invalid:   "Data that MTS demands is missing.",
-	seeding.Refused:   "MOSIP, or the registry, does not accept this registrant's data.",
+	seeding.Refused:   "MOSIP, or the registry, does not accept this person's data.",
 	seeding.Duplicate: "Somebody else in the registry holds this person's token: both are probably one person. Look at both, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
 	seeding.Conflict:  "The registrant holds another token than MOSIP gives now.",
-	seeding.NoToken:   "MTS took this registrant's data and never answered.",
-	seeding.SetAside:  "The answer for this registrant could not be processed; it is asked for again.",
+	seeding.NoToken:   "MTS took this person's data and never answered.",
+	seeding.SetAside:  "The answer for this person could not be processed; it is asked for again.",
 }
 
 // reasons by code of our own and of the registry; seeding.ReasonOf has those of
 // MTS and MOSIP.
 var reasons = map[string]string{
 	seeding.CodeNotText:     "A mapped field gives a number, a list or an object where MTS takes text only, or a text of more than 1 KB (name, address) or 256 bytes (the others). Choose another field, or take a part of it: \"country_id[1]\" is the name in a relation.",
-	seeding.CodeTooMuchWork: "The mapping needs too much work for this registrant's data, so it was stopped. Make it simpler, or shorten the value.",
+	seeding.CodeTooMuchWork: "The mapping needs too much work for this person's data, so it was stopped. Make it simpler, or shorten the value.",
 	seeding.CodeEmptyHeld:   "The registrant has a token identifier without a value. Delete it in the registry.",
 	seeding.CodeNotToken:    "The registrant has an identifier of the token type that is no MOSIP token. Correct or delete it in the registry.",
 	seeding.CodeOtherToken:  "The registrant holds another token than MOSIP gives now. Check whose VID it is; delete whichever is wrong.",
 	seeding.CodeVIDChanged:  "The VID was changed while the token for the former one was written. Check which is right; if it is the new VID, delete the token.",
 	seeding.CodeHeldByOther: "Somebody else in the registry holds this person's token: both are probably one person. Look at both, and merge them or remove one; if they are two persons, correct the VID that is wrong.",
-	seeding.CodeNotArrived: "MTS is done with this registrant's data, and no token arrived in the registry. With a direct callback only the receiving API is told why: " +
+	seeding.CodeNotArrived: "MTS is done with this person's data, and no token arrived in the registry. With a direct callback only the receiving API is told why: " +
 		"look into its log for the errorCode of MOSIP, or for what it refused itself. What is corrected in the registry is sent at once.",
-	seeding.CodeNoAnswer: "MTS took this registrant's data, alone, and never answered.",
-	seeding.CodeSetAside: "The answer for this registrant could not be processed; it is asked for again.",
+	seeding.CodeNoAnswer: "MTS took this person's data, alone, and never answered.",
+	seeding.CodeSetAside: "The answer for this person could not be processed; it is asked for again.",
 
-	"ODOO-ValidationError": "The registry's rules refuse this token for this registrant.",
-	"ODOO-UserError":       "The registry refuses this token for this registrant.",
+	"ODOO-ValidationError": "The registry's rules refuse this token for this person.",
+	"ODOO-UserError":       "The registry refuses this token for this person.",
 	"ODOO-ValueError":      "The registry cannot take this value as a token.",
 }
