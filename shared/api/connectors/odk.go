@@ -46,8 +46,7 @@ func (body configurationBody) withODK(c seeding.Connector, given bool, before *s
 	}
 	c.ODK = seeding.ODKSource{BaseURL: body.ODK.BaseURL, ODataURL: body.ODK.ODataURL, Email: body.ODK.Email}
 	c.Registry.SubmissionType = body.ODK.SubmissionType
-	received := readTime("/odk/received_from", body.ODK.ReceivedFrom, wrong)
-	c.ODK.Received = received.Truncate(time.Millisecond) // as Central's times are
+	c.ODK.Received = readReceived("/odk/received_from", body.ODK.ReceivedFrom, wrong)
 	if usualDomain(c, before) {
 		c.Source.Domain = ""
 	}
@@ -140,14 +139,31 @@ type windowBody struct {
 	To   string `json:"to"`
 }
 
+// readReceived reads a time of Central to the millisecond, as Central's times are. It may
+// be any that is stored and shown: of the years 1970 to 9999 of UTC. It is zero if it is
+// left out or wrong.
+func readReceived(pointer, text string, wrong *api.FieldErrors) time.Time {
+	if text == "" || wrong.Touch(pointer) {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if at = at.UTC().Truncate(time.Millisecond); err != nil || at.UnixMilli() < 0 || at.Year() > 9999 {
+		wrong.Add(pointer, api.Flaw{Code: "time_received", Detail: receivedWanted})
+		return time.Time{}
+	}
+	return at
+}
+
+const receivedWanted = `must be a date and time with its offset, in the years 1970 to 9999 of UTC, such as "2026-12-01T06:00:00Z" or "2026-12-01T09:00:00+03:00"`
+
 // read reads the window of an import; the zero Window if none is given.
 func (b *windowBody) read(wrong *api.FieldErrors) seeding.Window {
 	if b == nil {
 		return seeding.Window{}
 	}
 	w := seeding.Window{
-		From: readTime("/window/from", b.From, wrong).Truncate(time.Millisecond),
-		To:   readTime("/window/to", b.To, wrong).Truncate(time.Millisecond),
+		From: readReceived("/window/from", b.From, wrong),
+		To:   readReceived("/window/to", b.To, wrong),
 	}
 	if w.Empty() && !wrong.Touch("/window") {
 		wrong.Add("/window/to", api.Flaw{Code: "window_ends", Detail: "must be after from"})

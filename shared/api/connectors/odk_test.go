@@ -123,6 +123,7 @@ func TestWhatAConnectorOfODKMayNotBe(t *testing.T) {
 		"fields":                   {withODK("fields", []string{"name"}), map[string]string{"/fields": "does not count with input_type odk"}},
 		"one by one":               {withODK("registry.read_one_by_one", true), map[string]string{"/registry/read_one_by_one": "does not count with input_type odk"}},
 		"no such day":              {withODK("odk.received_from", "2026-02-31T00:00:00Z"), map[string]string{"/odk/received_from": "must be a date and time"}},
+		"a year before 1970":       {withODK("odk.received_from", "1969-12-31T23:59:59Z"), map[string]string{"/odk/received_from": "must be a date and time with its offset, in the years 1970 to 9999"}},
 		"a mapping that is no jq":  {withODK("mapping.gender", "person..x)"), map[string]string{"/mapping/gender": ""}},
 		"a mapping of nothing":     {withODK("mapping.gender", "|\"M\""), map[string]string{"/mapping/gender": "reads no field"}},
 		"an update of nobody":      {withODK("output_format", `{partner_id: .input.id, id_type: "MOSIP UIN TOKEN", value: .output.token}`), map[string]string{"/output_format": "names a registrant"}},
@@ -288,6 +289,32 @@ func TestImportOfAWindow(t *testing.T) {
 	of := s.create() + "/imports"
 	if got := s.want(422, "POST", of, `{"window":{"from":"2026-11-20T16:00:00Z","to":"2026-11-21T16:00:00Z"}}`).fieldErrors(); got["/window"] == "" {
 		t.Errorf("%v", got)
+	}
+}
+
+// The window may be anything from 1970 on, and end in the future.
+func TestImportOfAWindowTakesTheYears1970To9999(t *testing.T) {
+	s := newService(t)
+	path := s.want(201, "POST", "/connectors", withODK("odk.received_from", "1970-01-01T00:00:00Z")).Header().Get("Location")
+	if got := s.want(200, "GET", path, "").body["odk"].(map[string]any)["received_from"]; got != "1970-01-01T00:00:00Z" {
+		t.Errorf("received_from is %v", got)
+	}
+	for _, w := range [][2]string{{"1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"}, {"1970-01-01T03:00:00+03:00", "9999-12-31T23:59:59.999Z"}} {
+		run := s.want(202, "POST", path+"/imports", fmt.Sprintf(`{"window":{"from":%q,"to":%q}}`, w[0], w[1])).body
+		if got, want := run["selection"].(map[string]any)["window"], (map[string]any{"from": "1970-01-01T00:00:00Z", "to": w[1]}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, not %v", got, want)
+		}
+	}
+	for _, w := range []struct{ from, to, at string }{
+		{"0001-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "/window/from"},
+		{"1969-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z", "/window/from"},
+		{"1970-01-01T00:00:00+03:00", "2026-01-01T00:00:00Z", "/window/from"},
+		{"2026-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "/window/to"},
+	} {
+		wrong := s.want(422, "POST", path+"/imports", fmt.Sprintf(`{"window":{"from":%q,"to":%q}}`, w.from, w.to)).fieldErrors()
+		if len(wrong) != 1 || !strings.Contains(wrong[w.at], "in the years 1970 to 9999") {
+			t.Errorf("%+v: %v", w, wrong)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"openg2p.org/mts-connector/shared/dynamo"
 	"openg2p.org/mts-connector/shared/seeding"
@@ -255,6 +256,16 @@ func encodeNewRun(r seeding.Run) dynamo.Item {
 	return it
 }
 
+// importedWindow is the window of an import of submissions; the zero Window if it has
+// none. From 1970 on is stored as 0.
+func importedWindow(r *dynamo.Reader) seeding.Window {
+	to := r.Instant("to")
+	if to.IsZero() {
+		return seeding.Window{}
+	}
+	return seeding.Window{From: time.UnixMilli(r.Number("from")).UTC(), To: to}
+}
+
 func decodeRun(it dynamo.Item) (seeding.Run, error) {
 	r := dynamo.NewReader(it)
 	r.Form(1)
@@ -267,7 +278,7 @@ func decodeRun(it dynamo.Item) (seeding.Run, error) {
 		Connector:   strings.TrimPrefix(key.Partition, runs("")),
 		Kind:        cmp.Or(seeding.RunKind(r.Text("kind")), seeding.Recurring),
 		Registry:    r.Text("registry"),
-		Selection:   seeding.Selection{Listed: r.Int("listed"), Domain: r.Text("domain"), Window: seeding.Window{From: r.Instant("from"), To: r.Instant("to")}},
+		Selection:   seeding.Selection{Listed: r.Int("listed"), Domain: r.Text("domain"), Window: importedWindow(r)},
 		Version:     r.Int("version"),
 		Due:         r.Instant("due"),
 		Started:     r.Instant("started"),

@@ -61,6 +61,14 @@ func (s *suite) orders() {
 	_, err = s.store.Run(s.ctx, c.ID, full.Run.ID)
 	s.fails(err, seeding.ErrNotFound, "run that was one too many")
 
+	all := s.connector("window")
+	whole := s.order(all, "whole")
+	whole.Run.Selection.Window = seeding.Window{From: time.UnixMilli(0).UTC(), To: time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)}
+	s.ok(s.store.OpenImport(s.ctx, whole, t0), "open one of all years")
+	got, err = s.store.Run(s.ctx, all.ID, whole.Run.ID)
+	s.ok(err, "run of all years")
+	s.same(got, whole.Run, "run of all years")
+
 	raced := s.connector("raced")
 	outcomes := s.race(func(racer int) error {
 		o := s.order(raced, fmt.Sprintf("raced-%d", racer), 7)
