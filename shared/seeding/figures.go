@@ -53,11 +53,12 @@ type GroupCount struct {
 	FirstTried, LastTried time.Time
 	Next                  time.Time // the earliest next attempt by time; zero if none has one
 	Registrants           []int64   // the first of them, up to five
+	Submissions           []string  // instead, of a connector of ODK: their ids
 }
 
 const (
 	maxExamples = 5
-	maxGroups   = 24 // so that all are read with one unit
+	maxGroups   = 24 // so that all are read with one unit, those with ids of submissions with a few
 )
 
 // RejectionCount counts the rejections of a connector by their groups.
@@ -80,10 +81,12 @@ func CountOf(at time.Time, total int, groups []GroupCount) RejectionCount {
 func (c *RejectionCount) Add(r Rejection) {
 	one := GroupCount{
 		Group: r.Group(), Count: 1, Oldest: r.Since, Newest: r.Since, FirstTried: r.LastAttempt, LastTried: r.LastAttempt,
-		Next: r.Next, Registrants: []int64{r.Registrant},
+		Next: r.Next,
 	}
-	if r.Registrant == 0 { // a submission
-		one.Registrants = nil
+	if r.Submission != "" {
+		one.Submissions = []string{r.Submission}
+	} else {
+		one.Registrants = []int64{r.Registrant}
 	}
 	if c.groups == nil {
 		c.groups = map[Group]GroupCount{}
@@ -103,10 +106,14 @@ func (g GroupCount) plus(more GroupCount) GroupCount {
 	if g.Next.IsZero() || !more.Next.IsZero() && more.Next.Before(g.Next) {
 		g.Next = more.Next
 	}
-	if room := maxExamples - len(g.Registrants); room > 0 {
-		g.Registrants = append(slices.Clip(g.Registrants), more.Registrants[:min(room, len(more.Registrants))]...)
-	}
+	g.Registrants, g.Submissions = examples(g.Registrants, more.Registrants), examples(g.Submissions, more.Submissions)
 	return g
+}
+
+// examples are the first of two lists.
+func examples[T any](list, more []T) []T {
+	room := max(0, maxExamples-len(list))
+	return append(slices.Clip(list), more[:min(room, len(more))]...)
 }
 
 // Groups are the counts, the largest first. Beyond two dozen groups the smallest of

@@ -101,3 +101,18 @@ func TestPendingIsThatOfTheLastPass(t *testing.T) {
 		t.Errorf("after late answers: %d", r.Pending())
 	}
 }
+
+// A group of submissions has the ids of the first of them as examples, and no registrants.
+func TestGroupsHaveUpToFiveExamples(t *testing.T) {
+	var people, submissions seeding.RejectionCount
+	for n := range 7 {
+		people.Add(seeding.Rejection{Subject: seeding.Member{Registrant: int64(n + 1)}.Subject(), Kind: seeding.Refused})
+		submissions.Add(seeding.Rejection{Subject: seeding.Subject{Submission: fmt.Sprint("uuid:", n+1)}, Kind: seeding.Refused})
+	}
+	if g := people.Groups()[0]; fmt.Sprint(g.Registrants) != "[1 2 3 4 5]" || len(g.Submissions) > 0 {
+		t.Errorf("%+v", g)
+	}
+	if g := submissions.Groups()[0]; fmt.Sprint(g.Submissions) != "[uuid:1 uuid:2 uuid:3 uuid:4 uuid:5]" || len(g.Registrants) > 0 {
+		t.Errorf("%+v", g)
+	}
+}

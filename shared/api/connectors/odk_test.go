@@ -363,7 +363,8 @@ func TestRunsAndRejectionsOfODK(t *testing.T) {
 		t.Errorf("%q", rows)
 	}
 	groups := s.want(200, "GET", path+"/rejections/groups", "").body["groups"].([]any)
-	if got := groups[0].(map[string]any)["registrants"]; !reflect.DeepEqual(got, []any{}) {
-		t.Errorf("%v", got)
+	group := groups[0].(map[string]any)
+	if !reflect.DeepEqual(group["registrants"], []any{}) || !reflect.DeepEqual(group["submissions"], []any{"uuid:3"}) {
+		t.Errorf("%v", group)
 	}
 }

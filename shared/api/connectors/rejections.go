@@ -321,6 +321,7 @@ type groupDocument struct {
 	NextAttempt *time.Time `json:"next_attempt,omitempty"` // of the first of them
 	AskedAgain  *time.Time `json:"asked_again,omitempty"`  // when somebody last asked for another attempt
 	Registrants []int64    `json:"registrants"`            // up to five of them
+	Submissions []string   `json:"submissions,omitempty"`  // instead, of a connector of ODK
 
 	reasonsDocument
 }
@@ -340,7 +341,7 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 	for _, g := range count.Groups() {
 		example := seeding.Rejection{Kind: g.Kind, Code: g.Code, Next: g.Next, LastAttempt: g.LastTried, Configured: state.Version}
 		document := groupDocument{
-			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: seen(g.Registrants),
+			Kind: g.Kind, Code: g.Code, Count: g.Count, Oldest: g.Oldest, Newest: g.Newest, Registrants: seen(g.Registrants), Submissions: g.Submissions,
 			NextAttempt: moment(attempts.Rejected(example)),
 		}
 		if g.Code != "" {
@@ -362,7 +363,8 @@ func (s *service) groups(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// seen are the examples of a group; of submissions it has none.
+// seen are the registrants that are examples of a group; a version before stored 0 for
+// a submission.
 func seen(registrants []int64) []int64 {
 	return list(slices.DeleteFunc(slices.Clone(registrants), func(id int64) bool { return id == 0 }))
 }

@@ -77,7 +77,7 @@ func (s *Store) CountedRejections(ctx context.Context, connector string) (seedin
 }
 
 // storedGroup is a seeding.GroupCount in an item. Names are short, so that all
-// groups are read with one unit.
+// groups are read with one unit; with ids of submissions it takes a few.
 type storedGroup struct {
 	Kind        seeding.RejectionKind `json:"k"`
 	Code        string                `json:"c,omitempty"`
@@ -88,13 +88,14 @@ type storedGroup struct {
 	Newest      int64                 `json:"l,omitempty"`
 	Next        int64                 `json:"t,omitempty"` // 0 is never
 	Registrants []int64               `json:"r,omitempty"`
+	Submissions []string              `json:"u,omitempty"`
 }
 
 func encodeCount(c seeding.RejectionCount) (dynamo.Item, error) {
 	groups := []storedGroup{}
 	for _, g := range c.Groups() {
 		stored := storedGroup{
-			Kind: g.Kind, Code: g.Code, Count: g.Count, Registrants: g.Registrants,
+			Kind: g.Kind, Code: g.Code, Count: g.Count, Registrants: g.Registrants, Submissions: g.Submissions,
 			FirstTried: g.FirstTried.UnixMilli(), LastTried: g.LastTried.UnixMilli(),
 		}
 		if oldest, newest := g.Oldest.UnixMilli(), g.Newest.UnixMilli(); oldest != stored.FirstTried || newest != stored.LastTried {
@@ -115,7 +116,7 @@ func decodeCount(it dynamo.Item) (seeding.RejectionCount, error) {
 	var groups []seeding.GroupCount
 	for _, g := range readJSON[[]storedGroup](r, "groups") {
 		count := seeding.GroupCount{
-			Group: seeding.Group{Kind: g.Kind, Code: g.Code}, Count: g.Count, Registrants: g.Registrants,
+			Group: seeding.Group{Kind: g.Kind, Code: g.Code}, Count: g.Count, Registrants: g.Registrants, Submissions: g.Submissions,
 			FirstTried: time.UnixMilli(g.FirstTried).UTC(), LastTried: time.UnixMilli(g.LastTried).UTC(),
 		}
 		count.Oldest, count.Newest = count.FirstTried, count.LastTried

@@ -63,17 +63,18 @@ func (s *suite) countedRuns() {
 	for i := range 3 {
 		rejections.Add(seeding.Rejection{Subject: seeding.Member{Registrant: int64(i + 1)}.Subject(), Kind: seeding.Refused, Code: fmt.Sprint("C", i%2), Since: t0, LastAttempt: after(time.Duration(i) * time.Minute), Next: after(time.Hour)})
 	}
+	rejections.Add(seeding.Rejection{Subject: seeding.Subject{Submission: "uuid:1"}, Kind: seeding.SetAside, Since: t0, LastAttempt: t0})
 	rejections.At = after(time.Minute)
 	want.Completed, want.SentBefore, want.Again = after(time.Minute), 2, 1
 	s.ok(s.store.CompleteRun(s.ctx, want, &rejections), "complete")
 	counted(want, "completed run")
 	last := seeding.LastRun{ID: run.ID, Started: run.Started, Completed: want.Completed, Totals: want.Totals, Again: 1}
-	after1 := seeding.Figures{Tokenised: 3, Rejected: 3, Counted: rejections.At, Last: last}
+	after1 := seeding.Figures{Tokenised: 3, Rejected: 4, Counted: rejections.At, Last: last}
 	figures(after1, "figures of the run")
 	count, err := s.store.CountedRejections(s.ctx, c.ID)
 	s.ok(err, "counted rejections")
 	s.same(count.Groups(), rejections.Groups(), "groups")
-	s.same([]any{count.Total, count.At}, []any{3, rejections.At}, "their number and time")
+	s.same([]any{count.Total, count.At}, []any{4, rejections.At}, "their number and time")
 
 	s.ok(s.store.CountParts(s.ctx, lost, []string{"z.1.2"}, seeding.Totals{Tokenised: 1}), "count an answer after the run")
 	want.Totals.Tokenised, after1.Tokenised = 4, 4

@@ -187,6 +187,11 @@ function GroupRow({ connector, group, largest, memory, ask }: { connector: strin
             {t("rejections.examples")} {group.registrants.map((one) => <span key={one}><RegistrantLink connector={connector} registrant={one} /> </span>)}
           </span>
         )}
+        {count > 0 && group.submissions && (
+          <span>
+            {t("rejections.examples")} {group.submissions.map((one) => <span key={one}><Submission id={one} /> </span>)}
+          </span>
+        )}
         <AskedAgain group={group} memory={memory} />
       </th>
       <td data-label={t("rejections.count")} class="number">
