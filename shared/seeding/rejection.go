@@ -64,8 +64,39 @@ func (g Group) Has(r Rejection) bool {
 	return (g.Kind == "" || g.Kind == r.Kind) && (g.Code == "" || g.Code == r.Codes())
 }
 
+// Subjects tells rejections of registrants from those of submissions. The zero Subjects
+// is both.
+type Subjects string
+
+const (
+	Registrants Subjects = "registrants"
+	Submissions Subjects = "submissions"
+)
+
+// subjects are whom a connector sends.
+func subjects(fromODK bool) Subjects {
+	if fromODK {
+		return Submissions
+	}
+	return Registrants
+}
+
+// Subjects are whom the connector sends. Rejections of the others are of its source
+// before.
+func (c Connector) Subjects() Subjects { return subjects(c.FromODK()) }
+
+// Subjects are those of the connector.
+func (s State) Subjects() Subjects { return subjects(s.ODKHost != "") }
+
+// Others are those of the other source.
+func (s Subjects) Others() Subjects { return subjects(s == Registrants) }
+
+// Has reports whether a rejection is of one of them.
+func (s Subjects) Has(r Rejection) bool { return s == "" || s == subjects(r.Submission != "") }
+
 // RejectionFilter selects rejections. A zero member selects all.
 type RejectionFilter struct {
+	Subjects
 	Group
 	Since       time.Time // rejected, and of its kind, since then or later
 	Registrants []int64   // of one of these
@@ -74,7 +105,7 @@ type RejectionFilter struct {
 
 // Has reports whether the filter selects a rejection.
 func (f RejectionFilter) Has(r Rejection) bool {
-	return f.Group.Has(r) && !r.Since.Before(f.Since) &&
+	return f.Subjects.Has(r) && f.Group.Has(r) && !r.Since.Before(f.Since) &&
 		(len(f.Registrants) == 0 || slices.Contains(f.Registrants, r.Registrant)) && (f.Submission == "" || f.Submission == r.Submission)
 }
 

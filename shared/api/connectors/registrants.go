@@ -99,7 +99,7 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 	all, ctx := errgroup.WithContext(r.Context())
 	all.Go(func() (err error) { attempts, err = s.attemptsOf(ctx, c.ID); return err })
 	all.Go(func() (err error) {
-		rejections, next, err = s.listRejections(ctx, c.RegistryKey(), c.ID, of(id), "", mostRejections, callsOfPage)
+		rejections, next, err = s.listRejections(ctx, c.RegistryKey(), c.ID, of(c, id), "", mostRejections, callsOfPage)
 		return err
 	})
 	all.Go(func() (err error) {
@@ -124,8 +124,8 @@ func (s *service) registrant(w http.ResponseWriter, r *http.Request) error {
 }
 
 // of is the filter for the rejections of a registrant.
-func of(registrant int64) seeding.RejectionFilter {
-	return seeding.RejectionFilter{Registrants: []int64{registrant}}
+func of(c seeding.Connector, registrant int64) seeding.RejectionFilter {
+	return seeding.RejectionFilter{Subjects: c.Subjects(), Registrants: []int64{registrant}}
 }
 
 // moreRejections begins the marks of pages that go on with the rejections, before that
@@ -143,7 +143,7 @@ func markAfter(next string) string {
 
 // rejectionsOf goes on with the rejections of a registrant.
 func (s *service) rejectionsOf(w http.ResponseWriter, r *http.Request, c seeding.Connector, registrant int64, page api.Page, mark string) error {
-	list, next, err := s.rejectionDocuments(r.Context(), c, of(registrant), mark, mostRejections)
+	list, next, err := s.rejectionDocuments(r.Context(), c, of(c, registrant), mark, mostRejections)
 	if err != nil {
 		return err
 	}

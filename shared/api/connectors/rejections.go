@@ -163,6 +163,7 @@ func readRejectionPage(r *http.Request, c seeding.Connector, most int) (p reject
 		return p, f, api.NewProblem(api.WrongParameters, "The connector has no rejections of this kind.", api.FieldError{Parameter: other, Flaw: otherSource(c)})
 	}
 	f = readFilter(r.URL.Query())
+	f.Subjects = c.Subjects()
 	p.prefix = encodeFilter(f)
 	if p.Mark == "" {
 		return p, f, nil
@@ -176,7 +177,9 @@ func readRejectionPage(r *http.Request, c seeding.Connector, most int) (p reject
 		return p, f, api.BadCursor()
 	}
 	p.prefix, p.mark = held, parts[filterParts]
-	return p, decodeFilter(held), nil
+	f = decodeFilter(held)
+	f.Subjects = c.Subjects()
+	return p, f, nil
 }
 
 // readFilter reads parameters that the document has checked.
@@ -374,7 +377,7 @@ func seen(registrants []int64) []int64 {
 // may be more.
 func (s *service) count(ctx context.Context, state seeding.State) (count seeding.RejectionCount, complete bool, err error) {
 	if state.Figures.Rejected < mostCounted {
-		found, next, err := s.listRejections(ctx, state.Registry, state.Connector, seeding.RejectionFilter{}, "", mostCounted, callsOfCount)
+		found, next, err := s.listRejections(ctx, state.Registry, state.Connector, seeding.RejectionFilter{Subjects: state.Subjects()}, "", mostCounted, callsOfCount)
 		if err != nil {
 			return count, false, err
 		}
@@ -415,7 +418,7 @@ func (s *service) duplicates(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	filter := seeding.RejectionFilter{Group: seeding.Group{Kind: seeding.Duplicate}}
+	filter := seeding.RejectionFilter{Subjects: state.Subjects(), Group: seeding.Group{Kind: seeding.Duplicate}}
 	found, next, err := s.listRejections(r.Context(), state.Registry, state.Connector, filter, page.Mark, page.Limit, callsOfPage)
 	if err != nil {
 		return err

@@ -508,3 +508,38 @@ func TestTheListShowsFigures(t *testing.T) {
 		t.Errorf("of a run before: %s", open)
 	}
 }
+
+// Rejections of the source that a connector had before are of nobody whom it sends: they
+// are not shown, and a retry does not count them.
+func TestRejectionsOfTheSourceBeforeAreNotShown(t *testing.T) {
+	s := newService(t)
+	ofODK := s.want(201, "POST", "/connectors", withODK()).Header().Get("Location")
+	for path, own := range map[string]string{s.create(): "registrants", ofODK: "submissions"} {
+		c := s.store.connectors[idOf(path)]
+		for i, subject := range []seeding.Subject{seeding.Member{Registrant: 7, Identifier: 21}.Subject(), {Submission: "uuid:1"}} {
+			s.store.rejections = append(s.store.rejections, seeding.Rejection{
+				Registry: c.RegistryKey(), Connector: c.ID, Subject: subject, Kind: seeding.Duplicate, Holder: int64(30 + i), Since: s.now, LastAttempt: s.now, Version: 1,
+			})
+		}
+		list := s.want(200, "GET", path+"/rejections", "").body["rejections"].([]any)
+		rows, _ := s.csvPages(path, "")
+		if len(list) != 1 || len(rows) != 1 || (list[0].(map[string]any)["submission"] != nil) != (own == "submissions") || (rows[0][11] != "") != (own == "submissions") {
+			t.Errorf("%s: %v %q", own, list, rows)
+		}
+		if filtered := s.want(200, "GET", path+"/rejections?kind=duplicate&limit=1", "").body; len(filtered["rejections"].([]any)) != 1 {
+			t.Errorf("%s: %v", own, filtered)
+		}
+		if pairs := s.want(200, "GET", path+"/duplicates", "").body["duplicates"].([]any); len(pairs) != 1 {
+			t.Errorf("%s: %v", own, pairs)
+		}
+		if groups := s.want(200, "GET", path+"/rejections/groups", "").body; groups["total"] != 1.0 {
+			t.Errorf("%s: %v", own, groups)
+		}
+		if again := s.want(200, "POST", path+"/rejections/retry", `{"dry_run": true}`).body; again["count"] != 1.0 {
+			t.Errorf("%s: %v", own, again)
+		}
+		if one := s.want(200, "GET", path+"/registrants/7", "").body["rejections"].([]any); len(one) != map[string]int{"registrants": 1}[own] {
+			t.Errorf("%s: %v", own, one)
+		}
+	}
+}

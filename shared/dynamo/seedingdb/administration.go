@@ -83,7 +83,8 @@ func (s *Store) ReplaceConnector(ctx context.Context, c seeding.Connector, now t
 		if !c.EndsBatchesOf(former) {
 			return writes, nil
 		}
-		if state.Registry != c.RegistryKey() { // those who are rejected in the former registry are nobody's any more
+		// Those who are rejected in the former registry, or of the former source, are nobody's any more.
+		if state.Registry != c.RegistryKey() || former.FromODK() != c.FromODK() {
 			moved.Update += ", #rejected, #counted"
 			writes[1] = s.connectors.ToUpdate(moved)
 		}

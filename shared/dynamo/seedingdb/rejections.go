@@ -142,6 +142,12 @@ func (s *Store) ListRejections(ctx context.Context, registry, connector string, 
 		key := rejectionKey(seeding.Rejection{Connector: connector, Subject: seeding.Subject{Submission: filter.Submission}}).Sort
 		span.From, span.To = max(after, key), key
 	}
+	switch filter.Subjects {
+	case seeding.Submissions:
+		span.From = max(span.From, submissionPrefix)
+	case seeding.Registrants:
+		span.To = submissionPrefix
+	}
 	span.Filter, span.Values = filterOf(filter)
 	if span.Filter == "" && filter.Code == "" {
 		span.Limit = max(limit+2, 200)

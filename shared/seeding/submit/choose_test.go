@@ -340,13 +340,13 @@ func TestWhoIsInAnOpenBatchIsNotChosen(t *testing.T) {
 	}
 }
 
-// Rejections of a connector that was deleted, or that uses another registry now, are
-// deleted and keep no VID, of listed registrants too.
+// Rejections of a connector that was deleted, or that uses another registry or takes
+// submissions now, are deleted and keep no VID, of listed registrants too.
 func TestRejectionsOfConnectorsThatAreAway(t *testing.T) {
 	conflict := func(connector string, r int64) seeding.Rejection {
 		return seeding.Rejection{Connector: connector, Kind: seeding.Conflict, Subject: seeding.Member{Registrant: r, Identifier: 10 + r}.Subject()}
 	}
-	for _, away := range []string{"deleted", "moved"} {
+	for _, away := range []string{"deleted", "moved", "odk"} {
 		for _, listed := range []bool{false, true} {
 			t.Run(fmt.Sprint(away, ", listed ", listed), func(t *testing.T) {
 				f := newFake()

@@ -224,6 +224,9 @@ func (f *fake) State(_ context.Context, id string) (seeding.State, error) {
 	if id == "moved" {
 		state.Registry = "another"
 	}
+	if id == "odk" {
+		state.ODKHost = "https://central"
+	}
 	return state, err
 }
 

@@ -80,11 +80,14 @@ func (s *Submitter) countRejections(ctx context.Context, v view, sent bool) (*se
 	return &count, nil
 }
 
-// eachRejection gives the rejections of a connector to a function, page after page.
+// rejectionsAtOnce, and one more to see whether others follow, are a request of the store.
+const rejectionsAtOnce = 990
+
+// eachRejection gives the rejections of a connector to a function, page after page; those
+// of its source before are left out.
 func (s *Submitter) eachRejection(ctx context.Context, c seeding.Connector, each func(seeding.Rejection)) error {
 	for after := ""; ; {
-		const page = 990 // and one more to see whether others follow: a request of the store
-		list, next, err := s.Store.ListRejections(ctx, c.RegistryKey(), c.ID, seeding.RejectionFilter{}, after, page)
+		list, next, err := s.Store.ListRejections(ctx, c.RegistryKey(), c.ID, seeding.RejectionFilter{Subjects: c.Subjects()}, after, rejectionsAtOnce)
 		if err != nil {
 			return err
 		}
@@ -93,6 +96,24 @@ func (s *Submitter) eachRejection(ctx context.Context, c seeding.Connector, each
 		}
 		if after = next; after == "" {
 			return nil
+		}
+	}
+}
+
+// forgetOthers deletes the rejections that a change of the source left: no run sends
+// them any more. It deletes some; more may be left.
+func (s *Submitter) forgetOthers(ctx context.Context, c seeding.Connector) (more bool, err error) {
+	others := seeding.RejectionFilter{Subjects: c.Subjects().Others()}
+	for after := ""; ; {
+		list, next, err := s.Store.ListRejections(ctx, c.RegistryKey(), c.ID, others, after, rejectionsAtOnce)
+		if err == nil && len(list) > 0 {
+			err = s.Store.DeleteRejections(ctx, list)
+		}
+		if err != nil {
+			return false, err
+		}
+		if after = next; after == "" || len(list) > 0 {
+			return after != "", nil
 		}
 	}
 }

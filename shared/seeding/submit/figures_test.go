@@ -62,7 +62,8 @@ func TestRejectionsAreCountedByThePassThatReadsThem(t *testing.T) {
 			if f.counted == nil || f.counted.Total != c.total || f.counted.At.IsZero() {
 				t.Errorf("counted %+v, want %d", f.counted, c.total)
 			}
-			if anew := len(f.called("ListRejections")) > 0; anew != c.anew || anew != (len(sent) > 0) {
+			// The first call is before the run: it finds none of submissions.
+			if anew := len(f.called("ListRejections")) > 1; anew != c.anew || anew != (len(sent) > 0) {
 				t.Errorf("counted anew: %v; %d batches", anew, len(sent))
 			}
 		})

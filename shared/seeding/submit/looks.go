@@ -174,10 +174,10 @@ func (s *Submitter) dueAgain(ctx context.Context, v view, among seeding.Window) 
 	v.posts.rejected = nil
 	err = s.eachRejection(ctx, v.connector, func(r seeding.Rejection) {
 		count.Add(r)
-		if r.Submission != "" && len(v.posts.rejected) < maxRemembered {
+		if len(v.posts.rejected) < maxRemembered {
 			v.posts.rejected = append(v.posts.rejected, r)
 		}
-		if r.Submission != "" && among.Has(r.Received) && r.Due(now, r.Fingerprint, v.connector.Version, retried) {
+		if among.Has(r.Received) && r.Due(now, r.Fingerprint, v.connector.Version, retried) {
 			due = append(due, millisecond(r.Received))
 		}
 	})

@@ -272,14 +272,14 @@ func (r rules) hidden(p page, first, oneByOne bool) error {
 	return &seeding.Fault{Kind: seeding.RefusedRequest, Code: code}
 }
 
-// isAway reports whether a connector was deleted, or uses another registry now. Its
-// rejections here are nobody's, and must not keep others from removing VIDs.
+// isAway reports whether a connector was deleted, uses another registry now, or takes
+// submissions. Its rejections here are nobody's, and must not keep others from removing VIDs.
 func (s *Submitter) isAway(ctx context.Context, connector, registry string) (bool, error) {
 	state, err := s.Store.State(ctx, connector)
 	if seeding.IsNotFound(err) {
 		return true, nil
 	}
-	return err == nil && state.Registry != registry, err
+	return err == nil && (state.Registry != registry || state.Subjects() != seeding.Registrants), err
 }
 
 // unseen returns why the registry shows next to no registrant of a page, of which

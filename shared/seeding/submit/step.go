@@ -165,6 +165,9 @@ func (s *Submitter) step(ctx context.Context, state seeding.State, run string, p
 	now := s.Clock.Now()
 	p := decide(v, now)
 	if p.do == openRun {
+		if more, err := s.forgetOthers(ctx, v.connector); err != nil || more {
+			return next{due: now, again: more}, err
+		}
 		if v.run, err = s.open(ctx, v, p.due, now); err != nil {
 			return next{}, err
 		}

@@ -101,6 +101,16 @@ func (s *suite) countedRuns() {
 	s.ok(s.store.ReplaceConnector(s.ctx, moved, after(4*time.Hour)), "another registry")
 	after1.Rejected, after1.Counted = 0, time.Time{}
 	figures(after1, "nobody is rejected in another registry")
+	other := next
+	other.ID, other.Version, other.Completed = run.ID+"4", 2, time.Time{}
+	s.ok(s.store.OpenRun(s.ctx, other), "open one there")
+	other.Completed = after(5 * time.Hour)
+	s.ok(s.store.CompleteRun(s.ctx, other, &rejections), "complete it")
+	ofODK := moved
+	ofODK.Version, ofODK.ODK.BaseURL = 3, "https://central.example"
+	s.ok(s.store.ReplaceConnector(s.ctx, ofODK, after(5*time.Hour)), "another source")
+	after1.Last = seeding.LastRun{ID: other.ID, Started: other.Started, Completed: other.Completed}
+	figures(after1, "nobody is rejected of another source")
 	state, err := s.store.State(s.ctx, c.ID)
 	s.ok(err, "state")
 	s.same([]string{state.Name, state.MTSHost, state.RegistryHost}, []string{"elsewhere", "https://mts.example:443", "https://registry.example:443"}, "what lists show")

@@ -108,13 +108,21 @@ func (s *suite) submissions() {
 		"one":                     {seeding.RejectionFilter{Submission: "uuid:0f#1/ü $"}, list[1:2]},
 		"one that begins another": {seeding.RejectionFilter{Submission: "uuid:1"}, nil},
 		"one of another kind":     {seeding.RejectionFilter{Submission: "uuid:1a", Group: seeding.Group{Kind: seeding.SetAside}}, nil},
+		"those of registrants":    {seeding.RejectionFilter{Subjects: seeding.Registrants}, list[:1]},
+		"those of submissions":    {seeding.RejectionFilter{Subjects: seeding.Submissions, Group: seeding.Group{Kind: seeding.Refused}}, list[1:]},
+		"one of the other source": {seeding.RejectionFilter{Subjects: seeding.Registrants, Submission: "uuid:1a"}, nil},
 		"one longer than a key":   {seeding.RejectionFilter{Submission: strings.Repeat("ü", 255)}, nil},
 	} {
-		got, next, err := s.store.ListRejections(s.ctx, registry, "c", c.filter, "", 1)
+		got, next, err := s.store.ListRejections(s.ctx, registry, "c", c.filter, "", 2)
 		s.ok(err, name)
 		s.same(got, c.want, name)
 		s.same(next, "", name+": what follows")
 	}
+	last := pages[2]
+	rest, next, err := s.store.ListRejections(s.ctx, registry, "c", seeding.RejectionFilter{Subjects: seeding.Registrants}, "s:"+last.Submission+"#c", 2)
+	s.ok(err, "go on from a mark of the source before")
+	s.same(len(rest), 0, "what follows it")
+	s.same(next, "", "what follows it")
 	inRange, err := s.store.Rejections(s.ctx, registry, 0, 1<<62)
 	s.ok(err, "read")
 	s.same(inRange, list[:1], "rejections of identifiers")
