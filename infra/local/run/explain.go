@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"openg2p.org/mts-connector/infra/simulators/centralsim"
+	"openg2p.org/mts-connector/infra/world/deployed"
 )
 
 // explain prints how to use what is running.
@@ -19,14 +20,15 @@ func (d *demo) explain(out io.Writer) {
 	if d.settings.callbackBase != "" {
 		back = "MTS calls back at " + d.settings.callbackBase
 	}
-	central := ""
+	central, variables := "", ""
 	if d.centralSimulator != nil {
 		central = fmt.Sprintf("\n  demo ODK Central  %s (form %s; %s/%s may read it)", d.centralSimulator.Address, centralsim.DemoForm, centralsim.DemoUser, centralsim.DemoPassword)
+		variables = "\n" + odkVariables(d.centralSimulator.Address)
 	}
 	fmt.Fprint(out, strings.NewReplacer(
 		"{console}", d.world.ConsoleURL(), "{api}", d.world.APIURL(), "{token}", d.world.Token(), "{connector}", d.connector.ID,
 		"{issuer}", d.world.Issuer().Address(), "{id}", id, "{secret}", secret,
-		"{registry}", d.registrySimulator.Address, "{mts}", d.mtsSimulator.Address, "{reach}", reach, "{back}", back, "{central}", central,
+		"{registry}", d.registrySimulator.Address, "{mts}", d.mtsSimulator.Address, "{reach}", reach, "{back}", back, "{central}", central, "{variables}", variables,
 	).Replace(`It keeps running, with a tick every few seconds, until Ctrl-C.
 
   API               {api}/connectors
@@ -49,7 +51,7 @@ Another token, of an administrator or with another role (viewer, operator):
 What infra/cookbook.md begins with, by which the API can be tried:
 
   export API={api} TOKEN_URL={issuer}/token CLIENT_ID={id} CLIENT_SECRET={secret}
-  export MTS={mts} REGISTRY={registry} DATABASE=g2p REGISTRY_USER=admin REGISTRY_PASSWORD=admin
+  export MTS={mts} REGISTRY={registry} DATABASE=g2p REGISTRY_USER=admin REGISTRY_PASSWORD=admin{variables}
 
 Create a connector for your own MTS and Odoo, and start it:
 
@@ -66,4 +68,11 @@ Create a connector for your own MTS and Odoo, and start it:
   console   {console}   choose Operator
 
 `))
+}
+
+// odkVariables is what the guide to a connector of ODK in README.md begins with, for the
+// form of the demo.
+func odkVariables(central string) string {
+	return fmt.Sprintf("  export CENTRAL=%s FORM=%s ODK_USER=%s ODK_PASSWORD=%s",
+		central, deployed.ODataURL(central, centralsim.DemoForm), centralsim.DemoUser, centralsim.DemoPassword)
 }

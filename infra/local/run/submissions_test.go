@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/centralsim"
@@ -118,5 +119,18 @@ func TestTheReportOfAFormAddsUp(t *testing.T) {
 		if sum != c.sum || right != 500 || misplaced != c.sum {
 			t.Errorf("%s: %d in the lines, %d expected, %d misplaced of %d", name, sum, right, misplaced, expected.Submissions)
 		}
+	}
+}
+
+// The variables are those of the guide, with the address that the demo's connector has.
+func TestVariablesOfTheGuide(t *testing.T) {
+	want := "  export CENTRAL=http://127.0.0.1:4 FORM=http://127.0.0.1:4/v1/projects/1/forms/" + centralsim.DemoForm + ".svc" +
+		" ODK_USER=" + centralsim.DemoUser + " ODK_PASSWORD=" + centralsim.DemoPassword
+	if got := odkVariables("http://127.0.0.1:4"); got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+	odk := (&submissions{centralURL: "http://127.0.0.1:4"}).configuration()["odk"].(map[string]any)
+	if !strings.Contains(want, " FORM="+odk["odata_url"].(string)+" ") {
+		t.Errorf("the connector of the demo has %v", odk)
 	}
 }

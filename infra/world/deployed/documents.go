@@ -105,12 +105,17 @@ func Configuration(name, mtsURL, registryURL, database, password string) map[str
 	}
 }
 
+// ODataURL is the OData address of a form of the first project of an ODK Central.
+func ODataURL(centralURL, form string) string {
+	return centralURL + "/v1/projects/1/forms/" + form + ".svc"
+}
+
 // ODKConfiguration is the same with submissions to a form of the first project of an
 // ODK Central. The form has the fields of centralsim.Registration.
 func ODKConfiguration(configuration map[string]any, centralURL, form, email, password string) map[string]any {
 	configuration["input_type"] = "odk"
 	configuration["odk"] = map[string]any{
-		"base_url": centralURL, "odata_url": centralURL + "/v1/projects/1/forms/" + form + ".svc", "email": email, "password": password,
+		"base_url": centralURL, "odata_url": ODataURL(centralURL, form), "email": email, "password": password,
 	}
 	configuration["mapping"] = map[string]any{
 		"vid": "vid", "name": []string{"person.name"}, "gender": "person.gender", "dob": "person.dob",
