@@ -12,7 +12,7 @@ var meanings = map[string]meaning{
 	// What an Output Format gives for a record.
 	CodeOutputFailed: {BlameData, "The Output Format fails for this person's record, so nothing was written.", ""},
 	CodeOutputSpent:  {BlameData, "The Output Format needs too much work for this person's record, so it was stopped and nothing was written.", ""},
-	CodeOutputEmpty:  {BlameData, "The Output Format gives nothing (null) for this person's record, so nothing was written. If such registrants are not meant, leave them out by the domain.", ""},
+	CodeOutputEmpty:  {BlameData, "The Output Format gives nothing (null) for this person's record, so nothing was written. If such people are not meant, nothing is to be done; a connector of the registry can leave them out by its domain.", ""},
 	CodeOutputShape: {BlameData, "What the Output Format gives for this person is no identifier update and no individual, or is too large, so nothing was written.",
 		"What the Output Format gives for this person has a member of a wrong type or size, so nothing was written: %s."},
 	CodeOutputOther: {BlameData, "The Output Format names another registrant than the one whose token came, so nothing was written.",

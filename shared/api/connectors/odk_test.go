@@ -91,6 +91,12 @@ func TestSentencesOfBothSourcesAreTrueOfSubmissions(t *testing.T) {
 			t.Errorf("%s: %q", code, text)
 		}
 	}
+	if text := seeding.ReasonOf(seeding.CodeOutputEmpty, nil); text == "" || strings.Contains(text, "registrant") {
+		t.Errorf("%q", text)
+	}
+	if text := all[string(seeding.PassedOver)]; strings.Contains(text, "domain") || strings.Contains(text, "not_selected") {
+		t.Errorf("%q", text)
+	}
 	if d := seeding.RefusedAlike.SaidBy("IDA-MLC-018"); strings.Contains(d.Text+d.Remedy, "registrant") || d.Remedy == "" {
 		t.Errorf("%+v", d)
 	}
