@@ -53,6 +53,7 @@ func main() {
 	registries.SignedIn = func(connector, way string) { log.Info("signed in to the registry", "connector", connector, "way", way) }
 	store, seeder := seedingdb.New(dynamodb.NewFromConfig(cfg), connectors, answers), mts.New(client, clock.Now)
 	invoker := invoke.Invoker{Lambda: awslambda.NewFromConfig(cfg), Submit: stack.Submit()}
+	rules := setup.Rules{Mappings: jq.Mappings{}}
 	submitter := &submit.Submitter{
 		Store:           store,
 		Registries:      registries,
@@ -60,6 +61,7 @@ func main() {
 		Forms:           odk.Forms{Client: odk.New(client, clock.Now), Password: connectorSecrets.ODKPassword},
 		Mappings:        jq.Mappings{},
 		Reads:           jq.Mappings{}.Reads,
+		VIDField:        rules.VIDField,
 		CapabilityKeys:  secrets.NewKeyring(secretsManager, stack.CapabilityKey()),
 		RowKeys:         secrets.NewKeyring(secretsManager, stack.RowKey()),
 		FingerprintKeys: secrets.NewKeyring(secretsManager, stack.FingerprintKey()),
@@ -74,7 +76,6 @@ func main() {
 		Every:           function.Every,
 		Log:             log,
 	}
-	rules := setup.Rules{Mappings: jq.Mappings{}}
 	desk := &inquire.Desk{
 		Store: store,
 		Answerers: map[seeding.InquiryKind]inquire.Answerer{
@@ -90,7 +91,7 @@ func main() {
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
 				Store: store, Password: password, Foreseer: submitter, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
-				Submissions: store, Now: clock.Now, ODKPassword: connectorSecrets.ODKPassword,
+				VIDField: rules.VIDField, Submissions: store, Now: clock.Now, ODKPassword: connectorSecrets.ODKPassword,
 				OpenForm: func(c seeding.Connector, password string) (seeding.Form, error) {
 					return odk.Examine(client, c, password, clock.Now)
 				},

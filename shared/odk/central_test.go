@@ -482,6 +482,27 @@ func TestFlaws(t *testing.T) {
 	}
 }
 
+// What cannot hold VIDs is told from the form's fields, which are read once.
+func TestFieldOfVIDs(t *testing.T) {
+	c := newCentral(t, centralsim.Options{})
+	c.Assign(reader, 1, centralsim.Viewer)
+	for path, want := range map[string]string{"vid": "", "person/name": "", "person/big": odk.NumericField, "person/income": odk.NumericField, "person": odk.NoTextField, "uin": odk.NoField} {
+		err := c.at.CheckVID(t.Context(), path)
+		if want == "" && err != nil || want != "" && (err == nil || seeding.FaultOf(err).Code != want || seeding.FaultOf(err).Field != path) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	asked := 0
+	for _, request := range c.requests() {
+		if strings.Contains(request, "/fields") {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // The clock that stamps submissions is read to the millisecond, apart from Central's
 // other one.
 func TestClock(t *testing.T) {

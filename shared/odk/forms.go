@@ -123,24 +123,42 @@ const fieldsLife = 5 * time.Minute
 type known struct {
 	at    time.Time
 	names map[string]bool
+	all   []Field
 }
 
 func (c *Central) topFields(ctx context.Context) (map[string]bool, error) {
+	k, err := c.fields(ctx)
+	return k.names, err
+}
+
+// CheckVID implements seeding.Form.
+func (c *Central) CheckVID(ctx context.Context, path string) error {
+	k, err := c.fields(ctx)
+	if err != nil {
+		return err
+	}
+	if flaw := (Form{Published: true, Readable: true, Fields: k.all}).Flaw(path); flaw != nil {
+		return flaw
+	}
+	return nil
+}
+
+func (c *Central) fields(ctx context.Context) (known, error) {
 	s, form := c.session, c.address.form()
 	s.mu.Lock()
 	k := s.fields[form]
 	s.mu.Unlock()
 	if k.names != nil && s.now().Sub(k.at) < fieldsLife {
-		return k.names, nil
+		return k, nil
 	}
 	var fields []Field
 	if err := c.metadata(ctx, form+"/fields?odata=true", nil, &fields); err != nil {
-		return nil, err
+		return known{}, err
 	}
 	if len(fields) > maxFields {
-		return nil, fault(seeding.RefusedRequest, BadAnswer)
+		return known{}, fault(seeding.RefusedRequest, BadAnswer)
 	}
-	k = known{s.now(), map[string]bool{}}
+	k = known{s.now(), map[string]bool{}, fields}
 	for _, f := range fields {
 		if name := strings.TrimPrefix(f.Path, "/"); name != "" && !strings.Contains(name, "/") && f.Type != "repeat" {
 			k.names[name] = true
@@ -152,5 +170,5 @@ func (c *Central) topFields(ctx context.Context) (map[string]bool, error) {
 		s.fields = map[string]known{}
 	}
 	s.fields[form] = k
-	return k.names, nil
+	return k, nil
 }

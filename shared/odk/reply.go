@@ -208,7 +208,7 @@ func readSubmission(raw []byte) (s seeding.Submission, err error) {
 		return s, wanting("a row that is no record")
 	}
 	s.ID, _ = s.Record["__id"].(string)
-	if s.ID == "" || len(s.ID) > seeding.MaxSubmissionID {
+	if s.ID == "" || utf8.RuneCountInString(s.ID) > seeding.MaxSubmissionID {
 		return s, wanting("a row without an id")
 	}
 	system, _ := s.Record["__system"].(map[string]any)

@@ -68,6 +68,8 @@ type Forms interface {
 // Form is what the functions call of a form at ODK Central. Every error is a *Fault,
 // but for those of the functions that are given submissions.
 type Form interface {
+	// CheckVID is a fault if the field at a path such as person/vid cannot hold VIDs.
+	CheckVID(ctx context.Context, path string) error
 	// Now is what the clock shows that stamps submissions, at the earliest.
 	Now(ctx context.Context) (time.Time, error)
 	// Count is how many submissions a window has.
@@ -110,14 +112,14 @@ func (s Submission) String() string { return fmt.Sprintf("submission with %d mem
 // may send others (facts/odk.md 5.8, 9).
 func Askable(id string) bool { return IsSubmissionID(id) && !strings.Contains(id, "'") }
 
-// IsSubmissionID reports whether a text may be the id of a submission.
+// IsSubmissionID reports whether a text may be the id of a submission of Central.
 func IsSubmissionID(id string) bool {
-	return id != "" && len(id) <= MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	return id != "" && utf8.RuneCountInString(id) <= MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
-// MaxSubmissionID is how long the id of a submission may be, in bytes; forms may send up
-// to 64 characters.
-const MaxSubmissionID = 255
+// MaxSubmissionID is how many characters an id has at most that Central stores
+// (facts/odk.md 9). The registry keeps no more than 100.
+const MaxSubmissionID = 64
 
 // Fingerprint shows whether a submission was edited. It is no secret, and never zero.
 func (s SubmissionRef) Fingerprint() Fingerprint { return EditsFingerprint(s.Edits) }

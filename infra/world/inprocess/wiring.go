@@ -87,7 +87,7 @@ func Wire(s Surroundings) Functions {
 	}
 	functions := Functions{
 		Submitter: &submit.Submitter{
-			Store: s.Store, Registries: registries(), Forms: forms(), MTS: s.MTS, Mappings: jq.Mappings{}, Reads: jq.Mappings{}.Reads,
+			Store: s.Store, Registries: registries(), Forms: forms(), MTS: s.MTS, Mappings: jq.Mappings{}, Reads: jq.Mappings{}.Reads, VIDField: setup.Rules{Mappings: jq.Mappings{}}.VIDField,
 			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints, CallbackSecrets: s.CallbackSecrets,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 			Go: s.Invoker.Go, Every: s.Invoker.clock.Every,
@@ -132,7 +132,7 @@ func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries
 			},
 			seeding.PreviewInquiry: &preview.Previewer{
 				Store: s.Store, Password: s.Password, Foreseer: foreseer, Mappings: jq.Mappings{}, Outputs: jq.Mappings{},
-				Submissions: s.Store, Now: s.Clock.Now, ODKPassword: s.ODKPassword,
+				VIDField: rules.VIDField, Submissions: s.Store, Now: s.Clock.Now, ODKPassword: s.ODKPassword,
 				OpenForm: func(c seeding.Connector, password string) (seeding.Form, error) {
 					return odk.Examine(s.Calls, c, password, s.Clock.Now)
 				},

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"openg2p.org/mts-connector/shared/seeding"
 )
@@ -92,17 +91,13 @@ func (p *Patcher) applySubmissions(ctx context.Context, t *turn, a answer) (outc
 	return proceed, p.Store.DeleteParts(ctx, a.parts)
 }
 
-// mostKept is how long an id may be that a registrant keeps: Odoo shortens longer values
-// (facts/odoo.md A2), and would never find them again. Central's are shorter.
-const mostKept = 100
-
 // submissions returns the rows of an answer that were asked for with its batch, under
 // the form and the mapping that the connector has now, one for each submission, by
 // their ids. Of several one with a token counts, then the first that was read. whole
 // reports that the answer has a row for every submission of its open batch.
 func (a answer) submissions(key seeding.Key) (rows map[string]seeding.Row, whole bool, err error) {
 	asked := func(id string) bool {
-		return utf8.RuneCountInString(id) <= mostKept && (len(a.batch.Submissions) == 0 || slices.Contains(a.batch.Submissions, id))
+		return len(a.batch.Submissions) == 0 || slices.Contains(a.batch.Submissions, id)
 	}
 	mac := seeding.WindowMACOf(key, a.batch.Ref.Batch, a.connector)
 	rows, all := map[string]seeding.Row{}, map[string]bool{}

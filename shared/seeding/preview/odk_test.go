@@ -12,9 +12,11 @@ import (
 
 	"openg2p.org/mts-connector/infra/simulators/centralsim"
 	"openg2p.org/mts-connector/infra/simulators/odoosim"
+	"openg2p.org/mts-connector/shared/jq"
 	"openg2p.org/mts-connector/shared/odk"
 	"openg2p.org/mts-connector/shared/outgoing"
 	"openg2p.org/mts-connector/shared/seeding"
+	"openg2p.org/mts-connector/shared/seeding/setup"
 )
 
 // The newest submissions are shown as MTS would get them, with what a run would do with
@@ -31,7 +33,7 @@ func TestPreviewOfSubmissions(t *testing.T) {
 	t.Cleanup(server.Close)
 	calls := outgoing.New(outgoing.Options{AllowedRanges: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Loopback: true, RetryWait: time.Millisecond})
 	w.previewer.Now = func() time.Time { return now }
-	w.previewer.Submissions = w.store
+	w.previewer.Submissions, w.previewer.VIDField = w.store, setup.Rules{Mappings: jq.Mappings{}}.VIDField
 	w.previewer.ODKPassword = func(context.Context, seeding.Connector) (string, error) { return "hunter2", nil }
 	w.previewer.OpenForm = func(c seeding.Connector, password string) (seeding.Form, error) {
 		return odk.Examine(calls, c, password, func() time.Time { return now })
@@ -109,6 +111,12 @@ func TestPreviewOfSubmissions(t *testing.T) {
 	}
 	if few, _ := w.ask(seeding.Inquiry{Connector: "odk", Count: 2}, nil); len(few.Rows) != 2 || few.Rows[0].Submission != sent {
 		t.Errorf("%+v", few.Rows)
+	}
+	// A number is not sent as a VID.
+	number := c
+	number.Source.Mapping.VID = "person.big"
+	if a, lines := w.ask(seeding.Inquiry{Connector: "odk", Draft: &number}, nil); len(a.Rows) != 0 || len(lines) != 1 || lines[0].Name != "odk_form" || lines[0].Code != "numeric_field" {
+		t.Errorf("%+v, %+v", a.Rows, lines)
 	}
 	// A form that cannot be read, and a password that must not be sent.
 	central.Assign("reader@example.org", project, centralsim.Collector)

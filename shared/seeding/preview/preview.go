@@ -34,6 +34,8 @@ type Previewer struct {
 	OpenForm func(c seeding.Connector, password string) (seeding.Form, error)
 	// ODKPassword is Password, of ODK Central.
 	ODKPassword func(ctx context.Context, c seeding.Connector) (string, error)
+	// VIDField is the path of the field of a form that a mapping takes VIDs from, or "".
+	VIDField    func(c seeding.Connector) string
 	Submissions SubmissionStore
 	Now         func() time.Time
 	Foreseer    seeding.Foreseer

@@ -71,7 +71,7 @@ func TestInboxReadsRowsOfSubmissions(t *testing.T) {
 		"one row for each id":     {[][]any{done("a", "1"), done("a", "1"), done("a", "1")}, []seeding.Row{row("a", 1, token)}},
 		"of several, the token's": {[][]any{submissionCells("a", "0", "error", nil, "IDA-MLC-004", nil), done("a", "1")}, []seeding.Row{row("a", 1, token)}},
 		"a row of ill form costs no other": {
-			[][]any{done("", "0"), done("a\nb", "0"), done("a\u0085", "0"), done(strings.Repeat("x", 256), "0"), done("c", "-1"), done("c", "1.5"), done("c", ""),
+			[][]any{done("", "0"), done("a\nb", "0"), done("a\u0085", "0"), done(strings.Repeat("x", 65), "0"), done("c", "-1"), done("c", "1.5"), done("c", ""),
 				done("c", "99999999999"), done("c", "0")[:6], append(done("c", "0"), "more"), {windowKey("another"), "c", "0", "processed", "1", nil, nil},
 				{windowKey(ref.Batch) + "A", "c", "0", "processed", "1", nil, nil}, {seeding.WindowKey(windowMAC), "c", "0", "processed", "1", nil, nil},
 				{sealed(seedingtest.Rows(1)[0]), "c", "0", "processed", "1", nil, nil}, {windowKey(ref.Batch), "processed", "1", nil, nil}, {nil, nil, nil, nil, nil, nil, nil},
@@ -122,7 +122,7 @@ func TestLongIDsFitIntoOnePart(t *testing.T) {
 	}
 	var rows [][]any
 	for range seeding.MaxBatch {
-		rows = append(rows, submissionCells(text(255), "2147483646", "processed", text(200), nil, nil))
+		rows = append(rows, submissionCells(text(64), "2147483646", "processed", text(200), nil, nil))
 	}
 	in, s, bearer := inbox()
 	for range 2 {

@@ -221,6 +221,12 @@ func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
 	return vid, slices.Compact(paths)
 }
 
+// VIDField is the field of the form that VIDs come of, "" if FormPaths does not know it.
+func (r Rules) VIDField(c seeding.Connector) string {
+	vid, _ := r.FormPaths(c)
+	return seeding.FieldPath(vid)
+}
+
 // element matches what takes elements of a list.
 var element = regexp.MustCompile(`\[\s*[0-9:\]]`)
 

@@ -70,6 +70,8 @@ func shown(w seeding.Window) string {
 	return fmt.Sprintf("%d-%d", w.From.Sub(dawn).Milliseconds(), w.To.Sub(dawn).Milliseconds())
 }
 
+func (c *central) CheckVID(context.Context, string) error { return c.fake.begin("Form.CheckVID") }
+
 func (c *central) Now(context.Context) (time.Time, error) {
 	return c.fake.now.Add(c.ahead), c.fake.begin("Form.Now")
 }

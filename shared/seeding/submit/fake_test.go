@@ -91,6 +91,7 @@ func (f *fake) submitter() *Submitter {
 	ids := f.nextID
 	return &Submitter{
 		Store: f, Registries: f, MTS: f, Mappings: f, Forms: f, Meter: f, Clock: f,
+		VIDField:       func(seeding.Connector) string { return "vid" },
 		Reads:          func(seeding.Mapping) ([]string, bool) { return []string{"vid"}, true },
 		CapabilityKeys: seedingtest.Keyring{seedingtest.Key("capability")}, RowKeys: seedingtest.Keyring{seedingtest.Key("row")},
 		FingerprintKeys: seedingtest.Keyring{formerKey, currentKey},

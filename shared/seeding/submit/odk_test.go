@@ -243,6 +243,30 @@ func TestWhatCentralRefusesOfAPullIsTheProblem(t *testing.T) {
 	}
 }
 
+// Nothing is sent of a form whose field of VIDs cannot hold them: numbers come out as
+// others.
+func TestFieldThatCannotHoldVIDsIsTheProblem(t *testing.T) {
+	f := newODK()
+	f.fill(3, time.Minute)
+	f.during["Form.CheckVID"] = func() error {
+		return &seeding.Fault{Kind: seeding.RefusedSchema, Code: "NumericField", Field: "person/vid"}
+	}
+	f.state.Due = f.now
+	if err := f.work(t); err != nil {
+		t.Fatal(err)
+	}
+	p := f.state.Problems[seeding.ProblemODK]
+	if p.Named.Fault != "NumericField" || !strings.Contains(p.Text, "person/vid") || len(f.posts) != 0 {
+		t.Errorf("%+v, %d posts", p, len(f.posts))
+	}
+	delete(f.during, "Form.CheckVID")
+	f.finishes(t)
+	f.everyoneOnce(t)
+	if len(f.state.Problems) != 0 {
+		t.Errorf("problems %+v", f.state.Problems)
+	}
+}
+
 // "No submissions" of a window whose submissions were deleted meanwhile is no problem.
 func TestNothingIsLeftToPull(t *testing.T) {
 	f := newODK()
@@ -456,7 +480,7 @@ func TestImportOfAWindow(t *testing.T) {
 // Failures of Central are a problem of their own, which blocks, and ends when Central is
 // read again.
 func TestCentralThatFails(t *testing.T) {
-	for _, call := range []string{"Form.Now", "Form.Mark", "Form.Count", "Form.Page", "Pull"} {
+	for _, call := range []string{"Form.CheckVID", "Form.Now", "Form.Mark", "Form.Count", "Form.Page", "Pull"} {
 		t.Run(call, func(t *testing.T) {
 			f := newODK()
 			f.fill(10, time.Minute)
@@ -548,7 +572,7 @@ func TestTheStorageMayFailAtAnyCallOfAForm(t *testing.T) {
 	whole.refused = append(whole.refused, whole.central.list[4].ID)
 	whole.finishes(t)
 	end(t, whole)
-	remote := []string{"Open", "OpenForm", "Compile", "Submissions", "Tokens", "Submit", "Pull", "Form.Now", "Form.Mark", "Form.Count", "Form.Page"}
+	remote := []string{"Open", "OpenForm", "Compile", "Submissions", "Tokens", "Submit", "Pull", "Form.CheckVID", "Form.Now", "Form.Mark", "Form.Count", "Form.Page"}
 	for i, call := range whole.calls {
 		name := strings.Fields(call)[0]
 		if slices.Contains(remote, name) {

@@ -71,7 +71,9 @@ type Submitter struct {
 	Mappings   seeding.Mappings
 	// Reads are the fields of a record that a mapping reads; known is false if it may
 	// read others.
-	Reads           func(m seeding.Mapping) (names []string, known bool)
+	Reads func(m seeding.Mapping) (names []string, known bool)
+	// VIDField is the path of the field of a form that a mapping takes VIDs from, or "".
+	VIDField        func(c seeding.Connector) string
 	CapabilityKeys  seeding.Keyring
 	RowKeys         seeding.Keyring
 	FingerprintKeys seeding.Keyring
