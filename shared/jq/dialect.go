@@ -2,7 +2,6 @@ package jq
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -66,13 +65,79 @@ const (
 // keywords of jq 1.5. Later ones, such as "elif" with its meaning, are the same.
 var keywords = []string{"as", "def", "module", "import", "include", "if", "then", "else", "elif", "end", "and", "or", "reduce", "foreach", "try", "catch", "label", "break", "__loc__"}
 
-var (
-	lexName   = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z_0-9]*::)*[a-zA-Z_][a-zA-Z_0-9]*`)
-	lexField  = regexp.MustCompile(`^\.[a-zA-Z_][a-zA-Z_0-9]*`)
-	lexNumber = regexp.MustCompile(`^(\.{3,}|[0-9.]*[0-9][0-9.]*)([eE][+-]?[0-9]+)?`)
-	lexFormat = regexp.MustCompile(`^@[a-zA-Z0-9_]+`)
-	lexPunct  = regexp.MustCompile(`^(\?//=?|//=|!=|==|//|\|=|\+=|-=|\*=|/=|%=|<=|>=|\.\.|[.?=;,:|+*/%$<>()\[\]{}-])`)
-)
+// punctuation of jq 1.5, of pieces that begin alike the longest first.
+var punctuation = []string{
+	"?//=", "?//", "//=", "//", "!=", "==", "|=", "+=", "-=", "*=", "/=", "%=", "<=", ">=", "..",
+	".", "?", "=", ";", ",", ":", "|", "+", "*", "/", "%", "$", "<", ">", "(", ")", "[", "]", "{", "}", "-",
+}
+
+func isLetter(c byte) bool { return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+
+// run is the length of the bytes at the beginning of a text that something holds for.
+func run(text string, holds func(byte) bool) (n int) {
+	for n < len(text) && holds(text[n]) {
+		n++
+	}
+	return n
+}
+
+func inName(c byte) bool { return isLetter(c) || isDigit(c) }
+
+// fieldAt, numberAt, formatAt and nameAt are the lengths of such a token at the beginning
+// of a text, 0 for none.
+func fieldAt(text string) int {
+	if len(text) > 1 && text[0] == '.' && isLetter(text[1]) {
+		return 1 + run(text[1:], inName)
+	}
+	return 0
+}
+
+func numberAt(text string) int {
+	n := run(text, func(c byte) bool { return c == '.' || isDigit(c) })
+	if dots := strings.Trim(text[:n], ".") == ""; n == 0 || dots && n < 3 {
+		return 0
+	}
+	if rest := text[n:]; rest != "" && (rest[0] == 'e' || rest[0] == 'E') {
+		sign := 1
+		if len(rest) > 1 && (rest[1] == '+' || rest[1] == '-') {
+			sign = 2
+		}
+		if digits := run(rest[sign:], isDigit); digits > 0 {
+			n += sign + digits
+		}
+	}
+	return n
+}
+
+func formatAt(text string) int {
+	if text[0] == '@' {
+		if n := run(text[1:], inName); n > 0 {
+			return 1 + n
+		}
+	}
+	return 0
+}
+
+func nameAt(text string) (n int) {
+	for n < len(text) && isLetter(text[n]) {
+		n += run(text[n:], inName)
+		if !strings.HasPrefix(text[n:], "::") || n+2 == len(text) || !isLetter(text[n+2]) {
+			return n
+		}
+		n += 2
+	}
+	return n
+}
+
+func punctuationAt(text string) int {
+	for _, piece := range punctuation {
+		if strings.HasPrefix(text, piece) {
+			return len(piece)
+		}
+	}
+	return 0
+}
 
 // lex splits the program. What is in a text is looked at where an expression is.
 func (g *grammar) lex() []token {
@@ -114,24 +179,25 @@ func (g *grammar) lex() []token {
 		case c == '"':
 			open = append(open, '"')
 			add(openText, `"`)
-		case lexField.MatchString(rest):
-			add(aField, lexField.FindString(rest))
-		case lexNumber.MatchString(rest):
-			if digits := lexNumber.FindString(rest); strings.Count(digits, ".") > 1 {
+		case fieldAt(rest) > 0:
+			add(aField, rest[:fieldAt(rest)])
+		case numberAt(rest) > 0:
+			digits := rest[:numberAt(rest)]
+			if strings.Count(digits, ".") > 1 {
 				panic(notIn15{at, "expression_later_jq", fmt.Sprintf("jq 1.5, which MTS has, takes %s for a number", digits)})
 			}
-			add(aNumber, lexNumber.FindString(rest))
-		case lexFormat.MatchString(rest):
-			add(aFormat, lexFormat.FindString(rest))
-		case lexName.MatchString(rest):
-			name := lexName.FindString(rest)
+			add(aNumber, digits)
+		case formatAt(rest) > 0:
+			add(aFormat, rest[:formatAt(rest)])
+		case nameAt(rest) > 0:
+			name := rest[:nameAt(rest)]
 			if slices.Contains(keywords, name) {
 				add(name, name)
 			} else {
 				add(aName, name)
 			}
-		case lexPunct.MatchString(rest):
-			piece := lexPunct.FindString(rest)
+		case punctuationAt(rest) > 0:
+			piece := rest[:punctuationAt(rest)]
 			switch piece {
 			case "(", "[", "{":
 				open = append(open, piece[0])
