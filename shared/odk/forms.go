@@ -101,13 +101,15 @@ func (a Address) pulled(columns string, ids []string) (string, error) {
 // answers are matched by. One that the form has not would be an error of Central, and so
 // "no submissions" of MTS.
 func (c *Central) columnsOf(ctx context.Context, names []string) (string, error) {
-	there, err := c.topFields(ctx)
+	fields, err := c.fields(ctx)
 	if err != nil {
 		return "", err
 	}
 	columns := []string{"__id", "__system"}
 	for _, name := range names {
-		if there[name] && column.MatchString(name) && !slices.Contains(columns, name) {
+		// $select cannot show a repeat.
+		there := slices.ContainsFunc(fields, func(f Field) bool { return f.Path == "/"+name && f.Type != "repeat" })
+		if there && column.MatchString(name) && !slices.Contains(columns, name) {
 			columns = append(columns, name)
 		}
 	}
@@ -119,56 +121,46 @@ func (c *Central) columnsOf(ctx context.Context, names []string) (string, error)
 // submissions are sent again.
 const fieldsLife = 5 * time.Minute
 
-// known are the fields at the top of a form, without repeats, which $select cannot show.
+// known are the fields of a form.
 type known struct {
-	at    time.Time
-	names map[string]bool
-	all   []Field
-}
-
-func (c *Central) topFields(ctx context.Context) (map[string]bool, error) {
-	k, err := c.fields(ctx)
-	return k.names, err
+	at     time.Time
+	fields []Field
 }
 
 // CheckVID implements seeding.Form.
 func (c *Central) CheckVID(ctx context.Context, path string) error {
-	k, err := c.fields(ctx)
+	if path == "" {
+		return nil
+	}
+	fields, err := c.fields(ctx)
 	if err != nil {
 		return err
 	}
-	if flaw := (Form{Published: true, Readable: true, Fields: k.all}).Flaw(path); flaw != nil {
+	if flaw := (Form{Published: true, Readable: true, Fields: fields}).Flaw(path); flaw != nil {
 		return flaw
 	}
 	return nil
 }
 
-func (c *Central) fields(ctx context.Context) (known, error) {
+func (c *Central) fields(ctx context.Context) (fields []Field, err error) {
 	s, form := c.session, c.address.form()
 	s.mu.Lock()
-	k := s.fields[form]
+	k, met := s.fields[form]
 	s.mu.Unlock()
-	if k.names != nil && s.now().Sub(k.at) < fieldsLife {
-		return k, nil
+	if met && s.now().Sub(k.at) < fieldsLife {
+		return k.fields, nil
 	}
-	var fields []Field
 	if err := c.metadata(ctx, form+"/fields?odata=true", nil, &fields); err != nil {
-		return known{}, err
+		return nil, err
 	}
 	if len(fields) > maxFields {
-		return known{}, fault(seeding.RefusedRequest, BadAnswer)
-	}
-	k = known{s.now(), map[string]bool{}, fields}
-	for _, f := range fields {
-		if name := strings.TrimPrefix(f.Path, "/"); name != "" && !strings.Contains(name, "/") && f.Type != "repeat" {
-			k.names[name] = true
-		}
+		return nil, fault(seeding.RefusedRequest, BadAnswer)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fields == nil {
 		s.fields = map[string]known{}
 	}
-	s.fields[form] = k
-	return k, nil
+	s.fields[form] = known{s.now(), fields}
+	return fields, nil
 }

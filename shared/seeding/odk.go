@@ -68,7 +68,8 @@ type Forms interface {
 // Form is what the functions call of a form at ODK Central. Every error is a *Fault,
 // but for those of the functions that are given submissions.
 type Form interface {
-	// CheckVID is a fault if the field at a path such as person/vid cannot hold VIDs.
+	// CheckVID is a fault if the field at a path such as person/vid cannot hold VIDs; ""
+	// is a field that is not known.
 	CheckVID(ctx context.Context, path string) error
 	// Now is what the clock shows that stamps submissions, at the earliest.
 	Now(ctx context.Context) (time.Time, error)

@@ -116,8 +116,8 @@ type Rejections interface {
 	// DeleteRejections deletes each on the same condition.
 	DeleteRejections(ctx context.Context, rejections []Rejection) error
 	// ListRejections returns up to limit rejections of a connector that the filter
-	// selects, in the order of their identifiers, submissions last, after the given page mark; next is
-	// the next mark, or "" at the end. It reads about ten thousand for a page and no
+	// selects, in the order of their identifiers, submissions last, after the given page
+	// mark; next is the next mark, or "" at the end. It reads about ten thousand for a page and no
 	// more, so a page may have fewer, or none, although others follow.
 	ListRejections(ctx context.Context, registry, connector string, filter RejectionFilter, after string, limit int) (list []Rejection, next string, err error)
 }

@@ -87,7 +87,7 @@ func Wire(s Surroundings) Functions {
 	}
 	functions := Functions{
 		Submitter: &submit.Submitter{
-			Store: s.Store, Registries: registries(), Forms: forms(), MTS: s.MTS, Mappings: jq.Mappings{}, Reads: jq.Mappings{}.Reads, VIDField: setup.Rules{Mappings: jq.Mappings{}}.VIDField,
+			Store: s.Store, Registries: registries(), Forms: forms(), MTS: s.MTS, Mappings: jq.Mappings{}, Reads: jq.Mappings{}.Reads, VIDField: rules.VIDField,
 			CapabilityKeys: capability, RowKeys: rows, FingerprintKeys: prints, CallbackSecrets: s.CallbackSecrets,
 			Invoker: s.Invoker, Meter: s.Meter, Clock: s.Clock, Times: s.Times, NewID: function.NewID, Log: s.Log,
 			Go: s.Invoker.Go, Every: s.Invoker.clock.Every,
@@ -108,9 +108,11 @@ func Wire(s Surroundings) Functions {
 	return functions
 }
 
+// rules are those by which the functions judge a configuration.
+var rules = setup.Rules{Mappings: jq.Mappings{}}
+
 // newDesk is the desk of submit.
 func newDesk(s Surroundings, foreseer *submit.Submitter, stored *odoo.Registries) *inquire.Desk {
-	rules := setup.Rules{Mappings: jq.Mappings{}}
 	return &inquire.Desk{
 		Store: s.Store, Secrets: s.Inquiries, Invoker: s.Invoker, Clock: s.Clock, Times: s.Times, NewID: function.NewID,
 		Every: s.Invoker.clock.Every, Log: s.Log,

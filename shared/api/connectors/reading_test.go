@@ -344,7 +344,7 @@ func TestMemoryOfALargeConfigurationIsBounded(t *testing.T) {
 			a := s.want(http.StatusUnprocessableEntity, "POST", "/connectors", body)
 			runtime.ReadMemStats(&after)
 			took := after.TotalAlloc - before.TotalAlloc
-			if took > 96<<20 || a.Body.Len() > 2<<20 {
+			if took > 64<<20 || a.Body.Len() > 2<<20 {
 				t.Errorf("%d MB, a reply of %d KB", took>>20, a.Body.Len()>>10)
 			}
 			t.Logf("%d MB, a reply of %d KB", took>>20, a.Body.Len()>>10)

@@ -136,25 +136,28 @@ func formLine(found seeding.FormFound, err error) seeding.Line {
 func formFieldsLine(found seeding.FormFound, paths []string) seeding.Line {
 	switch {
 	case len(found.NoColumns) > 0:
-		line := failed(odkFields, "no_such_column", seeding.Description{
+		return missingLine("no_such_column", found.NoColumns, seeding.Description{
 			Text:   "The form has no such fields, which $select of odk.odata_url names: " + list(found.NoColumns) + ". MTS would read no submissions.",
 			Remedy: "Correct the names in $select, or leave it out. A field within a group is written with / there, such as person/vid.",
 		}, "odk_odata_url")
-		line.Params = map[string]any{"fields": anyOf(found.NoColumns)}
-		return line
 	case found.Select != nil:
 		return odkLine(odkFields, found.Select, "odk_odata_url")
 	case found.VID != nil:
 		return odkLine(odkFields, found.VID, "mapping/vid")
 	case len(found.Missing) > 0:
-		line := failed(odkFields, "no_such_field", seeding.Description{
+		return missingLine("no_such_field", found.Missing, seeding.Description{
 			Text:   "The form has no such fields, which the mapping reads: " + list(found.Missing) + ".",
 			Remedy: "Correct the mapping. A field within a group is written with a dot, such as person.vid, in small and capital letters as the form has them.",
 		}, "mapping")
-		line.Params = map[string]any{"fields": anyOf(found.Missing)}
-		return line
 	}
 	return ok(odkFields, "known", "The form has all fields that the mapping reads: "+list(paths)+".", map[string]any{"fields": anyOf(paths)})
+}
+
+// missingLine is the line of fields that the form has not.
+func missingLine(code string, fields []string, d seeding.Description, field string) seeding.Line {
+	line := failed(odkFields, code, d, field)
+	line.Params = map[string]any{"fields": anyOf(fields)}
+	return line
 }
 
 // clockLine only warns: windows go by Central's clock.

@@ -52,10 +52,8 @@ func (p *Previewer) lookAtForm(ctx context.Context, q seeding.Inquiry, c seeding
 	if err != nil {
 		return a, nil, seeding.MappingUnusable(err)
 	}
-	if path := p.VIDField(c); path != "" {
-		if form = from.CheckVID(ctx, path); form != nil {
-			return a, form, nil
-		}
+	if form = from.CheckVID(ctx, p.VIDField(c)); form != nil {
+		return a, form, nil
 	}
 	everything := seeding.Window{From: c.ODK.Received, To: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
 	refs, _, form := from.Page(ctx, everything, q.Count)

@@ -211,8 +211,8 @@ func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
 				continue
 			}
 			paths = append(paths, outcome.Paths...)
-			if field == "vid" && len(outcome.Paths) == 1 && !element.MatchString(expression) {
-				vid = outcome.Paths[0]
+			if field == "vid" {
+				vid = onlyField(expression, outcome)
 			}
 		}
 	}
@@ -221,10 +221,22 @@ func (r Rules) FormPaths(c seeding.Connector) (vid string, paths []string) {
 	return vid, slices.Compact(paths)
 }
 
-// VIDField is the field of the form that VIDs come of, "" if FormPaths does not know it.
+// VIDField is the path of the field that FormPaths has for VIDs, such as person/vid.
 func (r Rules) VIDField(c seeding.Connector) string {
-	vid, _ := r.FormPaths(c)
-	return seeding.FieldPath(vid)
+	outcome, err := r.Mappings.Foresee(c.Source.Mapping.VID, r.readBy(c.Source.Mapping.VID))
+	if err != nil {
+		return ""
+	}
+	return seeding.FieldPath(onlyField(c.Source.Mapping.VID, outcome))
+}
+
+// onlyField is the field that an expression takes its value from; "" if there may be
+// several, or if it takes an element of a list.
+func onlyField(expression string, outcome seeding.Outcome) string {
+	if len(outcome.Paths) != 1 || element.MatchString(expression) {
+		return ""
+	}
+	return outcome.Paths[0]
 }
 
 // element matches what takes elements of a list.

@@ -111,10 +111,8 @@ func (s *Submitter) lookAtSubmissions(ctx context.Context, v view, wanted int) (
 	if err != nil {
 		return looked{}, err
 	}
-	if path := s.VIDField(c); path != "" {
-		if err := form.CheckVID(limited, path); err != nil {
-			return looked{}, ofCentral(err)
-		}
+	if err := form.CheckVID(limited, s.VIDField(c)); err != nil {
+		return looked{}, ofCentral(err)
 	}
 	l := looked{run: *v.run, counter: state.Counter}
 	if reads, known := s.Reads(c.Source.Mapping); known {
