@@ -65,7 +65,7 @@ lint: console ## Check code, modules and the template
 	$(BIN)/golangci-lint run ./...
 
 bench: console ## Measure speed and size against the goals (ONLY=cold,preview WIDTHS="4 workers, identity latency 300ms")
-	@infra/tools/fetch go dynamodb-local chromium
+	@infra/tools/fetch go dynamodb-local chromium ministack
 	@go run ./infra/bench $(if $(ONLY),-only '$(ONLY)') $(if $(WIDTHS),-widths '$(WIDTHS)')
 
 # SAM's Go builder has no options, so they are in the environment.

@@ -135,9 +135,14 @@ func bench(ctx context.Context, out, progress io.Writer, chosen []step, widths s
 
 	var r report
 	m := measurer{db: db, say: say, dir: dir, widths: widths}
+	var failed []error // what the other steps measure is printed all the same
 	for _, s := range chosen {
 		if err := s.measure(&m, ctx, &r); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
+			say("%v", failed[len(failed)-1])
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	say("done")
@@ -145,7 +150,7 @@ func bench(ctx context.Context, out, progress io.Writer, chosen []step, widths s
 	fmt.Fprintf(out, "Measured on %s with %d cores, %s/%s, %s.\n\n",
 		began.Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	r.print(out)
-	return nil
+	return errors.Join(failed...)
 }
 
 func (r *report) print(out io.Writer) {
