@@ -163,12 +163,19 @@ func TestOutputOfASubmission(t *testing.T) {
 		`{name: .input.person.name}`:                                                         "output_without_token",
 		`{name: .input.person.name, ids: [{id_type: "MOSIP UIN TOKEN", value: .input.vid}]}`: "output_without_token",
 		`[range(100000000)]`: "output_work",
+		`null`:               "output_empty",
+		`{surname: "A"}`:     "output_shape",
 	} {
 		p := setup.Proposal{Connector: completeODK(), PasswordGiven: true, ODKPasswordGiven: true}
 		p.Connector.Output.Format = format
 		found := wrong(p)
 		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || found[0].Code != want) {
 			t.Errorf("%s: %v, want %q", format, found, want)
+		}
+		for _, one := range found { // what to write instead is what can be written
+			if strings.Contains(one.Text, ".input.id") {
+				t.Errorf("%s: %s", format, one.Text)
+			}
 		}
 		if shape := rules().Shape(p.Connector); want == "" && shape != seeding.IndividualShape {
 			t.Errorf("%s: %s", format, shape)

@@ -59,7 +59,7 @@ func (r Rules) checkOutput(p Proposal) (found, doubtful []Finding) {
 		doubt(failsForSome())
 	}
 	if len(tried.unread) > 0 {
-		doubt(flaw("output_unread", "gives "+strings.Join(tried.unread, ", ")+", which nobody reads: "+shapesInWords, "members", tried.unread))
+		doubt(flaw("output_unread", "gives "+strings.Join(tried.unread, ", ")+", which nobody reads: "+shapesInWords(c), "members", tried.unread))
 	}
 	return nil, doubtful
 }
@@ -97,8 +97,16 @@ func failsForSome() *seeding.Flaw {
 	return flaw("output_fails", `fails for a registrant with empty fields, which are null in .input; write (.input.… // "") where it works on a text. Whoever it fails for gets no token`)
 }
 
-const shapesInWords = "it must give {partner_id: .input.id, id_type: …, value: .output.token}; or an individual: name, given_name, family_name, addl_name, " +
-	"gender, birthdate, birth_place, registration_date, email, address, phone_numbers [{phone_no}], ids [{id_type, value}]; or a list with one individual that has updateId"
+const membersInWords = "name, given_name, family_name, addl_name, gender, birthdate, birth_place, registration_date, email, address, phone_numbers [{phone_no}], ids [{id_type, value}]"
+
+// shapesInWords are the results that a connector can write. A submission has no
+// registrant yet that one could name.
+func shapesInWords(c seeding.Connector) string {
+	if c.FromODK() {
+		return "it must give an individual without partner_id, id and updateId: " + membersInWords
+	}
+	return "it must give {partner_id: .input.id, id_type: …, value: .output.token}; or an individual: " + membersInWords + "; or a list with one individual that has updateId"
+}
 
 // trial is what came of trying an Output Format.
 type trial struct {
@@ -144,7 +152,7 @@ func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
 			continue
 		}
 		if i == 0 {
-			t.wrong, t.mayDepend = wrongOutput(err, c.Registry.TokenType)
+			t.wrong, t.mayDepend = wrongOutput(err, c)
 		}
 		t.leastFails = i > 0 && t.wrong == nil && errors.Is(err, seeding.ErrOutputFailed)
 	}
@@ -153,14 +161,13 @@ func tryOutput(program seeding.OutputProgram, c seeding.Connector) (t trial) {
 
 // wrongOutput says what is wrong with a result for a made-up record, and whether that
 // may be otherwise for a real one.
-func wrongOutput(err error, tokenType string) (wrong *seeding.Flaw, depends bool) {
+func wrongOutput(err error, c seeding.Connector) (wrong *seeding.Flaw, depends bool) {
 	e, given := errors.AsType[*seeding.OutputError](err)
 	switch {
 	case errors.Is(err, seeding.ErrOutputSpent):
 		return flaw("output_work", "needs too much work: it makes something too large, or does not end"), false
 	case errors.Is(err, errNamesRegistrant):
-		return flaw("output_odk", "names a registrant, by partner_id, id or updateId, and a submission has none yet; it must give an individual without them: name, given_name, family_name, addl_name, "+
-			"gender, birthdate, birth_place, registration_date, email, address, phone_numbers [{phone_no}], ids [{id_type, value}]"), false
+		return flaw("output_odk", "names a registrant, and a submission has none yet; "+shapesInWords(c)), false
 	case !given:
 		return flaw("output_fails", "fails for a registrant whose token came"), true
 	}
@@ -170,16 +177,16 @@ func wrongOutput(err error, tokenType string) (wrong *seeding.Flaw, depends bool
 	}
 	switch e.Code {
 	case seeding.CodeOutputEmpty:
-		return flaw("output_empty", "gives nothing (null) for a registrant whose token came; "+shapesInWords), true
+		return flaw("output_empty", "gives nothing (null) for a registrant whose token came; "+shapesInWords(c)), true
 	case seeding.CodeOutputOther:
 		return flaw("output_other_registrant", "names another registrant than the one whose token came"+about+": partner_id must be .input.id, and updateId the value of an identifier of that registrant, such as .input.vid", names...), true
 	case seeding.CodeOutputToken:
-		return flaw("output_without_token", fmt.Sprintf("does not give the token%s: one value must be .output.token as it is, with the id_type %q as registry.token_type has it; otherwise the registry would hold what nobody can check", about, tokenType),
-			append(names, "token_type", tokenType)...), false
+		return flaw("output_without_token", fmt.Sprintf("does not give the token%s: one value must be .output.token as it is, with the id_type %q as registry.token_type has it; otherwise the registry would hold what nobody can check", about, c.Registry.TokenType),
+			append(names, "token_type", c.Registry.TokenType)...), false
 	case seeding.CodeOutputValue:
 		return flaw("output_value", "gives a value that the registry does not take"+about, names...), true
 	default:
-		return flaw("output_shape", "gives what cannot be written"+about+": "+shapesInWords, names...), false
+		return flaw("output_shape", "gives what cannot be written"+about+": "+shapesInWords(c), names...), false
 	}
 }
 

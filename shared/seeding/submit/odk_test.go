@@ -441,10 +441,12 @@ func TestImportOfAWindow(t *testing.T) {
 		window seeding.Window
 		sent   []string
 		looked int
+		nobody seeding.Nobody
 	}{
 		"a window":               {window: seeding.Window{From: dawn, To: dawn.Add(4 * time.Minute)}, sent: []string{"uuid:000003"}, looked: 4},
 		"everything":             {sent: []string{"uuid:000003"}, looked: 10},
-		"a window without any":   {window: seeding.Window{From: dawn.Add(-time.Hour), To: dawn}},
+		"what is done":           {window: seeding.Window{From: dawn, To: dawn.Add(3 * time.Minute)}, looked: 3, nobody: seeding.Holding},
+		"a window without any":   {window: seeding.Window{From: dawn.Add(-time.Hour), To: dawn}, nobody: seeding.NoneReceived},
 		"one that is yet to end": {window: seeding.Window{From: dawn.Add(2 * time.Minute), To: later.Add(1000 * time.Hour)}, sent: []string{"uuid:000003"}, looked: 8},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -467,7 +469,7 @@ func TestImportOfAWindow(t *testing.T) {
 				f.patchAll()
 			}
 			run = f.runs["import"]
-			if got := f.sent(); !slices.Equal(got, c.sent) || run.Tally.Looked != c.looked || run.Completed.IsZero() {
+			if got := f.sent(); !slices.Equal(got, c.sent) || run.Tally.Looked != c.looked || run.WhyNobody() != c.nobody || run.Completed.IsZero() {
 				t.Errorf("sent %q, run %+v", got, run)
 			}
 			if !f.coverage.Same(before) {
