@@ -69,6 +69,12 @@ func signedIn(t *testing.T, b *browser.Browser, w *console.World, as console.Per
 	return page
 }
 
+// anew loads the console again, at an address behind #. The page shows the console.
+func anew(page *browser.Page, w *console.World, at string) {
+	browser.Evaluate[any](page, fmt.Sprintf(`history.replaceState(null, "", %q)`, w.Address+"#"+at))
+	page.Reload()
+}
+
 func loaded(page *browser.Page) { signin.Loaded(page) }
 
 func clean(t *testing.T, w *console.World, page *browser.Page) {

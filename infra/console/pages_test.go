@@ -31,15 +31,16 @@ type view struct {
 	height  int64
 }
 
-// renew is for who changed what the pictures of README.md and infra/operators.md show:
+// pictures is for who changed what the pictures of README.md and infra/operators.md show,
+// and, without the last part of -run, for who wants to see all views:
 //
 //	go test ./infra/console -run '^TestEveryPage$/^pictured' -pictures
-var renew = flag.Bool("pictures", false, "renew the pictures in infra/pictures")
+var pictures = flag.Bool("pictures", false, "renew the pictures in infra/pictures, and make those of all views in .cache/console")
 
 // pictured is where the picture of a view for the documents is written.
 func (v view) pictured(t *testing.T) string {
 	t.Helper()
-	if *renew {
+	if *pictures {
 		return filepath.Join(root(t), "infra/pictures", v.picture+".png")
 	}
 	return picture(t, "pictured", v.picture)
@@ -127,8 +128,22 @@ func spoken(page *browser.Page, language, tag, direction string) {
 	page.Until("the page is in "+language, fmt.Sprintf(`document.documentElement.lang === %q && document.documentElement.dir === %q`, tag, direction))
 }
 
-// Every page in every language, colours and width: nothing that axe-core finds, nothing
-// that stands out sideways, nothing against the content security policy, nothing stored.
+// inTheDark turns a page to its dark colours, and looks at it. They change nothing that
+// the other rules look at, and are the same in every language.
+func inTheDark(t *testing.T, page *browser.Page, rules string) {
+	t.Helper()
+	page.Prefer("prefers-color-scheme", "dark")
+	for _, width := range []int64{420, 1200} {
+		page.Size(width, 900)
+		for _, violation := range page.Violations(rules, "color-contrast", "link-in-text-block") {
+			t.Errorf("%d, dark: %s", width, violation)
+		}
+	}
+}
+
+// Every page in both directions of writing, colours and widths: nothing that axe-core
+// finds, nothing that stands out sideways even if texts are long, nothing against the
+// content security policy, nothing stored.
 func TestEveryPage(t *testing.T) {
 	w, b, rules := sharedWorld(t), browser.Start(t), axe(t)
 	pages := map[console.Person]*browser.Page{}
@@ -144,8 +159,7 @@ func TestEveryPage(t *testing.T) {
 				// What was said before is in the language of then, so what prepares a
 				// page is done again.
 				if i == 0 || v.prepare != nil {
-					page.Open("about:blank")
-					page.Open(w.Address + "#" + addressed(t, w, v.at))
+					anew(page, w, addressed(t, w, v.at))
 				}
 				loaded(page)
 				if v.prepare != nil {
@@ -160,23 +174,23 @@ func TestEveryPage(t *testing.T) {
 				}
 				for _, width := range []int64{1200, 420} {
 					page.Size(width, 900)
-					where := fmt.Sprintf("%s, %d", l.language, width)
-					for _, violation := range page.Violations(rules) {
-						t.Errorf("%s: %s", where, violation)
-					}
 					for _, out := range page.Overflow() {
-						t.Errorf("%s: %s", where, out)
+						t.Errorf("%s, %d: %s", l.language, width, out)
 					}
-					if l.language != "qps-long" { // nobody reads it
+					if l.language == "qps-long" { // nobody reads it; only its length counts
+						continue
+					}
+					for _, violation := range page.Violations(rules) {
+						t.Errorf("%s, %d: %s", l.language, width, violation)
+					}
+					if *pictures {
 						page.Screenshot(picture(t, v.name, l.language, width))
 					}
-					// Other colours change nothing that the other rules look at.
-					page.Prefer("prefers-color-scheme", "dark")
-					for _, violation := range page.Violations(rules, "color-contrast", "link-in-text-block") {
-						t.Errorf("%s, dark: %s", where, violation)
-					}
-					if l.language == "en" && width == 1200 {
-						page.Screenshot(picture(t, v.name, "en", width, "dark"))
+				}
+				if l.language == "en" {
+					inTheDark(t, page, rules)
+					if *pictures {
+						page.Screenshot(picture(t, v.name, "en-dark"))
 					}
 					page.Prefer("prefers-color-scheme", "light")
 				}
@@ -200,8 +214,7 @@ func TestLongWordsFitEverywhere(t *testing.T) {
 	page := signedIn(t, b, w, console.Omar, "/")
 	at := "/connectors/" + w.Connectors[console.Households]
 	for _, address := range []string{"/", at, at + "/changes", at + "/rejections", at + "/imports"} {
-		page.Open("about:blank")
-		page.Open(w.Address + "#" + address)
+		anew(page, w, address)
 		loaded(page)
 		page.See(browser.Text("").Like("^W{100}$"))
 		for _, width := range []int64{1200, 420, 320} {
@@ -237,8 +250,7 @@ func TestEveryPageByKeyboard(t *testing.T) {
 	for _, v := range views {
 		t.Run(v.name, func(t *testing.T) {
 			page := pages[v.as].For(t)
-			page.Open("about:blank")
-			page.Open(w.Address + "#" + addressed(t, w, v.at))
+			anew(page, w, addressed(t, w, v.at))
 			loaded(page)
 			page.See(v.see...)
 			if v.prepare != nil {
@@ -302,8 +314,7 @@ func TestNoEnglishIsSeenInAnotherLanguage(t *testing.T) {
 			page := pages[v.as].For(t)
 			for _, language := range []string{"hi", "en"} {
 				browser.Evaluate[any](page, `localStorage.setItem("language", "`+language+`")`)
-				page.Open("about:blank")
-				page.Open(w.Address + "#" + addressed(t, w, v.at))
+				anew(page, w, addressed(t, w, v.at))
 				loaded(page)
 				if v.prepare != nil {
 					v.prepare(page)

@@ -344,14 +344,10 @@ func checkTried(t *testing.T, points []string, methods ...string) {
 	}
 }
 
-// eachCrash tries each point in each mode, or in one of them under the race detector.
+// eachCrash tries each point in each mode.
 func eachCrash(t *testing.T, points []string, try func(t *testing.T, point string, m mode)) {
-	for i, point := range points {
-		tried := modes
-		if raceDetector {
-			tried = modes[i%len(modes):][:1]
-		}
-		for _, m := range tried {
+	for _, point := range points {
+		for _, m := range modes {
 			t.Run(fmt.Sprintf("%s/%s", point, m), func(t *testing.T) {
 				t.Parallel()
 				try(t, point, m)
@@ -360,12 +356,8 @@ func eachCrash(t *testing.T, points []string, try func(t *testing.T, point strin
 	}
 }
 
-// eachPair tries pairs of points, which the seed chooses; a quarter of them under the
-// race detector.
+// eachPair tries pairs of points, which the seed chooses.
 func eachPair(t *testing.T, points []string, seed uint64, pairs int, try func(t *testing.T, pair int, arm func(*faults))) {
-	if raceDetector {
-		pairs /= 4
-	}
 	random := rand.New(rand.NewPCG(2026, seed))
 	for i := range pairs {
 		a, b := points[random.IntN(len(points))], points[random.IntN(len(points))]
