@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -126,23 +127,28 @@ func storeMethod() string {
 	}
 }
 
-// busyDatabase is the connection to DynamoDB. While it is busy, every other call is
-// throttled, or in conflict if it writes. The first is repeated by the SDK, the
-// second by the store.
+// busyDatabase is the connection to DynamoDB. While it is busy, every call is throttled
+// once, which the SDK repeats; or, if it writes, every eighth is in conflict, which the
+// store repeats, as another call. So nothing is refused as often as they repeat it,
+// however many calls come in between.
 type busyDatabase struct {
 	dynamodb.HTTPClient
-	busy  *atomic.Bool
-	calls atomic.Int64
+	busy      *atomic.Bool
+	calls     atomic.Int64
+	throttled sync.Map // by the SDK's number of the call
 }
 
 func (d *busyDatabase) Do(r *http.Request) (*http.Response, error) {
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	reads := operation == "GetItem" || operation == "Query"
-	if !d.busy.Load() || d.calls.Add(1)%2 == 0 {
+	if !d.busy.Load() {
 		return d.HTTPClient.Do(r)
 	}
+	if _, again := d.throttled.LoadOrStore(r.Header.Get("Amz-Sdk-Invocation-Id"), true); again {
+		return d.HTTPClient.Do(r)
+	}
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	reads := operation == "GetItem" || operation == "Query"
 	name, more := "ProvisionedThroughputExceededException", ""
-	if !reads && d.calls.Load()%4 == 1 {
+	if n := d.calls.Add(1); !reads && n%8 == 1 {
 		name = "TransactionConflictException"
 		if operation == "TransactWriteItems" {
 			name, more = "TransactionCanceledException", `,"CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]`
