@@ -1,6 +1,7 @@
 package system_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -360,6 +361,30 @@ func TestReceivedFrom(t *testing.T) {
 	for i, id := range ids {
 		expect(t, "tokens of submission "+fmt.Sprint(i), len(w.tokensOf(id)), map[bool]int{true: 1}[i >= 12])
 	}
+}
+
+// A form may send any id up to 64 characters. Each leads to one registrant; if MTS never
+// answers about it, it is rejected, also if no filter can name it.
+func TestAnyIDOfASubmission(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{odk: true})
+	w.withhold = func(_ *http.Request, body []byte) bool { return bytes.Contains(body, []byte("lost")) }
+	start := w.now()
+	ids := []string{"plain", "uuid:o'clock", "uuid:a\nb\tc", "uuid:\u0085", "a/b c#d|e%", "=1+1", strings.Repeat("é", 64), "lost", "uuid:lost\nid", "uuid:'lost'"}
+	for i, id := range ids {
+		w.form.Submit(centralsim.Submission{ID: id, At: w.clock.Now().Add(-time.Duration(10+i) * time.Minute), Answers: answersOf(vidOfPerson(i))})
+	}
+	c := w.formConnector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 1 })
+	w.finish(100, c)
+	rejections := w.formRejections(c)
+	for _, id := range ids {
+		if strings.Contains(id, "lost") {
+			expect(t, fmt.Sprintf("rejection of %q", id), rejections[id].Kind, seeding.NoToken)
+		} else {
+			expect(t, fmt.Sprintf("tokens of %q", id), len(w.tokensOf(id)), 1)
+		}
+	}
+	w.checkSubmissions(c, start)
 }
 
 // Nothing of a submission but its id is stored, but for tokens in answers, and nothing

@@ -56,12 +56,12 @@ func (f Forms) Pull(ctx context.Context, c seeding.Connector, b seeding.Batch, r
 	}
 	pull := seeding.Pull{
 		BaseURL: central.address.Base.String(), Email: c.ODK.Email, Password: central.session.password,
-		Window: b.Window, Mapping: c.Source.Mapping, Submissions: b.Submissions,
+		Window: b.Window, Mapping: c.Source.Mapping, Submissions: b.Named(),
 	}
-	if len(b.Submissions) > 0 {
+	if len(pull.Submissions) > 0 {
 		pull.Window = seeding.Window{} // MTS would add it as a second filter
 	}
-	pull.ODataURL, err = central.address.pulled(columns, b.Submissions)
+	pull.ODataURL, err = central.address.pulled(columns, pull.Submissions)
 	return pull, err
 }
 

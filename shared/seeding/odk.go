@@ -111,11 +111,14 @@ func (s Submission) String() string { return fmt.Sprintf("submission with %d mem
 
 // Askable reports whether a filter of ODK Central can name the id of a submission. Forms
 // may send others (facts/odk.md 5.8, 9).
-func Askable(id string) bool { return IsSubmissionID(id) && !strings.Contains(id, "'") }
+func Askable(id string) bool {
+	return IsSubmissionID(id) && !strings.Contains(id, "'") && !strings.ContainsFunc(id, unicode.IsControl)
+}
 
-// IsSubmissionID reports whether a text may be the id of a submission of Central.
+// IsSubmissionID reports whether a text may be the id of a submission of Central. A form
+// may send line breaks, too; NUL is in no XML.
 func IsSubmissionID(id string) bool {
-	return id != "" && utf8.RuneCountInString(id) <= MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	return id != "" && utf8.RuneCountInString(id) <= MaxSubmissionID && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
 }
 
 // MaxSubmissionID is how many characters an id has at most that Central stores
@@ -185,6 +188,15 @@ func (w Window) Has(at time.Time) bool { return !at.Before(w.From) && at.Before(
 
 // Empty reports whether no moment is in the window.
 func (w Window) Empty() bool { return !w.From.Before(w.To) }
+
+// Named are the ids by which the submissions of a batch are fetched; none if they are
+// fetched by its window, as is one that no filter can name and that is alone there.
+func (b Batch) Named() []string {
+	if len(b.Submissions) == 1 && !b.Window.Empty() && !Askable(b.Submissions[0]) {
+		return nil
+	}
+	return b.Submissions
+}
 
 // Takes reports whether an open batch of submissions takes this one.
 func (b Batch) Takes(s SubmissionRef) bool {

@@ -157,7 +157,7 @@ func (p *Patcher) readForm(ctx context.Context, t *turn, a answer, form seeding.
 		if err := p.beforeReading(ctx, t); err != nil {
 			return &leaseError{err}
 		}
-		if w := a.batch.Window; seen[s.ID] || !w.Empty() && !w.Has(s.Received) {
+		if b := a.batch; seen[s.ID] || (len(b.Submissions) > 0 || !b.Window.Empty()) && !b.Takes(s.SubmissionRef) {
 			return nil // of a closed batch any id may be asked for
 		}
 		seen[s.ID] = true
@@ -176,7 +176,7 @@ func (p *Patcher) readForm(ctx context.Context, t *turn, a answer, form seeding.
 	if err := p.beforeReading(ctx, t); err != nil {
 		return nil, 0, &leaseError{err}
 	}
-	if ids := a.batch.Submissions; len(ids) > 0 || !a.batch.State.Open() || a.batch.Window.Empty() {
+	if ids := a.batch.Named(); len(ids) > 0 || !a.batch.State.Open() || a.batch.Window.Empty() {
 		if len(ids) == 0 {
 			ids = slices.DeleteFunc(slices.Sorted(maps.Keys(rows)), func(id string) bool { return !seeding.Askable(id) })
 		}

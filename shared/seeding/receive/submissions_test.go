@@ -68,10 +68,11 @@ func TestInboxReadsRowsOfSubmissions(t *testing.T) {
 		"invalid":                 {[][]any{submissionCells("uuid:1", "0", "invalid", nil, "ATS-REQ-012", "dob")}, []seeding.Row{row("uuid:1", 0, seeding.Row{Status: 'i', Code: "ATS-REQ-012"})}},
 		"in the order of ids":     {[][]any{done("b", "0"), done("a", "0")}, []seeding.Row{row("a", 0, token), row("b", 0, token)}},
 		"other ids than uuids":    {[][]any{done("a/b'c é", "0")}, []seeding.Row{row("a/b'c é", 0, token)}},
+		"of several lines":        {[][]any{done("a\nb\tc", "0"), done("a\u0085", "0")}, []seeding.Row{row("a\nb\tc", 0, token), row("a\u0085", 0, token)}},
 		"one row for each id":     {[][]any{done("a", "1"), done("a", "1"), done("a", "1")}, []seeding.Row{row("a", 1, token)}},
 		"of several, the token's": {[][]any{submissionCells("a", "0", "error", nil, "IDA-MLC-004", nil), done("a", "1")}, []seeding.Row{row("a", 1, token)}},
 		"a row of ill form costs no other": {
-			[][]any{done("", "0"), done("a\nb", "0"), done("a\u0085", "0"), done(strings.Repeat("x", 65), "0"), done("c", "-1"), done("c", "1.5"), done("c", ""),
+			[][]any{done("", "0"), done("a\x00", "0"), done(strings.Repeat("x", 65), "0"), done("c", "-1"), done("c", "1.5"), done("c", ""),
 				done("c", "99999999999"), done("c", "0")[:6], append(done("c", "0"), "more"), {windowKey("another"), "c", "0", "processed", "1", nil, nil},
 				{windowKey(ref.Batch) + "A", "c", "0", "processed", "1", nil, nil}, {seeding.WindowKey(windowMAC), "c", "0", "processed", "1", nil, nil},
 				{sealed(seedingtest.Rows(1)[0]), "c", "0", "processed", "1", nil, nil}, {windowKey(ref.Batch), "processed", "1", nil, nil}, {nil, nil, nil, nil, nil, nil, nil},

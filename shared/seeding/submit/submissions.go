@@ -344,10 +344,10 @@ func (s *Submitter) stillThere(ctx context.Context, c seeding.Connector, b seedi
 		return false, err
 	}
 	first := func(seeding.Submission) error { return errOneIsThere }
-	if len(b.Submissions) == 0 {
-		err = form.Read(limited, b.Window, first)
+	if ids := b.Named(); len(ids) > 0 {
+		err = form.ReadSome(limited, ids, first)
 	} else {
-		err = form.ReadSome(limited, b.Submissions, first)
+		err = form.Read(limited, b.Window, first)
 	}
 	if errors.Is(err, errOneIsThere) {
 		return true, nil

@@ -78,9 +78,7 @@ func cut(rows []row, z sizes, wanted int) (cuts []batchCut, err error) {
 			one.rows = append(one.rows, rows[u.from:u.to]...)
 		}
 		wanted -= len(one.rows)
-		if one.window && len(one.rows) == 1 && seeding.Askable(one.rows[0].ID) {
-			one.window = false
-		}
+		one.window = one.window && len(one.rows) > 1
 		for len(left) > 0 && left[0].sends == 0 {
 			left = left[1:]
 		}
