@@ -58,6 +58,9 @@ func TestD04NoWindowIsPassedOverThatFailed(t *testing.T) {
 			if _, isShown := w.problems(connector)[c.problem]; !isShown {
 				t.Errorf("the problem %s is not shown, but %v", c.problem, w.problems(connector))
 			}
+			if shown := w.problems(connector)[seeding.ProblemReply]; name == "wrong password at ODK" && shown.Code != "pull_failed" {
+				t.Errorf("the problem does not speak of Central: %+v", shown)
+			}
 			w.form.Delete(ids[4]) // so that what is there is looked at again, and not only counted
 			failing = false
 			w.clock.Advance(2 * time.Hour)

@@ -75,7 +75,7 @@ func TestCauseOfAFailedRequestIsShown(t *testing.T) {
 			fault := seeding.FaultOf(err)
 			d := seeding.MTSProblem(fault)
 			if fault.Kind == seeding.Unknown {
-				d = seeding.ReplyProblem(fault)
+				d = seeding.ReplyProblem(fault, false)
 			}
 			if !strings.Contains(d.Text, c.text) || !strings.Contains(d.Remedy, c.remedy) || strings.Contains(d.Text+d.Remedy, "secret") {
 				t.Errorf("%s: %q %q", fault, d.Text, d.Remedy)
@@ -104,7 +104,7 @@ func TestReplyOfAProxyIsNotBlamedOnMTS(t *testing.T) {
 		fault := seeding.FaultOf(err)
 		d := seeding.MTSProblem(fault)
 		if fault.Kind == seeding.Unknown {
-			d = seeding.ReplyProblem(fault)
+			d = seeding.ReplyProblem(fault, false)
 		}
 		if !strings.Contains(d.Text, want) || strings.Contains(d.Text+d.Remedy, "version") || strings.Contains(d.Text, "makes no sense") {
 			t.Errorf("%d is %s: %q %q", status, fault, d.Text, d.Remedy)

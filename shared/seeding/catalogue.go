@@ -71,8 +71,9 @@ func Problems() (all []Raised) {
 		add(ProblemTypes, braced(d))
 		_, d = RegistryProblem(&Fault{Kind: RefusedRequest, Code: code}, ProblemRead)
 		add(ProblemRead, braced(d))
-		add(ProblemReply, braced(ReplyProblem(&Fault{Code: code})))
+		add(ProblemReply, braced(ReplyProblem(&Fault{Code: code}, false)))
 	}
+	add(ProblemReply, ReplyProblem(&Fault{Code: codeUnexpected}, true))
 	for _, code := range odkCodes() {
 		for _, kind := range []FaultKind{RefusedRequest, Unreachable} {
 			d := ODKProblem(&Fault{Kind: kind, Code: code, Field: "{field}"})

@@ -13,6 +13,10 @@ var odkServer = server{"odk", "ODK Central", "ODK Central", "odk.base_url"}
 // (facts/mts.md 2.6). There is no request then.
 const CodeNothingPulled = "ATS-REQ-23"
 
+// codeUnexpected is the code of whatever MTS did not foresee, such as an ODK Central that
+// it does not reach (facts/mts.md 2.1).
+const codeUnexpected = "ATS-REQ-100"
+
 // CodeNotAskable is the code of a submission whose id no address can name (Askable).
 const CodeNotAskable = "NotAskable"
 

@@ -43,7 +43,7 @@ func TestEachCauseOfAFailedCallIsNamed(t *testing.T) {
 			t.Errorf("%s: %+v", code, d)
 		}
 		of("MTS", code, d)
-		if unknown := seeding.ReplyProblem(&seeding.Fault{Code: code}); unknown != d {
+		if unknown := seeding.ReplyProblem(&seeding.Fault{Code: code}, false); unknown != d {
 			t.Errorf("%s of a request that may have been taken: %+v", code, unknown)
 		}
 	}
@@ -54,7 +54,7 @@ func TestEachCauseOfAFailedCallIsNamed(t *testing.T) {
 		}
 		of("ODK Central", code, d)
 	}
-	of("MTS", "another", seeding.ReplyProblem(&seeding.Fault{}))
+	of("MTS", "another", seeding.ReplyProblem(&seeding.Fault{}, false))
 	for _, code := range []string{"HTTP-301", "HTTP-302", "HTTP-307", "HTTP-401", "HTTP-403", "HTTP-404", "HTTP-413", "AnswerTooLarge"} {
 		of("MTS", code, seeding.MTSProblem(&seeding.Fault{Kind: seeding.RefusedRequest, Code: code}))
 	}
@@ -119,7 +119,7 @@ func TestEveryDescriptionHasACode(t *testing.T) {
 	code := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	for _, d := range []seeding.Description{
 		seeding.IdentityRefused, seeding.TokensMisshapen, seeding.TokensDiffer, seeding.AnswerUnprocessed, seeding.AnswersMissing, seeding.RefusedAlike,
-		seeding.CallbackSilent("https://api.example"), seeding.InvocationsDied(3), seeding.ReplyProblem(&seeding.Fault{}), seeding.MTSProblem(&seeding.Fault{}),
+		seeding.CallbackSilent("https://api.example"), seeding.InvocationsDied(3), seeding.ReplyProblem(&seeding.Fault{}, false), seeding.MTSProblem(&seeding.Fault{}),
 		seeding.KeysUnusable(nil).Description, seeding.MappingUnusable(nil).Description, seeding.RegistryUnusable(nil).Description,
 	} {
 		if !code.MatchString(d.Code) {

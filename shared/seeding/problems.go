@@ -402,14 +402,21 @@ func mtsProblem(f *Fault) Description {
 	)
 }
 
-// ReplyProblem describes the problem of an MTS that may have taken a request.
-func ReplyProblem(f *Fault) Description {
-	return replyProblem(f).naming(Named{Fault: f.Code, Server: mtsServer.code})
+// ReplyProblem describes the problem of an MTS that may have taken a request; pulls
+// reports that it was to fetch submissions for it.
+func ReplyProblem(f *Fault, pulls bool) Description {
+	return replyProblem(f, pulls).naming(Named{Fault: f.Code, Server: mtsServer.code})
 }
 
-func replyProblem(f *Fault) Description {
+func replyProblem(f *Fault, pulls bool) Description {
 	if d, known := mtsCause(f.Code); known {
 		return d
+	}
+	if pulls && f.Code == codeUnexpected {
+		return describe("pull_failed",
+			"MTS failed when it was to fetch submissions, so it is not known whether it took the request.",
+			"Most often MTS does not reach ODK Central: from the machine of MTS, odk.base_url must lead to Central. Otherwise look into the log of MTS.",
+		)
 	}
 	return describe("reply_unclear",
 		"The reply of MTS to a request makes no sense, so it is not known whether MTS took it.",

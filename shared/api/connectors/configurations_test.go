@@ -312,7 +312,7 @@ func TestProblemsOfEachServerAreShown(t *testing.T) {
 	fault := &seeding.Fault{Kind: seeding.Unreachable, Code: "NotCentral", Field: "x_field"}
 	source, ofRegistry := seeding.RegistryProblem(fault, seeding.ProblemRead)
 	for source, d := range map[seeding.Source]seeding.Description{
-		source: ofRegistry, seeding.ProblemMTS: seeding.MTSProblem(fault), seeding.ProblemReply: seeding.ReplyProblem(fault), seeding.ProblemODK: seeding.ODKProblem(fault),
+		source: ofRegistry, seeding.ProblemMTS: seeding.MTSProblem(fault), seeding.ProblemReply: seeding.ReplyProblem(fault, false), seeding.ProblemODK: seeding.ODKProblem(fault),
 	} {
 		s := newService(t)
 		path := s.create()

@@ -49,6 +49,11 @@ type previewBody struct {
 	Registrants []int64 `json:"registrants"`
 }
 
+// ofSource refuses registrants of a connector that takes submissions.
+func (p previewBody) ofSource(c seeding.Connector, wrong *api.FieldErrors) {
+	checkSource(c, wrong, map[string]bool{"/registrants": p.Registrants != nil}, nil)
+}
+
 // usualCount is how many registrants a preview shows unless it is told.
 const usualCount = 10
 
@@ -72,14 +77,20 @@ func (s *service) inquiry(w http.ResponseWriter, r *http.Request, kind seeding.I
 	}
 	q = s.asked(r, kind, body.Connector, body.previewBody)
 	before, err := s.before(r, body.Connector)
-	if err != nil || body.Configuration == nil {
+	if err != nil {
 		return q, nil, err
+	}
+	if body.Configuration == nil {
+		body.ofSource(*before, &wrong)
+		return q, nil, wrong.Err()
 	}
 	d, err := s.draftOf(body.Configuration, before)
 	if err != nil {
 		return q, nil, err
 	}
-	if err := s.mended(d.wrong).Err(); err != nil {
+	left := s.mended(d.wrong)
+	body.ofSource(d.connector, &left)
+	if err := left.Err(); err != nil {
 		return q, nil, err
 	}
 	if d.wrong.Touch("/mts_url") {

@@ -75,6 +75,22 @@ func TestReceivedFromTheFutureIsWarnedOf(t *testing.T) {
 	}
 }
 
+// A preview of submissions shows no registrants that somebody chooses.
+func TestPreviewOfSubmissionsTakesNoRegistrants(t *testing.T) {
+	s := newService(t)
+	path := s.want(201, "POST", "/connectors", withODK()).Header().Get("Location")
+	for at, body := range map[string]string{
+		path + "/preview": `{"registrants":[7]}`,
+		"/previews":       `{"connector":"` + idOf(path) + `","registrants":[7]}`,
+		"/previews?":      `{"configuration":` + withODK() + `,"registrants":[7]}`,
+	} {
+		if found := s.want(422, "POST", strings.TrimSuffix(at, "?"), body).fieldErrors(); len(found) != 1 || !strings.Contains(found["/registrants"], "other_source") && !strings.Contains(found["/registrants"], "input_type odk") {
+			t.Errorf("%s: %v", at, found)
+		}
+	}
+	s.want(202, "POST", path+"/preview", `{"count":3}`)
+}
+
 // What people are told of runs and rejections of both sources speaks of no registrant
 // where it may be a submission.
 func TestSentencesOfBothSourcesAreTrueOfSubmissions(t *testing.T) {

@@ -31,6 +31,7 @@ func (s *service) previewConnector(w http.ResponseWriter, r *http.Request) error
 	body := previewBody{Count: usualCount}
 	wrong, err := openapi.Read(w, r, &body)
 	if err == nil {
+		body.ofSource(c, &wrong)
 		err = wrong.Err()
 	}
 	if err != nil {

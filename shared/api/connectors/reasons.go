@@ -159,7 +159,7 @@ var notes = map[seeding.Nobody]string{
 		"/rejections says why and until when; /rejections/retry makes an attempt with the next run.",
 	seeding.AllInvalid: "Next to all registrants that were looked at lack what MTS demands, and were rejected unsent. /rejections says what; check the mapping, or correct them in the registry.",
 	seeding.PassedOver: "Nobody was left to be sent, for several reasons: the tally counts who is in an open batch, holds a token, was rejected before, or is passed over otherwise.",
-	seeding.EndedEarly: "The run ended before it had sent anybody, because it was cancelled, or the connector was stopped or changed. The next run looks at everybody anew.",
+	seeding.EndedEarly: "The run ended before it had sent anybody, because it was cancelled, or the connector was stopped or changed. The next recurring run looks at everybody anew; an import does so if it is opened again.",
 	seeding.NotFound:   "The registry shows its user next to none of the registrants that were listed. Check their ids, and the companies and groups of the user.",
 	seeding.NoneListed: "Next to all registrants that were listed have no VID that is valid, and no token. Check their identifiers, their status and expiry.",
 }

@@ -41,7 +41,15 @@ func formFailure(err error) *seeding.Line {
 	if err == nil {
 		return nil
 	}
-	line := seeding.ODKProblem(seeding.FaultOf(err)).Line("odk_form", "odk_odata_url")
+	fault := seeding.FaultOf(err)
+	name, field := "odk_form", "odk_odata_url"
+	if fault.Kind == seeding.RefusedSignIn {
+		name, field = "odk_sign_in", "odk_base_url"
+	}
+	if fault.Code == "WrongPassword" {
+		field = "odk_password"
+	}
+	line := seeding.ODKProblem(fault).Line(name, field)
 	return &line
 }
 

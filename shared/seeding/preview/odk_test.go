@@ -123,6 +123,10 @@ func TestPreviewOfSubmissions(t *testing.T) {
 	if _, lines := w.ask(seeding.Inquiry{Connector: "odk"}, nil); len(lines) != 1 || lines[0].Name != "odk_form" || lines[0].Code != "no_right" {
 		t.Errorf("%+v", lines)
 	}
+	w.previewer.ODKPassword = func(context.Context, seeding.Connector) (string, error) { return "another", nil }
+	if _, lines := w.ask(seeding.Inquiry{Connector: "odk"}, nil); len(lines) != 1 || lines[0].Name != "odk_sign_in" || lines[0].Field != "odk_password" || lines[0].Code != "wrong_password" {
+		t.Errorf("%+v", lines)
+	}
 	other := c
 	other.ODK.Email = "other@example.org"
 	if _, lines := w.ask(seeding.Inquiry{Connector: "odk", Draft: &other}, map[string]string{}); len(lines) != 1 || lines[0].Code != "another_account" {

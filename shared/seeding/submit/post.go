@@ -168,7 +168,7 @@ func (s *Submitter) post(ctx context.Context, v view, batch seeding.Batch, reque
 		// deadline.
 		log.Warn("outcome of the POST is unknown", "fault", fault.Error())
 		v.posts.raises()
-		problem := v.state.Raise(seeding.ProblemReply, s.Clock.Now(), seeding.ReplyProblem(fault), s.Times)
+		problem := v.state.Raise(seeding.ProblemReply, s.Clock.Now(), seeding.ReplyProblem(fault, request.Pull != nil), s.Times)
 		return s.Store.RaiseProblem(ctx, v.state.Connector, seeding.ProblemReply, problem)
 	}
 	// A conflict: the answer came first, and the batch is closed.

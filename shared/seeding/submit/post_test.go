@@ -252,7 +252,7 @@ func TestUnknownOutcomeOfAPostIsShown(t *testing.T) {
 	if err := f.oneStep(t); err != nil {
 		t.Fatal(err)
 	}
-	want := seeding.ReplyProblem(&seeding.Fault{Code: "HTTP-503"})
+	want := seeding.ReplyProblem(&seeding.Fault{Code: "HTTP-503"}, false)
 	got, raised := f.state.Problems[seeding.ProblemReply]
 	if !raised || got.Text != want.Text || got.Remedy != want.Remedy || !got.Since.Equal(now) || !got.Next.IsZero() || len(f.state.Problems) != 1 {
 		t.Errorf("%+v", f.state.Problems)
