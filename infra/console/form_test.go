@@ -355,8 +355,7 @@ func TestTheFormByRole(t *testing.T) {
 		if open := browser.Evaluate[int](page, `document.querySelectorAll("form :is(select, input[type=radio], input[type=checkbox]):not(:disabled)").length`); open > 0 {
 			t.Errorf("%s may choose in %d places", role, open)
 		}
-		page.Open("about:blank")
-		page.Open(w.Address + "#/new")
+		anew(page, w, "/new")
 		page.See(browser.Text(why))
 		if page.Count(save) > 0 {
 			t.Errorf("%s may save a new connector", role)

@@ -128,16 +128,20 @@ func spoken(page *browser.Page, language, tag, direction string) {
 	page.Until("the page is in "+language, fmt.Sprintf(`document.documentElement.lang === %q && document.documentElement.dir === %q`, tag, direction))
 }
 
-// inTheDark turns a page to its dark colours, and looks at it. They change nothing that
-// the other rules look at, and are the same in every language.
-func inTheDark(t *testing.T, page *browser.Page, rules string) {
+// inTheDark looks at a view in its dark colours. They change nothing that the other rules
+// look at, and are the same in every language.
+func (v view) inTheDark(t *testing.T, page *browser.Page, rules string) {
 	t.Helper()
 	page.Prefer("prefers-color-scheme", "dark")
+	defer page.Prefer("prefers-color-scheme", "light")
 	for _, width := range []int64{420, 1200} {
 		page.Size(width, 900)
 		for _, violation := range page.Violations(rules, "color-contrast", "link-in-text-block") {
 			t.Errorf("%d, dark: %s", width, violation)
 		}
+	}
+	if *pictures {
+		page.Screenshot(picture(t, v.name, "en-dark"))
 	}
 }
 
@@ -188,11 +192,7 @@ func TestEveryPage(t *testing.T) {
 					}
 				}
 				if l.language == "en" {
-					inTheDark(t, page, rules)
-					if *pictures {
-						page.Screenshot(picture(t, v.name, "en-dark"))
-					}
-					page.Prefer("prefers-color-scheme", "light")
+					v.inTheDark(t, page, rules)
 				}
 				clean(t, w, page)
 			}

@@ -17,6 +17,16 @@ const CodeNothingPulled = "ATS-REQ-23"
 // it does not reach (facts/mts.md 2.1).
 const codeUnexpected = "ATS-REQ-100"
 
+// ODKSignInLine is the line of a sign-in at ODK Central that failed, with the field that
+// is to be corrected.
+func ODKSignInLine(f *Fault) Line {
+	field := "odk_base_url"
+	if f.Code == "WrongPassword" {
+		field = "odk_password"
+	}
+	return ODKProblem(f).Line("odk_sign_in", field)
+}
+
 // CodeNotAskable is the code of a submission whose id no address can name (Askable).
 const CodeNotAskable = "NotAskable"
 

@@ -108,11 +108,7 @@ func accountLine(err error) seeding.Line {
 	if err == nil {
 		return ok(odkSignIn, "signed_in", "The account is signed in at ODK Central.", nil)
 	}
-	field := "odk_base_url"
-	if f := seeding.FaultOf(err); f.Code == "WrongPassword" {
-		field = "odk_password"
-	}
-	return odkLine(odkSignIn, seeding.FaultOf(err), field)
+	return seeding.ODKSignInLine(seeding.FaultOf(err))
 }
 
 func formLine(found seeding.FormFound, err error) seeding.Line {

@@ -42,14 +42,10 @@ func formFailure(err error) *seeding.Line {
 		return nil
 	}
 	fault := seeding.FaultOf(err)
-	name, field := "odk_form", "odk_odata_url"
+	line := seeding.ODKProblem(fault).Line("odk_form", "odk_odata_url")
 	if fault.Kind == seeding.RefusedSignIn {
-		name, field = "odk_sign_in", "odk_base_url"
+		line = seeding.ODKSignInLine(fault)
 	}
-	if fault.Code == "WrongPassword" {
-		field = "odk_password"
-	}
-	line := seeding.ODKProblem(fault).Line(name, field)
 	return &line
 }
 
