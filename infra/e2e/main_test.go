@@ -33,7 +33,7 @@ import (
 
 // The waiting times of the protocol: short enough that a test can wait until the
 // work of a killed function is resumed, and long enough for a busy machine.
-const times = "deadline_base=10s,overdue_base=4s,record_first=5ms,answer_wait=2s,poll=150ms,page_limit=12s,post_base=6s,post_per_record=1ms," +
+const times = "deadline_base=30s,overdue_base=4s,record_first=5ms,answer_wait=2s,poll=150ms,page_limit=12s,post_base=6s,post_per_record=1ms," +
 	"probe_first=1s,probe_max=4s,patch_work=12s,patch_lease=6s,commit_grace=3s"
 
 var (

@@ -3,9 +3,11 @@ package local
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -115,6 +117,9 @@ func pack(binary string) ([]byte, error) {
 	header.SetMode(0o755)
 	var packed bytes.Buffer
 	archive := zip.NewWriter(&packed)
+	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(w, flate.BestCompression) // as SAM packs
+	})
 	file, err := archive.CreateHeader(header)
 	if err != nil {
 		return nil, err
