@@ -177,7 +177,7 @@ func (w *world) copyAndPaste(document string, headings []string, least int, envi
 		script += r.script + "\nprintf '\\036'\n"
 	}
 	// Only a test that fails takes this long.
-	ctx, cancel := context.WithTimeout(w.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-s")
 	command.Dir, command.Stdin, command.WaitDelay = w.TempDir(), strings.NewReader(script), time.Second
