@@ -31,15 +31,20 @@ run: console ## Start everything on this machine with a demo (SOURCE=odk ONCE=1 
 	@echo "building"
 	@go build -o $(BIN)/run ./infra/local/run && exec $(BIN)/run
 
-# With the race detector, browsers and the thousands of failures at crash points would
-# take an hour.
+# These packages drive whole systems: browsers, functions as processes, thousands of
+# failures. With the race detector they would take an hour, and it would see little that
+# unit tests do not run; RACED are the tests of infra/system that have it.
+WHOLE := /infra/(bench|console|e2e|soak|system)$$
+RACED := Reconciled|Survive|Share|Beside
+
 test: console ## Run all tests (PACKAGES=./shared/... for some)
 	@infra/tools/fetch go cc curl jq chromium ministack dynamodb-local gotestsum schemathesis browsers
 	go vet $(PACKAGES)
 	cd $(WEB) && $(NODE) --test
 	cd $(BROWSERS) && $(NODE) --test
-	go list $(PACKAGES) | grep -v '/infra/console$$' | xargs -r $(TESTS) -race -timeout 80m -skip CrashPoints
-	go list $(PACKAGES) | grep -E '/infra/(console|system)$$' | xargs -r $(TESTS) -timeout 80m
+	go list $(PACKAGES) | grep -Ev '$(WHOLE)' | xargs -r $(TESTS) -race -timeout 80m
+	go list $(PACKAGES) | grep '/infra/system$$' | xargs -r $(TESTS) -race -timeout 80m -run '$(RACED)'
+	go list $(PACKAGES) | grep -E '$(WHOLE)' | xargs -r $(TESTS) -timeout 80m
 
 test-registry: ## Test client, connector and simulator against a real Odoo 19, and 14 while it is available (LINES=19)
 	@infra/tools/fetch go ministack
