@@ -32,7 +32,8 @@ func TestBackAfterSignOutShowsNothing(t *testing.T) {
 	page := signedIn(t, b, w, console.Omar, "/")
 	page.Click(browser.Button("Sign out"))
 	page.See(browser.Heading("You are signed out"))
-	browser.Evaluate[any](page, `{ globalThis.here = true; history.back(); }`)
+	browser.Evaluate[any](page, `globalThis.here = true`)
+	page.Back()
 	page.Until("another page is shown", `globalThis.here === undefined`)
 	page.See(browser.Button("Viewer")) // it asks again
 }
