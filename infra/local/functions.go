@@ -118,7 +118,7 @@ func pack(binary string) ([]byte, error) {
 	var packed bytes.Buffer
 	archive := zip.NewWriter(&packed)
 	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-		return flate.NewWriter(w, flate.BestCompression) // as SAM packs
+		return flate.NewWriter(w, flate.BestCompression) // which makes it about as small as SAM does
 	})
 	file, err := archive.CreateHeader(header)
 	if err != nil {
