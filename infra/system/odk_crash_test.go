@@ -41,7 +41,7 @@ func eventfulForm(t *testing.T, local bool) (w *world, c seeding.Connector, star
 	start, before = w.now(), w.form.Entries()
 	w.mts.SetFaults(mtssim.Faults{LoseEvery: 3, Copies: 2})
 	w.registry.Inject(odoosim.Fault{Model: "res.partner", Method: "create", Times: 1, Outcome: odoosim.Denied})
-	var refused, edited atomic.Bool
+	var refused atomic.Bool
 	w.interceptMTS = func(rw http.ResponseWriter, r *http.Request) bool {
 		if w.mts.Counters().Posts == 9 { // enough are lost
 			w.mts.SetFaults(mtssim.Faults{Copies: 2})
@@ -53,11 +53,7 @@ func eventfulForm(t *testing.T, local bool) (w *world, c seeding.Connector, star
 		http.NotFound(rw, r)
 		return true
 	}
-	w.onCallback = func(*http.Request) {
-		if edited.CompareAndSwap(false, true) {
-			w.correct(ids[58], 9000)
-		}
-	}
+	w.atFirstCallback(func() { w.correct(ids[58], 9000) })
 	c = w.formConnector(func(c *seeding.Connector) { c.MTS.BatchMaximum = 12 })
 	return w, c, start, before
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,8 +49,8 @@ func TestProblemsRejectNobodyAndEndByThemselves(t *testing.T) {
 		"password not stored": {seeding.ProblemConfig,
 			func(w *world) { w.passwordLost.Store(true) }, func(w *world) { w.passwordLost.Store(false) }},
 		"password lost while a batch is under way": {seeding.ProblemConfig,
-			func(w *world) { w.onCallback = func(*http.Request) { w.passwordLost.Store(true) } },
-			func(w *world) { w.onCallback = nil; w.passwordLost.Store(false) }},
+			func(w *world) { w.atFirstCallback(func() { w.passwordLost.Store(true) }) },
+			func(w *world) { w.passwordLost.Store(false) }},
 		"MTS never answers": {seeding.ProblemAnswers,
 			func(w *world) { w.mts.SetFaults(mtssim.Faults{LoseNext: -1}) }, func(w *world) { w.mts.SetFaults(mtssim.Faults{}) }},
 	}
@@ -255,8 +254,9 @@ func TestProblemEndsWithoutABatch(t *testing.T) {
 	})
 	t.Run("by a patch", func(t *testing.T) {
 		w := newWorld(t, options{})
+		w.setBatchSize(20) // one answer: nobody waits for those of a stopped connector
 		w.addRegistrants(20)
-		w.onCallback = func(*http.Request) { w.passwordLost.Store(true) }
+		w.atFirstCallback(func() { w.passwordLost.Store(true) })
 		c := w.connector(nil)
 		w.tick()
 		w.setStatus(seeding.Stopped, c)
@@ -417,14 +417,11 @@ func TestPolicyProblem(t *testing.T) {
 			w := newWorld(t, options{})
 			w.setBatchSize(50) // all of them in one answer
 			ids := w.addRegistrants(f.all)
-			var once sync.Once
-			w.onCallback = func(*http.Request) {
-				once.Do(func() {
-					for i, id := range ids[:f.others] {
-						w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: fmt.Sprintf("%036d", 7000+i)})
-					}
-				})
-			}
+			w.atFirstCallback(func() {
+				for i, id := range ids[:f.others] {
+					w.registry.AddIdentifier(odoosim.Identifier{Registrant: id, Type: odoosim.TokenType, Value: fmt.Sprintf("%036d", 7000+i)})
+				}
+			})
 			c := w.connector(nil)
 			w.finish(20, c)
 			_, shown := w.problems(c)[seeding.ProblemPolicy]

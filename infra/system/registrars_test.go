@@ -1,9 +1,7 @@
 package system_test
 
 import (
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"openg2p.org/mts-connector/infra/simulators/mtssim"
@@ -130,8 +128,7 @@ func TestNoTokenReachesSomebodyElse(t *testing.T) {
 			w.start = before
 			target := ids[7]
 			if f.method == "" {
-				var done sync.Once
-				w.onCallback = func(*http.Request) { done.Do(func() { f.change(w, target) }) }
+				w.atFirstCallback(func() { f.change(w, target) })
 			} else {
 				w.atFirst(odoosim.Before, regID, f.method, func() { f.change(w, target) })
 			}
