@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
@@ -43,7 +44,7 @@ func compile(text string) (*program, error) {
 	c := checker{text: text, patterns: map[patternKey]*pattern{}, sees: "the record"}
 	c.query(query, nil)
 	switch {
-	case c.wrong != nil && plainKey.MatchString(text): // read as a subtraction, for instance
+	case c.wrong != nil && plainKey().MatchString(text): // read as a subtraction, for instance
 		return nil, notValid(text, c.wrong)
 	case c.wrong != nil:
 		return nil, c.wrong
@@ -68,11 +69,13 @@ func wrong(code string, p params, format string, args ...any) error {
 	return seeding.NewFlaw(code, p, format, args...)
 }
 
-// plainKey matches the name of one field, even where jq wants it in quotes.
-var plainKey = regexp.MustCompile(`^[\pL\pN_$@:/ -]+$`)
+// plainKey matches the name of one field, even where jq wants it in quotes. It is
+// compiled when it is needed, because classes of all letters would take a part of
+// each start of a function.
+var plainKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN_$@:/ -]+$`) })
 
 func notValid(text string, err error) error {
-	if plainKey.MatchString(text) {
+	if plainKey().MatchString(text) {
 		return wrong("expression_name", params{"name": text}, "is not a jq path; a field name that has other characters than a-z, 0-9 and _, or begins with a digit, "+
 			`must be in quotes: "%s"`, text)
 	}

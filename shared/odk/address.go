@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -138,7 +139,11 @@ func parsePath(path string) (project int, form string, err error) {
 
 const maxFormID = 255 // bytes; Central gives no limit
 
-var column = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_.\-]*(/[\p{L}_][\p{L}\p{N}_.\-]*)*$`)
+// column matches the path of a field. It is compiled when it is needed, because
+// classes of all letters would take a part of each start of a function.
+var column = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_.\-]*(/[\p{L}_][\p{L}\p{N}_.\-]*)*$`)
+})
 
 // parseColumns reads the parameters that choose what of a submission is shown. All
 // others would change which submissions are read.
@@ -181,7 +186,7 @@ func parseColumns(query string) (string, error) {
 		hasID := false
 		for i, name := range names {
 			names[i] = strings.TrimSpace(name)
-			if !column.MatchString(names[i]) {
+			if !column().MatchString(names[i]) {
 				return refuse("must have names of fields in $select, separated by commas")
 			}
 			hasID = hasID || names[i] == "__id"

@@ -694,10 +694,14 @@ func TestCauses(t *testing.T) {
 			c.users.Limits.PageBytes = 450_000
 			c.reopen()
 		}, nil, 0, ""},
-		"sign-in says no token": {func(c *central) { c.http.Config.Handler = saying(`{"token":5}`) }, nil, seeding.RefusedRequest, odk.NotCentral},
-		"another program":       {func(c *central) { c.http.Config.Handler = saying(`{"message":"x","code":404.2}`, 404) }, nil, seeding.RefusedRequest, odk.NotCentral},
-		"asks to slow down":     {func(c *central) { c.http.Config.Handler = saying(`{}`, 429) }, nil, seeding.Unreachable, "HTTP-429"},
-		"leads elsewhere":       {func(c *central) { c.http.Config.Handler = saying(``, 302) }, nil, seeding.RefusedRequest, "HTTP-302"},
+		"sign-in says no token":      {func(c *central) { c.http.Config.Handler = saying(`{"token":5}`) }, nil, seeding.RefusedRequest, odk.NotCentral},
+		"sign-in says a token of 15": {func(c *central) { c.http.Config.Handler = saying(`{"token":"0123456789abcde"}`) }, nil, seeding.RefusedRequest, odk.NotCentral},
+		"sign-in says a token of 257": {func(c *central) { c.http.Config.Handler = saying(`{"token":"` + strings.Repeat("a", 257) + `"}`) },
+			nil, seeding.RefusedRequest, odk.NotCentral},
+		"sign-in says a token of two lines": {func(c *central) { c.http.Config.Handler = saying(`{"token":"0123456789abcdef\n"}`) }, nil, seeding.RefusedRequest, odk.NotCentral},
+		"another program":                   {func(c *central) { c.http.Config.Handler = saying(`{"message":"x","code":404.2}`, 404) }, nil, seeding.RefusedRequest, odk.NotCentral},
+		"asks to slow down":                 {func(c *central) { c.http.Config.Handler = saying(`{}`, 429) }, nil, seeding.Unreachable, "HTTP-429"},
+		"leads elsewhere":                   {func(c *central) { c.http.Config.Handler = saying(``, 302) }, nil, seeding.RefusedRequest, "HTTP-302"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCentral(t, centralsim.Options{})

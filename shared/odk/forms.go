@@ -109,7 +109,7 @@ func (c *Central) columnsOf(ctx context.Context, names []string) (string, error)
 	for _, name := range names {
 		// $select cannot show a repeat.
 		there := slices.ContainsFunc(fields, func(f Field) bool { return f.Path == "/"+name && f.Type != "repeat" })
-		if there && column.MatchString(name) && !slices.Contains(columns, name) {
+		if there && column().MatchString(name) && !slices.Contains(columns, name) {
 			columns = append(columns, name)
 		}
 	}
