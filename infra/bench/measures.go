@@ -283,7 +283,7 @@ func functions(r *report, list []*binary) {
 		}
 	}
 	more := slowest.median() - bare.median()
-	r.add(fmt.Sprintf("cold start: process start to first reply behind a bare Runtime API, median of %d, slowest function", starts),
+	r.add(fmt.Sprintf("cold start: process start to first reply behind a bare Runtime API, beside a warm DynamoDB Local, median of %d, slowest function", starts),
 		"hello of aws-lambda-go + 25 ms", more <= allowed, "%.1f ms + %.1f ms (%s)", milliseconds(bare.median()), milliseconds(more), slowest.name)
 	r.add("zipped function, each", "≤ 6 MB", biggest.zipped <= largest, "at most %.2f MB (%s)", megabytes(biggest.zipped), biggest.name)
 	r.note("%s", table.String())
